@@ -1,0 +1,75 @@
+"""What dsel raises on purpose.
+
+DselError
+ ├── SettingError    a setting out of its range, or an unknown name
+ ├── SourceError     a source that is not a dataset dsel can read
+ ├── UnreadableImage one picture that cannot be used: data, not a failure of the job
+ ├── PriorError      a prior that cannot be loaded or does not fit
+ ├── RunError        a run folder that is missing, foreign, unfinished or made with other settings
+ └── StorageError    the disk is full, or may not be written or read
+
+Faces catch `DselError` and nothing else; anything else is a bug and keeps its traceback.
+Each message says the thing, the value, and what would be right.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class DselError(Exception):
+    """The root of all errors that a user can cause and can mend."""
+
+
+class SettingError(DselError):
+    """A setting is out of its range, or names something unknown."""
+
+
+class SourceError(DselError):
+    """A source is not a dataset that dsel can read."""
+
+
+class UnreadableImage(DselError):  # noqa: N818  (a fact about the data, collected with its reason)
+    """One picture cannot be used; the message is the reason kept in the run's report."""
+
+
+class PriorError(DselError):
+    """A prior cannot be loaded, or does not fit what it is asked for."""
+
+
+class RunError(DselError):
+    """A run folder is missing, foreign, unfinished, or was made with other settings."""
+
+
+class StorageError(DselError):
+    """A file cannot be written or read: a full disk, or no permission."""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> SettingError:
+    """The error for a name that is not among the known ones."""
+    return SettingError(f"unknown {what} {name!r}; known are: {', '.join(known)}")
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write or read `path` into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"no space left on the disk while writing {path}: free some space, then run the "
+                "same command again; it goes on where it stopped"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"no permission to write {path}: choose a folder that you may write"
+            ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise StorageError(
+                f"{path} cannot be a folder, a file stands in its way: choose another folder"
+            ) from error
+        raise
