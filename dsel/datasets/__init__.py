@@ -1,0 +1,48 @@
+"""Datasets that dsel reads; `open_dataset` picks the reader for a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, cast
+
+from dsel.config import SourceSettings
+from dsel.errors import SourceError
+from dsel.records import Dataset
+
+READERS: Final[Mapping[str, str]] = MappingProxyType({
+    "toybox": "dsel.datasets.scenes:open_toybox",
+    "folder": "dsel.datasets.imagefolder:open_image_folder",
+    "arrays": "dsel.datasets.arrays:open_arrays",
+})  # fmt: skip
+"""Kind of source -> module and function that opens it; imported when it is asked for."""
+
+
+def open_dataset(source: str, settings: SourceSettings) -> Dataset:
+    """Open a folder of class folders, an .npz file, or the built-in scenes (the word toybox).
+
+    A folder that is itself called toybox is opened as ./toybox.
+    """
+    path = Path(source).expanduser()
+    module, _, function = READERS[_kind(source, path)].partition(":")
+    reader = getattr(import_module(module), function)
+    return cast("Callable[[Path, SourceSettings], Dataset]", reader)(path, settings)
+
+
+def _kind(source: str, path: Path) -> str:
+    if source == "toybox":
+        return "toybox"
+    try:
+        if path.is_dir():
+            return "folder"
+        there = path.exists()
+    except OSError as error:  # a name that is too long, or a folder that may not be entered
+        raise SourceError(f"{source!r} cannot be opened: {error.strerror}") from error
+    if there and path.suffix.lower() == ".npz":
+        return "arrays"
+    why = "" if there else "there is no such file or folder; "
+    raise SourceError(
+        f"{source!r} is not a dataset: {why}give an image folder, an .npz file, or the word toybox"
+    )

@@ -1,0 +1,60 @@
+"""What the readers share: choosing classes, limiting images, and saying what was opened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from dsel.config import SourceSettings
+from dsel.errors import SourceError, unknown
+from dsel.records import ImageRef
+
+_SHOWN = 20  # names listed in a message
+
+
+def restrict(classes: Sequence[str], wanted: Iterable[str]) -> tuple[str, ...]:
+    """Keep the wanted classes, in the dataset's own order; none wanted means all of them."""
+    chosen = set(wanted) or set(classes)
+    for name in sorted(chosen - set(classes)):
+        raise unknown("class", name, shown(classes))
+    return tuple(name for name in classes if name in chosen)
+
+
+def limit(refs: Iterable[ImageRef], per_class: int) -> list[ImageRef]:
+    """Keep the first images of each class; 0 keeps all."""
+    seen: Counter[int] = Counter()
+    kept = []
+    for ref in refs:
+        seen[ref.class_index] += 1
+        if per_class == 0 or seen[ref.class_index] <= per_class:
+            kept.append(ref)
+    return kept
+
+
+def require_images(source: Path, classes: Sequence[str], refs: Iterable[ImageRef]) -> None:
+    """Refuse a class without images, since nothing can be chosen from it."""
+    filled = {ref.class_index for ref in refs}
+    empty = [name for index, name in enumerate(classes) if index not in filled]
+    if empty:
+        raise SourceError(
+            f"{source}: no images in class {', '.join(shown(empty))}: add images, or choose other "
+            "classes with --classes"
+        )
+
+
+def shown(names: Sequence[str]) -> list[str]:
+    """Cut a list of names to what fits a message."""
+    more = len(names) - _SHOWN
+    return [*names[:_SHOWN], f"and {more} more"] if more > 0 else list(names)
+
+
+def origin_of(source: str, settings: SourceSettings) -> Mapping[str, str | int | Sequence[str]]:
+    """Say how to open the same dataset again."""
+    return {
+        "source": source,
+        "split": settings.split,
+        "classes": list(settings.classes),
+        "per_class": settings.per_class,
+        "seed": settings.seed,
+    }

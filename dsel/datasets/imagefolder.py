@@ -1,0 +1,253 @@
+"""Read a folder that holds one folder of images per class.
+
+Layout: ROOT/CLASS/any/depth/file, or ROOT/SPLIT/CLASS/... with a split such as train. Every file in
+a class folder counts as an image, whatever its name, so that one that cannot be used is reported
+with its reason; only hidden files are passed over. Files beside the class folders are not images.
+
+A class is named after its folder, exactly. `classes.json`, in ROOT or beside the class folders, may
+give readable names for prompts: {"folder": "name"}, {"folder": {"name": "name"}}, or a list of
+names in the order of the sorted folders.
+
+Symbolic links are followed, out of ROOT too: whoever names ROOT may read what it links to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dsel import pictures
+from dsel.config import SourceSettings, fingerprint
+from dsel.datasets.base import limit, origin_of, require_images, restrict, shown
+from dsel.errors import SourceError, UnreadableImage, unknown
+from dsel.records import ImageRef, Pixels
+
+SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
+CLASSES_FILE = "classes.json"
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden where they come from
+_IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file as found: its path below the class folders, and what shows that it has changed."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
+class ImageFolder:
+    """Images in class folders. An id is the path below the class folders' parent: cat/1.jpg."""
+
+    def __init__(
+        self, base: Path, origin: Mapping[str, str | int | Sequence[str]],
+        classes: tuple[str, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],
+    ) -> None:  # fmt: skip
+        """Take what `open_image_folder` found; `files` holds each ref's file by id."""
+        self.base, self.origin, self.classes, self.refs = base, origin, classes, refs
+        self.fingerprint = _fingerprint(classes, refs, files)
+        # Names that are not text become ids that are; only these need to be remembered.
+        self._odd = {ref.id: path for ref in refs if (path := files[ref.id].path) != ref.id}
+
+    def read(self, ref: ImageRef) -> Pixels:
+        """Decode one image; raise `UnreadableImage` with a reason."""
+        return pictures.decode(self.path(ref))
+
+    def path(self, ref: ImageRef) -> Path:
+        """Return where an image lies."""
+        name = self._odd.get(ref.id, ref.id)
+        # Refs also come out of stored runs, which may have been made by others.
+        if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+            raise UnreadableImage("lies outside of the dataset")
+        return self.base / name
+
+
+def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
+    """List the images of a folder of class folders, or of one of its splits."""
+    if not path.is_dir():
+        what = "is a file, not a folder" if path.exists() else "does not exist"
+        raise SourceError(f"{path} {what}: give a folder that holds one folder per class")
+    base = _base(path, settings.split)
+    folders = _folders(base)
+    names = _names(path, base, folders)
+    by_name = dict(zip(names, folders, strict=True))
+    by_folder = dict(zip(folders, names, strict=True))
+    classes = restrict(names, [by_folder.get(name, name) for name in settings.classes])
+    refs: list[ImageRef] = []
+    files: dict[str, _File] = {}
+    for index, name in enumerate(classes):
+        found = {_id(file.path): file for file in _walk(base, by_name[name])}
+        kept = limit((ImageRef(id_, index) for id_ in sorted(found)), settings.per_class)
+        refs += kept
+        files |= {ref.id: found[ref.id] for ref in kept}
+    require_images(base, classes, refs)
+    return ImageFolder(base, origin_of(str(path.resolve()), settings), classes, refs, files)
+
+
+def _base(root: Path, split: str) -> Path:
+    """Return the folder that holds the class folders."""
+    folders = _folders(root)
+    if split:
+        if split not in folders:
+            raise unknown("split", split, shown(folders) or ["none"])
+        base = root / split
+    else:
+        base = root / (_find_split(root, folders) or ".")
+    if not _folders(base):
+        if _has_files(base):
+            raise SourceError(
+                f"{base} holds images but no class folders: put each class's images in a folder "
+                "named after the class"
+            )
+        raise SourceError(f"{base} is empty: it must hold one folder of images per class")
+    return base
+
+
+def _find_split(root: Path, folders: Sequence[str]) -> str | None:
+    """Return the split below `root` that is meant; None when its folders are classes."""
+    # What holds files is a class folder, unless all are named like splits (with a stray file).
+    named = set(folders) <= set(SPLITS)
+    splits = [name for name in folders if named or not _has_files(root / name)]
+    splits = [name for name in splits if _folders(root / name)]
+    if "train" in splits:
+        return "train"
+    if len(folders) == len(splits) == 1:
+        return splits[0]
+    if named and splits:
+        raise SourceError(f"{root} has the splits {', '.join(splits)}: choose one with --split")
+    return None
+
+
+def _folders(path: Path) -> list[str]:
+    with _scan(path) as entries:
+        return sorted(entry.name for entry in entries if _is_class_folder(entry))
+
+
+def _has_files(path: Path) -> bool:
+    with _scan(path) as entries:
+        return any(not _is_hidden(e.name) and not _is_class_folder(e) for e in entries)
+
+
+@contextmanager
+def _scan(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    with _clear_errors(path), os.scandir(path) as entries:
+        yield entries
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise SourceError(
+            f"no permission to read {path}: make it readable, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES
+
+
+def _is_class_folder(entry: os.DirEntry[str]) -> bool:
+    return not _is_hidden(entry.name) and _is_folder(entry) and not _is_called_image(entry.name)
+
+
+def _is_called_image(name: str) -> bool:
+    return Path(name).suffix.lower() in _IMAGE_SUFFIXES
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _names(root: Path, base: Path, folders: Sequence[str]) -> list[str]:
+    """Return the class names in the order of the folders; two alike get their folder's name too."""
+    names = list(folders)
+    for path in (root / CLASSES_FILE, base / CLASSES_FILE):
+        if path.is_file():
+            names = _readable_names(path, folders)
+            break
+    count = Counter(names)
+    return [n if count[n] == 1 else f"{n} ({f})" for n, f in zip(names, folders, strict=True)]
+
+
+def _readable_names(path: Path, folders: Sequence[str]) -> list[str]:
+    try:
+        stored: Any = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SourceError(f"{path} cannot be read as JSON: {error}") from error
+    if isinstance(stored, dict):
+        values = [stored.get(folder, folder) for folder in folders]
+        names: list[Any] = [v.get("name") if isinstance(v, dict) else v for v in values]
+    else:
+        names = stored if isinstance(stored, list) else []
+    if len(names) != len(folders) or not all(isinstance(n, str) and n.strip() for n in names):
+        raise SourceError(
+            f"{path} must map the class folders to names, or list one name for each of the "
+            f"{len(folders)} class folders in sorted order"
+        )
+    return names
+
+
+def _walk(base: Path, folder: str) -> Iterator[_File]:
+    """Find all files below a class folder, each folder once, however links go round."""
+    todo, seen = [folder], {_identity(base)}
+    while todo:
+        below = todo.pop()
+        identity = _identity(base / below)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        with _scan(base / below) as entries:
+            visible = sorted((e for e in entries if not _is_hidden(e.name)), key=lambda e: e.name)
+        for entry in visible:
+            path = f"{below}/{entry.name}"
+            folderish = _is_folder(entry)
+            if folderish:
+                todo.append(path)
+            # A folder called cat.jpg is listed too: it was meant to be an image.
+            if not folderish or _is_called_image(entry.name):
+                yield _file(path, entry)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    with _clear_errors(path):
+        status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _file(path: str, entry: os.DirEntry[str]) -> _File:
+    try:
+        status = entry.stat()
+    except OSError:  # a broken link: reading it says so
+        return _File(path, 0, 0)
+    return _File(path, status.st_size, status.st_mtime_ns)
+
+
+def _id(path: str) -> str:
+    """Turn a path into text that every file format can store."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _fingerprint(
+    classes: Sequence[str], refs: Sequence[ImageRef], files: Mapping[str, _File]
+) -> str:
+    digest = hashlib.sha256()
+    for ref in refs:
+        file = files[ref.id]
+        line = f"{ref.class_index}\0{ref.id}\0{file.size}\0{file.modified_ns}\n"
+        digest.update(line.encode())
+    return fingerprint("image folder", list(classes), digest.hexdigest())

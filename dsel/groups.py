@@ -1,0 +1,98 @@
+"""From patch features to groups within one class, and to a layout in the plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+KMEANS_STARTS = 4
+NEIGHBOURS = 15
+MIN_DIST = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """labels: (N,) group of each patch, 0 the one of the highest median score; distance: (N,) to
+    the centroid of its group, in the space of `unit_features`."""
+
+    labels: Ints
+    distance: Floats
+
+
+def group_patches(features: Floats, scores: NDArray[np.floating], k: int, seed: int) -> Groups:
+    """k-means with k-means++ over features (N, d), groups ordered by falling median score.
+
+    With fewer different patches than k there are fewer groups. The result depends on the arguments
+    alone: it runs in one thread, because partial sums of several would be added in any order.
+    """
+    points = unit_features(features)
+    k = min(k, len(np.unique(points, axis=0)))
+    labels = _kmeans(points, k, seed) if k > 1 else np.zeros(len(points), np.int64)
+    labels = _by_median_score(labels, scores)
+    centroids = np.stack([points[labels == group].mean(axis=0) for group in range(labels.max() + 1)])
+    distance = np.linalg.norm(points - centroids[labels], axis=1)
+    return Groups(labels, distance.astype(np.float32))
+
+
+def unit_features(features: Floats) -> Floats:
+    """Features of one class with their common mean removed, scaled to length 1: (N, d) -> (N, d).
+
+    What all patches of a class share says nothing of how they differ; after scaling, Euclidean
+    distance is the cosine distance that diffusion features are compared with.
+    """
+    centred = features - features.mean(axis=0)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-12)
+
+
+def layout(features: Floats, seed: int) -> Floats:
+    """Places in the plane, (N, d) -> (N, 2), near where features are alike (UMAP).
+
+    Classes too small for a neighbourhood graph are laid out by their principal components, and one
+    patch alone lies at the origin.
+    """
+    points = unit_features(features)
+    if len(points) < 5:
+        return _principal_plane(points)
+    import umap
+
+    mapper = umap.UMAP(
+        n_neighbors=min(NEIGHBOURS, len(points) - 1),
+        min_dist=MIN_DIST,
+        random_state=seed,
+        n_jobs=1,
+        # The spectral start needs more points than dimensions of its own.
+        init="spectral" if len(points) > 20 else "random",
+    )
+    return np.asarray(mapper.fit_transform(points), np.float32)
+
+
+def _kmeans(points: Floats, k: int, seed: int) -> Ints:
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        model = KMeans(k, init="k-means++", n_init=KMEANS_STARTS, random_state=seed)
+        return np.asarray(model.fit_predict(points), np.int64)
+
+
+def _by_median_score(labels: Ints, scores: NDArray[np.floating]) -> Ints:
+    names = np.unique(labels)
+    medians = np.array([np.median(scores[labels == name]) for name in names])
+    rank = np.empty(len(names), np.int64)
+    rank[np.argsort(-medians, kind="stable")] = np.arange(len(names))
+    return rank[np.searchsorted(names, labels)]
+
+
+def _principal_plane(points: Floats) -> Floats:
+    centred = points - points.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    plane = np.zeros((len(points), 2), np.float32)
+    found = centred @ axes[:2].T
+    plane[:, : found.shape[1]] = found
+    return plane

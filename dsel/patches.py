@@ -1,0 +1,170 @@
+"""From gap maps to the boxes where naming the class helps most.
+
+Maps are piecewise constant: a cell covers `cell_px` pixels. A summed-area table that is read at
+fractional positions by linear interpolation integrates such a map exactly, so a box may have any
+size and lie anywhere, not only on cell borders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsel.errors import SettingError
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BestBoxes:
+    """The chosen boxes of N images, n per image, best first.
+
+    x and y: (N, n) top left corners in pixels. score: (N, n) mean of the map inside. margin: (N,)
+    lead of the first box over the best box that does not overlap it; NaN where there is none.
+    Where fewer than n boxes fit around the first ones, the score of the rest is minus infinity.
+    """
+
+    x: Doubles
+    y: Doubles
+    score: Doubles
+    margin: Doubles
+
+
+def combine_timesteps(gap: NDArray[np.floating], scales: NDArray[np.floating]) -> Floats:
+    """Mean over timesteps of each gap map divided by its timestep's scale: (N, T, h, w) -> (N, h, w).
+
+    Late timesteps have larger losses and would drown the others; after division each speaks with
+    the same voice.
+    """
+    weights = (1.0 / np.asarray(scales, np.float32)) / len(scales)
+    return np.einsum("nthw,t->nhw", np.asarray(gap, np.float32), weights).astype(np.float32)
+
+
+def timestep_scales(gap: NDArray[np.floating]) -> Floats:
+    """Per timestep, the spread of the gap over the cells of an image: (N, T, h, w) -> (T,).
+
+    The root of the mean variance inside an image, so that an offset of the whole image is not
+    counted. 1 where a timestep has no spread at all.
+    """
+    variance = np.asarray(gap, np.float32).var(axis=(2, 3)).mean(axis=0)
+    return np.where(variance > 0, np.sqrt(variance), 1.0).astype(np.float32)
+
+
+def summed_area(maps: NDArray[np.floating]) -> Doubles:
+    """Summed-area tables with a leading row and column of zeros: (N, h, w) -> (N, h+1, w+1).
+
+    Crow, "Summed-area tables for texture mapping", 1984.
+    """
+    table = np.zeros((maps.shape[0], maps.shape[1] + 1, maps.shape[2] + 1))
+    np.cumsum(maps, axis=1, out=table[:, 1:, 1:], dtype=np.float64)
+    np.cumsum(table[:, 1:, 1:], axis=2, out=table[:, 1:, 1:])
+    return table
+
+
+def box_means(table: Doubles, x: Doubles, y: Doubles, width: float, height: float) -> Doubles:
+    """Mean of each map inside boxes at all pairs of `y` and `x`, in cells: -> (N, len(y), len(x))."""
+    rows = _read(table, y + height, axis=1) - _read(table, y, axis=1)  # (N, Y, w+1)
+    sums = _read(rows, x + width, axis=2) - _read(rows, x, axis=2)  # (N, Y, X)
+    return sums / (width * height)
+
+
+def positions(side_px: float, patch_px: float, stride_px: float) -> Doubles:
+    """Candidate corners along one side: every stride from 0, and the last one that fits."""
+    last = side_px - patch_px
+    steps = np.arange(0.0, last + 1e-9, stride_px)
+    return steps if last - steps[-1] < 1e-9 else np.append(steps, last)
+
+
+def best_boxes(
+    maps: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float, count: int = 1
+) -> BestBoxes:
+    """The `count` square boxes with the largest means that do not overlap, best first.
+
+    Greedy: each next box is the best of those that overlap none before it. Of equal boxes the
+    topmost, then leftmost wins. Raises `SettingError` where no picture could hold so many.
+    """
+    height, width = maps.shape[1] * cell_px, maps.shape[2] * cell_px
+    check_patch(patch_px, count, int(width), int(height))
+    x, y = positions(width, patch_px, stride_px), positions(height, patch_px, stride_px)
+    side = patch_px / cell_px
+    means = box_means(summed_area(maps), x / cell_px, y / cell_px, side, side)
+    chosen = [_take_best(means, x, y, patch_px) for _ in range(count + 1)]
+    score = np.stack([found.score for found in chosen], axis=1)  # (N, count + 1)
+    runner_up = np.where(np.isneginf(score[:, 1]), np.nan, score[:, 1])
+    return BestBoxes(
+        x=np.stack([found.x for found in chosen[:count]], axis=1),
+        y=np.stack([found.y for found in chosen[:count]], axis=1),
+        score=score[:, :count],
+        margin=score[:, 0] - runner_up,
+    )
+
+
+def check_patch(patch_px: float, count: int, width_px: int, height_px: int) -> None:
+    """Raise `SettingError` if a patch, or `count` of them, cannot lie in a picture of this size."""
+    side = min(width_px, height_px)
+    if not 1 <= patch_px <= side:
+        raise SettingError(
+            f"patch size must be between 1 and {side} px for {width_px} x {height_px} px images, "
+            f"got {patch_px:g}"
+        )
+    most = int(width_px // patch_px) * int(height_px // patch_px)
+    if count > most:
+        raise SettingError(
+            f"at most {most} patches of {patch_px:g} px fit side by side in {width_px} x "
+            f"{height_px} px, got {count} per image"
+        )
+
+
+def patch_features(
+    features: NDArray[np.floating], x: Doubles, y: Doubles, patch_px: float, picture_px: float
+) -> Floats:
+    """Mean of a feature grid over one box per image: (N, g, g, d) and N corners -> (N, d).
+
+    A grid position weighs as much as its area inside the box.
+    """
+    grid = features.shape[1]
+    scale = grid / picture_px
+    across = _overlap(x * scale, patch_px * scale, grid)  # (N, g)
+    down = _overlap(y * scale, patch_px * scale, grid)  # (N, g)
+    weights = down[:, :, None] * across[:, None, :]
+    weights /= weights.sum(axis=(1, 2), keepdims=True)
+    mean = np.einsum("nyx,nyxd->nd", weights, np.asarray(features, np.float32), optimize=True)
+    return np.asarray(mean, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    x: Doubles
+    y: Doubles
+    score: Doubles
+
+
+def _take_best(means: Doubles, x: Doubles, y: Doubles, patch_px: float) -> _Found:
+    """The best position of each image; what overlaps it is struck out of `means`."""
+    flat = means.reshape(len(means), -1)
+    best = flat.argmax(axis=1)
+    row, column = np.divmod(best, len(x))
+    score = flat[np.arange(len(means)), best]
+    near_x = np.abs(x[None, :] - x[column][:, None]) < patch_px - 1e-9  # (N, X)
+    near_y = np.abs(y[None, :] - y[row][:, None]) < patch_px - 1e-9  # (N, Y)
+    means[near_y[:, :, None] & near_x[:, None, :]] = -np.inf
+    return _Found(x[column], y[row], score)
+
+
+def _read(table: Doubles, at: Doubles, axis: int) -> Doubles:
+    """Read a table at fractional positions along an axis."""
+    at = np.clip(at, 0, table.shape[axis] - 1)
+    low = np.minimum(at.astype(np.intp), table.shape[axis] - 2)
+    share = (at - low).reshape([-1 if i == axis else 1 for i in range(table.ndim)])
+    lower = np.take(table, low, axis=axis)
+    return lower + share * (np.take(table, low + 1, axis=axis) - lower)
+
+
+def _overlap(start: Doubles, length: float, cells: int) -> Doubles:
+    """How much of each unit cell an interval covers: (N,) -> (N, cells)."""
+    edges = np.arange(cells)[None, :]
+    end = np.minimum(start[:, None] + length, edges + 1)
+    return np.clip(end - np.maximum(start[:, None], edges), 0.0, 1.0)

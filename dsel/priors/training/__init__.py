@@ -1,0 +1,169 @@
+"""Trains a miniature Stable Diffusion from scratch, and saves it as a diffusers pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from dsel.config import TrainSettings, fingerprint
+from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
+from dsel.pictures import encode, line_chart, to_proxy
+from dsel.priors.training.autoencoder import encode_all, train_autoencoder
+from dsel.priors.training.denoiser import prompts_of, train_denoiser
+from dsel.priors.training.loop import read_losses
+from dsel.priors.training.models import (
+    new_autoencoder,
+    new_denoiser,
+    new_scheduler,
+    new_tokenizer,
+)
+from dsel.records import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
+
+WORK = "training"
+"""Folder below the output for pictures, latents, checkpoints and losses."""
+
+
+def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Event]:
+    """Train autoencoder, U-Net and text encoder; save what StableDiffusionPipeline loads at `out`.
+
+    The same call again goes on from the last checkpoint. Raises `StorageError` if `out` holds
+    something else.
+    """
+    work = out / WORK
+    _claim(out, work)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    _tune_processor(settings.threads)
+    identity = fingerprint(settings, dataset.fingerprint)
+    yield from _store_pictures(dataset, settings, work)
+    pictures = np.load(work / "pictures.npy", mmap_mode="r")
+    labels = np.load(work / "labels.npy")
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)  # inside fork_rng: weights are drawn, the caller's state stays
+        prompts = prompts_of(dataset.classes, settings.template)
+        tokenizer = new_tokenizer(prompts)
+        autoencoder = new_autoencoder(settings).to(device)
+        denoiser = new_denoiser(settings, tokenizer).to(device)
+    yield from train_autoencoder(autoencoder.train(), pictures, settings, work, identity)
+    yield from _store_latents(autoencoder.eval(), pictures, settings, work)
+    latents = np.load(work / "latents.npy", mmap_mode="r")
+    scale = 1.0 / float(np.std(latents[: 4096].astype(np.float32)))
+    autoencoder.register_to_config(scaling_factor=scale)
+    scheduler = new_scheduler()
+    average = AveragedModel(denoiser, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+    yield from train_denoiser(
+        denoiser.to(memory_format=torch.channels_last), average, tokenizer, prompts, latents,
+        np.concatenate([labels, labels])[: len(latents)], scale, scheduler.alphas_cumprod,
+        settings, work, identity,
+    )
+    averaged = average.module
+    pipeline = StableDiffusionPipeline(
+        vae=autoencoder, text_encoder=averaged.text_encoder, tokenizer=tokenizer,
+        unet=averaged.unet, scheduler=scheduler, safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+    _save(pipeline, out)
+    _save_losses(work, out)
+    yield Done("train", _figures(work, len(pictures)))
+
+
+def _claim(out: Path, work: Path) -> None:
+    if out.is_dir() and any(out.iterdir()) and not work.is_dir():
+        raise StorageError(f"{out} holds other files: choose an empty or new folder for the prior")
+    with storage_errors(out):
+        work.mkdir(parents=True, exist_ok=True)
+
+
+def _tune_processor(threads: int) -> None:
+    # Denormals appear in late training and are up to 100 times slower on a CPU.
+    torch.set_flush_denormal(True)
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def _store_pictures(dataset: Dataset, settings: TrainSettings, work: Path) -> Iterator[Event]:
+    """Decode every picture once; unreadable ones are reported and left out."""
+    if (work / "labels.npy").exists():
+        return
+    side = settings.resolution_px
+
+    def proxy(ref: ImageRef) -> tuple[ImageRef, Pixels | str]:
+        try:
+            return ref, to_proxy(dataset.read(ref), side, settings.fit).pixels
+        except UnreadableImage as reason:
+            return ref, str(reason)
+
+    yield Started("decode", len(dataset.refs), "images")
+    labels: list[int] = []
+    with storage_errors(work), ThreadPoolExecutor(2) as pool:
+        shape = (len(dataset.refs), side, side, 3)
+        store = open_memmap(work / "pictures.partial.npy", "w+", np.uint8, shape)
+        for ref, pixels in pool.map(proxy, dataset.refs):
+            if isinstance(pixels, str):
+                yield Skipped(ref, pixels)
+            else:
+                store[len(labels)] = pixels
+                labels.append(ref.class_index)
+            yield Progress()
+    _finish_pictures(store, np.asarray(labels, np.int64), work)
+
+
+def _finish_pictures(store: NDArray[np.uint8], labels: NDArray[np.int64], work: Path) -> None:
+    if not len(labels):
+        raise SourceError("no picture of the source can be read: nothing to train on")
+    with storage_errors(work):
+        np.save(work / "pictures.npy", store[: len(labels)])
+        (work / "pictures.partial.npy").unlink()
+        np.save(work / "labels.npy", labels)  # written last: its presence says that all is there
+
+
+def _store_latents(
+    autoencoder: torch.nn.Module, pictures: NDArray[np.uint8], settings: TrainSettings, work: Path
+) -> Iterator[Event]:
+    if (work / "latents.npy").exists():
+        return
+    rows = len(pictures) * (2 if settings.flip else 1)
+    shape = (rows, settings.latent_channels, settings.cells, settings.cells)
+    partial = work / "latents.partial.npy"
+    with storage_errors(work):
+        store = open_memmap(partial, "w+", np.float16, shape)
+
+        def write(row: int, latents: NDArray[np.float16]) -> None:
+            store[row : row + len(latents)] = latents
+
+        yield from encode_all(autoencoder, pictures, settings.flip, write)
+        store.flush()
+        partial.replace(work / "latents.npy")
+
+
+def _save(pipeline: StableDiffusionPipeline, out: Path) -> None:
+    """Write float16 safetensors, in files small enough for any host of repositories."""
+    with storage_errors(out):
+        pipeline.to(dtype=torch.float16).save_pretrained(out, max_shard_size="9MB")
+
+
+def _save_losses(work: Path, out: Path) -> None:
+    series = {
+        name: [(line["images"], line["loss"]) for line in read_losses(work / f"{name}.jsonl")]
+        for name in ("autoencoder", "denoiser")
+    }
+    with storage_errors(out):
+        for name, points in series.items():
+            chart = line_chart({name: points}, 640, 360, f"{name} loss", "images seen", "loss")
+            (out / f"loss_{name}.png").write_bytes(encode(chart, "png"))
+
+
+def _figures(work: Path, pictures: int) -> dict[str, float | int | str]:
+    last = {name: read_losses(work / f"{name}.jsonl") for name in ("autoencoder", "denoiser")}
+    return {
+        "images": pictures,
+        **{f"{name}_loss": lines[-1]["loss"] for name, lines in last.items() if lines},
+        **{f"{name}_images_seen": int(lines[-1]["images"]) for name, lines in last.items() if lines},
+    }

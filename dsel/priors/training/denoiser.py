@@ -1,0 +1,97 @@
+"""Trains the U-Net and the text encoder on latents, with prompts dropped to the null prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+from torch.nn import functional
+
+from dsel.config import TrainSettings
+from dsel.priors.training.loop import Job, autocast, train_part
+from dsel.priors.training.models import Denoiser, tokenize
+from dsel.records import Event
+
+EMPTY_SHARE = 0.25
+"""Share of the dropped prompts that become the empty string; the rest keep the template."""
+
+
+def prompts_of(classes: tuple[str, ...], template: str) -> list[str]:
+    """One prompt per class, then the template with an empty slot, then the empty string."""
+    return [*(template.replace("{class}", name) for name in (*classes, "")), ""]
+
+
+def train_denoiser(
+    denoiser: Denoiser,
+    average: AveragedModel,
+    tokenizer: Any,
+    prompts: list[str],
+    latents: NDArray[np.float16],
+    labels: NDArray[np.int64],
+    scale: float,
+    alphas_cumprod: Tensor,
+    settings: TrainSettings,
+    folder: Path,
+    identity: str,
+) -> Iterator[Event]:
+    """Minimise E |eps - eps_theta(z_t, t, c)|^2 over latents (M, C, h, w), labels M."""
+    device = next(denoiser.parameters()).device
+    tokens = tokenize(tokenizer, prompts).to(device)
+    alphas_cumprod = alphas_cumprod.to(device)
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(latents), (settings.batch_size,), generator=generator)
+        clean = torch.from_numpy(latents[rows.numpy()]).float().mul(scale).to(device)
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        timesteps = draw_timesteps(settings.batch_size, len(alphas_cumprod), generator).to(device)
+        which = drop_prompts(
+            torch.from_numpy(labels[rows.numpy()]), len(prompts), settings.null_share, generator
+        ).to(device)
+        signal = alphas_cumprod[timesteps][:, None, None, None]
+        noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise  # DDPM, eq. 4
+        with autocast(device):
+            predicted = denoiser(
+                noised.contiguous(memory_format=torch.channels_last), timesteps, tokens, which
+            )
+        return functional.mse_loss(predicted.float(), noise)
+
+    yield from train_part(
+        Job(
+            name="denoiser",
+            steps=max(1, settings.images // settings.batch_size),
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            modules={"denoiser": denoiser, "average": average},
+            trained=denoiser,
+            loss=loss,
+            after_step=lambda: average.update_parameters(denoiser),
+            folder=folder,
+            identity=identity,
+            seed=settings.seed,
+            checkpoint_s=settings.checkpoint_s,
+        )
+    )
+
+
+def draw_timesteps(count: int, timesteps: int, generator: torch.Generator) -> Tensor:
+    """Timesteps of a logit-normal: the middle, where the class shows, is trained most.
+
+    Esser et al., arXiv 2403.03206, section 3.1, with scale 1.2 so that the ends are seen too.
+    """
+    middle = torch.sigmoid(1.2 * torch.randn(count, generator=generator))
+    return (middle * timesteps).long().clamp(max=timesteps - 1)
+
+
+def drop_prompts(
+    labels: Tensor, prompts: int, null_share: float, generator: torch.Generator
+) -> Tensor:
+    """Prompt numbers of `labels`, some replaced by one of the two null prompts at the end."""
+    chance = torch.rand(len(labels), generator=generator)
+    null = torch.where(chance < null_share * EMPTY_SHARE, prompts - 1, prompts - 2)
+    return torch.where(chance < null_share, null, labels)

@@ -1,0 +1,119 @@
+"""The training loop both parts share: batches by step number, a warm and cooling rate, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dsel.priors.training.checkpoints import load_checkpoint, save_checkpoint
+from dsel.records import Event, Progress, Started
+
+WARMUP_STEPS = 200
+FINAL_RATE = 0.05  # share of the peak learning rate that is left at the end
+LOG_EVERY = 20  # steps
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One part's training. `loss` gets a generator that depends on the seed and step alone."""
+
+    name: str
+    steps: int
+    batch_size: int
+    learning_rate: float
+    modules: Mapping[str, nn.Module]
+    trained: nn.Module
+    loss: Callable[[torch.Generator], Tensor]
+    after_step: Callable[[], None]
+    folder: Path
+    identity: str
+    seed: int
+    checkpoint_s: float
+
+
+def train_part(job: Job) -> Iterator[Event]:
+    """Train until `job.steps`, from the last checkpoint on; the losses go to `<name>.jsonl`."""
+    # Adam with decay and fused kernels; the second moment is short because training is short.
+    optimizer = torch.optim.AdamW(
+        job.trained.parameters(), job.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+    )
+    path = job.folder / f"{job.name}.safetensors"
+    first = load_checkpoint(path, job.modules, optimizer, job.identity)
+    log = LossLog(job.folder / f"{job.name}.jsonl", first)
+    yield Started(f"train {job.name}", job.steps * job.batch_size, "images", first * job.batch_size)
+    saved_at = time.monotonic()
+    for step in range(first, job.steps):
+        loss = _step(job, optimizer, step)
+        log.add(step, (step + 1) * job.batch_size, loss)
+        yield Progress(job.batch_size, f"loss {log.mean:.4f}")
+        if time.monotonic() - saved_at > job.checkpoint_s:
+            save_checkpoint(path, job.modules, optimizer, step + 1, job.identity)
+            saved_at = time.monotonic()
+    save_checkpoint(path, job.modules, optimizer, job.steps, job.identity)
+
+
+class LossLog:
+    """A smoothed loss, appended to a JSON-lines file now and then."""
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        self._path = path
+        self._losses: list[float] = []
+        self.mean = math.nan
+        # An interrupted try may have logged past its last checkpoint: those lines come again.
+        kept = [line for line in read_losses(path) if line["step"] < first_step]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+    def add(self, step: int, images: int, loss: float) -> None:
+        """Count one step's loss."""
+        self._losses.append(loss)
+        self.mean = sum(self._losses[-LOG_EVERY:]) / len(self._losses[-LOG_EVERY:])
+        if (step + 1) % LOG_EVERY == 0:
+            line = {"step": step, "images": images, "loss": round(self.mean, 6)}
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            del self._losses[:-LOG_EVERY]
+
+
+def read_losses(path: Path) -> list[dict[str, float]]:
+    """The logged lines, each with step, images and loss; none without a file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up, then half a cosine down to `FINAL_RATE` of the peak."""
+    warm = min(1.0, (step + 1) / min(WARMUP_STEPS, max(1, steps // 5)))
+    cool = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps))
+    return peak * warm * cool
+
+
+def step_generator(seed: int, name: str, step: int) -> torch.Generator:
+    """Randomness of one step: a resumed training draws what an uninterrupted one would."""
+    number = int.from_bytes(f"{name}/{seed}/{step}".encode()) % (2**63 - 25)
+    return torch.Generator().manual_seed(number)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Arithmetic in bfloat16 where the processor has it."""
+    supported = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=bool(supported))
+
+
+def _step(job: Job, optimizer: torch.optim.Optimizer, step: int) -> float:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(step, job.steps, job.learning_rate)
+    loss = job.loss(step_generator(job.seed, job.name, step))
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(job.trained.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    job.after_step()
+    return loss.item()

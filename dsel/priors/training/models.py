@@ -1,0 +1,145 @@
+"""The parts of a miniature Stable Diffusion, untrained: the layout is that of the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from dsel.config import TrainSettings
+
+TEXT_WIDTH = 128
+TOKENS = 24
+
+
+class Denoiser(nn.Module):
+    """The U-Net and its text encoder, trained together."""
+
+    def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel) -> None:
+        super().__init__()
+        self.unet = unet
+        self.text_encoder = text_encoder
+
+    def forward(self, latents: Tensor, timesteps: Tensor, tokens: Tensor, which: Tensor) -> Tensor:
+        """Predict noise for latents (B, C, h, w); row `which[b]` of tokens (P, L) is b's prompt."""
+        states = self.text_encoder(tokens).last_hidden_state  # (P, L, width)
+        output: Tensor = self.unet(latents, timesteps, states[which]).sample
+        return output
+
+
+def new_autoencoder(settings: TrainSettings) -> AutoencoderKL:
+    """An autoencoder that shrinks a picture's sides by `settings.cell_px`."""
+    levels = settings.cell_px.bit_length()
+    widths = tuple(min(16 * 2**level, 64) for level in range(levels))
+    # Small cells leave few levels: they can be wide, and stay cheap.
+    widths = tuple(max(width, 32) for width in widths) if levels < 4 else widths
+    return AutoencoderKL(
+        sample_size=settings.resolution_px,
+        latent_channels=settings.latent_channels,
+        block_out_channels=widths,
+        layers_per_block=1,
+        norm_num_groups=8,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        mid_block_add_attention=False,
+    )
+
+
+def new_denoiser(settings: TrainSettings, tokenizer: CLIPTokenizer) -> Denoiser:
+    """A U-Net with cross-attention below its first level, and a two-layer text encoder."""
+    widths = settings.widths
+    below = len(widths) - 1
+    unet = UNet2DConditionModel(
+        sample_size=settings.cells,
+        in_channels=settings.latent_channels,
+        out_channels=settings.latent_channels,
+        layers_per_block=1,
+        block_out_channels=widths,
+        norm_num_groups=16,
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=4,
+        down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * below,
+        up_block_types=("CrossAttnUpBlock2D",) * below + ("UpBlock2D",),
+    )
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=TEXT_WIDTH,
+            intermediate_size=2 * TEXT_WIDTH,
+            projection_dim=TEXT_WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=TOKENS,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    return Denoiser(unet, text_encoder)
+
+
+def new_scheduler() -> DDPMScheduler:
+    """Stable Diffusion's schedule: betas linear in their square roots."""
+    return DDPMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        prediction_type="epsilon",
+    )
+
+
+def new_tokenizer(prompts: Sequence[str]) -> CLIPTokenizer:
+    """A CLIP tokenizer that knows the words of these prompts whole, and spells any other word."""
+    words = sorted({word for prompt in prompts for word in prompt.lower().replace(".", " ").split()})
+    merges = _merges([word for word in words if word.isascii() and word.isalpha()])
+    letters = list(_byte_letters())
+    vocabulary = [*letters, *(f"{letter}</w>" for letter in letters)]
+    vocabulary += list(dict.fromkeys("".join(pair) for pair in merges))
+    vocabulary += ["<|startoftext|>", "<|endoftext|>"]
+    with TemporaryDirectory() as folder:
+        numbers = {word: number for number, word in enumerate(vocabulary)}
+        Path(folder, "vocab.json").write_text(json.dumps(numbers), encoding="utf-8")
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+        Path(folder, "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=TOKENS)
+    return tokenizer
+
+
+def tokenize(tokenizer: Any, prompts: Sequence[str]) -> Tensor:
+    """Token numbers of prompts, padded to the model's length, (P, tokens)."""
+    batch = tokenizer(
+        list(prompts),
+        padding="max_length",
+        truncation=True,
+        max_length=tokenizer.model_max_length,
+        return_tensors="pt",
+    )
+    numbers: torch.Tensor = batch.input_ids
+    return numbers
+
+
+def _merges(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Byte-pair merges that build each word from its left, letter by letter."""
+    pairs: dict[tuple[str, str], None] = {}
+    for word in words:
+        letters = [*word[:-1], f"{word[-1]}</w>"]
+        whole = letters[0]
+        for letter in letters[1:]:
+            pairs[whole, letter] = None
+            whole += letter
+    return list(pairs)
+
+
+def _byte_letters() -> Sequence[str]:
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return list(bytes_to_unicode().values())

@@ -1,0 +1,95 @@
+"""From groups to the order in which patches stay: one ranked pool per class serves any IPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Within: TypeAlias = Literal["score", "centroid"]
+Across: TypeAlias = Literal["round-robin", "pooled"]
+T = TypeVar("T")
+
+
+def rank_patches(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    distance: NDArray[np.floating],
+    within: Within,
+    across: Across,
+) -> tuple[int, ...]:
+    """Positions of all N patches, best first.
+
+    within: inside a group by falling score, or by rising distance to the centroid.
+    across: one patch of each group in turn, group 0 first, or all patches regardless of group.
+    """
+    order = within_order(scores, distance, within)
+    if across == "pooled":
+        return tuple(order)
+    return tuple(in_turn(_split(order, labels)))
+
+
+def compose_images(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    distance: NDArray[np.floating],
+    within: Within,
+    across: Across,
+    patches_per_image: int,
+) -> tuple[tuple[int, ...], ...]:
+    """The distilled images a class can give, best first, each as positions of its patches.
+
+    An image's patches come from one group. A group's last image may lack patches: they are filled
+    up with the group's best ones, and such images stand behind all full ones.
+    """
+    if patches_per_image == 1:
+        ranked = rank_patches(scores, labels, distance, within, across)
+        return tuple((position,) for position in ranked)
+    full: list[list[tuple[int, ...]]] = []
+    filled: list[list[tuple[int, ...]]] = []
+    for group in _split(within_order(scores, distance, within), labels):
+        whole = len(group) // patches_per_image * patches_per_image
+        full.append(
+            [tuple(group[i : i + patches_per_image]) for i in range(0, whole, patches_per_image)]
+        )
+        filled.append([_fill_up(group[whole:], group, patches_per_image)] if group[whole:] else [])
+    images = (*in_turn(full), *in_turn(filled))
+    if across == "pooled":
+        whole_images = sum(map(len, full))
+        key = scores if within == "score" else -distance
+        best = sorted(images[:whole_images], key=lambda image: -float(key[list(image)].mean()))
+        images = (*best, *images[whole_images:])
+    return images
+
+
+def within_order(
+    scores: NDArray[np.floating], distance: NDArray[np.floating], within: Within
+) -> list[int]:
+    """All positions by the key of `within`; equal ones keep their order."""
+    key = -scores if within == "score" else distance
+    return [int(position) for position in np.argsort(key, kind="stable")]
+
+
+def in_turn(groups: Iterable[list[T]]) -> Iterator[T]:
+    """The first of each list, then the second of each, and so on."""
+    missing = object()
+    for turn in zip_longest(*groups, fillvalue=missing):
+        yield from (item for item in turn if item is not missing)  # type: ignore[misc]
+
+
+def _split(order: list[int], labels: NDArray[np.integer]) -> list[list[int]]:
+    groups: list[list[int]] = [[] for _ in range(int(labels.max()) + 1 if len(labels) else 0)]
+    for position in order:
+        groups[labels[position]].append(position)
+    return groups
+
+
+def _fill_up(rest: list[int], group: list[int], size: int) -> tuple[int, ...]:
+    """`rest`, then the group's best from the top until the image is full."""
+    filled = list(rest)
+    while len(filled) < size:
+        filled += group[: size - len(filled)]
+    return tuple(filled)

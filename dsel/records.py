@@ -1,0 +1,253 @@
+"""What flows between the stages, and what a dataset and a prior must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""A picture: (height, width, 3), sRGB, 0 to 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """One image of a dataset, not yet read. `id` is unique and the same on every machine."""
+
+    id: str
+    class_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels; (x, y) is its top left corner. Fractions are allowed."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the proxy shows of its source: the region `view` of a source of this size, upright."""
+
+    source_width: int
+    source_height: int
+    view: Box
+    proxy_px: int
+
+    def to_source(self, box: Box) -> Box:
+        """Map a box from proxy pixels to source pixels."""
+        sx, sy = self.view.width / self.proxy_px, self.view.height / self.proxy_px
+        return Box(self.view.x + box.x * sx, self.view.y + box.y * sy, box.width * sx, box.height * sy)
+
+    def to_proxy(self, box: Box) -> Box:
+        """Map a box from source pixels to proxy pixels; it may reach beyond the proxy."""
+        sx, sy = self.proxy_px / self.view.width, self.proxy_px / self.view.height
+        x, y = (box.x - self.view.x) * sx, (box.y - self.view.y) * sy
+        return Box(x, y, box.width * sx, box.height * sy)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """The picture as the prior sees it, (proxy_px, proxy_px, 3), and where it lies in its source."""
+
+    pixels: Pixels
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What the prior says of one image.
+
+    conditional and gap: (T, h, w) float32, per timestep and cell, means over draws and channels.
+    features: (g, g, d) float32.
+    """
+
+    conditional: NDArray[np.float32]
+    gap: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """All scored images of one class, in dataset order.
+
+    conditional and gap: (N, T, h, w); features: (N, g, g, d); frames and ids: N each.
+    """
+
+    name: str
+    index: int
+    ids: tuple[str, ...]
+    frames: tuple[Frame, ...]
+    conditional: NDArray[np.float16]
+    gap: NDArray[np.float16]
+    features: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One patch and its whole story.
+
+    box is in proxy pixels, source_box in pixels of the upright source. score is the mean of the
+    combined gap inside the box, margin its lead over the best box that does not overlap it.
+    distance is to the centroid of its group, in feature space. rank counts from 0 in its class.
+    """
+
+    image_id: str
+    class_index: int
+    box: Box
+    source_box: Box
+    score: float
+    margin: float
+    group: int
+    distance: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSelection:
+    """The ranked patches of one class: taking the head of `patches` serves every IPC.
+
+    images lists, per distilled image, the positions in `patches` that make it (factor squared).
+    """
+
+    name: str
+    index: int
+    patches: tuple[Patch, ...]
+    images: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """One image of the distilled set, and the patches that its pixels come from, row by row."""
+
+    class_index: int
+    number: int
+    pixels: Pixels
+    patches: tuple[Patch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A stage begins; `total` counts `unit`s, and `done` of them are there from an earlier try."""
+
+    stage: str
+    total: int
+    unit: str
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`count` more units are done; `note` is a short figure worth showing."""
+
+    count: int = 1
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An image that cannot be used, and why."""
+
+    ref: ImageRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user should know, though the job goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A stage has ended, with its figures."""
+
+    stage: str
+    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+Event: TypeAlias = Started | Progress | Skipped | Notice | Done
+
+
+class Dataset(Protocol):
+    """Labelled pictures. `fingerprint` changes when any picture, label or class does."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names; a class index points here."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the content."""
+
+    @property
+    def origin(self) -> Mapping[str, str | int | Sequence[str]]:
+        """How to open the same dataset again, as plain values for the run's manifest."""
+
+    @property
+    def refs(self) -> Sequence[ImageRef]:
+        """All images, in an order that is the same on every machine."""
+
+    def read(self, ref: ImageRef) -> Pixels:
+        """Decode one image, upright, as (height, width, 3); raise `UnreadableImage` with a reason."""
+
+
+class Prior(Protocol):
+    """A pretrained diffusion model with its encoder and its conditioning."""
+
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the weights."""
+
+    @property
+    def resolution_px(self) -> int:
+        """Side of the square pictures that it sees."""
+
+    @property
+    def cell_px(self) -> int:
+        """Image pixels per latent cell."""
+
+    @property
+    def precision(self) -> str:
+        """float32, bfloat16 or float16: the arithmetic inside."""
+
+    @property
+    def prediction(self) -> str:
+        """What the network predicts; a name of `dsel.noise.PREDICTIONS`."""
+
+    @property
+    def alphas_cumprod(self) -> torch.Tensor:
+        """The training schedule's cumulative product of 1 - beta, (timesteps,) float32."""
+
+    def embed(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Encode prompts, (P, tokens, width)."""
+
+    def encode(self, pixels: Pixels) -> torch.Tensor:
+        """Encode one proxy to the mean of its latent, (channels, h, w) float32."""
+
+    def predict(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, prompts: torch.Tensor
+    ) -> torch.Tensor:
+        """The network's output for noised latents (B, C, h, w), with B timesteps and B prompts."""
+
+    def features(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, prompts: torch.Tensor
+    ) -> torch.Tensor:
+        """Inner activations of the network for the same arguments, (B, F, fh, fw) float32."""
+
+
+Events: TypeAlias = Iterator[Event]

@@ -1,0 +1,133 @@
+"""From one class's scores to its ranked patches: the one path that the engine and the app share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsel.config import SelectSettings
+from dsel.errors import SettingError
+from dsel.groups import Groups, group_patches
+from dsel.patches import (
+    BestBoxes,
+    best_boxes,
+    check_patch,
+    combine_timesteps,
+    patch_features,
+)
+from dsel.ranking import compose_images, rank_patches
+from dsel.records import Box, ClassScores, ClassSelection, Patch
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """What a run's maps mean: scored timesteps, their scales (T,), cell and picture size."""
+
+    timesteps: tuple[int, ...]
+    scales: NDArray[np.float32]
+    cell_px: int
+    resolution_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """P patches of one class: `image` is each one's row in the class; features (P, d)."""
+
+    image: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    score: NDArray[np.float64]
+    margin: NDArray[np.float64]
+    features: NDArray[np.float32]
+    patch_px: int
+
+
+def select_class(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> ClassSelection:
+    """Locate, group and rank the patches of one class."""
+    located = locate_class(scores, geometry, settings)
+    if not len(located.image):
+        return ClassSelection(scores.name, scores.index, (), ())
+    groups = group_patches(located.features, located.score, settings.k, settings.seed)
+    keys = (located.score, groups.labels, groups.distance, settings.within, settings.across)
+    ranked = rank_patches(*keys)
+    rank_of = {position: rank for rank, position in enumerate(ranked)}
+    images = compose_images(*keys, settings.factor**2)
+    return ClassSelection(
+        name=scores.name,
+        index=scores.index,
+        patches=tuple(_patch(scores, located, groups, position, rank) for position, rank in
+                      sorted(rank_of.items(), key=lambda item: item[1])),
+        images=tuple(tuple(rank_of[position] for position in image) for image in images),
+    )
+
+
+def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Located:
+    """The best boxes of every image of a class, and the feature of each."""
+    patch_px = patch_size(settings, geometry)
+    boxes = _boxes(scores, geometry, settings, patch_px)
+    image, nth = np.nonzero(np.isfinite(boxes.score))
+    x, y = boxes.x[image, nth], boxes.y[image, nth]
+    return Located(
+        image=image,
+        x=x,
+        y=y,
+        score=boxes.score[image, nth],
+        # Only the first box of an image leads over a runner-up.
+        margin=np.where(nth == 0, boxes.margin[image], np.nan),
+        features=patch_features(scores.features[image], x, y, patch_px, geometry.resolution_px),
+        patch_px=patch_px,
+    )
+
+
+def combined_gap(
+    scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """The gap maps that locating uses, (N, h, w): the mean over timesteps, each on its own scale."""
+    columns = timestep_columns(timesteps, geometry.timesteps)
+    return combine_timesteps(scores.gap[:, columns], geometry.scales[columns])
+
+
+def timestep_columns(wanted: tuple[int, ...], scored: tuple[int, ...]) -> list[int]:
+    """Where the wanted timesteps stand among the scored ones; all of them if none is named."""
+    missing = [timestep for timestep in wanted if timestep not in scored]
+    if missing:
+        known = ", ".join(map(str, scored))
+        raise SettingError(f"timestep {missing[0]} was not scored in this run; scored are {known}")
+    return [scored.index(timestep) for timestep in wanted or scored]
+
+
+def patch_size(settings: SelectSettings, geometry: Geometry) -> int:
+    """The patch's side in proxy pixels; raises `SettingError` if it does not fit the picture."""
+    patch_px = settings.patch_px or geometry.resolution_px // 2
+    check_patch(patch_px, settings.per_image, geometry.resolution_px, geometry.resolution_px)
+    return patch_px
+
+
+def _boxes(
+    scores: ClassScores, geometry: Geometry, settings: SelectSettings, patch_px: int
+) -> BestBoxes:
+    maps = combined_gap(scores, geometry, settings.timesteps)
+    stride_px = settings.stride_px or geometry.cell_px
+    return best_boxes(maps, geometry.cell_px, patch_px, stride_px, settings.per_image)
+
+
+def _patch(
+    scores: ClassScores, located: Located, groups: Groups, position: int, rank: int
+) -> Patch:
+    row = int(located.image[position])
+    box = Box(
+        float(located.x[position]), float(located.y[position]), located.patch_px, located.patch_px
+    )
+    return Patch(
+        image_id=scores.ids[row],
+        class_index=scores.index,
+        box=box,
+        source_box=scores.frames[row].to_source(box),
+        score=float(located.score[position]),
+        margin=float(located.margin[position]),
+        group=int(groups.labels[position]),
+        distance=float(groups.distance[position]),
+        rank=rank,
+    )
