@@ -1,0 +1,85 @@
+"""Files that are whole or absent: written beside their place, synced, and renamed into it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dsel.errors import RunError, storage_errors
+
+PARTIAL = ".partial"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, making its folder; a reader or a crash never sees half a file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what an interrupted `write_atomically` left below a folder."""
+    with storage_errors(folder):
+        for path in folder.rglob(f".*{PARTIAL}"):
+            path.unlink(missing_ok=True)
+
+
+def json_bytes(content: Any) -> bytes:
+    """Readable JSON, the same bytes for the same content."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours; raises `RunError` for one that is missing or damaged."""
+    try:
+        with storage_errors(path):
+            return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: it is not JSON") from error
+
+
+def table_bytes(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
+    """A Parquet file of rows; pictures in it are compressed already, so it is not."""
+    buffer = BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer, compression="none")
+    return buffer.getvalue()
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file of ours; raises `RunError` for one that is missing or damaged."""
+    try:
+        with storage_errors(path):
+            return pq.read_table(path, columns=columns)
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing") from error
+    except pa.ArrowException as error:
+        raise RunError(f"{path} is damaged: it is not a Parquet table of dsel's") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
