@@ -175,7 +175,7 @@ def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
     if high - low <= 0 or not math.isfinite(high - low):
         return np.zeros(values.shape, np.uint8)
     wide = np.nan_to_num(wide, nan=low, posinf=high, neginf=low)
-    return np.rint((wide - low) * (255 / (high - low))).astype(np.uint8)
+    return np.rint((wide - low) / (high - low) * 255).astype(np.uint8)
 
 
 def _gray_to_rgb(gray: NDArray[np.uint8]) -> Pixels:

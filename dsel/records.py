@@ -77,6 +77,16 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a run's maps are read: scored timesteps, their scales (T,), cell and picture size."""
+
+    timesteps: tuple[int, ...]
+    scales: NDArray[np.float32]
+    cell_px: int
+    resolution_px: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClassScores:
     """All scored images of one class, in dataset order.
 

@@ -28,7 +28,7 @@ from safetensors.numpy import save
 from dsel import __version__
 from dsel.config import ScoreSettings, SelectSettings, fingerprint
 from dsel.errors import RunError, StorageError, storage_errors
-from dsel.records import ClassScores, ClassSelection
+from dsel.records import ClassScores, ClassSelection, Geometry
 from dsel.storage import (
     json_bytes,
     read_json,
@@ -102,6 +102,16 @@ class Run:
             )
         data = read_json(path)
         return Summary(data["scored"], data["skipped"], tuple(data["scales"]))
+
+    @property
+    def geometry(self) -> Geometry:
+        """How the maps are read; raises `RunError` for a run whose scoring has not ended."""
+        return Geometry(
+            timesteps=self.identity.settings.timesteps,
+            scales=np.asarray(self.summary.scales, np.float32),
+            cell_px=self.identity.cell_px,
+            resolution_px=self.identity.resolution_px,
+        )
 
     @cached_property
     def images(self) -> tuple[ImageRow, ...]:

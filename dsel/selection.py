@@ -18,17 +18,7 @@ from dsel.patches import (
     patch_features,
 )
 from dsel.ranking import compose_images, rank_patches
-from dsel.records import Box, ClassScores, ClassSelection, Patch
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """What a run's maps mean: scored timesteps, their scales (T,), cell and picture size."""
-
-    timesteps: tuple[int, ...]
-    scales: NDArray[np.float32]
-    cell_px: int
-    resolution_px: int
+from dsel.records import Box, ClassScores, ClassSelection, Geometry, Patch
 
 
 @dataclass(frozen=True, slots=True)

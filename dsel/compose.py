@@ -1,0 +1,39 @@
+"""From ranked patches to the images of the distilled set: single patches or mosaics of one group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from dsel.config import SelectSettings
+from dsel.pictures import mosaic, tile_sides
+from dsel.records import ClassSelection, Distilled, Patch, Pixels
+
+Cut: TypeAlias = Callable[[Patch, int, int], Pixels]
+"""(patch, width_px, height_px) -> the patch's pixels, resampled to that size."""
+
+
+def compose_class(
+    selected: ClassSelection, settings: SelectSettings, image_px: int, cut: Cut
+) -> Iterator[Distilled]:
+    """The first IPC images of a class, each `image_px` square; fewer if the class gives fewer."""
+    sides = tile_sides(image_px, settings.factor)
+    for number, positions in enumerate(selected.images[: settings.ipc]):
+        patches = tuple(selected.patches[position] for position in positions)
+        tiles = [
+            cut(patch, sides[place % settings.factor], sides[place // settings.factor])
+            for place, patch in enumerate(patches)
+        ]
+        yield Distilled(selected.index, number, mosaic(tiles, settings.factor), patches)
+
+
+def shortfall(selected: ClassSelection, settings: SelectSettings) -> str:
+    """A line that says that a class gives fewer images than IPC asks for; empty if it does not."""
+    given = len(selected.images)
+    if given >= settings.ipc:
+        return ""
+    made_of = f"{settings.factor} x {settings.factor} mosaics" if settings.factor > 1 else "images"
+    return (
+        f"class {selected.name!r} has {len(selected.patches)} patches and gives {given} {made_of}, "
+        f"fewer than IPC {settings.ipc}: all are used; raise --per-image or lower --ipc to even out"
+    )

@@ -1,0 +1,8 @@
+"""Export formats: one writer per format; `write_export` picks one by name."""
+
+from __future__ import annotations
+
+from dsel.exports.base import Export, zip_folder
+from dsel.exports.imagefolder import write_image_folder
+
+__all__ = ["Export", "write_image_folder", "zip_folder"]

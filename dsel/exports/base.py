@@ -1,0 +1,130 @@
+"""What every export format shares: what is exported, the claim on its folder, the manifest."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dsel.config import ExportSettings, SelectSettings, fingerprint
+from dsel.errors import RunError, StorageError, storage_errors
+from dsel.records import ClassSelection, Distilled
+from dsel.storage import json_bytes, read_json, remove_partial_files, write_atomically
+from dsel.tables import box_columns
+
+MANIFEST = "manifest.json"
+UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one, so that equal content gives equal bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Everything that an exported set follows from. `facts` tells of run, prior and versions."""
+
+    classes: tuple[str, ...]
+    selections: Sequence[ClassSelection]
+    select: SelectSettings
+    settings: ExportSettings
+    image_px: int
+    pixels: str
+    facts: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the exported bytes."""
+        return fingerprint(
+            dict(self.facts), self.select, self.settings, self.image_px, self.pixels
+        )
+
+
+def class_folders(classes: Sequence[str]) -> tuple[str, ...]:
+    """A folder name for each class: its own name, with what file systems refuse replaced."""
+    folders: list[str] = []
+    for name in classes:
+        base = UNSAFE.sub("_", name).strip(" .") or "class"
+        folder, number = base, 2
+        # Case must differ too: some file systems do not tell it apart.
+        while folder.lower() in {other.lower() for other in folders}:
+            folder, number = f"{base}_{number}", number + 1
+        folders.append(folder)
+    return tuple(folders)
+
+
+def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> None:
+    """Mark a folder as this export's before the first image is written.
+
+    Raises `StorageError` if it holds another export, or files that dsel did not write.
+    """
+    if out.is_dir() and not (out / MANIFEST).is_file():
+        foreign = [
+            p for p in out.iterdir() if p.name not in also_ours and p.suffix != ".partial"
+        ]
+        if foreign:
+            raise StorageError(
+                f"{out} holds other files, such as {foreign[0].name}: choose an empty or new folder"
+            )
+    if (out / MANIFEST).is_file():
+        _check_same(out, export)
+        remove_partial_files(out)
+    write_atomically(out / MANIFEST, json_bytes(manifest(export, [], complete=False)))
+
+
+def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool) -> dict[str, Any]:
+    """What the exported set is, and where every pixel of it comes from."""
+    return {
+        "format": "dsel export 1",
+        "fingerprint": export.fingerprint,
+        "complete": complete,
+        **export.facts,
+        "select": asdict(export.select),
+        "export": asdict(export.settings) | {"image_px": export.image_px, "pixels": export.pixels},
+        "classes": list(export.classes),
+        "images": list(images),
+    }
+
+
+def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict[str, Any]:
+    """One image of the manifest: its tiles row by row, with source image, boxes and story."""
+    return {
+        "file": file,
+        "class": classes[distilled.class_index],
+        "patches": [
+            {
+                "image_id": patch.image_id,
+                "source_box": box_columns("", patch.source_box),
+                "proxy_box": box_columns("", patch.box),
+                "score": patch.score,
+                "group": patch.group,
+                "rank": patch.rank,
+            }
+            for patch in distilled.patches
+        ],
+    }
+
+
+def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:
+    """Pack a folder as a zip whose bytes follow from the content alone."""
+    temporary = target.with_name(f".{target.name}.partial")
+    with storage_errors(target), zipfile.ZipFile(temporary, "w") as archive:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            name = path.relative_to(folder)
+            if name.parts[0] not in leave_out:
+                info = zipfile.ZipInfo(name.as_posix(), ZIP_DATE)
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, path.read_bytes())
+    temporary.replace(target)
+    return target
+
+
+def _check_same(out: Path, export: Export) -> None:
+    try:
+        there = read_json(out / MANIFEST)["fingerprint"]
+    except (RunError, KeyError, TypeError) as error:
+        raise StorageError(f"{out} holds a {MANIFEST} that is not dsel's: choose a new folder") from error
+    if there != export.fingerprint:
+        raise StorageError(
+            f"{out} holds another export, made with other settings: choose a new folder"
+        )
