@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from types import MappingProxyType
@@ -67,11 +67,9 @@ class Settings:
             _check(setting, getattr(self, setting.name))
 
 
-@cache
 def settings_of(kind: type) -> MappingProxyType[str, Setting]:
     """The declared settings of a class by field name, in order."""
-    hints = get_type_hints(kind, include_extras=True)
-    return MappingProxyType({f.name: _setting(f, hints[f.name]) for f in fields(kind)})
+    return _declared(kind)
 
 
 def fingerprint(*parts: Any) -> str:
@@ -81,6 +79,13 @@ def fingerprint(*parts: Any) -> str:
     """
     text = json.dumps([_plain(part) for part in parts], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _declared(kind: Hashable) -> MappingProxyType[str, Setting]:
+    hints = get_type_hints(kind, include_extras=True)
+    declared = fields(kind)  # type: ignore[arg-type]
+    return MappingProxyType({f.name: _setting(f, hints[f.name]) for f in declared})
 
 
 def _setting(field: Any, hint: Any) -> Setting:
@@ -135,7 +140,7 @@ class SourceSettings(Settings):
     per_class: Annotated[
         int, Doc("use at most this many images of each class; 0 uses all (toybox: 100)"), Range(0)
     ] = 0
-    seed: Annotated[int, Doc("seed of the toybox scenes"), Range(0, 2**31 - 1)] = 0
+    scene_seed: Annotated[int, Doc("seed of the toybox scenes"), Range(0, 2**31 - 1)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +168,7 @@ class ScoreSettings(Settings):
     min_side_px: Annotated[
         int, Doc("skip images whose shorter side is smaller than this"), Range(1, 4096)
     ] = 16
-    seed: Annotated[int, Doc("seed of all noise"), Range(0, 2**31 - 1)] = 0
+    noise_seed: Annotated[int, Doc("seed of all noise"), Range(0, 2**31 - 1)] = 0
     feature_timestep: Annotated[
         int, Doc("timestep at which the diffusion features are read"), Range(0, 999)
     ] = 161
@@ -245,7 +250,7 @@ class SelectSettings(Settings):
         int, Doc("patches per side of a distilled image: 1 is one patch, 2 a 2 x 2 mosaic"),
         Range(1, 8),
     ] = 1
-    seed: Annotated[int, Doc("seed of k-means"), Range(0, 2**31 - 1)] = 0
+    group_seed: Annotated[int, Doc("seed of k-means"), Range(0, 2**31 - 1)] = 0
 
     @property
     def k(self) -> int:

@@ -254,7 +254,7 @@ def _fit_layouts(run: Run) -> Iterator[Event]:
         places = np.zeros((0, 2), np.float32)
         if scores.ids:
             located = locate_class(scores, run.geometry, SelectSettings())
-            places = layout(located.features, run.identity.settings.seed)
+            places = layout(located.features, run.identity.settings.noise_seed)
         run.write_layout(index, places)
         yield Progress()
 

@@ -72,4 +72,6 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"{path} cannot be a folder, a file stands in its way: choose another folder"
             ) from error
+        if isinstance(error, FileNotFoundError) and not path.parent.exists():
+            raise StorageError(f"{path} cannot be made there: choose another folder") from error
         raise

@@ -50,7 +50,7 @@ class Scorer:
         prompts = self._prompts(ref.class_index)
         clean = self._timed(lambda: self._prior.encode(pixels))  # (C, h, w)
         s = self._settings
-        noise = draw_noise(s.seed, ref.id, s.timesteps, s.draws, clean.shape, s.antithetic)
+        noise = draw_noise(s.noise_seed, ref.id, s.timesteps, s.draws, clean.shape, s.antithetic)
 
         def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
             return self._timed(lambda: self._prior.predict(noised, times, prompts[which]))
@@ -68,13 +68,13 @@ class Scorer:
         """Diffusion features on a grid, (g, g, d); Tang et al., arXiv 2306.03881."""
         s = self._settings
         time_ = torch.tensor([s.feature_timestep])
-        eps = draw_noise(s.seed, ref.id, [s.feature_timestep], 1, clean.shape, False)[0]
+        eps = draw_noise(s.noise_seed, ref.id, [s.feature_timestep], 1, clean.shape, False)[0]
         signal = self._prior.alphas_cumprod[time_][:, None, None, None]
         noised = add_noise(clean, eps, signal)  # (1, C, h, w)
         inner = self._timed(lambda: self._prior.features(noised, time_, prompts[1:]))
         grid = functional.adaptive_avg_pool2d(inner, s.feature_grid)[0].movedim(0, -1)  # (g, g, F)
         if self._projection is None:
-            self._projection = random_projection(s.seed, grid.shape[-1], s.feature_dim)
+            self._projection = random_projection(s.noise_seed, grid.shape[-1], s.feature_dim)
         return grid @ self._projection  # (g, g, d)
 
     def _embed_pair(self, class_index: int) -> Tensor:

@@ -39,7 +39,7 @@ def select_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
     located = locate_class(scores, geometry, settings)
     if not len(located.image):
         return ClassSelection(scores.name, scores.index, (), ())
-    groups = group_patches(located.features, located.score, settings.k, settings.seed)
+    groups = group_patches(located.features, located.score, settings.k, settings.group_seed)
     keys = (located.score, groups.labels, groups.distance, settings.within, settings.across)
     ranked = rank_patches(*keys)
     rank_of = {position: rank for rank, position in enumerate(ranked)}

@@ -61,7 +61,7 @@ def test_restrict__keeps_the_datasets_order() -> None:
 
 
 def test_restrict__an_unknown_class_lists_at_most_twenty() -> None:
-    with pytest.raises(SettingError, match="unknown class 'dodo'; known are: 0, 1, .*19, and 980"):
+    with pytest.raises(SettingError, match=r"unknown class 'dodo'; known are: 0, 1, .*19, and 980"):
         restrict([str(number) for number in range(1000)], ["dodo"])
 
 
@@ -137,7 +137,7 @@ def test_image_folder__a_named_split(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has the splits test, val: choose one with --split"):
         opened(tmp_path)
     for name in ("dev", "..", "/"):
-        with pytest.raises(SettingError, match="unknown split .*; known are: test, val"):
+        with pytest.raises(SettingError, match=r"unknown split .*; known are: test, val"):
             opened(tmp_path, split=name)
 
 
@@ -390,7 +390,7 @@ def test_arrays__never_unpickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY", b"<html>"])
 def test_arrays__not_a_zip(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(SourceError, match="is not an .npz file that can be read"):
+    with pytest.raises(SourceError, match=r"is not an .npz file that can be read"):
         opened(tmp_path / "a.npz")
 
 
@@ -440,8 +440,8 @@ def test_toybox__lists_a_hundred_scenes_per_class() -> None:
 
 def test_toybox__a_subset_changes_no_scene() -> None:
     name = toybox.CLASSES[7]
-    every = ToyboxScenes(SourceSettings(per_class=2, seed=3))
-    some = ToyboxScenes(SourceSettings(per_class=1, seed=3, classes=(name,)))
+    every = ToyboxScenes(SourceSettings(per_class=2, scene_seed=3))
+    some = ToyboxScenes(SourceSettings(per_class=1, scene_seed=3, classes=(name,)))
     (ref,) = some.refs
     assert ref == ImageRef(f"{name}/000000", 0)
     assert np.array_equal(some.read(ref), every.read(every.refs[14]))
@@ -537,7 +537,7 @@ def test_write_toybox__finished_sets_grow_and_lost_files_come_back(tmp_path: Pat
 def test_write_toybox__refuses_what_is_not_its_own(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     put(mine / toybox.CLASSES[0] / f"{toybox.CLASSES[0]}_00000.png")
-    with pytest.raises(StorageError, match="holds other files, such as .*choose an empty folder"):
+    with pytest.raises(StorageError, match=r"holds other files, such as .*choose an empty folder"):
         list(write_toybox(mine, per_class=1))
     (tmp_path / "boxes").mkdir()
     (tmp_path / "boxes" / "boxes.json").write_text('{"images": []}')
@@ -545,7 +545,7 @@ def test_write_toybox__refuses_what_is_not_its_own(tmp_path: Path) -> None:
         list(write_toybox(tmp_path / "boxes", per_class=1))
     list(write_toybox(tmp_path / "a", per_class=1))
     before = files(tmp_path / "a")
-    with pytest.raises(StorageError, match="'seed': 0.*choose an empty folder, or the same seed"):
+    with pytest.raises(StorageError, match=r"'seed': 0.*choose an empty folder, or the same seed"):
         list(write_toybox(tmp_path / "a", per_class=1, seed=1))
     assert files(tmp_path / "a") == before
     (tmp_path / "file").write_text("x")

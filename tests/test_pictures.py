@@ -330,7 +330,7 @@ def test_decode__below_the_limit_pillow_does_not_warn() -> None:
     side = 9_700  # 94 megapixels: Pillow warns above 89
     assert Image.MAX_IMAGE_PIXELS is not None
     assert Image.MAX_IMAGE_PIXELS < side * side < MAX_PIXELS
-    with pytest.raises(UnreadableImage, match="cut off|damaged"):
+    with pytest.raises(UnreadableImage, match=r"cut off|damaged"):
         decode(bomb("PNG", side))
 
 
@@ -372,7 +372,7 @@ def test_decode__a_missing_file_and_a_pipe(tmp_path: Path) -> None:
 
 
 def test_decode__eps_runs_nothing() -> None:
-    with pytest.raises(UnreadableImage, match="not an image|text"):
+    with pytest.raises(UnreadableImage, match=r"not an image|text"):
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
 
 

@@ -36,7 +36,7 @@ def _kind(source: str, path: Path) -> str:
         return "toybox"
     try:
         if path.is_dir():
-            return "folder"
+            return "arrays" if any(path.glob("*.npz")) else "folder"
         there = path.exists()
     except OSError as error:  # a name that is too long, or a folder that may not be entered
         raise SourceError(f"{source!r} cannot be opened: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Read pictures from one .npz file, as CIFAR-like datasets come.
+"""Read pictures from .npz files, as CIFAR-like datasets come: one file, or a folder of parts.
 
 Keys: `images` uint8 (N, H, W, 3) or (N, H, W); `labels` whole numbers (N,) that count from 0;
 `classes`, the class names (C,); and, if they have any, the images' own `names` (N,).
@@ -56,12 +56,13 @@ class ArrayDataset:
 
 
 def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
-    """Load an .npz file; images keep the file's order within their class."""
-    if settings.split:
-        raise SourceError(f"{path} has no splits: leave --split out, got {settings.split!r}")
-    stored = _load(path)
+    """Load an .npz file, or the parts in a folder; images keep their order within their class.
+
+    Of a folder, the files with the split in their name are taken, train if none is asked for.
+    """
+    parts = _parts(path, settings.split)
+    stored = _joined([_load_checked(part) for part in parts])
     names_all = _text(stored["classes"])
-    _check(path, stored, names_all)
     classes = restrict(names_all, settings.classes)
     labels, ids = stored["labels"], _ids(stored, len(stored["labels"]))
     refs: list[ImageRef] = []
@@ -71,12 +72,50 @@ def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
     require_images(path, classes, refs)
     return ArrayDataset(
         classes=classes,
-        fingerprint=fingerprint(_sha256(path), list(classes), settings.per_class),
+        fingerprint=fingerprint(*map(_sha256, parts), list(classes), settings.per_class),
         origin=origin_of(str(path.resolve()), settings),
         refs=refs,
         images=stored["images"],
         rows={id_: row for row, id_ in enumerate(ids)},
     )
+
+
+def _parts(path: Path, split: str) -> list[Path]:
+    if not path.is_dir():
+        if split:
+            raise SourceError(f"{path} has no splits: leave --split out, got {split!r}")
+        return [path]
+    files = sorted(path.glob("*.npz"))
+    chosen = [file for file in files if (split or "train") in file.stem]
+    if not chosen and split:
+        raise SourceError(
+            f"{path} has no .npz file with {split!r} in its name; it has "
+            f"{', '.join(shown([file.name for file in files]))}"
+        )
+    return chosen or files
+
+
+def _load_checked(path: Path) -> dict[str, _Array]:
+    stored = _load(path)
+    _check(path, stored, _text(stored["classes"]))
+    return stored | {"path": np.array(str(path))}
+
+
+def _joined(parts: Sequence[Mapping[str, _Array]]) -> Mapping[str, _Array]:
+    """One dataset of several parts; they must agree in classes and in the size of the images."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for part in parts[1:]:
+        same_size = part["images"].shape[1:] == first["images"].shape[1:]
+        if not same_size or _text(part["classes"]) != _text(first["classes"]):
+            raise SourceError(
+                f"{part['path']} does not go with {first['path']}: classes and image sizes must "
+                "be the same; name one file instead of the folder"
+            )
+    keys = ("images", "labels", "names") if all("names" in p for p in parts) else ("images", "labels")
+    joined = {key: np.concatenate([part[key] for part in parts]) for key in keys}
+    return joined | {"classes": first["classes"]}
 
 
 def _load(path: Path) -> dict[str, _Array]:

@@ -56,5 +56,5 @@ def origin_of(source: str, settings: SourceSettings) -> Mapping[str, str | int |
         "split": settings.split,
         "classes": list(settings.classes),
         "per_class": settings.per_class,
-        "seed": settings.seed,
+        "scene_seed": settings.scene_seed,
     }

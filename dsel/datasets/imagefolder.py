@@ -41,7 +41,6 @@ class _File:
 
     path: str
     size: int
-    modified_ns: int
 
 
 class ImageFolder:
@@ -234,7 +233,7 @@ def _file(path: str, entry: os.DirEntry[str]) -> _File:
         status = entry.stat()
     except OSError:  # a broken link: reading it says so
         return _File(path, 0, 0)
-    return _File(path, status.st_size, status.st_mtime_ns)
+    return _File(path, status.st_size)
 
 
 def _id(path: str) -> str:
@@ -248,6 +247,6 @@ def _fingerprint(
     digest = hashlib.sha256()
     for ref in refs:
         file = files[ref.id]
-        line = f"{ref.class_index}\0{ref.id}\0{file.size}\0{file.modified_ns}\n"
+        line = f"{ref.class_index}\0{ref.id}\0{file.size}\n"
         digest.update(line.encode())
     return fingerprint("image folder", list(classes), digest.hexdigest())

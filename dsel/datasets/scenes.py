@@ -52,7 +52,7 @@ class ToyboxScenes:
     @property
     def fingerprint(self) -> str:
         """Names the content."""
-        parts = (RENDERER_VERSION, self.settings.seed, self.per_class, list(self.classes))
+        parts = (RENDERER_VERSION, self.settings.scene_seed, self.per_class, list(self.classes))
         return fingerprint("toybox", *parts)
 
     @property
@@ -79,7 +79,7 @@ class ToyboxScenes:
         if name not in toybox.CLASSES or not (number.isascii() and number.isdigit()):
             raise UnreadableImage("is not a scene of the toybox")
         # The class's place in the toybox, not in the subset: choosing classes changes no scene.
-        return toybox.render_scene(self.settings.seed, toybox.CLASSES.index(name), int(number))
+        return toybox.render_scene(self.settings.scene_seed, toybox.CLASSES.index(name), int(number))
 
 
 def open_toybox(_source: Path, settings: SourceSettings) -> ToyboxScenes:

@@ -86,7 +86,7 @@ def _load(folder: Path, dtype: torch.dtype) -> StableDiffusionPipeline:
     try:
         return StableDiffusionPipeline.from_pretrained(
             folder,
-            torch_dtype=dtype,
+            dtype=dtype,
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,

@@ -1,0 +1,321 @@
+"""The command line: flags to settings, settings to the engine, events to lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Fixed, OmitArgPrefixes, Positional, Suppress, arg
+from tyro.extras import SubcommandApp
+from typing_extensions import Doc
+
+from dsel.config import (
+    ExportSettings,
+    ScoreSettings,
+    SelectSettings,
+    SourceSettings,
+    TrainSettings,
+)
+from dsel.errors import DselError
+
+if TYPE_CHECKING:
+    from dsel.runs import Run
+
+Source = Annotated[
+    Positional[str],
+    Doc("image folder with a folder per class, an .npz file, or the word toybox"),
+]
+RunPath = Annotated[Positional[Path], Doc("run folder, made by dsel score")]
+PriorName = Annotated[
+    str, Doc("the word demo, the folder of a diffusers pipeline, or its Hub id")
+]
+app_commands = SubcommandApp()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What every command prints."""
+
+    json: Annotated[bool, Doc("print one JSON object of figures as the last line")] = False
+    dry_run: Annotated[bool, Doc("print the resolved settings and the work to do, and stop")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillSelect(SelectSettings):
+    """Selection within `distill`, where every scored timestep counts."""
+
+    timesteps: Annotated[
+        Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")
+    ] = ()
+
+    def plain(self) -> SelectSettings:
+        """The same settings as any other command has them."""
+        return SelectSettings(**{f.name: getattr(self, f.name) for f in fields(SelectSettings)})
+
+
+@app_commands.command(name="app")
+def open_app(
+    run: Annotated[Positional[Path | None], Doc("run folder; the demo run if left out")] = None,
+    host: Annotated[str, Doc("address to listen on")] = "127.0.0.1",
+    port: Annotated[int, Doc("port to listen on; 0 takes the first free one from 7860")] = 0,
+) -> None:
+    """Open the app on a run: heat maps, boxes, groups, sliders, export."""
+    from dsel.shipped import DEMO_RUN, asset
+    from dsel.ui import launch_app
+
+    launch_app(run or asset(DEMO_RUN), host=host, port=port)
+
+
+@app_commands.command
+def score(
+    source: Source,
+    run: Annotated[Path, Doc("run folder to make, or to go on with")],
+    prior: PriorName = "demo",
+    source_settings: SourceSettings = SourceSettings(),
+    settings: ScoreSettings = ScoreSettings(),
+    output: Output = Output(),
+) -> None:
+    """Score every image of a dataset with a prior."""
+    _print(_score(source, run, prior, source_settings, settings, output), output)
+
+
+@app_commands.command
+def select(
+    run: RunPath,
+    settings: SelectSettings = SelectSettings(),
+    output: Output = Output(),
+) -> None:
+    """Cut, group and rank the patches of a scored run."""
+    opened = _open(run)
+    if output.dry_run:
+        return _dry_run(settings, {"classes": len(opened.identity.classes)})
+    _print(_select(opened, settings), output)
+    return None
+
+
+@app_commands.command
+def export(
+    run: RunPath,
+    out: Annotated[Path, Doc("folder to write the distilled set to")],
+    selection: Annotated[
+        str, Doc("fingerprint of a kept selection; the last one made if left out")
+    ] = "",
+    settings: ExportSettings = ExportSettings(),
+    output: Output = Output(),
+) -> None:
+    """Write the distilled set of a selection as an image folder."""
+    opened = _open(run)
+    if output.dry_run:
+        chosen, selections = opened.read_selection(selection)
+        images = sum(min(chosen.ipc, len(s.images)) for s in selections)
+        return _dry_run(settings, {"images": images, "out": str(out)})
+    _print(_export(opened, out, settings, selection), output)
+    return None
+
+
+@app_commands.command
+def distill(
+    source: Source,
+    out: Annotated[Path, Doc("folder to write the distilled set to")],
+    run: Annotated[Path | None, Doc("run folder; OUT/run if left out")] = None,
+    prior: PriorName = "demo",
+    source_settings: SourceSettings = SourceSettings(),
+    score_settings: ScoreSettings = ScoreSettings(),
+    select_settings: DistillSelect = DistillSelect(),
+    export_settings: ExportSettings = ExportSettings(),
+    output: Output = Output(),
+) -> None:
+    """Score, select and export in one go; the same command again goes on where it stopped."""
+    path = run or out / RUN_IN_OUT
+    settings = select_settings.plain()
+    figures = {"score": _score(source, path, prior, source_settings, score_settings, output)}
+    if output.dry_run:
+        return _dry_run(settings, {}, export_settings)
+    opened = _open(path)
+    figures["select"] = _select(opened, settings)
+    figures["export"] = _export(opened, out, export_settings, "")
+    _print(figures if output.json else figures["export"], output)
+    return None
+
+
+@app_commands.command
+def toybox(
+    out: Annotated[Positional[Path], Doc("folder to write the scenes to")],
+    per_class: Annotated[int, Doc("scenes of each class")] = 100,
+    seed: Annotated[int, Doc("seed of the scenes")] = 0,
+    output: Output = Output(),
+) -> None:
+    """Render toybox scenes as an image folder, with boxes.json in COCO format beside them."""
+    from dsel.datasets.scenes import write_toybox
+    from dsel.terminal import Terminal
+
+    source = SourceSettings(per_class=per_class, scene_seed=seed)
+    if output.dry_run:
+        return _dry_run(source, {"out": str(out)})
+    _print(Terminal().follow(write_toybox(out, per_class, seed)), output)
+    return None
+
+
+@app_commands.command
+def train(
+    source: Source,
+    out: Annotated[Path, Doc("folder to save the prior to; checkpoints lie in OUT/training")],
+    source_settings: SourceSettings = SourceSettings(),
+    settings: TrainSettings = TrainSettings(),
+    output: Output = Output(),
+) -> None:
+    """Train a small prior from scratch: autoencoder, U-Net and text encoder."""
+    from dsel.datasets import open_dataset
+    from dsel.terminal import Terminal
+
+    dataset = open_dataset(source, source_settings)
+    if output.dry_run:
+        return _dry_run(settings, {"images": len(dataset.refs), "classes": len(dataset.classes)})
+    from dsel.priors.training import train as train_prior
+
+    _print(Terminal().follow(train_prior(dataset, settings, out)), output)
+    return None
+
+
+@app_commands.command
+def check(
+    run: RunPath,
+    boxes: Annotated[Path, Doc("true boxes or masks of the objects, COCO JSON")],
+    selection: Annotated[
+        str, Doc("fingerprint of a kept selection; the last one made if left out")
+    ] = "",
+    output: Output = Output(),
+) -> None:
+    """Compare the chosen patches with the true objects, and with random and centre patches."""
+    from dsel.localisation import check_selection, read_objects
+
+    opened = _open(run)
+    objects = read_objects(boxes)
+    if output.dry_run:
+        return _dry_run(SelectSettings(), {"objects": len(objects)})
+    _, selections = opened.read_selection(selection)
+    _print(check_selection(opened, selections, objects), output)
+    return None
+
+
+@app_commands.command
+def info(run: RunPath, output: Output = Output()) -> None:
+    """Say what a run holds: settings, counts, what was skipped and why, selections."""
+    from dsel.terminal import print_line
+
+    facts = _facts(_open(run))
+    if output.json:
+        return _print(facts, output)
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            print_line(f"{name}:")
+            for key, part in value.items():
+                print_line(f"  {key}: {part}")
+        else:
+            print_line(f"{name}: {value}")
+    return None
+
+
+RUN_IN_OUT = "run"
+"""Where `distill` keeps its run below its output."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 2 says that the user can mend it, and how is on standard error."""
+    # Libraries that load models chat on import; what matters of it reaches the user as an error.
+    for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
+        os.environ.setdefault(name, "error")
+    try:
+        app_commands.cli(
+            prog="dsel",
+            description="Dataset distillation by selection: the most class-telling patches.",
+            args=arguments,
+            config=(OmitArgPrefixes,),
+        )
+    except DselError as error:
+        sys.stderr.write(f"dsel: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("dsel: interrupted; the same command goes on where it stopped\n")
+        return 130
+    return 0
+
+
+def _score(
+    source: str, path: Path, prior: str, source_settings: SourceSettings,
+    settings: ScoreSettings, output: Output,
+) -> Mapping[str, Any]:  # fmt: skip
+    from dsel.datasets import open_dataset
+    from dsel.priors import find_prior, load_prior
+    from dsel.terminal import Terminal
+
+    dataset = open_dataset(source, source_settings)
+    if output.dry_run:
+        folder = find_prior(prior)
+        work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
+        rows = 2 * len(settings.timesteps) * settings.draws
+        _dry_run(settings, {**work, "prior": str(folder), "noised_latents_per_image": rows})
+        return {}
+    from dsel.engine import score as score_all
+
+    return Terminal().follow(score_all(dataset, load_prior(prior, settings), path, settings))
+
+
+def _select(run: Run, settings: SelectSettings) -> Mapping[str, Any]:
+    from dsel.engine import select as select_all
+    from dsel.terminal import Terminal
+
+    return Terminal().follow(select_all(run, settings))
+
+
+def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Mapping[str, Any]:
+    from dsel.engine import export as export_all
+    from dsel.terminal import Terminal
+
+    return Terminal().follow(export_all(run, out, settings, selection, also_ours=(RUN_IN_OUT,)))
+
+
+def _open(path: Path) -> Run:
+    from dsel.runs import open_run
+
+    return open_run(path)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    identity = run.identity
+    whole = (run.path / "summary.json").is_file()
+    facts: dict[str, Any] = {
+        "run": str(run.path),
+        "fingerprint": identity.fingerprint,
+        "dataset": identity.dataset_origin.get("source", ""),
+        "prior": f"{identity.prior} ({identity.prior_fingerprint}, {identity.precision})",
+        "picture": f"{identity.resolution_px} px, cells of {identity.cell_px} px",
+        "classes": len(identity.classes),
+        "images": identity.images,
+        "shards": f"{len(run.finished_shards())} of {identity.shards}",
+        "settings": asdict(identity.settings),
+    }
+    if whole:
+        facts["scored"] = run.summary.scored
+        facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
+    facts["selections"] = sorted(p.name for p in (run.path / "selections").glob("*") if p.is_dir())
+    return facts
+
+
+def _dry_run(settings: Any, work: Mapping[str, Any], *more: Any) -> None:
+    from dsel.terminal import print_figures
+
+    for part in (settings, *more):
+        print_figures(asdict(part), as_json=False)
+    print_figures(work, as_json=False)
+
+
+def _print(figures: Mapping[str, Any], output: Output) -> None:
+    from dsel.terminal import print_figures
+
+    if figures:
+        print_figures(figures, output.json)

@@ -1,0 +1,146 @@
+"""How well chosen patches find the true objects: against masks or boxes in COCO format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsel.errors import SourceError, storage_errors
+from dsel.patches import box_means, summed_area
+from dsel.records import Box, ClassSelection, Frame
+from dsel.runs import Run
+
+SMALL_SHARE = 0.5
+"""A hit holds this share of an object that is smaller than the patch, ..."""
+LARGE_SHARE = 0.6
+"""... or lies with this share of itself inside an object that is larger."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How patches of one size lie on one object, averaged over their places."""
+
+    hit_rate: float
+    coverage: float
+
+
+def read_objects(path: Path) -> Mapping[str, Mask]:
+    """The true object of each image by file name, (height, width): its masks, or its boxes, joined.
+
+    Raises `SourceError` for a file that is not COCO JSON with uncompressed masks or boxes.
+    """
+    try:
+        with storage_errors(path):
+            record = json.loads(path.read_bytes())
+        images = {image["id"]: image for image in record["images"]}
+        objects = {i["file_name"]: np.zeros((i["height"], i["width"]), bool) for i in images.values()}
+        for annotation in record["annotations"]:
+            mask = objects[images[annotation["image_id"]]["file_name"]]
+            mask |= _annotation_mask(annotation, mask.shape)
+    except FileNotFoundError as error:
+        raise SourceError(f"{path} is not there: give the boxes.json beside the images") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SourceError(
+            f"{path} is not COCO JSON with images and annotations: {type(error).__name__} {error}"
+        ) from error
+    return objects
+
+
+def check_selection(
+    run: Run, selections: Sequence[ClassSelection], objects: Mapping[str, Mask]
+) -> dict[str, float | int]:
+    """Hit rates and coverage of the best patch of every image that has a known object.
+
+    The random patch stands for all places of the same size, averaged exactly; the centre patch lies
+    in the middle of what the prior saw. coverage is the share of the object inside the patch.
+    """
+    find = _finder(objects)
+    frames = {row.id: row.frame for row in run.images}
+    findings: list[tuple[Finding, Finding, Finding]] = []
+    for selected in selections:
+        best = {}
+        for patch in sorted(selected.patches, key=lambda patch: patch.score):
+            best[patch.image_id] = patch  # the highest score of an image comes last, and stays
+        for image_id, patch in best.items():
+            mask, frame = find(image_id), frames[image_id]
+            if mask is not None and frame is not None and mask.any():
+                findings.append(_compare(mask, frame, patch.source_box))
+    if not findings:
+        raise SourceError(
+            "none of the run's images is among the boxes' file names: are they of the same data?"
+        )
+    return _figures(findings)
+
+
+def patch_finding(mask: Mask, xs: NDArray[np.float64], ys: NDArray[np.float64], box: Box) -> Finding:
+    """Average over patches of the box's size with corners at all pairs of `xs` and `ys`."""
+    area = box.width * box.height
+    table = summed_area(mask[None].astype(np.float64))
+    inside = box_means(table, xs, ys, box.width, box.height)[0] * area  # object pixels, (Y, X)
+    total = int(mask.sum())
+    hits = (inside >= SMALL_SHARE * total) | ((total > area) & (inside >= LARGE_SHARE * area))
+    return Finding(float(hits.mean()), float(inside.mean() / total))
+
+
+def _compare(mask: Mask, frame: Frame, box: Box) -> tuple[Finding, Finding, Finding]:
+    """The chosen, the random and the centre patch, in pixels of the upright source."""
+    view = frame.view
+    chosen = patch_finding(mask, np.array([box.x]), np.array([box.y]), box)
+    xs = np.arange(view.x, view.x + view.width - box.width + 1e-6)
+    ys = np.arange(view.y, view.y + view.height - box.height + 1e-6)
+    random = patch_finding(mask, xs, ys, box)
+    middle_x = np.array([view.x + (view.width - box.width) / 2])
+    middle_y = np.array([view.y + (view.height - box.height) / 2])
+    return chosen, random, patch_finding(mask, middle_x, middle_y, box)
+
+
+def _figures(findings: Sequence[tuple[Finding, Finding, Finding]]) -> dict[str, float | int]:
+    chosen, random, centre = zip(*findings, strict=True)
+    figures: dict[str, float | int] = {"images": len(findings)}
+    for name, found in (("", chosen), ("_random", random), ("_centre", centre)):
+        figures[f"hit_rate{name}"] = float(np.mean([finding.hit_rate for finding in found]))
+        figures[f"coverage{name}"] = float(np.mean([finding.coverage for finding in found]))
+    return figures
+
+
+def _finder(objects: Mapping[str, Mask]) -> Any:
+    """Look an image up by its id, or by the end of its path where that is unique."""
+    by_end: dict[str, Mask | None] = {}
+    for name, mask in objects.items():
+        parts = PurePosixPath(name).parts
+        for start in range(1, len(parts)):
+            end = "/".join(parts[start:])
+            by_end[end] = None if end in by_end else mask
+
+    def find(image_id: str) -> Mask | None:
+        parts = PurePosixPath(image_id).parts
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        return next(
+            (found for end in ends if (found := objects.get(end, by_end.get(end))) is not None), None
+        )
+
+    return find
+
+
+def _annotation_mask(annotation: Mapping[str, Any], shape: tuple[int, ...]) -> Mask:
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list):
+        return _from_run_lengths(segmentation["counts"], shape)
+    x, y, width, height = annotation["bbox"]
+    mask = np.zeros(shape, bool)
+    mask[round(y) : round(y + height), round(x) : round(x + width)] = True
+    return mask
+
+
+def _from_run_lengths(counts: Sequence[int], shape: tuple[int, ...]) -> Mask:
+    """Undo COCO's run lengths, which go down the columns and begin with zeros."""
+    values = np.arange(len(counts)) % 2 == 1
+    return np.repeat(values, counts).reshape(shape, order="F")
