@@ -23,6 +23,7 @@ from dsel.exports import Export, write_image_folder
 from dsel.groups import layout
 from dsel.pictures import crop, decode, encode, thumbnail, to_proxy
 from dsel.records import (
+    ClassSelection,
     Dataset,
     Distilled,
     Done,
@@ -136,6 +137,18 @@ def export(
 ) -> Iterator[Event]:
     """Compose the images of a kept selection, by default the current one, into an image folder."""
     select_settings, selections = run.read_selection(selection)
+    yield from export_selections(run, selections, select_settings, out, settings, also_ours)
+
+
+def export_selections(
+    run: Run,
+    selections: Sequence[ClassSelection],
+    select_settings: SelectSettings,
+    out: Path,
+    settings: ExportSettings,
+    also_ours: Sequence[str] = (),
+) -> Iterator[Event]:
+    """Compose the images of any selections into an image folder; nothing is written to the run."""
     dataset, why = _source_of(run, settings)
     if why:
         yield Notice(why)

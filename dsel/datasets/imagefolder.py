@@ -232,7 +232,7 @@ def _file(path: str, entry: os.DirEntry[str]) -> _File:
     try:
         status = entry.stat()
     except OSError:  # a broken link: reading it says so
-        return _File(path, 0, 0)
+        return _File(path, 0)
     return _File(path, status.st_size)
 
 
