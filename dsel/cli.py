@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from typing_extensions import Doc
 from tyro.conf import Fixed, OmitArgPrefixes, Positional, Suppress, arg
 from tyro.extras import SubcommandApp
-from typing_extensions import Doc
 
 from dsel.config import (
     ExportSettings,
@@ -30,9 +30,7 @@ Source = Annotated[
     Doc("image folder with a folder per class, an .npz file, or the word toybox"),
 ]
 RunPath = Annotated[Positional[Path], Doc("run folder, made by dsel score")]
-PriorName = Annotated[
-    str, Doc("the word demo, the folder of a diffusers pipeline, or its Hub id")
-]
+PriorName = Annotated[str, Doc("the word demo, the folder of a diffusers pipeline, or its Hub id")]
 app_commands = SubcommandApp()
 
 
@@ -41,16 +39,16 @@ class Output:
     """What every command prints."""
 
     json: Annotated[bool, Doc("print one JSON object of figures as the last line")] = False
-    dry_run: Annotated[bool, Doc("print the resolved settings and the work to do, and stop")] = False
+    dry_run: Annotated[bool, Doc("print the resolved settings and the work to do, and stop")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DistillSelect(SelectSettings):
     """Selection within `distill`, where every scored timestep counts."""
 
-    timesteps: Annotated[
-        Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")
-    ] = ()
+    timesteps: Annotated[Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")] = ()
 
     def plain(self) -> SelectSettings:
         """The same settings as any other command has them."""
@@ -319,3 +317,7 @@ def _print(figures: Mapping[str, Any], output: Output) -> None:
 
     if figures:
         print_figures(figures, output.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""From ranked patches to the images of the distilled set: single patches or mosaics of one group."""
+"""From ranked patches to distilled images: single patches, or mosaics of one group."""
 
 from __future__ import annotations
 

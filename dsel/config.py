@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
 
@@ -43,6 +43,7 @@ class _Speed:
 
 
 SPEED = _Speed()
+S = TypeVar("S", bound="Settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,12 @@ def settings_of(kind: type) -> MappingProxyType[str, Setting]:
     return _declared(kind)
 
 
+def result_settings(settings: Settings) -> dict[str, Any]:
+    """The fields that name the result, by name; those that only change the speed are left out."""
+    kept = {s.name for s in settings_of(type(settings)).values() if s.names_result}
+    return {k: v for k, v in asdict(settings).items() if k in kept}  # type: ignore[call-overload]
+
+
 def fingerprint(*parts: Any) -> str:
     """Name a result: 16 hex digits of the SHA-256 of everything that it follows from.
 
@@ -86,6 +93,11 @@ def _declared(kind: Hashable) -> MappingProxyType[str, Setting]:
     hints = get_type_hints(kind, include_extras=True)
     declared = fields(kind)  # type: ignore[arg-type]
     return MappingProxyType({f.name: _setting(f, hints[f.name]) for f in declared})
+
+
+def restore(kind: type[S], plain: Mapping[str, Any]) -> S:
+    """Settings from plain values, as JSON gives them back."""
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()})
 
 
 def _setting(field: Any, hint: Any) -> Setting:
@@ -121,10 +133,7 @@ def _numbers(value: Any) -> Iterator[float]:
 
 
 def _plain(part: Any) -> Any:
-    if isinstance(part, Settings):
-        kept = {s.name for s in settings_of(type(part)).values() if s.names_result}
-        return {k: v for k, v in asdict(part).items() if k in kept}  # type: ignore[call-overload]
-    return part
+    return result_settings(part) if isinstance(part, Settings) else part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +143,7 @@ class SourceSettings(Settings):
     split: Annotated[
         str, Doc("split folder below SOURCE, such as train; empty finds it when there is one")
     ] = ""
-    classes: Annotated[
-        tuple[str, ...], Doc("use only these classes; empty uses all of them")
-    ] = ()
+    classes: Annotated[tuple[str, ...], Doc("use only these classes; empty uses all of them")] = ()
     per_class: Annotated[
         int, Doc("use at most this many images of each class; 0 uses all (toybox: 100)"), Range(0)
     ] = 0
@@ -151,9 +158,7 @@ class ScoreSettings(Settings):
         tuple[int, ...], Doc("timesteps at which noise is predicted"), Range(0, 999)
     ] = (200, 300, 400, 500, 600, 700)
     draws: Annotated[int, Doc("noise samples per timestep"), Range(1, 1024)] = 4
-    antithetic: Annotated[
-        bool, Doc("draw noise in pairs of a sample and its negative")
-    ] = True
+    antithetic: Annotated[bool, Doc("draw noise in pairs of a sample and its negative")] = True
     template: Annotated[
         str, Doc("prompt that names the class; {class} is replaced by its name")
     ] = "An image of {class}."
@@ -222,15 +227,14 @@ class SelectSettings(Settings):
     """Which patches are cut, and which of them stay."""
 
     patch_px: Annotated[
-        int, Doc("side of the patch, in pixels of the picture as the prior saw it; 0 is half"),
+        int,
+        Doc("side of the patch, in pixels of the picture as the prior saw it; 0 is half"),
         Range(0, 8192),
     ] = 0
     stride_px: Annotated[
         int, Doc("step between candidate boxes; 0 is one cell of the prior"), Range(0, 8192)
     ] = 0
-    per_image: Annotated[
-        int, Doc("patches per image, not overlapping"), Range(1, 64)
-    ] = 1
+    per_image: Annotated[int, Doc("patches per image, not overlapping"), Range(1, 64)] = 1
     timesteps: Annotated[
         tuple[int, ...], Doc("scored timesteps that count; empty counts all of them"), Range(0, 999)
     ] = ()
@@ -247,7 +251,8 @@ class SelectSettings(Settings):
         Doc("order over groups: one of each group in turn, or all pooled regardless of group"),
     ] = "round-robin"
     factor: Annotated[
-        int, Doc("patches per side of a distilled image: 1 is one patch, 2 a 2 x 2 mosaic"),
+        int,
+        Doc("patches per side of a distilled image: 1 is one patch, 2 a 2 x 2 mosaic"),
         Range(1, 8),
     ] = 1
     group_seed: Annotated[int, Doc("seed of k-means"), Range(0, 2**31 - 1)] = 0
@@ -268,8 +273,10 @@ class ExportSettings(Settings):
     file_format: Annotated[Literal["png", "jpeg"], Doc("file format of the images")] = "png"
     pixels: Annotated[
         Literal["auto", "source", "proxy"],
-        Doc("cut from the source's own pixels, or from the run's proxies; "
-            "auto takes the source if it is there"),
+        Doc(
+            "cut from the source's own pixels, or from the run's proxies; "
+            "auto takes the source if it is there"
+        ),
     ] = "auto"
 
 
@@ -282,9 +289,11 @@ class TrainSettings(Settings):
     ] = 128
     cells: Annotated[int, Doc("latent cells per side"), Range(4, 64)] = 16
     latent_channels: Annotated[int, Doc("channels of a latent"), Range(1, 64)] = 4
-    widths: Annotated[
-        tuple[int, ...], Doc("channels of the U-Net's levels"), Range(16, 2048)
-    ] = (64, 96, 160)
+    widths: Annotated[tuple[int, ...], Doc("channels of the U-Net's levels"), Range(16, 2048)] = (
+        64,
+        96,
+        160,
+    )
     autoencoder_images: Annotated[
         int, Doc("images seen while the autoencoder is trained"), Range(1)
     ] = 20_000
@@ -292,9 +301,7 @@ class TrainSettings(Settings):
         int, Doc("images seen while the U-Net and text encoder are trained"), Range(1)
     ] = 200_000
     batch_size: Annotated[int, Doc("images per training step"), Range(1, 65_536)] = 64
-    learning_rate: Annotated[
-        float, Doc("peak learning rate of the U-Net"), Range(1e-7, 1.0)
-    ] = 5e-4
+    learning_rate: Annotated[float, Doc("peak learning rate of the U-Net"), Range(1e-7, 1.0)] = 5e-4
     null_share: Annotated[
         float, Doc("share of the images trained with a null prompt"), Range(0.0, 0.9)
     ] = 0.2
@@ -310,12 +317,8 @@ class TrainSettings(Settings):
     ] = "crop"
     flip: Annotated[bool, Doc("train on mirrored pictures too")] = True
     seed: Annotated[int, Doc("seed of weights, batches and noise"), Range(0, 2**31 - 1)] = 0
-    checkpoint_s: Annotated[
-        int, SPEED, Doc("seconds between checkpoints"), Range(1)
-    ] = 120
-    threads: Annotated[
-        int, SPEED, Doc("processor threads; 0 takes all"), Range(0, 1024)
-    ] = 0
+    checkpoint_s: Annotated[int, SPEED, Doc("seconds between checkpoints"), Range(1)] = 120
+    threads: Annotated[int, SPEED, Doc("processor threads; 0 takes all"), Range(0, 1024)] = 0
 
     def __post_init__(self) -> None:
         """Check ranges, and that cells divide the picture by a power of two."""
@@ -325,6 +328,11 @@ class TrainSettings(Settings):
             raise SettingError(
                 f"resolution px must be cells times a power of two, got {self.resolution_px} px "
                 f"with {self.cells} cells; {self.cells * 8} would be right"
+            )
+        if len(self.widths) < 2 or any(width % 16 for width in self.widths):
+            raise SettingError(
+                f"widths must be two or more multiples of 16, got {list(self.widths)}; "
+                "64 96 160 would be right"
             )
 
     @property

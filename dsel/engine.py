@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,13 @@ import numpy as np
 
 from dsel import __version__
 from dsel.compose import Cut, compose_class, shortfall
-from dsel.config import ExportSettings, ScoreSettings, SelectSettings, SourceSettings
+from dsel.config import (
+    ExportSettings,
+    ScoreSettings,
+    SelectSettings,
+    SourceSettings,
+    result_settings,
+)
 from dsel.datasets import open_dataset
 from dsel.errors import DselError, RunError, SettingError, UnreadableImage
 from dsel.exports import Export, write_image_folder
@@ -294,8 +300,7 @@ def open_origin(run: Run) -> Dataset:
     """Open the dataset that a run was scored from; raises `SourceError` if it is gone."""
     origin = dict(run.identity.dataset_origin)
     source = str(origin.pop("source"))
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in origin.items()}
-    return open_dataset(source, SourceSettings(**plain))
+    return open_dataset(source, restore(SourceSettings, origin))
 
 
 def _source_cutter(dataset: Dataset) -> Cut:
@@ -331,5 +336,5 @@ def _facts(run: Run, settings: SelectSettings) -> dict[str, Any]:
             "fingerprint": identity.dataset_fingerprint,
             "origin": dict(identity.dataset_origin),
         },
-        "score": asdict(identity.settings) | {"precision": identity.precision},
+        "score": result_settings(identity.settings) | {"precision": identity.precision},
     }

@@ -70,7 +70,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.ENOTDIR, errno.EEXIST):
             raise StorageError(
-                f"{path} cannot be a folder, a file stands in its way: choose another folder"
+                f"{path} cannot be made, since a file stands in its way: choose another folder"
             ) from error
         if isinstance(error, FileNotFoundError) and not path.parent.exists():
             raise StorageError(f"{path} cannot be made there: choose another folder") from error

@@ -17,8 +17,11 @@ MIN_DIST = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """labels: (N,) group of each patch, 0 the one of the highest median score; distance: (N,) to
-    the centroid of its group, in the space of `unit_features`."""
+    """The group of each of N patches.
+
+    labels: (N,), 0 is the group of the highest median score. distance: (N,) to the centroid of its
+    group, in the space of `unit_features`.
+    """
 
     labels: Ints
     distance: Floats
@@ -34,7 +37,9 @@ def group_patches(features: Floats, scores: NDArray[np.floating], k: int, seed: 
     k = min(k, len(np.unique(points, axis=0)))
     labels = _kmeans(points, k, seed) if k > 1 else np.zeros(len(points), np.int64)
     labels = _by_median_score(labels, scores)
-    centroids = np.stack([points[labels == group].mean(axis=0) for group in range(labels.max() + 1)])
+    centroids = np.stack(
+        [points[labels == group].mean(axis=0) for group in range(labels.max() + 1)]
+    )
     distance = np.linalg.norm(points - centroids[labels], axis=1)
     return Groups(labels, distance.astype(np.float32))
 
@@ -47,7 +52,8 @@ def unit_features(features: Floats) -> Floats:
     """
     centred = features - features.mean(axis=0)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-12)
+    unit: Floats = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-12)
+    return unit
 
 
 def layout(features: Floats, seed: int) -> Floats:

@@ -41,7 +41,9 @@ def read_objects(path: Path) -> Mapping[str, Mask]:
         with storage_errors(path):
             record = json.loads(path.read_bytes())
         images = {image["id"]: image for image in record["images"]}
-        objects = {i["file_name"]: np.zeros((i["height"], i["width"]), bool) for i in images.values()}
+        objects = {
+            i["file_name"]: np.zeros((i["height"], i["width"]), bool) for i in images.values()
+        }
         for annotation in record["annotations"]:
             mask = objects[images[annotation["image_id"]]["file_name"]]
             mask |= _annotation_mask(annotation, mask.shape)
@@ -80,7 +82,9 @@ def check_selection(
     return _figures(findings)
 
 
-def patch_finding(mask: Mask, xs: NDArray[np.float64], ys: NDArray[np.float64], box: Box) -> Finding:
+def patch_finding(
+    mask: Mask, xs: NDArray[np.float64], ys: NDArray[np.float64], box: Box
+) -> Finding:
     """Average over patches of the box's size with corners at all pairs of `xs` and `ys`."""
     area = box.width * box.height
     table = summed_area(mask[None].astype(np.float64))
@@ -124,7 +128,8 @@ def _finder(objects: Mapping[str, Mask]) -> Any:
         parts = PurePosixPath(image_id).parts
         ends = ("/".join(parts[start:]) for start in range(len(parts)))
         return next(
-            (found for end in ends if (found := objects.get(end, by_end.get(end))) is not None), None
+            (found for end in ends if (found := objects.get(end, by_end.get(end))) is not None),
+            None,
         )
 
     return find

@@ -58,7 +58,8 @@ def paired_losses(
         gap.append(((eps_c - eps_u) * (2 * eps[rows] - eps_u - eps_c)).mean(1))
 
     def over_draws(parts: list[Tensor]) -> Tensor:
-        return torch.cat(parts).unflatten(0, (steps, draws)).mean(1)  # (T, h, w)
+        rows = torch.cat(parts)  # (T*D, h, w)
+        return rows.reshape(steps, draws, *rows.shape[1:]).mean(1)  # (T, h, w)
 
     return PairedLosses(over_draws(conditional), over_draws(unconditional), over_draws(gap))
 
@@ -80,7 +81,7 @@ def draw_noise(
 
     With antithetic pairs, draw 2j + 1 is the negative of draw 2j.
     """
-    samples = []
+    samples: list[Tensor] = []
     for timestep in timesteps:
         for draw in range(draws):
             if antithetic and draw % 2:
@@ -88,7 +89,7 @@ def draw_noise(
             else:
                 generator = noise_generator(seed, image_id, timestep, draw)
                 samples.append(torch.randn(tuple(shape), generator=generator))
-    return torch.stack(samples).unflatten(0, (len(timesteps), draws))
+    return torch.stack(samples).reshape(len(timesteps), draws, *shape)
 
 
 def noise_generator(seed: int, image_id: str, timestep: int, draw: int) -> torch.Generator:
@@ -106,7 +107,8 @@ def random_projection(seed: int, source: int, target: int) -> Tensor:
     if source <= target:
         return torch.eye(source, target)
     generator = noise_generator(seed, "projection", source, target)
-    return torch.randn(source, target, generator=generator) / target**0.5
+    projection: Tensor = torch.randn(source, target, generator=generator) / target**0.5
+    return projection
 
 
 def check_timesteps(timesteps: Sequence[int], alphas_cumprod: Tensor) -> None:

@@ -34,13 +34,14 @@ class BestBoxes:
 
 
 def combine_timesteps(gap: NDArray[np.floating], scales: NDArray[np.floating]) -> Floats:
-    """Mean over timesteps of each gap map divided by its timestep's scale: (N, T, h, w) -> (N, h, w).
+    """Mean over timesteps of gap maps, each divided by its scale: (N, T, h, w) -> (N, h, w).
 
     Late timesteps have larger losses and would drown the others; after division each speaks with
     the same voice.
     """
     weights = (1.0 / np.asarray(scales, np.float32)) / len(scales)
-    return np.einsum("nthw,t->nhw", np.asarray(gap, np.float32), weights).astype(np.float32)
+    mean = np.einsum("nthw,t->nhw", np.asarray(gap, np.float32), weights)
+    return np.asarray(mean, np.float32)
 
 
 def timestep_scales(gap: NDArray[np.floating]) -> Floats:
@@ -65,7 +66,7 @@ def summed_area(maps: NDArray[np.floating]) -> Doubles:
 
 
 def box_means(table: Doubles, x: Doubles, y: Doubles, width: float, height: float) -> Doubles:
-    """Mean of each map inside boxes at all pairs of `y` and `x`, in cells: -> (N, len(y), len(x))."""
+    """Mean of each map inside boxes at all pairs of `y` and `x`, in cells: (N, len(y), len(x))."""
     rows = _read(table, y + height, axis=1) - _read(table, y, axis=1)  # (N, Y, w+1)
     sums = _read(rows, x + width, axis=2) - _read(rows, x, axis=2)  # (N, Y, X)
     return sums / (width * height)
@@ -160,11 +161,13 @@ def _read(table: Doubles, at: Doubles, axis: int) -> Doubles:
     low = np.minimum(at.astype(np.intp), table.shape[axis] - 2)
     share = (at - low).reshape([-1 if i == axis else 1 for i in range(table.ndim)])
     lower = np.take(table, low, axis=axis)
-    return lower + share * (np.take(table, low + 1, axis=axis) - lower)
+    read: Doubles = lower + share * (np.take(table, low + 1, axis=axis) - lower)
+    return read
 
 
 def _overlap(start: Doubles, length: float, cells: int) -> Doubles:
     """How much of each unit cell an interval covers: (N,) -> (N, cells)."""
     edges = np.arange(cells)[None, :]
     end = np.minimum(start[:, None] + length, edges + 1)
-    return np.clip(end - np.maximum(start[:, None], edges), 0.0, 1.0)
+    covered: Doubles = np.clip(end - np.maximum(start[:, None], edges), 0.0, 1.0)
+    return covered

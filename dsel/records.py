@@ -46,7 +46,9 @@ class Frame:
     def to_source(self, box: Box) -> Box:
         """Map a box from proxy pixels to source pixels."""
         sx, sy = self.view.width / self.proxy_px, self.view.height / self.proxy_px
-        return Box(self.view.x + box.x * sx, self.view.y + box.y * sy, box.width * sx, box.height * sy)
+        return Box(
+            self.view.x + box.x * sx, self.view.y + box.y * sy, box.width * sx, box.height * sy
+        )
 
     def to_proxy(self, box: Box) -> Box:
         """Map a box from source pixels to proxy pixels; it may reach beyond the proxy."""
@@ -57,7 +59,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The picture as the prior sees it, (proxy_px, proxy_px, 3), and where it lies in its source."""
+    """The picture as the prior sees it, (proxy_px, proxy_px, 3), and its place in its source."""
 
     pixels: Pixels
     frame: Frame
@@ -209,7 +211,7 @@ class Dataset(Protocol):
         """All images, in an order that is the same on every machine."""
 
     def read(self, ref: ImageRef) -> Pixels:
-        """Decode one image, upright, as (height, width, 3); raise `UnreadableImage` with a reason."""
+        """Decode one image, upright, (height, width, 3); raise `UnreadableImage` with a reason."""
 
 
 class Prior(Protocol):

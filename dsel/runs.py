@@ -1,12 +1,12 @@
 """The run folder: one scored dataset in immutable shards, written atomically, resumed by presence.
 
-    run.json                    settings, fingerprints, versions, class order: what the run is
-    scores/00000.safetensors    conditional, gap, features of one shard; written last of its shard
-    proxies/00000.parquet       one row per image of the shard: state, frame, proxy, thumbnail
-    images.parquet              one row per image of the run, without pictures
-    layouts/00000.safetensors   places in the plane, one file per class
-    summary.json                written when all shards are there: counts and timestep scales
-    selections/<fingerprint>/   patches.parquet and settings.json; `current` names the last one
+run.json                    settings, fingerprints, versions, class order: what the run is
+scores/00000.safetensors    conditional, gap, features of one shard; written last of its shard
+proxies/00000.parquet       one row per image of the shard: state, frame, proxy, thumbnail
+images.parquet              one row per image of the run, without pictures
+layouts/00000.safetensors   places in the plane, one file per class
+summary.json                written when all shards are there: counts and timestep scales
+selections/<fingerprint>/   patches.parquet and settings.json; `current` names the last one
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from dsel import __version__
-from dsel.config import ScoreSettings, SelectSettings, fingerprint
+from dsel.config import ScoreSettings, SelectSettings, fingerprint, restore, result_settings
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.records import ClassScores, ClassSelection, Geometry
 from dsel.storage import (
@@ -37,7 +37,17 @@ from dsel.storage import (
     table_bytes,
     write_atomically,
 )
-from dsel.tables import IMAGES, PATCHES, PROXIES, ImageRow, ShardRow, image_row, patch, patch_row, proxy_row
+from dsel.tables import (
+    IMAGES,
+    PATCHES,
+    PROXIES,
+    ImageRow,
+    ShardRow,
+    image_row,
+    patch,
+    patch_row,
+    proxy_row,
+)
 
 FORMAT = 1
 
@@ -210,9 +220,7 @@ class Run:
         """The fingerprint of a selection: these settings on these scores."""
         return fingerprint(self.identity.fingerprint, settings)
 
-    def write_selection(
-        self, settings: SelectSettings, classes: Sequence[ClassSelection]
-    ) -> Path:
+    def write_selection(self, settings: SelectSettings, classes: Sequence[ClassSelection]) -> Path:
         """Keep a selection, one row per patch, and make it the current one."""
         folder = Path("selections") / self.selection_name(settings)
         rows = [patch_row(selected, item) for selected in classes for item in selected.patches]
@@ -241,8 +249,7 @@ class Run:
             )
             for index, class_name in enumerate(self.identity.classes)
         )
-        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in record["settings"].items()}
-        return SelectSettings(**plain), selections
+        return restore(SelectSettings, record["settings"]), selections
 
     def _current_selection(self) -> str:
         path = self.path / "selections" / "current.json"
@@ -295,7 +302,7 @@ class Run:
         scores = [row.score for row in rows if row.score is not None]
         if scores:
             gap = np.stack([score.gap for score in scores])  # (n, T, h, w)
-            tensors = {
+            tensors: dict[str, NDArray[Any]] = {
                 "conditional": np.stack([score.conditional for score in scores]),
                 "gap": gap,
                 "features": np.stack([score.features for score in scores]),
@@ -309,9 +316,9 @@ class Run:
             "ids": [row.ref.id for row in rows if row.score is not None],
             "variance": variance,
         }
-        tensors = {name: values.astype(np.float16) for name, values in tensors.items()}
+        half = {name: values.astype(np.float16) for name, values in tensors.items()}
         # One key only: safetensors writes several in an order that changes from time to time.
-        return bytes(save(tensors, {"dsel": json.dumps(header)}))
+        return bytes(save(half, {"dsel": json.dumps(header)}))
 
 
 def create_run(path: Path, identity: Identity) -> Run:
@@ -327,7 +334,10 @@ def create_run(path: Path, identity: Identity) -> Run:
         return Run(path, identity)
     with storage_errors(path):
         if path.is_dir() and any(p.suffix != ".partial" for p in path.iterdir()):
-            raise StorageError(f"{path} holds other files: choose an empty or new folder for the run")
+            raise StorageError(
+                f"{path} holds other files: choose an empty or new folder for the run"
+            )
+    remove_partial_files(path)
     write_atomically(path / "run.json", json_bytes(_manifest(identity)))
     return Run(path, identity)
 
@@ -338,33 +348,36 @@ def open_run(path: Path) -> Run:
     if not manifest.is_file():
         raise RunError(f"{path} is not a run: it has no run.json; make one with dsel score")
     record = read_json(manifest)
-    if record.get("format") != FORMAT:
-        raise RunError(f"{path} has format {record.get('format')}; this dsel reads {FORMAT}")
     try:
+        if record.get("format") != FORMAT:
+            raise RunError(f"{path} has format {record.get('format')}; this dsel reads {FORMAT}")
         return Run(path, _identity(record))
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{manifest} is damaged: score the dataset again into a new folder") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{manifest} is damaged: score the dataset again into a new folder"
+        ) from error
 
 
 def _manifest(identity: Identity) -> dict[str, Any]:
-    record = asdict(identity)
+    record = asdict(identity) | {"settings": result_settings(identity.settings)}
     return {"format": FORMAT, "dsel": __version__, "fingerprint": identity.fingerprint, **record}
 
 
 def _identity(record: Mapping[str, Any]) -> Identity:
     plain = {k: v for k, v in record.items() if k not in {"format", "dsel", "fingerprint"}}
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in plain["settings"].items()}
-    return Identity(
-        **{**plain, "classes": tuple(plain["classes"]), "settings": ScoreSettings(**settings)}
-    )
+    settings = restore(ScoreSettings, plain["settings"])
+    return Identity(**{**plain, "classes": tuple(plain["classes"]), "settings": settings})
 
 
 def _check_same(run: Run, wanted: Identity) -> None:
     there = run.identity
     if read_json(run.path / "run.json")["fingerprint"] == wanted.fingerprint:
         return
-    old, new = asdict(there) | asdict(there.settings), asdict(wanted) | asdict(wanted.settings)
-    changed = [k for k in new if old[k] != new[k] and k not in {"settings", "prior", "dataset_origin"}]
+    # The identity's own precision counts, not the "auto" that it came from.
+    old, new = (result_settings(i.settings) | asdict(i) for i in (there, wanted))
+    changed = [
+        k for k in new if old[k] != new[k] and k not in {"settings", "prior", "dataset_origin"}
+    ]
     what = "; ".join(f"{k} was {_short(old[k])}, now {_short(new[k])}" for k in changed)
     raise RunError(
         f"{run.path} was made otherwise ({what or 'by another version of dsel'}): "

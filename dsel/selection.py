@@ -34,7 +34,9 @@ class Located:
     patch_px: int
 
 
-def select_class(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> ClassSelection:
+def select_class(
+    scores: ClassScores, geometry: Geometry, settings: SelectSettings
+) -> ClassSelection:
     """Locate, group and rank the patches of one class."""
     located = locate_class(scores, geometry, settings)
     if not len(located.image):
@@ -47,8 +49,10 @@ def select_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
     return ClassSelection(
         name=scores.name,
         index=scores.index,
-        patches=tuple(_patch(scores, located, groups, position, rank) for position, rank in
-                      sorted(rank_of.items(), key=lambda item: item[1])),
+        patches=tuple(
+            _patch(scores, located, groups, position, rank)
+            for position, rank in sorted(rank_of.items(), key=lambda item: item[1])
+        ),
         images=tuple(tuple(rank_of[position] for position in image) for image in images),
     )
 
@@ -74,7 +78,7 @@ def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
 def combined_gap(
     scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """The gap maps that locating uses, (N, h, w): the mean over timesteps, each on its own scale."""
+    """The maps that locating uses, (N, h, w): the gap's mean over timesteps on equal scales."""
     columns = timestep_columns(timesteps, geometry.timesteps)
     return combine_timesteps(scores.gap[:, columns], geometry.scales[columns])
 
@@ -107,9 +111,8 @@ def _patch(
     scores: ClassScores, located: Located, groups: Groups, position: int, rank: int
 ) -> Patch:
     row = int(located.image[position])
-    box = Box(
-        float(located.x[position]), float(located.y[position]), located.patch_px, located.patch_px
-    )
+    side = float(located.patch_px)  # as a kept selection is read: the manifest shows it
+    box = Box(float(located.x[position]), float(located.y[position]), side, side)
     return Patch(
         image_id=scores.ids[row],
         class_index=scores.index,

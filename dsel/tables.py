@@ -29,7 +29,7 @@ IMAGES = pa.schema(
         ("row", pa.int32()),
     ]
 )
-"""One image of a run. status is scored or skipped; `row` is its place in its shard's scores."""
+"""One image of a run. status: scored or skipped; `row`: its place in its shard's scores."""
 
 PROXIES = pa.schema([*IMAGES, ("proxy", pa.binary()), ("thumbnail", pa.binary())])
 """One image of a shard, with its pictures as WebP bytes."""
@@ -59,7 +59,7 @@ PATCHES = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class ShardRow:
-    """One image of a shard: either scored, with pictures as WebP bytes, or skipped with a reason."""
+    """One image of a shard: scored, with pictures as WebP bytes, or skipped with a reason."""
 
     ref: ImageRef
     reason: str = ""

@@ -92,8 +92,7 @@ class Terminal:
 
     def _advance(self, event: records.Progress) -> None:
         if self._task is not None:
-            fields = {"note": event.note} if event.note else {}
-            self._bars.update(self._task, advance=event.count, **fields)
+            self._bars.update(self._task, advance=event.count, note=event.note)
         else:
             self._log.advance(event)
 

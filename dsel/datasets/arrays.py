@@ -113,7 +113,9 @@ def _joined(parts: Sequence[Mapping[str, _Array]]) -> Mapping[str, _Array]:
                 f"{part['path']} does not go with {first['path']}: classes and image sizes must "
                 "be the same; name one file instead of the folder"
             )
-    keys = ("images", "labels", "names") if all("names" in p for p in parts) else ("images", "labels")
+    keys = (
+        ("images", "labels", "names") if all("names" in p for p in parts) else ("images", "labels")
+    )
     joined = {key: np.concatenate([part[key] for part in parts]) for key in keys}
     return joined | {"classes": first["classes"]}
 

@@ -79,7 +79,9 @@ class ToyboxScenes:
         if name not in toybox.CLASSES or not (number.isascii() and number.isdigit()):
             raise UnreadableImage("is not a scene of the toybox")
         # The class's place in the toybox, not in the subset: choosing classes changes no scene.
-        return toybox.render_scene(self.settings.scene_seed, toybox.CLASSES.index(name), int(number))
+        return toybox.render_scene(
+            self.settings.scene_seed, toybox.CLASSES.index(name), int(number)
+        )
 
 
 def open_toybox(_source: Path, settings: SourceSettings) -> ToyboxScenes:

@@ -16,6 +16,8 @@ from dsel.storage import json_bytes, read_json, remove_partial_files, write_atom
 from dsel.tables import box_columns
 
 MANIFEST = "manifest.json"
+LONGEST_NAME_BYTES = 160
+"""Of a class folder: file systems allow 255, and its images add a number and a suffix."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one, so that equal content gives equal bytes
 
@@ -35,16 +37,14 @@ class Export:
     @property
     def fingerprint(self) -> str:
         """Names the exported bytes."""
-        return fingerprint(
-            dict(self.facts), self.select, self.settings, self.image_px, self.pixels
-        )
+        return fingerprint(dict(self.facts), self.select, self.settings, self.image_px, self.pixels)
 
 
 def class_folders(classes: Sequence[str]) -> tuple[str, ...]:
     """A folder name for each class: its own name, with what file systems refuse replaced."""
     folders: list[str] = []
     for name in classes:
-        base = UNSAFE.sub("_", name).strip(" .") or "class"
+        base = _cut(UNSAFE.sub("_", name)).strip(" .") or "class"
         folder, number = base, 2
         # Case must differ too: some file systems do not tell it apart.
         while folder.lower() in {other.lower() for other in folders}:
@@ -59,16 +59,14 @@ def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> No
     Raises `StorageError` if it holds another export, or files that dsel did not write.
     """
     if out.is_dir() and not (out / MANIFEST).is_file():
-        foreign = [
-            p for p in out.iterdir() if p.name not in also_ours and p.suffix != ".partial"
-        ]
+        foreign = [p for p in out.iterdir() if p.name not in also_ours and p.suffix != ".partial"]
         if foreign:
             raise StorageError(
                 f"{out} holds other files, such as {foreign[0].name}: choose an empty or new folder"
             )
     if (out / MANIFEST).is_file():
         _check_same(out, export)
-        remove_partial_files(out)
+    remove_partial_files(out)
     write_atomically(out / MANIFEST, json_bytes(manifest(export, [], complete=False)))
 
 
@@ -108,22 +106,34 @@ def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict
 def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:
     """Pack a folder as a zip whose bytes follow from the content alone."""
     temporary = target.with_name(f".{target.name}.partial")
-    with storage_errors(target), zipfile.ZipFile(temporary, "w") as archive:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            name = path.relative_to(folder)
-            if name.parts[0] not in leave_out:
-                info = zipfile.ZipInfo(name.as_posix(), ZIP_DATE)
-                info.external_attr = 0o644 << 16
-                archive.writestr(info, path.read_bytes())
-    temporary.replace(target)
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in (target, temporary))
+    with storage_errors(target):
+        try:
+            with zipfile.ZipFile(temporary, "w") as archive:
+                for path in files:
+                    name = path.relative_to(folder)
+                    if name.parts[0] not in leave_out:
+                        info = zipfile.ZipInfo(name.as_posix(), ZIP_DATE)
+                        info.external_attr = 0o644 << 16
+                        archive.writestr(info, path.read_bytes())
+            temporary.replace(target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
     return target
+
+
+def _cut(name: str) -> str:
+    return name.encode()[:LONGEST_NAME_BYTES].decode(errors="ignore")
 
 
 def _check_same(out: Path, export: Export) -> None:
     try:
         there = read_json(out / MANIFEST)["fingerprint"]
     except (RunError, KeyError, TypeError) as error:
-        raise StorageError(f"{out} holds a {MANIFEST} that is not dsel's: choose a new folder") from error
+        raise StorageError(
+            f"{out} holds a {MANIFEST} that is not dsel's: choose a new folder"
+        ) from error
     if there != export.fingerprint:
         raise StorageError(
             f"{out} holds another export, made with other settings: choose a new folder"

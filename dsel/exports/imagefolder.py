@@ -56,7 +56,9 @@ def _write_story(export: Export, entries: list[dict[str, Any]], out: Path) -> No
             zip(export.classes, class_folders(export.classes), strict=True)
         )
     ]
-    rows = [patch_row(selected, patch) for selected in export.selections for patch in selected.patches]
+    rows = [
+        patch_row(selected, patch) for selected in export.selections for patch in selected.patches
+    ]
     write_atomically(out / "classes.json", json_bytes(classes))
     write_atomically(out / "patches.parquet", table_bytes(rows, PATCHES))
     # Last: a manifest that says complete speaks for all files before it.

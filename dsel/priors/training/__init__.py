@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from dsel.config import TrainSettings, fingerprint
 from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.pictures import encode, line_chart, to_proxy
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
-from dsel.priors.training.denoiser import prompts_of, train_denoiser
+from dsel.priors.training.denoiser import Material, prompts_of, train_denoiser
 from dsel.priors.training.loop import read_losses
 from dsel.priors.training.models import (
     new_autoencoder,
@@ -41,37 +43,52 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
     _claim(out, work)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     _tune_processor(settings.threads)
-    identity = fingerprint(settings, dataset.fingerprint)
+    # Not the number of images: the same checkpoint may be trained for longer.
+    identity = fingerprint(replace(settings, images=1), dataset.fingerprint)
     yield from _store_pictures(dataset, settings, work)
     pictures = np.load(work / "pictures.npy", mmap_mode="r")
-    labels = np.load(work / "labels.npy")
+    prompts = prompts_of(dataset.classes, settings.template)
+    tokenizer = new_tokenizer(prompts)
     with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)  # inside fork_rng: weights are drawn, the caller's state stays
-        prompts = prompts_of(dataset.classes, settings.template)
-        tokenizer = new_tokenizer(prompts)
+        torch.manual_seed(settings.seed)  # forked: weights are drawn, the caller's state stays
         autoencoder = new_autoencoder(settings).to(device)
         denoiser = new_denoiser(settings, tokenizer).to(device)
     yield from train_autoencoder(autoencoder.train(), pictures, settings, work, identity)
     yield from _store_latents(autoencoder.eval(), pictures, settings, work)
-    latents = np.load(work / "latents.npy", mmap_mode="r")
-    scale = 1.0 / float(np.std(latents[: 4096].astype(np.float32)))
-    autoencoder.register_to_config(scaling_factor=scale)
     scheduler = new_scheduler()
-    average = AveragedModel(denoiser, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
-    yield from train_denoiser(
-        denoiser.to(memory_format=torch.channels_last), average, tokenizer, prompts, latents,
-        np.concatenate([labels, labels])[: len(latents)], scale, scheduler.alphas_cumprod,
-        settings, work, identity,
-    )
+    material = _material(work, prompts, tokenizer, scheduler.alphas_cumprod)
+    autoencoder.register_to_config(scaling_factor=material.scale)
+    average = AveragedModel(denoiser, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))  # type: ignore[no-untyped-call]
+    yield from train_denoiser(denoiser, average, material, settings, work, identity)
     averaged = average.module
     pipeline = StableDiffusionPipeline(
-        vae=autoencoder, text_encoder=averaged.text_encoder, tokenizer=tokenizer,
-        unet=averaged.unet, scheduler=scheduler, safety_checker=None, feature_extractor=None,
+        vae=autoencoder,
+        text_encoder=averaged.text_encoder,
+        tokenizer=tokenizer,
+        unet=averaged.unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
         requires_safety_checker=False,
-    )  # fmt: skip
+    )
     _save(pipeline, out)
     _save_losses(work, out)
     yield Done("train", _figures(work, len(pictures)))
+
+
+def _material(
+    work: Path, prompts: Sequence[str], tokenizer: Any, alphas_cumprod: torch.Tensor
+) -> Material:
+    latents = np.load(work / "latents.npy", mmap_mode="r")
+    labels = np.load(work / "labels.npy")
+    return Material(
+        latents=latents,
+        labels=np.concatenate([labels, labels])[: len(latents)],  # mirrored ones follow
+        prompts=prompts,
+        tokenizer=tokenizer,
+        scale=1.0 / float(np.std(latents[:4096].astype(np.float32))),
+        alphas_cumprod=alphas_cumprod,
+    )
 
 
 def _claim(out: Path, work: Path) -> None:
@@ -165,5 +182,7 @@ def _figures(work: Path, pictures: int) -> dict[str, float | int | str]:
     return {
         "images": pictures,
         **{f"{name}_loss": lines[-1]["loss"] for name, lines in last.items() if lines},
-        **{f"{name}_images_seen": int(lines[-1]["images"]) for name, lines in last.items() if lines},
+        **{
+            f"{name}_images_seen": int(lines[-1]["images"]) for name, lines in last.items() if lines
+        },
     }

@@ -41,7 +41,8 @@ def train_autoencoder(
             decoded = autoencoder.decode(posterior.mean + posterior.std * noise).sample
         error = functional.l1_loss(decoded.float(), crops)
         divergence = posterior.kl().mean() / posterior.mean[0].numel()
-        return error + KL_WEIGHT * divergence
+        total: Tensor = error + KL_WEIGHT * divergence
+        return total
 
     yield from train_part(
         Job(
@@ -71,7 +72,10 @@ def random_crops(
         pictures.shape[1] - side_px + 1, (count, 2), generator=generator
     ).tolist()
     crops = np.stack(
-        [pictures[n, y : y + side_px, x : x + side_px] for n, (y, x) in zip(numbers, corners, strict=True)]
+        [
+            pictures[n, y : y + side_px, x : x + side_px]
+            for n, (y, x) in zip(numbers, corners, strict=True)
+        ]
     )
     mirrored = torch.rand(count, generator=generator) < 0.5
     batch = to_input(crops)
@@ -98,7 +102,7 @@ def encode_all(
         start = row - len(pictures) * mirrored
         # A batch never straddles the border between plain and mirrored pictures.
         stop = min(start + 64, len(pictures))
-        batch = to_input(np.ascontiguousarray(pictures[start:stop]))
+        batch = to_input(np.array(pictures[start:stop]))  # a copy: the store is read-only
         batch = batch.flip(-1) if mirrored else batch
         with autocast(autoencoder.device):
             latents = autoencoder.encode(batch.to(autoencoder.device)).latent_dist.mean

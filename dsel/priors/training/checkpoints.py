@@ -1,4 +1,4 @@
-"""Training state in safetensors: weights, moving average and Adam's moments, replaced atomically."""
+"""Training state in safetensors: weights, moving average, Adam's moments; replaced atomically."""
 
 from __future__ import annotations
 

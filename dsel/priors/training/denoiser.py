@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 from dsel.config import TrainSettings
 from dsel.priors.training.loop import Job, autocast, train_part
@@ -27,31 +28,46 @@ def prompts_of(classes: tuple[str, ...], template: str) -> list[str]:
     return [*(template.replace("{class}", name) for name in (*classes, "")), ""]
 
 
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the denoiser learns from: latents (M, C, h, w), labels (M,), a prompt per label.
+
+    The last two prompts are the null prompts. Latents times `scale` have unit variance.
+    """
+
+    latents: NDArray[np.float16]
+    labels: NDArray[np.int64]
+    prompts: Sequence[str]
+    tokenizer: Any
+    scale: float
+    alphas_cumprod: Tensor
+
+
 def train_denoiser(
     denoiser: Denoiser,
     average: AveragedModel,
-    tokenizer: Any,
-    prompts: list[str],
-    latents: NDArray[np.float16],
-    labels: NDArray[np.int64],
-    scale: float,
-    alphas_cumprod: Tensor,
+    material: Material,
     settings: TrainSettings,
     folder: Path,
     identity: str,
 ) -> Iterator[Event]:
-    """Minimise E |eps - eps_theta(z_t, t, c)|^2 over latents (M, C, h, w), labels M."""
+    """Minimise E |eps - eps_theta(z_t, t, c)|^2; `average` follows the weights."""
     device = next(denoiser.parameters()).device
-    tokens = tokenize(tokenizer, prompts).to(device)
-    alphas_cumprod = alphas_cumprod.to(device)
+    prompts = material.prompts
+    tokens = tokenize(material.tokenizer, prompts).to(device)
+    alphas_cumprod = material.alphas_cumprod.to(device)
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(latents), (settings.batch_size,), generator=generator)
-        clean = torch.from_numpy(latents[rows.numpy()]).float().mul(scale).to(device)
+        rows = torch.randint(len(material.latents), (settings.batch_size,), generator=generator)
+        clean = torch.from_numpy(material.latents[rows.numpy()]).float()
+        clean = clean.mul(material.scale).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         timesteps = draw_timesteps(settings.batch_size, len(alphas_cumprod), generator).to(device)
         which = drop_prompts(
-            torch.from_numpy(labels[rows.numpy()]), len(prompts), settings.null_share, generator
+            torch.from_numpy(material.labels[rows.numpy()]),
+            len(prompts),
+            settings.null_share,
+            generator,
         ).to(device)
         signal = alphas_cumprod[timesteps][:, None, None, None]
         noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise  # DDPM, eq. 4

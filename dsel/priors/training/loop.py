@@ -1,4 +1,4 @@
-"""The training loop both parts share: batches by step number, a warm and cooling rate, checkpoints."""
+"""The loop that both parts share: batches by step number, a cooling rate, checkpoints."""
 
 from __future__ import annotations
 

@@ -82,6 +82,8 @@ def new_denoiser(settings: TrainSettings, tokenizer: CLIPTokenizer) -> Denoiser:
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    # The layout in which convolutions are fastest; it does not change the weights' values.
+    unet.to(memory_format=torch.channels_last)
     return Denoiser(unet, text_encoder)
 
 
@@ -93,13 +95,16 @@ def new_scheduler() -> DDPMScheduler:
         beta_end=0.012,
         beta_schedule="scaled_linear",
         clip_sample=False,
+        steps_offset=1,  # what StableDiffusionPipeline expects
         prediction_type="epsilon",
     )
 
 
 def new_tokenizer(prompts: Sequence[str]) -> CLIPTokenizer:
     """A CLIP tokenizer that knows the words of these prompts whole, and spells any other word."""
-    words = sorted({word for prompt in prompts for word in prompt.lower().replace(".", " ").split()})
+    words = sorted(
+        {word for prompt in prompts for word in prompt.lower().replace(".", " ").split()}
+    )
     merges = _merges([word for word in words if word.isascii() and word.isalpha()])
     letters = list(_byte_letters())
     vocabulary = [*letters, *(f"{letter}</w>" for letter in letters)]

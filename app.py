@@ -1,0 +1,16 @@
+"""Open dsel on the demo run that ships with it: the entry of the Hugging Face Space."""
+
+from __future__ import annotations
+
+import sys
+
+from dsel.errors import DselError
+from dsel.shipped import DEMO_RUN, asset
+from dsel.ui import launch_app
+
+if __name__ == "__main__":
+    try:
+        launch_app(asset(DEMO_RUN))
+    except DselError as error:
+        sys.stderr.write(f"dsel: {error}\n")
+        sys.exit(2)

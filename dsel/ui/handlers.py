@@ -1,0 +1,140 @@
+"""What the widgets call: widget values -> settings, records -> widget values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gradio as gr
+import plotly.graph_objects as go
+
+from dsel.compose import compose_class, shortfall
+from dsel.config import ExportSettings, SelectSettings
+from dsel.engine import export_selections
+from dsel.errors import DselError
+from dsel.explore import Explorer
+from dsel.exports import zip_folder
+from dsel.records import ClassSelection, Event, Notice, Progress, Started
+from dsel.ui import views
+
+PREVIEW_PX = 128
+ZIP_NAME = "dsel_export.zip"
+
+Shown = tuple[str, dict[str, Any], dict[str, Any], "go.Figure", dict[str, Any], dict[str, Any]]
+"""The chosen image's id, then what gallery, image panel, scatter, preview and download show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """The app's answers, over one explorer that all sessions read."""
+
+    explorer: Explorer
+
+    def show(self, chosen: str, class_name: str, *controls: Any) -> Shown:
+        """Everything about a class; `chosen` is the image looked at, else the best one is."""
+        with toasts():
+            index = self.explorer.class_index(class_name)
+            settings = self._settings(controls)
+            selected = self.explorer.select(index, settings)
+            chosen = chosen_of(selected, chosen)
+            looks = self._look(index, settings, selected, chosen)
+            preview = self._preview(selected, settings)
+            return chosen, *looks, preview, gr.update(visible=False)
+
+    def choose(self, event: gr.EventData, class_name: str, *controls: Any) -> Shown:
+        """Look at the image that was clicked, in the gallery or in the plane."""
+        return self.show(str(event.key), class_name, *controls)
+
+    def export(self, *controls: Any, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
+        """Compose all classes into a zip; it lives as long as Gradio needs to take it over."""
+        with toasts(), TemporaryDirectory(prefix="dsel_") as folder:
+            settings = self._settings(controls)
+            follow(self._export(settings, Path(folder) / "set"), progress)
+            packed = zip_folder(Path(folder) / "set", Path(folder) / ZIP_NAME)
+            size = packed.stat().st_size / 2**20
+            label = f"Download {ZIP_NAME} ({size:.1f} MiB)"
+            yield gr.update(value=str(packed), label=label, visible=True)
+
+    def _settings(self, controls: Sequence[Any]) -> SelectSettings:
+        return select_settings(self.explorer.geometry.timesteps, *controls)
+
+    def _look(
+        self, index: int, settings: SelectSettings, selected: ClassSelection, chosen: str
+    ) -> tuple[dict[str, Any], dict[str, Any], go.Figure]:
+        pictures = dict(zip(self.explorer.scores(index).ids, self.explorer.thumbnails(index), strict=True))
+        side = self.explorer.geometry.resolution_px
+        grid = views.gallery(selected, pictures, chosen, side)
+        return asdict(grid), self._image(index, settings, selected, chosen), self._plane(index, selected, chosen)
+
+    def _image(
+        self, index: int, settings: SelectSettings, selected: ClassSelection, chosen: str
+    ) -> dict[str, Any]:
+        patch = next((p for p in selected.patches if p.image_id == chosen), None)
+        if patch is None:
+            return asdict(views.Panel(title="Selected image", note="this class has no scored images"))
+        row = self.explorer.row_of(index, chosen)
+        maps = self.explorer.maps(index, row, settings.timesteps)
+        proxy = self.explorer.proxy(index, row)
+        return asdict(views.one_image(proxy, maps, patch, len(selected.patches)))
+
+    def _plane(self, index: int, selected: ClassSelection, chosen: str) -> go.Figure:
+        points = self.explorer.layout(index).tolist()
+        ids = self.explorer.scores(index).ids
+        places = {image: (x, y) for image, (x, y) in zip(ids, points, strict=True)}
+        return views.scatter(selected, places, chosen)
+
+    def _preview(self, selected: ClassSelection, settings: SelectSettings) -> dict[str, Any]:
+        # The selection was made for all of them; only those on the screen are composed.
+        few = replace(settings, ipc=min(settings.ipc, views.SHOWN))
+        images = list(compose_class(selected, few, PREVIEW_PX, self.explorer.cut))
+        total = min(settings.ipc, len(selected.images))
+        return asdict(views.distilled(images, total, shortfall(selected, settings)))
+
+    def _export(self, settings: SelectSettings, out: Path) -> Iterator[Event]:
+        selections = [self.explorer.select(i, settings) for i in range(len(self.explorer.classes))]
+        yield from (Notice(lack) for s in selections if (lack := shortfall(s, settings)))
+        yield from export_selections(self.explorer.run, selections, settings, out, ExportSettings())
+
+
+CONTROLS = ("patch_px", "groups", "ipc", "timesteps", "within", "across", "factor")
+"""The settings that have a widget, in the order in which handlers get their values."""
+
+
+def select_settings(scored: Sequence[int], *controls: Any) -> SelectSettings:
+    """Read the widgets; all timesteps ticked is the same as none named."""
+    values = dict(zip(CONTROLS, controls, strict=True))
+    chosen = tuple(t for t in scored if t in values["timesteps"])
+    values["timesteps"] = () if len(chosen) == len(scored) else chosen
+    return SelectSettings(**values)
+
+
+def chosen_of(selected: ClassSelection, chosen: str) -> str:
+    """The image to look at: the chosen one if it is of this class, else the best one."""
+    ids = [patch.image_id for patch in selected.patches]
+    return chosen if chosen in ids else next(iter(ids), "")
+
+
+def follow(events: Iterator[Event], progress: gr.Progress) -> None:
+    """Show a stage's events: a bar for its units, a toast for each notice."""
+    total, done = 0, 0
+    for event in events:
+        if isinstance(event, Notice):
+            gr.Warning(event.text)
+        elif isinstance(event, Started):
+            total, done = event.total, event.done
+        elif isinstance(event, Progress):
+            done += event.count
+            progress((done, total), unit="images", desc="Composing")
+
+
+@contextmanager
+def toasts() -> Iterator[None]:
+    """Show what the user can mend as one readable line; a bug keeps its traceback."""
+    try:
+        yield
+    except DselError as error:
+        raise gr.Error(str(error), print_exception=False) from error

@@ -1,0 +1,59 @@
+"""Serve the app: its address, its look, and nothing from other hosts."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from threading import Thread
+
+import gradio as gr
+
+from dsel.errors import SettingError
+from dsel.shipped import asset
+from dsel.ui.layout import build_app
+
+SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
+MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
+    """Open the app on a run and serve it until it is stopped.
+
+    Without a host or a port Gradio's own GRADIO_SERVER_NAME and GRADIO_SERVER_PORT count, then
+    127.0.0.1 and the first free port from 7860. Raises `SettingError` for a port that is taken.
+    """
+    app = build_app(run_path)
+    # k-means takes seconds to import: it is there by the time that the first page opens.
+    Thread(target=import_module, args=("sklearn.cluster",), daemon=True).start()
+    try:
+        app.launch(
+            server_name=host,
+            server_port=port or None,
+            theme=theme(),
+            css_paths=[asset("app.css")],
+            footer_links=[],
+            ssr_mode=False,
+        )
+    except OSError as error:
+        wanted = port or os.environ.get("GRADIO_SERVER_PORT", "7860 or those after it")
+        raise SettingError(
+            f"port {wanted} cannot be listened on, it may be taken: choose another port"
+        ) from error
+
+
+def theme() -> gr.themes.Base:
+    """The look, in fonts that the system has."""
+    return gr.themes.Default(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_sm,
+        spacing_size=gr.themes.sizes.spacing_sm,
+        text_size=gr.themes.sizes.text_sm,
+        font=list(SYSTEM_FONTS),
+        font_mono=list(MONO_FONTS),
+    ).set(
+        # A shade darker than the theme's, so that small text can be read.
+        body_text_color_subdued="*neutral_500",
+        block_info_text_color="*neutral_500",
+    )

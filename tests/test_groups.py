@@ -1,0 +1,176 @@
+"""Groups of one class: small classes, ties, order and determinism, on points placed by hand."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dsel.groups import group_patches, layout, unit_features
+
+Floats = NDArray[np.float32]
+QUIET_UMAP = pytest.mark.filterwarnings("ignore:Tensorflow not installed:ImportWarning")
+
+
+def clouds(sizes: tuple[int, ...], dim: int = 8, spread: float = 0.05, seed: int = 0) -> Floats:
+    """Tight clouds around different axes, one after the other."""
+    rng = np.random.default_rng(seed)
+    centres = np.eye(dim, dtype=np.float32)[: len(sizes)] * 10
+    points = np.repeat(centres, sizes, axis=0)
+    return (points + rng.normal(size=points.shape) * spread).astype(np.float32)
+
+
+def test_unit_features__by_hand() -> None:
+    found = unit_features(np.array([[1, 1], [4, 5], [4, 6], [7, 4]], np.float32))  # mean (4, 4)
+    expected = [[-(0.5**0.5), -(0.5**0.5)], [0, 1], [0, 1], [1, 0]]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_unit_features__the_mean_itself_has_no_direction() -> None:
+    found = unit_features(np.array([[1, 2], [3, 4], [2, 3]], np.float32))
+    assert found[2].tolist() == [0, 0]
+    assert unit_features(np.ones((1, 5), np.float32)).tolist() == [[0] * 5]
+
+
+def test_unit_features__offset_and_scale_of_a_class_do_not_count() -> None:
+    features = clouds((5, 5, 5))
+    np.testing.assert_allclose(unit_features(features), unit_features(features * 3 + 7), atol=1e-4)
+
+
+def test_group_patches__finds_clouds_and_orders_them_by_median_score() -> None:
+    features = clouds((6, 9, 4, 7))
+    cloud = np.repeat([0, 1, 2, 3], (6, 9, 4, 7))
+    medians = {0: 0.2, 1: 0.9, 2: 0.5, 3: -1.0}
+    rng = np.random.default_rng(0)
+    scores = np.array([medians[c] for c in cloud]) + rng.normal(size=len(cloud)) * 0.01
+    found = group_patches(features, scores, 4, seed=0)
+    assert found.labels.tolist() == [{1: 0, 2: 1, 0: 2, 3: 3}[c] for c in cloud]
+
+
+def test_group_patches__median_is_not_swayed_by_one_score() -> None:
+    features = clouds((5, 5))
+    scores = np.array([1, 1, 1, 1, 1000, 2, 2, 2, 2, 2], float)
+    assert group_patches(features, scores, 2, 0).labels.tolist() == [1] * 5 + [0] * 5
+
+
+def test_group_patches__labels_are_gapless_and_medians_fall() -> None:
+    rng = np.random.default_rng(1)
+    features, scores = rng.normal(size=(60, 5)).astype(np.float32), rng.normal(size=60)
+    found = group_patches(features, scores, 7, seed=0)
+    assert sorted(set(found.labels.tolist())) == list(range(7))
+    medians = [median(scores[found.labels == group].tolist()) for group in range(7)]
+    assert medians == sorted(medians, reverse=True)
+
+
+def test_group_patches__distance_is_to_the_mean_of_the_group() -> None:
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(20, 3)).astype(np.float32)
+    found = group_patches(features, rng.normal(size=20), 4, seed=0)
+    points = unit_features(features)
+    for n in range(20):
+        mates = points[found.labels == found.labels[n]]
+        expected = sum((points[n] - mates.sum(0) / len(mates)) ** 2) ** 0.5
+        assert found.distance[n] == pytest.approx(expected, abs=1e-6)
+
+
+def test_group_patches__one_patch() -> None:
+    found = group_patches(np.ones((1, 4), np.float32), np.array([3.0]), 10, 0)
+    assert found.labels.tolist() == [0]
+    assert found.distance.tolist() == [0]
+
+
+def test_group_patches__two_patches_best_first() -> None:
+    features = np.array([[0, 1], [1, 0]], np.float32)
+    found = group_patches(features, np.array([1.0, 2.0]), 5, 0)
+    assert found.labels.tolist() == [1, 0]
+    assert found.distance.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("k", "groups"), [(1, 1), (2, 2), (3, 3), (50, 3)])
+def test_group_patches__three_patches(k: int, groups: int) -> None:
+    features = np.array([[0, 0, 9], [0, 9, 0], [9, 0, 0]], np.float32)
+    found = group_patches(features, np.array([1.0, 2.0, 3.0]), k, 0)
+    assert len(set(found.labels.tolist())) == groups
+    assert found.labels[2] == 0
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 30])
+@pytest.mark.parametrize("value", [0.0, 0.1, -123.456])
+def test_group_patches__identical_features_are_one_group(n: int, value: float) -> None:
+    features = np.full((n, 16), value, np.float32)
+    found = group_patches(features, np.arange(n, dtype=float), 5, 0)
+    assert found.labels.tolist() == [0] * n
+    np.testing.assert_allclose(found.distance, 0, atol=1e-6)
+
+
+def test_group_patches__no_more_groups_than_different_features() -> None:
+    features = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    found = group_patches(features, np.arange(12.0), 10, 0)
+    assert found.labels.tolist() == [2] * 4 + [1] * 4 + [0] * 4
+
+
+def test_group_patches__nearly_identical_features_give_fewer_groups_without_a_warning() -> None:
+    """Different numbers, though too near for k-means to tell apart in float32."""
+    features = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    for row in range(12):
+        for _ in range(row % 4):
+            features[row, 0] = np.nextafter(features[row, 0], np.float32(2))
+    found = group_patches(features, np.arange(12.0), 12, 0)
+    assert set(found.labels.tolist()) == set(range(found.labels.max() + 1))
+
+
+def test_group_patches__same_arguments_same_groups() -> None:
+    rng = np.random.default_rng(3)
+    features, scores = rng.normal(size=(80, 6)).astype(np.float32), rng.normal(size=80)
+    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    found = [group_patches(features, scores, 9, seed=4) for _ in range(3)]
+    assert all(np.array_equal(found[0].labels, one.labels) for one in found)
+    assert all(np.array_equal(found[0].distance, one.distance) for one in found)
+    assert state == np.random.get_state()[1].tolist()  # noqa: NPY002
+
+
+def test_group_patches__the_arguments_stay_as_they_are() -> None:
+    features, scores = clouds((4, 4)), np.arange(8.0)
+    copies = features.copy(), scores.copy()
+    group_patches(features, scores, 2, 0)
+    assert np.array_equal(features, copies[0])
+    assert np.array_equal(scores, copies[1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_layout__small_classes_by_principal_components(n: int) -> None:
+    features = np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
+    places = layout(features, seed=0)
+    assert places.shape == (n, 2)
+    assert places.dtype == np.float32
+    np.testing.assert_allclose(places.mean(axis=0), 0, atol=1e-6)
+    if n in (2, 3):  # a plane holds them exactly
+        points = unit_features(features)
+        for one in range(n):
+            for other in range(one):
+                far = np.linalg.norm(points[one] - points[other])
+                assert np.linalg.norm(places[one] - places[other]) == pytest.approx(far, abs=1e-5)
+
+
+def test_layout__identical_features_of_a_small_class() -> None:
+    np.testing.assert_allclose(layout(np.ones((3, 4), np.float32), seed=0), 0, atol=1e-6)
+
+
+@QUIET_UMAP
+@pytest.mark.parametrize("n", [5, 20, 21, 40])
+def test_layout__same_seed_same_places(n: int) -> None:
+    features = clouds((n // 2, n - n // 2))
+    places = layout(features, seed=1)
+    assert places.shape == (n, 2)
+    assert np.isfinite(places).all()
+    assert np.array_equal(places, layout(features, seed=1))
+
+
+@QUIET_UMAP
+def test_layout__likes_lie_together() -> None:
+    places = layout(clouds((30, 30)), seed=0)
+    one, other = places[:30], places[30:]
+    within = max(one.std(axis=0).max(), other.std(axis=0).max())
+    assert np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) > 2 * within

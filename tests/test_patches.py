@@ -1,0 +1,343 @@
+"""Summed areas, boxes and features against loops over a fine grid and over all positions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from synthetic import synthetic_run
+
+from dsel.errors import SettingError
+from dsel.patches import (
+    best_boxes,
+    box_means,
+    check_patch,
+    combine_timesteps,
+    patch_features,
+    positions,
+    summed_area,
+    timestep_scales,
+)
+
+Doubles = NDArray[np.float64]
+
+
+def random_maps(*shape: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def overlap(start: float, length: float, cell: int) -> float:
+    return max(0.0, min(start + length, cell + 1) - max(start, cell))
+
+
+def slow_mean(one_map: NDArray[np.floating], x: float, y: float, width: float, height: float) -> float:
+    """Mean of a map of unit cells inside a box: the definition, cell by cell."""
+    total = sum(
+        float(one_map[row, column]) * overlap(x, width, column) * overlap(y, height, row)
+        for row in range(one_map.shape[0])
+        for column in range(one_map.shape[1])
+    )
+    return total / (width * height)
+
+
+def test_combine_timesteps__by_hand() -> None:
+    gap = np.array([[[[2.0, 4.0]], [[30.0, -10.0]]]], np.float16)  # (1, 2, 1, 2)
+    found = combine_timesteps(gap, np.array([2.0, 10.0]))
+    np.testing.assert_allclose(found, [[[(1 + 3) / 2, (2 - 1) / 2]]])
+    assert found.dtype == np.float32
+
+
+def test_combine_timesteps__float16_is_not_added_in_float16() -> None:
+    gap = np.full((1, 1000, 1, 1), 1e-4, np.float16)
+    found = combine_timesteps(gap, np.ones(1000))
+    np.testing.assert_allclose(found, np.float32(np.float16(1e-4)), rtol=1e-4)
+
+
+def test_timestep_scales__spread_inside_an_image_by_hand() -> None:
+    gap = np.array([[[[1.0, 3.0]], [[5.0, 5.0]]], [[[10.0, 16.0]], [[7.0, 7.0]]]])  # (2, 2, 1, 2)
+    # variances 1 and 9 inside the two images; their offset of 11 counts for nothing
+    np.testing.assert_allclose(timestep_scales(gap), [5**0.5, 1.0])
+
+
+def test_timestep_scales__are_those_of_a_finished_run(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=2, per_class=5)
+    gap = np.concatenate([run.class_scores(index).gap for index in range(2)])
+    np.testing.assert_allclose(run.summary.scales, timestep_scales(gap), rtol=1e-3)
+
+
+def test_summed_area__by_hand() -> None:
+    table = summed_area(np.array([[[1.0, 2.0], [3.0, 4.0]]], np.float32))
+    assert table.tolist() == [[[0, 0, 0], [0, 1, 3], [0, 4, 10]]]
+    assert table.dtype == np.float64
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 5), columns=st.integers(1, 5), seed=st.integers(0, 99),
+    spans=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=4, max_size=4),
+)  # fmt: skip
+def test_box_means__mean_over_a_fine_grid(
+    rows: int, columns: int, seed: int, spans: list[tuple[int, int]]
+) -> None:
+    """Boxes on eighths of a cell: each cell is drawn as 8 x 8 pixels, and pixels are averaged."""
+    maps = random_maps(2, rows, columns, seed=seed)
+    fine = maps.repeat(8, axis=1).repeat(8, axis=2).astype(np.float64)
+    (x0, x1), (y0, y1) = (sorted(v % (8 * n + 1) for v in span)
+                          for span, n in zip(spans[:2], (columns, rows), strict=True))
+    if x0 == x1 or y0 == y1:
+        return
+    found = box_means(
+        summed_area(maps), np.array([x0 / 8]), np.array([y0 / 8]), (x1 - x0) / 8, (y1 - y0) / 8
+    )
+    np.testing.assert_allclose(found[:, 0, 0], fine[:, y0:y1, x0:x1].mean(axis=(1, 2)), atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 99), x=st.floats(0, 3), y=st.floats(0, 2),
+    width=st.floats(0.1, 2), height=st.floats(0.1, 3),
+)  # fmt: skip
+def test_box_means__any_fraction_of_a_cell(
+    seed: int, x: float, y: float, width: float, height: float
+) -> None:
+    maps = random_maps(1, 5, 5, seed=seed)
+    found = box_means(summed_area(maps), np.array([x]), np.array([y]), width, height)[0, 0, 0]
+    assert found == pytest.approx(slow_mean(maps[0], x, y, width, height), abs=1e-7)
+
+
+def test_box_means__all_pairs_of_corners() -> None:
+    maps = random_maps(3, 4, 6)
+    x, y = np.array([0.0, 1.5, 4.0]), np.array([0.25, 2.0])
+    found = box_means(summed_area(maps), x, y, 2.0, 1.5)
+    assert found.shape == (3, 2, 3)
+    for n, row, column in np.ndindex(found.shape):
+        assert found[n, row, column] == pytest.approx(
+            slow_mean(maps[n], x[column], y[row], 2.0, 1.5), abs=1e-9
+        )
+
+
+@pytest.mark.parametrize(
+    ("side", "patch", "stride", "expected"),
+    [
+        (10, 4, 3, [0, 3, 6]),
+        (10, 4, 4, [0, 4, 6]),
+        (10, 10, 1, [0]),
+        (10, 4, 100, [0, 6]),
+        (1.0, 0.5, 0.2, [0, 0.2, 0.4, 0.5]),
+        (64, 32, 8, [0, 8, 16, 24, 32]),
+        (0.9, 0.3, 0.1, [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+    ],
+)
+def test_positions__by_hand(
+    side: float, patch: float, stride: float, expected: list[float]
+) -> None:
+    np.testing.assert_allclose(positions(side, patch, stride), expected, atol=1e-12)
+
+
+@settings(max_examples=80, deadline=None)
+@given(side=st.integers(1, 600), patch=st.integers(1, 600), stride=st.integers(1, 600))
+def test_positions__reach_both_ends_and_stay_inside(side: int, patch: int, stride: int) -> None:
+    if patch > side:
+        return
+    found = positions(side, patch, stride)
+    assert found[0] == 0
+    assert found[-1] == side - patch
+    steps = np.diff(found)
+    assert (steps > 0).all()
+    assert (steps <= stride).all()
+
+
+def brute_force(
+    one_map: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float, count: int
+) -> list[tuple[float, float, float]]:
+    """Greedy choice over all positions, with exact fractions deciding what overlaps."""
+    rows, columns = one_map.shape
+    step, side = Fraction(stride_px), Fraction(patch_px)
+    def corners(length: Fraction) -> list[Fraction]:
+        last = length - side
+        found = [step * i for i in range(int(last // step) + 1)]
+        return found if found[-1] == last else [*found, last]
+
+    places = [
+        (x, y)
+        for y in corners(rows * Fraction(cell_px))
+        for x in corners(columns * Fraction(cell_px))
+    ]
+    unit = patch_px / cell_px
+    means = {p: slow_mean(one_map, p[0] / cell_px, p[1] / cell_px, unit, unit) for p in places}
+    chosen: list[tuple[float, float, float]] = []
+    for _ in range(count):
+        if not places:
+            chosen.append((0.0, 0.0, -np.inf))
+            continue
+        best = max(places, key=lambda p: means[p])
+        chosen.append((float(best[0]), float(best[1]), means[best]))
+        places = [p for p in places if abs(p[0] - best[0]) >= side or abs(p[1] - best[1]) >= side]
+    return chosen
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 6), columns=st.integers(1, 6), cell_px=st.sampled_from([1, 4, 8, 7, 2.5]),
+    patch_px=st.integers(1, 30), stride_px=st.sampled_from([1.5, 2, 3, 4, 7, 8, 16]),
+    count=st.integers(1, 3), seed=st.integers(0, 999),
+)  # fmt: skip
+def test_best_boxes__brute_force_over_all_positions(
+    rows: int, columns: int, cell_px: float, patch_px: int, stride_px: float, count: int, seed: int
+) -> None:
+    width, height = int(columns * cell_px), int(rows * cell_px)
+    if patch_px > min(width, height) or count > (width // patch_px) * (height // patch_px):
+        return
+    maps = random_maps(2, rows, columns, seed=seed)
+    found = best_boxes(maps, cell_px, patch_px, stride_px, count)
+    assert found.x.shape == found.y.shape == found.score.shape == (2, count)
+    for n in range(2):
+        expected = brute_force(maps[n], cell_px, patch_px, stride_px, count + 1)
+        for nth, (_, _, score) in enumerate(expected[:count]):
+            assert found.score[n, nth] == pytest.approx(score, abs=1e-6)
+        # places are compared by what lies in them, since rounding may break ties either way
+        for x, y, score in zip(found.x[n], found.y[n], found.score[n], strict=True):
+            unit = patch_px / cell_px
+            if np.isfinite(score):
+                mean = slow_mean(maps[n], x / cell_px, y / cell_px, unit, unit)
+                assert mean == pytest.approx(score, abs=1e-6)
+        lead = expected[0][2] - expected[1][2]
+        assert np.isnan(found.margin[n]) == np.isinf(lead)
+        assert np.isinf(lead) or found.margin[n] == pytest.approx(lead, abs=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cells=st.integers(2, 12), patch_px=st.integers(1, 96), stride_px=st.integers(1, 20),
+    count=st.integers(2, 6), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_best_boxes__lie_inside_and_apart(
+    cells: int, patch_px: int, stride_px: int, count: int, seed: int
+) -> None:
+    side = cells * 8
+    if patch_px > side or count > (side // patch_px) ** 2:
+        return
+    found = best_boxes(random_maps(3, cells, cells, seed=seed), 8, patch_px, stride_px, count)
+    for xs, ys, scores in zip(found.x, found.y, found.score, strict=True):
+        there = np.isfinite(scores)
+        assert there[0]
+        assert (np.diff(scores[there]) <= 0).all()
+        xs, ys = xs[there], ys[there]
+        assert min(xs.min(), ys.min()) >= 0
+        assert max(xs.max(), ys.max()) + patch_px <= side
+        for one in range(len(xs)):
+            for other in range(one):
+                apart = max(abs(xs[one] - xs[other]), abs(ys[one] - ys[other]))
+                assert apart >= patch_px - 1e-9
+
+
+def test_best_boxes__of_equal_boxes_the_topmost_then_leftmost_wins() -> None:
+    found = best_boxes(np.zeros((1, 4, 4)), cell_px=8, patch_px=16, stride_px=8, count=3)
+    assert found.x.tolist() == [[0, 16, 0]]
+    assert found.y.tolist() == [[0, 0, 16]]
+    assert found.margin.tolist() == [0]
+    maps = np.zeros((1, 4, 4))
+    maps[0, 1, 2] = maps[0, 2, 0] = 1.0
+    found = best_boxes(maps, cell_px=1, patch_px=1, stride_px=1)
+    assert (found.x.item(), found.y.item()) == (2, 1)
+
+
+def test_best_boxes__margin_by_hand() -> None:
+    maps = np.array([[[1.0, 5.0, 2.0, 3.0]]])
+    maps = maps.repeat(2, axis=1)
+    found = best_boxes(maps, cell_px=1, patch_px=2, stride_px=1)
+    # boxes hold 3, 3.5 and 2.5; all overlap or touch the best one at x = 1: none is apart
+    assert found.x.item() == 1
+    assert found.score.item() == pytest.approx(3.5)
+    assert np.isnan(found.margin).all()
+    single = best_boxes(maps[:, :1], cell_px=1, patch_px=1, stride_px=1)
+    assert single.margin.item() == pytest.approx(5 - 3)
+
+
+def test_best_boxes__the_rest_is_minus_infinity_where_no_more_fit() -> None:
+    maps = np.zeros((1, 3, 3))
+    maps[0, 1, 1] = 1.0  # a box of 2.0 cells over the centre leaves room for none beside it
+    found = best_boxes(maps, cell_px=2, patch_px=3, stride_px=1, count=2)
+    assert found.score[0, 0] > 0
+    assert np.isfinite(found.score[0, 1]) == (found.x[0, 0] in (0, 3) or found.y[0, 0] in (0, 3))
+    crowded = best_boxes(maps, cell_px=2, patch_px=2, stride_px=1, count=9)
+    kept = np.isfinite(crowded.score[0]).sum()
+    assert crowded.score.shape == (1, 9)
+    assert 1 <= kept <= 9
+
+
+def test_best_boxes__find_the_bright_square() -> None:
+    maps = np.zeros((2, 16, 16), np.float32)
+    maps[0, 3:7, 9:13] = 1
+    maps[1, 12:16, 0:4] = 1
+    found = best_boxes(maps, cell_px=8, patch_px=32, stride_px=8)
+    assert found.x.ravel().tolist() == [72, 0]
+    assert found.y.ravel().tolist() == [24, 96]
+    np.testing.assert_allclose(found.score, 1)
+    np.testing.assert_allclose(found.margin, 1)
+
+
+@pytest.mark.parametrize("patch_px", [0, 0.5, -8, 65, 1000])
+def test_check_patch__size_says_what_would_be_right(patch_px: float) -> None:
+    expected = rf"between 1 and 64 px for 96 x 64 px images, got {patch_px:g}$"
+    with pytest.raises(SettingError, match=expected):
+        check_patch(patch_px, 1, 96, 64)
+    with pytest.raises(SettingError, match=expected):
+        best_boxes(np.zeros((1, 8, 12)), 8, patch_px, 8)
+
+
+def test_check_patch__number_says_what_would_be_right() -> None:
+    check_patch(32, 6, 96, 64)
+    with pytest.raises(SettingError, match="at most 6 patches of 32 px fit side by side in 96 x 64"):
+        check_patch(32, 7, 96, 64)
+    with pytest.raises(SettingError, match="at most 1 patches of 33 px"):
+        best_boxes(np.zeros((1, 8, 8)), 8, 33, 8, count=2)
+
+
+def slow_feature(
+    grid: NDArray[np.floating], x: float, y: float, patch_px: float, picture_px: float
+) -> Doubles:
+    """Mean of the feature under each of many points spread evenly over the box."""
+    points = (np.arange(400) + 0.5) / 400 * patch_px
+    cells = len(grid)
+    rows = ((y + points) / picture_px * cells).astype(int).clip(0, cells - 1)
+    columns = ((x + points) / picture_px * cells).astype(int).clip(0, cells - 1)
+    return grid[np.ix_(rows, columns)].mean(axis=(0, 1), dtype=np.float64)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    g=st.integers(1, 6), seed=st.integers(0, 99), patch_px=st.integers(1, 128),
+    x=st.floats(0, 1), y=st.floats(0, 1),
+)  # fmt: skip
+def test_patch_features__mean_under_the_box(
+    g: int, seed: int, patch_px: int, x: float, y: float
+) -> None:
+    features = random_maps(2, g, g, 3, seed=seed)
+    xs = np.array([x, y]) * (128 - patch_px)
+    ys = np.array([y, x]) * (128 - patch_px)
+    found = patch_features(features, xs, ys, patch_px, 128)
+    assert found.dtype == np.float32
+    for n in range(2):
+        expected = slow_feature(features[n], xs[n], ys[n], patch_px, 128)
+        np.testing.assert_allclose(found[n], expected, atol=0.03)
+
+
+def test_patch_features__weights_by_hand() -> None:
+    features = np.arange(4, dtype=np.float16).reshape(1, 2, 2, 1)  # 0 1 / 2 3 over 64 px
+    for x, y, patch_px, expected in (
+        (0, 0, 32, 0), (32, 0, 32, 1), (0, 32, 16, 2), (0, 0, 64, 1.5),
+        (16, 0, 32, 0.5), (24, 24, 16, 1.5), (0, 8, 32, 0.25 * 2),
+    ):  # fmt: skip
+        found = patch_features(features, np.array([x]), np.array([y]), patch_px, 64)
+        assert found.item() == pytest.approx(expected)
+
+
+def test_patch_features__none_for_no_patches() -> None:
+    none = np.zeros(0)
+    assert patch_features(np.zeros((0, 4, 4, 7)), none, none, 8, 64).shape == (0, 7)
