@@ -21,6 +21,7 @@ from dsel.config import (
     ScoreSettings,
     SelectSettings,
     SourceSettings,
+    restore,
     result_settings,
 )
 from dsel.datasets import open_dataset

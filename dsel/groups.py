@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +81,12 @@ def layout(features: Floats, seed: int) -> Floats:
 
 def _kmeans(points: Floats, k: int, seed: int) -> Ints:
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Points may differ and yet be too near to tell apart: there are fewer groups then.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(k, init="k-means++", n_init=KMEANS_STARTS, random_state=seed)
         return np.asarray(model.fit_predict(points), np.int64)
 
