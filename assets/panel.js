@@ -70,8 +70,8 @@ const drawFigure = (node, figure) => {
 };
 
 const draw = () => {
-  const panel = props.value;
-  if (!panel) return;
+  if (!props.value) return;
+  const panel = JSON.parse(props.value);
   root.classList.add("drawn");
   const head = child(root, "div.head");
   write(head, "h2.title", panel.title);

@@ -132,6 +132,11 @@ def _numbers(value: Any) -> Iterator[float]:
             yield part
 
 
+def _check_template(template: str) -> None:
+    if "{class}" not in template:
+        raise SettingError(f"template must contain {{class}}, got {template!r}")
+
+
 def _plain(part: Any) -> Any:
     return result_settings(part) if isinstance(part, Settings) else part
 
@@ -210,8 +215,7 @@ class ScoreSettings(Settings):
                 f"draws must be even with antithetic pairs, got {self.draws}; "
                 "use an even number or turn antithetic off"
             )
-        if "{class}" not in self.template:
-            raise SettingError(f"template must contain {{class}}, got {self.template!r}")
+        _check_template(self.template)
 
     def prompt(self, class_name: str) -> str:
         """The conditional prompt of a class."""
@@ -288,7 +292,7 @@ class TrainSettings(Settings):
         int, Doc("side of the pictures that the prior sees"), Range(16, 512)
     ] = 128
     cells: Annotated[int, Doc("latent cells per side"), Range(4, 64)] = 16
-    latent_channels: Annotated[int, Doc("channels of a latent"), Range(1, 64)] = 4
+    latent_channels: Annotated[int, Doc("channels of a latent"), Range(1, 64)] = 8
     widths: Annotated[tuple[int, ...], Doc("channels of the U-Net's levels"), Range(16, 2048)] = (
         64,
         96,
@@ -321,8 +325,9 @@ class TrainSettings(Settings):
     threads: Annotated[int, SPEED, Doc("processor threads; 0 takes all"), Range(0, 1024)] = 0
 
     def __post_init__(self) -> None:
-        """Check ranges, and that cells divide the picture by a power of two."""
+        """Check ranges, and what holds between fields."""
         super().__post_init__()
+        _check_template(self.template)
         cell_px, rest = divmod(self.resolution_px, self.cells)
         if rest or cell_px & (cell_px - 1):
             raise SettingError(

@@ -83,8 +83,8 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     """
     from dsel.scoring import Scorer  # torch: only where images are scored
 
+    scorer = Scorer(prior, dataset.classes, settings)  # first: it refuses what does not fit
     run = create_run(path, identity_of(dataset, prior, settings))
-    scorer = Scorer(prior, dataset.classes, settings)
     finished = set(run.finished_shards())
     shards = _shards(dataset.refs, settings.shard_size)
     done = sum(len(shards[number]) for number in finished)

@@ -37,9 +37,9 @@ def read_objects(path: Path) -> Mapping[str, Mask]:
 
     Raises `SourceError` for a file that is not COCO JSON with uncompressed masks or boxes.
     """
+    content = _content(path)
     try:
-        with storage_errors(path):
-            record = json.loads(path.read_bytes())
+        record = json.loads(content)
         images = {image["id"]: image for image in record["images"]}
         objects = {
             i["file_name"]: np.zeros((i["height"], i["width"]), bool) for i in images.values()
@@ -47,9 +47,7 @@ def read_objects(path: Path) -> Mapping[str, Mask]:
         for annotation in record["annotations"]:
             mask = objects[images[annotation["image_id"]]["file_name"]]
             mask |= _annotation_mask(annotation, mask.shape)
-    except FileNotFoundError as error:
-        raise SourceError(f"{path} is not there: give the boxes.json beside the images") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise SourceError(
             f"{path} is not COCO JSON with images and annotations: {type(error).__name__} {error}"
         ) from error
@@ -135,13 +133,27 @@ def _finder(objects: Mapping[str, Mask]) -> Any:
     return find
 
 
+def _content(path: Path) -> bytes:
+    with storage_errors(path):
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise SourceError(
+                f"{path} is no file: give the boxes.json beside the images"
+            ) from error
+
+
 def _annotation_mask(annotation: Mapping[str, Any], shape: tuple[int, ...]) -> Mask:
     segmentation = annotation.get("segmentation")
     if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list):
         return _from_run_lengths(segmentation["counts"], shape)
     x, y, width, height = annotation["bbox"]
+    rows, columns = (  # a box may reach beyond the picture
+        slice(max(0, round(low)), max(0, round(low + length)))
+        for low, length in ((y, height), (x, width))
+    )
     mask = np.zeros(shape, bool)
-    mask[round(y) : round(y + height), round(x) : round(x + width)] = True
+    mask[rows, columns] = True
     return mask
 
 

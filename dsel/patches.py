@@ -145,7 +145,7 @@ class _Found:
 
 def _take_best(means: Doubles, x: Doubles, y: Doubles, patch_px: float) -> _Found:
     """The best position of each image; what overlaps it is struck out of `means`."""
-    flat = means.reshape(len(means), -1)
+    flat = means.reshape(len(means), len(y) * len(x))  # a class may have no image
     best = flat.argmax(axis=1)
     row, column = np.divmod(best, len(x))
     score = flat[np.arange(len(means)), best]

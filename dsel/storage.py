@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,8 @@ def json_bytes(content: Any) -> bytes:
 def read_json(path: Path) -> Any:
     """Read a JSON file of ours; raises `RunError` for one that is missing or damaged."""
     try:
-        with storage_errors(path):
+        with storage_errors(path), _missing_is_an_error_of_the_run(path):
             return json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing") from error
     except ValueError as error:
         raise RunError(f"{path} is damaged: it is not JSON") from error
 
@@ -67,12 +66,18 @@ def table_bytes(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a Parquet file of ours; raises `RunError` for one that is missing or damaged."""
     try:
-        with storage_errors(path):
+        with storage_errors(path), _missing_is_an_error_of_the_run(path):
             return pq.read_table(path, columns=columns)
+    except (pa.ArrowException, OSError) as error:  # a damaged footer is a plain OSError
+        raise RunError(f"{path} is damaged: it is not a Parquet table of dsel's") from error
+
+
+@contextmanager
+def _missing_is_an_error_of_the_run(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing") from error
-    except pa.ArrowException as error:
-        raise RunError(f"{path} is damaged: it is not a Parquet table of dsel's") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from toyset import TINY, TINY_CLASSES, dataset_of, write_pictures
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,3 +18,15 @@ def test_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no test data in {folder}: set DSEL_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature Stable Diffusion that was trained for four steps; leave it as it is."""
+    from dsel.priors.training import train
+
+    source = write_pictures(tmp_path_factory.mktemp("pictures"), TINY_CLASSES)
+    out = tmp_path_factory.mktemp("priors") / "tiny"
+    for _ in train(dataset_of(source), TINY, out):
+        pass
+    return out

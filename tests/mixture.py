@@ -1,8 +1,8 @@
 """An exact stand-in for a diffusion model: Gaussian mixtures whose best noise prediction is known.
 
 Each latent cell of class c is, independently of all other cells, drawn from a mixture of Gaussians
-of one width s. Noised by z_t = sqrt(a) z_0 + sqrt(1 - a) eps, component k is N(sqrt(a) mu_k, v) with
-v = a s^2 + 1 - a, and the prediction that no network can beat is
+of one width s. Noised by z_t = sqrt(a) z_0 + sqrt(1 - a) eps, component k is N(sqrt(a) mu_k, v),
+where v = a s^2 + 1 - a, and the prediction that no network can beat is
 
     E[eps | z_t] = sum_k p(k | z_t) sqrt(1 - a) (z_t - sqrt(a) mu_k) / v
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageDraw
 
 from dsel.config import ScoreSettings, SourceSettings
@@ -31,8 +32,8 @@ def synthetic_run(path: Path, classes: int = 3, per_class: int = 24, seed: int =
 
 
 def write_run(
-    path: Path, names: Sequence[str], per_class: int, origin: dict, draw: Callable[[int, int], Drawn],
-    dataset_fingerprint: str = "synthetic",
+    path: Path, names: Sequence[str], per_class: int, origin: Mapping[str, object],
+    draw: Callable[[int, int], Drawn], dataset_fingerprint: str = "synthetic",
 ) -> Run:  # fmt: skip
     """Write a finished run of any drawn pictures, with layouts from each class's features."""
     refs = [
@@ -47,7 +48,8 @@ def write_run(
     run = create_run(path, identity)
     for number in range(identity.shards):
         shard = refs[number * settings.shard_size : (number + 1) * settings.shard_size]
-        run.write_shard(number, [_row(ref, draw(ref.class_index, int(ref.id[-6:]))) for ref in shard])
+        rows = [_row(ref, draw(ref.class_index, int(ref.id[-6:]))) for ref in shard]
+        run.write_shard(number, rows)
     run.finish()
     for index in range(len(names)):
         places = run.class_scores(index).features.mean(axis=(1, 2))[:, :2]
@@ -67,8 +69,7 @@ def _row(ref: ImageRef, drawn: Drawn) -> ShardRow:
 def _score(ref: ImageRef, mask: np.ndarray) -> Score:
     rng = np.random.default_rng([ref.class_index, int(ref.id[-6:])])
     cover = mask.reshape(CELLS, CELL_PX, CELLS, CELL_PX).mean(axis=(1, 3))
-    blur = np.pad(cover, 1)
-    blur = sum(np.roll(blur, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1))[1:-1, 1:-1] / 9
+    blur = sliding_window_view(np.pad(cover, 1), (3, 3)).mean(axis=(2, 3))
     noise = rng.normal(size=(len(TIMESTEPS), CELLS, CELLS))
     strength = rng.uniform(0.4, 1.3) * np.linspace(0.6, 1.4, len(TIMESTEPS))[:, None, None]
     gap = 0.02 * strength * (cover + blur) / 2 + 0.004 * noise - 0.002

@@ -455,7 +455,7 @@ def test_toybox__a_subset_changes_no_scene() -> None:
 
 
 def test_toybox__fingerprint_and_refusals() -> None:
-    variants = [{}, {"seed": 1}, {"per_class": 7}, {"classes": (toybox.CLASSES[1],)}]
+    variants = [{}, {"scene_seed": 1}, {"per_class": 7}, {"classes": (toybox.CLASSES[1],)}]
     prints = {open_dataset("toybox", SourceSettings(**v)).fingerprint for v in variants}
     assert len(prints) == 4
     same = open_dataset("toybox", SourceSettings(per_class=100)).fingerprint

@@ -29,6 +29,7 @@ from toyset import (
 from dsel.config import ExportSettings, SelectSettings
 from dsel.engine import export, score, select
 from dsel.errors import PriorError, SettingError, StorageError
+from dsel.pictures import decode
 from dsel.records import Done, Event, Notice, Progress, Skipped, Started
 from dsel.runs import open_run
 
@@ -416,7 +417,7 @@ def test_score__where_the_class_shows_the_gap_is_positive(tmp_path):
     telling[2:5, 3:6] = True
     for index, sign in ((0, 1), (1, -1)):
         gap = run.class_scores(index).gap[0].astype(np.float32).mean(axis=0)
-        assert (sign * gap[telling]).mean() > 5 * abs(gap[~telling]).mean()
+        assert (sign * gap[telling]).mean() > 3 * abs(gap[~telling]).mean()
     finish(select(run, SelectSettings(patch_px=12, ipc=1)))
     patch = run.read_selection()[1][0].patches[0]
     assert (patch.box.x, patch.box.y) == (12, 8)
@@ -427,12 +428,11 @@ def test_proxies__are_what_the_prior_saw(source, tmp_path):
     row = run.class_rows(0)[2]
     shown = draw_picture(0, 0, 2)[:, 5:41]  # 46 x 36 px: the middle 36
     assert (row.frame.view.x, row.frame.view.width) == (5, 36)
-    proxy = np.asarray(Image.open(_bytes(run.pictures([row], "proxy")[0])).convert("RGB"))
-    resized = Image.fromarray(shown).resize((PX, PX), Image.Resampling.LANCZOS)
-    assert np.abs(proxy.astype(int) - np.asarray(resized, int)).mean() < 8  # WebP loses a little
+    proxy = decode(run.pictures([row], "proxy")[0])
+    resized = np.asarray(Image.fromarray(shown).resize((PX, PX), Image.Resampling.LANCZOS))
+    assert np.abs(_cells(proxy) - _cells(resized)).mean() < 3  # WebP blurs the noise's colours
+    assert np.abs(_cells(proxy) - _cells(resized[:, ::-1])).mean() > 6
 
 
-def _bytes(content: bytes):
-    from io import BytesIO
-
-    return BytesIO(content)
+def _cells(picture):
+    return picture.reshape(8, 4, 8, 4, 3).astype(float).mean(axis=(1, 3))

@@ -96,8 +96,8 @@ def test_mixture_prior__no_row_touches_another() -> None:
     latents, times = normal(5, 3, 8, 8).float(), torch.tensor([3, 900, 20, 500, 3])
     prompts = prior.embed(["b", "", "c", "a", "b"])
     together = prior.predict(latents, times, prompts)
-    apart = [prior.predict(latents[i : i + 1], times[i : i + 1], prompts[i : i + 1])[0] for i in range(5)]
-    assert torch.equal(together, torch.stack(apart))
+    apart = [prior.predict(latents[[i]], times[[i]], prompts[[i]]) for i in range(5)]
+    assert torch.equal(together, torch.cat(apart))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -122,8 +122,8 @@ def test_paired_losses__conditional_averages_to_the_least_possible_loss() -> Non
     """Over z_0 and eps the loss of the best prediction is Var[eps | z_t] = a s^2 / (a s^2 + b)."""
     prior = one_gaussian_each()
     found = torch.stack([
-        losses_of(prior, prior.sample(0, seed), normal(3, 8, 1, CELLS, CELLS, seed=seed)).conditional
-        for seed in range(60)
+        losses_of(prior, prior.sample(0, n), normal(3, 8, 1, CELLS, CELLS, seed=n)).conditional
+        for n in range(60)
     ]).mean(dim=(0, 2, 3))  # fmt: skip
     a = prior.alphas_cumprod[list(TIMESTEPS)].double()
     expected = a * SPREAD**2 / (a * SPREAD**2 + 1 - a)
@@ -151,7 +151,7 @@ def test_paired_losses__unconditional_by_integration() -> None:
 def two_gaussians(
     z_t: NDArray[np.float64], means: NDArray[np.float64], a: float
 ) -> NDArray[np.float64]:
-    """E[eps | z_t] from p(z_t) alone: eps = -sqrt(b) d/dz log p; Vincent, 2011, Tweedie's formula."""
+    """E[eps | z_t] = -sqrt(b) d/dz log p(z_t), from the density alone (Tweedie's formula)."""
     v = a * SPREAD**2 + 1 - a
 
     def log_p(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -367,7 +367,8 @@ def test_check_timesteps__ends_are_inside() -> None:
 def test_check_prediction__lists_the_known_ones() -> None:
     for known in PREDICTIONS:
         check_prediction(known)
-    with pytest.raises(PriorError, match="predicts 'flow'; dsel knows epsilon, v_prediction, sample"):
+    known = "epsilon, v_prediction, sample"
+    with pytest.raises(PriorError, match=f"predicts 'flow'; dsel knows {known}"):
         check_prediction("flow")
 
 

@@ -35,7 +35,9 @@ def overlap(start: float, length: float, cell: int) -> float:
     return max(0.0, min(start + length, cell + 1) - max(start, cell))
 
 
-def slow_mean(one_map: NDArray[np.floating], x: float, y: float, width: float, height: float) -> float:
+def slow_mean(
+    one_map: NDArray[np.floating], x: float, y: float, width: float, height: float
+) -> float:
     """Mean of a map of unit cells inside a box: the definition, cell by cell."""
     total = sum(
         float(one_map[row, column]) * overlap(x, width, column) * overlap(y, height, row)
@@ -293,7 +295,7 @@ def test_check_patch__size_says_what_would_be_right(patch_px: float) -> None:
 
 def test_check_patch__number_says_what_would_be_right() -> None:
     check_patch(32, 6, 96, 64)
-    with pytest.raises(SettingError, match="at most 6 patches of 32 px fit side by side in 96 x 64"):
+    with pytest.raises(SettingError, match="at most 6 patches of 32 px fit side by side in 96 x"):
         check_patch(32, 7, 96, 64)
     with pytest.raises(SettingError, match="at most 1 patches of 33 px"):
         best_boxes(np.zeros((1, 8, 8)), 8, 33, 8, count=2)

@@ -10,7 +10,7 @@ import numpy as np
 from mixture import MixturePrior
 from PIL import Image
 
-from dsel.config import ScoreSettings, SelectSettings, SourceSettings
+from dsel.config import ScoreSettings, SelectSettings, SourceSettings, TrainSettings
 from dsel.datasets import open_dataset
 from dsel.engine import score, select
 from dsel.records import Dataset, Event, Pixels
@@ -23,6 +23,13 @@ QUICK = ScoreSettings(
 """Settings that score a picture in milliseconds, three to a shard."""
 
 SMALL = SelectSettings(ipc=2, groups=2)
+
+TINY_CLASSES = {"cat": 4, "dog": 4}
+TINY = TrainSettings(
+    resolution_px=32, cells=8, widths=(32, 32), autoencoder_images=64, images=64, batch_size=16,
+    threads=1,
+)  # fmt: skip
+"""Trains a prior of four steps, which knows nothing and has every part."""
 
 
 def toy_prior(classes: Sequence[str] = ("cat", "dog")) -> MixturePrior:

@@ -5,8 +5,8 @@ a class folder counts as an image, whatever its name, so that one that cannot be
 with its reason; only hidden files are passed over. Files beside the class folders are not images.
 
 A class is named after its folder, exactly. `classes.json`, in ROOT or beside the class folders, may
-give readable names for prompts: {"folder": "name"}, {"folder": {"name": "name"}}, or a list of
-names in the order of the sorted folders.
+give readable names for prompts: {"folder": "name"}, {"folder": {"name": "name"}}, a list of names
+in the order of the sorted folders, or dsel's own [{"folder": "folder", "name": "name"}].
 
 Symbolic links are followed, out of ROOT too: whoever names ROOT may read what it links to.
 """
@@ -174,13 +174,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _names(root: Path, base: Path, folders: Sequence[str]) -> list[str]:
     """Return the class names in the order of the folders; two alike get their folder's name too."""
-    names = list(folders)
+    plain = [_id(folder) for folder in folders]
+    names = plain
     for path in (root / CLASSES_FILE, base / CLASSES_FILE):
         if path.is_file():
-            names = _readable_names(path, folders)
+            names = _readable_names(path, plain)
             break
     count = Counter(names)
-    return [n if count[n] == 1 else f"{n} ({f})" for n, f in zip(names, folders, strict=True)]
+    return [n if count[n] == 1 else f"{n} ({f})" for n, f in zip(names, plain, strict=True)]
 
 
 def _readable_names(path: Path, folders: Sequence[str]) -> list[str]:
@@ -188,6 +189,8 @@ def _readable_names(path: Path, folders: Sequence[str]) -> list[str]:
         stored: Any = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{path} cannot be read as JSON: {error}") from error
+    if isinstance(stored, list) and all(isinstance(line, dict) for line in stored):
+        stored = {str(line.get("folder")): line for line in stored}  # as dsel's exports have it
     if isinstance(stored, dict):
         values = [stored.get(folder, folder) for folder in folders]
         names: list[Any] = [v.get("name") if isinstance(v, dict) else v for v in values]

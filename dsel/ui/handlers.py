@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,7 +24,7 @@ from dsel.ui import views
 PREVIEW_PX = 128
 ZIP_NAME = "dsel_export.zip"
 
-Shown = tuple[str, dict[str, Any], dict[str, Any], "go.Figure", dict[str, Any], dict[str, Any]]
+Shown = tuple[str, str, str, "go.Figure", str, dict[str, Any]]
 """The chosen image's id, then what gallery, image panel, scatter, preview and download show."""
 
 
@@ -64,22 +64,23 @@ class Handlers:
 
     def _look(
         self, index: int, settings: SelectSettings, selected: ClassSelection, chosen: str
-    ) -> tuple[dict[str, Any], dict[str, Any], go.Figure]:
-        pictures = dict(zip(self.explorer.scores(index).ids, self.explorer.thumbnails(index), strict=True))
+    ) -> tuple[str, str, go.Figure]:
+        ids, pictures = self.explorer.scores(index).ids, self.explorer.thumbnails(index)
         side = self.explorer.geometry.resolution_px
-        grid = views.gallery(selected, pictures, chosen, side)
-        return asdict(grid), self._image(index, settings, selected, chosen), self._plane(index, selected, chosen)
+        grid = views.gallery(selected, dict(zip(ids, pictures, strict=True)), chosen, side)
+        image = self._image(index, settings, selected, chosen)
+        return grid.json(), image, self._plane(index, selected, chosen)
 
     def _image(
         self, index: int, settings: SelectSettings, selected: ClassSelection, chosen: str
-    ) -> dict[str, Any]:
+    ) -> str:
         patch = next((p for p in selected.patches if p.image_id == chosen), None)
         if patch is None:
-            return asdict(views.Panel(title="Selected image", note="this class has no scored images"))
+            return views.no_image().json()
         row = self.explorer.row_of(index, chosen)
         maps = self.explorer.maps(index, row, settings.timesteps)
         proxy = self.explorer.proxy(index, row)
-        return asdict(views.one_image(proxy, maps, patch, len(selected.patches)))
+        return views.one_image(proxy, maps, patch, len(selected.patches)).json()
 
     def _plane(self, index: int, selected: ClassSelection, chosen: str) -> go.Figure:
         points = self.explorer.layout(index).tolist()
@@ -87,12 +88,12 @@ class Handlers:
         places = {image: (x, y) for image, (x, y) in zip(ids, points, strict=True)}
         return views.scatter(selected, places, chosen)
 
-    def _preview(self, selected: ClassSelection, settings: SelectSettings) -> dict[str, Any]:
+    def _preview(self, selected: ClassSelection, settings: SelectSettings) -> str:
         # The selection was made for all of them; only those on the screen are composed.
         few = replace(settings, ipc=min(settings.ipc, views.SHOWN))
         images = list(compose_class(selected, few, PREVIEW_PX, self.explorer.cut))
         total = min(settings.ipc, len(selected.images))
-        return asdict(views.distilled(images, total, shortfall(selected, settings)))
+        return views.distilled(images, total, shortfall(selected, settings)).json()
 
     def _export(self, settings: SelectSettings, out: Path) -> Iterator[Event]:
         selections = [self.explorer.select(i, settings) for i in range(len(self.explorer.classes))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,11 @@ SLIDER_TOP = 200
 
 FACTORS = (1, 2)
 PLANE_NOTE = "patch features (UMAP); click a point to select"
-LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
+LIVE: dict[str, Any] = {
+    "show_progress": "hidden", "trigger_mode": "always_last",
+    # One line for all live events: answers come in the order of the moves.
+    "concurrency_id": "live", "concurrency_limit": 1,
+}  # fmt: skip
 
 
 def build_app(run_path: Path) -> gr.Blocks:
@@ -53,10 +56,12 @@ def build_app(run_path: Path) -> gr.Blocks:
         outputs = [chosen, gallery, image, plane, preview, download]
         app.load(handlers.show, [chosen, *inputs], outputs, **LIVE)
         for widget in inputs:
-            widget.input(handlers.show, [chosen, *inputs], outputs, **LIVE)
+            widget.change(handlers.show, [chosen, *inputs], outputs, **LIVE)
         for source in (gallery, plane_head):
             source.select(handlers.choose, inputs, outputs, **LIVE)
-        export.click(handlers.export, controls, download, concurrency_limit=2, show_progress_on=export)
+        export.click(
+            handlers.export, controls, download, concurrency_limit=2, show_progress_on=export
+        )
     return app
 
 
@@ -82,8 +87,8 @@ def _controls(explorer: Explorer) -> tuple[gr.Dropdown, list[Any]]:
 def _slider(name: str, ends: tuple[int, int, int], value: int | None = None) -> gr.Slider:
     setting = settings_of(SelectSettings)[name]
     low, high, step = ends
-    start = setting.default if value is None else value
-    return gr.Slider(low, high, min(max(start, low), high), step=step, buttons=[], **_words(setting))
+    start = min(max(setting.default if value is None else value, low), high)
+    return gr.Slider(low, high, start, step=step, precision=0, buttons=[], **_words(setting))
 
 
 def _radio(name: str, choices: Sequence[Any] = ()) -> gr.Radio:
@@ -110,7 +115,7 @@ def _panel(
 ) -> gr.HTML:
     """A place that assets/panel.js fills from a `views.Panel`; a click on a figure selects it."""
     return gr.HTML(
-        value=asdict(panel) if panel else None,
+        value=panel.json() if panel else None,
         html_template="",
         js_on_load="\n".join(asset(script).read_text(encoding="utf-8") for script in scripts),
         elem_id=name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 import gradio as gr
 
@@ -24,8 +23,6 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     127.0.0.1 and the first free port from 7860. Raises `SettingError` for a port that is taken.
     """
     app = build_app(run_path)
-    # k-means takes seconds to import: it is there by the time that the first page opens.
-    Thread(target=import_module, args=("sklearn.cluster",), daemon=True).start()
     try:
         app.launch(
             server_name=host,
@@ -33,13 +30,18 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
             theme=theme(),
             css_paths=[asset("app.css")],
             footer_links=[],
+            run_history=False,  # it would copy every answer into the browser's storage
             ssr_mode=False,
+            prevent_thread_lock=True,
         )
     except OSError as error:
         wanted = port or os.environ.get("GRADIO_SERVER_PORT", "7860 or those after it")
         raise SettingError(
             f"port {wanted} cannot be listened on, it may be taken: choose another port"
         ) from error
+    # k-means takes a second or two to import: best done while the first page is being loaded.
+    import_module("sklearn.cluster")
+    app.block_thread()
 
 
 def theme() -> gr.themes.Base:

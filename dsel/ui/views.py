@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -29,7 +30,7 @@ PALETTE = (
     "#76b7b2", "#edc948", "#ff9da7", "#9c755f", "#8e8e99",
 )  # fmt: skip
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
-INK, FAINT = "#808a99", "rgba(128, 138, 153, 0.25)"  # read well on light and on dark
+INK, FAINT, ACCENT = "#808a99", "rgba(128, 138, 153, 0.25)", "#3b82f6"  # read on light and dark
 
 TAGLINE = (
     "Picks the most class-telling patch of every image with a pretrained diffusion model, "
@@ -80,7 +81,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What assets/panel.js draws: a heading, a note beside it, facts, figures and a legend."""
+    """What assets/panel.js draws: a heading, a note beside it, facts, figures and a legend.
+
+    It travels as JSON text, which the browser handles much faster than nested values.
+    """
 
     title: str = ""
     note: str = ""
@@ -88,6 +92,10 @@ class Panel:
     figures: tuple[Figure, ...] = ()
     legend: str = ""
     notice: str = ""
+
+    def json(self) -> str:
+        """The panel as text; no name in it can be taken for a tag."""
+        return json.dumps(asdict(self), separators=(",", ":")).replace("<", "\\u003c")
 
 
 def header(identity: Identity, summary: Summary) -> Panel:
@@ -127,25 +135,30 @@ def gallery(
 def one_image(proxy: Pixels, maps: Maps, patch: Patch, patches: int) -> Panel:
     """The chosen image: its proxy, both losses, the gap, and the gap over the picture."""
     losses = np.stack([maps.conditional, maps.unconditional])
-    low, high = float(losses.min()), float(losses.max())
-    gap_end = _end(maps.gap)
-    end = _end(maps.combined)
-    box = _percent(patch.box, proxy.shape[0])
+    # A mean of squares is never negative, though what is stored is rounded.
+    loss_ends = max(float(losses.min()), 0.0), float(losses.max())
+    gap_ends, ends = _around_zero(maps.gap), _around_zero(maps.combined)
     parts = (
         ("Image", proxy, None),
-        ("Conditional loss", _cells(maps.conditional, low, high, False), _scale(low, high, False)),
-        ("Unconditional loss", _cells(maps.unconditional, low, high, False), _scale(low, high, False)),
-        ("Gap", _cells(maps.gap, -gap_end, gap_end, True), _scale(-gap_end, gap_end, True)),
-        ("Gap over the image", overlay(proxy, maps.combined, -end, end), _scale(-end, end, True)),
+        ("Conditional loss", _cells(maps.conditional, *loss_ends), _scale(*loss_ends)),
+        ("Unconditional loss", _cells(maps.unconditional, *loss_ends), _scale(*loss_ends)),
+        ("Gap", _cells(maps.gap, *gap_ends), _scale(*gap_ends)),
+        ("Gap over the image", overlay(proxy, maps.combined, *ends), _scale(*ends)),
     )
+    box = _percent(patch.box, proxy.shape[0])
     figures = tuple(
-        Figure(key=title, title=title, src=data_uri(pixels, "png"), caption="", box=box, scale=scale)
+        Figure(title, data_uri(pixels, "png"), caption="", title=title, box=box, scale=scale)
         for title, pixels, scale in parts
     )
     return Panel(
         title="Selected image", note=patch.image_id, facts=_story(patch, patches),
         figures=figures, legend=LEGEND,
     )  # fmt: skip
+
+
+def no_image() -> Panel:
+    """What stands in the place of the chosen image where a class has none."""
+    return Panel(title="Selected image", note="this class has no scored images")
 
 
 def distilled(images: Sequence[Distilled], total: int, notice: str) -> Panel:
@@ -170,13 +183,13 @@ def scatter(
 ) -> go.Figure:
     """The class's images in the plane, coloured by group, with the chosen one ringed."""
     figure = go.Figure()
-    groups = 0
-    for groups, group in enumerate(sorted({patch.group for patch in selected.patches}), 1):
+    groups = sorted({patch.group for patch in selected.patches})
+    for group in groups:
         members = [patch for patch in selected.patches if patch.group == group]
         figure.add_trace(_trace(group, members, places))
     if chosen in places:
         x, y = places[chosen]
-        ring = {"size": 17, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": INK}}
+        ring = {"size": 17, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": ACCENT}}
         figure.add_scatter(
             x=[x], y=[y], mode="markers", marker=ring, hoverinfo="skip", showlegend=False
         )
@@ -185,7 +198,7 @@ def scatter(
         template=go.layout.Template(), paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 6, "r": 6, "t": 6, "b": 6}, height=330, xaxis=axis, yaxis=axis,
         font={"color": INK, "size": 11, "family": "system-ui, sans-serif"}, hovermode="closest",
-        showlegend=groups <= NAMED,
+        showlegend=len(groups) <= NAMED,
         legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"},
         uirevision=selected.name, modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK},
     )  # fmt: skip
@@ -270,18 +283,19 @@ def _percent(box: Box, proxy_px: int) -> tuple[float, float, float, float]:
     return left, top, width, height
 
 
-def _cells(values: NDArray[np.float32], low: float, high: float, diverging: bool) -> Pixels:
+def _cells(values: NDArray[np.float32], low: float, high: float) -> Pixels:
     # A whole number of pixels per cell keeps the cells' edges sharp.
     size_px = max(values.shape) * max(1, MAP_PX // max(values.shape))
-    return heat_map(values, low, high, diverging, size_px)
+    return heat_map(values, low, high, low < 0, size_px)
 
 
-def _scale(low: float, high: float, diverging: bool) -> Scale:
+def _scale(low: float, high: float) -> Scale:
     ramp = np.linspace(low, high, BAR_PX, dtype=np.float32)[None]
-    middle = 0.0 if diverging else (low + high) / 2
-    ticks = (number(low), "0" if diverging else number(middle), number(high))
-    return Scale(data_uri(heat_map(ramp, low, high, diverging, BAR_PX), "png"), ticks)
+    middle = "0" if low < 0 else number((low + high) / 2)
+    bar = data_uri(heat_map(ramp, low, high, low < 0, BAR_PX), "png")
+    return Scale(bar, (number(low), middle, number(high)))
 
 
-def _end(values: NDArray[np.float32]) -> float:
-    return max(float(np.abs(values).max()), 1e-12)
+def _around_zero(values: NDArray[np.float32]) -> tuple[float, float]:
+    end = max(float(np.abs(values).max()), 1e-12)
+    return -end, end

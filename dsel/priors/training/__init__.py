@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dsel.config import TrainSettings, fingerprint
-from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
+from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.pictures import encode, line_chart, to_proxy
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import Material, prompts_of, train_denoiser
@@ -28,6 +28,7 @@ from dsel.priors.training.models import (
     new_tokenizer,
 )
 from dsel.records import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
+from dsel.storage import json_bytes, read_json, write_atomically
 
 WORK = "training"
 """Folder below the output for pictures, latents, checkpoints and losses."""
@@ -40,11 +41,11 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
     something else.
     """
     work = out / WORK
-    _claim(out, work)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    _tune_processor(settings.threads)
     # Not the number of images: the same checkpoint may be trained for longer.
     identity = fingerprint(replace(settings, images=1), dataset.fingerprint)
+    _claim(out, work, identity)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    _tune_processor(settings.threads)
     yield from _store_pictures(dataset, settings, work)
     pictures = np.load(work / "pictures.npy", mmap_mode="r")
     prompts = prompts_of(dataset.classes, settings.template)
@@ -91,11 +92,16 @@ def _material(
     )
 
 
-def _claim(out: Path, work: Path) -> None:
+def _claim(out: Path, work: Path, identity: str) -> None:
+    """Mark a folder as this training's: pictures and latents in it are trusted without a look."""
     if out.is_dir() and any(out.iterdir()) and not work.is_dir():
         raise StorageError(f"{out} holds other files: choose an empty or new folder for the prior")
-    with storage_errors(out):
-        work.mkdir(parents=True, exist_ok=True)
+    stamp = work / "identity.json"
+    if stamp.is_file() and read_json(stamp) != identity:
+        raise RunError(
+            f"{out} was trained with other settings or data: use the same ones, or another --out"
+        )
+    write_atomically(stamp, json_bytes(identity))
 
 
 def _tune_processor(threads: int) -> None:

@@ -1,0 +1,227 @@
+"""One class from its scores to its ranked patches, on drawn gap maps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dsel.config import SelectSettings
+from dsel.errors import SettingError
+from dsel.records import Box, ClassScores, ClassSelection, Frame, Geometry
+from dsel.selection import (
+    combined_gap,
+    locate_class,
+    patch_size,
+    select_class,
+    timestep_columns,
+)
+
+PX, CELL_PX, CELLS = 64, 8, 8
+GEOMETRY = Geometry((200, 500), np.array([1.0, 2.0], np.float32), CELL_PX, PX)
+
+
+def class_scores(n: int, seed: int = 0, identical: bool = False) -> ClassScores:
+    """Gap maps of noise with one bright square of 4 x 4 cells; features of three kinds."""
+    rng = np.random.default_rng(seed)
+    gap = rng.normal(size=(n, 2, CELLS, CELLS)) * 0.05
+    for one in gap:
+        x, y = rng.integers(0, CELLS - 3, 2)
+        one[:, y : y + 4, x : x + 4] += rng.uniform(1, 2)
+    features = rng.normal(size=(n, 4, 4, 6)) * 0.1
+    features += np.eye(6)[rng.integers(0, 3, n)][:, None, None, :] * 5
+    if identical:
+        features = np.ones_like(features)
+    view = Box(10, 0, 128, 128)
+    return ClassScores(
+        name="cat", index=2,
+        ids=tuple(f"cat/{i}" for i in range(n)),
+        frames=tuple(Frame(150, 128, view, PX) for _ in range(n)),
+        conditional=np.ones_like(gap).astype(np.float16),
+        gap=gap.astype(np.float16),
+        features=features.astype(np.float16),
+    )  # fmt: skip
+
+
+def selected(n: int, **settings: object) -> ClassSelection:
+    return select_class(class_scores(n), GEOMETRY, SelectSettings(**settings))
+
+
+def plain(found: ClassSelection) -> str:
+    """All of a selection in words: a margin that is NaN equals no other one."""
+    return repr(found)
+
+
+def test_combined_gap__each_timestep_on_its_own_scale() -> None:
+    scores = class_scores(3)
+    gap = scores.gap.astype(np.float64)
+    np.testing.assert_allclose(
+        combined_gap(scores, GEOMETRY, ()), gap[:, 0] / 2 + gap[:, 1] / 4, rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        combined_gap(scores, GEOMETRY, (500,)), gap[:, 1] / 2, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_timestep_columns__by_hand() -> None:
+    assert timestep_columns((), (7, 3, 9)) == [0, 1, 2]
+    assert timestep_columns((9, 7), (7, 3, 9)) == [2, 0]
+    with pytest.raises(SettingError, match="timestep 4 was not scored in this run; scored are 7,"):
+        timestep_columns((9, 4), (7, 3, 9))
+
+
+def test_select_class__unknown_timestep() -> None:
+    with pytest.raises(SettingError, match="timestep 300 was not scored .* scored are 200, 500"):
+        selected(4, timesteps=(300,))
+
+
+def test_select_class__a_subset_of_timesteps_reads_only_those() -> None:
+    scores = class_scores(5)
+    gap = scores.gap.copy()
+    gap[:, 1] = np.nan  # were it read, nothing would be found
+    found = select_class(replace(scores, gap=gap), GEOMETRY, SelectSettings(timesteps=(200,)))
+    expected = select_class(scores, GEOMETRY, SelectSettings(timesteps=(200,)))
+    assert plain(found) == plain(expected)
+    assert len(found.patches) == 5
+
+
+def test_patch_size__half_by_default() -> None:
+    assert patch_size(SelectSettings(), GEOMETRY) == 32
+    assert patch_size(SelectSettings(patch_px=20), GEOMETRY) == 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"patch_px": 65}, "patch size must be between 1 and 64 px for 64 x 64 px images, got 65"),
+        ({"per_image": 5}, "at most 4 patches of 32 px fit side by side in 64 x 64 px, got 5"),
+        ({"patch_px": 33, "per_image": 2}, "at most 1 patches of 33 px"),
+    ],
+)
+def test_patch_size__says_what_would_be_right(settings: dict[str, int], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        selected(3, **settings)
+
+
+def test_locate_class__finds_the_bright_square() -> None:
+    scores = class_scores(6)
+    located = locate_class(scores, GEOMETRY, SelectSettings())
+    maps = combined_gap(scores, GEOMETRY, ())
+    for n in range(6):
+        assert located.image[n] == n
+        row, column = int(located.y[n] / 8), int(located.x[n] / 8)
+        inside = maps[n, row : row + 4, column : column + 4]
+        assert inside.min() > 0.5
+        assert located.score[n] == pytest.approx(inside.mean(), rel=1e-5)
+        assert np.isfinite(located.margin[n]) == any(  # is there room for another box beside it?
+            place in (0, 4) for place in (row, column)
+        )
+
+
+def test_locate_class__stride_of_one_pixel_is_never_worse() -> None:
+    scores = class_scores(6)
+    coarse = locate_class(scores, GEOMETRY, SelectSettings(patch_px=20))
+    fine = locate_class(scores, GEOMETRY, SelectSettings(patch_px=20, stride_px=1))
+    assert (fine.score >= coarse.score - 1e-9).all()
+
+
+def test_select_class__boxes_in_source_pixels_by_hand() -> None:
+    found = selected(4)
+    for patch in found.patches:
+        box, source = patch.box, patch.source_box
+        assert (box.width, box.height) == (32, 32)
+        assert (source.width, source.height) == (64, 64)
+        assert (source.x, source.y) == (10 + 2 * box.x, 2 * box.y)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+@pytest.mark.parametrize("factor", [1, 2])
+def test_select_class__small_classes(n: int, factor: int) -> None:
+    """Ten groups are asked for, and there are fewer patches than that."""
+    found = selected(n, ipc=10, factor=factor)
+    assert (found.name, found.index) == ("cat", 2)
+    assert [patch.rank for patch in found.patches] == list(range(n))
+    assert {patch.image_id for patch in found.patches} == {f"cat/{i}" for i in range(n)}
+    assert len({patch.group for patch in found.patches}) == n
+    assert all(patch.class_index == 2 for patch in found.patches)
+    assert len(found.images) == n
+    assert all(len(image) == factor**2 for image in found.images)
+    best = max(found.patches, key=lambda patch: patch.score)
+    assert (best.rank, best.group) == (0, 0)
+
+
+def test_select_class__no_scored_images() -> None:
+    assert selected(0) == ClassSelection("cat", 2, (), ())
+
+
+def test_select_class__identical_features_are_one_group() -> None:
+    scores = class_scores(8, identical=True)
+    found = select_class(scores, GEOMETRY, SelectSettings(ipc=5))
+    assert {patch.group for patch in found.patches} == {0}
+    order = [patch.score for patch in found.patches]
+    assert order == sorted(order, reverse=True)
+
+
+def test_select_class__every_ipc_is_a_head_when_k_is_fixed() -> None:
+    pools = [plain(selected(40, groups=3, ipc=ipc)) for ipc in (1, 5, 40)]
+    assert pools[0] == pools[1] == pools[2]
+
+
+def test_select_class__per_image_boxes_are_apart_and_only_the_first_has_a_margin() -> None:
+    found = selected(6, patch_px=24, per_image=3, stride_px=1)
+    by_image: dict[str, list] = {}
+    for patch in sorted(found.patches, key=lambda patch: -patch.score):
+        by_image.setdefault(patch.image_id, []).append(patch)
+    assert len(by_image) == 6
+    for patches in by_image.values():
+        assert 1 <= len(patches) <= 3
+        assert all(np.isnan(patch.margin) for patch in patches[1:])
+        for one in range(len(patches)):
+            for other in range(one):
+                a, b = patches[one].box, patches[other].box
+                assert max(abs(a.x - b.x), abs(a.y - b.y)) >= 24
+
+
+def test_select_class__an_image_with_room_for_one_gives_one() -> None:
+    """Two boxes of half the side are asked for; round a box in the middle no second one fits."""
+    scores = class_scores(2)
+    gap = np.zeros_like(scores.gap)
+    gap[0, :, 2:6, 2:6] = 1
+    gap[1, :, 0:4, 0:4] = 1
+    found = select_class(replace(scores, gap=gap), GEOMETRY, SelectSettings(per_image=2))
+    assert sorted(patch.image_id for patch in found.patches) == ["cat/0", "cat/1", "cat/1"]
+
+
+def test_select_class__mosaics_come_from_one_group_and_use_each_patch_once() -> None:
+    found = selected(50, factor=2, groups=3)
+    groups = [patch.group for patch in found.patches]
+    sizes = [groups.count(group) for group in range(3)]
+    full = found.images[: sum(size // 4 for size in sizes)]
+    assert len(full) >= 9
+    assert all(len({groups[position] for position in image}) == 1 for image in found.images)
+    used = [position for image in full for position in image]
+    assert len(used) == len(set(used))
+    turns = [groups[image[0]] for image in full]
+    assert turns[:3] == [0, 1, 2]
+
+
+def test_select_class__images_point_into_the_ranked_patches() -> None:
+    found = selected(9, groups=2)
+    assert found.images == tuple((position,) for position in range(9))
+
+
+def test_select_class__same_arguments_same_selection() -> None:
+    settings = {"ipc": 6, "factor": 2, "stride_px": 3, "within": "centroid"}
+    assert plain(selected(40, **settings)) == plain(selected(40, **settings))
+
+
+def test_select_class__other_images_do_not_move_a_box() -> None:
+    alone = {patch.image_id: patch.box for patch in selected(10).patches}
+    scores = class_scores(10)
+    half = replace(
+        scores, ids=scores.ids[:5], frames=scores.frames[:5], gap=scores.gap[:5],
+        conditional=scores.conditional[:5], features=scores.features[:5],
+    )  # fmt: skip
+    for patch in select_class(half, GEOMETRY, SelectSettings()).patches:
+        assert patch.box == alone[patch.image_id]
