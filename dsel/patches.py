@@ -18,6 +18,10 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 
+TIE = 1e-9
+"""Means that differ by less are equal: many times the rounding of a sum, far below any gap."""
+
+
 @dataclass(frozen=True, slots=True)
 class BestBoxes:
     """The chosen boxes of N images, n per image, best first.
@@ -146,7 +150,8 @@ class _Found:
 def _take_best(means: Doubles, x: Doubles, y: Doubles, patch_px: float) -> _Found:
     """The best position of each image; what overlaps it is struck out of `means`."""
     flat = means.reshape(len(means), len(y) * len(x))  # a class may have no image
-    best = flat.argmax(axis=1)
+    # The first of those that are equal but for rounding, as boxes inside one cell are.
+    best = (flat >= flat.max(axis=1, initial=-np.inf, keepdims=True) - TIE).argmax(axis=1)
     row, column = np.divmod(best, len(x))
     score = flat[np.arange(len(means)), best]
     near_x = np.abs(x[None, :] - x[column][:, None]) < patch_px - 1e-9  # (N, X)

@@ -381,7 +381,7 @@ def test_select__unfit_settings_write_nothing(source, tmp_path):
 def test_score__settings_that_do_not_fit_the_prior(source, tmp_path):
     prior = toy_prior()
     prior.alphas_cumprod = prior.alphas_cumprod[:500]
-    with pytest.raises(SettingError, match="timestep must be between 0 and 499.*got 600"):
+    with pytest.raises(SettingError, match=r"timestep must be between 0 and 499.*got 600"):
         finish(score(dataset_of(source), prior, tmp_path / "run", QUICK))
     prior = toy_prior()
     prior.prediction = "score"

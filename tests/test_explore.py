@@ -15,7 +15,6 @@ from dsel.config import ExportSettings, SelectSettings
 from dsel.engine import export
 from dsel.errors import SettingError
 from dsel.explore import Explorer
-from dsel.patches import combine_timesteps
 from dsel.pictures import decode
 from dsel.runs import open_run
 
@@ -50,7 +49,9 @@ def test_maps__add_up(explorer):
         assert maps.gap.dtype == maps.unconditional.dtype == maps.combined.dtype == np.float32
         assert np.allclose(maps.unconditional - maps.conditional, maps.gap, atol=1e-6)
         assert np.allclose(maps.gap, scores.gap[row].astype(np.float32).mean(axis=0))
-        assert np.allclose(maps.conditional, scores.conditional[row].astype(np.float32).mean(axis=0))
+        assert np.allclose(
+            maps.conditional, scores.conditional[row].astype(np.float32).mean(axis=0)
+        )
 
 
 def test_maps__combined_divides_each_timestep_by_its_scale(explorer):

@@ -85,7 +85,7 @@ def test_export__story(run, tmp_path):
     assert record["select"]["ipc"] == 2
     assert record["score"]["precision"] == "float32"
     assert not {"device", "decoders", "rows_per_call"} & set(record["score"])
-    assert [image["file"] for image in record["images"]][0] == "train/cat/cat_id00000.png"
+    assert record["images"][0]["file"] == "train/cat/cat_id00000.png"
     assert {image["class"] for image in record["images"]} == {"cat", "dog"}
     assert set(record["versions"]) >= {"numpy", "pillow", "torch"}
     rows = pq.read_table(tmp_path / "out/patches.parquet").to_pylist()

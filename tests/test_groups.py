@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dsel.groups import group_patches, layout, unit_features
 
 Floats = NDArray[np.float32]
-QUIET_UMAP = pytest.mark.filterwarnings("ignore:Tensorflow not installed:ImportWarning")
 
 
 def clouds(sizes: tuple[int, ...], dim: int = 8, spread: float = 0.05, seed: int = 0) -> Floats:
@@ -158,7 +157,6 @@ def test_layout__identical_features_of_a_small_class() -> None:
     np.testing.assert_allclose(layout(np.ones((3, 4), np.float32), seed=0), 0, atol=1e-6)
 
 
-@QUIET_UMAP
 @pytest.mark.parametrize("n", [5, 20, 21, 40])
 def test_layout__same_seed_same_places(n: int) -> None:
     features = clouds((n // 2, n - n // 2))
@@ -168,7 +166,6 @@ def test_layout__same_seed_same_places(n: int) -> None:
     assert np.array_equal(places, layout(features, seed=1))
 
 
-@QUIET_UMAP
 def test_layout__likes_lie_together() -> None:
     places = layout(clouds((30, 30)), seed=0)
     one, other = places[:30], places[30:]

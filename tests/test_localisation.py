@@ -149,9 +149,7 @@ def one_place(mask: Mask, x: float, y: float, side: float) -> tuple[bool, float]
     ("x", "hit", "coverage"),
     [(0, True, 1.0), (2, True, 1.0), (4, True, 0.5), (5, False, 0.25), (6, False, 0.0)],
 )
-def test_patch_finding__object_smaller_than_the_patch(
-    x: int, hit: bool, coverage: float
-) -> None:
+def test_patch_finding__object_smaller_than_the_patch(x: int, hit: bool, coverage: float) -> None:
     """A patch of 10 px must hold half of an object of 4 x 4 px at (2, 3)."""
     assert one_place(rectangle((20, 20), 2, 3, 4, 4), x, 0, 10) == (hit, coverage)
 
@@ -160,9 +158,7 @@ def test_patch_finding__object_smaller_than_the_patch(
     ("x", "hit", "inside_px"),
     [(4, True, 16), (2, False, 8), (2.375, False, 9.5), (2.5, True, 10), (14, False, 8)],
 )
-def test_patch_finding__object_larger_than_the_patch(
-    x: float, hit: bool, inside_px: float
-) -> None:
+def test_patch_finding__object_larger_than_the_patch(x: float, hit: bool, inside_px: float) -> None:
     """A patch of 4 px must lie with 9.6 of its 16 px inside an object of 12 x 10 px at (4, 0)."""
     mask = rectangle((20, 20), 4, 0, 12, 10)
     assert one_place(mask, x, 2, 4) == (hit, pytest.approx(inside_px / 120))
@@ -295,8 +291,7 @@ def test_check_selection__names_meet_where_their_ends_are_unique(
     """The right object lies under the patch, all others lie elsewhere."""
     run = small_run(tmp_path / "run", {image_id: whole(16, 16)})
     objects = {
-        name: rectangle((16, 16), *((0, 0) if name == found else (12, 12)), 4, 4)
-        for name in names
+        name: rectangle((16, 16), *((0, 0) if name == found else (12, 12)), 4, 4) for name in names
     }
     selection = chosen((image_id, 1.0, Box(0, 0, 8, 8)))
     if found is None:

@@ -199,6 +199,7 @@ def test_paired_losses__slow_definition(draws: int) -> None:
 
 def test_paired_losses__both_prompts_share_noise_and_timestep() -> None:
     """A network that ignores its prompt has no gap at all, not even a rounding error."""
+
     def ignore(noised: Tensor, times: Tensor, _which: Tensor) -> Tensor:
         return noised.sin() * times[:, None, None, None] / 1000
 
@@ -211,6 +212,7 @@ def test_paired_losses__both_prompts_share_noise_and_timestep() -> None:
 
 def test_paired_losses__a_small_gap_survives_float32() -> None:
     """A gap of 1e-6 beside losses of about 1: their difference in float32 would lose a tenth."""
+
     def nearly_alike(noised: Tensor, _times: Tensor, which: Tensor) -> Tensor:
         return torch.full_like(noised, 3.0) + 1e-6 * which[:, None, None, None]
 

@@ -89,8 +89,10 @@ def test_box_means__mean_over_a_fine_grid(
     """Boxes on eighths of a cell: each cell is drawn as 8 x 8 pixels, and pixels are averaged."""
     maps = random_maps(2, rows, columns, seed=seed)
     fine = maps.repeat(8, axis=1).repeat(8, axis=2).astype(np.float64)
-    (x0, x1), (y0, y1) = (sorted(v % (8 * n + 1) for v in span)
-                          for span, n in zip(spans[:2], (columns, rows), strict=True))
+    (x0, x1), (y0, y1) = (
+        sorted(v % (8 * n + 1) for v in span)
+        for span, n in zip(spans[:2], (columns, rows), strict=True)
+    )
     if x0 == x1 or y0 == y1:
         return
     found = box_means(
@@ -160,6 +162,7 @@ def brute_force(
     """Greedy choice over all positions, with exact fractions deciding what overlaps."""
     rows, columns = one_map.shape
     step, side = Fraction(stride_px), Fraction(patch_px)
+
     def corners(length: Fraction) -> list[Fraction]:
         last = length - side
         found = [step * i for i in range(int(last // step) + 1)]
@@ -177,7 +180,8 @@ def brute_force(
         if not places:
             chosen.append((0.0, 0.0, -np.inf))
             continue
-        best = max(places, key=lambda p: means[p])
+        top = max(means[p] for p in places) - 1e-9
+        best = next(p for p in places if means[p] >= top)  # row by row, from the left
         chosen.append((float(best[0]), float(best[1]), means[best]))
         places = [p for p in places if abs(p[0] - best[0]) >= side or abs(p[1] - best[1]) >= side]
     return chosen
@@ -200,14 +204,9 @@ def test_best_boxes__brute_force_over_all_positions(
     assert found.x.shape == found.y.shape == found.score.shape == (2, count)
     for n in range(2):
         expected = brute_force(maps[n], cell_px, patch_px, stride_px, count + 1)
-        for nth, (_, _, score) in enumerate(expected[:count]):
+        for nth, (x, y, score) in enumerate(expected[:count]):
             assert found.score[n, nth] == pytest.approx(score, abs=1e-6)
-        # places are compared by what lies in them, since rounding may break ties either way
-        for x, y, score in zip(found.x[n], found.y[n], found.score[n], strict=True):
-            unit = patch_px / cell_px
-            if np.isfinite(score):
-                mean = slow_mean(maps[n], x / cell_px, y / cell_px, unit, unit)
-                assert mean == pytest.approx(score, abs=1e-6)
+            assert np.isinf(score) or (found.x[n, nth], found.y[n, nth]) == pytest.approx((x, y))
         lead = expected[0][2] - expected[1][2]
         assert np.isnan(found.margin[n]) == np.isinf(lead)
         assert np.isinf(lead) or found.margin[n] == pytest.approx(lead, abs=1e-6)
@@ -247,6 +246,14 @@ def test_best_boxes__of_equal_boxes_the_topmost_then_leftmost_wins() -> None:
     maps[0, 1, 2] = maps[0, 2, 0] = 1.0
     found = best_boxes(maps, cell_px=1, patch_px=1, stride_px=1)
     assert (found.x.item(), found.y.item()) == (2, 1)
+
+
+def test_best_boxes__boxes_inside_one_cell_are_equal_but_for_rounding() -> None:
+    maps = np.array([[[0.1, 0.7], [0.3, 0.7]]]) / 3
+    found = best_boxes(maps, cell_px=7, patch_px=3, stride_px=0.7, count=2)
+    assert (found.x[0, 0], found.y[0, 0]) == pytest.approx((7, 0))
+    assert (found.x[0, 1], found.y[0, 1]) == pytest.approx((10.5, 0))
+    assert found.margin.item() == pytest.approx(0, abs=1e-9)
 
 
 def test_best_boxes__margin_by_hand() -> None:

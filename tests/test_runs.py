@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toyset import QUICK, SMALL, toy_prior, dataset_of, finish, scored_run, tree, write_pictures
+from toyset import QUICK, SMALL, dataset_of, finish, scored_run, toy_prior, tree, write_pictures
 
 from dsel.config import ScoreSettings, SelectSettings
 from dsel.engine import identity_of, score, select
@@ -201,7 +201,7 @@ def test_score__damaged_shard_is_named_and_its_deletion_mends_the_run(run_path, 
     whole = tree(run_path)
     shard = run_path / "scores/00001.safetensors"
     shard.write_bytes(shard.read_bytes()[:50])
-    with pytest.raises(RunError, match="00001.safetensors is damaged: delete it"):
+    with pytest.raises(RunError, match=r"00001\.safetensors is damaged: delete it"):
         finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
     shard.unlink()
     finish(score(dataset_of(source), toy_prior(), run_path, QUICK))

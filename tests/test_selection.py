@@ -72,7 +72,7 @@ def test_timestep_columns__by_hand() -> None:
 
 
 def test_select_class__unknown_timestep() -> None:
-    with pytest.raises(SettingError, match="timestep 300 was not scored .* scored are 200, 500"):
+    with pytest.raises(SettingError, match=r"timestep 300 was not scored .* scored are 200, 500"):
         selected(4, timesteps=(300,))
 
 

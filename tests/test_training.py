@@ -37,7 +37,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train__folder_loads_with_diffusers(tiny_prior):
-    pipeline = StableDiffusionPipeline.from_pretrained(tiny_prior, safety_checker=None)
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        tiny_prior, safety_checker=None, dtype=torch.float32
+    )
     assert pipeline.unet.config.sample_size == TINY.cells
     assert pipeline.vae_scale_factor == TINY.cell_px
     assert pipeline.scheduler.config.prediction_type == "epsilon"
@@ -64,7 +66,7 @@ def test_train__weights_are_safetensors_and_small(tiny_prior):
 def test_train__latents_have_unit_spread(tiny_prior):
     factor = json.loads((tiny_prior / "vae/config.json").read_text())["scaling_factor"]
     latents = np.load(tiny_prior / "training/latents.npy").astype(np.float32)
-    assert latents.shape == (2 * sum(TINY_CLASSES.values()), 4, TINY.cells, TINY.cells)
+    assert latents.shape == (2 * sum(TINY_CLASSES.values()), TINY.latent_channels, 8, 8)
     assert (latents * factor).std() == pytest.approx(1, rel=1e-3)
 
 
@@ -187,7 +189,7 @@ def test_train__leaves_the_callers_randomness_alone(source, tmp_path):
     ("settings", "told"),
     [
         ({"resolution_px": 100}, "resolution px must be cells times a power of two"),
-        ({"resolution_px": 8}, "resolution px must be between 16 and 512, got 8"),
+        ({"resolution_px": 8}, r"resolution \(px\) must be between 16 and 512, got 8"),
         ({"widths": (64,)}, "widths must be two or more multiples of 16"),
         ({"widths": (40, 64)}, "widths must be two or more multiples of 16"),
     ],
@@ -208,19 +210,25 @@ def test_learning_rate__warms_and_cools():
 def test_step_generator__differs_by_seed_part_and_step():
     drawn = [
         torch.rand(1, generator=step_generator(*key)).item()
-        for key in ((0, "a", 0), (0, "a", 1), (1, "a", 0), (0, "b", 0))
+        for key in (
+            (0, "denoiser", 0),
+            (0, "denoiser", 1),
+            (1, "denoiser", 0),
+            (0, "autoencoder", 0),
+        )
     ]
     assert len(set(drawn)) == 4
-    assert torch.rand(1, generator=step_generator(0, "a", 1)).item() == drawn[1]
+    assert torch.rand(1, generator=step_generator(0, "denoiser", 1)).item() == drawn[1]
 
 
 def test_new_tokenizer__knows_the_classes_words_and_spells_others():
     prompts = ["An image of snowman.", "An image of cactus.", "An image of ."]
     tokenizer = new_tokenizer(prompts)
-    assert tokenizer.tokenize("an image of snowman") == [
-        "an</w>", "image</w>", "of</w>", "snowman</w>",
+    assert tokenizer.tokenize("an image of cactus") == [
+        "an</w>", "image</w>", "of</w>", "cactus</w>",
     ]  # fmt: skip
-    assert "".join(tokenizer.tokenize("zebra")).replace("</w>", "") == "zebra"
+    for word in ("snowman", "zebra", "éclair"):
+        assert tokenizer.decode(tokenizer(word).input_ids, skip_special_tokens=True).strip() == word
     tokens = tokenize(tokenizer, [*prompts, "", "snow " * 100])
     assert tokens.shape == (5, 24)
     assert len({tuple(line) for line in tokens.tolist()}) == 5

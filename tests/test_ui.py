@@ -187,8 +187,8 @@ def test_show__keeps_the_image_while_sliders_move(handlers: Handlers) -> None:
     first = _image(handlers, "disc/000007", "disc", *DEFAULTS)
     second = _image(handlers, "disc/000007", "disc", 32, *DEFAULTS[1:])
     assert first["note"] == second["note"] == "disc/000007"
-    assert first["figures"][0]["box"][2:] == (50, 50)
-    assert second["figures"][0]["box"][2:] == (25, 25)
+    assert first["figures"][0]["box"][2:] == [50, 50]
+    assert second["figures"][0]["box"][2:] == [25, 25]
     assert first["figures"][3]["src"] == second["figures"][3]["src"]
 
 
@@ -217,7 +217,8 @@ def test_choose__looks_at_the_clicked_image(handlers: Handlers) -> None:
     event = gr.EventData(None, {"key": "disc/000011"})
     chosen, gallery, image, *_ = handlers.choose(event, "disc", *DEFAULTS)
     assert chosen == json.loads(image)["note"] == "disc/000011"
-    assert [f["key"] for f in json.loads(gallery)["figures"] if f["selected"]] in (["disc/000011"], [])
+    marked = [figure["key"] for figure in json.loads(gallery)["figures"] if figure["selected"]]
+    assert marked in (["disc/000011"], [])
 
 
 def test_export__the_same_bytes_as_the_engine(
@@ -227,7 +228,9 @@ def test_export__the_same_bytes_as_the_engine(
     small = (48, 3, 2, [300, 400], "score", "pooled", 2)
     answers = handlers.export(*small)
     with pytest.warns(UserWarning, match="cutting from the run's proxies"):
-        packed = Path(next(answers)["value"])
+        counts = [next(answers)[0]["value"] for _ in range(6)]
+    assert counts == [f"Composing {n} of 6 images" for n in range(1, 7)]
+    packed = Path(next(answers)[1]["value"])
     content = packed.read_bytes()
     assert list(answers) == []
     assert not packed.exists()

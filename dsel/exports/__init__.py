@@ -1,4 +1,4 @@
-"""Export formats: one writer per format; `write_export` picks one by name."""
+"""Export formats: one writer per format, and what they share."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ ADAPTERS = MappingProxyType(
 """The adapter of each diffusers pipeline class, as module:class, imported when used."""
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-HUB_FILES = ["*.json", "*.txt", "*.safetensors"]
+HUB_FILES = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
+HUB_LEFT_OUT = ["safety_checker/*", "*.fp16.safetensors", "*.non_ema.safetensors"]
+"""What a pipeline is loaded without: a checker, and its weights a second and third time."""
 
 
 def load_prior(name: str, settings: ScoreSettings) -> Prior:
@@ -65,7 +67,7 @@ def _adapter(folder: Path) -> str:
         kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     except (ValueError, KeyError, TypeError) as error:
         raise PriorError(f"{index} names no pipeline class: save the pipeline again") from error
-    if kind not in ADAPTERS:
+    if not isinstance(kind, str) or kind not in ADAPTERS:
         raise PriorError(f"{folder} holds a {kind}; dsel reads {', '.join(ADAPTERS)}")
     return ADAPTERS[kind]
 
@@ -75,7 +77,7 @@ def _download(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES, ignore_patterns=HUB_LEFT_OUT))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise PriorError(f"{name} cannot be fetched from the Hub: {first}") from error

@@ -9,6 +9,9 @@ import torch
 
 from dsel.errors import SettingError
 
+WORK = "training"
+"""Folder in a prior that dsel trained, for checkpoints and the like: no part of the prior."""
+
 EDGE_BYTES = 1 << 20
 """Of each weight file, this much of its head and of its tail is hashed, with its size."""
 
@@ -42,8 +45,10 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def weights_fingerprint(folder: Path) -> str:
     """Name the content of a folder of weights: 16 hex digits, the same wherever it lies."""
     digest = hashlib.sha256()
-    files = sorted(p for p in folder.rglob("*") if p.suffix in {".safetensors", ".json", ".txt"})
-    for path in files:
+    kinds = {".safetensors", ".json", ".txt"}
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds):
+        if path.relative_to(folder).parts[0] == WORK:
+            continue
         size = path.stat().st_size
         digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
         with path.open("rb") as file:

@@ -8,10 +8,21 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
 from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
 
 from dsel.errors import PriorError
 from dsel.records import Pixels
+
+PARTS = (
+    ("scheduler/scheduler_config.json",),
+    ("text_encoder/config.json",),
+    ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
+    ("unet/config.json",),
+    ("vae/config.json",),
+)
 
 
 class StableDiffusionPrior:
@@ -20,6 +31,7 @@ class StableDiffusionPrior:
     def __init__(
         self, folder: Path, name: str, fingerprint: str, device: torch.device, dtype: torch.dtype
     ) -> None:
+        _check_parts(folder)
         pipeline = _load(folder, dtype)
         self.name = name
         self.fingerprint = fingerprint
@@ -82,7 +94,17 @@ class StableDiffusionPrior:
         return caught[0].float().cpu()
 
 
+def _check_parts(folder: Path) -> None:
+    """Name what is missing: without its files a tokenizer would be made up, and know no word."""
+    for names in PARTS:
+        if not any((folder / name).is_file() for name in names):
+            raise PriorError(f"{folder} is not whole: it has no {' or '.join(names)}")
+
+
 def _load(folder: Path, dtype: torch.dtype) -> StableDiffusionPipeline:
+    # Both draw bars of their own on standard error, which holds dsel's lines.
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     try:
         return StableDiffusionPipeline.from_pretrained(
             folder,
@@ -93,7 +115,7 @@ def _load(folder: Path, dtype: torch.dtype) -> StableDiffusionPipeline:
             use_safetensors=True,
             local_files_only=True,
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PriorError(
             f"{folder} cannot be loaded as a Stable Diffusion pipeline with safetensors weights: "

@@ -49,15 +49,18 @@ class Handlers:
         """Look at the image that was clicked, in the gallery or in the plane."""
         return self.show(str(event.key), class_name, *controls)
 
-    def export(self, *controls: Any, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
-        """Compose all classes into a zip; it lives as long as Gradio needs to take it over."""
-        with toasts(), TemporaryDirectory(prefix="dsel_") as folder:
-            settings = self._settings(controls)
-            follow(self._export(settings, Path(folder) / "set"), progress)
-            packed = zip_folder(Path(folder) / "set", Path(folder) / ZIP_NAME)
-            size = packed.stat().st_size / 2**20
-            label = f"Download {ZIP_NAME} ({size:.1f} MiB)"
-            yield gr.update(value=str(packed), label=label, visible=True)
+    def export(self, *controls: Any) -> Iterator[tuple[Any, Any]]:
+        """Compose all classes into a zip, that lives until Gradio has taken it over.
+
+        Answers for the export button, which counts the images, and for the download button.
+        """
+        with toasts(), TemporaryDirectory(prefix="dsel_") as name:
+            folder = Path(name)
+            for line in follow(self._export(self._settings(controls), folder / "set")):
+                yield gr.update(value=line, interactive=False), gr.skip()
+            packed = zip_folder(folder / "set", folder / ZIP_NAME)
+            label = f"Download zip ({packed.stat().st_size / 2**20:.1f} MiB)"
+            yield gr.skip(), gr.update(value=str(packed), label=label, visible=True)
 
     def _settings(self, controls: Sequence[Any]) -> SelectSettings:
         return select_settings(self.explorer.geometry.timesteps, *controls)
@@ -119,9 +122,9 @@ def chosen_of(selected: ClassSelection, chosen: str) -> str:
     return chosen if chosen in ids else next(iter(ids), "")
 
 
-def follow(events: Iterator[Event], progress: gr.Progress) -> None:
-    """Show a stage's events: a bar for its units, a toast for each notice."""
-    total, done = 0, 0
+def follow(events: Iterator[Event]) -> Iterator[str]:
+    """A line at each percent that a stage comes further, and a toast for each notice."""
+    total, done, percent = 0, 0, -1
     for event in events:
         if isinstance(event, Notice):
             gr.Warning(event.text)
@@ -129,7 +132,9 @@ def follow(events: Iterator[Event], progress: gr.Progress) -> None:
             total, done = event.total, event.done
         elif isinstance(event, Progress):
             done += event.count
-            progress((done, total), unit="images", desc="Composing")
+            if 100 * done // total > percent:
+                percent = 100 * done // total
+                yield f"Composing {done} of {total} images"
 
 
 @contextmanager

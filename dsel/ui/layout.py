@@ -19,6 +19,7 @@ SLIDER_TOP = 200
 """The most that sliders of groups and IPC go to; classes with fewer images stop at their size."""
 
 FACTORS = (1, 2)
+EXPORT = "Export all classes"
 PLANE_NOTE = "patch features (UMAP); click a point to select"
 LIVE: dict[str, Any] = {
     "show_progress": "hidden", "trigger_mode": "always_last",
@@ -40,8 +41,8 @@ def build_app(run_path: Path) -> gr.Blocks:
             with gr.Column(elem_id="controls", scale=0, min_width=288):
                 with gr.Column(elem_id="settings"):
                     class_name, controls = _controls(explorer)
-                export = gr.Button("Export all classes", variant="primary", elem_id="export")
-                download = gr.DownloadButton(visible=False, elem_id="download")
+                export = gr.Button(EXPORT, variant="primary", size="md", elem_id="export")
+                download = gr.DownloadButton(visible=False, size="md", elem_id="download")
             with gr.Column(elem_id="main"):
                 with gr.Row(elem_id="overview"):
                     gallery = _panel("gallery", selectable=True)
@@ -59,9 +60,12 @@ def build_app(run_path: Path) -> gr.Blocks:
             widget.change(handlers.show, [chosen, *inputs], outputs, **LIVE)
         for source in (gallery, plane_head):
             source.select(handlers.choose, inputs, outputs, **LIVE)
-        export.click(
-            handlers.export, controls, download, concurrency_limit=2, show_progress_on=export
-        )
+        exporting = export.click(
+            handlers.export, controls, [export, download], concurrency_limit=2,
+            show_progress="minimal", show_progress_on=preview,
+        )  # fmt: skip
+        # Also after a failure, which must not leave the button at its last count.
+        exporting.then(lambda: gr.update(value=EXPORT, interactive=True), outputs=export)
     return app
 
 

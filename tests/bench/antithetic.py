@@ -24,17 +24,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+# so that it also runs in a checkout that is not installed
+sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]
 
-from mixture import MixturePrior
+from mixture import MixturePrior  # noqa: E402
 
-from dsel.config import ScoreSettings, SourceSettings
-from dsel.datasets import open_dataset
-from dsel.noise import draw_noise, paired_losses
-from dsel.patches import box_means, summed_area, timestep_scales
-from dsel.pictures import to_proxy
-from dsel.priors import load_prior
-from dsel.records import Prior
+from dsel.config import ScoreSettings, SourceSettings  # noqa: E402
+from dsel.datasets import open_dataset  # noqa: E402
+from dsel.noise import draw_noise, paired_losses  # noqa: E402
+from dsel.patches import box_means, summed_area, timestep_scales  # noqa: E402
+from dsel.pictures import to_proxy  # noqa: E402
+from dsel.priors import load_prior  # noqa: E402
+from dsel.records import Prior  # noqa: E402
 
 Maps = NDArray[np.float64]
 

@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from dsel.config import TrainSettings, fingerprint
 from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.pictures import encode, line_chart, to_proxy
+from dsel.priors.base import WORK
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import Material, prompts_of, train_denoiser
 from dsel.priors.training.loop import read_losses
@@ -29,9 +30,6 @@ from dsel.priors.training.models import (
 )
 from dsel.records import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
 from dsel.storage import json_bytes, read_json, write_atomically
-
-WORK = "training"
-"""Folder below the output for pictures, latents, checkpoints and losses."""
 
 
 def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Event]:
