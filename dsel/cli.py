@@ -128,6 +128,9 @@ def distill(
     output: Output = Output(),
 ) -> None:
     """Score, select and export in one go; the same command again goes on where it stopped."""
+    from dsel.exports import refuse_foreign
+
+    refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before the hours of scoring, not behind them
     path = run or out / RUN_IN_OUT
     settings = select_settings.plain()
     figures = {"score": _score(source, path, prior, source_settings, score_settings, output)}

@@ -66,12 +66,14 @@ def storage_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
-                f"no permission to write {path}: choose a folder that you may write"
+                f"no permission to write or read {path}: choose a place that you may use"
             ) from error
         if error.errno in (errno.ENOTDIR, errno.EEXIST):
             raise StorageError(
                 f"{path} cannot be made, since a file stands in its way: choose another folder"
             ) from error
+        if error.errno == errno.EISDIR:
+            raise StorageError(f"{path} is a folder, not a file: move it away") from error
         if isinstance(error, FileNotFoundError) and not path.parent.exists():
             raise StorageError(f"{path} cannot be made there: choose another folder") from error
         raise

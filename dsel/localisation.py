@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -62,8 +63,8 @@ def check_selection(
     The random patch stands for all places of the same size, averaged exactly; the centre patch lies
     in the middle of what the prior saw. coverage is the share of the object inside the patch.
     """
-    find = _finder(objects)
     frames = {row.id: row.frame for row in run.images}
+    find = _finder(objects, frames)
     findings: list[tuple[Finding, Finding, Finding]] = []
     for selected in selections:
         best = {}
@@ -113,24 +114,25 @@ def _figures(findings: Sequence[tuple[Finding, Finding, Finding]]) -> dict[str, 
     return figures
 
 
-def _finder(objects: Mapping[str, Mask]) -> Any:
-    """Look an image up by its id, or by the end of its path where that is unique."""
-    by_end: dict[str, Mask | None] = {}
-    for name, mask in objects.items():
-        parts = PurePosixPath(name).parts
-        for start in range(1, len(parts)):
-            end = "/".join(parts[start:])
-            by_end[end] = None if end in by_end else mask
+def _finder(objects: Mapping[str, Mask], image_ids: Iterable[str]) -> Callable[[str], Mask | None]:
+    """Look an image up by its id, or by the longest end of it that names one object and image."""
+    named = Counter(end for name in objects for end in _ends(name))
+    asked = Counter(end for image_id in image_ids for end in _ends(image_id))
+    by_end = {end: mask for name, mask in objects.items() for end in _ends(name)}
 
     def find(image_id: str) -> Mask | None:
-        parts = PurePosixPath(image_id).parts
-        ends = ("/".join(parts[start:]) for start in range(len(parts)))
-        return next(
-            (found for end in ends if (found := objects.get(end, by_end.get(end))) is not None),
-            None,
-        )
+        if image_id in objects:
+            return objects[image_id]
+        unique = (end for end in _ends(image_id) if named[end] == 1 and asked[end] == 1)
+        return next((by_end[end] for end in unique), None)
 
     return find
+
+
+def _ends(path: str) -> list[str]:
+    """A path, then the path without its first folder, and so on to the file's name."""
+    parts = PurePosixPath(path).parts
+    return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _content(path: Path) -> bytes:

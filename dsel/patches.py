@@ -54,8 +54,21 @@ def timestep_scales(gap: NDArray[np.floating]) -> Floats:
     The root of the mean variance inside an image, so that an offset of the whole image is not
     counted. 1 where a timestep has no spread at all.
     """
-    variance = np.asarray(gap, np.float32).var(axis=(2, 3)).mean(axis=0)
-    return np.where(variance > 0, np.sqrt(variance), 1.0).astype(np.float32)
+    return scales_of(timestep_variances(gap), len(gap))
+
+
+def timestep_variances(gap: NDArray[np.floating]) -> Doubles:
+    """Per timestep, the variance inside an image, summed over images: (N, T, h, w) -> (T,).
+
+    Sums of parts of a run add up to the sum of the whole.
+    """
+    return np.asarray(gap, np.float64).var(axis=(2, 3)).sum(axis=0)
+
+
+def scales_of(variances: Doubles, images: int) -> Floats:
+    """The scales (T,) of summed variances (T,) over so many images."""
+    mean = np.asarray(variances, np.float64) / max(images, 1)
+    return np.where(mean > 0, np.sqrt(mean), 1.0).astype(np.float32)
 
 
 def summed_area(maps: NDArray[np.floating]) -> Doubles:

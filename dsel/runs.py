@@ -28,6 +28,7 @@ from safetensors.numpy import save
 from dsel import __version__
 from dsel.config import ScoreSettings, SelectSettings, fingerprint, restore, result_settings
 from dsel.errors import RunError, StorageError, storage_errors
+from dsel.patches import scales_of, timestep_variances
 from dsel.records import ClassScores, ClassSelection, Geometry
 from dsel.storage import (
     json_bytes,
@@ -159,17 +160,16 @@ class Run:
     def finish(self) -> None:
         """Gather all shards into `images.parquet` and `summary.json`."""
         lines: list[dict[str, Any]] = []
-        variance = np.zeros(len(self.identity.settings.timesteps))
+        variances = np.zeros(len(self.identity.settings.timesteps))
         for number in range(self.identity.shards):
-            variance += np.asarray(self._header(number)["variance"])
+            variances += np.asarray(self._header(number)["variances"])
             lines += read_table(self._proxies(number), IMAGES.names).to_pylist()
         self._write("images.parquet", table_bytes(lines, IMAGES))
         scored = sum(line["status"] == "scored" for line in lines)
-        scales = np.sqrt(variance / max(scored, 1))
         summary = {
             "scored": scored,
             "skipped": len(lines) - scored,
-            "scales": [float(scale) if scale > 0 else 1.0 for scale in scales],
+            "scales": scales_of(variances, scored).tolist(),
         }
         self._write("summary.json", json_bytes(summary))
         self.__dict__.pop("summary", None)
@@ -307,14 +307,14 @@ class Run:
                 "gap": gap,
                 "features": np.stack([score.features for score in scores]),
             }
-            variance = gap.astype(np.float64).var(axis=(2, 3)).sum(axis=0).tolist()
+            variances = timestep_variances(gap).tolist()
         else:
             tensors = {name: self._no_scores(name) for name in TENSORS}
-            variance = [0.0] * len(self.identity.settings.timesteps)
+            variances = [0.0] * len(self.identity.settings.timesteps)
         header = {
             "fingerprint": self.identity.fingerprint,
             "ids": [row.ref.id for row in rows if row.score is not None],
-            "variance": variance,
+            "variances": variances,
         }
         half = {name: values.astype(np.float16) for name, values in tensors.items()}
         # One key only: safetensors writes several in an order that changes from time to time.

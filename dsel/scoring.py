@@ -60,8 +60,9 @@ class Scorer:
             self._prior.prediction, s.rows_per_call,
         )  # fmt: skip
         features = self._features(ref, clean, prompts)
-        if not all(torch.isfinite(t).all() for t in (losses.gap, losses.conditional, features)):
-            raise UnreadableImage("the prior's answer is not a number")
+        # As it will be stored: half precision ends at 65504.
+        if not all(t.half().isfinite().all() for t in (losses.gap, losses.conditional, features)):
+            raise UnreadableImage("the prior's answer is not a number that can be stored")
         return Score(losses.conditional.numpy(), losses.gap.numpy(), features.numpy())
 
     def _features(self, ref: ImageRef, clean: Tensor, prompts: Tensor) -> Tensor:

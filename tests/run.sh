@@ -50,7 +50,7 @@ make_environment() {
         python=$(find_python)
         echo "$python -m venv $ENVIRONMENT"
         "$python" -m venv --clear "$ENVIRONMENT"
-        "$ENVIRONMENT/bin/python" -m pip install --quiet --progress-bar off -e ".[test]"
+        "$ENVIRONMENT/bin/python" -m pip install -qq --progress-bar off -e ".[test]"
         echo "$wanted" >"$stamp"
     fi
     # shellcheck disable=SC1091
@@ -59,7 +59,7 @@ make_environment() {
 
 find_chromium() {
     local name
-    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    for name in chromium chromium-browser google-chrome; do
         if "$name" --version >/dev/null 2>&1; then
             command -v "$name"
             return
@@ -67,12 +67,23 @@ find_chromium() {
     done
 }
 
+# The tests look for it on the PATH, so the one that playwright brings is linked there.
 install_chromium() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         export DEBIAN_FRONTEND=noninteractive
         apt-get update -qq && apt-get install -y -qq chromium >/dev/null && return
     fi
     python -m playwright install chromium
+    python - <<'PYTHON'
+import sys
+from pathlib import Path
+from playwright.sync_api import sync_playwright
+
+link = Path(sys.prefix, "bin", "chromium")
+link.unlink(missing_ok=True)
+with sync_playwright() as playwright:
+    link.symlink_to(playwright.chromium.executable_path)
+PYTHON
 }
 
 section "Python environment"
@@ -86,11 +97,8 @@ python -m pip --version >/dev/null && python -c 'import torch; print("torch", to
 
 section "Chromium"
 [ -n "$(find_chromium)" ] || install_chromium
-CHROMIUM=$(find_chromium)
-if [ -n "$CHROMIUM" ]; then
-    export DSEL_CHROMIUM="$CHROMIUM"
-fi
-echo "${CHROMIUM:-as playwright installed it}"
+[ -n "$(find_chromium)" ] || fail "no Chromium is on the PATH, and none could be installed"
+find_chromium
 export DSEL_REQUIRE_BROWSER=1
 
 # The code must be the checkout's, and no test may reach for the network or for all processors.
@@ -98,10 +106,10 @@ export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 export HF_HUB_OFFLINE=1 GRADIO_ANALYTICS_ENABLED=False OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
 section "ruff check"
-python -m ruff check .
+python -m ruff check dsel tests app.py
 
 section "ruff format --check"
-python -m ruff format --check .
+python -m ruff format --check dsel tests app.py
 
 section "mypy"
 python -m mypy

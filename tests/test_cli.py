@@ -339,9 +339,7 @@ def test_refusal__run_of_other_settings(refusal, run, source, tiny_prior):
 
 
 def test_refusal__run_of_other_data(refusal, run, source, tiny_prior):
-    line = refusal(
-        "score", source, "--run", run, "--prior", tiny_prior, *QUICK, "--classes", "dog"
-    )
+    line = refusal("score", source, "--run", run, "--prior", tiny_prior, *QUICK, "--classes", "dog")
     assert "was made otherwise (classes was ('cat', 'dog'), now ('dog',)" in line
 
 

@@ -438,7 +438,7 @@ def test_toybox__lists_a_hundred_scenes_per_class() -> None:
     found = open_dataset("toybox", ALL)
     assert found.classes == toybox.CLASSES
     assert Counter(ref.class_index for ref in found.refs) == dict.fromkeys(range(10), 100)
-    assert found.refs[12].id == f"{toybox.CLASSES[0]}/000012"
+    assert found.refs[12].id == f"{toybox.CLASSES[0]}/{toybox.CLASSES[0]}_00012.png"
 
 
 def test_toybox__a_subset_changes_no_scene() -> None:
@@ -446,7 +446,7 @@ def test_toybox__a_subset_changes_no_scene() -> None:
     every = ToyboxScenes(SourceSettings(per_class=2, scene_seed=3))
     some = ToyboxScenes(SourceSettings(per_class=1, scene_seed=3, classes=(name,)))
     (ref,) = some.refs
-    assert ref == ImageRef(f"{name}/000000", 0)
+    assert ref == ImageRef(f"{name}/{name}_00000.png", 0)
     assert np.array_equal(some.read(ref), every.read(every.refs[14]))
     scene = some.scene(ref)
     assert np.array_equal(scene.pixels, some.read(ref))

@@ -286,7 +286,7 @@ def test_score__skipped_images_are_counted_with_their_reasons(tmp_path):
     assert told["cat/b.png"] == "is empty (0 bytes)"
     assert "cut off" in told["cat/c.png"]
     assert told["dog/small.png"].startswith("is 300 x 9 px: the shorter side must be at least 16")
-    assert told["dog/white.png"] == "the prior's answer is not a number"
+    assert told["dog/white.png"].startswith("the prior's answer is not a number")
     assert figures_of(events) | {"images": 5, "skipped": 5} == figures_of(events)
     run = open_run(tmp_path / "run")
     assert {row.id: row.reason for row in run.images if row.reason} == told

@@ -73,8 +73,8 @@ def test_render_scene__box_is_the_smallest_around_the_mask(coarse: list[Scene]) 
         x, y, width, height = drawn.box
         inside = drawn.mask[y : y + height, x : x + width]
         assert inside.sum() == drawn.mask.sum()
-        assert inside[0].any() and inside[-1].any()
-        assert inside[:, 0].any() and inside[:, -1].any()
+        edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
+        assert all(edge.any() for edge in edges)
 
 
 def test_draw_stage__knows_no_class() -> None:

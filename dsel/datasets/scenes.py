@@ -35,7 +35,7 @@ _Line: TypeAlias = dict[str, Any]  # a line of the journal: what JSON holds of o
 
 @dataclass(frozen=True)
 class ToyboxScenes:
-    """Scenes rendered when they are read. An id is class/index: snowman/000012."""
+    """Scenes rendered when they are read; ids are those of a written toybox."""
 
     settings: SourceSettings
 
@@ -64,7 +64,7 @@ class ToyboxScenes:
     def refs(self) -> Sequence[ImageRef]:
         """All scenes, class by class."""
         return [
-            ImageRef(f"{name}/{number:06d}", index)
+            ImageRef(scene_name(name, number), index)
             for index, name in enumerate(self.classes)
             for number in range(self.per_class)
         ]
@@ -75,13 +75,19 @@ class ToyboxScenes:
 
     def scene(self, ref: ImageRef) -> toybox.Scene:
         """Render one scene with its mask and box, the truth for localisation."""
-        name, _, number = ref.id.partition("/")
+        name, _, stem = ref.id.partition("/")
+        number = stem.removeprefix(f"{name}_").removesuffix(".png")
         if name not in toybox.CLASSES or not (number.isascii() and number.isdigit()):
             raise UnreadableImage("is not a scene of the toybox")
         # The class's place in the toybox, not in the subset: choosing classes changes no scene.
         return toybox.render_scene(
             self.settings.scene_seed, toybox.CLASSES.index(name), int(number)
         )
+
+
+def scene_name(class_name: str, number: int) -> str:
+    """The id of a scene, which is also its file's name below a written toybox."""
+    return f"{class_name}/{class_name}_{number:05d}.png"
 
 
 def open_toybox(_source: Path, settings: SourceSettings) -> ToyboxScenes:
@@ -103,8 +109,7 @@ class _Task:
 
     @property
     def path(self) -> str:
-        name = toybox.CLASSES[self.class_index]
-        return f"{name}/{name}_{self.number:05d}.png"
+        return scene_name(toybox.CLASSES[self.class_index], self.number)
 
 
 def write_toybox(out: Path, per_class: int = PER_CLASS, seed: int = 0) -> Iterator[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsel.exports.base import Export, zip_folder
+from dsel.exports.base import Export, refuse_foreign, zip_folder
 from dsel.exports.imagefolder import write_image_folder
 
-__all__ = ["Export", "write_image_folder", "zip_folder"]
+__all__ = ["Export", "refuse_foreign", "write_image_folder", "zip_folder"]

@@ -58,16 +58,24 @@ def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> No
 
     Raises `StorageError` if it holds another export, or files that dsel did not write.
     """
-    if out.is_dir() and not (out / MANIFEST).is_file():
-        foreign = [p for p in out.iterdir() if p.name not in also_ours and p.suffix != ".partial"]
-        if foreign:
-            raise StorageError(
-                f"{out} holds other files, such as {foreign[0].name}: choose an empty or new folder"
-            )
+    refuse_foreign(out, also_ours)
     if (out / MANIFEST).is_file():
         _check_same(out, export)
     remove_partial_files(out)
     write_atomically(out / MANIFEST, json_bytes(manifest(export, [], complete=False)))
+
+
+def refuse_foreign(out: Path, also_ours: Sequence[str] = ()) -> None:
+    """Raise `StorageError` for a folder of files that are no export of dsel's."""
+    if not out.is_dir() or (out / MANIFEST).is_file():
+        return
+    with storage_errors(out):
+        foreign = [p for p in out.iterdir() if p.name not in also_ours and p.suffix != ".partial"]
+    if foreign:
+        name = min(path.name for path in foreign)
+        raise StorageError(
+            f"{out} holds other files, such as {name}: choose an empty or new folder"
+        )
 
 
 def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool) -> dict[str, Any]:

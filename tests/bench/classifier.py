@@ -1,0 +1,116 @@
+"""Asks a prior which class each image is of: the one whose prompt predicts the noise best.
+
+    python tests/bench/classifier.py --prior FOLDER --source DATASET --split test --images 500
+
+The diffusion classifier (Li et al., arXiv 2303.16203, algorithm 1): every class's prompt is tried
+on the same noised latents, and the lowest mean loss wins. A prior whose accuracy is at chance
+cannot tell which patch is telling. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import torch
+from torch import Tensor
+
+from dsel.config import ScoreSettings, SourceSettings
+from dsel.datasets import open_dataset
+from dsel.errors import UnreadableImage
+from dsel.noise import PREDICTIONS, add_noise, draw_noise
+from dsel.pictures import to_proxy
+from dsel.priors import load_prior
+from dsel.records import ImageRef, Pixels, Prior
+
+
+def main() -> None:
+    options = _options()
+    settings = ScoreSettings(template=options.template, device=options.device)
+    classes = open_dataset(options.source, SourceSettings(split=options.split)).classes
+    per_class = max(1, options.images // len(classes))
+    dataset = open_dataset(options.source, SourceSettings(split=options.split, per_class=per_class))
+    prior = load_prior(options.prior, settings)
+    prompts = prior.embed([settings.prompt(name) for name in classes])
+    right: dict[int, list[bool]] = {index: [] for index in range(len(classes))}
+    began = time.perf_counter()
+    for ref in dataset.refs:
+        try:
+            pixels = to_proxy(dataset.read(ref), prior.resolution_px, settings.fit).pixels
+        except UnreadableImage as reason:
+            print(f"skipped {ref.id}: {reason}", file=sys.stderr)
+            continue
+        losses = class_losses(prior, prompts, ref, pixels, options)
+        right[ref.class_index].append(int(losses.argmin()) == ref.class_index)
+    seconds = time.perf_counter() - began
+    answers = [answer for found in right.values() for answer in found]
+    figures = {
+        "prior": options.prior,
+        "images": len(answers),
+        "accuracy": round(_share(answers), 4),
+        "chance": round(1 / len(classes), 4),
+        "per_class": {classes[index]: round(_share(found), 3) for index, found in right.items()},
+        "timesteps": options.timesteps,
+        "draws": options.draws,
+        "images_per_s": round(len(answers) / seconds, 3),
+    }
+    print(json.dumps(figures))
+
+
+def class_losses(
+    prior: Prior, prompts: Tensor, ref: ImageRef, pixels: Pixels, options: argparse.Namespace
+) -> Tensor:
+    """The mean loss under each of C prompts (C, tokens, width), on the same noise: (C,)."""
+    clean = prior.encode(pixels)
+    shape = clean.shape
+    noise = draw_noise(options.seed, ref.id, options.timesteps, options.draws, shape, False)
+    eps = noise.flatten(0, 1)  # (N, C, h, w)
+    times = torch.tensor(options.timesteps).repeat_interleave(options.draws)  # (N,)
+    signal = prior.alphas_cumprod[times][:, None, None, None]
+    noised = add_noise(clean, eps, signal)
+    # Row c N + n is noise n under prompt c.
+    which = torch.arange(len(prompts)).repeat_interleave(len(eps))
+    row = torch.arange(len(eps)).repeat(len(prompts))
+    losses = [
+        _losses(prior, noised[n], times[n], prompts[c], eps[n], signal[n])
+        for n, c in zip(row.split(options.rows), which.split(options.rows), strict=True)
+    ]
+    return torch.cat(losses).unflatten(0, (len(prompts), len(eps))).mean(1)
+
+
+def _losses(
+    prior: Prior, noised: Tensor, times: Tensor, prompts: Tensor, eps: Tensor, signal: Tensor
+) -> Tensor:
+    output = prior.predict(noised, times, prompts)
+    guess = PREDICTIONS[prior.prediction](output, noised, signal)
+    return (guess - eps).square().mean((1, 2, 3))
+
+
+def _share(answers: list[bool]) -> float:
+    return sum(answers) / max(1, len(answers))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--prior", default="demo")
+    parser.add_argument("--source", default="toybox")
+    parser.add_argument("--split", default="")
+    parser.add_argument("--images", type=int, default=500, help="in all, evenly over the classes")
+    parser.add_argument(
+        "--timesteps", type=int, nargs="+", default=[100 + 700 * n // 11 for n in range(12)]
+    )
+    parser.add_argument("--draws", type=int, default=1)
+    parser.add_argument("--rows", type=int, default=64, help="noised latents in one call")
+    parser.add_argument("--template", default=ScoreSettings().template)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
