@@ -62,7 +62,8 @@ def timestep_variances(gap: NDArray[np.floating]) -> Doubles:
 
     Sums of parts of a run add up to the sum of the whole.
     """
-    return np.asarray(gap, np.float64).var(axis=(2, 3)).sum(axis=0)
+    sums: Doubles = np.asarray(gap, np.float64).var(axis=(2, 3)).sum(axis=0)
+    return sums
 
 
 def scales_of(variances: Doubles, images: int) -> Floats:

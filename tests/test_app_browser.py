@@ -36,8 +36,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 20_000
 CENTRES = """all => all.map(point => point.getBoundingClientRect())
     .map(box => [box.x + box.width / 2, box.y + box.height / 2])"""
-SERVE = "import sys; from pathlib import Path; from dsel.ui import launch_app; " \
+SERVE = (
+    "import sys; from pathlib import Path; from dsel.ui import launch_app; "
     "launch_app(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +145,7 @@ def test_plane__a_click_on_a_point_selects_its_image(page: Any) -> None:
     assert page.locator("#image .note").inner_text() == last
 
 
-def test_export__downloads_what_the_engine_makes(
-    page: Any, run_path: Path, tmp_path: Path
-) -> None:
+def test_export__downloads_what_the_engine_makes(page: Any, run_path: Path, tmp_path: Path) -> None:
     ipc = page.locator("#ipc input[type=number]")
     ipc.fill("4")
     ipc.press("Enter")

@@ -185,6 +185,17 @@ def test_train__leaves_the_callers_randomness_alone(source, tmp_path):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def test_train__leaves_the_processor_as_it_was(source, tmp_path):
+    """Numbers that are nearly zero are flushed to it while training alone, in one thread alone."""
+    tiny, threads = torch.tensor([1e-40]), torch.get_num_threads()
+    events = train(dataset_of(source), TINY, tmp_path)
+    next(events)
+    assert (tiny * 0.5).item() == 0
+    events.close()
+    assert (tiny * 0.5).item() > 0
+    assert torch.get_num_threads() == threads
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,19 @@ import torch
 from diffusers import StableDiffusionPipeline
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from dsel.config import TrainSettings, fingerprint
 from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.pictures import encode, line_chart, to_proxy
 from dsel.priors.base import WORK
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
-from dsel.priors.training.denoiser import Material, prompts_of, train_denoiser
+from dsel.priors.training.denoiser import (
+    Material,
+    moving_average,
+    prompts_of,
+    train_denoiser,
+)
 from dsel.priors.training.loop import read_losses
 from dsel.priors.training.models import (
     new_autoencoder,
@@ -38,12 +44,18 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
     The same call again goes on from the last checkpoint. Raises `StorageError` if `out` holds
     something else.
     """
-    work = out / WORK
     # Not the number of images: the same checkpoint may be trained for longer.
     identity = fingerprint(replace(settings, images=1), dataset.fingerprint)
-    _claim(out, work, identity)
+    _claim(out, out / WORK, identity)
+    with _tuned_processor(settings.threads):
+        yield from _train_parts(dataset, settings, out, identity)
+
+
+def _train_parts(
+    dataset: Dataset, settings: TrainSettings, out: Path, identity: str
+) -> Iterator[Event]:
+    work = out / WORK
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    _tune_processor(settings.threads)
     yield from _store_pictures(dataset, settings, work)
     pictures = np.load(work / "pictures.npy", mmap_mode="r")
     prompts = prompts_of(dataset.classes, settings.template)
@@ -57,7 +69,7 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
     scheduler = new_scheduler()
     material = _material(work, prompts, tokenizer, scheduler.alphas_cumprod)
     autoencoder.register_to_config(scaling_factor=material.scale)
-    average = AveragedModel(denoiser, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))  # type: ignore[no-untyped-call]
+    average = AveragedModel(denoiser, multi_avg_fn=moving_average(settings.ema_decay))
     yield from train_denoiser(denoiser, average, material, settings, work, identity)
     averaged = average.module
     pipeline = StableDiffusionPipeline(
@@ -102,11 +114,18 @@ def _claim(out: Path, work: Path, identity: str) -> None:
     write_atomically(stamp, json_bytes(identity))
 
 
-def _tune_processor(threads: int) -> None:
+@contextmanager
+def _tuned_processor(threads: int) -> Iterator[None]:
+    """Both settings are the whole process's, so they are undone: what follows keeps its bits."""
+    before = torch.get_num_threads()
     # Denormals appear in late training and are up to 100 times slower on a CPU.
     torch.set_flush_denormal(True)
-    if threads:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)
 
 
 def _store_pictures(dataset: Dataset, settings: TrainSettings, work: Path) -> Iterator[Event]:

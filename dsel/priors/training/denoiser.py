@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,20 @@ def train_denoiser(
             checkpoint_s=settings.checkpoint_s,
         )
     )
+
+
+def moving_average(most: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    """Average weights with a decay of (1 + n) / (10 + n) after n steps, and `most` at the most.
+
+    With `most` from the start, a short training's average would still be its random beginning.
+    """
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        steps = int(count)
+        torch._foreach_lerp_(averaged, current, 1 - min(most, (1 + steps) / (10 + steps)))
+
+    return update
 
 
 def draw_timesteps(count: int, timesteps: int, generator: torch.Generator) -> Tensor:
