@@ -78,7 +78,11 @@ def score(
     output: Output = Output(),
 ) -> None:
     """Score every image of a dataset with a prior."""
-    _print(_score(source, run, prior, source_settings, settings, output), output)
+    scoring = (source, run, prior, source_settings, settings)
+    if output.dry_run:
+        return _dry_run(output, _scoring_work(*scoring), settings)
+    _print(_score(*scoring), output)
+    return None
 
 
 @app_commands.command
@@ -90,7 +94,7 @@ def select(
     """Cut, group and rank the patches of a scored run."""
     opened = _open(run)
     if output.dry_run:
-        return _dry_run(settings, {"classes": len(opened.identity.classes)})
+        return _dry_run(output, {"classes": len(opened.identity.classes)}, settings)
     _print(_select(opened, settings), output)
     return None
 
@@ -110,7 +114,7 @@ def export(
     if output.dry_run:
         chosen, selections = opened.read_selection(selection)
         images = sum(min(chosen.ipc, len(s.images)) for s in selections)
-        return _dry_run(settings, {"images": images, "out": str(out)})
+        return _dry_run(output, {"images": images, "out": str(out)}, settings)
     _print(_export(opened, out, settings, selection), output)
     return None
 
@@ -133,9 +137,10 @@ def distill(
     refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before the hours of scoring, not behind them
     path = run or out / RUN_IN_OUT
     settings = select_settings.plain()
-    figures = {"score": _score(source, path, prior, source_settings, score_settings, output)}
+    scoring = (source, path, prior, source_settings, score_settings)
     if output.dry_run:
-        return _dry_run(settings, {}, export_settings)
+        return _dry_run(output, _scoring_work(*scoring), score_settings, settings, export_settings)
+    figures = {"score": _score(*scoring, settings)}
     opened = _open(path)
     figures["select"] = _select(opened, settings)
     figures["export"] = _export(opened, out, export_settings, "")
@@ -156,7 +161,7 @@ def toybox(
 
     source = SourceSettings(per_class=per_class, scene_seed=seed)
     if output.dry_run:
-        return _dry_run(source, {"out": str(out)})
+        return _dry_run(output, {"out": str(out)}, source)
     _print(Terminal().follow(write_toybox(out, per_class, seed)), output)
     return None
 
@@ -175,7 +180,8 @@ def train(
 
     dataset = open_dataset(source, source_settings)
     if output.dry_run:
-        return _dry_run(settings, {"images": len(dataset.refs), "classes": len(dataset.classes)})
+        work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
+        return _dry_run(output, work, settings)
     from dsel.priors.training import train as train_prior
 
     _print(Terminal().follow(train_prior(dataset, settings, out)), output)
@@ -197,7 +203,7 @@ def check(
     opened = _open(run)
     objects = read_objects(boxes)
     if output.dry_run:
-        return _dry_run(SelectSettings(), {"objects": len(objects)})
+        return _dry_run(output, {"objects": len(objects)})
     _, selections = opened.read_selection(selection)
     _print(check_selection(opened, selections, objects), output)
     return None
@@ -247,23 +253,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _score(
-    source: str, path: Path, prior: str, source_settings: SourceSettings,
-    settings: ScoreSettings, output: Output,
-) -> Mapping[str, Any]:  # fmt: skip
+    source: str,
+    path: Path,
+    prior: str,
+    source_settings: SourceSettings,
+    settings: ScoreSettings,
+    select_settings: SelectSettings | None = None,
+) -> Mapping[str, Any]:
+    """Score; with the settings of a later selection, refuse first what will not fit then."""
     from dsel.datasets import open_dataset
-    from dsel.priors import find_prior, load_prior
+    from dsel.engine import refuse_unfit
+    from dsel.engine import score as score_all
+    from dsel.priors import load_prior
     from dsel.terminal import Terminal
 
     dataset = open_dataset(source, source_settings)
-    if output.dry_run:
-        folder = find_prior(prior)
-        work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
-        rows = 2 * len(settings.timesteps) * settings.draws
-        _dry_run(settings, {**work, "prior": str(folder), "noised_latents_per_image": rows})
-        return {}
-    from dsel.engine import score as score_all
+    loaded = load_prior(prior, settings)
+    if select_settings is not None:
+        refuse_unfit(loaded, settings, select_settings)
+    return Terminal().follow(score_all(dataset, loaded, path, settings))
 
-    return Terminal().follow(score_all(dataset, load_prior(prior, settings), path, settings))
+
+def _scoring_work(
+    source: str, path: Path, prior: str, source_settings: SourceSettings, settings: ScoreSettings
+) -> Mapping[str, Any]:
+    from dsel.datasets import open_dataset
+    from dsel.priors import find_prior
+
+    dataset = open_dataset(source, source_settings)
+    there = (path / "run.json").is_file()
+    return {
+        "images": len(dataset.refs),
+        "classes": len(dataset.classes),
+        "prior": str(find_prior(prior)),
+        "noised_latents_per_image": 2 * len(settings.timesteps) * settings.draws,
+        "shards": -(-len(dataset.refs) // settings.shard_size),
+        "shards_done": len(_open(path).finished_shards()) if there else 0,
+    }
 
 
 def _select(run: Run, settings: SelectSettings) -> Mapping[str, Any]:
@@ -307,12 +333,16 @@ def _facts(run: Run) -> dict[str, Any]:
     return facts
 
 
-def _dry_run(settings: Any, work: Mapping[str, Any], *more: Any) -> None:
+def _dry_run(output: Output, work: Mapping[str, Any], *settings: Any) -> None:
+    """Print the resolved settings of each stage, and the work that they mean."""
     from dsel.terminal import print_figures
 
-    for part in (settings, *more):
-        print_figures(asdict(part), as_json=False)
-    print_figures(work, as_json=False)
+    plain = {type(part).__name__: asdict(part) for part in settings}
+    if output.json:
+        return print_figures({**plain, "work": dict(work)}, as_json=True)
+    for figures in (*plain.values(), work):
+        print_figures(figures, as_json=False)
+    return None
 
 
 def _print(figures: Mapping[str, Any], output: Output) -> None:

@@ -35,6 +35,7 @@ from dsel.records import (
     Distilled,
     Done,
     Event,
+    Geometry,
     ImageRef,
     Notice,
     Patch,
@@ -46,7 +47,7 @@ from dsel.records import (
     Started,
 )
 from dsel.runs import Identity, Run, create_run
-from dsel.selection import locate_class, select_class
+from dsel.selection import locate_class, patch_size, select_class, timestep_columns
 from dsel.tables import ShardRow
 
 if TYPE_CHECKING:
@@ -110,6 +111,14 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
             "model_share": round(scorer.seconds / seconds, 4) if scored else 0.0,
         },
     )
+
+
+def refuse_unfit(prior: Prior, score: ScoreSettings, select: SelectSettings) -> None:
+    """Raise `SettingError` for a selection that a run of this prior could not give."""
+    scales = np.ones(len(score.timesteps), np.float32)
+    geometry = Geometry(score.timesteps, scales, prior.cell_px, prior.resolution_px)
+    patch_size(select, geometry)
+    timestep_columns(select.timesteps, score.timesteps)
 
 
 def select(run: Run, settings: SelectSettings) -> Iterator[Event]:

@@ -14,13 +14,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -92,6 +91,7 @@ class Summary:
 
 
 TENSORS = ("conditional", "gap", "features")
+SHARDS_KEPT = 4  # files of pictures that stay in memory
 
 
 class Run:
@@ -100,6 +100,8 @@ class Run:
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path = path
         self.identity = identity
+        # One picture after another is asked for, and they lie in one file per shard.
+        self._shard_pictures = lru_cache(SHARDS_KEPT)(self._read_pictures)
 
     @cached_property
     def summary(self) -> Summary:
@@ -196,13 +198,11 @@ class Run:
         self, rows: Sequence[ImageRow], kind: Literal["proxy", "thumbnail"]
     ) -> list[bytes]:
         """WebP bytes of images, in the order of `rows`."""
-        found: dict[str, bytes] = {}
-        for shard in sorted({row.shard for row in rows}):
-            wanted = pa.array([row.id for row in rows if row.shard == shard])
-            table = read_table(self._proxies(shard), ["id", kind])
-            kept = table.filter(pc.is_in(table["id"], wanted))
-            found |= dict(zip(kept["id"].to_pylist(), kept[kind].to_pylist(), strict=True))
-        return [found[row.id] for row in rows]
+        return [self._shard_pictures(row.shard, kind)[row.id].as_py() for row in rows]
+
+    def _read_pictures(self, shard: int, kind: str) -> Mapping[str, pa.BinaryScalar]:
+        table = read_table(self._proxies(shard), ["id", kind])
+        return dict(zip(table["id"].to_pylist(), table[kind], strict=True))
 
     def write_layout(self, class_index: int, places: NDArray[np.float32]) -> None:
         """Keep the places (N, 2) of a class's images."""

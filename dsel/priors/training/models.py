@@ -133,7 +133,7 @@ def new_scheduler() -> DDPMScheduler:
 
 
 def new_tokenizer(prompts: Sequence[str]) -> CLIPTokenizer:
-    """A CLIP tokenizer that knows the words of these prompts whole, and spells any other word."""
+    """A CLIP tokenizer with merges for the words of these prompts; it spells any other word."""
     words = sorted(
         {word for prompt in prompts for word in prompt.lower().replace(".", " ").split()}
     )
