@@ -242,6 +242,13 @@ class SelectSettings(Settings):
     timesteps: Annotated[
         tuple[int, ...], Doc("scored timesteps that count; empty counts all of them"), Range(0, 999)
     ] = ()
+    gap: Annotated[
+        Literal["positive", "signed"],
+        Doc(
+            "count only cells where naming the class helps (positive), or let those where it "
+            "misleads cancel them (signed)"
+        ),
+    ] = "positive"
     groups: Annotated[
         int, Doc("k-means groups per class (k); 0 takes as many as IPC"), Range(0, 10_000)
     ] = 0

@@ -18,6 +18,7 @@ from dsel.records import ClassScores, ClassSelection, Distilled, Patch, Pixels
 from dsel.runs import Run
 from dsel.selection import combined_gap, select_class, timestep_columns
 
+DEFAULTS = SelectSettings()
 CLASSES_KEPT = 8
 """Classes whose scores stay in memory: about 2 MB per 100 images of a Stable Diffusion run."""
 
@@ -26,7 +27,8 @@ CLASSES_KEPT = 8
 class Maps:
     """What is known of one image, means over the chosen timesteps, (h, w) float32 each.
 
-    combined is the map that locating uses: each timestep's gap divided by its scale first.
+    combined is the map that locating uses: each timestep's gap divided by its scale first, and
+    without its negative part unless the settings say signed.
     """
 
     conditional: NDArray[np.float32]
@@ -62,14 +64,14 @@ class Explorer:
         """Which row of its class an image is."""
         return self.scores(class_index).ids.index(image_id)
 
-    def maps(self, class_index: int, row: int, timesteps: tuple[int, ...] = ()) -> Maps:
-        """The heat maps of one image; empty timesteps take all that were scored."""
+    def maps(self, class_index: int, row: int, settings: SelectSettings = DEFAULTS) -> Maps:
+        """The heat maps of one image, over the timesteps that the settings count."""
         scores = self.scores(class_index)
-        columns = timestep_columns(timesteps, self.geometry.timesteps)
+        columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         conditional = _mean(scores.conditional[row, columns])
         gap = _mean(scores.gap[row, columns])
         one = _one_image(scores, row)
-        combined = combined_gap(one, self.geometry, timesteps)[0]
+        combined = combined_gap(one, self.geometry, settings)[0]
         return Maps(conditional, conditional + gap, gap, combined)
 
     def layout(self, class_index: int) -> NDArray[np.float32]:

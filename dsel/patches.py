@@ -37,14 +37,18 @@ class BestBoxes:
     margin: Doubles
 
 
-def combine_timesteps(gap: NDArray[np.floating], scales: NDArray[np.floating]) -> Floats:
+def combine_timesteps(
+    gap: NDArray[np.floating], scales: NDArray[np.floating], positive: bool = False
+) -> Floats:
     """Mean over timesteps of gap maps, each divided by its scale: (N, T, h, w) -> (N, h, w).
 
-    Late timesteps have larger losses and would drown the others; after division each speaks with
-    the same voice.
+    Timesteps differ in the size of their losses, and some would drown the others; after division
+    each speaks with the same voice. With `positive`, cells where naming the class misleads count as
+    0: inside one object it may help here and mislead there, and the object should not cancel.
     """
     weights = (1.0 / np.asarray(scales, np.float32)) / len(scales)
-    mean = np.einsum("nthw,t->nhw", np.asarray(gap, np.float32), weights)
+    maps = np.asarray(gap, np.float32)
+    mean = np.einsum("nthw,t->nhw", np.maximum(maps, 0.0) if positive else maps, weights)
     return np.asarray(mean, np.float32)
 
 

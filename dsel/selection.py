@@ -76,11 +76,12 @@ def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
 
 
 def combined_gap(
-    scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...]
+    scores: ClassScores, geometry: Geometry, settings: SelectSettings
 ) -> NDArray[np.float32]:
     """The maps that locating uses, (N, h, w): the gap's mean over timesteps on equal scales."""
-    columns = timestep_columns(timesteps, geometry.timesteps)
-    return combine_timesteps(scores.gap[:, columns], geometry.scales[columns])
+    columns = timestep_columns(settings.timesteps, geometry.timesteps)
+    positive = settings.gap == "positive"
+    return combine_timesteps(scores.gap[:, columns], geometry.scales[columns], positive)
 
 
 def timestep_columns(wanted: tuple[int, ...], scored: tuple[int, ...]) -> list[int]:
@@ -102,7 +103,7 @@ def patch_size(settings: SelectSettings, geometry: Geometry) -> int:
 def _boxes(
     scores: ClassScores, geometry: Geometry, settings: SelectSettings, patch_px: int
 ) -> BestBoxes:
-    maps = combined_gap(scores, geometry, settings.timesteps)
+    maps = combined_gap(scores, geometry, settings)
     stride_px = settings.stride_px or geometry.cell_px
     return best_boxes(maps, geometry.cell_px, patch_px, stride_px, settings.per_image)
 

@@ -164,7 +164,9 @@ def test_export__downloads_what_the_engine_makes(page: Any, run_path: Path, tmp_
 
 
 def _from_engine(run_path: Path, folder: Path) -> bytes:
-    settings = select_settings(TIMESTEPS, 64, 0, 4, TIMESTEPS, "score", "round-robin", 1)
+    settings = select_settings(
+        TIMESTEPS, 64, 0, 4, TIMESTEPS, "positive", "score", "round-robin", 1
+    )
     explorer = Explorer(open_run(run_path))
     selections = [explorer.select(i, settings) for i in range(len(explorer.classes))]
     list(export_selections(explorer.run, selections, settings, folder / "set", ExportSettings()))

@@ -58,17 +58,21 @@ def test_maps__combined_divides_each_timestep_by_its_scale(explorer):
     scales = explorer.geometry.scales
     gap = explorer.scores(1).gap[2].astype(np.float32)
     slow = sum(gap[t] / scales[t] for t in range(3)) / 3
-    assert np.allclose(explorer.maps(1, 2).combined, slow, atol=1e-5)
+    signed = explorer.maps(1, 2, SelectSettings(gap="signed"))
+    assert np.allclose(signed.combined, slow, atol=1e-5)
+    helped = sum(np.where(gap[t] > 0, gap[t], 0) / scales[t] for t in range(3)) / 3
+    assert np.allclose(explorer.maps(1, 2).combined, helped, atol=1e-5)
+    assert (gap < 0).any()
 
 
 def test_maps__of_chosen_timesteps(explorer):
     scores = explorer.scores(0)
-    maps = explorer.maps(0, 1, (500,))
+    maps = explorer.maps(0, 1, SelectSettings(timesteps=(500,)))
     assert np.array_equal(maps.gap, scores.gap[1, 1].astype(np.float32))
-    both = explorer.maps(0, 1, (800, 200))
+    both = explorer.maps(0, 1, SelectSettings(timesteps=(800, 200)))
     assert np.allclose(both.gap, scores.gap[1, [0, 2]].astype(np.float32).mean(axis=0))
     with pytest.raises(SettingError, match="timestep 300 was not scored in this run; scored are"):
-        explorer.maps(0, 1, (300,))
+        explorer.maps(0, 1, SelectSettings(timesteps=(300,)))
 
 
 def test_select__is_the_engines_choice(explorer):

@@ -54,6 +54,12 @@ def test_combine_timesteps__by_hand() -> None:
     assert found.dtype == np.float32
 
 
+def test_combine_timesteps__positive_drops_what_misleads_before_the_mean() -> None:
+    gap = np.array([[[[2.0, 4.0]], [[30.0, -10.0]]]], np.float16)
+    found = combine_timesteps(gap, np.array([2.0, 10.0]), positive=True)
+    np.testing.assert_allclose(found, [[[(1 + 3) / 2, (2 - 0) / 2]]])
+
+
 def test_combine_timesteps__float16_is_not_added_in_float16() -> None:
     gap = np.full((1, 1000, 1, 1), 1e-4, np.float16)
     found = combine_timesteps(gap, np.ones(1000))

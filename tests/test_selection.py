@@ -57,10 +57,16 @@ def test_combined_gap__each_timestep_on_its_own_scale() -> None:
     scores = class_scores(3)
     gap = scores.gap.astype(np.float64)
     np.testing.assert_allclose(
-        combined_gap(scores, GEOMETRY, ()), gap[:, 0] / 2 + gap[:, 1] / 4, rtol=1e-5, atol=1e-6
+        combined_gap(scores, GEOMETRY, SelectSettings(gap="signed")),
+        gap[:, 0] / 2 + gap[:, 1] / 4,
+        rtol=1e-5,
+        atol=1e-6,
     )
     np.testing.assert_allclose(
-        combined_gap(scores, GEOMETRY, (500,)), gap[:, 1] / 2, rtol=1e-5, atol=1e-6
+        combined_gap(scores, GEOMETRY, SelectSettings(gap="signed", timesteps=(500,))),
+        gap[:, 1] / 2,
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
@@ -107,7 +113,7 @@ def test_patch_size__says_what_would_be_right(settings: dict[str, int], message:
 def test_locate_class__finds_the_bright_square() -> None:
     scores = class_scores(6)
     located = locate_class(scores, GEOMETRY, SelectSettings())
-    maps = combined_gap(scores, GEOMETRY, ())
+    maps = combined_gap(scores, GEOMETRY, SelectSettings())
     for n in range(6):
         assert located.image[n] == n
         row, column = int(located.y[n] / 8), int(located.x[n] / 8)

@@ -27,7 +27,7 @@ from dsel.ui import build_app, views
 from dsel.ui.handlers import CONTROLS, Handlers, chosen_of, select_settings
 
 ROOT = Path(__file__).parent.parent
-DEFAULTS = (64, 0, 10, list(TIMESTEPS), "score", "round-robin", 1)
+DEFAULTS = (64, 0, 10, list(TIMESTEPS), "positive", "score", "round-robin", 1)
 
 
 @pytest.fixture(scope="module")
@@ -151,16 +151,16 @@ def test_scatter__names_are_no_markup_and_many_groups_no_legend() -> None:
 
 
 def test_select_settings__reads_every_widget() -> None:
-    settings = select_settings(TIMESTEPS, 72, 5, 3, [300, 200], "centroid", "pooled", 2)
+    settings = select_settings(TIMESTEPS, 72, 5, 3, [300, 200], "signed", "centroid", "pooled", 2)
     assert settings == SelectSettings(
         patch_px=72, groups=5, ipc=3, timesteps=(200, 300),
-        within="centroid", across="pooled", factor=2,
+        gap="signed", within="centroid", across="pooled", factor=2,
     )  # fmt: skip
 
 
 def test_select_settings__all_and_no_timesteps_are_the_default() -> None:
     everything = select_settings(TIMESTEPS, *DEFAULTS)
-    nothing = select_settings(TIMESTEPS, 64, 0, 10, [], "score", "round-robin", 1)
+    nothing = select_settings(TIMESTEPS, 64, 0, 10, [], "positive", "score", "round-robin", 1)
     assert everything == nothing == SelectSettings(patch_px=64)
 
 
@@ -200,7 +200,7 @@ def test_show__timesteps_change_the_maps(handlers: Handlers) -> None:
 
 
 def test_show__preview_says_when_a_class_gives_less(handlers: Handlers) -> None:
-    mosaics = (64, 4, 50, list(TIMESTEPS), "score", "round-robin", 2)
+    mosaics = (64, 4, 50, list(TIMESTEPS), "positive", "score", "round-robin", 2)
     preview = json.loads(handlers.show("", "disc", *mosaics)[4])
     assert "fewer than IPC 50" in preview["notice"]
     assert all(f["caption"].startswith("rank") for f in preview["figures"])
@@ -225,7 +225,7 @@ def test_export__the_same_bytes_as_the_engine(
     handlers: Handlers, run_path: Path, tmp_path: Path
 ) -> None:
     before = _files(run_path)
-    small = (48, 3, 2, [300, 400], "score", "pooled", 2)
+    small = (48, 3, 2, [300, 400], "signed", "score", "pooled", 2)
     answers = handlers.export(*small)
     with pytest.warns(UserWarning, match="cutting from the run's proxies"):
         counts = [next(answers)[0]["value"] for _ in range(6)]

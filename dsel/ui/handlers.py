@@ -81,7 +81,7 @@ class Handlers:
         if patch is None:
             return views.no_image().json()
         row = self.explorer.row_of(index, chosen)
-        maps = self.explorer.maps(index, row, settings.timesteps)
+        maps = self.explorer.maps(index, row, settings)
         proxy = self.explorer.proxy(index, row)
         return views.one_image(proxy, maps, patch, len(selected.patches)).json()
 
@@ -104,7 +104,7 @@ class Handlers:
         yield from export_selections(self.explorer.run, selections, settings, out, ExportSettings())
 
 
-CONTROLS = ("patch_px", "groups", "ipc", "timesteps", "within", "across", "factor")
+CONTROLS = ("patch_px", "groups", "ipc", "timesteps", "gap", "within", "across", "factor")
 """The settings that have a widget, in the order in which handlers get their values."""
 
 

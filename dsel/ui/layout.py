@@ -82,6 +82,7 @@ def _controls(explorer: Explorer) -> tuple[gr.Dropdown, list[Any]]:
         _slider("groups", (0, top, 1)),
         _slider("ipc", (1, top, 1)),
         _timesteps(explorer.geometry.timesteps),
+        _radio("gap"),
         _radio("within"),
         _radio("across"),
         _radio("factor", FACTORS),
