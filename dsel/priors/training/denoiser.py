@@ -19,6 +19,7 @@ from dsel.priors.training.loop import Job, autocast, train_part
 from dsel.priors.training.models import Denoiser, tokenize
 from dsel.records import Event
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
 EMPTY_SHARE = 0.25
 """Share of the dropped prompts that become the empty string; the rest keep the template."""
 
@@ -95,16 +96,18 @@ def train_denoiser(
     )
 
 
-def moving_average(most: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+def moving_average(most: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """Average weights with a decay of (1 + n) / (10 + n) after n steps, and `most` at the most.
 
     With `most` from the start, a short training's average would still be its random beginning.
     """
 
     @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
         steps = int(count)
-        torch._foreach_lerp_(averaged, current, 1 - min(most, (1 + steps) / (10 + steps)))
+        torch._foreach_lerp_(
+            list(averaged), list(current), 1 - min(most, (1 + steps) / (10 + steps))
+        )
 
     return update
 
