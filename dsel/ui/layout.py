@@ -108,7 +108,7 @@ def _timesteps(scored: Sequence[int]) -> gr.CheckboxGroup:
 
 def _words(setting: Setting) -> dict[str, Any]:
     label = setting.name.replace("_", " ").replace(" px", " (px)")
-    label = label.upper() if name == "ipc" else label.capitalize()
+    label = label.upper() if setting.name == "ipc" else label.capitalize()
     return {"label": label, "info": setting.help, "elem_id": setting.name}
 
 
