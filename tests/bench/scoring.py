@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+from dsel.config import ScoreSettings  # noqa: E402  (the checkout's own dsel, installed or not)
 
 
 def main() -> None:
@@ -31,8 +33,7 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, images: int) -> dict[str, float]:
     """Score that many images in this process; the figures of the stage, and its peak memory."""
-    sys.path.insert(0, str(ROOT))
-    from dsel.config import ScoreSettings, SourceSettings
+    from dsel.config import SourceSettings
     from dsel.datasets import open_dataset
     from dsel.engine import score
     from dsel.priors import load_prior
@@ -41,7 +42,8 @@ def measure(options: argparse.Namespace, images: int) -> dict[str, float]:
     classes = len(open_dataset(options.source, SourceSettings()).classes)
     per_class = max(1, images // classes)
     dataset = open_dataset(options.source, SourceSettings(per_class=per_class))
-    settings = ScoreSettings(draws=options.draws, device=options.device)
+    timesteps = tuple(options.timesteps)
+    settings = ScoreSettings(draws=options.draws, timesteps=timesteps, device=options.device)
     prior = load_prior(options.prior, settings)
     loaded_mb = _peak_mb()
     with tempfile.TemporaryDirectory() as folder:
@@ -70,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--small", type=int, default=200)
     parser.add_argument("--large", type=int, default=2000)
     parser.add_argument("--draws", type=int, default=4)
+    parser.add_argument("--timesteps", type=int, nargs="+", default=[*ScoreSettings().timesteps])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--images", type=int, default=0, help="score this many in this process")
     return parser.parse_args()
