@@ -140,7 +140,7 @@ def distill(
     scoring = (source, path, prior, source_settings, score_settings)
     if output.dry_run:
         return _dry_run(output, _scoring_work(*scoring), score_settings, settings, export_settings)
-    figures = {"score": _score(*scoring, settings)}
+    figures = {"score": _score(*scoring, (settings, export_settings))}
     opened = _open(path)
     figures["select"] = _select(opened, settings)
     figures["export"] = _export(opened, out, export_settings, "")
@@ -258,9 +258,9 @@ def _score(
     prior: str,
     source_settings: SourceSettings,
     settings: ScoreSettings,
-    select_settings: SelectSettings | None = None,
+    later: tuple[SelectSettings, ExportSettings] | None = None,
 ) -> Mapping[str, Any]:
-    """Score; with the settings of a later selection, refuse first what will not fit then."""
+    """Score; with the settings of later stages, refuse first what will not fit then."""
     from dsel.datasets import open_dataset
     from dsel.engine import refuse_unfit
     from dsel.engine import score as score_all
@@ -269,8 +269,8 @@ def _score(
 
     dataset = open_dataset(source, source_settings)
     loaded = load_prior(prior, settings)
-    if select_settings is not None:
-        refuse_unfit(loaded, settings, select_settings)
+    if later is not None:
+        refuse_unfit(loaded, settings, *later)
     return Terminal().follow(score_all(dataset, loaded, path, settings))
 
 
@@ -278,14 +278,13 @@ def _scoring_work(
     source: str, path: Path, prior: str, source_settings: SourceSettings, settings: ScoreSettings
 ) -> Mapping[str, Any]:
     from dsel.datasets import open_dataset
-    from dsel.priors import find_prior
 
     dataset = open_dataset(source, source_settings)
     there = (path / "run.json").is_file()
     return {
         "images": len(dataset.refs),
         "classes": len(dataset.classes),
-        "prior": str(find_prior(prior)),
+        "prior": prior,
         "noised_latents_per_image": 2 * len(settings.timesteps) * settings.draws,
         "shards": -(-len(dataset.refs) // settings.shard_size),
         "shards_done": len(_open(path).finished_shards()) if there else 0,

@@ -39,7 +39,10 @@ class Range:
 
 
 class _Speed:
-    """Marks a field that changes how fast a result comes, never what it is."""
+    """Marks a field that changes how fast a result comes, not what it means.
+
+    The last bits of a sum may differ between devices, batch sizes and numbers of threads.
+    """
 
 
 SPEED = _Speed()

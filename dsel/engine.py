@@ -113,12 +113,15 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     )
 
 
-def refuse_unfit(prior: Prior, score: ScoreSettings, select: SelectSettings) -> None:
-    """Raise `SettingError` for a selection that a run of this prior could not give."""
+def refuse_unfit(
+    prior: Prior, score: ScoreSettings, select: SelectSettings, export: ExportSettings
+) -> None:
+    """Raise `SettingError` for what a run of this prior could not give, before it is scored."""
     scales = np.ones(len(score.timesteps), np.float32)
     geometry = Geometry(score.timesteps, scales, prior.cell_px, prior.resolution_px)
     patch_size(select, geometry)
     timestep_columns(select.timesteps, score.timesteps)
+    _check_image_px(export.image_px or prior.resolution_px, select.factor)
 
 
 def select(run: Run, settings: SelectSettings) -> Iterator[Event]:
@@ -178,12 +181,8 @@ def export_selections(
         pixels="source" if dataset else "proxy",
         facts=_facts(run, select_settings),
     )
-    if image_px < select_settings.factor:
-        raise SettingError(
-            f"image px must be at least {select_settings.factor} for "
-            f"{select_settings.factor} x {select_settings.factor} mosaics, got {image_px}"
-        )
-    cut = _source_cutter(dataset) if dataset else _proxy_cutter(run)
+    _check_image_px(image_px, select_settings.factor)
+    cut = _source_cutter(run, dataset) if dataset else _proxy_cutter(run)
 
     def images() -> Iterator[Distilled]:
         for selected in selections:
@@ -288,6 +287,13 @@ def _fit_layouts(run: Run) -> Iterator[Event]:
         yield Progress()
 
 
+def _check_image_px(image_px: int, factor: int) -> None:
+    if image_px < factor:
+        raise SettingError(
+            f"image px must be at least {factor} for {factor} x {factor} mosaics, got {image_px}"
+        )
+
+
 def _source_of(run: Run, settings: ExportSettings) -> tuple[Dataset | None, str]:
     """The run's source if its pixels are wanted and there, and a line where they are missed."""
     if settings.pixels == "proxy":
@@ -313,13 +319,28 @@ def open_origin(run: Run) -> Dataset:
     return open_dataset(source, restore(SourceSettings, origin))
 
 
-def _source_cutter(dataset: Dataset) -> Cut:
+def _source_cutter(run: Run, dataset: Dataset) -> Cut:
     by_id = {ref.id: ref for ref in dataset.refs}
+    frames = {row.id: row.frame for row in run.images}
+
+    def read(image_id: str) -> Pixels:
+        try:
+            pixels = dataset.read(by_id[image_id])
+        except UnreadableImage as reason:
+            raise RunError(f"{image_id} {reason}: mend it, or take --pixels proxy") from reason
+        frame = frames[image_id]
+        if frame is None or pixels.shape[:2] != (frame.source_height, frame.source_width):
+            raise RunError(
+                f"{image_id} has changed since the run was scored: score it again into a new run, "
+                "or take --pixels proxy"
+            )
+        return pixels
+
     # A class's patches may come from one large picture several times over.
-    read = lru_cache(4)(lambda image_id: dataset.read(by_id[image_id]))
+    read_once = lru_cache(4)(read)
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
-        return crop(read(patch.image_id), patch.source_box, width_px, height_px)
+        return crop(read_once(patch.image_id), patch.source_box, width_px, height_px)
 
     return cut
 
@@ -328,7 +349,12 @@ def _proxy_cutter(run: Run) -> Cut:
     by_id = {row.id: row for row in run.images}
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
-        proxy = decode(run.pictures([by_id[patch.image_id]], "proxy")[0])
+        try:
+            proxy = decode(run.pictures([by_id[patch.image_id]], "proxy")[0])
+        except UnreadableImage as reason:
+            raise RunError(
+                f"the proxy of {patch.image_id} {reason}: score it again into a new run"
+            ) from reason
         return crop(proxy, patch.box, width_px, height_px)
 
     return cut

@@ -161,5 +161,7 @@ def _annotation_mask(annotation: Mapping[str, Any], shape: tuple[int, ...]) -> M
 
 def _from_run_lengths(counts: Sequence[int], shape: tuple[int, ...]) -> Mask:
     """Undo COCO's run lengths, which go down the columns and begin with zeros."""
+    if sum(counts) != shape[0] * shape[1]:
+        raise ValueError("run lengths do not add up to the picture")
     values = np.arange(len(counts)) % 2 == 1
     return np.repeat(values, counts).reshape(shape, order="F")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -192,7 +192,7 @@ Event: TypeAlias = Started | Progress | Skipped | Notice | Done
 
 
 class Dataset(Protocol):
-    """Labelled pictures. `fingerprint` changes when any picture, label or class does."""
+    """Labelled pictures. `fingerprint` changes with the images, their labels and the classes."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -260,6 +260,3 @@ class Prior(Protocol):
         self, latents: torch.Tensor, timesteps: torch.Tensor, prompts: torch.Tensor
     ) -> torch.Tensor:
         """Inner activations of the network for the same arguments, (B, F, fh, fw) float32."""
-
-
-Events: TypeAlias = Iterator[Event]

@@ -176,6 +176,7 @@ class Run:
         self._write("summary.json", json_bytes(summary))
         self.__dict__.pop("summary", None)
         self.__dict__.pop("images", None)
+        self.__dict__.pop("_rows_by_class", None)
 
     def class_scores(self, class_index: int) -> ClassScores:
         """All scores of one class, read from the shards that hold it."""
@@ -331,6 +332,9 @@ def create_run(path: Path, identity: Identity) -> Run:
         run = open_run(path)
         _check_same(run, identity)
         remove_partial_files(path)
+        if json_bytes(_manifest(identity)) != json_bytes(_manifest(run.identity)):
+            # The same pictures or weights, found at another place: exports look there from now on.
+            write_atomically(path / "run.json", json_bytes(_manifest(identity)))
         return Run(path, identity)
     with storage_errors(path):
         if path.is_dir() and any(p.suffix != ".partial" for p in path.iterdir()):

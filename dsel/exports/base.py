@@ -19,6 +19,8 @@ MANIFEST = "manifest.json"
 LONGEST_NAME_BYTES = 160
 """Of a class folder: file systems allow 255, and its images add a number and a suffix."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+NAMING_FACTS = ("dsel", "run", "selection")
+"""Facts that name the exported bytes: not where the source lies, nor a library's version."""
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one, so that equal content gives equal bytes
 
 
@@ -37,7 +39,8 @@ class Export:
     @property
     def fingerprint(self) -> str:
         """Names the exported bytes."""
-        return fingerprint(dict(self.facts), self.select, self.settings, self.image_px, self.pixels)
+        kept = {key: value for key, value in self.facts.items() if key in NAMING_FACTS}
+        return fingerprint(kept, self.select, self.settings, self.image_px, self.pixels)
 
 
 def class_folders(classes: Sequence[str]) -> tuple[str, ...]:

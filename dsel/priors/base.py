@@ -12,9 +12,6 @@ from dsel.errors import SettingError
 WORK = "training"
 """Folder in a prior that dsel trained, for checkpoints and the like: no part of the prior."""
 
-EDGE_BYTES = 1 << 20
-"""Of each weight file, this much of its head and of its tail is hashed, with its size."""
-
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; `auto` takes an accelerator if there is one."""
@@ -49,12 +46,9 @@ def weights_fingerprint(folder: Path) -> str:
     for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds):
         if path.relative_to(folder).parts[0] == WORK:
             continue
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
         with path.open("rb") as file:
-            digest.update(file.read(EDGE_BYTES))
-            file.seek(max(EDGE_BYTES, size - EDGE_BYTES))
-            digest.update(file.read(EDGE_BYTES))
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 

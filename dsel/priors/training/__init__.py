@@ -104,9 +104,11 @@ def _material(
 
 def _claim(out: Path, work: Path, identity: str) -> None:
     """Mark a folder as this training's: pictures and latents in it are trusted without a look."""
-    if out.is_dir() and any(out.iterdir()) and not work.is_dir():
-        raise StorageError(f"{out} holds other files: choose an empty or new folder for the prior")
     stamp = work / "identity.json"
+    with storage_errors(out):
+        foreign = out.is_dir() and any(out.iterdir()) and not stamp.is_file()
+    if foreign:
+        raise StorageError(f"{out} holds other files: choose an empty or new folder for the prior")
     if stamp.is_file() and read_json(stamp) != identity:
         raise RunError(
             f"{out} was trained with other settings or data: use the same ones, or another --out"

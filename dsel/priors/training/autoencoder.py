@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from dsel.records import Event, Progress, Started
 
 CROP_PX = 64
 BATCH_SIZE = 16
+ENCODE_BATCH = 64
 LEARNING_RATE = 2e-3
 KL_WEIGHT = 1e-5
 """Weight of the divergence from a unit normal: enough to keep latents bounded."""
@@ -97,17 +99,17 @@ def encode_all(
     """Hand each picture's mean latent to `write(row, latents)`; mirrored ones follow at row N."""
     total = len(pictures) * (2 if flip else 1)
     yield Started("encode", total, "images")
-    for row in range(0, total, 64):
-        mirrored = row >= len(pictures)
-        start = row - len(pictures) * mirrored
-        # A batch never straddles the border between plain and mirrored pictures.
-        stop = min(start + 64, len(pictures))
-        batch = to_input(np.array(pictures[start:stop]))  # a copy: the store is read-only
+    starts = range(0, len(pictures), ENCODE_BATCH)
+    for mirrored, start in product((False, True) if flip else (False,), starts):
+        # A copy: the store is read-only.
+        batch = to_input(np.array(pictures[start : start + ENCODE_BATCH]))
+        count = len(batch)
         batch = batch.flip(-1) if mirrored else batch
         with autocast(autoencoder.device):
             latents = autoencoder.encode(batch.to(autoencoder.device)).latent_dist.mean
+        row = start + len(pictures) * mirrored
         write(row, latents.float().cpu().numpy().astype(np.float16))
-        yield Progress(stop - start)
+        yield Progress(count)
 
 
 def _nothing() -> None:

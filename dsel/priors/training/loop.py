@@ -40,7 +40,7 @@ class Job:
 
 def train_part(job: Job) -> Iterator[Event]:
     """Train until `job.steps`, from the last checkpoint on; the losses go to `<name>.jsonl`."""
-    # Adam with decay and fused kernels; the second moment is short because training is short.
+    # Adam with decay; the second moment is short because training is short.
     optimizer = torch.optim.AdamW(
         job.trained.parameters(), job.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
     )
@@ -56,7 +56,7 @@ def train_part(job: Job) -> Iterator[Event]:
         if time.monotonic() - saved_at > job.checkpoint_s:
             save_checkpoint(path, job.modules, optimizer, step + 1, job.identity)
             saved_at = time.monotonic()
-    save_checkpoint(path, job.modules, optimizer, job.steps, job.identity)
+    save_checkpoint(path, job.modules, optimizer, max(first, job.steps), job.identity)
 
 
 class LossLog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from dsel.config import TrainSettings
+from dsel.errors import PriorError
 
 TEXT_WIDTH = 128
 TOKENS = 24
@@ -96,7 +98,7 @@ def new_denoiser(settings: TrainSettings, tokenizer: CLIPTokenizer) -> Denoiser:
         block_out_channels=widths,
         norm_num_groups=16,
         cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=4,
+        attention_head_dim=4,  # in this class the number of heads
         down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * below,
         up_block_types=("CrossAttnUpBlock2D",) * below + ("UpBlock2D",),
     )
@@ -134,10 +136,9 @@ def new_scheduler() -> DDPMScheduler:
 
 def new_tokenizer(prompts: Sequence[str]) -> CLIPTokenizer:
     """A CLIP tokenizer with merges for the words of these prompts; it spells any other word."""
-    words = sorted(
-        {word for prompt in prompts for word in prompt.lower().replace(".", " ").split()}
-    )
-    merges = _merges([word for word in words if word.isascii() and word.isalpha()])
+    # Split as CLIP splits, so that every part of a name such as english_springer has merges.
+    words = sorted({word for prompt in prompts for word in re.findall("[a-z]+", prompt.lower())})
+    merges = _merges(words)
     letters = list(_byte_letters())
     vocabulary = [*letters, *(f"{letter}</w>" for letter in letters)]
     vocabulary += list(dict.fromkeys("".join(pair) for pair in merges))
@@ -161,7 +162,20 @@ def tokenize(tokenizer: Any, prompts: Sequence[str]) -> Tensor:
         return_tensors="pt",
     )
     numbers: torch.Tensor = batch.input_ids
+    _check_distinct(prompts, numbers)
     return numbers
+
+
+def _check_distinct(prompts: Sequence[str], numbers: Tensor) -> None:
+    """Refuse prompts that are one and the same after their end was cut off."""
+    seen: dict[tuple[int, ...], str] = {}
+    for prompt, row in zip(prompts, numbers.tolist(), strict=True):
+        other = seen.setdefault(tuple(row), prompt)
+        if other != prompt:
+            raise PriorError(
+                f"the prompts {other!r} and {prompt!r} have the same first {len(row)} tokens: "
+                "shorten the class names, for example in classes.json"
+            )
 
 
 def _merges(words: Sequence[str]) -> list[tuple[str, str]]:
