@@ -18,10 +18,12 @@ from safetensors import safe_open
 from toyset import TINY, TINY_CLASSES, dataset_of, finish, tree, write_pictures
 
 from dsel.config import TrainSettings
-from dsel.errors import RunError, SettingError, SourceError, StorageError
+from dsel.errors import PriorError, RunError, SettingError, SourceError, StorageError
 from dsel.priors.training import train
+from dsel.priors.training.autoencoder import encode_all
+from dsel.priors.training.denoiser import moving_average
 from dsel.priors.training.loop import learning_rate, step_generator
-from dsel.priors.training.models import new_tokenizer, tokenize
+from dsel.priors.training.models import new_autoencoder, new_tokenizer, tokenize
 from dsel.records import Done, Progress, Skipped, Started
 
 WEIGHTS = (
@@ -253,3 +255,48 @@ def test_train__no_space_left(source, tmp_path, monkeypatch):
     with pytest.raises(StorageError, match="no space left on the disk"):
         finish(train(dataset_of(source), TINY, tmp_path))
     assert not (tmp_path / "training/labels.npy").exists()
+
+
+@pytest.mark.parametrize("count", [5, 64, 70])
+def test_encode_all__every_row_once_and_mirrored_ones_behind(count):
+    settings = TrainSettings(resolution_px=16, cells=8, widths=(32, 32))
+    pictures = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3)).astype(np.uint8)
+    written = {}
+    for event in encode_all(
+        new_autoencoder(settings).eval(),
+        pictures,
+        True,
+        lambda row, latents: written.update({row + i: one for i, one in enumerate(latents)}),
+    ):
+        assert isinstance(event, Started | Progress)
+    assert sorted(written) == list(range(2 * count))
+    assert all(np.abs(latent).max() > 0 for latent in written.values())
+
+
+def test_train__a_folder_with_a_training_split_is_not_ours(source, tmp_path):
+    (tmp_path / "training/cat").mkdir(parents=True)
+    (tmp_path / "training/cat/1.png").write_bytes(b"mine")
+    before = tree(tmp_path)
+    with pytest.raises(StorageError, match="holds other files"):
+        list(train(dataset_of(source), TINY, tmp_path))
+    assert tree(tmp_path) == before
+
+
+def test_tokenize__prompts_that_end_up_equal_are_refused():
+    names = [f"{'very ' * 30}{kind}" for kind in ("cat", "dog")]
+    with pytest.raises(PriorError, match="have the same first 24 tokens: shorten the class names"):
+        tokenize(new_tokenizer(names), names)
+
+
+def test_new_tokenizer__knows_the_parts_of_folder_names():
+    names = ["american_staffordshire_terrier", "american_water_spaniel"]
+    rows = tokenize(new_tokenizer(names), names)
+    assert not torch.equal(rows[0], rows[1])
+    assert (rows[0] != rows[0, -1]).sum() < 12
+
+
+def test_moving_average__forgets_the_beginning():
+    averaged = [torch.zeros(1)]
+    for step in range(1, 200):
+        moving_average(0.999)(averaged, [torch.ones(1)], step)
+    assert averaged[0] > 0.999
