@@ -41,8 +41,6 @@ def test_version__is_the_packages(project):
 
 
 def test_readme__header_of_the_space(project):
-    if not (ROOT / "README.md").exists():
-        pytest.skip("README.md is not written yet")
     space = header()
     gradio = next(r for r in map(Requirement, project["dependencies"]) if r.name == "gradio")
     assert space["sdk"] == "gradio"
