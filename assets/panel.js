@@ -41,12 +41,21 @@ const drawScale = (node, scale) => {
   });
 };
 
-const drawBox = (frame, box) => {
-  const outline = child(frame, "div.box");
-  outline.hidden = !box;
-  if (!box) return;
-  const [left, top, width, height] = box.map((share) => `${share}%`);
-  Object.assign(outline.style, { left, top, width, height });
+const place = (node, percents) => {
+  const [left, top, width, height] = percents.map((percent) => `${percent}%`);
+  Object.assign(node.style, { left, top, width, height });
+};
+
+// A picture that is not square is shown whole in the middle of its square frame.
+const drawShot = (frame, figure) => {
+  const shot = child(frame, "div.shot");
+  const width = 100 * Math.min(1, figure.aspect);
+  const height = 100 * Math.min(1, 1 / figure.aspect);
+  place(shot, [(100 - width) / 2, (100 - height) / 2, width, height]);
+  setSource(child(shot, "img.picture"), figure.src, figure.title || figure.caption);
+  const outline = child(shot, "div.box");
+  outline.hidden = !figure.box;
+  if (figure.box) place(outline, figure.box);
 };
 
 const drawFigure = (node, figure) => {
@@ -58,9 +67,7 @@ const drawFigure = (node, figure) => {
     node.setAttribute("aria-pressed", String(figure.selected));
   }
   write(node, "div.name", figure.title);
-  const frame = child(node, "div.frame");
-  setSource(child(frame, "img.picture"), figure.src, figure.title || figure.caption);
-  drawBox(frame, figure.box);
+  drawShot(child(node, "div.frame"), figure);
   const caption = child(node, "div.caption");
   caption.hidden = !figure.caption;
   write(caption, "span.words", figure.caption);

@@ -15,6 +15,7 @@ from tyro.extras import SubcommandApp
 
 from dsel.config import (
     ExportSettings,
+    PriorSettings,
     ScoreSettings,
     SelectSettings,
     SourceSettings,
@@ -30,7 +31,6 @@ Source = Annotated[
     Doc("image folder with a folder per class, an .npz file, or the word toybox"),
 ]
 RunPath = Annotated[Positional[Path], Doc("run folder, made by dsel score")]
-PriorName = Annotated[str, Doc("the word demo, the folder of a diffusers pipeline, or its Hub id")]
 app_commands = SubcommandApp()
 
 
@@ -42,6 +42,24 @@ class Output:
     dry_run: Annotated[bool, Doc("print the resolved settings and the work to do, and stop")] = (
         False
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """On what a model runs that describes patches, if --features asks for one."""
+
+    device: Annotated[str, Doc("cpu, cuda, cuda:1, mps, xpu; auto takes an accelerator")] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What is scored with what, and where the run goes."""
+
+    source: str
+    source_settings: SourceSettings
+    path: Path
+    prior: PriorSettings
+    settings: ScoreSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +90,16 @@ def open_app(
 def score(
     source: Source,
     run: Annotated[Path, Doc("run folder to make, or to go on with")],
-    prior: PriorName = "demo",
+    prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     settings: ScoreSettings = ScoreSettings(),
     output: Output = Output(),
 ) -> None:
     """Score every image of a dataset with a prior."""
-    scoring = (source, run, prior, source_settings, settings)
+    scoring = Scoring(source, source_settings, run, prior, settings)
     if output.dry_run:
-        return _dry_run(output, _scoring_work(*scoring), settings)
-    _print(_score(*scoring), output)
+        return _dry_run(output, _scoring_work(scoring), prior, settings)
+    _print(_score(scoring), output)
     return None
 
 
@@ -89,13 +107,14 @@ def score(
 def select(
     run: RunPath,
     settings: SelectSettings = SelectSettings(),
+    where: Where = Where(),
     output: Output = Output(),
 ) -> None:
     """Cut, group and rank the patches of a scored run."""
     opened = _open(run)
     if output.dry_run:
         return _dry_run(output, {"classes": len(opened.identity.classes)}, settings)
-    _print(_select(opened, settings), output)
+    _print(_select(opened, settings, where), output)
     return None
 
 
@@ -124,7 +143,7 @@ def distill(
     source: Source,
     out: Annotated[Path, Doc("folder to write the distilled set to")],
     run: Annotated[Path | None, Doc("run folder; OUT/run if left out")] = None,
-    prior: PriorName = "demo",
+    prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     score_settings: ScoreSettings = ScoreSettings(),
     select_settings: DistillSelect = DistillSelect(),
@@ -137,12 +156,13 @@ def distill(
     refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before the hours of scoring, not behind them
     path = run or out / RUN_IN_OUT
     settings = select_settings.plain()
-    scoring = (source, path, prior, source_settings, score_settings)
+    scoring = Scoring(source, source_settings, path, prior, score_settings)
     if output.dry_run:
-        return _dry_run(output, _scoring_work(*scoring), score_settings, settings, export_settings)
-    figures = {"score": _score(*scoring, (settings, export_settings))}
+        stages = (prior, score_settings, settings, export_settings)
+        return _dry_run(output, _scoring_work(scoring), *stages)
+    figures = {"score": _score(scoring, (settings, export_settings))}
     opened = _open(path)
-    figures["select"] = _select(opened, settings)
+    figures["select"] = _select(opened, settings, Where(device=prior.device))
     figures["export"] = _export(opened, out, export_settings, "")
     _print(figures if output.json else figures["export"], output)
     return None
@@ -253,12 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _score(
-    source: str,
-    path: Path,
-    prior: str,
-    source_settings: SourceSettings,
-    settings: ScoreSettings,
-    later: tuple[SelectSettings, ExportSettings] | None = None,
+    scoring: Scoring, later: tuple[SelectSettings, ExportSettings] | None = None
 ) -> Mapping[str, Any]:
     """Score; with the settings of later stages, refuse first what will not fit then."""
     from dsel.datasets import open_dataset
@@ -267,35 +282,39 @@ def _score(
     from dsel.priors import load_prior
     from dsel.terminal import Terminal
 
-    dataset = open_dataset(source, source_settings)
-    loaded = load_prior(prior, settings)
+    dataset = open_dataset(scoring.source, scoring.source_settings)
+    prior = load_prior(scoring.prior)
     if later is not None:
-        refuse_unfit(loaded, settings, *later)
-    return Terminal().follow(score_all(dataset, loaded, path, settings))
+        refuse_unfit(prior, scoring.settings, *later)
+    return Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
 
 
-def _scoring_work(
-    source: str, path: Path, prior: str, source_settings: SourceSettings, settings: ScoreSettings
-) -> Mapping[str, Any]:
+def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
     from dsel.datasets import open_dataset
 
-    dataset = open_dataset(source, source_settings)
-    there = (path / "run.json").is_file()
+    dataset = open_dataset(scoring.source, scoring.source_settings)
+    there = (scoring.path / "run.json").is_file()
+    settings = scoring.settings
     return {
         "images": len(dataset.refs),
         "classes": len(dataset.classes),
-        "prior": prior,
-        "noised_latents_per_image": 2 * len(settings.timesteps) * settings.draws,
+        "evaluations_per_image": 2 * len(settings.timesteps) * settings.draws,
         "shards": -(-len(dataset.refs) // settings.shard_size),
-        "shards_done": len(_open(path).finished_shards()) if there else 0,
+        "shards_done": len(_open(scoring.path).finished_shards()) if there else 0,
     }
 
 
-def _select(run: Run, settings: SelectSettings) -> Mapping[str, Any]:
+def _select(run: Run, settings: SelectSettings, where: Where) -> Mapping[str, Any]:
     from dsel.engine import select as select_all
     from dsel.terminal import Terminal
 
-    return Terminal().follow(select_all(run, settings))
+    featurizer = None
+    if settings.features != "free":
+        from dsel.priors import load_featurizer
+
+        of = run.identity
+        featurizer = load_featurizer(settings, of.settings, of.prior_origin, where.device)
+    return Terminal().follow(select_all(run, settings, featurizer))
 
 
 def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Mapping[str, Any]:

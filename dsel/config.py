@@ -1,147 +1,17 @@
 """The settings of each stage: declared once, with default, help and range.
 
-Flags, widgets, the manifest and the documentation derive from these classes. A field's annotation
-carries its help (`Doc`) and, for numbers, its range (`Range`); `Literal` types carry the choices.
+Flags, widgets, the manifest and the documentation derive from these classes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import cache
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
 from dsel.errors import SettingError
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The inclusive range of a number, or of each number of a tuple; None is unbounded."""
-
-    low: float | None = None
-    high: float | None = None
-
-    def __str__(self) -> str:
-        if self.high is None:
-            return f"at least {self.low}"
-        if self.low is None:
-            return f"at most {self.high}"
-        return f"between {self.low} and {self.high}"
-
-    def holds(self, value: float) -> bool:
-        """Whether `value` lies in the range."""
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
-
-
-class _Speed:
-    """Marks a field that changes how fast a result comes, not what it means.
-
-    The last bits of a sum may differ between devices, batch sizes and numbers of threads.
-    """
-
-
-SPEED = _Speed()
-S = TypeVar("S", bound="Settings")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One field of a settings class as faces see it."""
-
-    name: str
-    kind: Any
-    default: Any
-    help: str
-    range: Range | None
-    choices: tuple[Any, ...]
-    names_result: bool
-
-
-class Settings:
-    """Base of the settings classes: checks every field against its declaration."""
-
-    def __post_init__(self) -> None:
-        """Raise `SettingError` naming the first field that is out of its range."""
-        for setting in settings_of(type(self)).values():
-            _check(setting, getattr(self, setting.name))
-
-
-def settings_of(kind: type) -> MappingProxyType[str, Setting]:
-    """The declared settings of a class by field name, in order."""
-    return _declared(kind)
-
-
-def result_settings(settings: Settings) -> dict[str, Any]:
-    """The fields that name the result, by name; those that only change the speed are left out."""
-    kept = {s.name for s in settings_of(type(settings)).values() if s.names_result}
-    return {k: v for k, v in asdict(settings).items() if k in kept}  # type: ignore[call-overload]
-
-
-def fingerprint(*parts: Any) -> str:
-    """Name a result: 16 hex digits of the SHA-256 of everything that it follows from.
-
-    Settings count with the fields that name the result, so speed settings leave it unchanged.
-    """
-    text = json.dumps([_plain(part) for part in parts], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@cache
-def _declared(kind: Hashable) -> MappingProxyType[str, Setting]:
-    hints = get_type_hints(kind, include_extras=True)
-    declared = fields(kind)  # type: ignore[arg-type]
-    return MappingProxyType({f.name: _setting(f, hints[f.name]) for f in declared})
-
-
-def restore(kind: type[S], plain: Mapping[str, Any]) -> S:
-    """Settings from plain values, as JSON gives them back."""
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()})
-
-
-def _setting(field: Any, hint: Any) -> Setting:
-    kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    texts = [note.documentation for note in notes if isinstance(note, Doc)]
-    ranges = [note for note in notes if isinstance(note, Range)]
-    return Setting(
-        name=field.name,
-        kind=kind,
-        default=field.default,
-        help=texts[0] if texts else "",
-        range=ranges[0] if ranges else None,
-        choices=get_args(kind) if get_origin(kind) is Literal else (),
-        names_result=SPEED not in notes,
-    )
-
-
-def _check(setting: Setting, value: Any) -> None:
-    label = setting.name.replace("_", " ").replace(" px", " (px)")
-    if setting.choices and value not in setting.choices:
-        known = ", ".join(map(str, setting.choices))
-        raise SettingError(f"{label} must be one of {known}, got {value!r}")
-    if setting.range is not None:
-        for number in _numbers(value):
-            if not setting.range.holds(number):
-                raise SettingError(f"{label} must be {setting.range}, got {number}")
-
-
-def _numbers(value: Any) -> Iterator[float]:
-    for part in value if isinstance(value, tuple) else (value,):
-        if isinstance(part, int | float):
-            yield part
-
-
-def _check_template(template: str) -> None:
-    if "{class}" not in template:
-        raise SettingError(f"template must contain {{class}}, got {template!r}")
-
-
-def _plain(part: Any) -> Any:
-    return result_settings(part) if isinstance(part, Settings) else part
+from dsel.settings import SPEED, Range, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +29,58 @@ class SourceSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PriorSettings(Settings):
+    """Which prior is asked, and how it is run."""
+
+    prior: Annotated[
+        str, Doc("the word demo, the folder of a diffusers pipeline, or its Hub id")
+    ] = "demo"
+    family: Annotated[
+        Literal["auto", "stable-diffusion", "sdxl", "sd3", "flux", "dit", "unet"],
+        Doc("family of models that the prior belongs to; auto reads it from model_index.json"),
+    ] = "auto"
+    revision: Annotated[str, Doc("branch, tag or commit of a Hub id; empty is its main branch")] = (
+        ""
+    )
+    lora: Annotated[str, Doc("LoRA weights to add: a safetensors file, a folder or a Hub id")] = ""
+    labels: Annotated[
+        str,
+        Doc(
+            "JSON file with the class names of a prior of labels, in label order; empty takes "
+            "those that lie with the prior"
+        ),
+    ] = ""
+    null_class: Annotated[
+        int, Doc("label of a prior of labels that names no class; -1 is the one after the names"),
+        Range(-1, 1_000_000),
+    ] = -1  # fmt: skip
+    resolution_px: Annotated[
+        int, Doc("shorter side of the pictures it sees; 0 is what it was trained on"),
+        Range(0, 8192),
+    ] = 0  # fmt: skip
+    feature_layer: Annotated[
+        str, Doc("layer whose activations are the features, such as up_blocks.1; empty is the "
+                 "family's own")
+    ] = ""  # fmt: skip
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        Doc("arithmetic inside the prior; auto takes the fastest that the processor supports"),
+    ] = "auto"
+    low_memory: Annotated[
+        bool,
+        Doc(
+            "spare memory: attention in slices, the autoencoder in tiles, text encoders on the CPU"
+        ),
+    ] = False
+    device: Annotated[
+        str, SPEED, Doc("cpu, cuda, cuda:1, mps, xpu; auto takes an accelerator if there is one")
+    ] = "auto"
+    compile: Annotated[
+        bool, SPEED, Doc("compile the network first: minutes at the start, faster from there")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoreSettings(Settings):
     """How the prior looks at each image."""
 
@@ -167,45 +89,57 @@ class ScoreSettings(Settings):
     ] = (200, 300, 400, 500, 600, 700)
     draws: Annotated[int, Doc("noise samples per timestep"), Range(1, 1024)] = 4
     antithetic: Annotated[bool, Doc("draw noise in pairs of a sample and its negative")] = True
-    template: Annotated[
-        str, Doc("prompt that names the class; {class} is replaced by its name")
-    ] = "An image of {class}."
-    null: Annotated[
-        Literal["template", "empty"],
-        Doc("null prompt: the template with an empty slot, or the empty string"),
-    ] = "template"
+    refine: Annotated[
+        float,
+        Doc(
+            "score all images with the first draws, then spend the remaining ones on this share of "
+            "each class, the most promising; 0 gives all draws to all images"
+        ),
+        Range(0.0, 1.0),
+    ] = 0.0
+    first_draws: Annotated[
+        int, Doc("draws that every image gets where --refine is set"), Range(1, 1024)
+    ] = 2
+    prompt: Annotated[str, Doc("prompt that names the class; {class} is replaced by its name")] = (
+        "An image of {class}."
+    )
+    null_prompt: Annotated[
+        str | None, Doc("prompt that names no class; None is the prompt with an empty slot")
+    ] = None
+    names: Annotated[
+        Literal["first", "all"],
+        Doc("of a class with several names, use the first, or average the prompts of all of them"),
+    ] = "first"
     fit: Annotated[
-        Literal["crop", "squash"],
-        Doc("make a picture square by its centre crop, or by squashing the whole of it"),
-    ] = "crop"
+        Literal["whole", "crop", "squash"],
+        Doc(
+            "show the prior the whole picture at its own aspect ratio, its square centre crop, or "
+            "all of it squashed to a square; a prior that sees squares only crops"
+        ),
+    ] = "whole"
     min_side_px: Annotated[
         int, Doc("skip images whose shorter side is smaller than this"), Range(1, 4096)
     ] = 16
     noise_seed: Annotated[int, Doc("seed of all noise"), Range(0, 2**31 - 1)] = 0
     feature_timestep: Annotated[
-        int, Doc("timestep at which the diffusion features are read"), Range(0, 999)
-    ] = 161
+        int, Doc("diffusion features are read at the scored timestep nearest to this"),
+        Range(0, 999),
+    ] = 161  # fmt: skip
     feature_grid: Annotated[
         int, Doc("features are stored on a grid of this many positions a side"), Range(1, 64)
     ] = 8
     feature_dim: Annotated[
         int, Doc("dimensions of a stored feature, after a random projection"), Range(2, 4096)
     ] = 64
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        Doc("arithmetic inside the prior; auto takes the fastest that the processor supports"),
-    ] = "auto"
-    device: Annotated[
-        str, SPEED, Doc("cpu, cuda, cuda:1, mps ...; auto takes an accelerator if there is one")
-    ] = "auto"
     shard_size: Annotated[
         int, Doc("images per shard, the unit of work and of resume"), Range(1, 100_000)
     ] = 256
     rows_per_call: Annotated[
-        int, SPEED, Doc("most noised latents of one image in one call of the prior"), Range(2, 8192)
-    ] = 64
+        int, SPEED, Doc("most noised latents in one call of the prior; 0 finds the best by trying"),
+        Range(0, 8192),
+    ] = 0  # fmt: skip
     decoders: Annotated[
-        int, SPEED, Doc("threads that decode pictures ahead of the prior"), Range(1, 256)
+        int, SPEED, Doc("workers that decode pictures ahead of the prior"), Range(1, 256)
     ] = 2
 
     def __post_init__(self) -> None:
@@ -218,15 +152,31 @@ class ScoreSettings(Settings):
                 f"draws must be even with antithetic pairs, got {self.draws}; "
                 "use an even number or turn antithetic off"
             )
-        _check_template(self.template)
+        if self.refine and self.first_draws >= self.draws:
+            raise SettingError(
+                f"first draws must be fewer than draws, got {self.first_draws} of {self.draws}; "
+                "raise --draws"
+            )
+        _check_prompt(self.prompt)
 
-    def prompt(self, class_name: str) -> str:
-        """The conditional prompt of a class."""
-        return self.template.replace("{class}", class_name)
+    @property
+    def first(self) -> range:
+        """The draws that every image gets."""
+        return range(self.first_draws if self.refine else self.draws)
 
-    def null_prompt(self) -> str:
-        """The unconditional prompt."""
-        return "" if self.null == "empty" else self.template.replace("{class}", "")
+    @property
+    def further(self) -> range:
+        """The draws that the most promising images get besides."""
+        return range(self.first_draws, self.draws)
+
+    def conditional_prompt(self, name: str) -> str:
+        """The prompt that names a class."""
+        return self.prompt.replace("{class}", name)
+
+    def unconditional_prompt(self) -> str:
+        """The prompt that names none."""
+        slot_empty = self.prompt.replace("{class}", "")
+        return slot_empty if self.null_prompt is None else self.null_prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +202,17 @@ class SelectSettings(Settings):
             "misleads cancel them (signed)"
         ),
     ] = "positive"
+    features: Annotated[
+        Literal["free", "reencode", "clip"],
+        Doc(
+            "what patches are grouped by: activations kept from scoring, the cut patch shown to "
+            "the prior once more, or an image model's features (--feature-model)"
+        ),
+    ] = "free"
+    feature_model: Annotated[
+        str, Doc("image model of transformers for --features clip (CLIP, SigLIP, DINOv2): "
+                 "folder or Hub id")
+    ] = ""  # fmt: skip
     groups: Annotated[
         int, Doc("k-means groups per class (k); 0 takes as many as IPC"), Range(0, 10_000)
     ] = 0
@@ -270,6 +231,15 @@ class SelectSettings(Settings):
         Range(1, 8),
     ] = 1
     group_seed: Annotated[int, Doc("seed of k-means"), Range(0, 2**31 - 1)] = 0
+
+    def __post_init__(self) -> None:
+        """Check ranges, and what holds between fields."""
+        super().__post_init__()
+        if (self.features == "clip") != bool(self.feature_model):
+            raise SettingError(
+                f"--features clip and --feature-model go together, got {self.features!r} and "
+                f"{self.feature_model!r}"
+            )
 
     @property
     def k(self) -> int:
@@ -322,9 +292,9 @@ class TrainSettings(Settings):
     ema_decay: Annotated[
         float, Doc("decay of the moving average of the weights"), Range(0.0, 0.99999)
     ] = 0.999
-    template: Annotated[
-        str, Doc("prompt that names the class; {class} is replaced by its name")
-    ] = "An image of {class}."
+    prompt: Annotated[str, Doc("prompt that names the class; {class} is replaced by its name")] = (
+        "An image of {class}."
+    )
     fit: Annotated[
         Literal["crop", "squash"],
         Doc("make a picture square by its centre crop, or by squashing the whole of it"),
@@ -337,7 +307,7 @@ class TrainSettings(Settings):
     def __post_init__(self) -> None:
         """Check ranges, and what holds between fields."""
         super().__post_init__()
-        _check_template(self.template)
+        _check_prompt(self.prompt)
         cell_px, rest = divmod(self.resolution_px, self.cells)
         if rest or cell_px & (cell_px - 1):
             raise SettingError(
@@ -354,3 +324,8 @@ class TrainSettings(Settings):
     def cell_px(self) -> int:
         """Image pixels per latent cell."""
         return self.resolution_px // self.cells
+
+
+def _check_prompt(prompt: str) -> None:
+    if "{class}" not in prompt:
+        raise SettingError(f"prompt must contain {{class}}, got {prompt!r}")

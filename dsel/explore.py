@@ -14,9 +14,9 @@ from dsel.compose import compose_class
 from dsel.config import SelectSettings
 from dsel.errors import unknown
 from dsel.pictures import crop, decode
-from dsel.records import ClassScores, ClassSelection, Distilled, Patch, Pixels
+from dsel.records import ClassSelection, Distilled, Patch, Pixels
 from dsel.runs import Run
-from dsel.selection import combined_gap, select_class, timestep_columns
+from dsel.selection import combined_gap, image_bucket, select_class, timestep_columns
 
 DEFAULTS = SelectSettings()
 CLASSES_KEPT = 8
@@ -66,12 +66,11 @@ class Explorer:
 
     def maps(self, class_index: int, row: int, settings: SelectSettings = DEFAULTS) -> Maps:
         """The heat maps of one image, over the timesteps that the settings count."""
-        scores = self.scores(class_index)
+        bucket = image_bucket(self.scores(class_index), row)
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
-        conditional = _mean(scores.conditional[row, columns])
-        gap = _mean(scores.gap[row, columns])
-        one = _one_image(scores, row)
-        combined = combined_gap(one, self.geometry, settings)[0]
+        conditional = _mean(bucket.conditional[0, columns])
+        gap = _mean(bucket.gap[0, columns])
+        combined = combined_gap(bucket, self.geometry, settings)[0]
         return Maps(conditional, conditional + gap, gap, combined)
 
     def layout(self, class_index: int) -> NDArray[np.float32]:
@@ -107,11 +106,3 @@ class Explorer:
 
 def _mean(maps: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(maps.astype(np.float32).mean(axis=0))
-
-
-def _one_image(scores: ClassScores, row: int) -> ClassScores:
-    one = slice(row, row + 1)
-    return ClassScores(
-        scores.name, scores.index, scores.ids[one], scores.frames[one],
-        scores.conditional[one], scores.gap[one], scores.features[one],
-    )  # fmt: skip

@@ -142,16 +142,22 @@ def check_patch(patch_px: float, count: int, width_px: int, height_px: int) -> N
 
 
 def patch_features(
-    features: NDArray[np.floating], x: Doubles, y: Doubles, patch_px: float, picture_px: float
+    features: NDArray[np.floating],
+    x: Doubles,
+    y: Doubles,
+    patch_px: float,
+    width_px: Doubles,
+    height_px: Doubles,
 ) -> Floats:
     """Mean of a feature grid over one box per image: (N, g, g, d) and N corners -> (N, d).
 
-    A grid position weighs as much as its area inside the box.
+    The grid spans the whole of a picture of (N,) `width_px` x `height_px`. A grid position weighs
+    as much as its area inside the box.
     """
     grid = features.shape[1]
-    scale = grid / picture_px
-    across = _overlap(x * scale, patch_px * scale, grid)  # (N, g)
-    down = _overlap(y * scale, patch_px * scale, grid)  # (N, g)
+    scale_x, scale_y = grid / width_px, grid / height_px
+    across = _overlap(x * scale_x, patch_px * scale_x, grid)  # (N, g)
+    down = _overlap(y * scale_y, patch_px * scale_y, grid)  # (N, g)
     weights = down[:, :, None] * across[:, None, :]
     weights /= weights.sum(axis=(1, 2), keepdims=True)
     mean = np.einsum("nyx,nyxd->nd", weights, np.asarray(features, np.float32), optimize=True)
@@ -188,9 +194,9 @@ def _read(table: Doubles, at: Doubles, axis: int) -> Doubles:
     return read
 
 
-def _overlap(start: Doubles, length: float, cells: int) -> Doubles:
-    """How much of each unit cell an interval covers: (N,) -> (N, cells)."""
+def _overlap(start: Doubles, length: Doubles, cells: int) -> Doubles:
+    """How much of each unit cell an interval covers: (N,) and (N,) -> (N, cells)."""
     edges = np.arange(cells)[None, :]
-    end = np.minimum(start[:, None] + length, edges + 1)
+    end = np.minimum((start + length)[:, None], edges + 1)
     covered: Doubles = np.clip(end - np.maximum(start[:, None], edges), 0.0, 1.0)
     return covered

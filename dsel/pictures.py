@@ -1,4 +1,4 @@
-"""Pictures as arrays: decode, resize, crop, tile, colour, draw and encode."""
+"""Pictures as arrays: decode, resize, crop, tile, draw and encode."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ MAX_FILE_BYTES: Final = 1 << 30
 BACKGROUND: Final = "white"
 """What shows through where a picture is transparent."""
 
-Values = NDArray[np.floating[Any]]
+MOST_ASPECT: Final = 2.0
+"""The longest proxies have this aspect ratio; of longer pictures they show the centre."""
+STEPS: Final = 16
+"""Into how many steps of shape a square's side is divided, if the prior takes so small ones."""
+
 FileFormat = Literal["png", "jpeg", "webp"]
 
 # Formats whose header tells the size, and whose decoders run no other program (EPS would).
@@ -191,15 +195,46 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def to_proxy(pixels: Pixels, resolution_px: int, fit: Literal["crop", "squash"]) -> Proxy:
-    """Make a picture square: by its centre crop, or by squashing the whole of it."""
+def to_proxy(
+    pixels: Pixels, resolution_px: int, fit: Literal["whole", "crop", "squash"], step_px: int
+) -> Proxy:
+    """Show a picture to a prior that takes sides in multiples of `step_px`, or squares only if 0.
+
+    "whole" keeps its aspect ratio, but for a thin rim (see `proxy_shape`); "crop" takes the centre
+    square, and so does "whole" for a prior of squares; "squash" makes a square of all of it.
+    """
     height, width = pixels.shape[:2]
-    view = Box(0, 0, width, height)
-    if fit == "crop":
-        side = min(width, height)
-        view = Box((width - side) / 2, (height - side) / 2, side, side)
-    square = crop(pixels, view, resolution_px, resolution_px)
-    return Proxy(square, Frame(width, height, view, resolution_px))
+    shape = resolution_px, resolution_px
+    if fit == "whole":
+        shape = proxy_shape(width, height, resolution_px, step_px)
+    view = Box(0, 0, width, height) if fit == "squash" else _centre(width, height, *shape)
+    return Proxy(crop(pixels, view, *shape), Frame(width, height, view, *shape))
+
+
+def proxy_shape(width: int, height: int, resolution_px: int, step_px: int) -> tuple[int, int]:
+    """The width and height at which a picture is seen, as near to its own aspect as steps allow.
+
+    The shorter side is `resolution_px`, a multiple of `step_px`; the longer side grows from it in
+    multiples of `step_px` of at least a `STEPS`-th of it, so that a dataset has few shapes, and to
+    no more than `MOST_ASPECT` times it. A `step_px` of 0 stands for squares only.
+    """
+    if not step_px:
+        return resolution_px, resolution_px
+    step = -(-resolution_px // (STEPS * step_px)) * step_px
+    short, beyond = min(width, height), abs(width - height)
+    # The nearest whole number to the ideal one, resolution_px * beyond / short / step.
+    steps = (2 * resolution_px * beyond + step * short) // (2 * step * short)
+    longer = resolution_px + step * min(steps, int((MOST_ASPECT - 1) * resolution_px) // step)
+    return (longer, resolution_px) if width > height else (resolution_px, longer)
+
+
+def _centre(width: int, height: int, across: int, down: int) -> Box:
+    """The largest box of the aspect across : down in the middle of a picture."""
+    if width * down > height * across:
+        seen = height * across / down
+        return Box((width - seen) / 2, 0, seen, height)
+    seen = width * down / across
+    return Box(0, (height - seen) / 2, width, seen)
 
 
 def crop(pixels: Pixels, box: Box, width_px: int, height_px: int) -> Pixels:
@@ -229,67 +264,6 @@ def mosaic(tiles: Sequence[Pixels], factor: int) -> Pixels:
         raise ValueError(f"a mosaic of factor {factor} has {factor * factor} tiles: {len(tiles)}")
     rows = [np.hstack(tiles[start : start + factor]) for start in range(0, len(tiles), factor)]
     return np.ascontiguousarray(np.vstack(rows))
-
-
-# The anchors of two perceptually uniform maps: ColorBrewer's RdBu, reversed, and inferno.
-_DIVERGING: Final = (
-    "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7",
-    "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f",
-)  # fmt: skip
-_SEQUENTIAL: Final = (
-    "#000004", "#1f0c48", "#550f6d", "#88226a", "#ba3655", "#e35933", "#f98c0a", "#f9c932",
-    "#fcffa4",
-)  # fmt: skip
-
-
-def heat_map(
-    values: Values, low: float, high: float, diverging: bool, size_px: int, smooth: bool = False
-) -> Pixels:
-    """Colour a map of values (h, w); its longer side becomes `size_px`.
-
-    A diverging map is blue below 0, white at 0 and red above, alike on both sides out to the larger
-    of |low| and |high|. Another one runs from dark at `low` to bright at `high`. NaN counts as 0 or
-    as `low`. `smooth` interpolates between the values; without it each is a flat cell.
-    """
-    scale = size_px / max(values.shape)
-    height, width = (max(1, round(side * scale)) for side in values.shape)
-    start, end = _ends(low, high) if diverging else (low, high)
-    clean = np.nan_to_num(values.astype(np.float32), nan=(start + end) / 2 if diverging else low)
-    table = _table(_DIVERGING if diverging else _SEQUENTIAL)
-    share = (_enlarged(clean, width, height, smooth) - start) / max(end - start, 1e-12)
-    heat: Pixels = table[np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)]
-    return heat
-
-
-def overlay(pixels: Pixels, values: Values, low: float, high: float) -> Pixels:
-    """Blend a gap map (h, w) over the picture that it belongs to; the larger, the more opaque."""
-    height, width = pixels.shape[:2]
-    _, end = _ends(low, high)
-    clean = np.nan_to_num(values.astype(np.float32))
-    share = np.clip(_enlarged(clean, width, height, smooth=True) / max(end, 1e-12), -1, 1)
-    heat = _table(_DIVERGING)[np.rint(share * 127.5 + 127.5).astype(np.uint8)]
-    alpha = 0.75 * np.sqrt(np.abs(share))[:, :, None]  # the root keeps weak evidence visible
-    blend: Pixels = np.rint(pixels * (1 - alpha) + heat * alpha).astype(np.uint8)
-    return blend
-
-
-def _ends(low: float, high: float) -> tuple[float, float]:
-    end = max(abs(low), abs(high))
-    return -end, end
-
-
-def _table(anchors: Sequence[str]) -> Pixels:
-    """Interpolate anchors to 256 colours, (256, 3)."""
-    known = np.array([list(bytes.fromhex(anchor[1:])) for anchor in anchors])
-    at, places = np.linspace(0, 1, 256), np.linspace(0, 1, len(anchors))
-    return np.stack([np.rint(np.interp(at, places, known[:, c])) for c in range(3)], 1).astype(
-        np.uint8
-    )
-
-
-def _enlarged(values: NDArray[np.float32], width: int, height: int, smooth: bool) -> Values:
-    method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(values).resize((width, height), method))
 
 
 def draw_box(pixels: Pixels, box: Box, colour: str, width_px: int = 2) -> Pixels:
@@ -324,7 +298,11 @@ def contact_sheet(
 
 
 def thumbnail(pixels: Pixels, side_px: int) -> Pixels:
-    """Shrink a picture so that its longer side is at most `side_px`; a small one stays."""
+    """Shrink a picture, keeping its aspect, so that its longer side is at most `side_px`.
+
+    The longer side, since the gallery shows wide and tall pictures in square cells of one size.
+    A picture that is small stays as it is.
+    """
     height, width = pixels.shape[:2]
     scale = min(1.0, side_px / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,25 +41,26 @@ class Frame:
     source_width: int
     source_height: int
     view: Box
-    proxy_px: int
+    proxy_width: int
+    proxy_height: int
 
     def to_source(self, box: Box) -> Box:
         """Map a box from proxy pixels to source pixels."""
-        sx, sy = self.view.width / self.proxy_px, self.view.height / self.proxy_px
+        sx, sy = self.view.width / self.proxy_width, self.view.height / self.proxy_height
         return Box(
             self.view.x + box.x * sx, self.view.y + box.y * sy, box.width * sx, box.height * sy
         )
 
     def to_proxy(self, box: Box) -> Box:
         """Map a box from source pixels to proxy pixels; it may reach beyond the proxy."""
-        sx, sy = self.proxy_px / self.view.width, self.proxy_px / self.view.height
+        sx, sy = self.proxy_width / self.view.width, self.proxy_height / self.view.height
         x, y = (box.x - self.view.x) * sx, (box.y - self.view.y) * sy
         return Box(x, y, box.width * sx, box.height * sy)
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The picture as the prior sees it, (proxy_px, proxy_px, 3), and its place in its source."""
+    """The picture as the prior sees it, (height, width, 3), and its place in its source."""
 
     pixels: Pixels
     frame: Frame
@@ -80,7 +81,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a run's maps are read: scored timesteps, their scales (T,), cell and picture size."""
+    """How a run's maps are read: scored timesteps, their scales (T,), cell size, shorter side."""
 
     timesteps: tuple[int, ...]
     scales: NDArray[np.float32]
@@ -89,18 +90,29 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassScores:
-    """All scored images of one class, in dataset order.
+class Bucket:
+    """The images of a class whose proxies have one shape.
 
-    conditional and gap: (N, T, h, w); features: (N, g, g, d); frames and ids: N each.
+    rows: (n,) their places in the class. conditional and gap: (n, T, h, w).
+    """
+
+    rows: NDArray[np.int64]
+    conditional: NDArray[np.float16]
+    gap: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """All N scored images of one class, in dataset order; each lies in one of the buckets.
+
+    features: (N, g, g, d), a grid over the whole picture, whatever its shape; frames, ids: N each.
     """
 
     name: str
     index: int
     ids: tuple[str, ...]
     frames: tuple[Frame, ...]
-    conditional: NDArray[np.float16]
-    gap: NDArray[np.float16]
+    buckets: tuple[Bucket, ...]
     features: NDArray[np.float16]
 
 
@@ -199,6 +211,10 @@ class Dataset(Protocol):
         """The class names; a class index points here."""
 
     @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """All names of each class; the first of each is the one in `classes`."""
+
+    @property
     def fingerprint(self) -> str:
         """Names the content."""
 
@@ -214,6 +230,30 @@ class Dataset(Protocol):
         """Decode one image, upright, (height, width, 3); raise `UnreadableImage` with a reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The noising of each timestep t: z_t = signal[t] z_0 + noise[t] eps.
+
+    inputs[t] is what the network is told of t. (timesteps,) float32 each.
+    """
+
+    signal: torch.Tensor
+    noise: torch.Tensor
+    inputs: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The network's output (B, C, h, w), and inner activations (N, F, fh, fw) of tapped rows."""
+
+    output: torch.Tensor
+    features: torch.Tensor | None = None
+
+
+Conditioning: TypeAlias = "Mapping[str, torch.Tensor]"
+"""What a prior makes of prompts or labels: named tensors, one row per prompt in each of them."""
+
+
 class Prior(Protocol):
     """A pretrained diffusion model with its encoder and its conditioning."""
 
@@ -223,40 +263,71 @@ class Prior(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Names the weights."""
+        """Names the weights, and everything else about the prior that changes its answers."""
+
+    @property
+    def origin(self) -> Mapping[str, str | int | bool]:
+        """How to load the same prior again, as plain values for the run's manifest."""
 
     @property
     def resolution_px(self) -> int:
-        """Side of the square pictures that it sees."""
+        """The shorter side of the pictures that it sees."""
 
     @property
     def cell_px(self) -> int:
         """Image pixels per latent cell."""
 
     @property
+    def step_px(self) -> int:
+        """Sides of its pictures are multiples of this; 0 if it sees squares only."""
+
+    @property
     def precision(self) -> str:
         """float32, bfloat16 or float16: the arithmetic inside."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors live."""
 
     @property
     def prediction(self) -> str:
         """What the network predicts; a name of `dsel.noise.PREDICTIONS`."""
 
     @property
-    def alphas_cumprod(self) -> torch.Tensor:
-        """The training schedule's cumulative product of 1 - beta, (timesteps,) float32."""
+    def schedule(self) -> Schedule:
+        """How each timestep is noised."""
 
-    def embed(self, prompts: Sequence[str]) -> torch.Tensor:
-        """Encode prompts, (P, tokens, width)."""
+    @property
+    def reads(self) -> Literal["prompts", "labels"]:
+        """What `embed` takes: whole prompts, or class names alone with "" for the null class."""
+
+    def embed(self, prompts: Sequence[str]) -> Conditioning:
+        """Encode prompts; raises `SettingError` for a class name that is no label of the prior."""
 
     def encode(self, pixels: Pixels) -> torch.Tensor:
-        """Encode one proxy to the mean of its latent, (channels, h, w) float32."""
+        """Encode proxies (B, height, width, 3) to the means of their latents, (B, C, h, w)."""
 
     def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, prompts: torch.Tensor
-    ) -> torch.Tensor:
-        """The network's output for noised latents (B, C, h, w), with B timesteps and B prompts."""
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: Conditioning,
+        *,
+        tap: torch.Tensor | None = None,
+    ) -> Prediction:
+        """The network's answer to noised latents (B, C, h, w), with B timesteps and B prompts.
 
-    def features(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, prompts: torch.Tensor
-    ) -> torch.Tensor:
-        """Inner activations of the network for the same arguments, (B, F, fh, fw) float32."""
+        timesteps are integers of the schedule. tap (N,) names the rows whose inner activations
+        are wanted. Latents and outputs are float32 on `device`.
+        """
+
+
+class Featurizer(Protocol):
+    """Describes pictures of patches, for grouping."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model and how it is asked."""
+
+    def describe(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Features of pictures of any sizes, (P, d)."""

@@ -1,8 +1,9 @@
 """The run folder: one scored dataset in immutable shards, written atomically, resumed by presence.
 
 run.json                    settings, fingerprints, versions, class order: what the run is
-scores/00000.safetensors    conditional, gap, features of one shard; written last of its shard
+scores/00000.safetensors    features, and maps by shape, of one shard; written last of its shard
 proxies/00000.parquet       one row per image of the shard: state, frame, proxy, thumbnail
+refined/00000.safetensors   with --refine, the same with all draws where they were spent
 images.parquet              one row per image of the run, without pictures
 layouts/00000.safetensors   places in the plane, one file per class
 summary.json                written when all shards are there: counts and timestep scales
@@ -11,24 +12,35 @@ selections/<fingerprint>/   patches.parquet and settings.json; `current` names t
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
-from dsel import __version__
-from dsel.config import ScoreSettings, SelectSettings, fingerprint, restore, result_settings
+from dsel.config import SelectSettings
 from dsel.errors import RunError, StorageError, storage_errors
+from dsel.identity import MANIFEST, Identity, check_same, manifest_bytes, read_manifest
 from dsel.patches import scales_of, timestep_variances
-from dsel.records import ClassScores, ClassSelection, Geometry
+from dsel.records import ClassScores, ClassSelection, Frame, Geometry, Score
+from dsel.settings import fingerprint, restore
+from dsel.shards import (
+    Header,
+    Spot,
+    Stored,
+    average,
+    places_of,
+    read_all,
+    read_header,
+    read_scores,
+    shard_bytes,
+)
 from dsel.storage import (
     json_bytes,
     read_json,
@@ -49,48 +61,26 @@ from dsel.tables import (
     proxy_row,
 )
 
-FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a run follows from; equal identities give equal bytes."""
-
-    classes: tuple[str, ...]
-    dataset_fingerprint: str
-    dataset_origin: Mapping[str, Any]
-    images: int
-    prior: str
-    prior_fingerprint: str
-    resolution_px: int
-    cell_px: int
-    precision: str
-    settings: ScoreSettings
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the scores: it holds the settings, the data, the weights and dsel's version."""
-        return fingerprint(
-            FORMAT, __version__, list(self.classes), self.dataset_fingerprint,
-            self.prior_fingerprint, self.precision, self.settings,
-        )  # fmt: skip
-
-    @property
-    def shards(self) -> int:
-        """How many shards the run has when it is whole."""
-        return -(-self.images // self.settings.shard_size)
+__all__ = ["Identity", "Run", "Summary", "create_run", "open_run"]
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A finished run's counts, and the scale (T,) that each timestep's gap is divided by."""
+    """A finished run's counts, and the scale (T,) that each timestep's gap is divided by.
+
+    refined: images that got further draws. evaluations: noised latents that the scores rest on.
+    """
 
     scored: int
     skipped: int
+    refined: int
+    evaluations: int
     scales: tuple[float, ...]
 
 
-TENSORS = ("conditional", "gap", "features")
+Folder: TypeAlias = Literal["scores", "refined"]
+"""Where scores lie: those of the first pass, or those that the second pass has refined."""
+
 SHARDS_KEPT = 4  # files of pictures that stay in memory
 
 
@@ -114,14 +104,22 @@ class Run:
                 "run dsel score again with the same settings"
             )
         data = read_json(path)
-        return Summary(data["scored"], data["skipped"], tuple(data["scales"]))
+        return Summary(**{**data, "scales": tuple(data["scales"])})
 
     @property
     def geometry(self) -> Geometry:
         """How the maps are read; raises `RunError` for a run whose scoring has not ended."""
+        return self._geometry(self.summary.scales)
+
+    @property
+    def first_geometry(self) -> Geometry:
+        """How the maps of the first pass are read, once all of its shards are there."""
+        return self._geometry(self._scales("scores"))
+
+    def _geometry(self, scales: Sequence[float]) -> Geometry:
         return Geometry(
             timesteps=self.identity.settings.timesteps,
-            scales=np.asarray(self.summary.scales, np.float32),
+            scales=np.asarray(scales, np.float32),
             cell_px=self.identity.cell_px,
             resolution_px=self.identity.resolution_px,
         )
@@ -144,55 +142,75 @@ class Run:
         """The scored images of a class, in dataset order."""
         return self._rows_by_class[class_index]
 
-    def finished_shards(self) -> tuple[int, ...]:
+    def finished_shards(self, folder: Folder = "scores") -> tuple[int, ...]:
         """Numbers of the shards whose files are whole."""
-        found = {path.stem for path in (self.path / "scores").glob("*.safetensors")}
+        found = {path.stem for path in (self.path / folder).glob("*.safetensors")}
         return tuple(n for n in range(self.identity.shards) if f"{n:05d}" in found)
 
     def write_shard(self, number: int, rows: Sequence[ShardRow]) -> None:
         """Write one shard; the scores come last, since their presence says that it is whole."""
-        places = np.cumsum([not row.reason for row in rows]) - 1
+        scores = {row.ref.id: row.score for row in rows if row.score is not None}
+        spots = enumerate(places_of(list(scores.values())))
         lines = [
-            proxy_row(row, number, -1 if row.reason else int(place))
-            for row, place in zip(rows, places, strict=True)
+            proxy_row(row, number, *((-1, -1) if row.score is None else next(spots)))
+            for row in rows
         ]
         write_atomically(self._proxies(number), table_bytes(lines, PROXIES))
-        write_atomically(self._scores(number), self._scores_bytes(rows))
+        self._write_scores("scores", number, scores, scores)
+
+    def write_refined(self, number: int, rows: Sequence[ShardRow]) -> None:
+        """Write a shard's scores anew, with the further draws of some of its images averaged in."""
+        further = {row.ref.id: row.score for row in rows if row.score is not None}
+        settings = self.identity.settings
+        share = len(settings.further) / settings.draws
+        ids = [row.id for row in self.images if row.shard == number and row.row >= 0]
+        scores = {
+            id_: average(score, further[id_], share) if id_ in further else score
+            for id_, score in zip(ids, read_all(self._scores("scores", number)), strict=True)
+        }
+        self._write_scores("refined", number, scores, further)
+
+    def gather_images(self) -> None:
+        """Gather the first pass's shards into `images.parquet`."""
+        tables = [
+            read_table(self._proxies(number), IMAGES.names)
+            for number in range(self.identity.shards)
+        ]
+        lines = [line for table in tables for line in table.to_pylist()]
+        self._write("images.parquet", table_bytes(lines, IMAGES))
+        for cached in ("summary", "images", "_rows_by_class"):
+            self.__dict__.pop(cached, None)
 
     def finish(self) -> None:
-        """Gather all shards into `images.parquet` and `summary.json`."""
-        lines: list[dict[str, Any]] = []
-        variances = np.zeros(len(self.identity.settings.timesteps))
-        for number in range(self.identity.shards):
-            variances += np.asarray(self._header(number)["variances"])
-            lines += read_table(self._proxies(number), IMAGES.names).to_pylist()
-        self._write("images.parquet", table_bytes(lines, IMAGES))
-        scored = sum(line["status"] == "scored" for line in lines)
-        summary = {
-            "scored": scored,
-            "skipped": len(lines) - scored,
-            "scales": scales_of(variances, scored).tolist(),
-        }
-        self._write("summary.json", json_bytes(summary))
+        """Write `summary.json`, once all shards are there and gathered."""
+        settings = self.identity.settings
+        scored = sum(row.row >= 0 for row in self.images)
+        headers = [self._header(self._last, number) for number in range(self.identity.shards)]
+        refined = sum(header.measured for header in headers) if settings.refine else 0
+        pairs = len(settings.first) * scored + len(settings.further) * refined
+        summary = Summary(
+            scored=scored,
+            skipped=len(self.images) - scored,
+            refined=refined,
+            evaluations=2 * len(settings.timesteps) * pairs,
+            scales=self._scales(self._last),
+        )
+        self._write("summary.json", json_bytes(asdict(summary)))
         self.__dict__.pop("summary", None)
-        self.__dict__.pop("images", None)
-        self.__dict__.pop("_rows_by_class", None)
 
-    def class_scores(self, class_index: int) -> ClassScores:
-        """All scores of one class, read from the shards that hold it."""
+    def class_scores(self, class_index: int, *, first: bool = False) -> ClassScores:
+        """All scores of one class, read from the shards that hold it, or its first pass's."""
         rows = self.class_rows(class_index)
-        parts: dict[str, list[NDArray[np.float16]]] = {name: [] for name in TENSORS}
-        for shard in sorted({row.shard for row in rows}):
-            places = [row.row for row in rows if row.shard == shard]
-            for name, values in self._read_scores(shard, places).items():
-                parts[name].append(values)
-        arrays = {n: np.concatenate(p) if p else self._no_scores(n) for n, p in parts.items()}
+        folder: Folder = "scores" if first else self._last
+        spots = [self._spot(folder, row, row.frame) for row in rows if row.frame is not None]
+        found = read_scores(spots) if spots else self._nothing()
         return ClassScores(
             name=self.identity.classes[class_index],
             index=class_index,
             ids=tuple(row.id for row in rows),
             frames=tuple(row.frame for row in rows if row.frame is not None),
-            **arrays,
+            buckets=found.buckets,
+            features=found.features,
         )
 
     def pictures(
@@ -258,37 +276,49 @@ class Run:
             raise RunError(f"{self.path} has no selection yet: run dsel select {self.path} first")
         return str(read_json(path)["selection"])
 
-    def _read_scores(self, shard: int, places: list[int]) -> dict[str, NDArray[np.float16]]:
-        path = self._scores(shard)
-        try:
-            with storage_errors(path), safe_open(path, "numpy") as file:
-                # One slice from the first to the last: classes lie together in a shard.
-                low, high = places[0], places[-1] + 1
-                inside = [place - low for place in places]
-                return {name: file.get_slice(name)[low:high][inside] for name in TENSORS}
-        except SafetensorError as error:
-            raise RunError(f"{path} is damaged: delete it and run dsel score again") from error
+    @property
+    def _last(self) -> Folder:
+        """Where the scores lie that count."""
+        return "refined" if self.identity.settings.refine else "scores"
 
-    def _no_scores(self, name: str) -> NDArray[np.float16]:
-        settings = self.identity.settings
-        cells = self.identity.resolution_px // self.identity.cell_px
-        grid, dim = settings.feature_grid, settings.feature_dim
-        maps = (0, len(settings.timesteps), cells, cells)
-        return np.zeros((0, grid, grid, dim) if name == "features" else maps, np.float16)
+    def _spot(self, folder: Folder, row: ImageRow, frame: Frame) -> Spot:
+        cell_px = self.identity.cell_px
+        shape = frame.proxy_height // cell_px, frame.proxy_width // cell_px
+        return Spot(self._scores(folder, row.shard), row.row, shape, row.place)
 
-    def _header(self, shard: int) -> dict[str, Any]:
-        path = self._scores(shard)
-        try:
-            with safe_open(path, "numpy") as file:
-                header: dict[str, Any] = json.loads(file.metadata()["dsel"])
-        except (SafetensorError, OSError, KeyError, TypeError) as error:
-            raise RunError(f"{path} is damaged: delete it and run dsel score again") from error
-        if header["fingerprint"] != self.identity.fingerprint:
+    def _nothing(self) -> Stored:
+        grid, dim = self.identity.settings.feature_grid, self.identity.settings.feature_dim
+        return Stored(np.zeros((0, grid, grid, dim), np.float16), ())
+
+    def _write_scores(
+        self, folder: Folder, number: int, scores: Mapping[str, Score], measured: Iterable[str]
+    ) -> None:
+        spread = [timestep_variances(scores[id_].gap[None]) for id_ in measured]
+        header = Header(
+            fingerprint=self.identity.fingerprint,
+            ids=tuple(scores),
+            variances=tuple(sum(spread, start=self._no_variances()).tolist()),
+            measured=len(spread),
+        )
+        write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
+
+    def _scales(self, folder: Folder) -> tuple[float, ...]:
+        headers = [self._header(folder, number) for number in range(self.identity.shards)]
+        variances = sum((np.array(h.variances) for h in headers), start=self._no_variances())
+        return tuple(scales_of(variances, sum(h.measured for h in headers)).tolist())
+
+    def _no_variances(self) -> NDArray[np.float64]:
+        return np.zeros(len(self.identity.settings.timesteps))
+
+    def _header(self, folder: Folder, shard: int) -> Header:
+        path = self._scores(folder, shard)
+        header = read_header(path)
+        if header.fingerprint != self.identity.fingerprint:
             raise RunError(f"{path} belongs to another run: delete it and run dsel score again")
         return header
 
-    def _scores(self, shard: int) -> Path:
-        return self.path / "scores" / f"{shard:05d}.safetensors"
+    def _scores(self, folder: Folder, shard: int) -> Path:
+        return self.path / folder / f"{shard:05d}.safetensors"
 
     def _proxies(self, shard: int) -> Path:
         return self.path / "proxies" / f"{shard:05d}.parquet"
@@ -299,28 +329,6 @@ class Run:
     def _write(self, name: str | Path, content: bytes) -> None:
         write_atomically(self.path / name, content)
 
-    def _scores_bytes(self, rows: Sequence[ShardRow]) -> bytes:
-        scores = [row.score for row in rows if row.score is not None]
-        if scores:
-            gap = np.stack([score.gap for score in scores])  # (n, T, h, w)
-            tensors: dict[str, NDArray[Any]] = {
-                "conditional": np.stack([score.conditional for score in scores]),
-                "gap": gap,
-                "features": np.stack([score.features for score in scores]),
-            }
-            variances = timestep_variances(gap).tolist()
-        else:
-            tensors = {name: self._no_scores(name) for name in TENSORS}
-            variances = [0.0] * len(self.identity.settings.timesteps)
-        header = {
-            "fingerprint": self.identity.fingerprint,
-            "ids": [row.ref.id for row in rows if row.score is not None],
-            "variances": variances,
-        }
-        half = {name: values.astype(np.float16) for name, values in tensors.items()}
-        # One key only: safetensors writes several in an order that changes from time to time.
-        return bytes(save(half, {"dsel": json.dumps(header)}))
-
 
 def create_run(path: Path, identity: Identity) -> Run:
     """Begin a run at `path`, or go on with the one that is there if it is the same.
@@ -328,13 +336,13 @@ def create_run(path: Path, identity: Identity) -> Run:
     Raises `RunError` for a run of other settings, data or prior, and `StorageError` for a folder
     that holds something else.
     """
-    if (path / "run.json").is_file():
-        run = open_run(path)
-        _check_same(run, identity)
+    if (path / MANIFEST).is_file():
+        there = read_manifest(path)
+        check_same(path, there, identity)
         remove_partial_files(path)
-        if json_bytes(_manifest(identity)) != json_bytes(_manifest(run.identity)):
+        if manifest_bytes(identity) != manifest_bytes(there):
             # The same pictures or weights, found at another place: exports look there from now on.
-            write_atomically(path / "run.json", json_bytes(_manifest(identity)))
+            write_atomically(path / MANIFEST, manifest_bytes(identity))
         return Run(path, identity)
     with storage_errors(path):
         if path.is_dir() and any(p.suffix != ".partial" for p in path.iterdir()):
@@ -342,53 +350,10 @@ def create_run(path: Path, identity: Identity) -> Run:
                 f"{path} holds other files: choose an empty or new folder for the run"
             )
     remove_partial_files(path)
-    write_atomically(path / "run.json", json_bytes(_manifest(identity)))
+    write_atomically(path / MANIFEST, manifest_bytes(identity))
     return Run(path, identity)
 
 
 def open_run(path: Path) -> Run:
     """Open a run for reading; raises `RunError` for a folder that is not one."""
-    manifest = path / "run.json"
-    if not manifest.is_file():
-        raise RunError(f"{path} is not a run: it has no run.json; make one with dsel score")
-    record = read_json(manifest)
-    try:
-        if record.get("format") != FORMAT:
-            raise RunError(f"{path} has format {record.get('format')}; this dsel reads {FORMAT}")
-        return Run(path, _identity(record))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"{manifest} is damaged: score the dataset again into a new folder"
-        ) from error
-
-
-def _manifest(identity: Identity) -> dict[str, Any]:
-    record = asdict(identity) | {"settings": result_settings(identity.settings)}
-    return {"format": FORMAT, "dsel": __version__, "fingerprint": identity.fingerprint, **record}
-
-
-def _identity(record: Mapping[str, Any]) -> Identity:
-    plain = {k: v for k, v in record.items() if k not in {"format", "dsel", "fingerprint"}}
-    settings = restore(ScoreSettings, plain["settings"])
-    return Identity(**{**plain, "classes": tuple(plain["classes"]), "settings": settings})
-
-
-def _check_same(run: Run, wanted: Identity) -> None:
-    there = run.identity
-    if read_json(run.path / "run.json")["fingerprint"] == wanted.fingerprint:
-        return
-    # The identity's own precision counts, not the "auto" that it came from.
-    old, new = (result_settings(i.settings) | asdict(i) for i in (there, wanted))
-    changed = [
-        k for k in new if old[k] != new[k] and k not in {"settings", "prior", "dataset_origin"}
-    ]
-    what = "; ".join(f"{k} was {_short(old[k])}, now {_short(new[k])}" for k in changed)
-    raise RunError(
-        f"{run.path} was made otherwise ({what or 'by another version of dsel'}): "
-        "use the same settings to go on, or another --run folder"
-    )
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return Run(path, read_manifest(path))

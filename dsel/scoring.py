@@ -1,88 +1,146 @@
-"""One picture in, its score out: what the prior is asked, and how its answers are reduced."""
+"""Pictures in, their scores out: what the prior is asked, and how its answers are reduced."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from dsel.batching import RowBudget
 from dsel.config import ScoreSettings
-from dsel.errors import UnreadableImage
+from dsel.errors import SettingError
 from dsel.noise import (
-    add_noise,
+    PairedLosses,
     check_prediction,
     check_timesteps,
     draw_noise,
     paired_losses,
     random_projection,
 )
-from dsel.records import ImageRef, Pixels, Prior, Score
+from dsel.records import Conditioning, ImageRef, Prior, Score
 
 T = TypeVar("T")
-PROMPTS_KEPT = 16  # classes whose prompts stay encoded; a dataset comes class by class
+CLASSES_KEPT = 16  # whose prompts stay encoded; a dataset comes class by class
+NOT_A_NUMBER = "the prior's answer is not a number that can be stored"
 
 
 class Scorer:
-    """Scores pictures one at a time, so that no neighbour in a batch can change a score.
+    """Scores pictures of one shape together; noise belongs to an image, so no neighbour matters.
 
-    `calls` counts calls of the prior, `seconds` is the time spent inside them.
+    `images` counts what was scored, `calls` calls of the prior, and `seconds` is the time spent
+    inside them.
     """
 
-    def __init__(self, prior: Prior, classes: Sequence[str], settings: ScoreSettings) -> None:
-        """Raise `SettingError` or `PriorError` for settings that do not fit the prior."""
+    def __init__(
+        self, prior: Prior, names: Sequence[Sequence[str]], settings: ScoreSettings
+    ) -> None:
+        """`names` are all names of each class; raises `DselError` for what the prior cannot do."""
         check_prediction(prior.prediction)
-        check_timesteps((*settings.timesteps, settings.feature_timestep), prior.alphas_cumprod)
+        check_timesteps(settings.timesteps, prior.schedule)
+        if prior.reads == "labels" and settings.names == "all":
+            raise SettingError("names must be first for a prior of labels, got 'all'")
         self.calls = 0
+        self.images = 0
         self.seconds = 0.0
+        self.budget = RowBudget(settings.rows_per_call, prior.device)
         self._prior = prior
-        self._classes = classes
+        self._names = names
         self._settings = settings
-        self._prompts = lru_cache(PROMPTS_KEPT)(self._embed_pair)
+        self._named = lru_cache(CLASSES_KEPT)(self._embed_class)
+        self._null = lru_cache(1)(self._embed_null)
         self._projection: Tensor | None = None
+        wanted = settings.feature_timestep
+        self._feature_timestep = min(settings.timesteps, key=lambda t: (abs(t - wanted), t))
 
-    def score(self, ref: ImageRef, pixels: Pixels) -> Score:
-        """Score one proxy (resolution, resolution, 3); raises `UnreadableImage` without numbers."""
-        prompts = self._prompts(ref.class_index)
-        clean = self._timed(lambda: self._prior.encode(pixels))  # (C, h, w)
-        s = self._settings
-        noise = draw_noise(s.noise_seed, ref.id, s.timesteps, s.draws, clean.shape, s.antithetic)
+    def check_classes(self, indices: Sequence[int]) -> None:
+        """Raise `SettingError` for a class that the prior does not know, before hours of work."""
+        if self._prior.reads == "labels":
+            self._prior.embed([self._names[index][0] for index in indices])
+
+    def images_per_call(self, draws: int) -> int:
+        """How many pictures fill one call, at least 1."""
+        return max(1, self.budget.rows // (2 * len(self._settings.timesteps) * draws))
+
+    def score(
+        self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
+    ) -> list[Score | None]:
+        """Score proxies (B, height, width, 3) with these draws; None where it gives no numbers."""
+        began = time.perf_counter()
+        losses, features = self.budget.attempt(lambda: self._score(refs, pixels, draws))
+        scores = [
+            self._checked(losses.conditional[row], losses.gap[row], features[row])
+            for row in range(len(refs))
+        ]
+        self.images += len(scores)
+        cells = losses.gap[0, 0].numel() * 2 * losses.gap.shape[1] * len(draws) * len(refs)
+        self.budget.report(cells, time.perf_counter() - began)
+        return scores
+
+    def _score(
+        self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
+    ) -> tuple[PairedLosses, Tensor]:
+        s, prior = self._settings, self._prior
+        clean = self._encode(pixels, self.images_per_call(len(draws)))  # (B, C, h, w)
+        noise = torch.stack(
+            [
+                draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape[1:], s.antithetic)
+                for ref in refs
+            ]
+        )  # (B, T, D, C, h, w)
+        conditioning = join([self._null(), *(self._named(ref.class_index) for ref in refs)])
+        grids = _Grids(len(refs), s.feature_grid)
 
         def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
-            return self._timed(lambda: self._prior.predict(noised, times, prompts[which]))
+            tap = ((times == self._feature_timestep) & (which > 0)).nonzero()[:, 0]
+            rows = {name: values[which] for name, values in conditioning.items()}
+            answer = self._timed(lambda: prior.predict(noised, times, rows, tap=tap))
+            if answer.features is not None:
+                grids.add(which[tap] - 1, answer.features)
+            return answer.output
 
         losses = paired_losses(
-            predict, clean, noise, s.timesteps, self._prior.alphas_cumprod,
-            self._prior.prediction, s.rows_per_call,
+            predict, clean, noise.to(clean), s.timesteps, prior.schedule, prior.prediction,
+            self.budget.rows,
         )  # fmt: skip
-        features = self._features(ref, clean, prompts)
-        # As it will be stored: half precision ends at 65504.
-        if not all(t.half().isfinite().all() for t in (losses.gap, losses.conditional, features)):
-            raise UnreadableImage("the prior's answer is not a number that can be stored")
-        return Score(losses.conditional.numpy(), losses.gap.numpy(), features.numpy())
+        return losses, self._project(grids.means())
 
-    def _features(self, ref: ImageRef, clean: Tensor, prompts: Tensor) -> Tensor:
-        """Diffusion features on a grid, (g, g, d); Tang et al., arXiv 2306.03881."""
+    def _encode(self, pixels: NDArray[np.uint8], images: int) -> Tensor:
+        parts = [pixels[start : start + images] for start in range(0, len(pixels), images)]
+        return torch.cat([self._timed(partial(self._prior.encode, part)) for part in parts])
+
+    def _project(self, grids: Tensor) -> Tensor:
+        """Diffusion features on a grid: (B, F, g, g) -> (B, g, g, d)."""
         s = self._settings
-        time_ = torch.tensor([s.feature_timestep])
-        eps = draw_noise(s.noise_seed, ref.id, [s.feature_timestep], 1, clean.shape, False)[0]
-        signal = self._prior.alphas_cumprod[time_][:, None, None, None]
-        noised = add_noise(clean, eps, signal)  # (1, C, h, w)
-        inner = self._timed(lambda: self._prior.features(noised, time_, prompts[1:]))
-        grid = functional.adaptive_avg_pool2d(inner, s.feature_grid)[0].movedim(0, -1)  # (g, g, F)
         if self._projection is None:
-            self._projection = random_projection(s.noise_seed, grid.shape[-1], s.feature_dim)
-        return grid @ self._projection  # (g, g, d)
+            self._projection = random_projection(s.noise_seed, grids.shape[1], s.feature_dim)
+        return grids.movedim(1, -1) @ self._projection
 
-    def _embed_pair(self, class_index: int) -> Tensor:
-        """The null prompt and the class's prompt, (2, tokens, width)."""
+    def _checked(self, conditional: Tensor, gap: Tensor, features: Tensor) -> Score | None:
+        # As it will be stored: half precision ends at 65504.
+        arrays = [t.float().cpu() for t in (conditional, gap, features)]
+        if not all(t.half().isfinite().all() for t in arrays):
+            return None
+        return Score(*(t.numpy() for t in arrays))
+
+    def _embed_class(self, class_index: int) -> Conditioning:
+        """The class's prompt, one row; with --names all, the mean over all of its names."""
         s = self._settings
-        prompts = [s.null_prompt(), s.prompt(self._classes[class_index])]
-        return self._timed(lambda: self._prior.embed(prompts))
+        names = self._names[class_index] if s.names == "all" else self._names[class_index][:1]
+        if self._prior.reads == "prompts":
+            names = [s.conditional_prompt(name) for name in names]
+        found = self._timed(lambda: self._prior.embed(names))
+        return {k: v.mean(0, keepdim=True) if len(names) > 1 else v for k, v in found.items()}
+
+    def _embed_null(self) -> Conditioning:
+        text = self._settings.unconditional_prompt() if self._prior.reads == "prompts" else ""
+        return self._timed(lambda: self._prior.embed([text]))
 
     def _timed(self, call: Callable[[], T]) -> T:
         began = time.perf_counter()
@@ -90,3 +148,26 @@ class Scorer:
         self.seconds += time.perf_counter() - began
         self.calls += 1
         return result
+
+
+def join(parts: Sequence[Conditioning]) -> Mapping[str, Tensor]:
+    """Rows of several conditionings, one under the other."""
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+class _Grids:
+    """Gathers activations row by row, pooled to a grid, and averages them per image."""
+
+    def __init__(self, images: int, side: int) -> None:
+        self._found: list[list[Tensor]] = [[] for _ in range(images)]
+        self._side = side
+
+    def add(self, images: Tensor, activations: Tensor) -> None:
+        """activations: (N, F, fh, fw), of the images (N,)."""
+        pooled = functional.adaptive_avg_pool2d(activations.float(), self._side).cpu()
+        for image, grid in zip(images.tolist(), pooled, strict=True):
+            self._found[image].append(grid)
+
+    def means(self) -> Tensor:
+        """(B, F, g, g)."""
+        return torch.stack([torch.stack(found).mean(0) for found in self._found])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from dsel.patches import (
     patch_features,
 )
 from dsel.ranking import compose_images, rank_patches
-from dsel.records import Box, ClassScores, ClassSelection, Geometry, Patch
+from dsel.records import Box, Bucket, ClassScores, ClassSelection, Geometry, Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,22 @@ class Located:
     patch_px: int
 
 
+Describe: TypeAlias = Callable[[ClassScores, Located], NDArray[np.float32]]
+"""Features (P, d) of the patches of a class."""
+
+
 def select_class(
-    scores: ClassScores, geometry: Geometry, settings: SelectSettings
+    scores: ClassScores,
+    geometry: Geometry,
+    settings: SelectSettings,
+    describe: Describe | None = None,
 ) -> ClassSelection:
-    """Locate, group and rank the patches of one class."""
+    """Locate, group and rank the patches of one class; by default, by the features of scoring."""
     located = locate_class(scores, geometry, settings)
     if not len(located.image):
         return ClassSelection(scores.name, scores.index, (), ())
-    groups = group_patches(located.features, located.score, settings.k, settings.group_seed)
+    features = describe(scores, located) if describe else located.features
+    groups = group_patches(features, located.score, settings.k, settings.group_seed)
     keys = (located.score, groups.labels, groups.distance, settings.within, settings.across)
     ranked = rank_patches(*keys)
     rank_of = {position: rank for rank, position in enumerate(ranked)}
@@ -63,6 +73,8 @@ def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
     boxes = _boxes(scores, geometry, settings, patch_px)
     image, nth = np.nonzero(np.isfinite(boxes.score))
     x, y = boxes.x[image, nth], boxes.y[image, nth]
+    sides = np.array([(frame.proxy_width, frame.proxy_height) for frame in scores.frames], float)
+    width, height = sides.reshape(-1, 2)[image].T
     return Located(
         image=image,
         x=x,
@@ -70,18 +82,27 @@ def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
         score=boxes.score[image, nth],
         # Only the first box of an image leads over a runner-up.
         margin=np.where(nth == 0, boxes.margin[image], np.nan),
-        features=patch_features(scores.features[image], x, y, patch_px, geometry.resolution_px),
+        features=patch_features(scores.features[image], x, y, patch_px, width, height),
         patch_px=patch_px,
     )
 
 
 def combined_gap(
-    scores: ClassScores, geometry: Geometry, settings: SelectSettings
+    bucket: Bucket, geometry: Geometry, settings: SelectSettings
 ) -> NDArray[np.float32]:
-    """The maps that locating uses, (N, h, w): the gap's mean over timesteps on equal scales."""
+    """The maps that locating uses, (n, h, w): the gap's mean over timesteps on equal scales."""
     columns = timestep_columns(settings.timesteps, geometry.timesteps)
     positive = settings.gap == "positive"
-    return combine_timesteps(scores.gap[:, columns], geometry.scales[columns], positive)
+    return combine_timesteps(bucket.gap[:, columns], geometry.scales[columns], positive)
+
+
+def image_bucket(scores: ClassScores, row: int) -> Bucket:
+    """The maps of the `row`-th image of a class alone."""
+    for bucket in scores.buckets:
+        (found,) = np.nonzero(bucket.rows == row)
+        if len(found):
+            return Bucket(bucket.rows[found], bucket.conditional[found], bucket.gap[found])
+    raise IndexError(f"class {scores.name!r} has {len(scores.ids)} scored images, no row {row}")
 
 
 def timestep_columns(wanted: tuple[int, ...], scored: tuple[int, ...]) -> list[int]:
@@ -103,9 +124,21 @@ def patch_size(settings: SelectSettings, geometry: Geometry) -> int:
 def _boxes(
     scores: ClassScores, geometry: Geometry, settings: SelectSettings, patch_px: int
 ) -> BestBoxes:
-    maps = combined_gap(scores, geometry, settings)
-    stride_px = settings.stride_px or geometry.cell_px
-    return best_boxes(maps, geometry.cell_px, patch_px, stride_px, settings.per_image)
+    """The boxes of all images, in dataset order: found bucket by bucket."""
+    images, count = len(scores.ids), settings.per_image
+    boxes = BestBoxes(
+        x=np.zeros((images, count)),
+        y=np.zeros((images, count)),
+        score=np.full((images, count), -np.inf),
+        margin=np.full(images, np.nan),
+    )
+    for bucket in scores.buckets:
+        maps = combined_gap(bucket, geometry, settings)
+        stride_px = settings.stride_px or geometry.cell_px
+        found = best_boxes(maps, geometry.cell_px, patch_px, stride_px, count)
+        boxes.x[bucket.rows], boxes.y[bucket.rows] = found.x, found.y
+        boxes.score[bucket.rows], boxes.margin[bucket.rows] = found.score, found.margin
+    return boxes
 
 
 def _patch(

@@ -10,7 +10,10 @@ import pyarrow as pa
 
 from dsel.records import Box, ClassSelection, Frame, ImageRef, Patch, Score
 
-FRAME_COLUMNS = ("width", "height", "view_x", "view_y", "view_width", "view_height", "proxy_px")
+FRAME_COLUMNS = (
+    "width", "height", "view_x", "view_y", "view_width", "view_height",
+    "proxy_width", "proxy_height",
+)  # fmt: skip
 
 IMAGES = pa.schema(
     [
@@ -24,12 +27,16 @@ IMAGES = pa.schema(
         ("view_y", pa.float64()),
         ("view_width", pa.float64()),
         ("view_height", pa.float64()),
-        ("proxy_px", pa.int32()),
+        ("proxy_width", pa.int32()),
+        ("proxy_height", pa.int32()),
         ("shard", pa.int32()),
         ("row", pa.int32()),
+        ("place", pa.int32()),
     ]
 )
-"""One image of a run. status: scored or skipped; `row`: its place in its shard's scores."""
+"""One image of a run. status: scored or skipped. Both counted in its shard from 0, and -1 where
+skipped: `row` among the scored images, `place` among those of them whose proxies have its shape.
+"""
 
 PROXIES = pa.schema([*IMAGES, ("proxy", pa.binary()), ("thumbnail", pa.binary())])
 """One image of a shard, with its pictures as WebP bytes."""
@@ -71,17 +78,18 @@ class ShardRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One image of a run: `row` is its place in its shard's scores, -1 when it was skipped."""
+    """One image of a run; `row` and `place` (see `IMAGES`) lead to its scores in its shard."""
 
     id: str
     class_index: int
     shard: int
     row: int
+    place: int
     frame: Frame | None
     reason: str
 
 
-def proxy_row(item: ShardRow, shard: int, row: int) -> dict[str, Any]:
+def proxy_row(item: ShardRow, shard: int, row: int, place: int) -> dict[str, Any]:
     """A row of `PROXIES`."""
     return {
         "id": item.ref.id,
@@ -91,6 +99,7 @@ def proxy_row(item: ShardRow, shard: int, row: int) -> dict[str, Any]:
         **_frame_columns(item.frame),
         "shard": shard,
         "row": row,
+        "place": place,
         "proxy": item.proxy,
         "thumbnail": item.thumbnail,
     }
@@ -99,11 +108,17 @@ def proxy_row(item: ShardRow, shard: int, row: int) -> dict[str, Any]:
 def image_row(line: Mapping[str, Any]) -> ImageRow:
     """A record from a row of `IMAGES`."""
     frame = None
-    if line["proxy_px"] is not None:
-        view = Box(line["view_x"], line["view_y"], line["view_width"], line["view_height"])
-        frame = Frame(line["width"], line["height"], view, line["proxy_px"])
+    if line["proxy_width"] is not None:
+        shape = line["proxy_width"], line["proxy_height"]
+        frame = Frame(line["width"], line["height"], _box("view_", line), *shape)
     return ImageRow(
-        line["id"], line["class_index"], line["shard"], line["row"], frame, line["reason"]
+        id=line["id"],
+        class_index=line["class_index"],
+        shard=line["shard"],
+        row=line["row"],
+        place=line["place"],
+        frame=frame,
+        reason=line["reason"],
     )
 
 
@@ -158,9 +173,7 @@ def _frame_columns(frame: Frame | None) -> dict[str, float | None]:
     return {
         "width": frame.source_width,
         "height": frame.source_height,
-        "view_x": frame.view.x,
-        "view_y": frame.view.y,
-        "view_width": frame.view.width,
-        "view_height": frame.view.height,
-        "proxy_px": frame.proxy_px,
+        **box_columns("view_", frame.view),
+        "proxy_width": frame.proxy_width,
+        "proxy_height": frame.proxy_height,
     }

@@ -12,11 +12,13 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import TIMESTEPS, synthetic_run
+from synthetic import MIXED, TIMESTEPS, synthetic_run
 
 from dsel.config import ExportSettings
 from dsel.engine import export_selections
@@ -34,8 +36,25 @@ FLAGS = (
 )  # fmt: skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 20_000
+SETTINGS = select_settings(TIMESTEPS, 64, 0, 10, TIMESTEPS, "positive", "score", "round-robin", 1)
+"""What the app shows before a widget is moved."""
+
 CENTRES = """all => all.map(point => point.getBoundingClientRect())
     .map(box => [box.x + box.width / 2, box.y + box.height / 2])"""
+SHOTS = """all => all.map(image => {
+    const [of, shot, box, frame] = [image, image.parentElement, image.nextElementSibling,
+        image.closest(".frame")].map(node => node.getBoundingClientRect());
+    return {
+        key: image.closest(".figure").dataset.key,
+        natural: image.naturalWidth / image.naturalHeight,
+        width: of.width, height: of.height, frame: [frame.width, frame.height],
+        middle: [of.x + of.width / 2 - frame.x - frame.width / 2,
+            of.y + of.height / 2 - frame.y - frame.height / 2],
+        box: [box.x - of.x, box.y - of.y, box.width, box.height],
+    };
+})"""
+"""Where pictures and the boxes on them are on the screen, in CSS pixels."""
+
 SERVE = (
     "import sys; from pathlib import Path; from dsel.ui import launch_app; "
     "launch_app(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"
@@ -64,7 +83,21 @@ def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def mixed_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of wide, square and tall pictures."""
+    path = tmp_path_factory.mktemp("browser") / "mixed"
+    synthetic_run(path, classes=1, per_class=15, sizes=MIXED)
+    return path
+
+
+@pytest.fixture(scope="module")
 def address(run_path: Path) -> Iterator[str]:
+    with _served(run_path) as url:
+        yield url
+
+
+@contextmanager
+def _served(run_path: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -83,6 +116,12 @@ def address(run_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page(chromium: Any, address: str) -> Iterator[Any]:
+    with _opened(chromium, address) as page:
+        yield page
+
+
+@contextmanager
+def _opened(chromium: Any, address: str) -> Iterator[Any]:
     """An open page that shows heat maps; afterwards, there were no errors and no foreign hosts."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(WAIT_MS)
@@ -145,6 +184,39 @@ def test_plane__a_click_on_a_point_selects_its_image(page: Any) -> None:
     assert page.locator("#image .note").inner_text() == last
 
 
+def test_pictures__of_any_shape_are_undistorted_with_boxes_in_place(
+    chromium: Any, mixed_path: Path
+) -> None:
+    """Every picture lies whole in the middle of its square frame, and its box where the patch is.
+
+    The gallery shows all shapes; then one image of each is looked at closely.
+    """
+    run = open_run(mixed_path)
+    patches = Explorer(run).select(0, SETTINGS).patches
+    patch_of = {patch.image_id: patch for patch in patches}
+    frame_of = {row.id: row.frame for row in run.images}
+    with _served(mixed_path) as url, _opened(chromium, url) as page:
+        shots = page.eval_on_selector_all("#gallery .picture", SHOTS)
+        assert len(shots) == 15
+        for size in range(len(MIXED)):
+            key = f"disc/{size:06d}"
+            page.locator(f"#gallery button[data-key='{key}']").click()
+            _until(page, "#image .note", f"note => note.textContent === {key!r}")
+            large = page.eval_on_selector_all("#image .picture", SHOTS)
+            assert len(large) == 5
+            shots += [shot | {"key": key} for shot in large]
+    for shot in shots:
+        frame, box = frame_of[shot["key"]], patch_of[shot["key"]].box
+        scale = max(shot["frame"]) / max(frame.proxy_width, frame.proxy_height)
+        assert shot["frame"][0] == pytest.approx(shot["frame"][1], abs=1)
+        assert shot["natural"] == pytest.approx(frame.proxy_width / frame.proxy_height, rel=0.02)
+        expected = [frame.proxy_width * scale, frame.proxy_height * scale]
+        assert [shot["width"], shot["height"]] == pytest.approx(expected, abs=1)
+        assert shot["middle"] == pytest.approx([0, 0], abs=1)
+        expected = [side * scale for side in (box.x, box.y, box.width, box.height)]
+        assert shot["box"] == pytest.approx(expected, abs=1)
+
+
 def test_export__downloads_what_the_engine_makes(page: Any, run_path: Path, tmp_path: Path) -> None:
     ipc = page.locator("#ipc input[type=number]")
     ipc.fill("4")
@@ -164,9 +236,7 @@ def test_export__downloads_what_the_engine_makes(page: Any, run_path: Path, tmp_
 
 
 def _from_engine(run_path: Path, folder: Path) -> bytes:
-    settings = select_settings(
-        TIMESTEPS, 64, 0, 4, TIMESTEPS, "positive", "score", "round-robin", 1
-    )
+    settings = replace(SETTINGS, ipc=4)
     explorer = Explorer(open_run(run_path))
     selections = [explorer.select(i, settings) for i in range(len(explorer.classes))]
     list(export_selections(explorer.run, selections, settings, folder / "set", ExportSettings()))

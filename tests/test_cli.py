@@ -90,7 +90,9 @@ def exit_code(*arguments: object) -> int | str | None:
 def test_score__figures_and_resume(figures, source, tiny_prior, tmp_path):
     command = ("score", source, "--run", tmp_path / "run", "--prior", tiny_prior, *QUICK)
     made = figures(*command)
-    assert set(made) == {"images", "skipped", "model_calls", "images_per_s", "model_share"}
+    assert set(made) == {
+        "images", "skipped", "evaluations", "model_calls", "images_per_s", "model_share",
+    }  # fmt: skip
     assert (made["images"], made["skipped"]) == (8, 0)
     assert made["images_per_s"] > 0
     assert 0 < made["model_share"] <= 1
@@ -303,7 +305,7 @@ def test_refusal__prior(refusal, source, tmp_path):
         (("--timesteps", "300", "300"), "timesteps must be different numbers, got [300, 300]"),
         (("--draws", "3"), "draws must be even with antithetic pairs, got 3"),
         (("--draws", "0"), "draws must be between 1 and 1024, got 0"),
-        (("--template", "a toy"), "template must contain {class}, got 'a toy'"),
+        (("--prompt", "a toy"), "prompt must contain {class}, got 'a toy'"),
         (("--device", "cuda:77"), "device 'cuda:77' is not there; this machine has"),
         (("--per-class", "-1"), "per class must be at least 0, got -1"),
     ],

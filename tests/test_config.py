@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 
 from dsel.config import (
     ExportSettings,
-    Range,
+    PriorSettings,
     ScoreSettings,
     SelectSettings,
-    Setting,
-    Settings,
     SourceSettings,
     TrainSettings,
-    fingerprint,
-    settings_of,
 )
 from dsel.errors import SettingError
+from dsel.settings import Range, Setting, Settings, fingerprint, settings_of
 
-KINDS = (SourceSettings, ScoreSettings, SelectSettings, ExportSettings, TrainSettings)
+KINDS = (
+    SourceSettings, PriorSettings, ScoreSettings, SelectSettings, ExportSettings, TrainSettings,
+)  # fmt: skip
 DECLARED = [(kind, setting) for kind in KINDS for setting in settings_of(kind).values()]
 SPEED_SETTINGS = {
-    ScoreSettings: {"device", "rows_per_call", "decoders"},
+    PriorSettings: {"device", "compile"},
+    ScoreSettings: {"rows_per_call", "decoders"},
     TrainSettings: {"checkpoint_s", "threads"},
 }
 
@@ -51,7 +51,7 @@ def in_its_shape(setting: Setting, number: float) -> Any:
 def test_settings_of__every_field_has_help_and_a_default(case: tuple[type, Setting]) -> None:
     _, setting = case
     assert setting.help
-    assert setting.help[0].islower() or setting.help.split()[0] in ("IPC",)
+    assert setting.help[0].islower() or setting.help.split()[0] in ("IPC", "JSON", "LoRA")
     assert not setting.help.endswith(".")
     assert setting.default is not dataclasses.MISSING
 
@@ -116,14 +116,15 @@ def test_settings__outside_of_the_range(case: tuple[type, Setting], side: str) -
         ({"timesteps": (5, 1000)}, "timesteps must be between 0 and 999, got 1000"),
         ({"noise_seed": -1}, "noise seed must be between 0 and 2147483647, got -1"),
         ({"min_side_px": 0}, "min side (px) must be between 1 and 4096, got 0"),
-        ({"fit": "stretch"}, "fit must be one of crop, squash, got 'stretch'"),
-        ({"precision": "int8"},
-         "precision must be one of auto, float32, bfloat16, float16, got 'int8'"),
+        ({"fit": "stretch"}, "fit must be one of whole, crop, squash, got 'stretch'"),
+        ({"refine": 1.5}, "refine must be between 0.0 and 1.0, got 1.5"),
+        ({"refine": 0.25, "first_draws": 4},
+         "first draws must be fewer than draws, got 4 of 4; raise --draws"),
         ({"timesteps": ()}, "timesteps must be different numbers, got []"),
         ({"timesteps": (3, 4, 3)}, "timesteps must be different numbers, got [3, 4, 3]"),
         ({"draws": 3}, "draws must be even with antithetic pairs, got 3; "
          "use an even number or turn antithetic off"),
-        ({"template": "An image."}, "template must contain {class}, got 'An image.'"),
+        ({"prompt": "An image."}, "prompt must contain {class}, got 'An image.'"),
     ],
     ids=str,
 )  # fmt: skip
@@ -139,12 +140,31 @@ def test_score_settings__odd_draws_without_pairs() -> None:
 
 def test_score_settings__prompts() -> None:
     one = ScoreSettings()
-    assert one.prompt("toy car") == "An image of toy car."
-    assert one.null_prompt() == "An image of ."
-    assert ScoreSettings(null="empty").null_prompt() == ""
-    odd = ScoreSettings(template="{class} {other} {class}!")  # other braces are text
-    assert odd.prompt("{x}") == "{x} {other} {x}!"
-    assert odd.null_prompt() == " {other} !"
+    assert one.conditional_prompt("toy car") == "An image of toy car."
+    assert one.unconditional_prompt() == "An image of ."
+    assert ScoreSettings(null_prompt="").unconditional_prompt() == ""
+    assert ScoreSettings(null_prompt="A picture.").unconditional_prompt() == "A picture."
+    odd = ScoreSettings(prompt="{class} {other} {class}!")  # other braces are text
+    assert odd.conditional_prompt("{x}") == "{x} {other} {x}!"
+    assert odd.unconditional_prompt() == " {other} !"
+
+
+def test_score_settings__first_and_further_draws() -> None:
+    assert ScoreSettings(draws=6).first == range(6)
+    cascade = ScoreSettings(draws=6, refine=0.25)
+    assert (cascade.first, cascade.further) == (range(2), range(2, 6))
+
+
+def test_prior_settings__precision_is_one_of_the_known() -> None:
+    message = "precision must be one of auto, float32, bfloat16, float16, got 'int8'"
+    with pytest.raises(SettingError, match=message):
+        PriorSettings(precision="int8")
+
+
+@pytest.mark.parametrize("value", [{"features": "clip"}, {"feature_model": "owner/name"}])
+def test_select_settings__clip_needs_a_model(value: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="--features clip and --feature-model go together"):
+        SelectSettings(**value)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
@@ -170,9 +190,9 @@ def test_train_settings__cells_divide_the_picture_by_a_power_of_two(
             TrainSettings(resolution_px=resolution, cells=cells)
 
 
-def test_train_settings__template_names_the_class() -> None:
-    with pytest.raises(SettingError, match=r"template must contain \{class\}, got 'An image\.'"):
-        TrainSettings(template="An image.")
+def test_train_settings__prompt_names_the_class() -> None:
+    with pytest.raises(SettingError, match=r"prompt must contain \{class\}, got 'An image\.'"):
+        TrainSettings(prompt="An image.")
 
 
 def test_train_settings__widths_are_two_or_more_multiples_of_16() -> None:
@@ -204,9 +224,11 @@ def other_value(setting: Setting) -> Any:
     if setting.choices:
         return next(choice for choice in setting.choices if choice != setting.default)
     special = {
-        "template": "{class}", "antithetic": False, "flip": False, "draws": 6, "cells": 32,
+        "prompt": "{class}", "antithetic": False, "flip": False, "draws": 6, "cells": 32,
         "resolution_px": 64, "widths": (32, 48), "timesteps": (1, 2), "null_share": 0.5,
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
+        "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
+        "null_prompt": "x", "refine": 0.5, "low_memory": True, "compile": True,
     }  # fmt: skip
     if setting.name in special:
         return special[setting.name]
@@ -216,8 +238,11 @@ def other_value(setting: Setting) -> Any:
 @pytest.mark.parametrize("case", DECLARED, ids=label)
 def test_fingerprint__every_setting_counts_but_those_of_speed(case: tuple[type, Setting]) -> None:
     kind, setting = case
-    changed = kind(**{setting.name: other_value(setting)})
-    same = fingerprint("x", changed) == fingerprint("x", kind())
+    with_it = {"features": "clip"} if setting.name == "feature_model" else {}
+    before = {"features": "clip", "feature_model": "y"} if with_it else {}
+    value = "x" if with_it else other_value(setting)
+    changed = kind(**{setting.name: value}, **with_it)
+    same = fingerprint("x", changed) == fingerprint("x", kind(**before))
     assert same == (setting.name in SPEED_SETTINGS.get(kind, set()))
     assert setting.names_result == (not same)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -18,14 +20,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dsel import config
+from dsel import shipped
 from dsel.config import SourceSettings
 from dsel.datasets import READERS, open_dataset, toybox
-from dsel.datasets.base import limit, restrict
+from dsel.datasets.base import further_names, limit, meant, restrict
 from dsel.datasets.scenes import RENDERER_VERSION, ToyboxScenes, run_lengths, write_toybox
 from dsel.errors import SettingError, SourceError, StorageError, UnreadableImage
 from dsel.pictures import decode
 from dsel.records import Dataset, Done, ImageRef, Progress, Started
+from dsel.settings import fingerprint
 
 ALL = SourceSettings()
 
@@ -69,6 +72,20 @@ def test_limit__takes_the_first_of_each_class() -> None:
     refs = [ImageRef(str(number), number % 2) for number in range(6)]
     assert [ref.id for ref in limit(refs, 2)] == ["0", "1", "2", "3"]
     assert limit(refs, 0) == refs
+
+
+def test_meant__any_name_of_a_class_leads_to_its_first() -> None:
+    names = [("crane bird", "crane"), ("construction crane", "crane"), ("harp",), ("organ", "harp")]
+    assert meant("organ", names) == "organ"
+    assert meant("harp", names) == "harp"  # a first name wins over another's second
+    assert meant("dodo", names) == "dodo"
+    with pytest.raises(SettingError, match="class 'crane' may be crane bird or construction crane"):
+        meant("crane", names)
+
+
+def test_further_names__only_of_classes_with_more_than_one() -> None:
+    assert further_names([("cat",), ("dog", "hound")]) == [["dog", "hound"]]
+    assert further_names([("cat",)]) == []
 
 
 # --- open_dataset ------------------------------------------------------------------------------
@@ -208,11 +225,82 @@ def test_image_folder__names_stay_exact_and_become_unique(pets: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stored", "names"),
+    [
+        ({"cat": ["house cat", "puss"]}, (("house cat", "puss"), ("dog",))),
+        ({"cat": ["house cat", "puss", "house cat"]}, (("house cat", "puss"), ("dog",))),
+        ({"cat": {"name": "puss", "names": ["tom", "puss"]}}, (("puss", "tom"), ("dog",))),
+        ({"cat": {"names": ["house cat", "puss"]}}, (("house cat", "puss"), ("dog",))),
+        ([["house cat", "puss"], "hot dog"], (("house cat", "puss"), ("hot dog",))),
+        ([{"name": "house cat"}, {"name": "hot dog"}], (("house cat",), ("hot dog",))),
+        ([{"folder": "dog", "name": "d", "names": ["e"]}], (("cat",), ("d", "e"))),
+        ({"cat": ["pet", "puss"], "dog": ["pet"]}, (("pet (cat)", "puss"), ("pet (dog)",))),
+    ],
+)  # fmt: skip
+def test_image_folder__classes_json_gives_more_names(
+    pets: Path, stored: object, names: tuple[tuple[str, ...], ...]
+) -> None:
+    (pets / "classes.json").write_text(json.dumps(stored))
+    found = opened(pets)
+    assert found.names == names
+    assert found.classes == tuple(first for first, *_ in names)
+
+
+def test_image_folder__a_class_is_chosen_by_any_of_its_names(pets: Path) -> None:
+    put(pets / "n1" / "1.png")
+    stored = {"cat": ["house cat", "pet", "n1"], "dog": ["hot dog", "pet"], "n1": ["thing", "cat"]}
+    (pets / "classes.json").write_text(json.dumps(stored))
+    for wanted, folder in (("house cat", "cat"), ("cat", "cat"), ("n1", "n1"), ("thing", "n1")):
+        assert {ref.id.split("/")[0] for ref in opened(pets, classes=(wanted,)).refs} == {folder}
+    assert opened(pets, classes=("dog", "hot dog")).names == (("hot dog", "pet"),)
+    with pytest.raises(SettingError, match="class 'pet' may be house cat or hot dog"):
+        opened(pets, classes=("pet",))
+    with pytest.raises(SettingError, match="unknown class 'Pet'; known are: house cat, hot dog"):
+        opened(pets, classes=("Pet",))
+
+
+def test_image_folder__only_further_names_change_the_fingerprint(pets: Path) -> None:
+    def print_of(stored: object) -> str:
+        (pets / "classes.json").write_text(json.dumps(stored))
+        return opened(pets).fingerprint
+
+    plain = opened(pets).fingerprint
+    assert print_of({"cat": ["cat"]}) == print_of({"cat": {"name": "cat"}}) == plain
+    assert len({plain, print_of({"cat": ["cat", "a"]}), print_of({"cat": ["cat", "b"]})}) == 3
+    sizes = {ref.id: (pets / ref.id).stat().st_size for ref in opened(pets).refs}
+    lines = "".join(f"{int('dog' in id_)}\0{id_}\0{size}\n" for id_, size in sizes.items())
+    # as it was before a class could have more than one name
+    parts = (["cat", "dog"], hashlib.sha256(lines.encode()).hexdigest())
+    assert plain == fingerprint("image folder", *parts)
+
+
+@pytest.mark.parametrize(
     "text", ["{", "3", '["one"]', '{"cat": 3}', '{"cat": ""}', "\0", "[" * 9999]
 )
 def test_image_folder__a_wrong_classes_json(pets: Path, text: str) -> None:
     (pets / "classes.json").write_text(text)
     with pytest.raises(SourceError, match=r"classes\.json"):
+        opened(pets)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], [""], ["puss", 3], {}, {"wnid": "n1"}, {"name": "puss", "names": None}, {"names": [[]]}],
+)
+def test_image_folder__wrong_names_of_a_class(pets: Path, value: object) -> None:
+    (pets / "classes.json").write_text(json.dumps({"cat": value}))
+    right = (
+        r'classes\.json: cat must have a name or a list of names, such as \["tench", "Tinca tinca"]'
+    )
+    with pytest.raises(SourceError, match=right) as caught:
+        opened(pets)
+    assert "\n" not in str(caught.value)
+
+
+def test_image_folder__a_name_that_folders_cannot_tell_apart(pets: Path) -> None:
+    put(pets / "x" / "1.png")
+    (pets / "classes.json").write_text('{"cat": "pet", "dog": "pet", "x": "pet (cat)"}')
+    with pytest.raises(SourceError, match="class names must differ"):
         opened(pets)
 
 
@@ -300,6 +388,101 @@ def test_image_folder__odd_files_are_all_accounted_for(test_data: Path) -> None:
     listed = {ref.id.split("/")[1] for ref in found.refs}
     on_disk = {path.name for path in (test_data / "odd" / "files").iterdir()}
     assert on_disk - listed == {".DS_Store", "._photo.jpg", "Thumbs.db"}
+
+
+# --- the class names of ImageNet ---------------------------------------------------------------
+
+
+@pytest.fixture
+def wnids(tmp_path: Path) -> Path:
+    """Two classes of ImageNet, and an id that is none of its classes."""
+    root = tmp_path / "imagenet"
+    for folder in ("n01440764", "n02012849", "n00000001"):
+        put(root / "train" / folder / "1.png")
+    return root
+
+
+def test_wnids__take_the_names_of_imagenet(wnids: Path) -> None:
+    found = opened(wnids)
+    assert found.classes == ("n00000001", "tench", "crane bird")
+    assert found.names == (("n00000001",), ("tench", "Tinca tinca"), ("crane bird", "crane"))
+    assert ids(found)[1] == "n01440764/1.png"
+    for name in ("n01440764", "tench", "Tinca tinca"):
+        assert opened(wnids, classes=(name,)).classes == ("tench",)
+    assert opened(wnids / "train").fingerprint == found.fingerprint
+
+
+def test_wnids__only_where_all_folders_are(wnids: Path) -> None:
+    put(wnids / "train" / "n02012849_crane" / "1.png")
+    assert opened(wnids).classes == ("n00000001", "n01440764", "n02012849", "n02012849_crane")
+
+
+def test_wnids__a_classes_json_wins(wnids: Path) -> None:
+    (wnids / "classes.json").write_text('{"n01440764": "fish"}')
+    assert opened(wnids).names == (("n00000001",), ("fish",), ("crane bird", "crane"))
+    (wnids / "classes.json").write_text('["a", "b", ["c", "d"]]')
+    assert opened(wnids).names == (("a",), ("b",), ("c", "d"))
+
+
+def test_wnids__the_layout_of_imagenette_without_its_names(tmp_path: Path) -> None:
+    for folder in IMAGENETTE:
+        put(tmp_path / "train" / folder / "1.png")
+        put(tmp_path / "val" / folder / "1.png")
+    assert opened(tmp_path).classes == tuple(IMAGENETTE.values())
+    assert opened(tmp_path, split="val").classes == tuple(IMAGENETTE.values())
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "[]", "{}", '{"classes": 3}', '{"classes": {"n1": "tench"}}']
+)
+def test_wnids__a_broken_table_is_named_and_only_read_for_wnids(
+    wnids: Path, pets: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    monkeypatch.setattr(shipped, "asset", lambda name: wnids.parent / name)
+    if text is not None:
+        (wnids.parent / shipped.IMAGENET_CLASSES).write_text(text)
+    with pytest.raises(StorageError, match=r"cannot be read from .*: install dsel again"):
+        opened(wnids)
+    assert opened(pets).classes == ("cat", "dog")
+    (wnids / "classes.json").write_text('["a", "b", "c"]')
+    assert opened(wnids).classes == ("a", "b", "c")
+
+
+def test_imagenet_names__a_thousand_classes_with_first_names_that_differ() -> None:
+    table = shipped.imagenet_names()
+    assert len(table) == 1000
+    assert all(re.fullmatch("n[0-9]{8}", wnid) for wnid in table)
+    assert list(table) == sorted(table)  # the order in which models number the classes
+    assert len({names[0].casefold() for names in table.values()}) == 1000
+    word = re.compile(r"[A-Za-z]+([-' ][A-Za-z]+)*")
+    odd = {name for names in table.values() for name in names if not word.fullmatch(name)}
+    assert odd == {"jack-o'-lantern", "R.V."}
+    assert all(len(set(names)) == len(names) for names in table.values())
+
+
+IMAGENETTE = {
+    "n01440764": "tench", "n02102040": "English springer", "n02979186": "cassette player",
+    "n03000684": "chain saw", "n03028079": "church", "n03394916": "French horn",
+    "n03417042": "garbage truck", "n03425413": "gas pump", "n03445777": "golf ball",
+    "n03888257": "parachute",
+}  # fmt: skip
+
+
+def test_imagenet_names__known_classes() -> None:
+    table = shipped.imagenet_names()
+    assert {wnid: table[wnid][0] for wnid in IMAGENETTE} == IMAGENETTE
+    assert table["n03126707"] == ("construction crane", "crane")
+    assert table["n02113186"] == ("Cardigan Welsh corgi", "Cardigan")
+    assert table["n02963159"] == ("cardigan",)
+    assert table["n03710637"] == ("maillot",)
+    assert table["n03710721"] == ("tank suit", "maillot")
+    assert table["n04356056"][0] == "sunglasses"
+
+
+def test_imagenet_names__carry_their_licence() -> None:
+    stored = json.loads(shipped.asset(shipped.IMAGENET_CLASSES).read_text("utf-8"))
+    assert stored["licence"] == "WordNet"
+    assert "Copyright 2006 by Princeton University" in " ".join(stored["licence_text"])
 
 
 # --- arrays ------------------------------------------------------------------------------------
@@ -569,7 +752,8 @@ def test_write_toybox__many_processes_write_the_same_bytes(
 def test_readers__satisfy_the_protocol(pets: Path, tmp_path: Path) -> None:
     for source in (pets, save(tmp_path / "a.npz"), "toybox"):
         found = open_dataset(str(source), ALL)
-        assert len(found.fingerprint) == len(config.fingerprint("x"))
+        assert len(found.fingerprint) == len(fingerprint("x"))
         assert len({ref.id for ref in found.refs}) == len(found.refs)
         assert {ref.class_index for ref in found.refs} == set(range(len(found.classes)))
         assert found.read(found.refs[-1]).shape[2] == 3
+        assert found.names == tuple((name,) for name in found.classes)

@@ -26,12 +26,14 @@ from toyset import (
     write_pictures,
 )
 
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.engine import export, score, select
 from dsel.errors import PriorError, SettingError, StorageError
+from dsel.noise import diffusion_schedule
 from dsel.pictures import decode
 from dsel.records import Done, Event, Notice, Progress, Skipped, Started
 from dsel.runs import open_run
+from dsel.selection import image_bucket
 
 CLASSES = {"cat": 4, "dog": 3}
 
@@ -51,10 +53,13 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     return tree(folder)
 
 
-def all_stages(source: Path, folder: Path) -> Iterator[Event]:
+CASCADE = replace(QUICK, draws=6, refine=0.4)
+
+
+def all_stages(source: Path, folder: Path, settings: ScoreSettings = QUICK) -> Iterator[Event]:
     """Score, select and export, as `dsel distill` does."""
     dataset = dataset_of(source)
-    yield from score(dataset, toy_prior(dataset.classes), folder / "run", QUICK)
+    yield from score(dataset, toy_prior(dataset.classes), folder / "run", settings)
     run = open_run(folder / "run")
     yield from select(run, SMALL)
     yield from export(run, folder, ExportSettings(image_px=20), also_ours=("run",))
@@ -67,7 +72,8 @@ def gaps(run_path: Path) -> dict[str, tuple[bytes, bytes, bytes]]:
     for index in range(len(run.identity.classes)):
         scores = run.class_scores(index)
         for row, image_id in enumerate(scores.ids):
-            tensors = (scores.conditional[row], scores.gap[row], scores.features[row])
+            maps = image_bucket(scores, row)
+            tensors = (maps.conditional, maps.gap, scores.features[row])
             found[image_id] = tuple(tensor.tobytes() for tensor in tensors)
     return found
 
@@ -183,8 +189,9 @@ def test_score__what_is_there_is_not_scored_again(source, tmp_path):
         if isinstance(event, Started | Done)
     )
     assert first == Started("score", 7, "images", 3)
-    # Each class's prompts once; each image is encoded, its noise predicted, its features read.
-    assert done.figures["model_calls"] == 2 + 3 * 3
+    # Each prompt once, the null one too; images of one shape together are encoded and predicted.
+    shapes = [{"40 x 36"}, {"40 x 36", "43 x 36", "46 x 36"}, {"40 x 36"}]
+    assert 3 + 2 * 2 <= done.figures["model_calls"] <= 3 + 2 * sum(map(len, shapes))
     assert (done.figures["images"], done.figures["skipped"]) == (6, 1)
 
 
@@ -200,14 +207,23 @@ def test_score__a_finished_run_asks_the_prior_nothing(source, tmp_path):
 
 def test_score__figures(source, tmp_path):
     figures = figures_of(finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK)))
-    assert set(figures) == {"images", "skipped", "model_calls", "images_per_s", "model_share"}
+    assert set(figures) == {
+        "images", "skipped", "evaluations", "model_calls", "images_per_s", "model_share",
+    }  # fmt: skip
+    assert figures["evaluations"] == 6 * 2 * 2 * 2  # images, timesteps, draws, prompts
     assert figures["images_per_s"] > 0
     assert 0 < figures["model_share"] < 1
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"decoders": 1}, {"decoders": 7}, {"rows_per_call": 2}, {"rows_per_call": 3}, {"device": "x"}],
+    [
+        {"decoders": 1},
+        {"decoders": 7},
+        {"rows_per_call": 2},
+        {"rows_per_call": 3},
+        {"rows_per_call": 500},
+    ],
 )
 def test_score__speed_settings_change_no_byte(source, tmp_path, whole, changed):
     dataset = dataset_of(source)
@@ -243,6 +259,7 @@ class Reversed:
 
     def __init__(self, dataset) -> None:
         self.classes, self.fingerprint = dataset.classes, dataset.fingerprint
+        self.names = dataset.names
         self.origin, self.read = dataset.origin, dataset.read
         self.refs = list(reversed(dataset.refs))
 
@@ -269,8 +286,9 @@ class Choosy:
         return getattr(self._prior, name)
 
     def encode(self, pixels):
-        latent = self._prior.encode(pixels)
-        return torch.full_like(latent, torch.nan) if pixels[0, 0].min() == 255 else latent
+        latents = self._prior.encode(pixels)
+        latents[pixels[:, 0, 0].min(-1) == 255] = torch.nan
+        return latents
 
 
 def test_score__skipped_images_are_counted_with_their_reasons(tmp_path):
@@ -292,7 +310,7 @@ def test_score__skipped_images_are_counted_with_their_reasons(tmp_path):
     assert {row.id: row.reason for row in run.images if row.reason} == told
     assert (run.summary.scored, run.summary.skipped) == (5, 5)
     assert len(run.class_scores(0).ids) == 3
-    assert np.isfinite(run.class_scores(1).gap).all()
+    assert all(np.isfinite(bucket.gap).all() for bucket in run.class_scores(1).buckets)
 
 
 def test_stages__a_class_of_which_nothing_can_be_used(tmp_path):
@@ -380,7 +398,7 @@ def test_select__unfit_settings_write_nothing(source, tmp_path):
 
 def test_score__settings_that_do_not_fit_the_prior(source, tmp_path):
     prior = toy_prior()
-    prior.alphas_cumprod = prior.alphas_cumprod[:500]
+    prior.schedule = diffusion_schedule(prior.alphas_cumprod[:500])
     with pytest.raises(SettingError, match=r"timestep must be between 0 and 499.*got 600"):
         finish(score(dataset_of(source), prior, tmp_path / "run", QUICK))
     prior = toy_prior()
@@ -397,7 +415,8 @@ def test_score__kinds_of_prediction_agree(source, tmp_path, prediction):
         prior = toy_prior()
         prior.prediction = kind
         finish(score(dataset_of(source), prior, tmp_path / kind, QUICK))
-        runs[kind] = open_run(tmp_path / kind).class_scores(0).gap.astype(np.float32)
+        buckets = open_run(tmp_path / kind).class_scores(0).buckets
+        runs[kind] = np.concatenate([bucket.gap.astype(np.float32).ravel() for bucket in buckets])
     assert np.allclose(runs[prediction], runs["epsilon"], atol=2e-3)
 
 
@@ -416,7 +435,7 @@ def test_score__where_the_class_shows_the_gap_is_positive(tmp_path):
     telling = np.zeros((8, 8), bool)
     telling[2:5, 3:6] = True
     for index, sign in ((0, 1), (1, -1)):
-        gap = run.class_scores(index).gap[0].astype(np.float32).mean(axis=0)
+        gap = run.class_scores(index).buckets[0].gap[0].astype(np.float32).mean(axis=0)
         assert (sign * gap[telling]).mean() > 3 * abs(gap[~telling]).mean()
     finish(select(run, SelectSettings(patch_px=12, ipc=1)))
     patch = run.read_selection()[1][0].patches[0]
@@ -424,7 +443,7 @@ def test_score__where_the_class_shows_the_gap_is_positive(tmp_path):
 
 
 def test_proxies__are_what_the_prior_saw(source, tmp_path):
-    run = scored_run(source, tmp_path / "run")
+    run = scored_run(source, tmp_path / "run", replace(QUICK, fit="crop"))
     row = run.class_rows(0)[2]
     shown = draw_picture(0, 0, 2)[:, 5:41]  # 46 x 36 px: the middle 36
     assert (row.frame.view.x, row.frame.view.width) == (5, 36)
@@ -436,3 +455,132 @@ def test_proxies__are_what_the_prior_saw(source, tmp_path):
 
 def _cells(picture):
     return picture.reshape(8, 4, 8, 4, 3).astype(float).mean(axis=(1, 3))
+
+
+def test_refine__interrupted_after_any_event(source, tmp_path):
+    count = len(finish(all_stages(source, tmp_path / "whole", CASCADE)))
+    whole = tree(tmp_path / "whole")
+    for stop in range(1, count, 2):
+        folder = tmp_path / f"{stop:03d}"
+        events = all_stages(source, folder, CASCADE)
+        for _ in itertools.islice(events, stop):
+            pass
+        events.close()
+        finish(all_stages(source, folder, CASCADE))
+        assert tree(folder) == whole, f"interrupted after event {stop}"
+
+
+def test_refine__the_promising_get_all_draws_and_the_others_keep_theirs(source, tmp_path):
+    """A refined image's maps are those of a run that gave all draws to all."""
+    for name, settings in (
+        ("cascade", CASCADE), ("full", replace(CASCADE, refine=0.0)), ("first", QUICK),
+    ):  # fmt: skip
+        finish(score(dataset_of(source), toy_prior(), tmp_path / name, settings))
+    cascade, full, first = (open_run(tmp_path / name) for name in ("cascade", "full", "first"))
+    refined = 0
+    for index in range(2):
+        found, all_draws, few = (run.class_scores(index) for run in (cascade, full, first))
+        for row in range(len(found.ids)):
+            mine, whole, start = (image_bucket(s, row).gap[0] for s in (found, all_draws, few))
+            if np.array_equal(mine, start):
+                continue
+            refined += 1
+            # The first draws had been stored in half precision before they were averaged in.
+            assert np.allclose(mine, whole, rtol=2e-3, atol=2e-4)
+            assert not np.allclose(start, whole, rtol=2e-3, atol=2e-4)
+    assert refined == cascade.summary.refined == 2 + 1  # 40 % of 4 and of 2 images, rounded up
+
+
+def test_refine__what_was_spent_is_in_the_report(source, tmp_path):
+    events = finish(score(dataset_of(source), toy_prior(), tmp_path, CASCADE))
+    started = {e.stage: e.total for e in events if isinstance(e, Started)}
+    assert started == {"score": 7, "refine": 3, "layout": 2}
+    summary = open_run(tmp_path).summary
+    assert summary.evaluations == 2 * 2 * (2 * 6 + 4 * 3)  # prompts, timesteps, draws of images
+    assert figures_of(events)["evaluations"] == summary.evaluations
+    assert figures_of(events)["images"] == summary.scored == 6
+
+
+def test_refine__the_chosen_lead_their_class_by_the_first_draws(source, tmp_path):
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "cascade", CASCADE))
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "first", QUICK))
+    cascade, first = open_run(tmp_path / "cascade"), open_run(tmp_path / "first")
+    finish(select(first, SelectSettings()))
+    for selected in first.read_selection()[1]:
+        ids = first.class_scores(selected.index).ids
+        lead = {p.image_id for p in selected.patches[: -(-len(ids) * 2 // 5)]}
+        changed = {
+            ids[row]
+            for row in range(len(ids))
+            if not np.array_equal(
+                image_bucket(cascade.class_scores(selected.index), row).gap,
+                image_bucket(first.class_scores(selected.index), row).gap,
+            )
+        }
+        assert changed == lead
+
+
+def test_refine__a_picture_that_vanished_keeps_its_first_draws(source, tmp_path):
+    root = write_pictures(tmp_path / "pictures", CLASSES)
+    dataset = dataset_of(root)
+    events = score(dataset, toy_prior(), tmp_path / "run", CASCADE)
+    for event in events:
+        if isinstance(event, Started) and event.stage == "refine":
+            break
+    for file in root.rglob("*.png"):
+        file.write_text("gone")
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert len(told) == 2 + 2
+    assert all(text.endswith("keeps its first draws: it is text, not an image") for text in told)
+    assert open_run(tmp_path / "run").summary.refined == 0
+
+
+class Namer:
+    """Describes a picture by its mean colour, and counts how often it is asked."""
+
+    fingerprint = "mean colour"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def describe(self, pictures):
+        self.asked += len(pictures)
+        return np.stack([picture.mean((0, 1)) for picture in pictures]).astype(np.float32)
+
+
+def test_select__features_of_a_model_are_kept(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    settings, namer = replace(SMALL, features="reencode"), Namer()
+    finish(select(run, settings, namer))
+    assert namer.asked == 6
+    once = run.read_selection()
+    finish(select(run, replace(settings, groups=1), namer))
+    finish(select(run, settings))  # the model is needed no more
+    assert namer.asked == 6
+    assert run.read_selection() == once
+    with pytest.raises(SettingError, match=r"dsel select .* --features reencode$"):
+        finish(select(run, replace(settings, patch_px=8)))
+    namer.fingerprint = "another"
+    finish(select(run, settings, namer))
+    assert namer.asked == 12
+
+
+def test_score__squares_only_is_told(source, tmp_path):
+    prior = toy_prior()
+    prior.step_px = 0
+    events = finish(score(dataset_of(source), prior, tmp_path, QUICK))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices == ["this prior sees squares only: pictures are cut to their centre"]
+    frames = {row.frame.proxy_width for row in open_run(tmp_path).images if row.frame}
+    assert frames == {PX}
+
+
+def test_score__pictures_keep_their_shape(source, tmp_path):
+    finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK))
+    run = open_run(tmp_path)
+    shapes = {row.id: (row.frame.proxy_width, row.frame.proxy_height) for row in run.class_rows(0)}
+    assert shapes["cat/00.png"] == (36, 32)  # 40 x 36 px: 35.6 is nearest to 36
+    assert shapes["cat/02.png"] == (40, 32)  # 46 x 36 px: 40.9
+    for row, image_id in enumerate(run.class_scores(0).ids):
+        width, height = shapes[image_id]
+        assert image_bucket(run.class_scores(0), row).gap.shape[2:] == (height // 4, width // 4)

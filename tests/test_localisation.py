@@ -190,16 +190,24 @@ def small_run(path: Path, frames: dict[str, Frame]) -> Run:
     """A finished run of one class whose scores are all zero."""
     identity = Identity(
         classes=("cat",), dataset_fingerprint="d", dataset_origin={"source": "gone"},
-        images=len(frames), prior="none", prior_fingerprint="p", resolution_px=32, cell_px=8,
-        precision="float32",
+        images=len(frames), prior="none", prior_origin={}, prior_fingerprint="p", resolution_px=32,
+        cell_px=8, precision="float32",
         settings=ScoreSettings(timesteps=(500,), feature_grid=1, feature_dim=2),
     )  # fmt: skip
     run = create_run(path, identity)
-    empty = Score(*(np.zeros(shape, np.float32) for shape in ((1, 4, 4), (1, 4, 4), (1, 1, 2))))
-    rows = [ShardRow(ImageRef(name, 0), "", one, b"", b"", empty) for name, one in frames.items()]
+    rows = [
+        ShardRow(ImageRef(name, 0), "", one, b"", b"", no_score(one))
+        for name, one in frames.items()
+    ]
     run.write_shard(0, rows)
+    run.gather_images()
     run.finish()
     return run
+
+
+def no_score(frame: Frame) -> Score:
+    maps = np.zeros((1, frame.proxy_height // 8, frame.proxy_width // 8), np.float32)
+    return Score(maps, maps, np.zeros((1, 1, 2), np.float32))
 
 
 def chosen(*places: tuple[str, float, Box]) -> ClassSelection:
@@ -211,7 +219,7 @@ def chosen(*places: tuple[str, float, Box]) -> ClassSelection:
 
 
 def whole(width: int, height: int) -> Frame:
-    return Frame(width, height, Box(0, 0, width, height), 32)
+    return Frame(width, height, Box(0, 0, width, height), 32, 32)
 
 
 def test_check_selection__by_hand(tmp_path: Path) -> None:
@@ -249,7 +257,7 @@ def slow_random(mask: Mask, side: int) -> tuple[float, float]:
 
 def test_check_selection__random_and_centre_stay_in_what_the_prior_saw(tmp_path: Path) -> None:
     """Of a picture of 40 x 16 px the prior saw the middle, x from 12 to 28."""
-    frame = Frame(40, 16, Box(12, 0, 16, 16), 32)
+    frame = Frame(40, 16, Box(12, 0, 16, 16), 32, 32)
     run = small_run(tmp_path / "run", {"cat/a.png": frame})
     selection = chosen(("cat/a.png", 1.0, Box(20, 8, 8, 8)))
     outside = {"cat/a.png": rectangle((16, 40), 0, 0, 8, 16)}
@@ -257,6 +265,25 @@ def test_check_selection__random_and_centre_stay_in_what_the_prior_saw(tmp_path:
     assert {figures[f"coverage{name}"] for name in ("", "_random", "_centre")} == {0.0}
     centre = {"cat/a.png": rectangle((16, 40), 16, 4, 8, 8)}
     assert check_selection(run, [selection], centre)["coverage_centre"] == 1
+
+
+def test_check_selection__random_and_centre_of_wide_and_tall_pictures(tmp_path: Path) -> None:
+    """Of 44 x 16 px the middle 32 x 16 px are seen at 64 x 32, of 12 x 24 px all, at 32 x 64."""
+    frames = {
+        "cat/wide.png": Frame(44, 16, Box(6, 0, 32, 16), 64, 32),
+        "cat/tall.png": Frame(12, 24, Box(0, 0, 12, 24), 32, 64),
+    }
+    run = small_run(tmp_path / "run", frames)
+    wide, tall = rectangle((16, 44), 30, 4, 8, 8), rectangle((24, 12), 3, 9, 6, 6)
+    boxes = [frames["cat/wide.png"].to_source(Box(48, 8, 16, 16)), Box(3, 0, 6, 6)]
+    assert boxes[0] == Box(30, 4, 8, 8)
+    selection = chosen(("cat/wide.png", 1.0, boxes[0]), ("cat/tall.png", 1.0, boxes[1]))
+    figures = check_selection(run, [selection], {"cat/wide.png": wide, "cat/tall.png": tall})
+    assert figures["coverage"] == 0.5
+    assert figures["coverage_centre"] == 0.5  # that of the tall one: (3, 9) is its middle
+    random = [slow_random(wide[:, 6:38], 8), slow_random(tall, 6)]
+    assert figures["hit_rate_random"] == pytest.approx(np.mean([hit for hit, _ in random]))
+    assert figures["coverage_random"] == pytest.approx(np.mean([cover for _, cover in random]))
 
 
 def test_check_selection__empty_masks_and_skipped_images_are_left_out(tmp_path: Path) -> None:

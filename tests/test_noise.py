@@ -21,12 +21,14 @@ from dsel.noise import (
     add_noise,
     check_prediction,
     check_timesteps,
+    diffusion_schedule,
     draw_noise,
+    flow_schedule,
     noise_generator,
     paired_losses,
     random_projection,
 )
-from dsel.records import Prior
+from dsel.records import Prior, Schedule
 
 CELLS = 8
 SPREAD = 0.3
@@ -45,17 +47,37 @@ def one_gaussian_each(channels: int = 1, **more: object) -> MixturePrior:
 
 def asks(prior: MixturePrior, name: str) -> Predict:
     prompts = prior.embed(["An image of .", f"An image of {name}."])
-    return lambda noised, times, which: prior.predict(noised, times, prompts[which])
+    named = prompts["named"]
+    return lambda noised, times, which: prior.predict(noised, times, {"named": named[which]}).output
 
 
 def losses_of(
     prior: MixturePrior, clean: Tensor, noise: Tensor, rows_per_call: int = 64, name: str = "cat"
 ) -> PairedLosses:
+    """The losses of one image, (T, h, w) each, by a schedule in full precision."""
     alphas = prior.alphas_cumprod.double()
-    steps = TIMESTEPS[: len(noise)]
-    return paired_losses(
-        asks(prior, name), clean, noise, steps, alphas, prior.prediction, rows_per_call
-    )
+    schedule = Schedule(alphas.sqrt(), (1 - alphas).sqrt(), torch.arange(1000.0))
+    if prior.prediction == "flow":
+        sigma = torch.arange(1, 1001, dtype=torch.float64) / 1000
+        schedule = Schedule(1 - sigma, sigma, 1000 * sigma)
+    return of_one(asks(prior, name), clean, noise, schedule, prior.prediction, rows_per_call)
+
+
+def of_one(
+    predict: Predict, clean: Tensor, noise: Tensor, schedule: Schedule, prediction: str = "epsilon",
+    rows_per_call: int = 64, timesteps: tuple[int, ...] = TIMESTEPS,
+) -> PairedLosses:  # fmt: skip
+    """The losses of one image: clean (C, h, w), noise (T, D, C, h, w)."""
+    found = paired_losses(
+        predict, clean[None], noise[None], timesteps[: len(noise)], schedule, prediction,
+        rows_per_call,
+    )  # fmt: skip
+    return PairedLosses(found.conditional[0], found.unconditional[0], found.gap[0])
+
+
+def half_noise() -> Schedule:
+    """a = 0.5 at every timestep."""
+    return diffusion_schedule(torch.full((1000,), 0.5))
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -66,12 +88,15 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 def test_mixture_prior__is_a_prior() -> None:
     prior = MixturePrior(NAMES)
     assert [n for n in vars(Prior) if n[0] != "_" and not hasattr(prior, n)] == []
-    assert prior.embed(["An image of .", "", "An image of dog."])[:, 0].tolist() == [
+    assert prior.embed(["An image of .", "", "An image of dog."])["named"].tolist() == [
         [1, 1], [1, 1], [0, 1]
     ]  # fmt: skip
     latent = torch.linspace(-1, 1, 3 * 64).reshape(3, 8, 8)
-    assert (prior.encode(prior.decode(latent)) - latent).abs().max() <= 1 / 255 + 1e-6
-    assert prior.features(latent[None], torch.tensor([9]), prior.embed([""])).shape == (1, 3, 8, 8)
+    assert (prior.encode(prior.decode(latent)[None])[0] - latent).abs().max() <= 1 / 255 + 1e-6
+    both = latent.expand(2, 3, 8, 8)
+    answer = prior.predict(both, torch.tensor([9, 9]), prior.embed(["", ""]), tap=torch.tensor([1]))
+    assert answer.features is not None
+    assert answer.features.shape == (1, 3, 8, 8)
 
 
 def test_mixture_prior__predicts_the_mean_of_the_noise() -> None:
@@ -83,7 +108,8 @@ def test_mixture_prior__predicts_the_mean_of_the_noise() -> None:
     which = torch.randint(2, (2_000_000,), generator=generator)
     clean = prior.means[which, 0, 0, 0, 0] + SPREAD * normal(len(which), seed=2)
     eps = normal(len(which), seed=3)
-    noised = add_noise(clean, eps, torch.tensor(signal, dtype=torch.float64))
+    a = torch.tensor(signal, dtype=torch.float64)
+    noised = add_noise(clean, eps, a.sqrt(), (1 - a).sqrt())
     for z in (-1.5, -0.2, 0.4, 1.3):
         near = eps[(noised - z).abs() < 0.02]
         latent = torch.full((1, CELLS, CELLS), z)
@@ -94,9 +120,11 @@ def test_mixture_prior__predicts_the_mean_of_the_noise() -> None:
 def test_mixture_prior__no_row_touches_another() -> None:
     prior = MixturePrior(("a", "b", "c"))
     latents, times = normal(5, 3, 8, 8).float(), torch.tensor([3, 900, 20, 500, 3])
-    prompts = prior.embed(["b", "", "c", "a", "b"])
-    together = prior.predict(latents, times, prompts)
-    apart = [prior.predict(latents[[i]], times[[i]], prompts[[i]]) for i in range(5)]
+    named = prior.embed(["b", "", "c", "a", "b"])["named"]
+    together = prior.predict(latents, times, {"named": named}).output
+    apart = [
+        prior.predict(latents[[i]], times[[i]], {"named": named[[i]]}).output for i in range(5)
+    ]
     assert torch.equal(together, torch.cat(apart))
 
 
@@ -181,7 +209,7 @@ def test_paired_losses__slow_definition(draws: int) -> None:
     prior = MixturePrior(("cat", "dog", "cow"), dtype=torch.float64)
     clean, noise = prior.sample(1, 3), normal(3, draws, 3, CELLS, CELLS, seed=4)
     found = losses_of(prior, clean, noise, rows_per_call=5, name="dog")
-    null, named = prior.embed(["An image of .", "An image of dog."])
+    null, named = prior.embed(["An image of .", "An image of dog."])["named"]
     for t, timestep in enumerate(TIMESTEPS):
         a = float(prior.alphas_cumprod[timestep])
         conditional, unconditional = [], []
@@ -189,7 +217,7 @@ def test_paired_losses__slow_definition(draws: int) -> None:
             eps = noise[t, draw]
             z_t = math.sqrt(a) * clean + math.sqrt(1 - a) * eps
             for prompt, kept in ((named, conditional), (null, unconditional)):
-                answer = prior.noise_estimate(z_t, a, prompt[0])
+                answer = prior.noise_estimate(z_t, a, prompt)
                 kept.append(((eps - answer) ** 2).mean(0))
         c, u = (sum(kept) / draws for kept in (conditional, unconditional))
         torch.testing.assert_close(found.conditional[t], c, rtol=1e-6, atol=1e-9)
@@ -205,7 +233,7 @@ def test_paired_losses__both_prompts_share_noise_and_timestep() -> None:
 
     prior = MixturePrior(NAMES)
     clean, noise = prior.sample(0, 0), normal(3, 4, 3, CELLS, CELLS).float()
-    found = paired_losses(ignore, clean, noise, TIMESTEPS, prior.alphas_cumprod, "epsilon", 6)
+    found = of_one(ignore, clean, noise, prior.schedule, rows_per_call=6)
     assert torch.equal(found.gap, torch.zeros(3, CELLS, CELLS))
     assert torch.equal(found.conditional, found.unconditional)
 
@@ -217,8 +245,7 @@ def test_paired_losses__a_small_gap_survives_float32() -> None:
         return torch.full_like(noised, 3.0) + 1e-6 * which[:, None, None, None]
 
     noise = torch.full((1, 2, 1, 2, 2), 1.5)
-    clean, alphas = torch.zeros(1, 2, 2), torch.full((1000,), 0.5)
-    found = paired_losses(nearly_alike, clean, noise, [100], alphas, "epsilon", 64).gap
+    found = of_one(nearly_alike, torch.zeros(1, 2, 2), noise, half_noise()).gap
     # the step between float32 numbers near 3 is 2.4e-7, and both answers are such numbers
     eps_c, eps_u = float(torch.tensor(3.0) + 1e-6), 3.0
     expected = (1.5 - eps_u) ** 2 - (1.5 - eps_c) ** 2
@@ -235,7 +262,8 @@ def test_paired_losses__prompts_and_rows_of_a_call() -> None:
         return noised
 
     noise = normal(2, 3, 1, 2, 2)
-    paired_losses(record, noise[0, 0], noise, [7, 900], torch.full((1000,), 0.5), "epsilon", 5)
+    schedule = half_noise()
+    of_one(record, noise[0, 0], noise, schedule, rows_per_call=5, timesteps=(7, 900))
     assert seen == [
         ([7, 7, 7, 7], [0, 0, 1, 1]), ([7, 900, 7, 900], [0, 0, 1, 1]),
         ([900, 900, 900, 900], [0, 0, 1, 1]),
@@ -247,15 +275,16 @@ def test_paired_losses__rows_per_call_do_not_matter(rows: int) -> None:
     prior = MixturePrior(NAMES)
     clean, noise = prior.sample(0, 0), normal(3, 5, 3, CELLS, CELLS).float()
     predict = asks(prior, "cat")
-    alphas = prior.alphas_cumprod
-    one = paired_losses(predict, clean, noise, TIMESTEPS, alphas, "epsilon", 64)
-    other = paired_losses(predict, clean, noise, TIMESTEPS, alphas, "epsilon", rows)
+    one = of_one(predict, clean, noise, prior.schedule)
+    other = of_one(predict, clean, noise, prior.schedule, rows_per_call=rows)
     for name in ("conditional", "unconditional", "gap"):
         assert torch.equal(getattr(one, name), getattr(other, name))
 
 
-@pytest.mark.parametrize("prediction", list(PREDICTIONS))
+@pytest.mark.parametrize("prediction", ["v_prediction", "sample"])
 def test_paired_losses__kinds_of_prediction_agree(prediction: str) -> None:
+    """But for a flow, which noises in another way."""
+
     def maps(kind: str) -> PairedLosses:
         prior = one_gaussian_each(3, prediction=kind)
         return losses_of(prior, prior.sample(0, 0), normal(3, 4, 3, CELLS, CELLS))
@@ -270,24 +299,25 @@ def test_paired_losses__float32_is_kept_whatever_the_prior_answers_in() -> None:
         return noised.half()
 
     noise = normal(1, 2, 1, 2, 2).float()
-    alphas = torch.full((1000,), 0.5)
-    found = paired_losses(half, noise[0, 0], noise, [3], alphas, "epsilon", 64)
+    found = of_one(half, noise[0, 0], noise, half_noise())
     assert found.gap.dtype == found.conditional.dtype == torch.float32
 
 
 def test_add_noise__by_hand() -> None:
     clean, eps = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 3.0])
-    found = add_noise(clean, eps, torch.tensor(0.64))  # sqrt 0.8, and 0.6 for the rest
+    one, none = torch.tensor(1.0), torch.tensor(0.0)
+    found = add_noise(clean, eps, torch.tensor(0.8), torch.tensor(0.6))
     torch.testing.assert_close(found, torch.tensor([1.9, 1.0]))
-    assert torch.equal(add_noise(clean, eps, torch.tensor(1.0)), clean)
-    assert torch.equal(add_noise(clean, eps, torch.tensor(0.0)), eps)
+    assert torch.equal(add_noise(clean, eps, one, none), clean)
+    assert torch.equal(add_noise(clean, eps, none, one), eps)
 
 
 def noise_of(
     seed: int = 3, image_id: str = "cat/1", timesteps: tuple[int, ...] = (200, 500),
-    draws: int = 4, shape: tuple[int, ...] = (2, 5, 5), antithetic: bool = False,
+    draws: int | range = 4, shape: tuple[int, ...] = (2, 5, 5), antithetic: bool = False,
 ) -> Tensor:  # fmt: skip
-    return draw_noise(seed, image_id, timesteps, draws, shape, antithetic)
+    wanted = range(draws) if isinstance(draws, int) else draws
+    return draw_noise(seed, image_id, timesteps, wanted, shape, antithetic)
 
 
 def test_draw_noise__is_standard_normal() -> None:
@@ -329,6 +359,13 @@ def test_draw_noise__antithetic_pairs_are_negatives() -> None:
     assert torch.equal(noise[:, 0::2], noise_of(draws=6)[:, 0::2])
 
 
+@pytest.mark.parametrize("antithetic", [False, True])
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_draw_noise__further_draws_continue_the_first_ones(antithetic: bool, first: int) -> None:
+    parts = [noise_of(draws=r, antithetic=antithetic) for r in (range(first), range(first, 6))]
+    assert torch.equal(torch.cat(parts, dim=1), noise_of(draws=6, antithetic=antithetic))
+
+
 def test_draw_noise__leaves_the_global_state() -> None:
     before = torch.random.get_rng_state()
     noise_of()
@@ -359,27 +396,28 @@ def test_random_projection__pads_what_is_short_enough() -> None:
 @pytest.mark.parametrize("timestep", [-1, 1000])
 def test_check_timesteps__says_what_would_be_right(timestep: int) -> None:
     with pytest.raises(SettingError, match=f"between 0 and 999 for this prior, got {timestep}$"):
-        check_timesteps([5, timestep], MixturePrior(NAMES).alphas_cumprod)
+        check_timesteps([5, timestep], MixturePrior(NAMES).schedule)
 
 
 def test_check_timesteps__ends_are_inside() -> None:
-    check_timesteps([0, 999], MixturePrior(NAMES).alphas_cumprod)
+    check_timesteps([0, 999], MixturePrior(NAMES).schedule)
 
 
 def test_check_prediction__lists_the_known_ones() -> None:
     for known in PREDICTIONS:
         check_prediction(known)
-    known = "epsilon, v_prediction, sample"
-    with pytest.raises(PriorError, match=f"predicts 'flow'; dsel knows {known}"):
-        check_prediction("flow")
+    known = "epsilon, v_prediction, sample, flow"
+    with pytest.raises(PriorError, match=f"predicts 'score'; dsel knows {known}"):
+        check_prediction("score")
 
 
 @pytest.mark.parametrize(
     ("prediction", "output"),
     [
-        ("epsilon", lambda _clean, eps, _a: eps),
-        ("v_prediction", lambda clean, eps, a: a.sqrt() * eps - (1 - a).sqrt() * clean),
-        ("sample", lambda clean, _eps, _a: clean),
+        ("epsilon", lambda _clean, eps, _signal: eps),
+        ("v_prediction", lambda clean, eps, signal: signal * eps - (1 - signal**2).sqrt() * clean),
+        ("sample", lambda clean, _eps, _signal: clean),
+        ("flow", lambda clean, eps, _signal: eps - clean),
     ],
 )
 def test_predictions__give_the_noise_back(
@@ -387,6 +425,54 @@ def test_predictions__give_the_noise_back(
 ) -> None:
     clean, eps = normal(2, 1, 3, 3), normal(2, 1, 3, 3, seed=1)
     signal = torch.tensor([0.9, 0.3], dtype=torch.float64)[:, None, None, None]
-    noised = add_noise(clean, eps, signal)
-    found = PREDICTIONS[prediction](output(clean, eps, signal), noised, signal)
+    amount = 1 - signal if prediction == "flow" else (1 - signal**2).sqrt()
+    noised = add_noise(clean, eps, signal, amount)
+    found = PREDICTIONS[prediction](output(clean, eps, signal), noised, signal, amount)
     torch.testing.assert_close(found, eps)
+
+
+def test_diffusion_schedule__by_hand() -> None:
+    found = diffusion_schedule(torch.tensor([0.64, 0.36]))
+    torch.testing.assert_close(found.signal, torch.tensor([0.8, 0.6]))
+    torch.testing.assert_close(found.noise, torch.tensor([0.6, 0.8]))
+    assert found.inputs.tolist() == [0, 1]
+
+
+def test_flow_schedule__by_hand() -> None:
+    found = flow_schedule(torch.tensor([0.25, 0.5]), torch.tensor([250.0, 500.0]))
+    assert found.signal.tolist() == [0.75, 0.5]
+    assert found.noise.tolist() == [0.25, 0.5]
+    assert found.inputs.tolist() == [250, 500]
+
+
+def test_paired_losses__several_images_are_each_alone() -> None:
+    prior = MixturePrior(NAMES, dtype=torch.float64)
+    clean = torch.stack([prior.sample(n % 2, n) for n in range(3)])
+    noise = normal(3, 2, 4, 3, CELLS, CELLS)
+    named = prior.embed(["", "cat", "dog", "cat"])["named"]
+
+    def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+        return prior.predict(noised, times, {"named": named[which]}).output
+
+    together = paired_losses(predict, clean, noise, (100, 700), prior.schedule, "epsilon", 10)
+    for image, name in enumerate(("cat", "dog", "cat")):
+        one = of_one(
+            asks(prior, name), clean[image], noise[image], prior.schedule, timesteps=(100, 700)
+        )
+        for field in ("conditional", "unconditional", "gap"):
+            assert torch.equal(getattr(together, field)[image], getattr(one, field))
+
+
+def test_paired_losses__of_a_flow_is_a_scaled_velocity_loss() -> None:
+    """|eps - eps_theta|^2 = (1 - sigma)^2 |v - v_theta|^2 for z_t = (1 - sigma) z_0 + sigma eps."""
+    prior = one_gaussian_each(prediction="flow")
+    clean, noise = prior.sample(0, 1), normal(3, 2, 1, CELLS, CELLS)
+    found = losses_of(prior, clean, noise)
+    named = prior.embed(["cat"])
+    for t, timestep in enumerate(TIMESTEPS):
+        sigma = (timestep + 1) / 1000
+        z_t = (1 - sigma) * clean + sigma * noise[t]
+        rows = {"named": named["named"].expand(2, -1)}
+        v = prior.predict(z_t, torch.tensor([timestep] * 2), rows).output
+        loss = ((noise[t] - clean - v) ** 2).mean((0, 1))
+        torch.testing.assert_close(found.conditional[t], (1 - sigma) ** 2 * loss)

@@ -11,6 +11,7 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +23,20 @@ from PIL import Image, ImageFile
 from dsel.errors import UnreadableImage
 from dsel.pictures import (
     MAX_PIXELS,
+    MOST_ASPECT,
     contact_sheet,
     crop,
     decode,
     draw_box,
     encode,
-    heat_map,
     line_chart,
     mosaic,
-    overlay,
+    proxy_shape,
     thumbnail,
     tile_sides,
     to_proxy,
 )
-from dsel.records import Box, Pixels
+from dsel.records import Box, Frame, Pixels
 
 REFUSED = {
     ".DS_Store": "not an image in a format",
@@ -391,31 +392,166 @@ def test_decode__leaves_the_warnings_of_others_alone() -> None:
 sides = st.integers(1, 60)
 
 
-@given(sides, sides, st.integers(1, 40), st.sampled_from(["crop", "squash"]))
-@settings(max_examples=60, deadline=None)
-def test_to_proxy__is_the_crop_of_its_view(width: int, height: int, side: int, fit: str) -> None:
-    pixels = noise(width, height)
-    proxy = to_proxy(pixels, side, fit)
-    assert proxy.pixels.shape == (side, side, 3)
+fits = st.sampled_from(["whole", "crop", "squash"])
+steps = st.sampled_from([0, 1, 4, 8])
+
+
+@given(sides, sides, st.integers(1, 5), fits, steps)
+@settings(max_examples=100, deadline=None)
+def test_to_proxy__is_the_crop_of_its_view(
+    width: int, height: int, times: int, fit: str, step_px: int
+) -> None:
+    pixels, side = noise(width, height), 8 * times
+    proxy = to_proxy(pixels, side, fit, step_px)
     frame = proxy.frame
-    assert (frame.source_width, frame.source_height, frame.proxy_px) == (width, height, side)
-    whole = frame.to_source(Box(0, 0, side, side))
-    for found, expected in zip(
+    shape = frame.proxy_width, frame.proxy_height
+    expected = proxy_shape(width, height, side, step_px) if fit == "whole" else (side, side)
+    assert shape == expected
+    assert proxy.pixels.shape == (*shape[::-1], 3)
+    assert (frame.source_width, frame.source_height) == (width, height)
+    whole = frame.to_source(Box(0, 0, *shape))
+    for found, seen in zip(
         (whole.x, whole.y, whole.width, whole.height),
         (frame.view.x, frame.view.y, frame.view.width, frame.view.height),
         strict=True,
     ):
-        assert found == pytest.approx(expected)
-    assert np.array_equal(crop(pixels, frame.view, side, side), proxy.pixels)
+        assert found == pytest.approx(seen)
+    assert np.array_equal(crop(pixels, frame.view, *shape), proxy.pixels)
 
 
-@given(sides, sides, st.data())
-@settings(max_examples=60, deadline=None)
-def test_frame__round_trip(width: int, height: int, data: st.DataObject) -> None:
-    frame = to_proxy(noise(width, height), 32, data.draw(st.sampled_from(["crop", "squash"]))).frame
+@given(sides, sides, fits, steps, st.data())
+@settings(max_examples=100, deadline=None)
+def test_frame__round_trip(
+    width: int, height: int, fit: str, step_px: int, data: st.DataObject
+) -> None:
+    frame = to_proxy(noise(width, height), 32, fit, step_px).frame
     x, y, w, h = (data.draw(st.floats(0, 16)) for _ in range(4))
     back = frame.to_proxy(frame.to_source(Box(x, y, w, h)))
     assert (back.x, back.y, back.width, back.height) == pytest.approx((x, y, w, h), abs=1e-9)
+
+
+def test_to_proxy__whole_by_hand() -> None:
+    """A picture of 4:3 is nearest to 704 x 512, of the lengths 512, 576, 640, 704, ..."""
+    frame = to_proxy(noise(640, 480), 512, "whole", 64).frame
+    assert (frame.proxy_width, frame.proxy_height) == (704, 512)
+    seen = 640 * 512 / 704
+    assert frame.view == Box(0, (480 - seen) / 2, 640, seen)
+    long = to_proxy(noise(30, 100), 512, "whole", 64).frame
+    assert long == Frame(30, 100, Box(0, 20, 30, 60), 512, 1024)
+
+
+def test_to_proxy__whole_keeps_a_picture_that_has_a_shape() -> None:
+    for width, height in ((32, 32), (48, 32), (32, 64), (34, 32)):
+        pixels = noise(width, height)
+        proxy = to_proxy(pixels, 32, "whole", 2)
+        assert np.array_equal(proxy.pixels, pixels)
+        assert proxy.frame.view == Box(0, 0, width, height)
+
+
+@given(sides, sides)
+@settings(max_examples=40, deadline=None)
+def test_to_proxy__whole_is_the_crop_for_a_prior_of_squares(width: int, height: int) -> None:
+    pixels = noise(width, height)
+    whole, cropped = (to_proxy(pixels, 16, fit, 0) for fit in ("whole", "crop"))
+    assert whole.frame == cropped.frame
+    assert np.array_equal(whole.pixels, cropped.pixels)
+
+
+lengths = st.integers(1, 6000)
+resolutions = st.tuples(st.sampled_from([1, 2, 8, 16, 32, 64]), st.integers(1, 40))
+
+
+def bucket_step(resolution_px: int, step_px: int) -> int:
+    """The smallest multiple of the prior's step that is a sixteenth of the side or more."""
+    return next(n for n in range(step_px, resolution_px + 1, step_px) if 16 * n >= resolution_px)
+
+
+@given(lengths, lengths, resolutions)
+@settings(max_examples=300, deadline=None)
+def test_proxy_shape__is_the_nearest_that_the_prior_can_see(
+    width: int, height: int, resolution: tuple[int, int]
+) -> None:
+    step_px, times = resolution
+    resolution_px = step_px * times
+    shape = proxy_shape(width, height, resolution_px, step_px)
+    assert min(shape) == resolution_px
+    assert all(side % step_px == 0 for side in shape)
+    assert (shape[0] > shape[1]) <= (width > height)
+    assert (shape[0] < shape[1]) <= (width < height)
+    step = bucket_step(resolution_px, step_px)
+    known = range(resolution_px, 2 * resolution_px + 1, step)
+    assert max(shape) in known
+    ideal = Fraction(resolution_px * max(width, height), min(width, height))
+    assert abs(max(shape) - ideal) == min(abs(length - ideal) for length in known)
+
+
+@given(lengths, lengths, resolutions)
+@settings(max_examples=100, deadline=None)
+def test_proxy_shape__a_turned_picture_has_the_turned_shape(
+    width: int, height: int, resolution: tuple[int, int]
+) -> None:
+    step_px, times = resolution
+    shape = proxy_shape(width, height, step_px * times, step_px)
+    assert proxy_shape(height, width, step_px * times, step_px) == shape[::-1]
+    assert proxy_shape(width, width, step_px * times, step_px) == (step_px * times,) * 2
+    assert proxy_shape(width, height, step_px * times, 0) == (step_px * times,) * 2
+
+
+@given(lengths, lengths, resolutions)
+@settings(max_examples=200, deadline=None)
+def test_to_proxy__whole_shows_the_middle_without_distortion_and_all_but_a_rim(
+    width: int, height: int, resolution: tuple[int, int]
+) -> None:
+    step_px, times = resolution
+    resolution_px = step_px * times
+    shape = proxy_shape(width, height, resolution_px, step_px)
+    view = seen_in(width, height, shape)
+    assert view.width / view.height == pytest.approx(shape[0] / shape[1])
+    assert view.width == width or view.height == height
+    assert view.x >= 0 <= view.y
+    assert (view.x + view.width / 2, view.y + view.height / 2) == (width / 2, height / 2)
+    if max(width, height) <= MOST_ASPECT * min(width, height):
+        step = bucket_step(resolution_px, step_px)
+        room = 1 if resolution_px % step == 0 else 2  # the last step may not end at 2:1
+        least = 1 / (1 + room * Fraction(step, 2 * resolution_px))
+        assert view.width * view.height / (width * height) >= float(least) - 1e-9
+
+
+def seen_in(width: int, height: int, shape: tuple[int, int]) -> Box:
+    """The view of a picture at some shape, by the definition: covered, and cut evenly."""
+    scale = max(Fraction(shape[0], width), Fraction(shape[1], height))
+    seen = [Fraction(side) / scale for side in shape]
+    return Box(
+        float((width - seen[0]) / 2), float((height - seen[1]) / 2), float(seen[0]), float(seen[1])
+    )
+
+
+@given(sides, sides, st.sampled_from([2, 4, 8, 16]))
+@settings(max_examples=60, deadline=None)
+def test_to_proxy__view_by_the_definition(width: int, height: int, step_px: int) -> None:
+    view = to_proxy(noise(width, height), 16, "whole", step_px).frame.view
+    expected = seen_in(width, height, proxy_shape(width, height, 16, step_px))
+    assert (view.x, view.y) == pytest.approx((expected.x, expected.y), abs=1e-9)
+    assert (view.width, view.height) == pytest.approx((expected.width, expected.height))
+
+
+@given(st.integers(60, 200), st.integers(60, 200), st.data())
+@settings(max_examples=40, deadline=None)
+def test_to_proxy__a_patch_has_the_same_pixels_in_proxy_and_source(
+    width: int, height: int, data: st.DataObject
+) -> None:
+    """A box on the proxy, cut from it, looks like the same box cut from the source."""
+    pixels = scene(width, height)  # smooth, so that resampling twice changes little
+    proxy = to_proxy(pixels, 64, "whole", 16)
+    across, down = proxy.frame.proxy_width - 32, proxy.frame.proxy_height - 32
+    box = Box(data.draw(st.integers(0, across)), data.draw(st.integers(0, down)), 32, 32)
+    source_box = proxy.frame.to_source(box)
+    assert source_box.x >= -1e-9 <= source_box.y
+    assert source_box.x + source_box.width <= width + 1e-9
+    assert source_box.y + source_box.height <= height + 1e-9
+    assert source_box.width == pytest.approx(source_box.height)
+    from_source = crop(pixels, source_box, 32, 32).astype(int)
+    assert np.abs(crop(proxy.pixels, box, 32, 32) - from_source).max() <= 6
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.data())
@@ -443,8 +579,13 @@ def test_crop__is_clamped_to_the_picture() -> None:
 
 def test_to_proxy__crop_takes_the_centre() -> None:
     pixels = noise(20, 10)
-    assert np.array_equal(to_proxy(pixels, 10, "crop").pixels, pixels[:, 5:15])
-    assert to_proxy(noise(21, 10), 10, "crop").frame.view == Box(5.5, 0, 10, 10)
+    assert np.array_equal(to_proxy(pixels, 10, "crop", 2).pixels, pixels[:, 5:15])
+    assert to_proxy(noise(21, 10), 10, "crop", 2).frame.view == Box(5.5, 0, 10, 10)
+
+
+def test_to_proxy__squash_shows_all() -> None:
+    frame = to_proxy(noise(20, 10), 16, "squash", 8).frame
+    assert frame == Frame(20, 10, Box(0, 0, 20, 10), 16, 16)
 
 
 @given(st.integers(1, 500), st.integers(1, 8))
@@ -476,42 +617,7 @@ def test_mosaic__needs_all_tiles() -> None:
         mosaic([scene()] * 3, 2)
 
 
-# --- colours, drawings and files ---------------------------------------------------------------
-
-
-def test_heat_map__diverging_is_white_at_zero_and_red_above() -> None:
-    values = np.array([[-1.0, 0.0], [1.0, np.nan]], np.float32)
-    heat = heat_map(values, -0.5, 1.0, diverging=True, size_px=4).astype(int)
-    blue, white, red, hole = heat[0, 0], heat[0, 3], heat[3, 0], heat[3, 3]
-    assert blue[2] > blue[0] + 50
-    assert white.min() > 240
-    assert red[0] > red[2] + 50
-    assert hole.tolist() == white.tolist()
-
-
-def test_heat_map__sequential_grows_brighter() -> None:
-    values = np.linspace(2, 5, 16, dtype=np.float32)[None]
-    heat = heat_map(values, 2, 5, diverging=False, size_px=16)
-    assert heat.shape == (1, 16, 3)
-    light = heat[0] @ [0.2126, 0.7152, 0.0722]
-    assert (np.diff(light) > 0).all()
-
-
-@pytest.mark.parametrize("smooth", [False, True])
-def test_heat_map__constant_values(smooth: bool) -> None:
-    heat = heat_map(np.zeros((3, 5), np.float32), 0, 0, True, 50, smooth)
-    assert heat.shape == (30, 50, 3)
-    assert len(np.unique(heat.reshape(-1, 3), axis=0)) == 1
-
-
-def test_overlay__leaves_what_has_no_gap() -> None:
-    pixels, values = scene(32, 32), np.zeros((4, 4), np.float32)
-    assert np.array_equal(overlay(pixels, values, -1, 1), pixels)
-    assert np.array_equal(overlay(pixels, values, 0, 0), pixels)
-    values[3, 3] = 1
-    shown = overlay(pixels, values, -1, 1)
-    assert np.array_equal(shown[:8, :8], pixels[:8, :8])
-    assert not np.array_equal(shown[28:, 28:], pixels[28:, 28:])
+# --- drawings and files ------------------------------------------------------------------------
 
 
 def test_draw_box__lies_inside_and_leaves_the_original() -> None:

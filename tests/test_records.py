@@ -19,12 +19,13 @@ boxes = st.builds(Box, places, places, lengths, lengths)
 
 @st.composite
 def frames(draw: st.DrawFn) -> Frame:
-    """The centre crop of a source, or the whole of it squashed."""
-    width, height, proxy_px = draw(sides), draw(sides), draw(st.sampled_from([32, 64, 128, 512]))
+    """The centre crop of a source, or the whole of it, in a proxy of any shape."""
+    width, height = draw(sides), draw(sides)
     side = min(width, height)
     crop = Box((width - side) / 2, (height - side) / 2, side, side)
     view = draw(st.sampled_from([crop, Box(0, 0, width, height)]))
-    return Frame(width, height, view, proxy_px)
+    lengths = st.sampled_from([32, 64, 128, 512])
+    return Frame(width, height, view, draw(lengths), draw(lengths))
 
 
 def edges(box: Box) -> tuple[float, ...]:
@@ -33,19 +34,26 @@ def edges(box: Box) -> tuple[float, ...]:
 
 def test_to_source__by_hand() -> None:
     """Of 400 x 300 px the middle 300 px are seen in 100 px: one proxy pixel is three wide."""
-    frame = Frame(400, 300, Box(50, 0, 300, 300), 100)
+    frame = Frame(400, 300, Box(50, 0, 300, 300), 100, 100)
     assert frame.to_source(Box(0, 0, 100, 100)) == Box(50, 0, 300, 300)
     assert frame.to_source(Box(10, 20, 50, 40)) == Box(80, 60, 150, 120)
     assert frame.to_proxy(Box(80, 60, 150, 120)) == Box(10, 20, 50, 40)
 
 
 def test_to_source__squashed() -> None:
-    frame = Frame(400, 200, Box(0, 0, 400, 200), 100)
+    frame = Frame(400, 200, Box(0, 0, 400, 200), 100, 100)
     assert frame.to_source(Box(25, 25, 50, 50)) == Box(100, 50, 200, 100)
 
 
+def test_to_source__wide_proxy() -> None:
+    """Of 400 x 220 px the middle 400 x 200 px are seen in 100 x 50 px: squares stay squares."""
+    frame = Frame(400, 220, Box(0, 10, 400, 200), 100, 50)
+    assert frame.to_source(Box(75, 25, 25, 25)) == Box(300, 110, 100, 100)
+    assert frame.to_proxy(Box(300, 110, 100, 100)) == Box(75, 25, 25, 25)
+
+
 def test_to_proxy__may_reach_beyond() -> None:
-    frame = Frame(400, 300, Box(50, 0, 300, 300), 100)
+    frame = Frame(400, 300, Box(50, 0, 300, 300), 100, 100)
     found = frame.to_proxy(Box(0, 0, 400, 300))
     assert edges(found) == pytest.approx((-50 / 3, 0, 350 / 3, 100))
 
@@ -64,8 +72,8 @@ def test_frame__there_and_back(frame: Frame, box: Box) -> None:
 def test_to_source__what_lies_in_the_proxy_lies_in_the_view(
     frame: Frame, x: float, y: float, share: float
 ) -> None:
-    side = frame.proxy_px * share
-    box = Box(x * (frame.proxy_px - side), y * (frame.proxy_px - side), side, side)
+    width, height = frame.proxy_width * share, frame.proxy_height * share
+    box = Box(x * (frame.proxy_width - width), y * (frame.proxy_height - height), width, height)
     left, top, right, bottom = edges(frame.to_source(box))
     view_left, view_top, view_right, view_bottom = edges(frame.view)
     assert view_left - 1e-6 <= left <= right <= view_right + 1e-6

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import CELL_PX, MIXED, draw, write_run
 from toyset import QUICK, SMALL, dataset_of, finish, scored_run, toy_prior, tree, write_pictures
 
 from dsel.config import ScoreSettings, SelectSettings
 from dsel.engine import identity_of, score, select
 from dsel.errors import DselError, RunError, StorageError
 from dsel.explore import Explorer
+from dsel.pictures import crop, decode
+from dsel.records import Bucket
 from dsel.runs import create_run, open_run
 
 CLASSES = {"cat": 4, "dog": 3}
@@ -53,7 +56,7 @@ def _line(error: pytest.ExceptionInfo[DselError]) -> str:
     [
         ({"timesteps": (300, 500)}, "timesteps was (300, 600), now (300, 500)"),
         ({"draws": 4}, "draws was 2, now 4"),
-        ({"template": "a {class}"}, "template was An image of {class}., now a {class}"),
+        ({"prompt": "a {class}"}, "prompt was An image of {class}., now a {class}"),
         ({"shard_size": 5}, "shard_size was 3, now 5"),
         ({"noise_seed": 1}, "noise_seed was 0, now 1"),
     ],
@@ -86,7 +89,7 @@ def test_create_run__other_data_or_prior_is_told(run_path, identity, changed, to
 
 
 def test_create_run__speed_settings_may_change_and_are_not_blamed(run_path, identity):
-    faster = replace(QUICK, decoders=5, rows_per_call=8, device="cpu")
+    faster = replace(QUICK, decoders=5, rows_per_call=8)
     create_run(run_path, replace(identity, settings=faster))
     with pytest.raises(RunError) as error:
         create_run(run_path, replace(identity, settings=replace(faster, draws=4)))
@@ -145,9 +148,11 @@ def test_open_run__a_folder_that_is_none(tmp_path):
         ("{", "is not JSON"),
         ("[]", "damaged"),
         ("null", "damaged"),
-        ('{"format": 99}', "has format 99; this dsel reads 1"),
-        ('{"format": 1}', "damaged"),
-        ('{"format": 1, "settings": 3}', "damaged"),
+        ('{"format": 99}', "has format 99; this dsel reads 2"),
+        ('{"format": null}', "has format None; this dsel reads 2"),
+        ('{"format": 1}', "has format 1; this dsel reads 2: an earlier dsel made it, score the"),
+        ('{"format": 2}', "damaged"),
+        ('{"format": 2, "settings": 3}', "damaged"),
     ],
 )
 def test_open_run__damaged_manifest(tmp_path, content, told):
@@ -247,10 +252,10 @@ def test_create_run__no_permission(tmp_path, identity):
 
 
 def test_run__can_be_moved(run_path, tmp_path):
-    before = open_run(run_path).class_scores(1).gap
+    before = open_run(run_path).class_scores(1).buckets[0].gap
     run_path.rename(tmp_path / "moved")
     moved = open_run(tmp_path / "moved")
-    assert np.array_equal(moved.class_scores(1).gap, before)
+    assert np.array_equal(moved.class_scores(1).buckets[0].gap, before)
     assert moved.read_selection()[1][1].name == "dog"
 
 
@@ -305,8 +310,9 @@ def test_read_selection__damaged(run_path, name):
 
 def test_finish__scales_are_the_spread_inside_images(finished):
     run = open_run(finished)
-    gap = np.concatenate([run.class_scores(index).gap for index in range(2)]).astype(np.float64)
-    by_hand = np.sqrt(gap.var(axis=(2, 3)).mean(axis=0))
+    buckets = [bucket for index in range(2) for bucket in run.class_scores(index).buckets]
+    gaps = [gap.astype(np.float64) for bucket in buckets for gap in bucket.gap]  # (T, h, w) each
+    by_hand = np.sqrt(np.mean([gap.var(axis=(1, 2)) for gap in gaps], axis=0))
     assert run.geometry.scales == pytest.approx(by_hand, rel=1e-2)  # stored gaps are float16
 
 
@@ -332,3 +338,121 @@ def test_identity__fingerprint_ignores_speed(identity):
     faster = replace(identity, settings=replace(QUICK, decoders=9, rows_per_call=2))
     assert faster.fingerprint == identity.fingerprint
     assert replace(identity, settings=ScoreSettings()).fingerprint != identity.fingerprint
+
+
+# --- runs of many shapes -----------------------------------------------------------------------
+
+COUNTS = {"disc": 7, "square": 1, "bar": 11, "ring": 2}
+SKIPPED = {"disc": (0, 3), "square": (), "bar": (10,), "ring": (0, 1)}
+NAMES = tuple(COUNTS)
+
+
+def drawn(class_index: int, number: int):
+    """A picture of the next size, or None for one that was skipped."""
+    if number in SKIPPED[NAMES[class_index]]:
+        return None
+    return draw(class_index, number, 0, MIXED[number % len(MIXED)])
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory):
+    """A run in shards of 4, which straddle classes; the last class has no scored image."""
+    path = tmp_path_factory.mktemp("mixed") / "run"
+    return write_run(path, COUNTS, {"source": "gone"}, drawn, shard_size=4)
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory):
+    """The same images, each in a shard of its own."""
+    path = tmp_path_factory.mktemp("single") / "run"
+    return write_run(path, COUNTS, {"source": "gone"}, drawn, shard_size=1)
+
+
+def by_row(buckets: tuple[Bucket, ...]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    return {
+        int(row): (bucket.conditional[at], bucket.gap[at])
+        for bucket in buckets
+        for at, row in enumerate(bucket.rows)
+    }
+
+
+def test_class_scores__of_many_shapes_are_those_of_each_image(mixed, one_by_one):
+    for index, name in enumerate(NAMES):
+        scores, single = mixed.class_scores(index), one_by_one.class_scores(index)
+        expected = [n for n in range(COUNTS[name]) if n not in SKIPPED[name]]
+        assert scores.ids == single.ids == tuple(f"{name}/{n:06d}" for n in expected)
+        assert scores.frames == single.frames
+        assert scores.features.shape == (len(expected), 8, 8, 16)
+        assert np.array_equal(scores.features, single.features)
+        shapes = [bucket.gap.shape[2:] for bucket in scores.buckets]
+        assert shapes == sorted(set(shapes))
+        found, alone = by_row(scores.buckets), by_row(single.buckets)
+        assert sorted(found) == sorted(alone) == list(range(len(expected)))
+        for row, frame in enumerate(scores.frames):
+            cells = frame.proxy_height // CELL_PX, frame.proxy_width // CELL_PX
+            assert found[row][0].shape == found[row][1].shape == (6, *cells)
+            assert np.array_equal(found[row], alone[row])
+
+
+def test_class_scores__rows_of_a_bucket_ascend(mixed):
+    scores = mixed.class_scores(2)
+    assert len(scores.buckets) == len({frame.proxy_width for frame in scores.frames}) + 2
+    for bucket in scores.buckets:
+        assert (np.diff(bucket.rows) > 0).all()
+        assert bucket.rows.dtype == np.int64
+
+
+def test_class_scores__none_scored(mixed):
+    scores = mixed.class_scores(3)
+    assert (scores.ids, scores.frames, scores.buckets) == ((), (), ())
+    assert scores.features.shape == (0, 8, 8, 16)
+    assert Explorer(mixed).select(3, SelectSettings()).patches == ()
+
+
+def test_images__places_count_each_shape_in_each_shard(mixed):
+    counts: dict[tuple, int] = {}
+    rows = dict.fromkeys(range(6), 0)
+    for image in open_run(mixed.path).images:
+        if image.reason:
+            assert (image.row, image.place, image.frame) == (-1, -1, None)
+            continue
+        key = image.shard, image.frame.proxy_width, image.frame.proxy_height
+        assert (image.row, image.place) == (rows[image.shard], counts.get(key, 0))
+        rows[image.shard] += 1
+        counts[key] = counts.get(key, 0) + 1
+    assert sum(rows.values()) == 16
+    assert max(counts.values()) == 2
+
+
+def test_select__of_many_shapes_does_not_depend_on_shards(mixed, one_by_one):
+    settings = SelectSettings(ipc=3, patch_px=48)
+    for index in range(len(NAMES)):
+        whole, single = (Explorer(run).select(index, settings) for run in (mixed, one_by_one))
+        assert repr(whole) == repr(single)
+
+
+def test_select__patches_look_alike_in_proxy_and_source(mixed):
+    """The source box lies in the source, and holds what the box holds in the proxy."""
+    explorer = Explorer(mixed)
+    for index, name in enumerate(NAMES):
+        for patch in explorer.select(index, SelectSettings(patch_px=64)).patches:
+            source, _ = drawn(index, int(patch.image_id.removeprefix(f"{name}/")))
+            box = patch.source_box
+            assert box.width == pytest.approx(box.height)
+            assert box.x >= 0 <= box.y
+            assert box.x + box.width <= source.shape[1] + 1e-9
+            assert box.y + box.height <= source.shape[0] + 1e-9
+            from_source = crop(source, box, 16, 16).astype(int)
+            assert np.abs(from_source - explorer.cut(patch, 16, 16)).mean() < 5
+
+
+def test_pictures__of_many_shapes_are_the_proxies(mixed):
+    for index in range(len(NAMES)):
+        rows = mixed.class_rows(index)
+        for row, picture in zip(rows, mixed.pictures(rows, "proxy"), strict=True):
+            assert decode(picture).shape == (row.frame.proxy_height, row.frame.proxy_width, 3)
+        for row, picture in zip(rows, mixed.pictures(rows, "thumbnail"), strict=True):
+            height, width = decode(picture).shape[:2]
+            assert max(height, width) == 96
+            aspect = row.frame.proxy_width / row.frame.proxy_height
+            assert width / height == pytest.approx(aspect, rel=0.02)

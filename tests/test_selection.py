@@ -9,9 +9,10 @@ import pytest
 
 from dsel.config import SelectSettings
 from dsel.errors import SettingError
-from dsel.records import Box, ClassScores, ClassSelection, Frame, Geometry
+from dsel.records import Box, Bucket, ClassScores, ClassSelection, Frame, Geometry
 from dsel.selection import (
     combined_gap,
+    image_bucket,
     locate_class,
     patch_size,
     select_class,
@@ -22,25 +23,68 @@ PX, CELL_PX, CELLS = 64, 8, 8
 GEOMETRY = Geometry((200, 500), np.array([1.0, 2.0], np.float32), CELL_PX, PX)
 
 
-def class_scores(n: int, seed: int = 0, identical: bool = False) -> ClassScores:
-    """Gap maps of noise with one bright square of 4 x 4 cells; features of three kinds."""
+SHAPES = ((CELLS, CELLS), (CELLS, 2 * CELLS), (CELLS, CELLS + 3), (CELLS + 2, CELLS))
+"""Heights and widths of maps in cells: a square, two wide ones, and a tall one."""
+
+
+def class_scores(
+    n: int, seed: int = 0, identical: bool = False, shapes: tuple[tuple[int, int], ...] = SHAPES[:1]
+) -> ClassScores:
+    """Gap maps of noise with one bright square of 4 x 4 cells; features of three kinds.
+
+    The images have the shapes in turn.
+    """
     rng = np.random.default_rng(seed)
-    gap = rng.normal(size=(n, 2, CELLS, CELLS)) * 0.05
-    for one in gap:
-        x, y = rng.integers(0, CELLS - 3, 2)
+    turns = [shapes[i % len(shapes)] for i in range(n)]
+    maps = [rng.normal(size=(2, *shape)) * 0.05 for shape in turns]
+    for one, (rows, columns) in zip(maps, turns, strict=True):
+        x, y = rng.integers(0, columns - 3), rng.integers(0, rows - 3)
         one[:, y : y + 4, x : x + 4] += rng.uniform(1, 2)
     features = rng.normal(size=(n, 4, 4, 6)) * 0.1
     features += np.eye(6)[rng.integers(0, 3, n)][:, None, None, :] * 5
     if identical:
         features = np.ones_like(features)
-    view = Box(10, 0, 128, 128)
     return ClassScores(
         name="cat", index=2,
         ids=tuple(f"cat/{i}" for i in range(n)),
-        frames=tuple(Frame(150, 128, view, PX) for _ in range(n)),
-        conditional=np.ones_like(gap).astype(np.float16),
-        gap=gap.astype(np.float16),
+        frames=tuple(frame(*shape) for shape in turns),
+        buckets=tuple(bucket_of(maps, turns, shape) for shape in sorted(set(turns))),
         features=features.astype(np.float16),
+    )  # fmt: skip
+
+
+def frame(rows: int, columns: int) -> Frame:
+    """What a proxy of so many cells shows at half the scale, 10 px from the left of its source."""
+    width, height = columns * CELL_PX, rows * CELL_PX
+    return Frame(2 * width + 22, 2 * height, Box(10, 0, 2 * width, 2 * height), width, height)
+
+
+def bucket_of(
+    maps: list[np.ndarray], turns: list[tuple[int, int]], shape: tuple[int, int]
+) -> Bucket:
+    rows = [n for n, other in enumerate(turns) if other == shape]
+    gap = np.stack([maps[row] for row in rows]).astype(np.float16)
+    return Bucket(np.array(rows), gap - np.float16(1), gap)
+
+
+def squares(n: int) -> tuple[ClassScores, Bucket]:
+    """The scores of a class of squares, and the one bucket that holds them."""
+    scores = class_scores(n)
+    (bucket,) = scores.buckets
+    return scores, bucket
+
+
+def with_gap(scores: ClassScores, gap: np.ndarray) -> ClassScores:
+    return replace(scores, buckets=(replace(scores.buckets[0], gap=gap),))
+
+
+def alone(scores: ClassScores, row: int) -> ClassScores:
+    """The class as if it had this image only."""
+    bucket = image_bucket(scores, row)
+    one = slice(row, row + 1)
+    return replace(
+        scores, ids=scores.ids[one], frames=scores.frames[one], features=scores.features[one],
+        buckets=(replace(bucket, rows=np.array([0])),),
     )  # fmt: skip
 
 
@@ -54,16 +98,16 @@ def plain(found: ClassSelection) -> str:
 
 
 def test_combined_gap__each_timestep_on_its_own_scale() -> None:
-    scores = class_scores(3)
-    gap = scores.gap.astype(np.float64)
+    _, bucket = squares(3)
+    gap = bucket.gap.astype(np.float64)
     np.testing.assert_allclose(
-        combined_gap(scores, GEOMETRY, SelectSettings(gap="signed")),
+        combined_gap(bucket, GEOMETRY, SelectSettings(gap="signed")),
         gap[:, 0] / 2 + gap[:, 1] / 4,
         rtol=1e-5,
         atol=1e-6,
     )
     np.testing.assert_allclose(
-        combined_gap(scores, GEOMETRY, SelectSettings(gap="signed", timesteps=(500,))),
+        combined_gap(bucket, GEOMETRY, SelectSettings(gap="signed", timesteps=(500,))),
         gap[:, 1] / 2,
         rtol=1e-5,
         atol=1e-6,
@@ -83,10 +127,10 @@ def test_select_class__unknown_timestep() -> None:
 
 
 def test_select_class__a_subset_of_timesteps_reads_only_those() -> None:
-    scores = class_scores(5)
-    gap = scores.gap.copy()
+    scores, bucket = squares(5)
+    gap = bucket.gap.copy()
     gap[:, 1] = np.nan  # were it read, nothing would be found
-    found = select_class(replace(scores, gap=gap), GEOMETRY, SelectSettings(timesteps=(200,)))
+    found = select_class(with_gap(scores, gap), GEOMETRY, SelectSettings(timesteps=(200,)))
     expected = select_class(scores, GEOMETRY, SelectSettings(timesteps=(200,)))
     assert plain(found) == plain(expected)
     assert len(found.patches) == 5
@@ -111,9 +155,9 @@ def test_patch_size__says_what_would_be_right(settings: dict[str, int], message:
 
 
 def test_locate_class__finds_the_bright_square() -> None:
-    scores = class_scores(6)
+    scores, bucket = squares(6)
     located = locate_class(scores, GEOMETRY, SelectSettings())
-    maps = combined_gap(scores, GEOMETRY, SelectSettings())
+    maps = combined_gap(bucket, GEOMETRY, SelectSettings())
     for n in range(6):
         assert located.image[n] == n
         row, column = int(located.y[n] / 8), int(located.x[n] / 8)
@@ -191,11 +235,11 @@ def test_select_class__per_image_boxes_are_apart_and_only_the_first_has_a_margin
 
 def test_select_class__an_image_with_room_for_one_gives_one() -> None:
     """Two boxes of half the side are asked for; round a box in the middle no second one fits."""
-    scores = class_scores(2)
-    gap = np.zeros_like(scores.gap)
+    scores, bucket = squares(2)
+    gap = np.zeros_like(bucket.gap)
     gap[0, :, 2:6, 2:6] = 1
     gap[1, :, 0:4, 0:4] = 1
-    found = select_class(replace(scores, gap=gap), GEOMETRY, SelectSettings(per_image=2))
+    found = select_class(with_gap(scores, gap), GEOMETRY, SelectSettings(per_image=2))
     assert sorted(patch.image_id for patch in found.patches) == ["cat/0", "cat/1", "cat/1"]
 
 
@@ -223,11 +267,100 @@ def test_select_class__same_arguments_same_selection() -> None:
 
 
 def test_select_class__other_images_do_not_move_a_box() -> None:
-    alone = {patch.image_id: patch.box for patch in selected(10).patches}
-    scores = class_scores(10)
-    half = replace(
-        scores, ids=scores.ids[:5], frames=scores.frames[:5], gap=scores.gap[:5],
-        conditional=scores.conditional[:5], features=scores.features[:5],
-    )  # fmt: skip
-    for patch in select_class(half, GEOMETRY, SelectSettings()).patches:
-        assert patch.box == alone[patch.image_id]
+    for shapes in (SHAPES[:1], SHAPES):
+        scores = class_scores(10, shapes=shapes)
+        together = {p.image_id: p for p in select_class(scores, GEOMETRY, SelectSettings()).patches}
+        for row, image_id in enumerate(scores.ids):
+            (patch,) = select_class(alone(scores, row), GEOMETRY, SelectSettings()).patches
+            assert patch.box == together[image_id].box
+            assert patch.source_box == together[image_id].source_box
+            assert patch.score == together[image_id].score
+            assert repr(patch.margin) == repr(together[image_id].margin)
+
+
+# --- classes of many shapes --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SelectSettings(),
+        SelectSettings(patch_px=20, stride_px=4, per_image=2, timesteps=(500,)),
+        SelectSettings(patch_px=64, gap="signed"),
+    ],
+)
+def test_locate_class__each_image_as_it_would_be_alone(settings: SelectSettings) -> None:
+    scores = class_scores(13, seed=3, shapes=SHAPES)
+    located = locate_class(scores, GEOMETRY, settings)
+    assert (np.diff(located.image) >= 0).all()
+    for row in range(13):
+        one = locate_class(alone(scores, row), GEOMETRY, settings)
+        mine = located.image == row
+        for name in ("x", "y", "score", "margin", "features"):
+            there, expected = getattr(located, name)[mine], getattr(one, name)
+            assert np.array_equal(there, expected, equal_nan=True), (row, name)
+
+
+def test_locate_class__boxes_by_the_slow_definition() -> None:
+    """All boxes of whole cells on each map, one by one: the first of the largest means wins."""
+    scores = class_scores(12, seed=5, shapes=SHAPES)
+    located = locate_class(scores, GEOMETRY, SelectSettings(patch_px=24))
+    assert located.image.tolist() == list(range(12))
+    for row in range(12):
+        maps = combined_gap(image_bucket(scores, row), GEOMETRY, SelectSettings())[0]
+        rows, columns = SHAPES[row % len(SHAPES)]
+        assert maps.shape == (rows, columns)
+        means = {
+            (8 * x, 8 * y): maps[y : y + 3, x : x + 3].mean(dtype=np.float64)
+            for y in range(rows - 2)
+            for x in range(columns - 2)
+        }
+        best = max(means, key=means.__getitem__)
+        assert (located.x[row], located.y[row]) == best
+        assert located.score[row] == pytest.approx(means[best], abs=1e-6)
+
+
+def test_locate_class__features_come_from_under_the_box() -> None:
+    """Each feature names its grid column and row: the middle of the box, as a share, comes back."""
+    scores = class_scores(12, seed=7, shapes=SHAPES)
+    grid = 16
+    columns, rows = np.meshgrid(np.arange(grid) + 0.5, np.arange(grid) + 0.5)
+    spread = np.stack([columns, rows], axis=-1) / grid  # (g, g, 2)
+    scores = replace(scores, features=np.repeat(spread[None], 12, axis=0).astype(np.float16))
+    located = locate_class(scores, GEOMETRY, SelectSettings())
+    for row, one in enumerate(scores.frames):
+        middle = (located.x[row] + 16) / one.proxy_width, (located.y[row] + 16) / one.proxy_height
+        assert located.features[row] == pytest.approx(middle, abs=0.02)
+    assert max(located.x) > PX - 32  # some lie where a square has no place
+
+
+def test_select_class__patches_of_many_shapes_lie_inside_their_sources() -> None:
+    scores = class_scores(24, shapes=SHAPES)
+    found = select_class(scores, GEOMETRY, SelectSettings(ipc=5))
+    frames = dict(zip(scores.ids, scores.frames, strict=True))
+    assert sorted(patch.image_id for patch in found.patches) == sorted(scores.ids)
+    for patch in found.patches:
+        seen, source = frames[patch.image_id], patch.source_box
+        assert 0 <= patch.box.x <= seen.proxy_width - 32
+        assert 0 <= patch.box.y <= seen.proxy_height - 32
+        assert source == Box(10 + 2 * patch.box.x, 2 * patch.box.y, 64, 64)
+        assert source.x + 64 <= seen.source_width
+        assert source.y + 64 <= seen.source_height
+
+
+def test_patch_size__is_held_against_the_shorter_side() -> None:
+    scores = class_scores(8, shapes=SHAPES[1:])
+    with pytest.raises(SettingError, match="between 1 and 64 px for 64 x 64 px images, got 65"):
+        select_class(scores, GEOMETRY, SelectSettings(patch_px=65))
+    found = select_class(scores, GEOMETRY, SelectSettings(patch_px=64))
+    assert len(found.patches) == 8
+
+
+def test_image_bucket__by_hand() -> None:
+    scores = class_scores(9, shapes=SHAPES)
+    for row in range(9):
+        bucket = image_bucket(scores, row)
+        assert bucket.rows.tolist() == [row]
+        assert bucket.gap.shape == bucket.conditional.shape == (1, 2, *SHAPES[row % 4])
+    with pytest.raises(IndexError, match="has 9 scored images, no row 9"):
+        image_bucket(scores, 9)

@@ -28,7 +28,7 @@ from dsel.tables import (
 numbers = st.floats(-1e6, 1e6)
 boxes = st.builds(Box, numbers, numbers, numbers, numbers)
 counts = st.integers(0, 2**31 - 1)
-frames = st.builds(Frame, counts, counts, boxes, counts)
+frames = st.builds(Frame, counts, counts, boxes, counts, counts)
 patches = st.builds(
     Patch, st.text(max_size=20), counts, boxes, boxes, numbers,
     st.floats(0, 9) | st.just(math.nan), counts, numbers, counts,
@@ -58,21 +58,22 @@ def test_patch__round_trip(folder: Path, found: list[Patch]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     name=st.text(max_size=20), class_index=counts, frame=frames, shard=counts, row=counts,
-    proxy=st.binary(max_size=50),
+    place=counts, proxy=st.binary(max_size=50),
 )  # fmt: skip
 def test_proxy_row__round_trip_of_a_scored_image(
-    folder: Path, name: str, class_index: int, frame: Frame, shard: int, row: int, proxy: bytes
-) -> None:
+    folder: Path, name: str, class_index: int, frame: Frame,
+    shard: int, row: int, place: int, proxy: bytes,
+) -> None:  # fmt: skip
     item = ShardRow(ImageRef(name, class_index), "", frame, proxy, proxy[::-1])
-    (line,) = through_parquet(folder, [proxy_row(item, shard, row)], PROXIES)
-    assert image_row(line) == ImageRow(name, class_index, shard, row, frame, "")
+    (line,) = through_parquet(folder, [proxy_row(item, shard, row, place)], PROXIES)
+    assert image_row(line) == ImageRow(name, class_index, shard, row, place, frame, "")
     assert (line["status"], line["proxy"], line["thumbnail"]) == ("scored", proxy, proxy[::-1])
 
 
 def test_proxy_row__round_trip_of_a_skipped_image(tmp_path: Path) -> None:
     item = ShardRow(ImageRef("cat/1.png", 2), "is empty (0 bytes)")
-    (line,) = through_parquet(tmp_path, [proxy_row(item, 5, -1)], PROXIES)
-    assert image_row(line) == ImageRow("cat/1.png", 2, 5, -1, None, "is empty (0 bytes)")
+    (line,) = through_parquet(tmp_path, [proxy_row(item, 5, -1, -1)], PROXIES)
+    assert image_row(line) == ImageRow("cat/1.png", 2, 5, -1, -1, None, "is empty (0 bytes)")
     assert line["status"] == "skipped"
     assert line["width"] is None
 
@@ -91,7 +92,7 @@ def test_patch_row__fills_every_column() -> None:
 
 
 def test_proxy_row__fills_every_column() -> None:
-    row = proxy_row(ShardRow(ImageRef("a", 0)), 0, 0)
+    row = proxy_row(ShardRow(ImageRef("a", 0)), 0, 0, 0)
     assert sorted(row) == sorted(PROXIES.names)
 
 

@@ -14,15 +14,16 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from synthetic import CELL_PX, PX, TIMESTEPS, synthetic_run
+from synthetic import CELL_PX, MIXED, PX, TIMESTEPS, synthetic_run
 
-from dsel.config import ExportSettings, SelectSettings, settings_of
+from dsel.config import ExportSettings, SelectSettings
 from dsel.engine import export_selections
 from dsel.errors import RunError
 from dsel.explore import Explorer
 from dsel.exports import zip_folder
-from dsel.records import Box, ClassSelection, Patch
+from dsel.records import Box, ClassSelection, Frame, Patch
 from dsel.runs import open_run
+from dsel.settings import settings_of
 from dsel.ui import build_app, views
 from dsel.ui.handlers import CONTROLS, Handlers, chosen_of, select_settings
 
@@ -34,6 +35,14 @@ DEFAULTS = (64, 0, 10, list(TIMESTEPS), "positive", "score", "round-robin", 1)
 def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ui") / "run"
     synthetic_run(path, classes=3, per_class=60)
+    return path
+
+
+@pytest.fixture(scope="module")
+def mixed_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of wide, square and tall pictures."""
+    path = tmp_path_factory.mktemp("ui") / "mixed"
+    synthetic_run(path, classes=2, per_class=15, sizes=MIXED)
     return path
 
 
@@ -50,6 +59,16 @@ def _patch(image: str, rank: int = 0, group: int = 0, x: float = 32, margin: flo
 def _selected(count: int, groups: int = 3) -> ClassSelection:
     patches = tuple(_patch(f"cat/{n}", n, n % groups) for n in range(count))
     return ClassSelection("cat", 0, patches, tuple((n,) for n in range(count)))
+
+
+def _gallery(selected: ClassSelection, chosen: str, frame: Frame) -> views.Panel:
+    ids = [patch.image_id for patch in selected.patches]
+    picture = np.zeros((96, 96, 3), np.uint8)
+    return views.gallery(selected, dict.fromkeys(ids, picture), dict.fromkeys(ids, frame), chosen)
+
+
+def _frame(width: int, height: int) -> Frame:
+    return Frame(width, height, Box(0, 0, width, height), width, height)
 
 
 def _image(handlers: Handlers, *values: Any) -> Any:
@@ -71,20 +90,25 @@ def _reference_zip(run_path: Path, settings: SelectSettings, folder: Path) -> by
 
 
 def test_gallery__boxes_in_percent_and_the_chosen_one_marked() -> None:
-    picture = np.zeros((96, 96, 3), np.uint8)
-    selected = _selected(3)
-    panel = views.gallery(selected, {p.image_id: picture for p in selected.patches}, "cat/1", 128)
+    panel = _gallery(_selected(3), "cat/1", _frame(128, 128))
     assert [figure.box for figure in panel.figures] == [(25, 12.5, 50, 50)] * 3
     assert [figure.selected for figure in panel.figures] == [False, True, False]
     assert panel.figures[2].caption == "rank 3 · score 0.123"
     assert panel.figures[2].group == 2
+    assert panel.figures[0].aspect == 1
     assert panel.note == "3 patches, best first"
 
 
+def test_gallery__boxes_on_wide_and_tall_pictures() -> None:
+    """A patch of 64 px at (32, 16) is a quarter of 256 px wide and half of 128 px high."""
+    wide = _gallery(_selected(1), "", _frame(256, 128)).figures[0]
+    assert (wide.aspect, wide.box) == (2, (12.5, 12.5, 25, 50))
+    tall = _gallery(_selected(1), "", _frame(128, 160)).figures[0]
+    assert (tall.aspect, tall.box) == (0.8, (25, 10, 50, 40))
+
+
 def test_gallery__shows_the_best_and_says_how_many() -> None:
-    picture = np.zeros((96, 96, 3), np.uint8)
-    selected = _selected(120)
-    panel = views.gallery(selected, {p.image_id: picture for p in selected.patches}, "", 128)
+    panel = _gallery(_selected(120), "", _frame(128, 128))
     assert len(panel.figures) == 48
     assert panel.note == "48 of 120 patches, best first"
 
@@ -108,6 +132,29 @@ def test_one_image__five_pictures_losses_on_one_scale(handlers: Handlers) -> Non
     facts = {fact.name: fact.value for fact in panel.facts}
     assert facts["rank"] == f"{patch.rank + 1} of 60"
     assert facts["source box"].startswith("64 × 64 px at (")
+
+
+def test_show__pictures_of_many_shapes(mixed_path: Path) -> None:
+    """Each picture has the aspect of what the prior saw, and its box is a square of pixels."""
+    handlers = Handlers(Explorer(open_run(mixed_path)))
+    scores = handlers.explorer.scores(0)
+    frames = dict(zip(scores.ids, scores.frames, strict=True))
+    answer = handlers.show("disc/000003", "disc", *DEFAULTS)
+    gallery, image = json.loads(answer[1]), json.loads(answer[2])
+    aspects = {figure["key"]: figure["aspect"] for figure in gallery["figures"]}
+    assert set(aspects) == set(frames)
+    assert aspects["disc/000003"] == 2
+    assert len(set(aspects.values())) == 4
+    shown = [*gallery["figures"], *(figure | {"key": image["note"]} for figure in image["figures"])]
+    for figure in shown:
+        frame = frames[figure["key"]]
+        assert figure["aspect"] == pytest.approx(frame.proxy_width / frame.proxy_height, abs=1e-4)
+        left, top, width, height = figure["box"]
+        assert width / 100 * frame.proxy_width == pytest.approx(64, abs=0.01)
+        assert height / 100 * frame.proxy_height == pytest.approx(64, abs=0.01)
+        assert left + width <= 100.001 >= top + height
+    assert len(image["figures"]) == 5
+    assert {figure["aspect"] for figure in image["figures"]} == {2}
 
 
 def test_one_image__a_flat_map_and_no_margin_are_drawn() -> None:

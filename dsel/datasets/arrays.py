@@ -21,10 +21,11 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.config import SourceSettings, fingerprint
+from dsel.config import SourceSettings
 from dsel.datasets.base import limit, origin_of, require_images, restrict, shown
 from dsel.errors import SourceError, UnreadableImage
 from dsel.records import ImageRef, Pixels
+from dsel.settings import fingerprint
 
 MAX_BYTES: Final = 16 << 30
 _REQUIRED: Final = ("images", "labels", "classes")
@@ -46,6 +47,11 @@ class ArrayDataset:
     refs: Sequence[ImageRef]
     images: NDArray[np.uint8]
     rows: Mapping[str, int]
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """Each class has one name."""
+        return tuple((name,) for name in self.classes)
 
     def read(self, ref: ImageRef) -> Pixels:
         """Return a copy of one image; gray becomes three equal channels."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dsel.config import SourceSettings
-from dsel.errors import SourceError, unknown
+from dsel.errors import SettingError, SourceError, unknown
 from dsel.records import ImageRef
 
 _SHOWN = 20  # names listed in a message
@@ -19,6 +19,23 @@ def restrict(classes: Sequence[str], wanted: Iterable[str]) -> tuple[str, ...]:
     for name in sorted(chosen - set(classes)):
         raise unknown("class", name, shown(classes))
     return tuple(name for name in classes if name in chosen)
+
+
+def meant(wanted: str, names: Iterable[Sequence[str]]) -> str:
+    """Return the first name of the class that has this name; an unknown one comes back as it is."""
+    found = [of_class[0] for of_class in names if wanted in of_class]
+    if not found or wanted in found:  # what one class is called first may be another's second name
+        return wanted
+    if len(found) > 1:
+        raise SettingError(
+            f"class {wanted!r} may be {' or '.join(shown(found))}: give one of these"
+        )
+    return found[0]
+
+
+def further_names(names: Iterable[Sequence[str]]) -> list[list[str]]:
+    """What names add to a fingerprint beside the classes: nothing where each class has just one."""
+    return [list(of_class) for of_class in names if len(of_class) > 1]
 
 
 def limit(refs: Iterable[ImageRef], per_class: int) -> list[ImageRef]:

@@ -4,9 +4,12 @@ Layout: ROOT/CLASS/any/depth/file, or ROOT/SPLIT/CLASS/... with a split such as 
 a class folder counts as an image, whatever its name, so that one that cannot be used is reported
 with its reason; only hidden files are passed over. Files beside the class folders are not images.
 
-A class is named after its folder, exactly. `classes.json`, in ROOT or beside the class folders, may
-give readable names for prompts: {"folder": "name"}, {"folder": {"name": "name"}}, a list of names
-in the order of the sorted folders, or dsel's own [{"folder": "folder", "name": "name"}].
+A class is named after its folder, exactly; but if all folders are WordNet ids, such as n01440764,
+those of ImageNet take the names that ship with dsel. `classes.json`, in ROOT or beside the class
+folders, may give readable names for prompts: {"folder": "name"}, {"folder": {"name": "name"}}, a
+list of names in the order of the sorted folders, or dsel's own [{"folder": "folder", "name":
+"name"}]. Where it gives a list of names, ["tench", "Tinca tinca"] or {"name": "tench", "names":
+[...]}, the first is shown and put in prompts, and the others find the class too.
 
 Symbolic links are followed, out of ROOT too: whoever names ROOT may read what it links to.
 """
@@ -16,23 +19,39 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import reprlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 from dsel import pictures
-from dsel.config import SourceSettings, fingerprint
-from dsel.datasets.base import limit, origin_of, require_images, restrict, shown
+from dsel.config import SourceSettings
+from dsel.datasets.base import (
+    further_names,
+    limit,
+    meant,
+    origin_of,
+    require_images,
+    restrict,
+    shown,
+)
 from dsel.errors import SourceError, UnreadableImage, unknown
 from dsel.records import ImageRef, Pixels
+from dsel.settings import fingerprint
+from dsel.shipped import imagenet_names
 
 SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
 CLASSES_FILE = "classes.json"
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden where they come from
 _IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+_WNID = re.compile("n[0-9]{8}")
+
+_Names: TypeAlias = tuple[str, ...]
+"""All names of one class, the one that is shown first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +67,12 @@ class ImageFolder:
 
     def __init__(
         self, base: Path, origin: Mapping[str, str | int | Sequence[str]],
-        classes: tuple[str, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],
+        names: tuple[_Names, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],
     ) -> None:  # fmt: skip
         """Take what `open_image_folder` found; `files` holds each ref's file by id."""
-        self.base, self.origin, self.classes, self.refs = base, origin, classes, refs
-        self.fingerprint = _fingerprint(classes, refs, files)
+        self.base, self.origin, self.names, self.refs = base, origin, names, refs
+        self.classes = tuple(first for first, *_ in names)
+        self.fingerprint = _fingerprint(names, refs, files)
         # Names that are not text become ids that are; only these need to be remembered.
         self._odd = {ref.id: path for ref in refs if (path := files[ref.id].path) != ref.id}
 
@@ -77,18 +97,20 @@ def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
     base = _base(path, settings.split)
     folders = _folders(base)
     names = _names(path, base, folders)
-    by_name = dict(zip(names, folders, strict=True))
     by_folder = dict(zip(folders, names, strict=True))
-    classes = restrict(names, [by_folder.get(name, name) for name in settings.classes])
+    by_name = {first: folder for folder, (first, *_) in by_folder.items()}
+    classes = restrict(list(by_name), [_wanted(name, by_folder) for name in settings.classes])
+    chosen = [by_name[name] for name in classes]
     refs: list[ImageRef] = []
     files: dict[str, _File] = {}
-    for index, name in enumerate(classes):
-        found = {_id(file.path): file for file in _walk(base, by_name[name])}
+    for index, folder in enumerate(chosen):
+        found = {_id(file.path): file for file in _walk(base, folder)}
         kept = limit((ImageRef(id_, index) for id_ in sorted(found)), settings.per_class)
         refs += kept
         files |= {ref.id: found[ref.id] for ref in kept}
     require_images(base, classes, refs)
-    return ImageFolder(base, origin_of(str(path.resolve()), settings), classes, refs, files)
+    origin = origin_of(str(path.resolve()), settings)
+    return ImageFolder(base, origin, tuple(by_folder[name] for name in chosen), refs, files)
 
 
 def _base(root: Path, split: str) -> Path:
@@ -172,36 +194,58 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _names(root: Path, base: Path, folders: Sequence[str]) -> list[str]:
-    """Return the class names in the order of the folders; two alike get their folder's name too."""
+def _names(root: Path, base: Path, folders: Sequence[str]) -> list[_Names]:
+    """Return the names in the order of the folders; first names alike get their folder's too."""
     plain = [_id(folder) for folder in folders]
-    names = plain
-    for path in (root / CLASSES_FILE, base / CLASSES_FILE):
-        if path.is_file():
-            names = _readable_names(path, plain)
-            break
-    count = Counter(names)
-    return [n if count[n] == 1 else f"{n} ({f})" for n, f in zip(names, plain, strict=True)]
+    files = (path / CLASSES_FILE for path in (root, base))
+    named = next((_read_names(path, plain) for path in files if path.is_file()), {})
+    if len(named) < len(plain) and all(map(_WNID.fullmatch, plain)):
+        named = {**imagenet_names(), **named}
+    names = [named.get(folder, (folder,)) for folder in plain]
+    count = Counter(first for first, *_ in names)
+    unlike = [
+        (first if count[first] == 1 else f"{first} ({folder})", *further)
+        for folder, (first, *further) in zip(plain, names, strict=True)
+    ]
+    if len({first for first, *_ in unlike}) < len(unlike):
+        raise SourceError(f"{base}: class names must differ, also once folders are added to them")
+    return unlike
 
 
-def _readable_names(path: Path, folders: Sequence[str]) -> list[str]:
+def _read_names(path: Path, folders: Sequence[str]) -> dict[str, _Names]:
+    """Read a classes.json: the names of those of the folders that it names."""
     try:
         stored: Any = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{path} cannot be read as JSON: {error}") from error
-    if isinstance(stored, list) and all(isinstance(line, dict) for line in stored):
-        stored = {str(line.get("folder")): line for line in stored}  # as dsel's exports have it
-    if isinstance(stored, dict):
-        values = [stored.get(folder, folder) for folder in folders]
-        names: list[Any] = [v.get("name") if isinstance(v, dict) else v for v in values]
-    else:
-        names = stored if isinstance(stored, list) else []
-    if len(names) != len(folders) or not all(isinstance(n, str) and n.strip() for n in names):
+    if isinstance(stored, list) and all(isinstance(v, dict) and "folder" in v for v in stored):
+        stored = {str(line["folder"]): line for line in stored}  # as dsel's exports have it
+    elif isinstance(stored, list) and len(stored) == len(folders):
+        stored = dict(zip(folders, stored, strict=True))
+    if not isinstance(stored, dict):
         raise SourceError(
             f"{path} must map the class folders to names, or list one name for each of the "
             f"{len(folders)} class folders in sorted order"
         )
-    return names
+    return {name: _checked_names(path, name, stored[name]) for name in folders if name in stored}
+
+
+def _checked_names(path: Path, folder: str, value: Any) -> _Names:
+    parts = [value]
+    if isinstance(value, dict):
+        parts = [value[key] for key in ("name", "names") if key in value]
+    names = [name for part in parts for name in (part if isinstance(part, list) else [part])]
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise SourceError(
+            f"{path}: {folder} must have a name or a list of names, such as "
+            f'["tench", "Tinca tinca"], got {reprlib.repr(value)}'
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def _wanted(name: str, by_folder: Mapping[str, _Names]) -> str:
+    """Return the shown name of the class that is called by its folder or by any of its names."""
+    return by_folder[name][0] if name in by_folder else meant(name, by_folder.values())
 
 
 def _walk(base: Path, folder: str) -> Iterator[_File]:
@@ -245,11 +289,13 @@ def _id(path: str) -> str:
 
 
 def _fingerprint(
-    classes: Sequence[str], refs: Sequence[ImageRef], files: Mapping[str, _File]
+    names: Sequence[_Names], refs: Sequence[ImageRef], files: Mapping[str, _File]
 ) -> str:
     digest = hashlib.sha256()
     for ref in refs:
         file = files[ref.id]
         line = f"{ref.class_index}\0{ref.id}\0{file.size}\n"
         digest.update(line.encode())
-    return fingerprint("image folder", list(classes), digest.hexdigest())
+    further = further_names(names)
+    parts = ([first for first, *_ in names], digest.hexdigest(), *([further] if further else []))
+    return fingerprint("image folder", *parts)

@@ -15,12 +15,13 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.config import SourceSettings, fingerprint
+from dsel.config import SourceSettings
 from dsel.datasets import toybox
 from dsel.datasets.base import origin_of, restrict
 from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.pictures import encode
 from dsel.records import Done, Event, ImageRef, Pixels, Progress, Started
+from dsel.settings import fingerprint
 
 RENDERER_VERSION: Final = 1
 """Raise it when any scene's pixels change: it is part of the fingerprint."""
@@ -43,6 +44,11 @@ class ToyboxScenes:
     def classes(self) -> tuple[str, ...]:
         """The chosen classes, in the toybox's order."""
         return restrict(toybox.CLASSES, self.settings.classes)
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """Each class has one name."""
+        return tuple((name,) for name in self.classes)
 
     @property
     def per_class(self) -> int:

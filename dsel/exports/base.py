@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dsel.config import ExportSettings, SelectSettings, fingerprint
+from dsel.config import ExportSettings, SelectSettings
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.records import ClassSelection, Distilled
+from dsel.settings import fingerprint
 from dsel.storage import json_bytes, read_json, remove_partial_files, write_atomically
 from dsel.tables import box_columns
 

@@ -3,60 +3,93 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from dsel.config import ScoreSettings
+from dsel.config import PriorSettings, ScoreSettings, SelectSettings
 from dsel.errors import PriorError
-from dsel.records import Prior
-from dsel.shipped import DEMO_PRIOR, asset
+from dsel.records import Featurizer, Prior
+from dsel.settings import restore
 
 ADAPTERS = MappingProxyType(
-    {"StableDiffusionPipeline": "dsel.priors.stable_diffusion:StableDiffusionPrior"}
+    {
+        "stable-diffusion": "dsel.priors.stable_diffusion:StableDiffusionPrior",
+        "sdxl": "dsel.priors.sdxl:SDXLPrior",
+        "sd3": "dsel.priors.sd3:SD3Prior",
+        "flux": "dsel.priors.flux:FluxPrior",
+        "dit": "dsel.priors.dit:DiTPrior",
+        "unet": "dsel.priors.unet:UNetPrior",
+    }
 )
-"""The adapter of each diffusers pipeline class, as module:class, imported when used."""
+"""The adapter of each family, as module:class, imported when used."""
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-HUB_FILES = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
-HUB_LEFT_OUT = ["safety_checker/*", "*.fp16.safetensors", "*.non_ema.safetensors"]
-"""What a pipeline is loaded without: a checker, and its weights a second and third time."""
+FAMILIES = MappingProxyType(
+    {
+        "StableDiffusionPipeline": "stable-diffusion",
+        "StableDiffusionXLPipeline": "sdxl",
+        "StableDiffusion3Pipeline": "sd3",
+        "FluxPipeline": "flux",
+        "DiTPipeline": "dit",
+        "DDPMPipeline": "unet",
+        "DDIMPipeline": "unet",
+    }
+)
+"""The family of each pipeline class, as model_index.json names it."""
 
 
-def load_prior(name: str, settings: ScoreSettings) -> Prior:
-    """Load the prior that `name` means, on the device and in the arithmetic of the settings.
+def load_prior(settings: PriorSettings) -> Prior:
+    """Load a prior on the device and in the arithmetic of its settings.
 
-    Raises `PriorError` for anything that is not a diffusers pipeline of a known class.
+    Raises `PriorError` for anything that is not a diffusers pipeline of a known family.
     """
-    from dsel.priors.base import choose_device, choose_precision, weights_fingerprint
+    from dsel.priors.base import Loading, choose_device, choose_precision
+    from dsel.weights import check_memory, find_weights, origin_of, prior_fingerprint
 
-    folder = find_prior(name)
-    adapter = _adapter(folder)
-    module, _, attribute = adapter.partition(":")
     device = choose_device(settings.device)
     dtype = choose_precision(settings.precision, device)
+    found = find_weights(settings.prior, settings.revision)
+    family = _family(found.folder, settings.family)
+    module, _, attribute = ADAPTERS[family].partition(":")
+    check_memory(found.folder, dtype, device)
     build = getattr(import_module(module), attribute)
-    return cast(Prior, build(folder, name, weights_fingerprint(folder), device, dtype))
+    loading = Loading(
+        folder=found.folder,
+        settings=settings,
+        origin=origin_of(settings, found),
+        fingerprint=prior_fingerprint(settings, found, family),
+        device=device,
+        dtype=dtype,
+    )
+    return cast(Prior, build(loading))
 
 
-def find_prior(name: str) -> Path:
-    """The local folder of a prior, downloaded first if the name is a Hub id."""
-    if name == "demo":
-        return asset(DEMO_PRIOR)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.exists() or not HUB_ID.fullmatch(name):
-        raise PriorError(
-            f"{name!r} is not a prior: give the word demo, a folder that a diffusers pipeline "
-            "was saved in, or a Hub id such as owner/name"
-        )
-    return _download(name)
+def load_featurizer(
+    select: SelectSettings,
+    score: ScoreSettings,
+    origin: Mapping[str, str | int | bool],
+    device: str = "auto",
+) -> Featurizer:
+    """Load what describes patches for `--features reencode` or `clip`.
+
+    score and origin are those of the run: reencoding asks the prior that scored it.
+    """
+    from dsel.priors.base import choose_device
+
+    if select.features == "clip":
+        from dsel.priors.images import ImageFeaturizer
+
+        return ImageFeaturizer(select.feature_model, choose_device(device))
+    from dsel.describing import PriorFeaturizer
+
+    settings = restore(PriorSettings, {**origin, "device": device})
+    return PriorFeaturizer(load_prior(settings), score)
 
 
-def _adapter(folder: Path) -> str:
+def _family(folder: Path, asked: str) -> str:
+    """The family asked for, or the one that model_index.json names."""
     index = folder / "model_index.json"
     if not index.is_file():
         raise PriorError(
@@ -67,17 +100,11 @@ def _adapter(folder: Path) -> str:
         kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     except (ValueError, KeyError, TypeError) as error:
         raise PriorError(f"{index} names no pipeline class: save the pipeline again") from error
-    if not isinstance(kind, str) or kind not in ADAPTERS:
-        raise PriorError(f"{folder} holds a {kind}; dsel reads {', '.join(ADAPTERS)}")
-    return ADAPTERS[kind]
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES, ignore_patterns=HUB_LEFT_OUT))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise PriorError(f"{name} cannot be fetched from the Hub: {first}") from error
+    if asked != "auto":
+        return asked
+    if not isinstance(kind, str) or kind not in FAMILIES:
+        raise PriorError(
+            f"{folder} holds a {kind}; dsel reads {', '.join(FAMILIES)}; "
+            "--family says that it is like one of them"
+        )
+    return FAMILIES[kind]

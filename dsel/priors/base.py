@@ -1,16 +1,329 @@
-"""What every prior needs: a device, an arithmetic, and a name for its weights."""
+"""What the adapters share: loading a diffusers pipeline, encoding, tapping, device, arithmetic."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, ClassVar, Literal
 
+import diffusers
 import torch
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
 
-from dsel.errors import SettingError
+from dsel.batching import is_out_of_memory
+from dsel.config import PriorSettings
+from dsel.errors import PriorError, SettingError
+from dsel.labels import Labels, find_labels
+from dsel.noise import diffusion_schedule, flow_schedule
+from dsel.records import Conditioning, Pixels, Prediction, Schedule
+from dsel.weights import download
 
-WORK = "training"
-"""Folder in a prior that dsel trained, for checkpoints and the like: no part of the prior."""
+LOADING_FAILS = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError,
+    ImportError, SafetensorError,
+)  # fmt: skip
+"""What diffusers, transformers, peft and safetensors raise for files that do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What an adapter is built from."""
+
+    folder: Path
+    settings: PriorSettings
+    origin: Mapping[str, str | int | bool]
+    fingerprint: str
+    device: torch.device
+    dtype: torch.dtype
+
+
+class PipelinePrior:
+    """A diffusers pipeline as a prior; a family says how it embeds and what it asks its network.
+
+    The Prior protocol says what each public member does.
+    """
+
+    pipeline: ClassVar[str]
+    """The diffusers class that the folder is loaded with."""
+    network: ClassVar[str] = "unet"
+    """The part that predicts."""
+    parts: ClassVar[tuple[str, ...]]
+    """Files that the folder must have; `a|b` is either."""
+    left_out: ClassVar[tuple[str, ...]] = ()
+    """Parts that are not used, and so not loaded."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Parts that the folder may lack."""
+    reads: ClassVar[Literal["prompts", "labels"]] = "prompts"
+
+    def __init__(self, loading: Loading) -> None:
+        """Raise `PriorError` or `SettingError` for what cannot be loaded or does not fit."""
+        self._check_parts(loading.folder)
+        settings = loading.settings
+        self._loaded = self._load(loading)
+        if settings.lora:
+            add_lora(self._loaded, settings.lora)
+        self.name, self.origin = settings.prior, loading.origin
+        self.fingerprint = loading.fingerprint
+        self.device, self._dtype = loading.device, loading.dtype
+        self.precision = str(loading.dtype).removeprefix("torch.")
+        self.cell_px = self._cell_px()
+        self.step_px = self._step_px()
+        self.resolution_px = self._resolution_px(settings.resolution_px)
+        self.schedule, self.prediction = self._schedule_and_prediction()
+        self._place(settings)
+        self._layer = settings.feature_layer or self._default_layer()
+        self._caught: list[Any] = []
+        self._tap_layer()
+        self._ask: Any = torch.compile(self._network) if settings.compile else self._network
+
+    def embed(self, prompts: Sequence[str]) -> Conditioning:
+        """Encode prompts, one row of each tensor per prompt."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def encode(self, pixels: Pixels) -> Tensor:
+        """Encode proxies (B, height, width, 3) to the means of their latents, (B, C, h, w)."""
+        vae = self._loaded.vae
+        posterior = vae.encode(scaled(pixels).to(self.device, vae.dtype)).latent_dist
+        shift = getattr(vae.config, "shift_factor", None) or 0.0
+        latents: Tensor = (posterior.mean.float() - shift) * vae.config.scaling_factor
+        return latents
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        latents: Tensor,
+        timesteps: Tensor,
+        conditioning: Conditioning,
+        *,
+        tap: Tensor | None = None,
+    ) -> Prediction:
+        """The network's answer to noised latents (B, C, h, w), float32."""
+        told = self.schedule.inputs[timesteps].to(self.device)
+        # Of one channel or one cell, both memory layouts look alike, and this one is asked for.
+        noised = latents.to(self.device, self._dtype, memory_format=torch.channels_last)
+        output = self._output(noised, told, conditioning).float()
+        caught = self._caught.pop()
+        features = None
+        if tap is not None and len(tap):
+            features = self._as_grid(caught, latents)[tap.to(self.device)]  # (N, F, fh, fw)
+        return Prediction(output, features)
+
+    def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
+        """Ask the network: noised (B, C, h, w) in its own arithmetic, told (B,) float32."""
+        raise NotImplementedError
+
+    def _as_grid(self, caught: Any, _latents: Tensor) -> Tensor:
+        """The tapped layer's output as (B, F, fh, fw); a U-Net's is that already."""
+        grid: Tensor = caught[0] if isinstance(caught, tuple) else caught
+        return grid
+
+    def _default_layer(self) -> str:
+        """Up-block 1, or the last one of a small U-Net; Tang et al., arXiv 2306.03881, 4.2."""
+        return f"up_blocks.{min(1, len(self._network.up_blocks) - 1)}"
+
+    def _schedule_and_prediction(self) -> tuple[Schedule, str]:
+        scheduler = self._loaded.scheduler
+        kind: str = scheduler.config.prediction_type
+        return diffusion_schedule(scheduler.alphas_cumprod), kind
+
+    def _cell_px(self) -> int:
+        return int(2 ** (len(self._loaded.vae.config.block_out_channels) - 1))
+
+    def _step_px(self) -> int:
+        """A U-Net halves its input once per level but the last."""
+        return self.cell_px * int(2 ** (len(self._network.config.block_out_channels) - 1))
+
+    def _trained_px(self) -> int:
+        return int(self._network.config.sample_size) * self.cell_px
+
+    @property
+    def _network(self) -> Any:
+        return getattr(self._loaded, self.network)
+
+    def _resolution_px(self, asked: int) -> int:
+        """The side asked for, or the one of training; it must be a multiple of the step."""
+        side, step = asked or self._trained_px(), self.step_px or self.cell_px
+        if asked and not self.step_px and asked != self._trained_px():
+            raise SettingError(
+                f"resolution px must be {self._trained_px()} for this prior, which sees squares of "
+                f"one size only, got {asked}"
+            )
+        if side % step:
+            near = max(step, round(side / step) * step)
+            raise SettingError(
+                f"resolution px must be a multiple of {step} for this prior, got {side}; "
+                f"{near} would be right"
+            )
+        return side
+
+    def _check_parts(self, folder: Path) -> None:
+        """Name what is missing: a tokenizer without files would be made up, and know no word."""
+        for names in self.parts:
+            if not any((folder / name).is_file() for name in names.split("|")):
+                raise PriorError(f"{folder} is not whole: it has no {names.replace('|', ' or ')}")
+
+    def _load(self, loading: Loading) -> Any:
+        # Both draw bars of their own on standard error, which holds dsel's lines.
+        diffusers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()
+        build = getattr(diffusers, self.pipeline)
+        absent = (part for part in self.optional if not (loading.folder / part).is_dir())
+        try:
+            return build.from_pretrained(
+                loading.folder,
+                dtype=loading.dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                **dict.fromkeys((*self.left_out, *absent)),
+            )
+        except LOADING_FAILS as error:
+            if is_out_of_memory(error):
+                raise PriorError(
+                    f"{loading.folder} does not fit into memory: take --precision bfloat16, a "
+                    "smaller prior or a larger machine"
+                ) from error
+            raise PriorError(
+                f"{loading.folder} cannot be loaded as a {self.pipeline} with safetensors "
+                f"weights: {first_line(error)}"
+            ) from error
+
+    def _place(self, settings: PriorSettings) -> None:
+        """Move the parts to where they work."""
+        self._text_device = torch.device("cpu") if settings.low_memory else self.device
+        try:
+            self._network.to(self.device, memory_format=torch.channels_last).eval()
+            for name in ("text_encoder", "text_encoder_2", "text_encoder_3"):
+                if encoder := getattr(self._loaded, name, None):
+                    encoder.to(self._text_device).eval()
+            if vae := getattr(self._loaded, "vae", None):
+                # In half precision this family of autoencoders overflows, and says so.
+                overflows = self._dtype == torch.float16 and vae.config.get("force_upcast")
+                (vae.float() if overflows else vae).to(self.device).eval()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise PriorError(
+                f"{settings.prior} does not fit into the memory of {self.device}: take "
+                "--precision bfloat16, --low-memory or another --device"
+            ) from error
+        if settings.low_memory:
+            self._loaded.enable_attention_slicing()
+            if vae:
+                vae.enable_tiling()
+
+    def _tap_layer(self) -> None:
+        """Keep the last output of one layer; the hook stays, since compiled code cannot lose it."""
+        try:
+            layer = self._network.get_submodule(self._layer)
+        except AttributeError as error:
+            names = [name for name, module in self._network.named_modules() if _is_tappable(name)]
+            raise SettingError(
+                f"this prior has no layer {self._layer!r}; known are: {', '.join(names)}"
+            ) from error
+
+        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            self._caught[:] = [output]
+
+        layer.register_forward_hook(keep)
+
+
+class LabelPrior(PipelinePrior):
+    """A prior that is told a label instead of a prompt; one of the labels names no class."""
+
+    reads: ClassVar[Literal["prompts", "labels"]] = "labels"
+
+    def __init__(self, loading: Loading) -> None:
+        super().__init__(loading)
+        names = find_labels(loading.folder, loading.settings.labels)
+        count = self._label_count()
+        null = loading.settings.null_class
+        null = len(names) if null < 0 else null
+        if len(names) > count or not null < count:
+            raise SettingError(
+                f"this prior has {count} labels, for {len(names)} names and the null class {null}: "
+                "give its names in label order with --labels, its null class with --null-class"
+            )
+        self._labels = Labels(names, null)
+
+    @torch.inference_mode()
+    def embed(self, prompts: Sequence[str]) -> Conditioning:
+        """labels: (P,) int64."""
+        found = [self._labels.find(name) for name in prompts]
+        return {"labels": torch.tensor(found, device=self.device)}
+
+    def _label_count(self) -> int:
+        """How many labels the network tells apart, the null class among them."""
+        raise NotImplementedError
+
+
+def add_lora(pipeline: Any, name: str) -> None:
+    """Fuse LoRA weights into a pipeline; raises `PriorError` for what cannot be added."""
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise PriorError(f"diffusers has no LoRA for a {type(pipeline).__name__}: leave out --lora")
+    if find_spec("peft") is None:
+        raise PriorError("LoRA needs the peft library: pip install 'dsel[lora]'")
+    path = Path(name).expanduser()
+    if path.is_file() and path.suffix != ".safetensors":
+        raise PriorError(
+            f"{name} is no safetensors file: dsel reads no pickles, since they run code"
+        )
+    if not path.exists():
+        path = download(name, "", ("*.safetensors",))
+    where = {"weight_name": path.name} if path.is_file() else {}
+    try:
+        pipeline.load_lora_weights(
+            path.parent if where else path, use_safetensors=True, local_files_only=True, **where
+        )
+    except LOADING_FAILS as error:
+        raise PriorError(f"{name} cannot be loaded as LoRA: {first_line(error)}") from error
+    if not any(pipeline.get_list_adapters().values()):
+        raise PriorError(f"{name} holds no LoRA for this prior: none of its layers has that name")
+    pipeline.fuse_lora()
+    pipeline.unload_lora_weights()
+
+
+def tokens_as_grid(tokens: Tensor, latents: Tensor, patch: int) -> Tensor:
+    """Tokens (B, N, F) of patches of cells of latents (B, C, h, w), row by row: (B, F, fh, fw)."""
+    height, width = latents.shape[-2:]
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, height // patch, width // patch)
+
+
+def scaled(pixels: Pixels) -> Tensor:
+    """Pixels (B, height, width, 3), 0 to 255, as (B, 3, height, width) float32, -1 to 1."""
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float().div(127.5).sub(1.0)
+
+
+def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
+    """The schedule of a flow-matching scheduler: timestep t is its training timestep t + 1.
+
+    The base sigma (t + 1) / N is shifted as the scheduler does it, by a constant or, where the
+    shift follows the size of the picture, for pictures of `tokens` tokens; Esser et al., arXiv
+    2403.03206, section 5.3.2. The network is told 1000 sigma.
+    """
+    config = scheduler.config
+    count: int = config.num_train_timesteps
+    sigmas = torch.arange(1, count + 1, dtype=torch.float64) / count
+    if config.use_dynamic_shifting:
+        slope = (config.max_shift - config.base_shift) / (
+            config.max_image_seq_len - config.base_image_seq_len
+        )
+        mu = config.base_shift + slope * (tokens - config.base_image_seq_len)
+        sigmas = scheduler.time_shift(mu, 1.0, sigmas)
+    else:
+        sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
+    return flow_schedule(sigmas, sigmas * count), "flow"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its name."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def choose_device(name: str) -> torch.device:
@@ -34,27 +347,18 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return dtype
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return torch.bfloat16
-    return torch.float16 if device.type == "mps" else torch.float32
-
-
-def weights_fingerprint(folder: Path) -> str:
-    """Name the content of a folder of weights: 16 hex digits, the same wherever it lies."""
-    digest = hashlib.sha256()
-    kinds = {".safetensors", ".json", ".txt"}
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds):
-        if path.relative_to(folder).parts[0] == WORK:
-            continue
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
+    if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return torch.float32
+    return torch.float16 if device.type == "mps" else torch.bfloat16
 
 
 def _best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
+    for name, backend in (("cuda", torch.cuda), ("xpu", torch.xpu), ("mps", torch.backends.mps)):
+        if backend.is_available():
+            return torch.device(name)
     return torch.device("cpu")
+
+
+def _is_tappable(name: str) -> bool:
+    """Whether a layer is a whole block, whose output has the shape of a picture."""
+    return name == "mid_block" or (name.count(".") == 1 and name.rpartition(".")[2].isdigit())

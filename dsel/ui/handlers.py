@@ -68,9 +68,10 @@ class Handlers:
     def _look(
         self, index: int, settings: SelectSettings, selected: ClassSelection, chosen: str
     ) -> tuple[str, str, go.Figure]:
-        ids, pictures = self.explorer.scores(index).ids, self.explorer.thumbnails(index)
-        side = self.explorer.geometry.resolution_px
-        grid = views.gallery(selected, dict(zip(ids, pictures, strict=True)), chosen, side)
+        scores, pictures = self.explorer.scores(index), self.explorer.thumbnails(index)
+        thumbnails = dict(zip(scores.ids, pictures, strict=True))
+        frames = dict(zip(scores.ids, scores.frames, strict=True))
+        grid = views.gallery(selected, thumbnails, frames, chosen)
         image = self._image(index, settings, selected, chosen)
         return grid.json(), image, self._plane(index, selected, chosen)
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from dsel.config import SelectSettings, Setting, settings_of
+from dsel.config import SelectSettings
 from dsel.explore import Explorer
 from dsel.runs import open_run
+from dsel.settings import Setting, settings_of
 from dsel.shipped import asset
 from dsel.ui import views
 from dsel.ui.handlers import Handlers

@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dsel.explore import Maps
-from dsel.pictures import FileFormat, encode, heat_map, overlay
-from dsel.records import Box, ClassSelection, Distilled, Patch, Pixels
+from dsel.heat import heat_map, overlay
+from dsel.pictures import FileFormat, encode
+from dsel.records import Box, ClassSelection, Distilled, Frame, Patch, Pixels
 from dsel.runs import Identity, Summary
 
 SHOWN = 48
@@ -54,8 +55,9 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One picture with its words. `box` is (left, top, width, height) in percent of the picture.
+    """One picture with its words, shown whole in a square cell.
 
+    aspect is its width over its height, box (left, top, width, height) in percent of the picture.
     A group below 0 is none.
     """
 
@@ -64,6 +66,7 @@ class Figure:
     caption: str
     title: str = ""
     tip: str = ""
+    aspect: float = 1.0
     box: tuple[float, float, float, float] | None = None
     group: int = -1
     colour: str = ""
@@ -101,27 +104,33 @@ class Panel:
 def header(identity: Identity, summary: Summary) -> Panel:
     """The name, one sentence, and what the run holds."""
     skipped = f" ({summary.skipped:,} skipped)" if summary.skipped else ""
+    side = " on the shorter side" if identity.settings.fit == "whole" else ""
     facts = (
         Fact("dataset", str(identity.dataset_origin.get("source", "unknown"))),
         Fact("prior", identity.prior),
         Fact("images", f"{summary.scored:,}{skipped}"),
         Fact("classes", f"{len(identity.classes):,}"),
-        Fact("picture", f"{identity.resolution_px} px, cells of {identity.cell_px} px"),
+        Fact("picture", f"{identity.resolution_px} px{side}, cells of {identity.cell_px} px"),
     )
     return Panel(title="dsel", note=TAGLINE, facts=facts)
 
 
 def gallery(
-    selected: ClassSelection, thumbnails: Mapping[str, Pixels], chosen: str, proxy_px: int
+    selected: ClassSelection,
+    thumbnails: Mapping[str, Pixels],
+    frames: Mapping[str, Frame],
+    chosen: str,
 ) -> Panel:
     """The class's images by rank, each with its patch's outline; `chosen` is an image id."""
+    sides = {name: (frame.proxy_width, frame.proxy_height) for name, frame in frames.items()}
     figures = tuple(
         Figure(
             key=patch.image_id,
             src=data_uri(thumbnails[patch.image_id], "jpeg"),
             caption=f"rank {patch.rank + 1} · score {number(patch.score)}",
             tip=patch.image_id,
-            box=_percent(patch.box, proxy_px),
+            aspect=_aspect(*sides[patch.image_id]),
+            box=_percent(patch.box, *sides[patch.image_id]),
             group=patch.group,
             colour=colour(patch.group),
             selected=patch.image_id == chosen,
@@ -145,9 +154,17 @@ def one_image(proxy: Pixels, maps: Maps, patch: Patch, patches: int) -> Panel:
         ("Gap", _cells(maps.gap, *gap_ends), _scale(*gap_ends)),
         ("Gap over the image", overlay(proxy, maps.combined, *ends), _scale(*ends)),
     )
-    box = _percent(patch.box, proxy.shape[0])
+    height, width = proxy.shape[:2]
     figures = tuple(
-        Figure(title, data_uri(pixels, "png"), caption="", title=title, box=box, scale=scale)
+        Figure(
+            key=title,
+            src=data_uri(pixels, "png"),
+            caption="",
+            title=title,
+            aspect=_aspect(width, height),
+            box=_percent(patch.box, width, height),
+            scale=scale,
+        )
         for title, pixels, scale in parts
     )
     return Panel(
@@ -275,12 +292,17 @@ def _made_of(patches: Sequence[Patch]) -> str:
     return f"ranks {', '.join(map(str, ranks))}"
 
 
-def _percent(box: Box, proxy_px: int) -> tuple[float, float, float, float]:
-    scale = 100 / proxy_px
-    left, top, width, height = (
-        round(v * scale, 3) for v in (box.x, box.y, box.width, box.height)
+def _percent(box: Box, width: int, height: int) -> tuple[float, float, float, float]:
+    """A box in percent of a picture of this size."""
+    across, down = 100 / width, 100 / height
+    return (
+        round(box.x * across, 3), round(box.y * down, 3),
+        round(box.width * across, 3), round(box.height * down, 3),
     )  # fmt: skip
-    return left, top, width, height
+
+
+def _aspect(width: int, height: int) -> float:
+    return round(width / height, 4)
 
 
 def _cells(values: NDArray[np.float32], low: float, high: float) -> Pixels:

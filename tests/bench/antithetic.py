@@ -29,7 +29,7 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]
 
 from mixture import MixturePrior  # noqa: E402
 
-from dsel.config import ScoreSettings, SourceSettings  # noqa: E402
+from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
 from dsel.datasets import open_dataset  # noqa: E402
 from dsel.noise import draw_noise, paired_losses  # noqa: E402
 from dsel.patches import box_means, summed_area, timestep_scales  # noqa: E402
@@ -77,7 +77,7 @@ def opened(name: str, images: int, device: str) -> tuple[Prior, Iterator[Latent]
             Latent(f"mixture/{n}", mixture.sample(n % 10, seed=n), classes[n % 10])
             for n in range(images)
         )
-    prior = load_prior(name, ScoreSettings(device=device))
+    prior = load_prior(PriorSettings(prior=name, device=device))
     return prior, toybox_latents(prior, images)
 
 
@@ -87,23 +87,28 @@ def toybox_latents(prior: Prior, images: int) -> Iterator[Latent]:
     scenes = open_dataset("toybox", settings)
     in_turn = sorted(scenes.refs, key=lambda ref: (ref.id.partition("/")[2], ref.class_index))
     for ref in in_turn[:images]:
-        proxy = to_proxy(scenes.read(ref), prior.resolution_px, "crop")
-        yield Latent(ref.id, prior.encode(proxy.pixels), scenes.classes[ref.class_index])
+        proxy = to_proxy(scenes.read(ref), prior.resolution_px, "crop", prior.step_px)
+        yield Latent(ref.id, prior.encode(proxy.pixels[None])[0], scenes.classes[ref.class_index])
 
 
 def all_gaps(prior: Prior, latent: Latent, timesteps: Sequence[int], pairs: int) -> Maps:
     """The gap of each single draw, (T, pairs, 2, h, w); the second of a pair has negative noise."""
     settings = ScoreSettings()
-    prompts = prior.embed([settings.null_prompt(), settings.prompt(latent.class_name)])
-    noise = draw_noise(0, latent.id, timesteps, 2 * pairs, latent.clean.shape, antithetic=True)
+    named = settings.conditional_prompt(latent.class_name)
+    prompts = prior.embed([settings.unconditional_prompt(), named])
+    shape = latent.clean.shape
+    noise = draw_noise(0, latent.id, timesteps, range(2 * pairs), shape, antithetic=True)
+
+    def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+        return prior.predict(noised, times, {k: v[which] for k, v in prompts.items()}).output
+
     found = []
     for one, timestep in zip(noise, timesteps, strict=True):
         # draws stand for timesteps here, so that nothing is averaged over them
         gap = paired_losses(
-            lambda noised, times, which: prior.predict(noised, times, prompts[which]),
-            latent.clean, one[:, None], [timestep] * len(one), prior.alphas_cumprod,
-            prior.prediction, settings.rows_per_call,
-        ).gap  # fmt: skip
+            predict, latent.clean[None], one[None, :, None], [timestep] * len(one),
+            prior.schedule, prior.prediction, rows_per_call=64,
+        ).gap[0]  # fmt: skip
         found.append(gap.unflatten(0, (pairs, 2)))
     return torch.stack(found).double().numpy()
 

@@ -20,31 +20,33 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import torch
 from torch import Tensor
 
-from dsel.config import ScoreSettings, SourceSettings
+from dsel.config import PriorSettings, ScoreSettings, SourceSettings
 from dsel.datasets import open_dataset
 from dsel.errors import UnreadableImage
-from dsel.noise import PREDICTIONS, add_noise, draw_noise
+from dsel.noise import PREDICTIONS, add_noise, amplitudes, draw_noise
 from dsel.pictures import to_proxy
 from dsel.priors import load_prior
-from dsel.records import ImageRef, Pixels, Prior
+from dsel.records import Conditioning, ImageRef, Pixels, Prior
 
 
 def main() -> None:
     options = _options()
-    settings = ScoreSettings(template=options.template, device=options.device)
+    settings = ScoreSettings(prompt=options.prompt)
     classes = open_dataset(options.source, SourceSettings(split=options.split)).classes
     per_class = max(1, options.images // len(classes))
     dataset = open_dataset(options.source, SourceSettings(split=options.split, per_class=per_class))
-    prior = load_prior(options.prior, settings)
-    prompts = prior.embed([settings.prompt(name) for name in classes])
+    prior = load_prior(PriorSettings(prior=options.prior, device=options.device))
+    texts = [settings.conditional_prompt(name) for name in classes]
+    prompts = prior.embed(texts if prior.reads == "prompts" else classes)
     right: dict[int, list[bool]] = {index: [] for index in range(len(classes))}
     began = time.perf_counter()
     for ref in dataset.refs:
         try:
-            pixels = to_proxy(dataset.read(ref), prior.resolution_px, settings.fit).pixels
+            picture = dataset.read(ref)
         except UnreadableImage as reason:
             print(f"skipped {ref.id}: {reason}", file=sys.stderr)
             continue
+        pixels = to_proxy(picture, prior.resolution_px, settings.fit, prior.step_px).pixels
         losses = class_losses(prior, prompts, ref, pixels, options)
         right[ref.class_index].append(int(losses.argmin()) == ref.class_index)
     seconds = time.perf_counter() - began
@@ -63,32 +65,26 @@ def main() -> None:
 
 
 def class_losses(
-    prior: Prior, prompts: Tensor, ref: ImageRef, pixels: Pixels, options: argparse.Namespace
+    prior: Prior, prompts: Conditioning, ref: ImageRef, pixels: Pixels, options: argparse.Namespace
 ) -> Tensor:
-    """The mean loss under each of C prompts (C, tokens, width), on the same noise: (C,)."""
-    clean = prior.encode(pixels)
-    shape = clean.shape
-    noise = draw_noise(options.seed, ref.id, options.timesteps, options.draws, shape, False)
+    """The mean loss under each of C prompts, on the same noise: (C,)."""
+    clean = prior.encode(pixels[None])[0]
+    draws, classes = range(options.draws), len(next(iter(prompts.values())))
+    noise = draw_noise(options.seed, ref.id, options.timesteps, draws, clean.shape, False)
     eps = noise.flatten(0, 1)  # (N, C, h, w)
     times = torch.tensor(options.timesteps).repeat_interleave(options.draws)  # (N,)
-    signal = prior.alphas_cumprod[times][:, None, None, None]
-    noised = add_noise(clean, eps, signal)
     # Row c N + n is noise n under prompt c.
-    which = torch.arange(len(prompts)).repeat_interleave(len(eps))
-    row = torch.arange(len(eps)).repeat(len(prompts))
-    losses = [
-        _losses(prior, noised[n], times[n], prompts[c], eps[n], signal[n])
-        for n, c in zip(row.split(options.rows), which.split(options.rows), strict=True)
-    ]
-    return torch.cat(losses).unflatten(0, (len(prompts), len(eps))).mean(1)
-
-
-def _losses(
-    prior: Prior, noised: Tensor, times: Tensor, prompts: Tensor, eps: Tensor, signal: Tensor
-) -> Tensor:
-    output = prior.predict(noised, times, prompts)
-    guess = PREDICTIONS[prior.prediction](output, noised, signal)
-    return (guess - eps).square().mean((1, 2, 3))
+    which = torch.arange(classes).repeat_interleave(len(eps))
+    row = torch.arange(len(eps)).repeat(classes)
+    losses = []
+    for n, c in zip(row.split(options.rows), which.split(options.rows), strict=True):
+        signal, amount = amplitudes(prior.schedule, times[n])
+        noised = add_noise(clean, eps[n], signal, amount)
+        named = {name: values[c] for name, values in prompts.items()}
+        output = prior.predict(noised, times[n], named).output
+        guess = PREDICTIONS[prior.prediction](output, noised, signal, amount)
+        losses.append((guess - eps[n]).square().mean((1, 2, 3)))
+    return torch.cat(losses).unflatten(0, (classes, len(eps))).mean(1)
 
 
 def _share(answers: list[bool]) -> float:
@@ -106,7 +102,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--rows", type=int, default=64, help="noised latents in one call")
-    parser.add_argument("--template", default=ScoreSettings().template)
+    parser.add_argument("--prompt", default=ScoreSettings().prompt)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     return parser.parse_args()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-from dsel.config import ScoreSettings  # noqa: E402  (the checkout's own dsel, installed or not)
+from dsel.config import PriorSettings, ScoreSettings  # noqa: E402  (the checkout's own dsel, installed or not)
 
 
 def main() -> None:
@@ -43,8 +43,8 @@ def measure(options: argparse.Namespace, images: int) -> dict[str, float]:
     per_class = max(1, images // classes)
     dataset = open_dataset(options.source, SourceSettings(per_class=per_class))
     timesteps = tuple(options.timesteps)
-    settings = ScoreSettings(draws=options.draws, timesteps=timesteps, device=options.device)
-    prior = load_prior(options.prior, settings)
+    settings = ScoreSettings(draws=options.draws, timesteps=timesteps)
+    prior = load_prior(PriorSettings(prior=options.prior, device=options.device))
     loaded_mb = _peak_mb()
     with tempfile.TemporaryDirectory() as folder:
         events = score(dataset, prior, Path(folder, "run"), settings)

@@ -16,10 +16,9 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel
 
-from dsel.config import TrainSettings, fingerprint
+from dsel.config import TrainSettings
 from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.pictures import encode, line_chart, to_proxy
-from dsel.priors.base import WORK
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import (
     Material,
@@ -35,7 +34,9 @@ from dsel.priors.training.models import (
     new_tokenizer,
 )
 from dsel.records import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
+from dsel.settings import fingerprint
 from dsel.storage import json_bytes, read_json, write_atomically
+from dsel.weights import WORK
 
 
 def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Event]:
@@ -58,7 +59,7 @@ def _train_parts(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     yield from _store_pictures(dataset, settings, work)
     pictures = np.load(work / "pictures.npy", mmap_mode="r")
-    prompts = prompts_of(dataset.classes, settings.template)
+    prompts = prompts_of(dataset.classes, settings.prompt)
     tokenizer = new_tokenizer(prompts)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)  # forked: weights are drawn, the caller's state stays
@@ -138,7 +139,7 @@ def _store_pictures(dataset: Dataset, settings: TrainSettings, work: Path) -> It
 
     def proxy(ref: ImageRef) -> tuple[ImageRef, Pixels | str]:
         try:
-            return ref, to_proxy(dataset.read(ref), side, settings.fit).pixels
+            return ref, to_proxy(dataset.read(ref), side, settings.fit, 0).pixels
         except UnreadableImage as reason:
             return ref, str(reason)
 

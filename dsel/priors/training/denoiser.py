@@ -21,12 +21,12 @@ from dsel.records import Event
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 EMPTY_SHARE = 0.25
-"""Share of the dropped prompts that become the empty string; the rest keep the template."""
+"""Share of the dropped prompts that become the empty string; the rest keep an empty slot."""
 
 
-def prompts_of(classes: tuple[str, ...], template: str) -> list[str]:
-    """One prompt per class, then the template with an empty slot, then the empty string."""
-    return [*(template.replace("{class}", name) for name in (*classes, "")), ""]
+def prompts_of(classes: tuple[str, ...], prompt: str) -> list[str]:
+    """One prompt per class, then the prompt with an empty slot, then the empty string."""
+    return [*(prompt.replace("{class}", name) for name in (*classes, "")), ""]
 
 
 @dataclass(frozen=True, slots=True)

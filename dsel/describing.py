@@ -1,0 +1,56 @@
+"""Features of cut patches: the patch shown to the prior once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dsel.batching import RowBudget
+from dsel.config import ScoreSettings
+from dsel.noise import add_noise, amplitudes, draw_noise
+from dsel.pictures import to_proxy
+from dsel.records import Pixels, Prior
+
+
+class PriorFeaturizer:
+    """Encodes each patch at the prior's own resolution and reads its activations, without a class.
+
+    So are the patches described in the figure of DDPS, arXiv 2412.09959; the activations are those
+    of DIFT, arXiv 2306.03881. All patches share one noise, so that it tells none from another.
+    """
+
+    def __init__(self, prior: Prior, settings: ScoreSettings) -> None:
+        """`settings` are those of the run: its feature timestep, null prompt and noise seed."""
+        self.fingerprint = f"reencode {prior.fingerprint} {prior.precision}"
+        self._prior, self._settings = prior, settings
+        self._budget = RowBudget(settings.rows_per_call, prior.device)
+
+    def describe(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Features of pictures of any sizes, (P, F): means of the activations over the picture."""
+        found: list[NDArray[np.float32]] = []
+        while len(found) < len(pictures):
+            found += self._budget.attempt(partial(self._describe, pictures, len(found)))
+        return np.stack(found) if found else np.zeros((0, 1), np.float32)
+
+    def _describe(self, pictures: Sequence[Pixels], start: int) -> list[NDArray[np.float32]]:
+        """As many pictures as fit into one call, from `start` on."""
+        prior, s = self._prior, self._settings
+        some = pictures[start : start + self._budget.rows]
+        side = prior.resolution_px
+        proxies = np.stack([to_proxy(p, side, "squash", 0).pixels for p in some])
+        clean = prior.encode(proxies)  # (P, C, h, w)
+        times = torch.full((len(clean),), s.feature_timestep)
+        eps = draw_noise(
+            s.noise_seed, "patch", [s.feature_timestep], range(1), clean.shape[1:], False
+        )[0]
+        signal, amount = (part.to(clean) for part in amplitudes(prior.schedule, times))
+        noised = add_noise(clean, eps.to(clean), signal, amount)
+        null = prior.embed([s.unconditional_prompt() if prior.reads == "prompts" else ""])
+        rows = {name: values.expand(len(clean), *values.shape[1:]) for name, values in null.items()}
+        answer = prior.predict(noised, times, rows, tap=torch.arange(len(clean)))
+        assert answer.features is not None  # tapped rows were asked for
+        return list(answer.features.float().mean((2, 3)).cpu().numpy())

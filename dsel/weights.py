@@ -1,0 +1,181 @@
+"""Where a prior's files are: the shipped one, a folder, the Hub; and what names their content."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsel.config import PriorSettings
+from dsel.errors import PriorError
+from dsel.settings import fingerprint, result_settings
+from dsel.shipped import DEMO_PRIOR, asset
+
+if TYPE_CHECKING:
+    import torch
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_FILES = (
+    "model_index.json",
+    "classes.json",
+    "*/*.json",
+    "*/*.txt",
+    "*/*.model",
+    "*/*.safetensors",
+)
+HUB_LEFT_OUT = ("safety_checker/*", "*.fp16.safetensors", "*.non_ema.safetensors", "*.fp16-0*")
+"""What a pipeline is loaded without: a checker, and its weights a second and third time."""
+
+WORK = "training"
+"""Folder in a prior that dsel trained, for checkpoints and the like: no part of the prior."""
+
+ROOM = 1.15
+"""Memory asked for before loading, as a multiple of the weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A prior's files, and a name of their content: the Hub's commit, or a hash of the files."""
+
+    folder: Path
+    revision: str
+
+
+def find_weights(name: str, revision: str = "", files: tuple[str, ...] = HUB_FILES) -> Weights:
+    """The local folder of a model, downloaded first if the name is a Hub id."""
+    folder = asset(DEMO_PRIOR) if name == "demo" else Path(name).expanduser()
+    if folder.is_dir():
+        if revision:
+            raise PriorError(f"{name} is not on the Hub: --revision {revision} means nothing there")
+        return Weights(folder, weights_fingerprint(folder))
+    if folder.exists() or not HUB_ID.fullmatch(name):
+        raise PriorError(
+            f"{name!r} is not a prior: give the word demo, a folder that a diffusers pipeline "
+            "was saved in, or a Hub id such as owner/name"
+        )
+    folder = download(name, revision, files, HUB_LEFT_OUT)
+    return Weights(folder, folder.name)
+
+
+def download(
+    name: str, revision: str, files: tuple[str, ...], left_out: tuple[str, ...] = ()
+) -> Path:
+    """Fetch a repository's files from the Hub, or find them in its cache; raises `PriorError`.
+
+    The folder is named after the commit. Without a network, or with HF_HUB_OFFLINE=1, the cache
+    alone answers.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        return Path(
+            snapshot_download(
+                name, revision=revision or None, allow_patterns=list(files),
+                ignore_patterns=list(left_out),
+            )
+        )  # fmt: skip
+    except GatedRepoError as error:
+        raise PriorError(
+            f"{name} is gated: accept its terms at https://huggingface.co/{name}, then log in with "
+            "hf auth login"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise PriorError(f"{name} has no revision {revision!r} on the Hub") from error
+    except RepositoryNotFoundError as error:
+        raise PriorError(
+            f"{name} is not on the Hub, or is private: check its spelling, or log in with "
+            "hf auth login"
+        ) from error
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise PriorError(f"{name} cannot be fetched from the Hub: {first}") from error
+
+
+def weights_fingerprint(folder: Path) -> str:
+    """Name the content of a folder of weights: 16 hex digits, the same wherever it lies."""
+    digest = hashlib.sha256()
+    kinds = {".safetensors", ".json", ".txt", ".model"}
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds):
+        if path.relative_to(folder).parts[0] == WORK:
+            continue
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+        digest.update(_sha256(path))
+    return digest.hexdigest()[:16]
+
+
+def prior_fingerprint(settings: PriorSettings, weights: Weights, family: str) -> str:
+    """Name everything about a prior that changes its answers, wherever its files lie."""
+    plain = result_settings(settings)
+    for place in ("prior", "revision", "precision", "resolution_px"):
+        plain.pop(place)  # the weights are named by content; the others have their own place
+    for file in ("lora", "labels"):
+        path = Path(plain[file]).expanduser()
+        if plain[file] and path.exists():
+            plain[file] = weights_fingerprint(path) if path.is_dir() else _sha256(path).hex()
+    return fingerprint("prior", weights.revision, plain | {"family": family})
+
+
+def origin_of(settings: PriorSettings, weights: Weights) -> Mapping[str, str | int | bool]:
+    """How to load the same prior again, with the commit in place of a branch."""
+    plain: dict[str, Any] = result_settings(settings)
+    if not Path(settings.prior).expanduser().is_dir() and settings.prior != "demo":
+        plain["revision"] = weights.revision
+    return plain
+
+
+def check_memory(folder: Path, dtype: torch.dtype, device: torch.device) -> None:
+    """Raise `PriorError` if the weights alone are more than the memory that is free.
+
+    On a CPU the system would kill the process without a word.
+    """
+    needed = ROOM * parameters(folder) * dtype.itemsize
+    free = free_memory(device)
+    if needed > free:
+        raise PriorError(
+            f"{folder} needs {needed / 2**30:.1f} GB for its weights in "
+            f"{str(dtype).removeprefix('torch.')}, {device} has {free / 2**30:.1f} GB free: take "
+            "--precision bfloat16, a smaller prior or a larger machine"
+        )
+
+
+def parameters(folder: Path) -> int:
+    """How many numbers the parts of a pipeline hold, from the headers of their files."""
+    files = [p for p in folder.glob("*/*.safetensors") if p.parent.name != WORK]
+    return sum(_numbers(p) for p in files if not any(p.match(one) for one in HUB_LEFT_OUT))
+
+
+def _numbers(path: Path) -> int:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return 0  # loading it says what is wrong
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that are free on a device, or on the machine."""
+    import psutil
+    import torch
+
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return float(psutil.virtual_memory().available)
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
