@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-from dsel.errors import PriorError
+from dsel.errors import PriorError, first_line
 
 T = TypeVar("T")
 ON_PROCESSOR = 64
@@ -15,6 +15,12 @@ ON_PROCESSOR = 64
 
 AT_FIRST, AT_MOST = 32, 4096
 """Rows per call that trying begins and ends with on an accelerator."""
+
+ENCODED = 4
+"""Pictures encoded in one call at most: at full size each takes far more memory than a latent."""
+
+OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
+"""Of these, the text of an error holds one if memory has run out."""
 
 WORTH = 1.05
 """Twice the rows must be faster by this factor to stay."""
@@ -64,10 +70,9 @@ class RowBudget:
     def _halve(self, error: Exception) -> None:
         self._trying = False
         if self.rows <= 2:
-            first = str(error).strip().splitlines()[0]
             raise PriorError(
                 "one picture at a time is more than the memory holds: give --low-memory, a smaller "
-                f"--resolution-px or another --device ({first})"
+                f"--resolution-px or another --device ({first_line(error)})"
             ) from error
         self.rows = max(2, self.rows // 4 * 2)
 
@@ -76,7 +81,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory, of the device or the machine, has run out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return "out of memory" in str(error) or "DefaultCPUAllocator" in str(error)
+    return any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 def _release() -> None:

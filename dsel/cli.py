@@ -338,7 +338,8 @@ def _facts(run: Run) -> dict[str, Any]:
         "fingerprint": identity.fingerprint,
         "dataset": identity.dataset_origin.get("source", ""),
         "prior": f"{identity.prior} ({identity.prior_fingerprint}, {identity.precision})",
-        "picture": f"{identity.resolution_px} px, cells of {identity.cell_px} px",
+        "prior_origin": dict(identity.prior_origin),
+        "picture": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
         "classes": len(identity.classes),
         "images": identity.images,
         "shards": f"{len(run.finished_shards())} of {identity.shards}",
@@ -346,6 +347,8 @@ def _facts(run: Run) -> dict[str, Any]:
     }
     if whole:
         facts["scored"] = run.summary.scored
+        facts["refined"] = run.summary.refined
+        facts["evaluations"] = run.summary.evaluations
         facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
     facts["selections"] = sorted(p.name for p in (run.path / "selections").glob("*") if p.is_dir())
     return facts

@@ -230,7 +230,6 @@ class SelectSettings(Settings):
         Doc("patches per side of a distilled image: 1 is one patch, 2 a 2 x 2 mosaic"),
         Range(1, 8),
     ] = 1
-    group_seed: Annotated[int, Doc("seed of k-means"), Range(0, 2**31 - 1)] = 0
 
     def __post_init__(self) -> None:
         """Check ranges, and what holds between fields."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsel.batching import RowBudget
+from dsel.batching import ENCODED, RowBudget
 from dsel.config import ScoreSettings
 from dsel.noise import add_noise, amplitudes, draw_noise
 from dsel.pictures import to_proxy
@@ -42,7 +42,8 @@ class PriorFeaturizer:
         some = pictures[start : start + self._budget.rows]
         side = prior.resolution_px
         proxies = np.stack([to_proxy(p, side, "squash", 0).pixels for p in some])
-        clean = prior.encode(proxies)  # (P, C, h, w)
+        parts = [proxies[first : first + ENCODED] for first in range(0, len(some), ENCODED)]
+        clean = torch.cat([prior.encode(part) for part in parts])  # (P, C, h, w)
         times = torch.full((len(clean),), s.feature_timestep)
         eps = draw_noise(
             s.noise_seed, "patch", [s.feature_timestep], range(1), clean.shape[1:], False

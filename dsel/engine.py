@@ -97,13 +97,16 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
 
 
 def _promising(run: Run) -> frozenset[str]:
-    """Images worth further draws: by the first ones, the head of each class's ranking."""
+    """Images worth further draws: by the first ones, those of the highest scores in each class."""
     share, geometry = run.identity.settings.refine, run.first_geometry
     chosen: list[str] = []
     for index in range(len(run.identity.classes)):
         scores = run.class_scores(index, first=True)
-        ranked = select_class(scores, geometry, SelectSettings()).patches
-        chosen += [patch.image_id for patch in ranked[: math.ceil(share * len(scores.ids))]]
+        if scores.ids:
+            located = locate_class(scores, geometry, SelectSettings())
+            best = np.argsort(-located.score, kind="stable")
+            most = math.ceil(share * len(scores.ids))
+            chosen += [scores.ids[located.image[place]] for place in best[:most]]
     return frozenset(chosen)
 
 
@@ -111,8 +114,8 @@ def refuse_unfit(
     prior: Prior, score: ScoreSettings, select: SelectSettings, export: ExportSettings
 ) -> None:
     """Raise `SettingError` for what a run of this prior could not give, before it is scored."""
-    scales = np.ones(len(score.timesteps), np.float32)
-    geometry = Geometry(score.timesteps, scales, prior.cell_px, prior.resolution_px)
+    losses = np.ones(len(score.timesteps), np.float32)
+    geometry = Geometry(score.timesteps, losses, prior.cell_px, prior.resolution_px)
     patch_size(select, geometry)
     timestep_columns(select.timesteps, score.timesteps)
     _check_image_px(export.image_px or prior.resolution_px, select.factor)

@@ -53,6 +53,11 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SettingError:
     return SettingError(f"unknown {what} {name!r}; known are: {', '.join(known)}")
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its name."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusal to write or read `path` into one clear line."""

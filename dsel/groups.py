@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-KMEANS_STARTS = 4
 NEIGHBOURS = 15
 MIN_DIST = 0.15
 
@@ -28,21 +27,44 @@ class Groups:
     distance: Floats
 
 
-def group_patches(features: Floats, scores: NDArray[np.floating], k: int, seed: int) -> Groups:
-    """k-means with k-means++ over features (N, d), groups ordered by falling median score.
+def group_patches(features: Floats, scores: NDArray[np.floating], k: int) -> Groups:
+    """k-means over features (N, d), groups ordered by falling median score.
 
-    With fewer different patches than k there are fewer groups. The result depends on the arguments
-    alone: it runs in one thread, because partial sums of several would be added in any order.
+    It starts from telling patches that differ (see `first_centroids`) and not by chance: a
+    distilled set should not change with a seed, and hardly with the noise of the scores. With fewer
+    different patches than k there are fewer groups. It runs in one thread, because partial sums of
+    several would be added in any order.
     """
     points = unit_features(features)
     k = min(k, len(np.unique(points, axis=0)))
-    labels = _kmeans(points, k, seed) if k > 1 else np.zeros(len(points), np.int64)
+    labels = np.zeros(len(points), np.int64)
+    if k > 1:
+        labels = _kmeans(points, first_centroids(points, scores, k))
     labels = _by_median_score(labels, scores)
     centroids = np.stack(
         [points[labels == group].mean(axis=0) for group in range(labels.max() + 1)]
     )
     distance = np.linalg.norm(points - centroids[labels], axis=1)
     return Groups(labels, distance.astype(np.float32))
+
+
+def first_centroids(points: Floats, scores: NDArray[np.floating], k: int) -> Floats:
+    """The patches that k-means starts from, (k, d): telling ones that differ.
+
+    The most telling one is the first; each next one has the largest product of weight and squared
+    distance to those before it, where the weight falls with the rank of the score from 1 to 1 / n.
+    That is k-means++ (Arthur and Vassilvitskii, 2007) with its lots replaced by the likeliest draw.
+    """
+    count = len(points)
+    weight = np.empty(count)
+    weight[np.argsort(-scores, kind="stable")] = 1 - np.arange(count) / count
+    chosen = [int(np.argmax(weight))]
+    nearest = np.full(count, np.inf)
+    while len(chosen) < k:
+        away = np.square(points - points[chosen[-1]]).sum(axis=1)
+        nearest = np.minimum(nearest, away)
+        chosen.append(int(np.argmax(weight * nearest)))
+    return points[chosen]
 
 
 def unit_features(features: Floats) -> Floats:
@@ -79,7 +101,7 @@ def layout(features: Floats, seed: int) -> Floats:
     return np.asarray(mapper.fit_transform(points), np.float32)
 
 
-def _kmeans(points: Floats, k: int, seed: int) -> Ints:
+def _kmeans(points: Floats, start: Floats) -> Ints:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -87,7 +109,7 @@ def _kmeans(points: Floats, k: int, seed: int) -> Ints:
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # Points may differ and yet be too near to tell apart: there are fewer groups then.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = KMeans(k, init="k-means++", n_init=KMEANS_STARTS, random_state=seed)
+        model = KMeans(len(start), init=start, n_init=1, random_state=0)
         return np.asarray(model.fit_predict(points), np.int64)
 
 

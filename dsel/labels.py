@@ -20,16 +20,31 @@ class Labels:
         """`names[label]` are all names of a label, `null` is the label that names no class."""
         self.null = null
         self._shown = {_plain(name): name for group in names for name in group}
-        self._label = {_plain(name): label for label, group in enumerate(names) for name in group}
+        self._by_first = _by_name([group[:1] for group in names])
+        self._by_any = _by_name(names)
 
     def find(self, name: str) -> int:
-        """The label of a class; "" is the null class. Raises `SettingError` with near names."""
+        """The label of a class; "" is the null class. Raises `SettingError` with near names.
+
+        A label's first name is its own, even where it is a further name of another label.
+        """
         if not name:
             return self.null
-        if (found := self._label.get(_plain(name))) is not None:
-            return found
-        near = get_close_matches(_plain(name), self._label, NEAR, 0.5) or list(self._label)[:NEAR]
-        raise SettingError(
+        key = _plain(name)
+        found = self._by_first.get(key) or self._by_any.get(key)
+        if not found:
+            raise self._unknown(name)
+        if len(found) > 1:
+            raise SettingError(
+                f"labels {' and '.join(map(str, found))} of the prior are both named {name!r}: "
+                "give each a name of its own with --labels"
+            )
+        return found[0]
+
+    def _unknown(self, name: str) -> SettingError:
+        known = list(self._by_any)
+        near = get_close_matches(_plain(name), known, NEAR, 0.5) or known[:NEAR]
+        return SettingError(
             f"the prior has no label {name!r}; near are: "
             f"{', '.join(self._shown[key] for key in near)}; name the class so in classes.json"
         )
@@ -89,6 +104,15 @@ def _refusal(path: Path) -> PriorError:
         f"{path} holds no class names: it must be a list of names in label order, or map "
         '"0", "1" ... to names'
     )
+
+
+def _by_name(names: Sequence[Sequence[str]]) -> Mapping[str, list[int]]:
+    """The labels that have a name, by name."""
+    found: dict[str, list[int]] = {}
+    for label, group in enumerate(names):
+        for key in dict.fromkeys(map(_plain, group)):
+            found.setdefault(key, []).append(label)
+    return found
 
 
 def _plain(name: str) -> str:

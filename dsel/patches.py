@@ -38,42 +38,40 @@ class BestBoxes:
 
 
 def combine_timesteps(
-    gap: NDArray[np.floating], scales: NDArray[np.floating], positive: bool = False
+    gap: NDArray[np.floating], losses: NDArray[np.floating], positive: bool = False
 ) -> Floats:
-    """Mean over timesteps of gap maps, each divided by its scale: (N, T, h, w) -> (N, h, w).
+    """Mean over timesteps of gap maps, each divided by its loss: (N, T, h, w) -> (N, h, w).
 
-    Timesteps differ in the size of their losses, and some would drown the others; after division
-    each speaks with the same voice. With `positive`, cells where naming the class misleads count as
-    0: inside one object it may help here and mislead there, and the object should not cancel.
+    losses: (T,), see `timestep_losses`. Timesteps differ in the size of their losses, and some
+    would drown the others; after division each speaks with the same voice, and a gap is the share
+    of the loss that naming the class saves. With `positive`, cells where naming the class misleads
+    count as 0: inside one object it may help here and mislead there, and should not cancel.
     """
-    weights = (1.0 / np.asarray(scales, np.float32)) / len(scales)
+    weights = (1.0 / np.asarray(losses, np.float32)) / len(losses)
     maps = np.asarray(gap, np.float32)
     mean = np.einsum("nthw,t->nhw", np.maximum(maps, 0.0) if positive else maps, weights)
     return np.asarray(mean, np.float32)
 
 
-def timestep_scales(gap: NDArray[np.floating]) -> Floats:
-    """Per timestep, the spread of the gap over the cells of an image: (N, T, h, w) -> (T,).
+def timestep_losses(conditional: NDArray[np.floating]) -> Floats:
+    """Per timestep, the mean conditional loss over images and cells: (N, T, h, w) -> (T,).
 
-    The root of the mean variance inside an image, so that an offset of the whole image is not
-    counted. 1 where a timestep has no spread at all.
+    Of all that could put timesteps on one scale it is the steadiest: few draws give it already. 1
+    where a timestep has no loss at all.
     """
-    return scales_of(timestep_variances(gap), len(gap))
+    return losses_of(image_losses(conditional).sum(axis=0), len(conditional))
 
 
-def timestep_variances(gap: NDArray[np.floating]) -> Doubles:
-    """Per timestep, the variance inside an image, summed over images: (N, T, h, w) -> (T,).
-
-    Sums of parts of a run add up to the sum of the whole.
-    """
-    sums: Doubles = np.asarray(gap, np.float64).var(axis=(2, 3)).sum(axis=0)
-    return sums
+def image_losses(conditional: NDArray[np.floating]) -> Doubles:
+    """The mean over cells: (N, T, h, w) -> (N, T). Sums over parts of a run add up."""
+    means: Doubles = np.asarray(conditional, np.float64).mean(axis=(2, 3))
+    return means
 
 
-def scales_of(variances: Doubles, images: int) -> Floats:
-    """The scales (T,) of summed variances (T,) over so many images."""
-    mean = np.asarray(variances, np.float64) / max(images, 1)
-    return np.where(mean > 0, np.sqrt(mean), 1.0).astype(np.float32)
+def losses_of(sums: Doubles, images: int) -> Floats:
+    """The mean (T,) of sums (T,) over so many images."""
+    mean = np.asarray(sums, np.float64) / max(images, 1)
+    return np.where(mean > 0, mean, 1.0).astype(np.float32)
 
 
 def summed_area(maps: NDArray[np.floating]) -> Doubles:

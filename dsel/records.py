@@ -81,10 +81,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a run's maps are read: scored timesteps, their scales (T,), cell size, shorter side."""
+    """How a run's maps are read: scored timesteps, their losses (T,), cell size, shorter side."""
 
     timesteps: tuple[int, ...]
-    scales: NDArray[np.float32]
+    losses: NDArray[np.float32]
     cell_px: int
     resolution_px: int
 

@@ -6,13 +6,13 @@ proxies/00000.parquet       one row per image of the shard: state, frame, proxy,
 refined/00000.safetensors   with --refine, the same with all draws where they were spent
 images.parquet              one row per image of the run, without pictures
 layouts/00000.safetensors   places in the plane, one file per class
-summary.json                written when all shards are there: counts and timestep scales
+summary.json                written when all shards are there: counts, loss per timestep
 selections/<fingerprint>/   patches.parquet and settings.json; `current` names the last one
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from safetensors.numpy import save
 from dsel.config import SelectSettings
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.identity import MANIFEST, Identity, check_same, manifest_bytes, read_manifest
-from dsel.patches import scales_of, timestep_variances
+from dsel.patches import image_losses, losses_of
 from dsel.records import ClassScores, ClassSelection, Frame, Geometry, Score
 from dsel.settings import fingerprint, restore
 from dsel.shards import (
@@ -66,7 +66,7 @@ __all__ = ["Identity", "Run", "Summary", "create_run", "open_run"]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A finished run's counts, and the scale (T,) that each timestep's gap is divided by.
+    """A finished run's counts, and the mean loss (T,) that each timestep's gap is divided by.
 
     refined: images that got further draws. evaluations: noised latents that the scores rest on.
     """
@@ -75,7 +75,7 @@ class Summary:
     skipped: int
     refined: int
     evaluations: int
-    scales: tuple[float, ...]
+    losses: tuple[float, ...]
 
 
 Folder: TypeAlias = Literal["scores", "refined"]
@@ -104,22 +104,22 @@ class Run:
                 "run dsel score again with the same settings"
             )
         data = read_json(path)
-        return Summary(**{**data, "scales": tuple(data["scales"])})
+        return Summary(**{**data, "losses": tuple(data["losses"])})
 
     @property
     def geometry(self) -> Geometry:
         """How the maps are read; raises `RunError` for a run whose scoring has not ended."""
-        return self._geometry(self.summary.scales)
+        return self._geometry(self.summary.losses)
 
     @property
     def first_geometry(self) -> Geometry:
         """How the maps of the first pass are read, once all of its shards are there."""
-        return self._geometry(self._scales("scores"))
+        return self._geometry(self._losses("scores"))
 
-    def _geometry(self, scales: Sequence[float]) -> Geometry:
+    def _geometry(self, losses: Sequence[float]) -> Geometry:
         return Geometry(
             timesteps=self.identity.settings.timesteps,
-            scales=np.asarray(scales, np.float32),
+            losses=np.asarray(losses, np.float32),
             cell_px=self.identity.cell_px,
             resolution_px=self.identity.resolution_px,
         )
@@ -156,7 +156,7 @@ class Run:
             for row in rows
         ]
         write_atomically(self._proxies(number), table_bytes(lines, PROXIES))
-        self._write_scores("scores", number, scores, scores)
+        self._write_scores("scores", number, scores)
 
     def write_refined(self, number: int, rows: Sequence[ShardRow]) -> None:
         """Write a shard's scores anew, with the further draws of some of its images averaged in."""
@@ -168,7 +168,7 @@ class Run:
             id_: average(score, further[id_], share) if id_ in further else score
             for id_, score in zip(ids, read_all(self._scores("scores", number)), strict=True)
         }
-        self._write_scores("refined", number, scores, further)
+        self._write_scores("refined", number, scores, len(further))
 
     def gather_images(self) -> None:
         """Gather the first pass's shards into `images.parquet`."""
@@ -186,14 +186,14 @@ class Run:
         settings = self.identity.settings
         scored = sum(row.row >= 0 for row in self.images)
         headers = [self._header(self._last, number) for number in range(self.identity.shards)]
-        refined = sum(header.measured for header in headers) if settings.refine else 0
+        refined = sum(header.refined for header in headers)
         pairs = len(settings.first) * scored + len(settings.further) * refined
         summary = Summary(
             scored=scored,
             skipped=len(self.images) - scored,
             refined=refined,
             evaluations=2 * len(settings.timesteps) * pairs,
-            scales=self._scales(self._last),
+            losses=self._losses(self._last),
         )
         self._write("summary.json", json_bytes(asdict(summary)))
         self.__dict__.pop("summary", None)
@@ -291,23 +291,23 @@ class Run:
         return Stored(np.zeros((0, grid, grid, dim), np.float16), ())
 
     def _write_scores(
-        self, folder: Folder, number: int, scores: Mapping[str, Score], measured: Iterable[str]
+        self, folder: Folder, number: int, scores: Mapping[str, Score], refined: int = 0
     ) -> None:
-        spread = [timestep_variances(scores[id_].gap[None]) for id_ in measured]
+        losses = [image_losses(score.conditional[None])[0] for score in scores.values()]
         header = Header(
             fingerprint=self.identity.fingerprint,
             ids=tuple(scores),
-            variances=tuple(sum(spread, start=self._no_variances()).tolist()),
-            measured=len(spread),
+            losses=tuple(sum(losses, start=self._no_losses()).tolist()),
+            refined=refined,
         )
         write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
 
-    def _scales(self, folder: Folder) -> tuple[float, ...]:
+    def _losses(self, folder: Folder) -> tuple[float, ...]:
         headers = [self._header(folder, number) for number in range(self.identity.shards)]
-        variances = sum((np.array(h.variances) for h in headers), start=self._no_variances())
-        return tuple(scales_of(variances, sum(h.measured for h in headers)).tolist())
+        sums = sum((np.array(header.losses) for header in headers), start=self._no_losses())
+        return tuple(losses_of(sums, sum(len(header.ids) for header in headers)).tolist())
 
-    def _no_variances(self) -> NDArray[np.float64]:
+    def _no_losses(self) -> NDArray[np.float64]:
         return np.zeros(len(self.identity.settings.timesteps))
 
     def _header(self, folder: Folder, shard: int) -> Header:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from dsel.batching import RowBudget
+from dsel.batching import ENCODED, RowBudget
 from dsel.config import ScoreSettings
 from dsel.errors import SettingError
 from dsel.noise import (
@@ -87,7 +87,8 @@ class Scorer:
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
     ) -> tuple[PairedLosses, Tensor]:
         s, prior = self._settings, self._prior
-        clean = self._encode(pixels, self.images_per_call(len(draws)))  # (B, C, h, w)
+        encoded = min(ENCODED, self.images_per_call(len(draws)))
+        clean = self._encode(pixels, encoded)  # (B, C, h, w)
         noise = torch.stack(
             [
                 draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape[1:], s.antithetic)

@@ -51,7 +51,7 @@ def select_class(
     if not len(located.image):
         return ClassSelection(scores.name, scores.index, (), ())
     features = describe(scores, located) if describe else located.features
-    groups = group_patches(features, located.score, settings.k, settings.group_seed)
+    groups = group_patches(features, located.score, settings.k)
     keys = (located.score, groups.labels, groups.distance, settings.within, settings.across)
     ranked = rank_patches(*keys)
     rank_of = {position: rank for rank, position in enumerate(ranked)}
@@ -90,10 +90,10 @@ def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
 def combined_gap(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings
 ) -> NDArray[np.float32]:
-    """The maps that locating uses, (n, h, w): the gap's mean over timesteps on equal scales."""
+    """The maps that locating uses, (n, h, w): the mean gap as a share of the loss."""
     columns = timestep_columns(settings.timesteps, geometry.timesteps)
     positive = settings.gap == "positive"
-    return combine_timesteps(bucket.gap[:, columns], geometry.scales[columns], positive)
+    return combine_timesteps(bucket.gap[:, columns], geometry.losses[columns], positive)
 
 
 def image_bucket(scores: ClassScores, row: int) -> Bucket:

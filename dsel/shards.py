@@ -34,16 +34,15 @@ Half: TypeAlias = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a shard's file says of itself: its run, its scored images, and the spread of their gaps.
+    """What a shard's file says of itself: its run, its scored images, and their losses.
 
-    variances: (T,), the sum of `timestep_variances` over `measured` images: over all of them, or in
-    a refined shard over those that got all draws.
+    losses: (T,), the sum of `image_losses`. refined: how many images got further draws.
     """
 
     fingerprint: str
     ids: tuple[str, ...]
-    variances: tuple[float, ...]
-    measured: int
+    losses: tuple[float, ...]
+    refined: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,8 @@ def read_header(path: Path) -> Header:
     with _opened(path) as file:
         try:
             record = json.loads(file.metadata()["dsel"])
-            lists = tuple(record["ids"]), tuple(record["variances"])
-            return Header(record["fingerprint"], *lists, record["measured"])
+            lists = tuple(record["ids"]), tuple(record["losses"])
+            return Header(record["fingerprint"], *lists, record["refined"])
         except (KeyError, TypeError) as error:
             raise _damaged(path) from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsel.config import PriorSettings
-from dsel.errors import PriorError
+from dsel.errors import PriorError, first_line
 from dsel.settings import fingerprint, result_settings
 from dsel.shipped import DEMO_PRIOR, asset
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+ADDRESS = re.compile(r"https?://\S+")
 HUB_FILES = (
     "model_index.json",
     "classes.json",
@@ -27,7 +28,10 @@ HUB_FILES = (
     "*/*.model",
     "*/*.safetensors",
 )
-HUB_LEFT_OUT = ("safety_checker/*", "*.fp16.safetensors", "*.non_ema.safetensors", "*.fp16-0*")
+HUB_LEFT_OUT = (
+    "safety_checker/*", "*.fp16.safetensors", "*.non_ema.safetensors", "*.fp16-0*",
+    "text_encoders/*",
+)  # fmt: skip
 """What a pipeline is loaded without: a checker, and its weights a second and third time."""
 
 WORK = "training"
@@ -45,20 +49,42 @@ class Weights:
     revision: str
 
 
-def find_weights(name: str, revision: str = "", files: tuple[str, ...] = HUB_FILES) -> Weights:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of saved model: what it is, how it is given, the file it cannot lack, its files."""
+
+    name: str
+    given: str
+    index: str
+    files: tuple[str, ...]
+
+
+PRIOR = Kind(
+    "a prior",
+    "the word demo, a folder that a diffusers pipeline was saved in",
+    "model_index.json",
+    HUB_FILES,
+)
+
+
+def find_weights(name: str, revision: str = "", kind: Kind = PRIOR) -> Weights:
     """The local folder of a model, downloaded first if the name is a Hub id."""
     folder = asset(DEMO_PRIOR) if name == "demo" else Path(name).expanduser()
-    if folder.is_dir():
-        if revision:
-            raise PriorError(f"{name} is not on the Hub: --revision {revision} means nothing there")
-        return Weights(folder, weights_fingerprint(folder))
-    if folder.exists() or not HUB_ID.fullmatch(name):
+    here = bool(name) and folder.is_dir()
+    if here and revision:
+        raise PriorError(f"{name} is not on the Hub: --revision {revision} means nothing there")
+    if not here and (folder.is_file() or not HUB_ID.fullmatch(name)):
         raise PriorError(
-            f"{name!r} is not a prior: give the word demo, a folder that a diffusers pipeline "
-            "was saved in, or a Hub id such as owner/name"
+            f"{name!r} is not {kind.name}: give {kind.given}, or a Hub id such as owner/name"
         )
-    folder = download(name, revision, files, HUB_LEFT_OUT)
-    return Weights(folder, folder.name)
+    if not here:
+        folder = download(name, revision, kind.files, HUB_LEFT_OUT)
+    if not (folder / kind.index).is_file():
+        raise PriorError(
+            f"{folder} is not {kind.name}: it has no {kind.index}; give the folder that one was "
+            "saved in"
+        )
+    return Weights(folder, weights_fingerprint(folder) if here else folder.name)
 
 
 def download(
@@ -79,6 +105,8 @@ def download(
         RevisionNotFoundError,
     )
 
+    # A broken connection raises what its library does, and hf_xet a plain error of its own.
+    fetching_fails: Any = (*HfHubHTTPError.__bases__, OSError, HFValidationError, RuntimeError)
     try:
         return Path(
             snapshot_download(
@@ -98,9 +126,14 @@ def download(
             f"{name} is not on the Hub, or is private: check its spelling, or log in with "
             "hf auth login"
         ) from error
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise PriorError(f"{name} cannot be fetched from the Hub: {first}") from error
+    except LocalEntryNotFoundError as error:
+        raise PriorError(
+            f"{name} is not on this machine, or not all of it, and the Hub cannot be reached: "
+            "connect to the internet without HF_HUB_OFFLINE=1, or give a folder"
+        ) from error
+    except fetching_fails as error:
+        why = ADDRESS.sub("the Hub", first_line(error))
+        raise PriorError(f"{name} cannot be fetched from the Hub: {why}") from error
 
 
 def weights_fingerprint(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,17 @@ def tiny_prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in train(dataset_of(source), TINY, out):
         pass
     return out
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds the small pipeline of a family of models, once; leave its folder as it is."""
+    root = tmp_path_factory.mktemp("families")
+
+    def folder_of(name: str) -> Path:
+        from families import FAMILIES
+
+        folder = root / name
+        return folder if folder.exists() else FAMILIES[name](folder)
+
+    return folder_of

@@ -327,7 +327,7 @@ def test_stages__nothing_at_all_can_be_used(tmp_path):
     root = write_pictures(tmp_path / "pictures", {"cat": 0})
     (root / "cat/a.png").write_text("no picture")
     finish(all_stages(root, tmp_path / "out"))
-    assert open_run(tmp_path / "out/run").geometry.scales.tolist() == [1.0, 1.0]
+    assert open_run(tmp_path / "out/run").geometry.losses.tolist() == [1.0, 1.0]
 
 
 def test_stages__classes_of_one_image(tmp_path):

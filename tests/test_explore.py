@@ -72,13 +72,13 @@ def test_maps__add_up(explorer):
         assert np.allclose(maps.conditional, conditional.mean(axis=0))
 
 
-def test_maps__combined_divides_each_timestep_by_its_scale(explorer):
-    scales = explorer.geometry.scales
+def test_maps__combined_divides_each_timestep_by_its_loss(explorer):
+    losses = explorer.geometry.losses
     _, gap = stored(explorer, 1, 2)
-    slow = sum(gap[t] / scales[t] for t in range(6)) / 6
+    slow = sum(gap[t] / losses[t] for t in range(6)) / 6
     signed = explorer.maps(1, 2, SelectSettings(gap="signed"))
     assert np.allclose(signed.combined, slow, atol=1e-5)
-    helped = sum(np.where(gap[t] > 0, gap[t], 0) / scales[t] for t in range(6)) / 6
+    helped = sum(np.where(gap[t] > 0, gap[t], 0) / losses[t] for t in range(6)) / 6
     assert np.allclose(explorer.maps(1, 2).combined, helped, atol=1e-5)
     assert (gap < 0).any()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dsel.groups import group_patches, layout, unit_features
+from dsel.groups import first_centroids, group_patches, layout, unit_features
 
 Floats = NDArray[np.float32]
 
@@ -44,20 +44,20 @@ def test_group_patches__finds_clouds_and_orders_them_by_median_score() -> None:
     medians = {0: 0.2, 1: 0.9, 2: 0.5, 3: -1.0}
     rng = np.random.default_rng(0)
     scores = np.array([medians[c] for c in cloud]) + rng.normal(size=len(cloud)) * 0.01
-    found = group_patches(features, scores, 4, seed=0)
+    found = group_patches(features, scores, 4)
     assert found.labels.tolist() == [{1: 0, 2: 1, 0: 2, 3: 3}[c] for c in cloud]
 
 
 def test_group_patches__median_is_not_swayed_by_one_score() -> None:
     features = clouds((5, 5))
     scores = np.array([1, 1, 1, 1, 1000, 2, 2, 2, 2, 2], float)
-    assert group_patches(features, scores, 2, 0).labels.tolist() == [1] * 5 + [0] * 5
+    assert group_patches(features, scores, 2).labels.tolist() == [1] * 5 + [0] * 5
 
 
 def test_group_patches__labels_are_gapless_and_medians_fall() -> None:
     rng = np.random.default_rng(1)
     features, scores = rng.normal(size=(60, 5)).astype(np.float32), rng.normal(size=60)
-    found = group_patches(features, scores, 7, seed=0)
+    found = group_patches(features, scores, 7)
     assert sorted(set(found.labels.tolist())) == list(range(7))
     medians = [median(scores[found.labels == group].tolist()) for group in range(7)]
     assert medians == sorted(medians, reverse=True)
@@ -66,7 +66,7 @@ def test_group_patches__labels_are_gapless_and_medians_fall() -> None:
 def test_group_patches__distance_is_to_the_mean_of_the_group() -> None:
     rng = np.random.default_rng(2)
     features = rng.normal(size=(20, 3)).astype(np.float32)
-    found = group_patches(features, rng.normal(size=20), 4, seed=0)
+    found = group_patches(features, rng.normal(size=20), 4)
     points = unit_features(features)
     for n in range(20):
         mates = points[found.labels == found.labels[n]]
@@ -74,15 +74,41 @@ def test_group_patches__distance_is_to_the_mean_of_the_group() -> None:
         assert found.distance[n] == pytest.approx(expected, abs=1e-6)
 
 
+def test_first_centroids__by_hand() -> None:
+    points = np.array([[0, 0], [1, 0], [0, 3], [4, 0], [1, 1]], np.float32)
+    scores = np.array([5.0, 4.0, 3.0, 1.0, 2.0])  # weights 1, 0.8, 0.6, 0.2, 0.4
+    # From (0, 0): 0.8 x 1, 0.6 x 9, 0.2 x 16, 0.4 x 2; then 0.8 x 1, 0.2 x 16, 0.4 x 2.
+    found = first_centroids(points, scores, 3)
+    assert found.tolist() == [[0, 0], [0, 3], [4, 0]]
+
+
+@pytest.mark.parametrize("shift", [0.0, -100.0])
+def test_group_patches__scores_below_zero_are_fine(shift: float) -> None:
+    features = clouds((6, 9, 4))
+    scores = np.repeat([3.0, 2.0, 1.0], (6, 9, 4)) + shift
+    found = group_patches(features, scores, 3)
+    assert found.labels.tolist() == [0] * 6 + [1] * 9 + [2] * 4
+
+
+def test_group_patches__hardly_changes_with_the_noise_of_the_scores() -> None:
+    """What is kept should not hang on chance: of noisy scores, most patches keep their company."""
+    rng = np.random.default_rng(5)
+    features, scores = rng.normal(size=(200, 8)).astype(np.float32), rng.uniform(size=200)
+    one = group_patches(features, scores, 8).labels
+    other = group_patches(features, scores + rng.normal(size=200) * 1e-3, 8).labels
+    mates = (one[:, None] == one[None]) == (other[:, None] == other[None])
+    assert mates.mean() > 0.9
+
+
 def test_group_patches__one_patch() -> None:
-    found = group_patches(np.ones((1, 4), np.float32), np.array([3.0]), 10, 0)
+    found = group_patches(np.ones((1, 4), np.float32), np.array([3.0]), 10)
     assert found.labels.tolist() == [0]
     assert found.distance.tolist() == [0]
 
 
 def test_group_patches__two_patches_best_first() -> None:
     features = np.array([[0, 1], [1, 0]], np.float32)
-    found = group_patches(features, np.array([1.0, 2.0]), 5, 0)
+    found = group_patches(features, np.array([1.0, 2.0]), 5)
     assert found.labels.tolist() == [1, 0]
     assert found.distance.tolist() == [0, 0]
 
@@ -90,7 +116,7 @@ def test_group_patches__two_patches_best_first() -> None:
 @pytest.mark.parametrize(("k", "groups"), [(1, 1), (2, 2), (3, 3), (50, 3)])
 def test_group_patches__three_patches(k: int, groups: int) -> None:
     features = np.array([[0, 0, 9], [0, 9, 0], [9, 0, 0]], np.float32)
-    found = group_patches(features, np.array([1.0, 2.0, 3.0]), k, 0)
+    found = group_patches(features, np.array([1.0, 2.0, 3.0]), k)
     assert len(set(found.labels.tolist())) == groups
     assert found.labels[2] == 0
 
@@ -99,14 +125,14 @@ def test_group_patches__three_patches(k: int, groups: int) -> None:
 @pytest.mark.parametrize("value", [0.0, 0.1, -123.456])
 def test_group_patches__identical_features_are_one_group(n: int, value: float) -> None:
     features = np.full((n, 16), value, np.float32)
-    found = group_patches(features, np.arange(n, dtype=float), 5, 0)
+    found = group_patches(features, np.arange(n, dtype=float), 5)
     assert found.labels.tolist() == [0] * n
     np.testing.assert_allclose(found.distance, 0, atol=1e-6)
 
 
 def test_group_patches__no_more_groups_than_different_features() -> None:
     features = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
-    found = group_patches(features, np.arange(12.0), 10, 0)
+    found = group_patches(features, np.arange(12.0), 10)
     assert found.labels.tolist() == [2] * 4 + [1] * 4 + [0] * 4
 
 
@@ -116,7 +142,7 @@ def test_group_patches__nearly_identical_features_give_fewer_groups_without_a_wa
     for row in range(12):
         for _ in range(row % 4):
             features[row, 0] = np.nextafter(features[row, 0], np.float32(2))
-    found = group_patches(features, np.arange(12.0), 12, 0)
+    found = group_patches(features, np.arange(12.0), 12)
     assert set(found.labels.tolist()) == set(range(found.labels.max() + 1))
 
 
@@ -124,7 +150,7 @@ def test_group_patches__same_arguments_same_groups() -> None:
     rng = np.random.default_rng(3)
     features, scores = rng.normal(size=(80, 6)).astype(np.float32), rng.normal(size=80)
     state = np.random.get_state()[1].tolist()  # noqa: NPY002
-    found = [group_patches(features, scores, 9, seed=4) for _ in range(3)]
+    found = [group_patches(features, scores, 9) for _ in range(3)]
     assert all(np.array_equal(found[0].labels, one.labels) for one in found)
     assert all(np.array_equal(found[0].distance, one.distance) for one in found)
     assert state == np.random.get_state()[1].tolist()  # noqa: NPY002
@@ -133,7 +159,7 @@ def test_group_patches__same_arguments_same_groups() -> None:
 def test_group_patches__the_arguments_stay_as_they_are() -> None:
     features, scores = clouds((4, 4)), np.arange(8.0)
     copies = features.copy(), scores.copy()
-    group_patches(features, scores, 2, 0)
+    group_patches(features, scores, 2)
     assert np.array_equal(features, copies[0])
     assert np.array_equal(scores, copies[1])
 

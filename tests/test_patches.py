@@ -21,7 +21,7 @@ from dsel.patches import (
     patch_features,
     positions,
     summed_area,
-    timestep_scales,
+    timestep_losses,
 )
 
 Doubles = NDArray[np.float64]
@@ -66,25 +66,24 @@ def test_combine_timesteps__float16_is_not_added_in_float16() -> None:
     np.testing.assert_allclose(found, np.float32(np.float16(1e-4)), rtol=1e-4)
 
 
-def test_timestep_scales__spread_inside_an_image_by_hand() -> None:
-    gap = np.array([[[[1.0, 3.0]], [[5.0, 5.0]]], [[[10.0, 16.0]], [[7.0, 7.0]]]])  # (2, 2, 1, 2)
-    # variances 1 and 9 inside the two images; their offset of 11 counts for nothing
-    np.testing.assert_allclose(timestep_scales(gap), [5**0.5, 1.0])
+def test_timestep_losses__by_hand() -> None:
+    losses = np.array([[[[1.0, 3.0]], [[0.0, 0.0]]], [[[10.0, 16.0]], [[0.0, 0.0]]]])
+    np.testing.assert_allclose(timestep_losses(losses), [(2 + 13) / 2, 1.0])  # of nothing: 1
 
 
-def test_timestep_scales__are_those_of_a_finished_run(tmp_path: Path) -> None:
+def test_timestep_losses__are_those_of_a_finished_run(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path / "run", classes=2, per_class=5)
-    gap = np.concatenate([run.class_scores(index).buckets[0].gap for index in range(2)])
-    np.testing.assert_allclose(run.summary.scales, timestep_scales(gap), rtol=1e-3)
+    losses = np.concatenate([run.class_scores(index).buckets[0].conditional for index in range(2)])
+    np.testing.assert_allclose(run.summary.losses, timestep_losses(losses), rtol=1e-3)
 
 
-def test_timestep_scales__of_a_run_of_many_shapes_each_image_counts_alike(tmp_path: Path) -> None:
+def test_timestep_losses__of_a_run_of_many_shapes_each_image_counts_alike(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path / "run", classes=2, per_class=11, sizes=MIXED)
     buckets = [bucket for index in range(2) for bucket in run.class_scores(index).buckets]
     assert len({bucket.gap.shape[2:] for bucket in buckets}) > 3
-    images = [one.astype(np.float64) for bucket in buckets for one in bucket.gap]  # (T, h, w) each
-    variance = np.mean([one.var(axis=(1, 2)) for one in images], axis=0)
-    np.testing.assert_allclose(run.summary.scales, np.sqrt(variance), rtol=1e-3)
+    images = [one.astype(np.float64) for bucket in buckets for one in bucket.conditional]
+    expected = np.mean([one.mean(axis=(1, 2)) for one in images], axis=0)  # of (T, h, w) each
+    np.testing.assert_allclose(run.summary.losses, expected, rtol=1e-3)
 
 
 def test_summed_area__by_hand() -> None:

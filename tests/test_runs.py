@@ -308,12 +308,12 @@ def test_read_selection__damaged(run_path, name):
         run.read_selection()
 
 
-def test_finish__scales_are_the_spread_inside_images(finished):
+def test_finish__losses_are_means_over_images(finished):
     run = open_run(finished)
     buckets = [bucket for index in range(2) for bucket in run.class_scores(index).buckets]
-    gaps = [gap.astype(np.float64) for bucket in buckets for gap in bucket.gap]  # (T, h, w) each
-    by_hand = np.sqrt(np.mean([gap.var(axis=(1, 2)) for gap in gaps], axis=0))
-    assert run.geometry.scales == pytest.approx(by_hand, rel=1e-2)  # stored gaps are float16
+    maps = [one.astype(np.float64) for bucket in buckets for one in bucket.conditional]
+    by_hand = np.mean([one.mean(axis=(1, 2)) for one in maps], axis=0)  # of (T, h, w) each
+    assert run.geometry.losses == pytest.approx(by_hand, rel=1e-2)  # stored maps are float16
 
 
 def test_summary__counts(finished):

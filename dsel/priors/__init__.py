@@ -91,11 +91,6 @@ def load_featurizer(
 def _family(folder: Path, asked: str) -> str:
     """The family asked for, or the one that model_index.json names."""
     index = folder / "model_index.json"
-    if not index.is_file():
-        raise PriorError(
-            f"{folder} is not a prior: it has no model_index.json; give the folder that a "
-            "diffusers pipeline was saved in"
-        )
     try:
         kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     except (ValueError, KeyError, TypeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from dsel.batching import is_out_of_memory
 from dsel.config import PriorSettings
-from dsel.errors import PriorError, SettingError
+from dsel.errors import PriorError, SettingError, first_line, unknown
 from dsel.labels import Labels, find_labels
 from dsel.noise import diffusion_schedule, flow_schedule
 from dsel.records import Conditioning, Pixels, Prediction, Schedule
@@ -167,6 +168,12 @@ class PipelinePrior:
         for names in self.parts:
             if not any((folder / name).is_file() for name in names.split("|")):
                 raise PriorError(f"{folder} is not whole: it has no {names.replace('|', ' or ')}")
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        for part in self.optional:
+            if any(index.get(part) or ()) and not (folder / part).is_dir():
+                raise PriorError(
+                    f"{folder} is not whole: it has no {part}, which its model_index.json names"
+                )
 
     def _load(self, loading: Loading) -> Any:
         # Both draw bars of their own on standard error, which holds dsel's lines.
@@ -219,18 +226,14 @@ class PipelinePrior:
 
     def _tap_layer(self) -> None:
         """Keep the last output of one layer; the hook stays, since compiled code cannot lose it."""
-        try:
-            layer = self._network.get_submodule(self._layer)
-        except AttributeError as error:
-            names = [name for name, module in self._network.named_modules() if _is_tappable(name)]
-            raise SettingError(
-                f"this prior has no layer {self._layer!r}; known are: {', '.join(names)}"
-            ) from error
+        blocks = {n: block for n, block in self._network.named_modules() if _is_tappable(n)}
+        if self._layer not in blocks:
+            raise unknown("feature layer", self._layer, blocks)
 
         def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
             self._caught[:] = [output]
 
-        layer.register_forward_hook(keep)
+        blocks[self._layer].register_forward_hook(keep)
 
 
 class LabelPrior(PipelinePrior):
@@ -296,7 +299,9 @@ def tokens_as_grid(tokens: Tensor, latents: Tensor, patch: int) -> Tensor:
 
 def scaled(pixels: Pixels) -> Tensor:
     """Pixels (B, height, width, 3), 0 to 255, as (B, 3, height, width) float32, -1 to 1."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float().div(127.5).sub(1.0)
+    # As the strides of `pixels` lie, a CPU's group norms would lose three digits of flat pictures.
+    values = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+    return values.float().div(127.5).sub(1.0)
 
 
 def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
@@ -318,12 +323,6 @@ def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
     else:
         sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
     return flow_schedule(sigmas, sigmas * count), "flow"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its name."""
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 def choose_device(name: str) -> torch.device:

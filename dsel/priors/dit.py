@@ -16,6 +16,7 @@ class DiTPrior(LabelPrior):
     pipeline = "DiTPipeline"
     network = "transformer"
     parts = ("scheduler/scheduler_config.json", "transformer/config.json", "vae/config.json")
+    left_out = ("id2label",)  # `Labels` reads them; diffusers warns of their type
 
     def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
         output: Tensor = self._ask(

@@ -13,12 +13,17 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoModel
 from transformers.utils import logging as transformers_logging
 
-from dsel.errors import PriorError
-from dsel.priors.base import LOADING_FAILS, first_line
+from dsel.errors import PriorError, first_line
+from dsel.priors.base import LOADING_FAILS
 from dsel.records import Pixels
-from dsel.weights import find_weights
+from dsel.weights import Kind, find_weights
 
-FILES = ("*.json", "*.safetensors")
+IMAGE_MODEL = Kind(
+    "an image model",
+    "a folder that a model of transformers was saved in",
+    "config.json",
+    ("*.json", "*.safetensors"),
+)
 AT_ONCE = 64  # pictures per call
 
 
@@ -27,7 +32,7 @@ class ImageFeaturizer:
 
     def __init__(self, name: str, device: torch.device) -> None:
         """Raise `PriorError` for what is no image model with safetensors weights."""
-        found = find_weights(name, files=FILES)
+        found = find_weights(name, kind=IMAGE_MODEL)
         self.fingerprint = f"clip {found.revision}"
         transformers_logging.disable_progress_bar()
         try:

@@ -32,7 +32,7 @@ from mixture import MixturePrior  # noqa: E402
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
 from dsel.datasets import open_dataset  # noqa: E402
 from dsel.noise import draw_noise, paired_losses  # noqa: E402
-from dsel.patches import box_means, summed_area, timestep_scales  # noqa: E402
+from dsel.patches import box_means, summed_area  # noqa: E402
 from dsel.pictures import to_proxy  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
 from dsel.records import Prior  # noqa: E402
@@ -115,7 +115,7 @@ def all_gaps(prior: Prior, latent: Latent, timesteps: Sequence[int], pairs: int)
 
 def ratios(gaps: Maps, timesteps: Sequence[int]) -> dict[str, object]:
     """Of gaps (N, T, pairs, 2, h, w), the ratio of variances per timestep and overall."""
-    scales = timestep_scales(gaps.mean(axis=(2, 3))).astype(np.float64)
+    scales = np.sqrt(gaps.mean(axis=(2, 3)).var(axis=(2, 3)).mean(axis=0))  # (T,)
     figures: dict[str, object] = {}
     for name, maps in (("per_cell", gaps), ("per_patch", half_boxes(gaps))):
         with_pairs, independent = variances(maps)

@@ -36,7 +36,7 @@ from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E4
 from dsel.datasets import open_dataset  # noqa: E402
 from dsel.engine import score  # noqa: E402
 from dsel.noise import draw_noise  # noqa: E402
-from dsel.patches import best_boxes, combine_timesteps, timestep_scales  # noqa: E402
+from dsel.patches import best_boxes, combine_timesteps  # noqa: E402
 from dsel.pictures import to_proxy  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
 from dsel.records import Dataset, Done, Prior, Started  # noqa: E402
@@ -213,7 +213,7 @@ def _run_gaps(folder: Path, name: str, blocks: Sequence[Dataset]) -> Iterator[Ma
 
 def _boxes(gap: Maps, prior: Prior) -> NDArray[np.float64]:
     """The corner of each image's best box of half the side, (N, 2)."""
-    maps = combine_timesteps(gap, timestep_scales(gap))
+    maps = combine_timesteps(gap, np.ones(gap.shape[1]))
     found = best_boxes(maps, prior.cell_px, prior.resolution_px // 2, prior.cell_px)
     return np.concatenate([found.x, found.y], axis=1)
 
