@@ -413,8 +413,17 @@ def test_wnids__take_the_names_of_imagenet(wnids: Path) -> None:
 
 
 def test_wnids__only_where_all_folders_are(wnids: Path) -> None:
-    put(wnids / "train" / "n02012849_crane" / "1.png")
-    assert opened(wnids).classes == ("n00000001", "n01440764", "n02012849", "n02012849_crane")
+    put(wnids / "train" / "n0201284_crane" / "1.png")
+    assert opened(wnids).classes == ("n00000001", "n01440764", "n02012849", "n0201284_crane")
+
+
+def test_wnids__may_have_words_behind_them(tmp_path: Path) -> None:
+    for folder in ("n01440764_tench", "n02102040-springer", "n02012849", "n02012849_bird"):
+        put(tmp_path / folder / "1.png")
+    assert opened(tmp_path).classes == (
+        "tench", "crane bird (n02012849)", "crane bird (n02012849_bird)", "English springer",
+    )  # fmt: skip
+    assert opened(tmp_path, classes=("n01440764_tench",)).classes == ("tench",)
 
 
 def test_wnids__a_classes_json_wins(wnids: Path) -> None:

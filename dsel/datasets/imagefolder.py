@@ -4,12 +4,12 @@ Layout: ROOT/CLASS/any/depth/file, or ROOT/SPLIT/CLASS/... with a split such as 
 a class folder counts as an image, whatever its name, so that one that cannot be used is reported
 with its reason; only hidden files are passed over. Files beside the class folders are not images.
 
-A class is named after its folder, exactly; but if all folders are WordNet ids, such as n01440764,
-those of ImageNet take the names that ship with dsel. `classes.json`, in ROOT or beside the class
-folders, may give readable names for prompts: {"folder": "name"}, {"folder": {"name": "name"}}, a
-list of names in the order of the sorted folders, or dsel's own [{"folder": "folder", "name":
-"name"}]. Where it gives a list of names, ["tench", "Tinca tinca"] or {"name": "tench", "names":
-[...]}, the first is shown and put in prompts, and the others find the class too.
+A class is named after its folder, exactly; but if all folders are WordNet ids, such as n01440764 or
+n01440764_tench, those of ImageNet take the names that ship with dsel. `classes.json`, in ROOT or
+beside the class folders, may give readable names for prompts: {"folder": "name"}, {"folder":
+{"name": "name"}}, a list of names in the order of the sorted folders, or dsel's own [{"folder":
+"folder", "name": "name"}]. Where it gives a list of names, ["tench", "Tinca tinca"] or {"name":
+"tench", "names": [...]}, the first is shown and put in prompts, and the others find the class too.
 
 Symbolic links are followed, out of ROOT too: whoever names ROOT may read what it links to.
 """
@@ -48,7 +48,7 @@ SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
 CLASSES_FILE = "classes.json"
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden where they come from
 _IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-_WNID = re.compile("n[0-9]{8}")
+_WNID = re.compile("(n[0-9]{8})([_-].*)?")
 
 _Names: TypeAlias = tuple[str, ...]
 """All names of one class, the one that is shown first."""
@@ -199,8 +199,8 @@ def _names(root: Path, base: Path, folders: Sequence[str]) -> list[_Names]:
     plain = [_id(folder) for folder in folders]
     files = (path / CLASSES_FILE for path in (root, base))
     named = next((_read_names(path, plain) for path in files if path.is_file()), {})
-    if len(named) < len(plain) and all(map(_WNID.fullmatch, plain)):
-        named = {**imagenet_names(), **named}
+    if len(named) < len(plain):
+        named = {**_wnid_names(plain), **named}
     names = [named.get(folder, (folder,)) for folder in plain]
     count = Counter(first for first, *_ in names)
     unlike = [
@@ -210,6 +210,15 @@ def _names(root: Path, base: Path, folders: Sequence[str]) -> list[_Names]:
     if len({first for first, *_ in unlike}) < len(unlike):
         raise SourceError(f"{base}: class names must differ, also once folders are added to them")
     return unlike
+
+
+def _wnid_names(folders: Sequence[str]) -> dict[str, _Names]:
+    """Return ImageNet's names of folders that all begin with a WordNet id."""
+    ids = {name: found[1] for name in folders if (found := _WNID.fullmatch(name))}
+    if len(ids) < len(folders):
+        return {}
+    known = imagenet_names()
+    return {folder: known[id_] for folder, id_ in ids.items() if id_ in known}
 
 
 def _read_names(path: Path, folders: Sequence[str]) -> dict[str, _Names]:
