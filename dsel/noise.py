@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -103,6 +104,27 @@ def flow_schedule(sigmas: Tensor, inputs: Tensor) -> Schedule:
     """The schedule of flow matching, sigma rising with the timestep; Lipman, arXiv 2210.02747."""
     sigma = sigmas.double()
     return Schedule((1 - sigma).float(), sigma.float(), inputs.float())
+
+
+def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
+    """The schedule of a flow-matching scheduler: timestep t is its training timestep t + 1.
+
+    The base sigma (t + 1) / N is shifted as the scheduler does it, by a constant or, where the
+    shift follows the size of the picture, for pictures of `tokens` tokens; Esser et al., arXiv
+    2403.03206, section 5.3.2. The network is told 1000 sigma.
+    """
+    config = scheduler.config
+    count: int = config.num_train_timesteps
+    sigmas = torch.arange(1, count + 1, dtype=torch.float64) / count
+    if config.use_dynamic_shifting:
+        slope = (config.max_shift - config.base_shift) / (
+            config.max_image_seq_len - config.base_image_seq_len
+        )
+        mu = config.base_shift + slope * (tokens - config.base_image_seq_len)
+        sigmas = scheduler.time_shift(mu, 1.0, sigmas)
+    else:
+        sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
+    return flow_schedule(sigmas, sigmas * count), "flow"
 
 
 def draw_noise(

@@ -37,6 +37,9 @@ HUB_LEFT_OUT = (
 WORK = "training"
 """Folder in a prior that dsel trained, for checkpoints and the like: no part of the prior."""
 
+LORA_FILE = "pytorch_lora_weights.safetensors"
+"""What diffusers calls the LoRA weights that it saves."""
+
 ROOM = 1.15
 """Memory asked for before loading, as a multiple of the weights."""
 
@@ -136,6 +139,30 @@ def download(
         raise PriorError(f"{name} cannot be fetched from the Hub: {why}") from error
 
 
+def lora_file(name: str) -> Path:
+    """The file of LoRA weights: this one, that of a folder, or that of a Hub id."""
+    path = Path(name).expanduser()
+    if path.is_file():
+        if path.suffix == ".safetensors":
+            return path
+        raise PriorError(
+            f"{name} is no safetensors file: dsel reads no pickles, since they run code"
+        )
+    if not path.is_dir():
+        if not HUB_ID.fullmatch(name) or path.suffix == ".safetensors":
+            raise PriorError(
+                f"{name!r} is not there: give the safetensors file of LoRA weights, its folder, or "
+                "a Hub id such as owner/name"
+            )
+        path = download(name, "", ("*.safetensors",))
+    found = sorted(path.glob("*.safetensors"))
+    usual = [file for file in found if file.name == LORA_FILE] or found
+    if len(usual) != 1:
+        there = f"several of them: {', '.join(p.name for p in found)}" if found else "none"
+        raise PriorError(f"{name} must hold one safetensors file of LoRA weights, has {there}")
+    return usual[0]
+
+
 def weights_fingerprint(folder: Path) -> str:
     """Name the content of a folder of weights: 16 hex digits, the same wherever it lies."""
     digest = hashlib.sha256()
@@ -153,18 +180,22 @@ def prior_fingerprint(settings: PriorSettings, weights: Weights, family: str) ->
     plain = result_settings(settings)
     for place in ("prior", "revision", "precision", "resolution_px"):
         plain.pop(place)  # the weights are named by content; the others have their own place
-    for file in ("lora", "labels"):
-        path = Path(plain[file]).expanduser()
-        if plain[file] and path.exists():
-            plain[file] = weights_fingerprint(path) if path.is_dir() else _sha256(path).hex()
+    if settings.lora:
+        plain["lora"] = _sha256(lora_file(settings.lora)).hex()
+    if settings.labels and Path(settings.labels).expanduser().is_file():
+        plain["labels"] = _sha256(Path(settings.labels).expanduser()).hex()
     return fingerprint("prior", weights.revision, plain | {"family": family})
 
 
 def origin_of(settings: PriorSettings, weights: Weights) -> Mapping[str, str | int | bool]:
-    """How to load the same prior again, with the commit in place of a branch."""
+    """How to load the same prior again, from any folder, with the commit in place of a branch."""
     plain: dict[str, Any] = result_settings(settings)
-    if not Path(settings.prior).expanduser().is_dir() and settings.prior != "demo":
+    if settings.prior != "demo" and not Path(settings.prior).expanduser().is_dir():
         plain["revision"] = weights.revision
+    for file in ("prior", "lora", "labels"):
+        path = Path(plain[file]).expanduser()
+        if plain[file] not in ("", "demo") and path.exists():
+            plain[file] = str(path.resolve())
     return plain
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from diffusers import DDIMPipeline, DDIMScheduler
 from families import load_pipeline
+from safetensors.torch import load_file, save_file
 from toyset import QUICK, TINY, dataset_of, draw_picture, finish, tree, write_pictures
 
 from dsel.config import PriorSettings
@@ -293,6 +294,19 @@ def test_load_prior__cut_off_weights(spoilt, part, keep):
     weights.write_bytes(weights.read_bytes()[:keep])
     text = refusal(spoilt)
     assert "cannot be loaded as a StableDiffusionPipeline with safetensors weights: " in text
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_load_prior__weights_without_one_of_their_tensors(spoilt, part):
+    """Libraries would go on, with random numbers in its place."""
+    (weights,) = (spoilt / part).glob("*.safetensors")
+    tensors = load_file(weights)
+    lost = min(name for name in tensors if name.endswith(".bias"))
+    del tensors[lost]
+    save_file(tensors, weights, {"format": "pt"})
+    assert refusal(spoilt) == (
+        f"{spoilt} is not whole: its {part} lacks 1 of its weights, such as {lost}"
+    )
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])

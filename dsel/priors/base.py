@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import diffusers
@@ -14,21 +16,29 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5EncoderModel
 from transformers.utils import logging as transformers_logging
 
 from dsel.batching import is_out_of_memory
 from dsel.config import PriorSettings
 from dsel.errors import PriorError, SettingError, first_line, unknown
 from dsel.labels import Labels, find_labels
-from dsel.noise import diffusion_schedule, flow_schedule
+from dsel.noise import diffusion_schedule
 from dsel.records import Conditioning, Pixels, Prediction, Schedule
-from dsel.weights import download
+from dsel.weights import lora_file
 
 LOADING_FAILS = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError,
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError,
     ImportError, SafetensorError,
 )  # fmt: skip
 """What diffusers, transformers, peft and safetensors raise for files that do not fit."""
+
+LORA_DOWN = (".lora_A.", ".lora.down.", ".lora_linear_layer.down.", "lora_down")
+"""In the name of one weight of each layer that LoRA changes, as diffusers and others name it."""
+
+TEXT_ENCODERS: Mapping[Any, Any] = MappingProxyType(
+    {kind.__name__: kind for kind in (CLIPTextModel, CLIPTextModelWithProjection, T5EncoderModel)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +186,15 @@ class PipelinePrior:
                 )
 
     def _load(self, loading: Loading) -> Any:
-        # Both draw bars of their own on standard error, which holds dsel's lines.
-        diffusers_logging.disable_progress_bar()
-        transformers_logging.disable_progress_bar()
         build = getattr(diffusers, self.pipeline)
         absent = (part for part in self.optional if not (loading.folder / part).is_dir())
+        how = {"dtype": loading.dtype, "use_safetensors": True, "local_files_only": True}
         try:
-            return build.from_pretrained(
-                loading.folder,
-                dtype=loading.dtype,
-                use_safetensors=True,
-                local_files_only=True,
-                **dict.fromkeys((*self.left_out, *absent)),
-            )
+            with quiet():
+                encoders = load_text_encoders(loading.folder, how)
+                loaded = build.from_pretrained(
+                    loading.folder, **how, **encoders, **dict.fromkeys((*self.left_out, *absent))
+                )
         except LOADING_FAILS as error:
             if is_out_of_memory(error):
                 raise PriorError(
@@ -199,6 +205,11 @@ class PipelinePrior:
                 f"{loading.folder} cannot be loaded as a {self.pipeline} with safetensors "
                 f"weights: {first_line(error)}"
             ) from error
+        for name, part in loaded.components.items():
+            if isinstance(part, nn.Module):
+                lacking = [key for key, value in part.state_dict().items() if value.is_meta]
+                check_weights(loading.folder, name, lacking)
+        return loaded
 
     def _place(self, settings: PriorSettings) -> None:
         """Move the parts to where they work."""
@@ -265,30 +276,73 @@ class LabelPrior(PipelinePrior):
         raise NotImplementedError
 
 
+def load_text_encoders(folder: Path, how: Mapping[str, Any]) -> dict[str, nn.Module]:
+    """The text encoders of a pipeline; one that lacks weights would make up any, and be refused."""
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    found = {}
+    for part in ("text_encoder", "text_encoder_2", "text_encoder_3"):
+        kind = TEXT_ENCODERS.get((index.get(part) or [None])[-1])
+        if kind is not None and (folder / part).is_dir():
+            found[part], info = kind.from_pretrained(folder / part, output_loading_info=True, **how)
+            check_weights(folder, part, sorted(info["missing_keys"]))
+    return found
+
+
+def check_weights(folder: Path, part: str, lacking: Sequence[str]) -> None:
+    """Raise `PriorError` for weights that the files do not hold."""
+    if lacking:
+        raise PriorError(
+            f"{folder} is not whole: its {part} lacks {len(lacking)} of its weights, such as "
+            f"{lacking[0]}"
+        )
+
+
 def add_lora(pipeline: Any, name: str) -> None:
     """Fuse LoRA weights into a pipeline; raises `PriorError` for what cannot be added."""
     if not hasattr(pipeline, "load_lora_weights"):
         raise PriorError(f"diffusers has no LoRA for a {type(pipeline).__name__}: leave out --lora")
     if find_spec("peft") is None:
         raise PriorError("LoRA needs the peft library: pip install 'dsel[lora]'")
-    path = Path(name).expanduser()
-    if path.is_file() and path.suffix != ".safetensors":
-        raise PriorError(
-            f"{name} is no safetensors file: dsel reads no pickles, since they run code"
-        )
-    if not path.exists():
-        path = download(name, "", ("*.safetensors",))
-    where = {"weight_name": path.name} if path.is_file() else {}
+    file = lora_file(name)
+    how = {"weight_name": file.name, "use_safetensors": True, "local_files_only": True}
     try:
-        pipeline.load_lora_weights(
-            path.parent if where else path, use_safetensors=True, local_files_only=True, **where
-        )
+        with quiet():
+            state = pipeline.lora_state_dict(file.parent, **how)
+            pipeline.load_lora_weights(file.parent, **how)
     except LOADING_FAILS as error:
-        raise PriorError(f"{name} cannot be loaded as LoRA: {first_line(error)}") from error
-    if not any(pipeline.get_list_adapters().values()):
-        raise PriorError(f"{name} holds no LoRA for this prior: none of its layers has that name")
+        sizes = "its layers have other sizes" if "size mismatch" in str(error) else ""
+        raise PriorError(
+            f"{name} cannot be loaded as LoRA for this prior: {sizes or first_line(error)}"
+        ) from error
+    there = _lora_layers(state[0] if isinstance(state, tuple) else state)
+    modules = (part for part in pipeline.components.values() if isinstance(part, nn.Module))
+    added = sum(_lora_layers(name for name, _ in part.named_parameters()) for part in modules)
+    if added < there or not there:
+        raise PriorError(
+            f"{name} is LoRA of another prior: this one lacks {there - added} of its {there} layers"
+        )
     pipeline.fuse_lora()
     pipeline.unload_lora_weights()
+
+
+def _lora_layers(names: Iterable[str]) -> int:
+    """How many layers are changed, by the names of the weights: each has one that goes down."""
+    return sum(any(down in name for down in LORA_DOWN) for name in names)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let neither library draw bars or talk: what matters reaches the user as an error."""
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.disable_progress_bar()
+        library.set_verbosity(library.CRITICAL)
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)
 
 
 def tokens_as_grid(tokens: Tensor, latents: Tensor, patch: int) -> Tensor:
@@ -302,27 +356,6 @@ def scaled(pixels: Pixels) -> Tensor:
     # As the strides of `pixels` lie, a CPU's group norms would lose three digits of flat pictures.
     values = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
     return values.float().div(127.5).sub(1.0)
-
-
-def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
-    """The schedule of a flow-matching scheduler: timestep t is its training timestep t + 1.
-
-    The base sigma (t + 1) / N is shifted as the scheduler does it, by a constant or, where the
-    shift follows the size of the picture, for pictures of `tokens` tokens; Esser et al., arXiv
-    2403.03206, section 5.3.2. The network is told 1000 sigma.
-    """
-    config = scheduler.config
-    count: int = config.num_train_timesteps
-    sigmas = torch.arange(1, count + 1, dtype=torch.float64) / count
-    if config.use_dynamic_shifting:
-        slope = (config.max_shift - config.base_shift) / (
-            config.max_image_seq_len - config.base_image_seq_len
-        )
-        mu = config.base_shift + slope * (tokens - config.base_image_seq_len)
-        sigmas = scheduler.time_shift(mu, 1.0, sigmas)
-    else:
-        sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
-    return flow_schedule(sigmas, sigmas * count), "flow"
 
 
 def choose_device(name: str) -> torch.device:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dsel.priors.base import PipelinePrior, flow_matching, tokens_as_grid
+from dsel.noise import flow_matching
+from dsel.priors.base import PipelinePrior, tokens_as_grid
 from dsel.records import Conditioning, Schedule
 
 
