@@ -46,8 +46,8 @@ class PriorSettings(Settings):
     labels: Annotated[
         str,
         Doc(
-            "JSON file with the class names of a prior of labels, in label order; empty takes "
-            "those that lie with the prior"
+            "JSON file with the class names of a prior of labels, in label order, or the word "
+            "imagenet; empty takes those that lie with the prior"
         ),
     ] = ""
     null_class: Annotated[

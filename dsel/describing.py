@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from dsel.batching import ENCODED, RowBudget
 from dsel.config import ScoreSettings
 from dsel.noise import add_noise, amplitudes, draw_noise
 from dsel.pictures import to_proxy
-from dsel.records import Pixels, Prior
+from dsel.records import Conditioning, Pixels, Prior
 
 
 class PriorFeaturizer:
@@ -44,14 +44,18 @@ class PriorFeaturizer:
         proxies = np.stack([to_proxy(p, side, "squash", 0).pixels for p in some])
         parts = [proxies[first : first + ENCODED] for first in range(0, len(some), ENCODED)]
         clean = torch.cat([prior.encode(part) for part in parts])  # (P, C, h, w)
-        times = torch.full((len(clean),), s.feature_timestep)
-        eps = draw_noise(
-            s.noise_seed, "patch", [s.feature_timestep], range(1), clean.shape[1:], False
-        )[0]
+        timestep = min(s.feature_timestep, len(prior.schedule.signal) - 1)
+        times = torch.full((len(clean),), timestep)
+        eps = draw_noise(s.noise_seed, "patch", [timestep], range(1), clean.shape[1:], False)[0]
         signal, amount = (part.to(clean) for part in amplitudes(prior.schedule, times))
         noised = add_noise(clean, eps.to(clean), signal, amount)
-        null = prior.embed([s.unconditional_prompt() if prior.reads == "prompts" else ""])
-        rows = {name: values.expand(len(clean), *values.shape[1:]) for name, values in null.items()}
+        rows = {k: values.expand(len(clean), *values.shape[1:]) for k, values in self._null.items()}
         answer = prior.predict(noised, times, rows, tap=torch.arange(len(clean)))
         assert answer.features is not None  # tapped rows were asked for
         return list(answer.features.float().mean((2, 3)).cpu().numpy())
+
+    @cached_property
+    def _null(self) -> Conditioning:
+        """One row, that of no class."""
+        text = self._settings.unconditional_prompt() if self._prior.reads == "prompts" else ""
+        return self._prior.embed([text])

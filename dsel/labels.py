@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dsel.errors import PriorError, SettingError
+from dsel.shipped import imagenet_names
 
 NEAR = 5  # names suggested for an unknown one
 
@@ -70,7 +71,12 @@ def read_labels(path: Path) -> list[tuple[str, ...]]:
 
 
 def find_labels(folder: Path, given: str) -> list[tuple[str, ...]]:
-    """The names given in a file, else those in the prior's model_index.json or classes.json."""
+    """The names given in a file, else those in the prior's model_index.json or classes.json.
+
+    The word imagenet gives ImageNet's names as they ship with dsel, in the order of WordNet's ids.
+    """
+    if given == "imagenet":
+        return [names for _, names in sorted(imagenet_names().items())]
     if given:
         return read_labels(Path(given).expanduser())
     index = folder / "model_index.json"

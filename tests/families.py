@@ -53,10 +53,11 @@ CELLS = RESOLUTION_PX // CELL_PX
 WORDS = ("an", "image", "of", "a", "photo", "cat", "dog", "bird", "tench", "church")
 """Words that are one token; any other is spelt, letter by letter."""
 
-SHARPENED = (
-    "attn2.to_q.weight", "attn2.to_k.weight", "self_attn.q_proj.weight", "self_attn.k_proj.weight",
+DOUBLED = (
+    "attn2.to_q.weight", "attn2.to_k.weight", "attn2.to_out.0.weight", "self_attn.q_proj.weight",
+    "self_attn.k_proj.weight",
 )  # fmt: skip
-"""Made larger, so that attention prefers some tokens: one word among 77 tokens has to matter."""
+"""Made larger, so that attention prefers some tokens and counts: one word of 77 has to matter."""
 
 DIT_CLASSES = MappingProxyType(
     {
@@ -479,7 +480,7 @@ def _stir(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         if not parameter.any():
             parameter.normal_(0.0, 0.05)
-        if name.endswith(SHARPENED):
+        if name.endswith(DOUBLED):
             parameter *= 2
 
 

@@ -192,11 +192,12 @@ def test_flux__its_own_resolution_is_that_of_its_pipeline(family_folder):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_score__how_many_go_together_does_not_matter(prior_of, name):
-    """One, three or sixteen pictures at a time: the same to 3 millionths of the largest loss.
+    """One, three or sixteen pictures at a time: the same to two millionths of the largest loss.
 
-    The bytes differ: MKL multiplies matrices of few rows by other kernels (`Linear`, from one row
-    to about ten), oneDNN convolves one picture by another algorithm than several, and SiLU's
-    vector and scalar code, which differ in the last bit, take elements by their place in memory.
+    Less than one was measured, and the same bytes for the pixel U-Net. For the others they differ:
+    MKL multiplies matrices of few rows by other kernels (`Linear`, below about ten rows), oneDNN
+    convolves one picture by another algorithm than several, and SiLU's vector and scalar code,
+    which differ in the last bit, share out elements by their place in memory.
     """
     prior = prior_of(name)
     pixels = proxies(prior, 16)
@@ -206,7 +207,7 @@ def test_score__how_many_go_together_does_not_matter(prior_of, name):
     boxes = []
     for several in (one, three, all_):
         for part in ("conditional", "gap"):
-            assert away(stacked(several, part), stacked(one, part), losses) < 3e-6
+            assert away(stacked(several, part), stacked(one, part), losses) < 2e-6
         assert away(stacked(several, "features"), stacked(one, "features")) < 1e-5
         maps = combine_timesteps(stacked(several, "gap"), scales, positive=True)
         boxes.append(best_boxes(maps, prior.cell_px, prior.resolution_px / 2, prior.cell_px))
@@ -219,8 +220,8 @@ def test_score__how_many_go_together_does_not_matter(prior_of, name):
 def test_score__in_float64_batches_agree_to_the_rounding_of_float32(family_folder, name):
     """What differs between batches is rounding: with more digits inside it is gone."""
     prior = in_float64(name, family_folder(name))
-    pixels = proxies(prior, 5)
-    one, two, all_ = (scored(prior, name, pixels, refs(5), n) for n in (1, 2, 5))
+    pixels = proxies(prior, 3)
+    one, two, all_ = (scored(prior, name, pixels, refs(3), n) for n in (1, 2, 3))
     losses = stacked(one, "conditional")
     for several in (two, all_):
         for part in ("conditional", "gap"):
@@ -259,7 +260,7 @@ def test_score__order_does_not_matter(prior_of, name):
     pixels, images = proxies(prior, 5), refs(5)
     found = scored(prior, name, pixels, images, 5)
     turned = scored(prior, name, pixels[::-1].copy(), images[::-1], 5)[::-1]
-    for part, most in (("conditional", 3e-6), ("gap", 3e-6), ("features", 1e-5)):
+    for part, most in (("conditional", 2e-6), ("gap", 2e-6), ("features", 1e-5)):
         scale = stacked(found, "features" if part == "features" else "conditional")
         assert away(stacked(turned, part), stacked(found, part), scale) < most
 
@@ -342,7 +343,7 @@ def test_predict__tokens_lie_where_the_picture_does(family_folder, name):
     assert moved.flatten(1).argmax(1).tolist() == list(range(down * across))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "sdxl"])
 def test_predict__every_layer_that_can_be_tapped_has_a_grid(family_folder, prior_of, name):
     prior = prior_of(name)
     latents, prompts = some_rows(prior, name, 1)

@@ -138,3 +138,13 @@ def test_find_labels__none_there(tmp_path):
         f"{tmp_path} does not name its labels: give --labels FILE, a JSON list of class names in "
         "label order"
     )
+
+
+def test_find_labels__imagenet_in_the_order_of_its_ids(tmp_path):
+    names = find_labels(tmp_path, "imagenet")
+    assert len(names) == 1000
+    assert [names[label][0] for label in (0, 217, 482, 497)] == [
+        "tench", "English springer", "cassette player", "church",
+    ]  # fmt: skip
+    labels = Labels(names, null=1000)
+    assert [labels.find(first) for first, *_ in names] == list(range(1000))

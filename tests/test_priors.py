@@ -20,7 +20,6 @@ from dsel.engine import score
 from dsel.errors import DselError, PriorError, SettingError
 from dsel.pictures import to_proxy
 from dsel.priors import FAMILIES, load_prior
-from dsel.priors.base import choose_device, choose_precision
 from dsel.records import Conditioning, Pixels, Prior
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -429,6 +428,16 @@ def test_load_prior__more_names_than_labels(family_folder, tmp_path):
     assert "this prior has 4 labels, for 7 names and the null class 7: " in text
 
 
+def test_load_prior__names_of_some_labels(family_folder, tmp_path):
+    """The label behind them is a class too, so that the null class must be asked for."""
+    labels = tmp_path / "names.json"
+    labels.write_text(json.dumps(["tench", "springer"]))
+    text = refusal(family_folder("dit"), SettingError, labels=str(labels))
+    assert "this prior has 6 labels, for 2 names and the null class 2: " in text
+    prior = load(family_folder("dit"), labels=str(labels), null_class=5)
+    assert prior.embed(["springer", ""])["labels"].tolist() == [1, 5]
+
+
 def test_load_prior__labels_that_were_given(family_folder, tmp_path):
     labels = tmp_path / "names.json"
     labels.write_text(json.dumps(["lion", "wolf", "eagle"]))
@@ -445,22 +454,6 @@ def test_load_prior__unet_without_class_embeddings(family_folder, tmp_path):
     folder = Path(shutil.copytree(family_folder("pixel_unet"), tmp_path / "prior"))
     edit(folder / "unet" / "config.json", num_class_embeds=None)
     assert "has no class embeddings: an unconditional U-Net cannot tell classes" in refusal(folder)
-
-
-def test_choose_device__absent_one_is_told():
-    for name in ("cuda:99", "gpu", "xpu"):
-        with pytest.raises(SettingError, match=f"device '{name}' is not there; this machine has"):
-            choose_device(name)
-    assert choose_device("cpu").type == "cpu"
-    assert choose_device("auto").type in {"cpu", "cuda", "mps", "xpu"}
-
-
-def test_choose_precision__auto_and_named():
-    cpu = torch.device("cpu")
-    assert choose_precision("float16", cpu) is torch.float16
-    assert choose_precision("auto", cpu) in {torch.bfloat16, torch.float32}
-    for device, dtype in (("mps", torch.float16), ("xpu", torch.bfloat16)):
-        assert choose_precision("auto", torch.device(device)) is dtype
 
 
 @pytest.mark.parametrize("name", ["sd_epsilon", "sdxl"])

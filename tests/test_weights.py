@@ -310,7 +310,6 @@ def test_prior_fingerprint__what_changes_the_answers(copy, tmp_path):
         "null": fingerprint_of(copy, null_class=0),
         "layer": fingerprint_of(copy, feature_layer="up_blocks.0"),
         "memory": fingerprint_of(copy, low_memory=True),
-        "lora": fingerprint_of(copy, lora="owner/lora"),
         "family": fingerprint_of(copy, family="sdxl"),
     }
     labels.write_text(json.dumps(["a", "c"]))
@@ -343,6 +342,15 @@ def test_prior_fingerprint__lora_counts_by_content(copy, tmp_path, as_folder):
     assert one == moved
     assert fingerprint_of(copy, lora=lora("a", 2.0)) != one
     assert fingerprint_of(copy) != one
+
+
+def test_prior_fingerprint__lora_of_the_hub_counts_by_content(cache, copy, tmp_path):
+    """Whatever a branch points to when the prior is loaded again."""
+    (tmp_path / "lora").mkdir()
+    file = tmp_path / "lora" / "lora.safetensors"
+    save_file({"lora": np.ones(3)}, file)
+    keep_in_cache(cache, "owner/lora", file.parent)
+    assert fingerprint_of(copy, lora="owner/lora") == fingerprint_of(copy, lora=str(file))
 
 
 def test_prior_fingerprint__labels_count_by_content(copy, tmp_path):

@@ -45,7 +45,8 @@ def load_prior(settings: PriorSettings) -> Prior:
 
     Raises `PriorError` for anything that is not a diffusers pipeline of a known family.
     """
-    from dsel.priors.base import Loading, choose_device, choose_precision
+    from dsel.loading import choose_device, choose_precision
+    from dsel.priors.base import Loading
     from dsel.weights import check_memory, find_weights, origin_of, prior_fingerprint
 
     device = choose_device(settings.device)
@@ -76,7 +77,7 @@ def load_featurizer(
 
     score and origin are those of the run: reencoding asks the prior that scored it.
     """
-    from dsel.priors.base import choose_device
+    from dsel.loading import choose_device
 
     if select.features == "clip":
         from dsel.priors.images import ImageFeaturizer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModel
-from transformers.utils import logging as transformers_logging
 
 from dsel.errors import PriorError, first_line
-from dsel.priors.base import LOADING_FAILS
+from dsel.loading import LOADING_FAILS, check_weights, quiet
 from dsel.records import Pixels
 from dsel.weights import Kind, find_weights
 
@@ -24,6 +24,9 @@ IMAGE_MODEL = Kind(
     "config.json",
     ("*.json", "*.safetensors"),
 )
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""Where an image model says how it wants its pictures; one of them is there."""
+
 AT_ONCE = 64  # pictures per call
 
 
@@ -33,22 +36,32 @@ class ImageFeaturizer:
     def __init__(self, name: str, device: torch.device) -> None:
         """Raise `PriorError` for what is no image model with safetensors weights."""
         found = find_weights(name, kind=IMAGE_MODEL)
+        if not any((found.folder / file).is_file() for file in PROCESSORS):
+            raise PriorError(f"{name} is not an image model: it has no {PROCESSORS[0]}")
         self.fingerprint = f"clip {found.revision}"
-        transformers_logging.disable_progress_bar()
+        self._device = device
         try:
-            self._processor: Any = AutoImageProcessor.from_pretrained(
-                found.folder, local_files_only=True, use_fast=False
-            )
-            self._model: Any = AutoModel.from_pretrained(
-                found.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-            )
+            with quiet():
+                self._load(found.folder)
+            self._describe([np.zeros((32, 32, 3), np.uint8)])  # a model of texts would refuse it
         except LOADING_FAILS as error:
             raise PriorError(
                 f"{name} cannot be loaded as an image model with safetensors weights: "
                 f"{first_line(error)}"
             ) from error
-        self._model.to(device).eval()
-        self._device = device
+
+    def _load(self, folder: Path) -> None:
+        local = {"local_files_only": True, "trust_remote_code": False}
+        self._processor: Any = AutoImageProcessor.from_pretrained(folder, use_fast=False, **local)
+        self._model: Any
+        self._model, info = AutoModel.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **local
+        )
+        # Classifiers are saved without the pooling layer, which would be made of random numbers.
+        self._pools = not any("pooler" in key for key in info["missing_keys"])
+        lacking = sorted(key for key in info["missing_keys"] if "pooler" not in key)
+        check_weights(folder, "model", lacking)
+        self._model.to(self._device).eval()
 
     def describe(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Features of pictures of any sizes, (P, d)."""
@@ -73,7 +86,7 @@ class ImageFeaturizer:
             return output if isinstance(output, Tensor) else output.pooler_output
         output = self._model(pixel_values=inputs)
         pooled: Tensor | None = getattr(output, "pooler_output", None)
-        if pooled is not None:
+        if pooled is not None and self._pools:
             return pooled.flatten(1)
         states: Tensor = output.last_hidden_state  # (P, tokens, d), the first of them the summary
         return states[:, 0] if states.ndim == 3 else states.mean((2, 3))

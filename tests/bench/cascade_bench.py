@@ -15,6 +15,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,19 +47,26 @@ def main() -> None:
                 _tell(name, event)
             seconds[name] = round(time.perf_counter() - began, 1)
             runs[name] = open_run(Path(folder, name))
-        chosen = SelectSettings(ipc=options.ipc)
-        kept = {name: kept_patches(run, chosen) for name, run in runs.items()}
         spent = runs["cascade"].summary.evaluations / runs["full"].summary.evaluations
         figures = {
             "prior": options.prior, "images": runs["full"].summary.scored, "ipc": options.ipc,
             "draws": options.draws, "first_draws": options.first_draws, "refine": options.refine,
             "evaluations_share": round(spent, 4),
-            "same_patches": _share(kept["cascade"], kept["full"], whole=True),
-            "same_images": _share(kept["cascade"], kept["full"], whole=False),
+            **{rule: agreement(runs, options.ipc, rule) for rule in ("pooled", "round-robin")},
             "random": round(options.ipc / options.per_class, 4),
             "seconds": seconds, "precision": prior.precision,
         }  # fmt: skip
     print(json.dumps(figures))
+
+
+def agreement(runs: Mapping[str, Run], ipc: int, across: str) -> dict[str, float]:
+    """What the IPC keeps of both runs, ranked over all patches or by groups in turn."""
+    chosen = SelectSettings(ipc=ipc, across=across)
+    kept = {name: kept_patches(run, chosen) for name, run in runs.items()}
+    return {
+        "same_patches": _share(kept["cascade"], kept["full"], whole=True),
+        "same_images": _share(kept["cascade"], kept["full"], whole=False),
+    }
 
 
 def kept_patches(run: Run, settings: SelectSettings) -> list[Patch]:
