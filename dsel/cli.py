@@ -285,7 +285,7 @@ def _score(
     dataset = open_dataset(scoring.source, scoring.source_settings)
     prior = load_prior(scoring.prior)
     if later is not None:
-        refuse_unfit(prior, scoring.settings, *later)
+        refuse_unfit(dataset, prior, scoring.settings, *later)
     return Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
 
 

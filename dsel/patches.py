@@ -7,7 +7,8 @@ size and lie anywhere, not only on cell borders.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,20 +108,30 @@ def best_boxes(
     Greedy: each next box is the best of those that overlap none before it. Of equal boxes the
     topmost, then leftmost wins. Raises `SettingError` where no picture could hold so many.
     """
-    height, width = maps.shape[1] * cell_px, maps.shape[2] * cell_px
-    check_patch(patch_px, count, int(width), int(height))
-    x, y = positions(width, patch_px, stride_px), positions(height, patch_px, stride_px)
+    grid = _candidates(maps, cell_px, patch_px, stride_px, count)
+    chosen = [_take_best(grid) for _ in range(count + 1)]
+    return _stacked(chosen[:count], chosen[1])
+
+
+def boxes_with(
+    maps: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float, count: int,
+    x: float, y: float,
+) -> BestBoxes:  # fmt: skip
+    """The boxes of one picture (1, h, w) when the one with this corner takes the best one's place.
+
+    The further ones are the best that overlap neither it nor the box whose place it takes: where
+    none of them overlaps it, they are what they were. Its margin may be negative.
+    """
+    grid = _candidates(maps, cell_px, patch_px, stride_px, count)
+    beside = replace(grid, means=grid.means.copy())
     side = patch_px / cell_px
-    means = box_means(summed_area(maps), x / cell_px, y / cell_px, side, side)
-    chosen = [_take_best(means, x, y, patch_px) for _ in range(count + 1)]
-    score = np.stack([found.score for found in chosen], axis=1)  # (N, count + 1)
-    runner_up = np.where(np.isneginf(score[:, 1]), np.nan, score[:, 1])
-    return BestBoxes(
-        x=np.stack([found.x for found in chosen[:count]], axis=1),
-        y=np.stack([found.y for found in chosen[:count]], axis=1),
-        score=score[:, :count],
-        margin=score[:, 0] - runner_up,
-    )
+    at_x, at_y = np.array([x], float), np.array([y], float)
+    means = box_means(summed_area(maps), at_x / cell_px, at_y / cell_px, side, side)
+    given = _Found(at_x, at_y, means[:, 0, 0])
+    _strike(beside, given)
+    _take_best(grid)
+    _strike(grid, given)
+    return _stacked([given, *(_take_best(grid) for _ in range(count - 1))], _take_best(beside))
 
 
 def check_patch(patch_px: float, count: int, width_px: int, height_px: int) -> None:
@@ -164,22 +175,62 @@ def patch_features(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """One box of each of N images."""
+
     x: Doubles
     y: Doubles
     score: Doubles
 
 
-def _take_best(means: Doubles, x: Doubles, y: Doubles, patch_px: float) -> _Found:
-    """The best position of each image; what overlaps it is struck out of `means`."""
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Boxes at all pairs of `y` and `x`: means (N, Y, X), minus infinity where struck out."""
+
+    x: Doubles
+    y: Doubles
+    means: Doubles
+    patch_px: float
+
+
+def _candidates(
+    maps: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float, count: int
+) -> _Candidates:
+    height, width = maps.shape[1] * cell_px, maps.shape[2] * cell_px
+    check_patch(patch_px, count, int(width), int(height))
+    x, y = positions(width, patch_px, stride_px), positions(height, patch_px, stride_px)
+    side = patch_px / cell_px
+    means = box_means(summed_area(maps), x / cell_px, y / cell_px, side, side)
+    return _Candidates(x, y, means, patch_px)
+
+
+def _take_best(grid: _Candidates) -> _Found:
+    """The best box of each image; what overlaps it is struck out."""
+    means, x, y = grid.means, grid.x, grid.y
     flat = means.reshape(len(means), len(y) * len(x))  # a class may have no image
     # The first of those that are equal but for rounding, as boxes inside one cell are.
     best = (flat >= flat.max(axis=1, initial=-np.inf, keepdims=True) - TIE).argmax(axis=1)
     row, column = np.divmod(best, len(x))
     score = flat[np.arange(len(means)), best]
-    near_x = np.abs(x[None, :] - x[column][:, None]) < patch_px - 1e-9  # (N, X)
-    near_y = np.abs(y[None, :] - y[row][:, None]) < patch_px - 1e-9  # (N, Y)
-    means[near_y[:, :, None] & near_x[:, None, :]] = -np.inf
-    return _Found(x[column], y[row], score)
+    found = _Found(x[column], y[row], score)
+    _strike(grid, found)
+    return found
+
+
+def _strike(grid: _Candidates, found: _Found) -> None:
+    """Strike out the boxes that overlap those found."""
+    near_x = np.abs(grid.x[None, :] - found.x[:, None]) < grid.patch_px - 1e-9  # (N, X)
+    near_y = np.abs(grid.y[None, :] - found.y[:, None]) < grid.patch_px - 1e-9  # (N, Y)
+    grid.means[near_y[:, :, None] & near_x[:, None, :]] = -np.inf
+
+
+def _stacked(chosen: Sequence[_Found], runner_up: _Found) -> BestBoxes:
+    second = np.where(np.isneginf(runner_up.score), np.nan, runner_up.score)
+    return BestBoxes(
+        x=np.stack([found.x for found in chosen], axis=1),
+        y=np.stack([found.y for found in chosen], axis=1),
+        score=np.stack([found.score for found in chosen], axis=1),
+        margin=chosen[0].score - second,
+    )
 
 
 def _read(table: Doubles, at: Doubles, axis: int) -> Doubles:

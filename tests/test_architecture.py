@@ -18,6 +18,7 @@ PACKAGE = ROOT / "dsel"
 LEVELS: Mapping[str, int] = {
     "errors": 0,
     "settings": 1, "shipped": 1, "storage": 1, "labels": 1, "batching": 1,
+    "overrides": 1,
     "config": 2, "records": 2,
     "noise": 3, "patches": 3, "groups": 3, "ranking": 3, "pictures": 3, "tables": 3,
     "heat": 3, "identity": 3, "shards": 3, "weights": 3,
