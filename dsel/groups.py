@@ -35,6 +35,8 @@ def group_patches(features: Floats, scores: NDArray[np.floating], k: int) -> Gro
     different patches than k there are fewer groups. It runs in one thread, because partial sums of
     several would be added in any order.
     """
+    if not len(features):
+        return Groups(np.zeros(0, np.int64), np.zeros(0, np.float32))
     points = unit_features(features)
     k = min(k, len(np.unique(points, axis=0)))
     labels = np.zeros(len(points), np.int64)

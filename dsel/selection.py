@@ -38,6 +38,9 @@ class Located:
     patch_px: int
 
 
+Maps: TypeAlias = tuple[NDArray[np.float32], ...]
+"""Combined maps (n, h, w) of each of a class's buckets."""
+
 Describe: TypeAlias = Callable[[ClassScores, Located], NDArray[np.float32]]
 """Features (P, d) of the patches of a class."""
 
@@ -56,10 +59,15 @@ def select_class(
     located = locate_class(scores, geometry, settings)
     if describe and len(located.image):
         located = replace(located, features=describe(scores, located))
-    located = _unbanned(located, scores.ids, settings.bans)
-    if not len(located.image):
-        return ClassSelection(scores.name, scores.index, (), ())
+    located = without_banned(located, scores.ids, settings.bans)
     groups = group_patches(located.features, located.score, settings.k)
+    return rank_class(scores, located, groups, settings)
+
+
+def rank_class(
+    scores: ClassScores, located: Located, groups: Groups, settings: SelectSettings
+) -> ClassSelection:
+    """The patches of one class in the order in which they stay, and the images that they make."""
     keys = (located.score, groups.labels, groups.distance, settings.within, settings.across)
     pins = _pinned(located, scores.ids, settings.pins)
     ranked = rank_patches(*keys, pins)
@@ -68,18 +76,24 @@ def select_class(
     return ClassSelection(
         name=scores.name,
         index=scores.index,
-        patches=tuple(
-            _patch(scores, located, groups, position, rank)
-            for position, rank in sorted(rank_of.items(), key=lambda item: item[1])
-        ),
+        patches=_patches(scores, located, groups, ranked),
         images=tuple(tuple(rank_of[position] for position in image) for image in images),
     )
 
 
-def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Located:
-    """The best boxes of every image of a class, or where they were moved; the feature of each."""
+def locate_class(
+    scores: ClassScores,
+    geometry: Geometry,
+    settings: SelectSettings,
+    maps: Maps | None = None,
+) -> Located:
+    """The best boxes of every image of a class, or where they were moved; the feature of each.
+
+    maps: what `combined_maps` gives for these settings, for those who have it already.
+    """
     patch_px = patch_size(settings, geometry)
-    boxes = _boxes(scores, geometry, settings, patch_px)
+    combined = combined_maps(scores, geometry, settings) if maps is None else maps
+    boxes = _boxes(scores, geometry, settings, patch_px, combined)
     image, nth = np.nonzero(np.isfinite(boxes.score))
     x, y = boxes.x[image, nth], boxes.y[image, nth]
     sides = np.array([(frame.proxy_width, frame.proxy_height) for frame in scores.frames], float)
@@ -91,7 +105,7 @@ def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
         score=boxes.score[image, nth],
         # Only the first box of an image leads over a runner-up.
         margin=np.where(nth == 0, boxes.margin[image], np.nan),
-        features=patch_features(scores.features[image], x, y, patch_px, width, height),
+        features=patch_features(scores.features, x, y, patch_px, width, height, image),
         patch_px=patch_px,
     )
 
@@ -119,13 +133,19 @@ def check_overrides(
         check_corner(image_id, corner, patch_px, frame.proxy_width, frame.proxy_height)
 
 
+def combined_maps(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Maps:
+    """The maps that locating uses, of each of a class's buckets."""
+    return tuple(combined_gap(bucket, geometry, settings) for bucket in scores.buckets)
+
+
 def combined_gap(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings
 ) -> NDArray[np.float32]:
     """The maps that locating uses, (n, h, w): the mean gap as a share of the loss."""
     columns = timestep_columns(settings.timesteps, geometry.timesteps)
-    positive = settings.gap == "positive"
-    return combine_timesteps(bucket.gap[:, columns], geometry.losses[columns], positive)
+    every = columns == list(range(len(geometry.timesteps)))
+    gap = bucket.gap if every else bucket.gap[:, columns]
+    return combine_timesteps(gap, geometry.losses[columns], settings.gap == "positive")
 
 
 def image_bucket(scores: ClassScores, row: int) -> Bucket:
@@ -154,7 +174,7 @@ def patch_size(settings: SelectSettings, geometry: Geometry) -> int:
 
 
 def _boxes(
-    scores: ClassScores, geometry: Geometry, settings: SelectSettings, patch_px: int
+    scores: ClassScores, geometry: Geometry, settings: SelectSettings, patch_px: int, combined: Maps
 ) -> BestBoxes:
     """The boxes of all images, in dataset order: found bucket by bucket, or given by hand."""
     images, count = len(scores.ids), settings.per_image
@@ -166,8 +186,7 @@ def _boxes(
     )
     how = (geometry.cell_px, patch_px, settings.stride_px or geometry.cell_px, count)
     moved = _moved(scores, settings, patch_px)
-    for bucket in scores.buckets:
-        maps = combined_gap(bucket, geometry, settings)
+    for bucket, maps in zip(scores.buckets, combined, strict=True):
         _put(boxes, bucket.rows, best_boxes(maps, *how))
         for place in np.flatnonzero(np.isin(bucket.rows, list(moved))):
             one, corner = slice(place, place + 1), moved[int(bucket.rows[place])]
@@ -190,7 +209,8 @@ def _moved(scores: ClassScores, settings: SelectSettings, patch_px: int) -> Mapp
     return moved
 
 
-def _unbanned(located: Located, ids: Sequence[str], bans: Sequence[str]) -> Located:
+def without_banned(located: Located, ids: Sequence[str], bans: Sequence[str]) -> Located:
+    """The patches of a class but those of banned images."""
     never = set(bans)
     banned = {row for row, image_id in enumerate(ids) if image_id in never}
     if not banned:
@@ -208,20 +228,18 @@ def _pinned(located: Located, ids: Sequence[str], pins: Sequence[str]) -> tuple[
     return tuple(best[image_id] for image_id in pins if image_id in best)
 
 
-def _patch(
-    scores: ClassScores, located: Located, groups: Groups, position: int, rank: int
-) -> Patch:
-    row = int(located.image[position])
+def _patches(
+    scores: ClassScores, located: Located, groups: Groups, ranked: Sequence[int]
+) -> tuple[Patch, ...]:
+    """Records of the patches at these positions, best first."""
+    order = np.array(ranked, np.int64)
+    arrays = (located.image, located.x, located.y, located.score, located.margin)
+    columns = [array[order].tolist() for array in (*arrays, groups.labels, groups.distance)]
     side = float(located.patch_px)  # as a kept selection is read: the manifest shows it
-    box = Box(float(located.x[position]), float(located.y[position]), side, side)
-    return Patch(
-        image_id=scores.ids[row],
-        class_index=scores.index,
-        box=box,
-        source_box=scores.frames[row].to_source(box),
-        score=float(located.score[position]),
-        margin=float(located.margin[position]),
-        group=int(groups.labels[position]),
-        distance=float(groups.distance[position]),
-        rank=rank,
-    )
+    patches = []
+    for rank, (row, x, y, score, margin, group, distance) in enumerate(zip(*columns, strict=True)):
+        box = Box(x, y, side, side)
+        source_box = scores.frames[row].to_source(box)
+        story = (score, margin, group, distance, rank)
+        patches.append(Patch(scores.ids[row], scores.index, box, source_box, *story))
+    return tuple(patches)
