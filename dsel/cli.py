@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Source = Annotated[
     Positional[str],
-    Doc("image folder with a folder per class, an .npz file, or the word toybox"),
+    Doc("image folder with a folder per class, an .npz or .zip file, or the word toybox"),
 ]
 RunPath = Annotated[Positional[Path], Doc("run folder, made by dsel score")]
 app_commands = SubcommandApp()

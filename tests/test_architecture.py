@@ -21,7 +21,7 @@ LEVELS: Mapping[str, int] = {
     "overrides": 1,
     "config": 2, "records": 2,
     "noise": 3, "patches": 3, "groups": 3, "ranking": 3, "pictures": 3, "tables": 3,
-    "heat": 3, "identity": 3, "shards": 3, "weights": 3,
+    "heat": 3, "identity": 3, "shards": 3, "weights": 3, "classfolders": 3, "archives": 3,
     "scoring": 4, "describing": 4, "selection": 4, "compose": 4, "runs": 4, "reading": 4,
     "datasets": 4, "exports": 4,
     "priors": 5, "passes": 5, "cutting": 5,
