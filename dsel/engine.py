@@ -130,7 +130,7 @@ def refuse_unfit(
     patch_size(select, geometry)
     timestep_columns(select.timesteps, score.timesteps)
     if select.overrides:
-        check_known(select.overrides, {ref.id for ref in dataset.refs})
+        check_known(select.overrides, dict.fromkeys(ref.id for ref in dataset.refs))
     _check_image_px(export.image_px or prior.resolution_px, select.factor)
 
 

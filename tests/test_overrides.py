@@ -12,9 +12,7 @@ from dsel.overrides import Corner, Overrides, check_corner, check_known
 IDS = st.sampled_from(["cat/1.png", "cat/2.png", "a@b@3,4", "dog/-1.png", "x y\n"])
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["pin", "unpin", "ban", "unban", "unmove"]), IDS),
-    st.tuples(
-        st.just("move"), IDS, st.builds(Corner, st.integers(-9, 9999), st.integers(0, 9999))
-    ),
+    st.tuples(st.just("move"), IDS, st.builds(Corner, st.integers(-9, 9999), st.integers(0, 9999))),
 )
 
 
