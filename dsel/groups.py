@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+
+ALONE = Lock()
+"""How many threads a library takes, and which warnings show, is one state for the whole process."""
 
 NEIGHBOURS = 15
 MIN_DIST = 0.15
@@ -108,7 +112,7 @@ def _kmeans(points: Floats, start: Floats) -> Ints:
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with ALONE, threadpool_limits(limits=1), warnings.catch_warnings():
         # Points may differ and yet be too near to tell apart: there are fewer groups then.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(len(start), init=start, n_init=1, random_state=0)
