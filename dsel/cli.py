@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typing_extensions import Doc
-from tyro.conf import Fixed, OmitArgPrefixes, Positional, Suppress, arg
+from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
 from dsel.config import (
@@ -22,13 +22,14 @@ from dsel.config import (
     TrainSettings,
 )
 from dsel.errors import DselError
+from dsel.flags import DistillFlags, SelectFlags
 
 if TYPE_CHECKING:
     from dsel.runs import Run
 
 Source = Annotated[
     Positional[str],
-    Doc("image folder with a folder per class, an .npz file, or the word toybox"),
+    Doc("image folder with a folder per class, an .npz or .zip file, or the word toybox"),
 ]
 RunPath = Annotated[Positional[Path], Doc("run folder, made by dsel score")]
 app_commands = SubcommandApp()
@@ -60,17 +61,6 @@ class Scoring:
     path: Path
     prior: PriorSettings
     settings: ScoreSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class DistillSelect(SelectSettings):
-    """Selection within `distill`, where every scored timestep counts."""
-
-    timesteps: Annotated[Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")] = ()
-
-    def plain(self) -> SelectSettings:
-        """The same settings as any other command has them."""
-        return SelectSettings(**{f.name: getattr(self, f.name) for f in fields(SelectSettings)})
 
 
 @app_commands.command(name="app")
@@ -106,15 +96,15 @@ def score(
 @app_commands.command
 def select(
     run: RunPath,
-    settings: SelectSettings = SelectSettings(),
+    settings: SelectFlags = SelectFlags(),
     where: Where = Where(),
     output: Output = Output(),
 ) -> None:
     """Cut, group and rank the patches of a scored run."""
-    opened = _open(run)
+    opened, chosen = _open(run), settings.plain()
     if output.dry_run:
-        return _dry_run(output, {"classes": len(opened.identity.classes)}, settings)
-    _print(_select(opened, settings, where), output)
+        return _dry_run(output, {"classes": len(opened.identity.classes)}, chosen)
+    _print(_select(opened, chosen, where), output)
     return None
 
 
@@ -146,7 +136,7 @@ def distill(
     prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     score_settings: ScoreSettings = ScoreSettings(),
-    select_settings: DistillSelect = DistillSelect(),
+    select_settings: DistillFlags = DistillFlags(),
     export_settings: ExportSettings = ExportSettings(),
     output: Output = Output(),
 ) -> None:
@@ -285,7 +275,7 @@ def _score(
     dataset = open_dataset(scoring.source, scoring.source_settings)
     prior = load_prior(scoring.prior)
     if later is not None:
-        refuse_unfit(prior, scoring.settings, *later)
+        refuse_unfit(dataset, prior, scoring.settings, *later)
     return Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
 
 

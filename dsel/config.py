@@ -5,13 +5,14 @@ Flags, widgets, the manifest and the documentation derive from these classes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
 from dsel.errors import SettingError
-from dsel.settings import SPEED, Range, Settings
+from dsel.overrides import Overrides
+from dsel.settings import OVERRIDE, SPEED, Range, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +231,16 @@ class SelectSettings(Settings):
         Doc("patches per side of a distilled image: 1 is one patch, 2 a 2 x 2 mosaic"),
         Range(1, 8),
     ] = 1
+    pins: Annotated[
+        tuple[str, ...], OVERRIDE,
+        Doc("ids of images whose patch is kept first in its class, in this order"),
+    ] = ()  # fmt: skip
+    bans: Annotated[tuple[str, ...], OVERRIDE, Doc("ids of images that are never kept")] = ()
+    moves: Annotated[
+        tuple[str, ...], OVERRIDE,
+        Doc("boxes given by hand, as ID@X,Y: the corner in pixels of the picture as the prior saw "
+            "it, such as cat/1.png@16,24"),
+    ] = ()  # fmt: skip
 
     def __post_init__(self) -> None:
         """Check ranges, and what holds between fields."""
@@ -239,11 +250,21 @@ class SelectSettings(Settings):
                 f"--features clip and --feature-model go together, got {self.features!r} and "
                 f"{self.feature_model!r}"
             )
+        _ = self.overrides  # which checks them
 
     @property
     def k(self) -> int:
         """The number of groups asked for per class."""
         return self.groups or self.ipc
+
+    @property
+    def overrides(self) -> Overrides:
+        """What was decided by hand."""
+        return Overrides(self.pins, self.bans, self.moves)
+
+    def with_overrides(self, overrides: Overrides) -> SelectSettings:
+        """The same settings with these decisions by hand."""
+        return replace(self, pins=overrides.pins, bans=overrides.bans, moves=overrides.moves)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from dsel.commands import select_command
 from dsel.config import SelectSettings
 from dsel.cutting import read_proxy
 from dsel.errors import SettingError
@@ -34,15 +35,14 @@ def describer(
         return None
 
     def describe(scores: ClassScores, located: Located) -> NDArray[np.float32]:
-        path = _path(run, settings, scores.index)
+        path = _path(run, settings, scores)
         kept = _read(path, len(located.image), featurizer)
         if kept is not None:
             return kept
         if featurizer is None:
-            model = f" --feature-model {settings.feature_model}" if settings.feature_model else ""
             raise SettingError(
                 f"{settings.features} features of these patches are not in the run: make them with "
-                f"dsel select {run.path} --features {settings.features}{model}"
+                f"{select_command(run.path, settings)}"
             )
         pictures = _cut(run, scores, located)
         features = featurizer.describe(pictures)
@@ -62,12 +62,16 @@ def _cut(run: Run, scores: ClassScores, located: Located) -> list[NDArray[np.uin
     ]
 
 
-def _path(run: Run, settings: SelectSettings, class_index: int) -> Path:
+def _path(run: Run, settings: SelectSettings, scores: ClassScores) -> Path:
+    """Where the features of these boxes lie: pins, bans and moves of other classes change none."""
+    ids, corners = set(scores.ids), settings.overrides.corners
+    moved = [[id_, corners[id_].x, corners[id_].y] for id_ in sorted(corners) if id_ in ids]
     name = fingerprint(
         run.identity.fingerprint, settings.features, settings.feature_model, settings.patch_px,
         settings.stride_px, settings.per_image, list(settings.timesteps), settings.gap,
+        *([moved] if moved else []),
     )  # fmt: skip
-    return run.path / "features" / name / f"{class_index:05d}.safetensors"
+    return run.path / "features" / name / f"{scores.index:05d}.safetensors"
 
 
 def _read(path: Path, count: int, featurizer: Featurizer | None) -> NDArray[np.float32] | None:

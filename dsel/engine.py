@@ -20,6 +20,7 @@ from dsel.described import describer
 from dsel.errors import SettingError
 from dsel.exports import Export, write_image_folder
 from dsel.groups import layout
+from dsel.overrides import check_known
 from dsel.passes import Work, first_pass, second_pass
 from dsel.reading import Reader
 from dsel.records import (
@@ -36,7 +37,13 @@ from dsel.records import (
     Started,
 )
 from dsel.runs import Identity, Run, create_run
-from dsel.selection import locate_class, patch_size, select_class, timestep_columns
+from dsel.selection import (
+    check_overrides,
+    locate_class,
+    patch_size,
+    select_class,
+    timestep_columns,
+)
 from dsel.settings import result_settings
 
 LIBRARIES = ("numpy", "pillow", "scikit-learn", "torch", "umap-learn")
@@ -111,13 +118,19 @@ def _promising(run: Run) -> frozenset[str]:
 
 
 def refuse_unfit(
-    prior: Prior, score: ScoreSettings, select: SelectSettings, export: ExportSettings
+    dataset: Dataset,
+    prior: Prior,
+    score: ScoreSettings,
+    select: SelectSettings,
+    export: ExportSettings,
 ) -> None:
-    """Raise `SettingError` for what a run of this prior could not give, before it is scored."""
+    """Raise `SettingError` for what a run of these could not give, before it is scored."""
     losses = np.ones(len(score.timesteps), np.float32)
     geometry = Geometry(score.timesteps, losses, prior.cell_px, prior.resolution_px)
     patch_size(select, geometry)
     timestep_columns(select.timesteps, score.timesteps)
+    if select.overrides:
+        check_known(select.overrides, dict.fromkeys(ref.id for ref in dataset.refs))
     _check_image_px(export.image_px or prior.resolution_px, select.factor)
 
 
@@ -130,6 +143,7 @@ def select(
     says is kept in the run, so that the app can show the same groups without it.
     """
     classes = run.identity.classes
+    _check_overrides(run, settings)
     yield Started("select", len(classes), "classes")
     selections = []
     describe = describer(run, settings, featurizer)
@@ -172,6 +186,7 @@ def export_selections(
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
     """Compose the images of any selections into an image folder; nothing is written to the run."""
+    _check_overrides(run, select_settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
         yield Notice(why)
@@ -210,6 +225,11 @@ def _fit_layouts(run: Run) -> Iterator[Event]:
             places = layout(located.features, run.identity.settings.noise_seed)
         run.write_layout(index, places)
         yield Progress()
+
+
+def _check_overrides(run: Run, settings: SelectSettings) -> None:
+    if settings.overrides:
+        check_overrides(settings, run.geometry, {row.id: row.frame for row in run.images})
 
 
 def _check_image_px(image_px: int, factor: int) -> None:

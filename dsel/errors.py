@@ -15,7 +15,7 @@ Each message says the thing, the value, and what would be right.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,15 @@ class StorageError(DselError):
 def unknown(what: str, name: str, known: Iterable[str]) -> SettingError:
     """The error for a name that is not among the known ones."""
     return SettingError(f"unknown {what} {name!r}; known are: {', '.join(known)}")
+
+
+_SHOWN = 20  # names listed in a message
+
+
+def shown(names: Sequence[str]) -> list[str]:
+    """Cut a list of names to what fits a message."""
+    more = len(names) - _SHOWN
+    return [*names[:_SHOWN], f"and {more} more"] if more > 0 else list(names)
 
 
 def first_line(error: BaseException) -> str:

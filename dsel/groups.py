@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+
+ALONE = Lock()
+"""How many threads a library takes, and which warnings show, is one state for the whole process."""
 
 NEIGHBOURS = 15
 MIN_DIST = 0.15
@@ -35,6 +39,8 @@ def group_patches(features: Floats, scores: NDArray[np.floating], k: int) -> Gro
     different patches than k there are fewer groups. It runs in one thread, because partial sums of
     several would be added in any order.
     """
+    if not len(features):
+        return Groups(np.zeros(0, np.int64), np.zeros(0, np.float32))
     points = unit_features(features)
     k = min(k, len(np.unique(points, axis=0)))
     labels = np.zeros(len(points), np.int64)
@@ -106,7 +112,7 @@ def _kmeans(points: Floats, start: Floats) -> Ints:
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with ALONE, threadpool_limits(limits=1), warnings.catch_warnings():
         # Points may differ and yet be too near to tell apart: there are fewer groups then.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(len(start), init=start, n_init=1, random_state=0)

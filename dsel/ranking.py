@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Literal, TypeAlias, TypeVar
 
@@ -20,16 +20,17 @@ def rank_patches(
     distance: NDArray[np.floating],
     within: Within,
     across: Across,
+    pins: Sequence[int] = (),
 ) -> tuple[int, ...]:
     """Positions of all N patches, best first.
 
     within: inside a group by falling score, or by rising distance to the centroid.
     across: one patch of each group in turn, group 0 first, or all patches regardless of group.
+    pins: positions that come before all others, in this order; the others keep theirs.
     """
     order = within_order(scores, distance, within)
-    if across == "pooled":
-        return tuple(order)
-    return tuple(in_turn(_split(order, labels)))
+    ranked = order if across == "pooled" else in_turn(_split(order, labels))
+    return tuple(_first(pins, ranked))
 
 
 def compose_images(
@@ -39,18 +40,22 @@ def compose_images(
     within: Within,
     across: Across,
     patches_per_image: int,
+    pins: Sequence[int] = (),
 ) -> tuple[tuple[int, ...], ...]:
     """The distilled images a class can give, best first, each as positions of its patches.
 
     An image's patches come from one group. A group's last image may lack patches: they are filled
-    up with the group's best ones, and such images stand behind all full ones.
+    up with the group's best ones, and such images stand behind all full ones. Pinned patches are
+    the first of their groups, so that those of one group share an image, and the images that they
+    lead come before all others, full or not, in the order of the pins.
     """
     if patches_per_image == 1:
-        ranked = rank_patches(scores, labels, distance, within, across)
+        ranked = rank_patches(scores, labels, distance, within, across, pins)
         return tuple((position,) for position in ranked)
     full: list[list[tuple[int, ...]]] = []
     filled: list[list[tuple[int, ...]]] = []
-    for group in _split(within_order(scores, distance, within), labels):
+    order = _first(pins, within_order(scores, distance, within))
+    for group in _split(order, labels):
         whole = len(group) // patches_per_image * patches_per_image
         full.append(
             [tuple(group[i : i + patches_per_image]) for i in range(0, whole, patches_per_image)]
@@ -62,7 +67,8 @@ def compose_images(
         key = scores if within == "score" else -distance
         best = sorted(images[:whole_images], key=lambda image: -float(key[list(image)].mean()))
         images = (*best, *images[whole_images:])
-    return images
+    turn = {position: number for number, position in enumerate(pins)}
+    return tuple(sorted(images, key=lambda image: turn.get(image[0], len(turn))))
 
 
 def within_order(
@@ -78,6 +84,11 @@ def in_turn(groups: Iterable[list[T]]) -> Iterator[T]:
     missing = object()
     for turn in zip_longest(*groups, fillvalue=missing):
         yield from (item for item in turn if item is not missing)  # type: ignore[misc]
+
+
+def _first(pins: Sequence[int], order: Iterable[int]) -> list[int]:
+    pinned = set(pins)
+    return [*pins, *(position for position in order if position not in pinned)]
 
 
 def _split(order: list[int], labels: NDArray[np.integer]) -> list[list[int]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from dsel.config import SelectSettings
 from dsel.errors import SettingError
 from dsel.groups import Groups, group_patches
+from dsel.overrides import Corner, check_corner, check_known
 from dsel.patches import (
     BestBoxes,
     best_boxes,
+    boxes_with,
     check_patch,
     combine_timesteps,
     patch_features,
 )
 from dsel.ranking import compose_images, rank_patches
-from dsel.records import Box, Bucket, ClassScores, ClassSelection, Geometry, Patch
+from dsel.records import Box, Bucket, ClassScores, ClassSelection, Frame, Geometry, Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Located:
     patch_px: int
 
 
+Maps: TypeAlias = tuple[NDArray[np.float32], ...]
+"""Combined maps (n, h, w) of each of a class's buckets."""
+
 Describe: TypeAlias = Callable[[ClassScores, Located], NDArray[np.float32]]
 """Features (P, d) of the patches of a class."""
 
@@ -46,31 +51,49 @@ def select_class(
     settings: SelectSettings,
     describe: Describe | None = None,
 ) -> ClassSelection:
-    """Locate, group and rank the patches of one class; by default, by the features of scoring."""
+    """Locate, group and rank the patches of one class; by default, by the features of scoring.
+
+    Banned images are described, which keeps what a model said of them, and then left out. Overrides
+    of images that are not of this class say nothing here: see `check_overrides`.
+    """
     located = locate_class(scores, geometry, settings)
-    if not len(located.image):
-        return ClassSelection(scores.name, scores.index, (), ())
-    features = describe(scores, located) if describe else located.features
-    groups = group_patches(features, located.score, settings.k)
+    if describe and len(located.image):
+        located = replace(located, features=describe(scores, located))
+    located = without_banned(located, scores.ids, settings.bans)
+    groups = group_patches(located.features, located.score, settings.k)
+    return rank_class(scores, located, groups, settings)
+
+
+def rank_class(
+    scores: ClassScores, located: Located, groups: Groups, settings: SelectSettings
+) -> ClassSelection:
+    """The patches of one class in the order in which they stay, and the images that they make."""
     keys = (located.score, groups.labels, groups.distance, settings.within, settings.across)
-    ranked = rank_patches(*keys)
+    pins = _pinned(located, scores.ids, settings.pins)
+    ranked = rank_patches(*keys, pins)
     rank_of = {position: rank for rank, position in enumerate(ranked)}
-    images = compose_images(*keys, settings.factor**2)
+    images = compose_images(*keys, settings.factor**2, pins)
     return ClassSelection(
         name=scores.name,
         index=scores.index,
-        patches=tuple(
-            _patch(scores, located, groups, position, rank)
-            for position, rank in sorted(rank_of.items(), key=lambda item: item[1])
-        ),
+        patches=_patches(scores, located, groups, ranked),
         images=tuple(tuple(rank_of[position] for position in image) for image in images),
     )
 
 
-def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Located:
-    """The best boxes of every image of a class, and the feature of each."""
+def locate_class(
+    scores: ClassScores,
+    geometry: Geometry,
+    settings: SelectSettings,
+    maps: Maps | None = None,
+) -> Located:
+    """The best boxes of every image of a class, or where they were moved; the feature of each.
+
+    maps: what `combined_maps` gives for these settings, for those who have it already.
+    """
     patch_px = patch_size(settings, geometry)
-    boxes = _boxes(scores, geometry, settings, patch_px)
+    combined = combined_maps(scores, geometry, settings) if maps is None else maps
+    boxes = _boxes(scores, geometry, settings, patch_px, combined)
     image, nth = np.nonzero(np.isfinite(boxes.score))
     x, y = boxes.x[image, nth], boxes.y[image, nth]
     sides = np.array([(frame.proxy_width, frame.proxy_height) for frame in scores.frames], float)
@@ -82,9 +105,37 @@ def locate_class(scores: ClassScores, geometry: Geometry, settings: SelectSettin
         score=boxes.score[image, nth],
         # Only the first box of an image leads over a runner-up.
         margin=np.where(nth == 0, boxes.margin[image], np.nan),
-        features=patch_features(scores.features[image], x, y, patch_px, width, height),
+        features=patch_features(scores.features, x, y, patch_px, width, height, image),
         patch_px=patch_px,
     )
+
+
+def check_overrides(
+    settings: SelectSettings, geometry: Geometry, frames: Mapping[str, Frame | None]
+) -> None:
+    """Raise `SettingError` for overrides that do not fit a run's images, by id; None was skipped.
+
+    An image that was skipped may be banned, since it is not kept anyway.
+    """
+    overrides = settings.overrides
+    check_known(overrides, frames)
+    for name, image_ids in (("pins", overrides.pins), ("moves", overrides.corners)):
+        for image_id in image_ids:
+            if frames[image_id] is None:
+                raise SettingError(
+                    f"image {image_id!r} in {name} has no patch, since it was skipped when the run "
+                    "was scored: take another image"
+                )
+    patch_px = patch_size(settings, geometry)
+    for image_id, corner in overrides.corners.items():
+        frame = frames[image_id]
+        assert frame is not None  # the loop above
+        check_corner(image_id, corner, patch_px, frame.proxy_width, frame.proxy_height)
+
+
+def combined_maps(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Maps:
+    """The maps that locating uses, of each of a class's buckets."""
+    return tuple(combined_gap(bucket, geometry, settings) for bucket in scores.buckets)
 
 
 def combined_gap(
@@ -92,8 +143,9 @@ def combined_gap(
 ) -> NDArray[np.float32]:
     """The maps that locating uses, (n, h, w): the mean gap as a share of the loss."""
     columns = timestep_columns(settings.timesteps, geometry.timesteps)
-    positive = settings.gap == "positive"
-    return combine_timesteps(bucket.gap[:, columns], geometry.losses[columns], positive)
+    every = columns == list(range(len(geometry.timesteps)))
+    gap = bucket.gap if every else bucket.gap[:, columns]
+    return combine_timesteps(gap, geometry.losses[columns], settings.gap == "positive")
 
 
 def image_bucket(scores: ClassScores, row: int) -> Bucket:
@@ -122,9 +174,9 @@ def patch_size(settings: SelectSettings, geometry: Geometry) -> int:
 
 
 def _boxes(
-    scores: ClassScores, geometry: Geometry, settings: SelectSettings, patch_px: int
+    scores: ClassScores, geometry: Geometry, settings: SelectSettings, patch_px: int, combined: Maps
 ) -> BestBoxes:
-    """The boxes of all images, in dataset order: found bucket by bucket."""
+    """The boxes of all images, in dataset order: found bucket by bucket, or given by hand."""
     images, count = len(scores.ids), settings.per_image
     boxes = BestBoxes(
         x=np.zeros((images, count)),
@@ -132,29 +184,62 @@ def _boxes(
         score=np.full((images, count), -np.inf),
         margin=np.full(images, np.nan),
     )
-    for bucket in scores.buckets:
-        maps = combined_gap(bucket, geometry, settings)
-        stride_px = settings.stride_px or geometry.cell_px
-        found = best_boxes(maps, geometry.cell_px, patch_px, stride_px, count)
-        boxes.x[bucket.rows], boxes.y[bucket.rows] = found.x, found.y
-        boxes.score[bucket.rows], boxes.margin[bucket.rows] = found.score, found.margin
+    how = (geometry.cell_px, patch_px, settings.stride_px or geometry.cell_px, count)
+    moved = _moved(scores, settings, patch_px)
+    for bucket, maps in zip(scores.buckets, combined, strict=True):
+        _put(boxes, bucket.rows, best_boxes(maps, *how))
+        for place in np.flatnonzero(np.isin(bucket.rows, list(moved))):
+            one, corner = slice(place, place + 1), moved[int(bucket.rows[place])]
+            _put(boxes, bucket.rows[one], boxes_with(maps[one], *how, corner.x, corner.y))
     return boxes
 
 
-def _patch(
-    scores: ClassScores, located: Located, groups: Groups, position: int, rank: int
-) -> Patch:
-    row = int(located.image[position])
+def _put(boxes: BestBoxes, rows: NDArray[np.int64], found: BestBoxes) -> None:
+    boxes.x[rows], boxes.y[rows] = found.x, found.y
+    boxes.score[rows], boxes.margin[rows] = found.score, found.margin
+
+
+def _moved(scores: ClassScores, settings: SelectSettings, patch_px: int) -> Mapping[int, Corner]:
+    """The corners given by hand to images of this class, by row."""
+    corners = settings.overrides.corners
+    moved = {row: corners[id_] for row, id_ in enumerate(scores.ids) if id_ in corners}
+    for row, corner in moved.items():
+        frame = scores.frames[row]
+        check_corner(scores.ids[row], corner, patch_px, frame.proxy_width, frame.proxy_height)
+    return moved
+
+
+def without_banned(located: Located, ids: Sequence[str], bans: Sequence[str]) -> Located:
+    """The patches of a class but those of banned images."""
+    never = set(bans)
+    banned = {row for row, image_id in enumerate(ids) if image_id in never}
+    if not banned:
+        return located
+    kept = ~np.isin(located.image, list(banned))
+    arrays = ("image", "x", "y", "score", "margin", "features")
+    return replace(located, **{name: getattr(located, name)[kept] for name in arrays})
+
+
+def _pinned(located: Located, ids: Sequence[str], pins: Sequence[str]) -> tuple[int, ...]:
+    """The positions of the best patches of the pinned images of this class, in pinned order."""
+    best: dict[str, int] = {}
+    for position, row in enumerate(located.image):
+        best.setdefault(ids[row], position)  # an image's patches stand best first
+    return tuple(best[image_id] for image_id in pins if image_id in best)
+
+
+def _patches(
+    scores: ClassScores, located: Located, groups: Groups, ranked: Sequence[int]
+) -> tuple[Patch, ...]:
+    """Records of the patches at these positions, best first."""
+    order = np.array(ranked, np.int64)
+    arrays = (located.image, located.x, located.y, located.score, located.margin)
+    columns = [array[order].tolist() for array in (*arrays, groups.labels, groups.distance)]
     side = float(located.patch_px)  # as a kept selection is read: the manifest shows it
-    box = Box(float(located.x[position]), float(located.y[position]), side, side)
-    return Patch(
-        image_id=scores.ids[row],
-        class_index=scores.index,
-        box=box,
-        source_box=scores.frames[row].to_source(box),
-        score=float(located.score[position]),
-        margin=float(located.margin[position]),
-        group=int(groups.labels[position]),
-        distance=float(groups.distance[position]),
-        rank=rank,
-    )
+    patches = []
+    for rank, (row, x, y, score, margin, group, distance) in enumerate(zip(*columns, strict=True)):
+        box = Box(x, y, side, side)
+        source_box = scores.frames[row].to_source(box)
+        story = (score, margin, group, distance, rank)
+        patches.append(Patch(scores.ids[row], scores.index, box, source_box, *story))
+    return tuple(patches)

@@ -45,7 +45,12 @@ class _Speed:
     """
 
 
+class _Override:
+    """Marks a decision by hand: where none was made, results keep the names that they had."""
+
+
 SPEED = _Speed()
+OVERRIDE = _Override()
 S = TypeVar("S", bound="Settings")
 
 
@@ -60,6 +65,7 @@ class Setting:
     range: Range | None
     choices: tuple[Any, ...]
     names_result: bool
+    override: bool = False
 
 
 class Settings:
@@ -77,9 +83,14 @@ def settings_of(kind: type) -> MappingProxyType[str, Setting]:
 
 
 def result_settings(settings: Settings) -> dict[str, Any]:
-    """The fields that name the result, by name; those that only change the speed are left out."""
-    kept = {s.name for s in settings_of(type(settings)).values() if s.names_result}
-    return {k: v for k, v in asdict(settings).items() if k in kept}  # type: ignore[call-overload]
+    """The fields that name the result, by name.
+
+    Those that only change the speed are left out, and overrides where there are none.
+    """
+    values: dict[str, Any] = asdict(settings)  # type: ignore[call-overload]
+    declared = settings_of(type(settings)).values()
+    unused = {s.name for s in declared if s.override and values[s.name] == s.default}
+    return {s.name: values[s.name] for s in declared if s.names_result and s.name not in unused}
 
 
 def fingerprint(*parts: Any) -> str:
@@ -115,6 +126,7 @@ def _setting(field: Any, hint: Any) -> Setting:
         range=ranges[0] if ranges else None,
         choices=get_args(kind) if get_origin(kind) is Literal else (),
         names_result=SPEED not in notes,
+        override=OVERRIDE in notes,
     )
 
 

@@ -17,10 +17,11 @@ PACKAGE = ROOT / "dsel"
 
 LEVELS: Mapping[str, int] = {
     "errors": 0,
-    "settings": 1, "shipped": 1, "storage": 1, "batching": 1,
+    "settings": 1, "shipped": 1, "storage": 1, "batching": 1, "overrides": 1,
     "config": 2, "records": 2, "labels": 2,
+    "commands": 3, "flags": 3, "links": 3,
     "noise": 3, "patches": 3, "groups": 3, "ranking": 3, "pictures": 3, "tables": 3,
-    "heat": 3, "identity": 3, "shards": 3, "weights": 3,
+    "heat": 3, "identity": 3, "shards": 3, "weights": 3, "classfolders": 3, "archives": 3,
     "scoring": 4, "describing": 4, "selection": 4, "compose": 4, "runs": 4, "reading": 4,
     "loading": 4, "datasets": 4, "exports": 4,
     "priors": 5, "passes": 5, "cutting": 5,

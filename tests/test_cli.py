@@ -128,6 +128,20 @@ def test_select__figures(figures, run):
     assert (run / "selections" / made["selection"] / "patches.parquet").is_file()
 
 
+def test_select__overrides_behind_one_flag_or_several(figures, run):
+    ids = ("dog/03.png", "cat/01.png")
+    made = [
+        figures("select", run, "--pins", *ids, "--bans", "cat/00.png", "--moves=dog/03.png@2,5"),
+        figures("select", run, f"--pins={ids[0]}", "--moves", "dog/03.png@2,5", "--bans",
+                "cat/00.png", f"--pins={ids[1]}"),
+    ]  # fmt: skip
+    assert made[0] == made[1]
+    kept = json.loads((run / "selections" / made[0]["selection"] / "settings.json").read_text())
+    assert kept["settings"]["pins"] == list(ids)
+    assert made[0]["patches"] == 7
+    assert figures("select", run, "--pins")["selection"] == figures("select", run)["selection"]
+
+
 def test_select__shortfall_is_told(capsys, run):
     assert main(["select", str(run), "--ipc", "9"]) == 0
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
@@ -325,6 +339,14 @@ def test_refusal__score_settings(refusal, source, tiny_prior, tmp_path, flags, t
         (("--timesteps", "301"), "timestep 301 was not scored in this run; scored are 300, 600"),
         (("--ipc", "0"), "ipc must be between 1 and 100000, got 0"),
         (("--factor", "9"), "factor must be between 1 and 8, got 9"),
+        (("--pins", "cow"), "unknown image 'cow' in pins: ids look like 'cat/00.png'"),
+        (("--pins", "a", "--bans=a"), "an image is either pinned or banned, got 'a' in both"),
+        (("--pins", "a", "--pins=a"), "pins must name each image once, got 'a' more than once"),
+        (
+            ("--moves", "cat/00.png"),
+            "moves must be image@x,y in whole pixels, such as cat/1.png@16",
+        ),
+        (("--moves", "cat/00.png@0,17"), "must be between 0,0 and 16,16 for a 16 px patch in its"),
     ],
 )
 def test_refusal__select_settings(refusal, run, flags, told):
@@ -397,6 +419,17 @@ def test_distill__foreign_folder_is_refused_before_hours_of_scoring(
     )
     assert "holds other files, such as thesis.tex" in line
     assert set(tree(tmp_path)) == {"thesis.tex"}
+
+
+def test_distill__unknown_images_are_refused_before_hours_of_scoring(
+    refusal, source, tiny_prior, tmp_path
+):
+    line = refusal(
+        "distill", source, "--out", tmp_path / "out", "--prior", tiny_prior, *QUICK,
+        "--bans", "cat/00.png", "cow",
+    )  # fmt: skip
+    assert line == "dsel: unknown image 'cow' in bans: ids look like 'cat/00.png'"
+    assert not (tmp_path / "out").exists()
 
 
 def test_refusal__boxes(refusal, run, tmp_path):

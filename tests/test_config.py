@@ -19,6 +19,7 @@ from dsel.config import (
     TrainSettings,
 )
 from dsel.errors import SettingError
+from dsel.overrides import Overrides
 from dsel.settings import Range, Setting, Settings, fingerprint, settings_of
 
 KINDS = (
@@ -206,6 +207,23 @@ def test_select_settings__k_is_ipc_unless_named() -> None:
     assert SelectSettings(ipc=7, groups=3).k == 3
 
 
+def test_select_settings__overrides() -> None:
+    by_hand = {"pins": ("b", "a"), "bans": ("c",), "moves": ("a@1,2",)}
+    one = SelectSettings(ipc=3, **by_hand)
+    assert one.overrides == Overrides(**by_hand)
+    assert SelectSettings(ipc=3).with_overrides(one.overrides) == one
+    assert one.with_overrides(Overrides()) == SelectSettings(ipc=3)
+    with pytest.raises(SettingError, match="either pinned or banned, got 'a' in both"):
+        SelectSettings(pins=("a",), bans=("a",))
+    with pytest.raises(SettingError, match=r"moves must be image@x,y in whole pixels, .* got 'a'"):
+        SelectSettings(moves=("a",))
+
+
+def test_fingerprint__where_nothing_is_decided_by_hand_names_are_as_before_overrides() -> None:
+    assert fingerprint("x", SelectSettings()) == "d486f187905622a1"
+    assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "d98ab492a2afb6d6"
+
+
 def test_range__in_words() -> None:
     words = [str(r) for r in (Range(0, 9), Range(1), Range(high=2.5))]
     assert words == ["between 0 and 9", "at least 1", "at most 2.5"]
@@ -229,6 +247,7 @@ def other_value(setting: Setting) -> Any:
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
         "null_prompt": "x", "refine": 0.5, "low_memory": True, "compile": True,
+        "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip
     if setting.name in special:
         return special[setting.name]

@@ -93,7 +93,7 @@ def test_further_names__only_of_classes_with_more_than_one() -> None:
 
 def test_open_dataset__an_unknown_source_says_what_is_right(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b")
-    right = "give an image folder, an .npz file, or the word toybox"
+    right = "give an image folder, an .npz or .zip file, or the word toybox"
     for source in (tmp_path / "table.csv", tmp_path / "gone", Path("a" * 5000), Path("nul\0")):
         with pytest.raises(SourceError) as caught:
             open_dataset(str(source), ALL)
@@ -106,7 +106,7 @@ def test_open_dataset__each_reader_is_imported_when_asked_for() -> None:
         "sys.exit(any(m.startswith('dsel.datasets.') or m == 'PIL' for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert set(READERS) == {"toybox", "folder", "arrays"}
+    assert set(READERS) == {"toybox", "folder", "arrays", "zip"}
 
 
 def test_origin__opens_the_same_dataset_again(pets: Path) -> None:
@@ -156,6 +156,28 @@ def test_image_folder__a_named_split(tmp_path: Path) -> None:
     for name in ("dev", "..", "/"):
         with pytest.raises(SettingError, match=r"unknown split .*; known are: test, val"):
             opened(tmp_path, split=name)
+
+
+@pytest.mark.parametrize("beside", ["LICENSE", "photos/README.md", "photos/labels.csv"])
+def test_image_folder__a_single_folder_may_stand_around_everything(
+    tmp_path: Path, beside: str
+) -> None:
+    for name in ("train/cat/1.png", "train/dog/1.png", "val/cat/2.png"):
+        put(tmp_path / "photos" / name)
+    (tmp_path / beside).write_text("about")
+    (tmp_path / "photos" / "classes.json").write_text('{"cat": "house cat"}')
+    assert opened(tmp_path).classes == ("house cat", "dog")
+    assert ids(opened(tmp_path)) == ["cat/1.png", "dog/1.png"]
+    assert ids(opened(tmp_path, split="val")) == ["cat/2.png"]
+    assert opened(tmp_path, split="photos").classes == ("train", "val")
+    with pytest.raises(SettingError, match="unknown split 'dev'; known are: train, val"):
+        opened(tmp_path, split="dev")
+
+
+def test_image_folder__a_single_class_with_folders_in_it(tmp_path: Path) -> None:
+    for name in ("cat/1.png", "cat/day/2.png"):
+        put(tmp_path / name)
+    assert ids(opened(tmp_path)) == ["cat/1.png", "cat/day/2.png"]
 
 
 def test_image_folder__a_class_may_be_called_train(tmp_path: Path) -> None:

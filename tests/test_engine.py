@@ -27,7 +27,7 @@ from toyset import (
 )
 
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
-from dsel.engine import export, score, select
+from dsel.engine import export, export_selections, score, select
 from dsel.errors import PriorError, SettingError, StorageError
 from dsel.noise import diffusion_schedule
 from dsel.pictures import decode
@@ -558,11 +558,68 @@ def test_select__features_of_a_model_are_kept(source, tmp_path):
     finish(select(run, settings))  # the model is needed no more
     assert namer.asked == 6
     assert run.read_selection() == once
-    with pytest.raises(SettingError, match=r"dsel select .* --features reencode$"):
+    missing = r"make them with dsel select .* --patch-px 8 --features reencode --groups 2 --ipc 2$"
+    with pytest.raises(SettingError, match=missing):
         finish(select(run, replace(settings, patch_px=8)))
     namer.fingerprint = "another"
     finish(select(run, settings, namer))
     assert namer.asked == 12
+
+
+def test_select__a_model_is_asked_again_for_moved_boxes_only(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    settings, namer = replace(SMALL, features="reencode"), Namer()
+    finish(select(run, settings, namer))
+    assert namer.asked == 6
+    unmoved = replace(settings, pins=("cat/02.png",), bans=("cat/01.png", "dog/00.png"))
+    finish(select(run, unmoved))
+    moved = replace(unmoved, moves=("cat/03.png@0,1", "cat/02.png@3,0"))
+    with pytest.raises(
+        SettingError, match=r"make them with dsel select .* --moves=cat/03.png@0,1 "
+    ):
+        finish(select(run, moved))
+    finish(select(run, moved, namer))
+    assert namer.asked == 6 + 4  # of the class that the moved boxes are of
+    finish(select(run, replace(moved, moves=moved.moves[::-1], bans=())))
+
+
+UNFIT = {
+    "unknown image 'cat/9' in pins: ids look like 'cat/00.png'": {"pins": ("cat/9",)},
+    "unknown image 'cat/9' in bans: ids look like 'cat/00.png'": {"bans": ("cat/9",)},
+    "unknown image 'cat/9' in moves: ids look like 'cat/00.png'": {"moves": ("cat/9@0,0",)},
+    "image 'dog/01.png' in pins has no patch, since it was skipped when the run was scored: take "
+    "another image": {"pins": ("dog/01.png",)},
+    "the corner of image 'cat/02.png' in moves must be between 0,0 and 24,16 for a 16 px patch in "
+    "its 40 x 32 px picture, got 25,0": {"moves": ("cat/02.png@25,0",)},
+}
+
+
+@pytest.mark.parametrize("message", UNFIT)
+def test_select__overrides_that_do_not_fit_are_refused_at_once(source, tmp_path, message):
+    run = scored_run(source, tmp_path / "run")
+    before, unfit = tree(tmp_path), replace(SMALL, **UNFIT[message])
+    with pytest.raises(SettingError) as caught:
+        next(select(run, unfit))
+    assert str(caught.value) == message
+    _, selections = run.read_selection()
+    with pytest.raises(SettingError) as caught:
+        next(export_selections(run, selections, unfit, tmp_path / "out", ExportSettings()))
+    assert str(caught.value) == message
+    assert tree(tmp_path) == before
+
+
+def test_select__a_skipped_image_may_be_banned(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    before = repr(run.read_selection()[1])
+    finish(select(run, replace(SMALL, bans=("dog/01.png",))))
+    assert repr(run.read_selection()[1]) == before
+
+
+def test_select__without_overrides_it_keeps_its_name(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    names = {run.selection_name(replace(SMALL, pins=pins)) for pins in ((), ("cat/00.png",), ())}
+    assert len(names) == 2
+    assert (tmp_path / "run/selections" / run.selection_name(SMALL)).is_dir()
 
 
 def test_score__squares_only_is_told(source, tmp_path):

@@ -93,6 +93,31 @@ def test_export__story(run, tmp_path):
     assert [row["rank"] for row in rows if row["class_name"] == "dog"] == [0, 1, 2, 3]
 
 
+def test_export__story_of_what_was_decided_by_hand(run, tmp_path):
+    selections = [Explorer(run).select(index, SMALL) for index in range(2)]
+    finish(export_selections(run, selections, SMALL, tmp_path / "none", ExportSettings()))
+    record = manifest_of(tmp_path / "none")
+    assert record["overrides"] == {"pins": [], "bans": [], "moves": []}
+    chosen = replace(
+        SMALL, pins=("dog/03.png", "cat/01.png"), bans=("cat/00.png",), moves=("dog/03.png@2,5",)
+    )
+    selections = [Explorer(run).select(index, chosen) for index in range(2)]
+    finish(export_selections(run, selections, chosen, tmp_path / "out", ExportSettings()))
+    record = manifest_of(tmp_path / "out")
+    assert record["overrides"] == {
+        "pins": ["dog/03.png", "cat/01.png"],
+        "bans": ["cat/00.png"],
+        "moves": [{"image_id": "dog/03.png", "x": 2, "y": 5}],
+    }
+    assert record["select"]["moves"] == ["dog/03.png@2,5"]
+    cat, _, dog, _ = record["images"]
+    assert cat["patches"][0]["image_id"] == "cat/01.png"
+    assert dog["patches"][0]["image_id"] == "dog/03.png"
+    assert dog["patches"][0]["proxy_box"] == {"x": 2.0, "y": 5.0, "width": 16.0, "height": 16.0}
+    rows = pq.read_table(tmp_path / "out/patches.parquet").to_pylist()
+    assert "cat/00.png" not in {row["image_id"] for row in rows}
+
+
 def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
     """An exported image made anew from its lines in the manifest."""
     factor = record["select"]["factor"]

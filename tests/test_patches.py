@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dsel.errors import SettingError
 from dsel.patches import (
     best_boxes,
     box_means,
+    boxes_with,
     check_patch,
     combine_timesteps,
     patch_features,
@@ -171,9 +173,13 @@ def test_positions__reach_both_ends_and_stay_inside(side: int, patch: int, strid
 
 
 def brute_force(
-    one_map: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float, count: int
-) -> list[tuple[float, float, float]]:
-    """Greedy choice over all positions, with exact fractions deciding what overlaps."""
+    one_map: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float, count: int,
+    taken: Sequence[tuple[float, float]] = (),
+) -> list[tuple[float, float, float]]:  # fmt: skip
+    """Greedy choice over all positions, with exact fractions deciding what overlaps.
+
+    Boxes with corners in `taken` are there already.
+    """
     rows, columns = one_map.shape
     step, side = Fraction(stride_px), Fraction(patch_px)
 
@@ -187,6 +193,10 @@ def brute_force(
         for y in corners(rows * Fraction(cell_px))
         for x in corners(columns * Fraction(cell_px))
     ]
+    places = [
+        p for p in places
+        if all(abs(p[0] - x) >= side or abs(p[1] - y) >= side for x, y in taken)
+    ]  # fmt: skip
     unit = patch_px / cell_px
     means = {p: slow_mean(one_map, p[0] / cell_px, p[1] / cell_px, unit, unit) for p in places}
     chosen: list[tuple[float, float, float]] = []
@@ -249,6 +259,47 @@ def test_best_boxes__lie_inside_and_apart(
             for other in range(one):
                 apart = max(abs(xs[one] - xs[other]), abs(ys[one] - ys[other]))
                 assert apart >= patch_px - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 6), columns=st.integers(1, 6), cell_px=st.sampled_from([1, 4, 8, 7]),
+    patch_px=st.integers(1, 30), stride_px=st.sampled_from([1.5, 2, 3, 4, 7, 8, 16]),
+    count=st.integers(1, 3), seed=st.integers(0, 999), data=st.data(),
+)  # fmt: skip
+def test_boxes_with__brute_force_over_all_positions(
+    rows: int, columns: int, cell_px: int, patch_px: int, stride_px: float, count: int, seed: int,
+    data: st.DataObject,
+) -> None:  # fmt: skip
+    width, height = columns * cell_px, rows * cell_px
+    if patch_px > min(width, height) or count > (width // patch_px) * (height // patch_px):
+        return
+    maps = random_maps(1, rows, columns, seed=seed)
+    x = data.draw(st.integers(0, width - patch_px))
+    y = data.draw(st.integers(0, height - patch_px))
+    found = boxes_with(maps, cell_px, patch_px, stride_px, count, x, y)
+    how = (maps[0], cell_px, patch_px, stride_px)
+    unit = patch_px / cell_px
+    mean = slow_mean(maps[0], x / cell_px, y / cell_px, unit, unit)
+    best = brute_force(*how, 1)[0][:2]
+    further = brute_force(*how, count - 1, [best, (x, y)])
+    for nth, (at_x, at_y, score) in enumerate([(x, y, mean), *further]):
+        assert found.score[0, nth] == pytest.approx(score, abs=1e-6)
+        assert np.isinf(score) or (found.x[0, nth], found.y[0, nth]) == pytest.approx((at_x, at_y))
+    lead = mean - brute_force(*how, 1, [(x, y)])[0][2]
+    assert np.isnan(found.margin[0]) == np.isinf(lead)
+    assert np.isinf(lead) or found.margin[0] == pytest.approx(lead, abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_boxes_with__the_best_box_itself_changes_nothing(count: int) -> None:
+    for n, one in enumerate(random_maps(20, 6, 8, seed=count)):
+        how = (one[None], 8, 20, 4, count)
+        found = best_boxes(*how)
+        again = boxes_with(*how, found.x[0, 0], found.y[0, 0])
+        for name in ("x", "y", "score", "margin"):
+            there, expected = getattr(again, name), getattr(found, name)
+            assert np.array_equal(there, expected, equal_nan=True), (n, name)
 
 
 def test_best_boxes__of_equal_boxes_the_topmost_then_leftmost_wins() -> None:

@@ -159,3 +159,55 @@ def test_compose_images__full_mosaics_use_each_patch_once(
         filling = (best * size)[: size - rest]
         assert list(image[rest:]) == filling
     assert sorted(used) == list(range(len(scores)))
+
+
+def test_rank_patches__pins_come_first_and_the_others_keep_their_order() -> None:
+    assert rank_patches(SCORES, LABELS, DISTANCE, "score", "round-robin", (4, 1)) == (
+        4, 1, 2, 5, 3, 0,
+    )  # fmt: skip
+    assert rank_patches(SCORES, LABELS, DISTANCE, "centroid", "pooled", (5,)) == (5, 4, 0, 2, 1, 3)
+    images = compose_images(SCORES, LABELS, DISTANCE, "score", "pooled", 1, (0, 4))
+    assert images == ((0,), (4,), (1,), (5,), (3,), (2,))
+
+
+def test_compose_images__pinned_patches_lead_the_first_mosaics() -> None:
+    """Group 0 holds 9 patches by falling score, group 1 holds 5, group 2 two."""
+    labels = np.repeat([0, 1, 2], (9, 5, 2))
+    keys = (-np.arange(16.0), labels, np.arange(16.0), "score", "round-robin", 4)
+    # one pin of group 1, two of group 0, which share an image
+    assert compose_images(*keys, (12, 8, 5)) == (
+        (12, 9, 10, 11), (8, 5, 0, 1),
+        (2, 3, 4, 6), (7, 8, 5, 0), (13, 12, 9, 10), (14, 15, 14, 15),
+    )  # fmt: skip
+    # a group that fills no image, and more pins than an image has places
+    assert compose_images(*keys, (15, 8, 7, 6, 5, 4))[:4] == (
+        (15, 14, 15, 14), (8, 7, 6, 5), (4, 0, 1, 2), (9, 10, 11, 12),
+    )  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    one=any_class(), within=st.sampled_from(WITHIN), across=st.sampled_from(ACROSS),
+    size=st.sampled_from([1, 4, 9]), data=st.data(),
+)  # fmt: skip
+def test_compose_images__pins_of_any_class(
+    one: Class, within: str, across: str, size: int, data: st.DataObject
+) -> None:
+    labels = one[1]
+    positions = st.sampled_from(range(len(labels)))
+    pins = data.draw(st.lists(positions, unique=True, max_size=12))
+    ranked = rank_patches(*one, within, across, pins)
+    assert list(ranked[: len(pins)]) == pins
+    rest = [p for p in rank_patches(*one, within, across) if p not in pins]
+    assert list(ranked[len(pins) :]) == rest
+    images = compose_images(*one, within, across, size, pins)
+    assert len(images) == len(compose_images(*one, within, across, size))
+    assert set(np.concatenate(images).tolist()) == set(range(len(labels)))
+    # the pins of a group stand together at its front, and fill as many images as they need
+    needed = sum(-(-n // size) for n in Counter(labels[pins].tolist()).values())
+    leaders = [image[0] for image in images]
+    assert all(leader in pins for leader in leaders[:needed])
+    assert not set(leaders[needed:]) & set(pins)
+    assert set(pins) <= {position for image in images[:needed] for position in image}
+    turns = [pins.index(leader) for leader in leaders[:needed]]
+    assert turns == sorted(turns)

@@ -9,8 +9,10 @@ import pytest
 
 from dsel.config import SelectSettings
 from dsel.errors import SettingError
-from dsel.records import Box, Bucket, ClassScores, ClassSelection, Frame, Geometry
+from dsel.records import Box, Bucket, ClassScores, ClassSelection, Frame, Geometry, Patch
 from dsel.selection import (
+    Located,
+    check_overrides,
     combined_gap,
     image_bucket,
     locate_class,
@@ -364,3 +366,204 @@ def test_image_bucket__by_hand() -> None:
         assert bucket.gap.shape == bucket.conditional.shape == (1, 2, *SHAPES[row % 4])
     with pytest.raises(IndexError, match="has 9 scored images, no row 9"):
         image_bucket(scores, 9)
+
+
+# --- decisions by hand -------------------------------------------------------------------------
+
+
+def by_image(found: ClassSelection) -> dict[str, list[Patch]]:
+    """The patches of each image, best first."""
+    images: dict[str, list[Patch]] = {}
+    for patch in sorted(found.patches, key=lambda patch: np.isnan(patch.margin)):
+        images.setdefault(patch.image_id, []).append(patch)
+    return images
+
+
+def test_select_class__a_moved_box_by_the_slow_definition() -> None:
+    """At any pixel, on maps of any shape: mean over its pixels, lead over all boxes beside it."""
+    scores = class_scores(8, seed=2, shapes=SHAPES)
+    for row, (x, y) in enumerate([(0, 0), (17, 3), (32, 32), (5, 31), (1, 2), (96, 32), (8, 16)]):
+        moves = (f"cat/{row}@{x},{y}",)
+        found = locate_class(scores, GEOMETRY, SelectSettings(moves=moves))
+        maps = combined_gap(image_bucket(scores, row), GEOMETRY, SelectSettings())[0]
+        pixels = maps.astype(np.float64).repeat(CELL_PX, 0).repeat(CELL_PX, 1)
+        assert (found.x[row], found.y[row]) == (x, y)
+        mean = pixels[y : y + 32, x : x + 32].mean()
+        assert found.score[row] == pytest.approx(mean, abs=1e-9)
+        beside = [
+            pixels[top : top + 32, left : left + 32].mean()
+            for top in range(0, pixels.shape[0] - 31, CELL_PX)
+            for left in range(0, pixels.shape[1] - 31, CELL_PX)
+            if abs(top - y) >= 32 or abs(left - x) >= 32
+        ]
+        lead = mean - max(beside) if beside else np.nan
+        assert found.margin[row] == pytest.approx(lead, abs=1e-8, nan_ok=True)
+
+
+def test_select_class__a_moved_box_carries_its_features_and_source_box() -> None:
+    scores = class_scores(6, seed=7)
+    grid = np.stack(np.meshgrid(np.arange(16) + 0.5, np.arange(16) + 0.5), axis=-1) / 16
+    scores = replace(scores, features=np.repeat(grid[None], 6, axis=0).astype(np.float16))
+    settings = SelectSettings(moves=("cat/3@20,12",))
+    located = locate_class(scores, GEOMETRY, settings)
+    assert located.features[3] == pytest.approx(((20 + 16) / PX, (12 + 16) / PX), abs=1e-3)
+    (patch,) = by_image(select_class(scores, GEOMETRY, settings))["cat/3"]
+    assert patch.box == Box(20, 12, 32, 32)
+    assert patch.source_box == Box(10 + 2 * 20, 2 * 12, 64, 64)
+    before = locate_class(scores, GEOMETRY, SelectSettings())
+    for name in ("x", "y", "score", "margin", "features"):
+        one, other = (np.delete(getattr(part, name), 3, axis=0) for part in (located, before))
+        assert np.array_equal(one, other, equal_nan=True), name
+
+
+def test_select_class__a_box_moved_to_where_it_is_changes_nothing() -> None:
+    scores = class_scores(9, shapes=SHAPES)
+    settings = SelectSettings(patch_px=24, per_image=2, ipc=3)
+    before = select_class(scores, GEOMETRY, settings)
+    moves = tuple(
+        f"{image_id}@{patches[0].box.x:.0f},{patches[0].box.y:.0f}"
+        for image_id, patches in by_image(before).items()
+    )
+    assert len(moves) == 9
+    assert plain(select_class(scores, GEOMETRY, replace(settings, moves=moves))) == plain(before)
+
+
+def test_select_class__a_move_replaces_the_best_of_several_patches() -> None:
+    scores = class_scores(6, shapes=SHAPES[1:2])  # 128 x 64 px
+    settings = SelectSettings(patch_px=24, per_image=3)
+    before = by_image(select_class(scores, GEOMETRY, settings))
+    for image_id, patches in before.items():
+        x, y = (96, 33) if patches[0].box.x < 64 else (3, 5)
+        moved = replace(settings, moves=(f"{image_id}@{x},{y}",))
+        after = by_image(select_class(scores, GEOMETRY, moved))[image_id]
+        assert after[0].box == Box(x, y, 24, 24)
+        assert all(patch.box != patches[0].box for patch in after)
+        for one in range(len(after)):
+            for other in range(one):
+                a, b = after[one].box, after[other].box
+                assert max(abs(a.x - b.x), abs(a.y - b.y)) >= 24
+        untouched = all(max(abs(p.box.x - x), abs(p.box.y - y)) >= 24 for p in patches)
+        kept = {p.box for p in patches[1:]} == {p.box for p in after[1:]}
+        assert kept or not untouched
+
+
+def test_select_class__bans_leave_the_class_as_if_the_images_were_not_there() -> None:
+    scores = class_scores(12, shapes=SHAPES)
+    settings = SelectSettings(ipc=3, factor=2, patch_px=24, per_image=2)
+    banned = replace(settings, bans=("cat/11", "dog/1", "cat/10"))
+    few = class_scores(12, shapes=SHAPES)
+    few = replace(
+        few, ids=few.ids[:10], frames=few.frames[:10], features=few.features[:10],
+        buckets=tuple(
+            replace(b, rows=b.rows[b.rows < 10], conditional=b.conditional[b.rows < 10],
+                    gap=b.gap[b.rows < 10])
+            for b in few.buckets
+        ),
+    )  # fmt: skip
+    expected = select_class(few, GEOMETRY, settings)
+    assert plain(select_class(scores, GEOMETRY, banned)) == plain(expected)
+    every = replace(settings, bans=scores.ids)
+    assert select_class(scores, GEOMETRY, every) == ClassSelection("cat", 2, (), ())
+
+
+def test_select_class__banned_images_are_described_and_left_out() -> None:
+    """So that what a model said of a class need not be asked for again after a ban."""
+    asked = []
+
+    def describe(scores: ClassScores, located: Located) -> np.ndarray:
+        asked.append(located.image.tolist())
+        return located.features
+
+    scores = class_scores(7)
+    settings = SelectSettings(bans=("cat/3",))
+    found = select_class(scores, GEOMETRY, settings, describe)
+    assert asked == [list(range(7))]
+    assert plain(found) == plain(select_class(scores, GEOMETRY, settings))
+
+
+def test_select_class__pins_come_first_and_nothing_else_changes() -> None:
+    scores = class_scores(30, shapes=SHAPES)
+    settings = SelectSettings(groups=4, ipc=5)
+    before = select_class(scores, GEOMETRY, settings)
+    pins = (before.patches[20].image_id, "dog/1", before.patches[3].image_id)
+    after = select_class(scores, GEOMETRY, replace(settings, pins=pins))
+    order = [20, 3, *(n for n in range(30) if n not in (3, 20))]
+    expected = [replace(before.patches[n], rank=rank) for rank, n in enumerate(order)]
+    assert repr(after.patches) == repr(tuple(expected))
+    assert after.images == before.images  # patches that stand alone are images in ranked order
+
+
+def test_select_class__a_pin_takes_the_best_of_several_patches_where_it_was_moved() -> None:
+    scores = class_scores(6)
+    settings = SelectSettings(patch_px=24, per_image=2, pins=("cat/4",), moves=("cat/4@7,9",))
+    first, *others = select_class(scores, GEOMETRY, settings).patches
+    assert (first.image_id, first.box) == ("cat/4", Box(7, 9, 24, 24))
+    assert "cat/4" in {patch.image_id for patch in others}
+
+
+@pytest.mark.parametrize("ipc", [1, 3])
+def test_select_class__pinned_patches_lead_the_first_mosaics(ipc: int) -> None:
+    settings = SelectSettings(groups=3, factor=2)
+    scores = class_scores(50)
+    groups: dict[int, list[str]] = {}
+    for patch in select_class(scores, GEOMETRY, settings).patches:
+        groups.setdefault(patch.group, []).append(patch.image_id)
+    pins = (groups[2][-1], groups[0][-1], groups[2][-2])
+    found = select_class(scores, GEOMETRY, replace(settings, pins=pins, ipc=ipc))
+    named = [[found.patches[p].image_id for p in image] for image in found.images]
+    assert named[0] == [pins[0], pins[2], *groups[2][:2]]
+    assert named[1] == [pins[1], *groups[0][:3]]
+    assert named[2] == groups[1][:4]  # the group that led no image yet
+    assert [patch.image_id for patch in found.patches[:3]] == list(pins)
+
+
+def test_select_class__overrides_of_other_classes_say_nothing() -> None:
+    settings = SelectSettings(ipc=3, factor=2)
+    other = {"pins": ("dog/1",), "bans": ("cat",), "moves": ("dog/2@999,0",)}
+    assert plain(selected(12, ipc=3, factor=2, **other)) == plain(
+        select_class(class_scores(12), GEOMETRY, settings)
+    )
+
+
+def test_select_class__a_moved_box_must_lie_in_its_picture() -> None:
+    scores = class_scores(4, shapes=SHAPES[1:2])
+    message = r"'cat/1' in moves must be between 0,0 and 96,32 for a 32 px .* picture, got 97,0"
+    with pytest.raises(SettingError, match=message):
+        select_class(scores, GEOMETRY, SelectSettings(moves=("cat/1@97,0",)))
+
+
+FRAMES = {"cat/0": frame(8, 8), "cat/1": frame(8, 16), "dog/0": None}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {},
+        {"pins": ("cat/1", "cat/0"), "moves": ("cat/1@96,32", "cat/0@32,0")},
+        {"bans": ("dog/0", "cat/0")},
+    ],
+)
+def test_check_overrides__what_fits(overrides: dict[str, tuple[str, ...]]) -> None:
+    check_overrides(SelectSettings(**overrides), GEOMETRY, FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"pins": ("cat/2",)}, "unknown image 'cat/2' in pins: ids look like 'cat/0'"),
+        ({"bans": ("",)}, "unknown image '' in bans: ids look like 'cat/0'"),
+        ({"moves": ("cow@0,0",)}, "unknown image 'cow' in moves: ids look like 'cat/0'"),
+        ({"pins": ("dog/0",)}, "image 'dog/0' in pins has no patch, since it was skipped when the "
+         "run was scored: take another image"),
+        ({"moves": ("dog/0@0,0",)}, "image 'dog/0' in moves has no patch, since it was skipped "
+         "when the run was scored: take another image"),
+        ({"moves": ("cat/0@33,0",)}, "the corner of image 'cat/0' in moves must be between 0,0 and "
+         "32,32 for a 32 px patch in its 64 x 64 px picture, got 33,0"),
+    ],
+)  # fmt: skip
+def test_check_overrides__one_clear_line(
+    overrides: dict[str, tuple[str, ...]], message: str
+) -> None:
+    with pytest.raises(SettingError) as caught:
+        check_overrides(SelectSettings(**overrides), GEOMETRY, FRAMES)
+    assert str(caught.value) == message

@@ -16,12 +16,15 @@ READERS: Final[Mapping[str, str]] = MappingProxyType({
     "toybox": "dsel.datasets.scenes:open_toybox",
     "folder": "dsel.datasets.imagefolder:open_image_folder",
     "arrays": "dsel.datasets.arrays:open_arrays",
+    "zip": "dsel.datasets.zipped:open_zip",
 })  # fmt: skip
 """Kind of source -> module and function that opens it; imported when it is asked for."""
 
+_FILES: Final[Mapping[str, str]] = MappingProxyType({".npz": "arrays", ".zip": "zip"})
+
 
 def open_dataset(source: str, settings: SourceSettings) -> Dataset:
-    """Open a folder of class folders, an .npz file, or the built-in scenes (the word toybox).
+    """Open a folder of class folders, an .npz or .zip file, or the built-in scenes (toybox).
 
     A folder that is itself called toybox is opened as ./toybox.
     """
@@ -40,9 +43,11 @@ def _kind(source: str, path: Path) -> str:
         there = path.exists()
     except OSError as error:  # a name that is too long, or a folder that may not be entered
         raise SourceError(f"{source!r} cannot be opened: {error.strerror}") from error
-    if there and path.suffix.lower() == ".npz":
-        return "arrays"
+    kind = _FILES.get(path.suffix.lower())
+    if there and kind:
+        return kind
     why = "" if there else "there is no such file or folder; "
     raise SourceError(
-        f"{source!r} is not a dataset: {why}give an image folder, an .npz file, or the word toybox"
+        f"{source!r} is not a dataset: {why}give an image folder, an .npz or .zip file, or the "
+        "word toybox"
     )

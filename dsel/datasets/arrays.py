@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.config import SourceSettings
-from dsel.datasets.base import limit, origin_of, require_images, restrict, shown
-from dsel.errors import SourceError, UnreadableImage
+from dsel.datasets.base import limit, origin_of, require_images, restrict
+from dsel.errors import SourceError, UnreadableImage, shown
 from dsel.records import ImageRef, Pixels
 from dsel.settings import fingerprint
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+from dsel.classfolders import Names
 from dsel.config import SourceSettings
-from dsel.errors import SettingError, SourceError, unknown
+from dsel.errors import SettingError, SourceError, shown, unknown
 from dsel.records import ImageRef
+from dsel.settings import fingerprint
 
-_SHOWN = 20  # names listed in a message
+File = TypeVar("File")
 
 
 def restrict(classes: Sequence[str], wanted: Iterable[str]) -> tuple[str, ...]:
@@ -38,6 +42,43 @@ def further_names(names: Iterable[Sequence[str]]) -> list[list[str]]:
     return [list(of_class) for of_class in names if len(of_class) > 1]
 
 
+def choose_folders(by_folder: Mapping[str, Names], wanted: Iterable[str]) -> dict[str, Names]:
+    """Keep the classes that are called by their folder or by any of their names; none means all."""
+    by_name = {first: folder for folder, (first, *_) in by_folder.items()}
+    every = by_folder.values()
+    names = [by_folder[one][0] if one in by_folder else meant(one, every) for one in wanted]
+    folders = [by_name[name] for name in restrict(list(by_name), names)]
+    return {folder: by_folder[folder] for folder in folders}
+
+
+def list_images(
+    classes: Iterable[Mapping[str, File]], per_class: int
+) -> tuple[list[ImageRef], dict[str, File]]:
+    """Return the images of all classes in order, and their files by id.
+
+    classes: the files of each class by id.
+    """
+    refs: list[ImageRef] = []
+    files: dict[str, File] = {}
+    for index, found in enumerate(classes):
+        kept = limit((ImageRef(id_, index) for id_ in sorted(found)), per_class)
+        refs += kept
+        files |= {ref.id: found[ref.id] for ref in kept}
+    return refs, files
+
+
+def fingerprint_files(
+    kind: str, names: Sequence[Names], refs: Iterable[ImageRef], marks: Iterable[object]
+) -> str:
+    """Name the content of files; the mark of each shows that it has changed."""
+    digest = hashlib.sha256()
+    for ref, mark in zip(refs, marks, strict=True):
+        digest.update(f"{ref.class_index}\0{ref.id}\0{mark}\n".encode())
+    further = further_names(names)
+    parts = ([first for first, *_ in names], digest.hexdigest(), *([further] if further else []))
+    return fingerprint(kind, *parts)
+
+
 def limit(refs: Iterable[ImageRef], per_class: int) -> list[ImageRef]:
     """Keep the first images of each class; 0 keeps all."""
     seen: Counter[int] = Counter()
@@ -49,7 +90,7 @@ def limit(refs: Iterable[ImageRef], per_class: int) -> list[ImageRef]:
     return kept
 
 
-def require_images(source: Path, classes: Sequence[str], refs: Iterable[ImageRef]) -> None:
+def require_images(source: Path | str, classes: Sequence[str], refs: Iterable[ImageRef]) -> None:
     """Refuse a class without images, since nothing can be chosen from it."""
     filled = {ref.class_index for ref in refs}
     empty = [name for index, name in enumerate(classes) if index not in filled]
@@ -58,12 +99,6 @@ def require_images(source: Path, classes: Sequence[str], refs: Iterable[ImageRef
             f"{source}: no images in class {', '.join(shown(empty))}: add images, or choose other "
             "classes with --classes"
         )
-
-
-def shown(names: Sequence[str]) -> list[str]:
-    """Cut a list of names to what fits a message."""
-    more = len(names) - _SHOWN
-    return [*names[:_SHOWN], f"and {more} more"] if more > 0 else list(names)
 
 
 def origin_of(source: str, settings: SourceSettings) -> Mapping[str, str | int | Sequence[str]]:

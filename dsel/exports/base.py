@@ -11,6 +11,7 @@ from typing import Any
 
 from dsel.config import ExportSettings, SelectSettings
 from dsel.errors import RunError, StorageError, storage_errors
+from dsel.overrides import Overrides
 from dsel.records import ClassSelection, Distilled
 from dsel.settings import fingerprint
 from dsel.storage import json_bytes, read_json, remove_partial_files, write_atomically
@@ -90,6 +91,7 @@ def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool
         "complete": complete,
         **export.facts,
         "select": asdict(export.select),
+        "overrides": _overrides(export.select.overrides),
         "export": asdict(export.settings) | {"image_px": export.image_px, "pixels": export.pixels},
         "classes": list(export.classes),
         "images": list(images),
@@ -133,6 +135,16 @@ def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Pat
             temporary.unlink(missing_ok=True)
             raise
     return target
+
+
+def _overrides(overrides: Overrides) -> dict[str, Any]:
+    """What was decided by hand; corners are in pixels of the picture as the prior saw it."""
+    corners = overrides.corners.items()
+    return {
+        "pins": list(overrides.pins),
+        "bans": list(overrides.bans),
+        "moves": [{"image_id": image_id, **asdict(corner)} for image_id, corner in corners],
+    }
 
 
 def _cut(name: str) -> str:

@@ -1,0 +1,325 @@
+"""Entries of a zip file, listed and unpacked into memory; nothing is ever extracted to disk.
+
+The file may come from a stranger: the limits are checked before anything is unpacked, and hold
+while it is unpacked, since headers lie. What is wrong with one entry is its reason; a name that
+leads out of the archive refuses all of it.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO, Final
+
+from dsel.errors import SourceError, UnreadableImage
+
+MAX_DIRECTORY_BYTES: Final = 32 << 20
+MAX_ENTRIES: Final = 200_000
+MAX_EXTRA_BYTES: Final = 4096
+MAX_NAME_CHARS: Final = 1000
+MAX_DEPTH: Final = 20
+MAX_TOTAL_BYTES: Final = 64 << 30
+MAX_ENTRY_BYTES: Final = 256 << 20
+MAX_RATIO: Final = 300
+"""Of an entry above 1 MiB: below, even a picture of one colour may be packed as tightly."""
+
+_FREE_RATIO_BYTES: Final = 1 << 20
+_HEADER_BYTES: Final = 30
+_HEADER_MAGIC: Final = b"PK\x03\x04"
+_RECORD_BYTES: Final = 46
+_RECORD_MAGIC: Final = b"PK\x01\x02"
+_IS_UTF8: Final = 0x800
+_IS_ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
+_UNICODE_PATH: Final = 0x7075
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+_UNPACKERS: Final[Mapping[int, Callable[[], Any] | None]] = MappingProxyType({
+    zipfile.ZIP_STORED: None,
+    zipfile.ZIP_DEFLATED: lambda: zlib.decompressobj(-zlib.MAX_WBITS),
+    zipfile.ZIP_BZIP2: bz2.BZ2Decompressor,
+})  # fmt: skip
+"""LZMA is left out: a header may ask it for gigabytes of memory."""
+
+_OTHER_METHODS: Final[Mapping[int, str]] = MappingProxyType({
+    9: "Deflate64", 14: "LZMA", 93: "Zstandard", 95: "XZ", 99: "AES encryption",
+})  # fmt: skip
+
+# What zipfile raises on hostile bytes.
+_ZIP_ERRORS: Final = (
+    OSError, ValueError, EOFError, LookupError, RuntimeError, MemoryError, OverflowError,
+    zipfile.BadZipFile, struct.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where an entry's bytes lie, between `start` and `end`, or the reason why they are not read.
+
+    packed and size are in bytes, as the archive's directory tells them, like the checksum `crc`.
+    """
+
+    name: bytes
+    start: int
+    end: int
+    packed: int
+    size: int
+    crc: int
+    method: int
+    reason: str = ""
+
+
+def list_entries(path: Path) -> dict[str, Entry]:
+    """Return all entries by their place, a path with / in it; that of a folder ends with a /."""
+    infos, end = _listed(path)
+    starts = sorted([*(info.header_offset for info in infos), end])
+    found: dict[str, Entry] = {}
+    for info in infos:
+        name, reason = _name(info)
+        _refuse_leaving(path, name, is_text=not reason)
+        behind = bisect_right(starts, info.header_offset)
+        limit = starts[behind] if behind < len(starts) else 0
+        place = _place(_CONTROL.sub(_escaped, name))
+        if _CONTROL.search(name):
+            reason = "has a name with a control character in it: rename it"
+        if place in found:
+            reason = "has a name that stands in the zip file more than once"
+        found[place] = _entry(info, limit, reason or _reason(info, end))
+    return found
+
+
+def unpack(path: Path, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes:
+    """Return an entry's bytes, if they are as many as they should be and their checksum is right.
+
+    The archive is opened anew, at the place of the entry: many threads can read at once, and no
+    file stays open. Raises `UnreadableImage`, with the reason, and nothing else.
+    """
+    reason = entry.reason or _too_much(entry.size, most_bytes)
+    if reason:
+        raise UnreadableImage(reason)
+    try:
+        with path.open("rb") as file:
+            packed = _packed(file, entry)
+        data = _unpacked(packed, entry)
+    except OSError as error:
+        raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise UnreadableImage("does not fit into memory") from error
+    if zlib.crc32(data) != entry.crc:
+        raise UnreadableImage("is damaged: its checksum in the zip file is another")
+    return data
+
+
+class _Directory(io.FileIO):
+    """An archive opened to list it: zipfile reads its directory at once, however large it is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise zipfile.BadZipFile(
+                f"its directory takes {size} bytes; at most {MAX_DIRECTORY_BYTES} are read"
+            )
+        data = super().read(size)
+        if size is not None and size > 0 and data.startswith(_RECORD_MAGIC):
+            self._check_records(data)
+        return data
+
+    def _check_records(self, data: bytes) -> None:
+        """Refuse, before zipfile makes objects of them, too many records and slow ones."""
+        at = count = 0
+        while data.startswith(_RECORD_MAGIC, at) and at + _RECORD_BYTES <= len(data):
+            name, extra, comment = struct.unpack_from("<3H", data, at + 28)
+            at += _RECORD_BYTES + name + extra + comment
+            count += 1
+            if extra > MAX_EXTRA_BYTES:  # zipfile takes time by the square of it
+                raise zipfile.BadZipFile(f"{extra} bytes beside a name; at most {MAX_EXTRA_BYTES}")
+            if count > MAX_ENTRIES:
+                raise SourceError(
+                    f"{self.name} has more than {MAX_ENTRIES} entries, which are the most that "
+                    "dsel reads of a zip file: unpack it and give the folder"
+                )
+
+
+def _listed(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
+    """Return what the archive's directory lists, and where the directory begins."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        what = "is not a file" if path.exists() else "does not exist"
+        raise SourceError(f"{path} {what}: give a .zip file that holds one folder per class")
+    with _clear_errors(path), _Directory(path) as file, zipfile.ZipFile(file) as archive:
+        infos, start = archive.infolist(), archive.start_dir
+    total = sum(info.file_size for info in infos)
+    if total > MAX_TOTAL_BYTES:
+        raise SourceError(
+            f"{path} would unpack to {total / 2**30:.0f} GiB; dsel reads zip files of at most "
+            f"{MAX_TOTAL_BYTES >> 30} GiB: unpack it and give the folder"
+        )
+    return infos, start
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise SourceError(f"no permission to read {path}") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{path} says that its names are UTF-8, and they are not: zip the folder again"
+        ) from error
+    except _ZIP_ERRORS as error:
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SourceError(
+            f"{path} is not a zip file that can be read, or only a part of one: {text}"
+        ) from error
+
+
+def _stored_name(info: zipfile.ZipInfo) -> bytes:
+    name = info.orig_filename
+    return name.encode("utf-8" if info.flag_bits & _IS_UTF8 or name.isascii() else "cp437")
+
+
+def _name(info: zipfile.ZipInfo) -> tuple[str, str]:
+    """Return an entry's name as text, and why it cannot be used if it is none."""
+    stored = _stored_name(info)
+    if not info.flag_bits & _IS_UTF8:
+        stored = _unicode_path(info.extra, stored) or stored
+    try:
+        return stored.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        reason = "has a name that is not UTF-8: rename it, or zip it with another program"
+        return stored.decode("utf-8", "backslashreplace"), reason
+
+
+def _unicode_path(extra: bytes, stored: bytes) -> bytes:
+    """Return the name in UTF-8 that some programs write beside one in an older code."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        field = extra[at + 4 : at + 4 + length]
+        if kind == _UNICODE_PATH and field[1:5] == struct.pack("<L", zlib.crc32(stored)):
+            return field[5:]
+        at += 4 + length
+    return b""
+
+
+def _refuse_leaving(path: Path, name: str, *, is_text: bool) -> None:
+    """Refuse an archive with a name that would unpack elsewhere, or that is no honest one."""
+    parts = name.split("/")
+    why = ""
+    if name.startswith("/") or re.match("[A-Za-z]:", name):
+        why = "is an absolute path"
+    elif ".." in parts:
+        why = "leads out of it"
+    elif is_text and "\\" in name:  # else it stands for a byte that is no text
+        why = "has a backslash, where zip files have a /"
+    elif len(name) > MAX_NAME_CHARS or len(parts) > MAX_DEPTH:
+        why = f"has more than {MAX_NAME_CHARS} characters, or lies {MAX_DEPTH} folders deep"
+    if why:
+        start = name if len(name) <= 80 else f"{name[:77]}..."
+        raise SourceError(
+            f"{path} is refused, since the name of its entry {start!r} {why}: zip the folder that "
+            "holds the class folders again"
+        )
+
+
+def _place(name: str) -> str:
+    """Return the path that a name such as ./cat//1.png means; a folder keeps its / at the end."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return "/".join(parts) + ("/" if parts and name.endswith("/") else "")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def _entry(info: zipfile.ZipInfo, end: int, reason: str) -> Entry:
+    return Entry(
+        name=_stored_name(info),
+        start=info.header_offset,
+        end=end,
+        packed=info.compress_size,
+        size=info.file_size,
+        crc=info.CRC,
+        method=info.compress_type,
+        reason=reason,
+    )
+
+
+def _reason(info: zipfile.ZipInfo, end: int) -> str:
+    """Why an entry is not read, as far as the directory tells; empty if it may be."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return "is a symbolic link, which dsel does not follow in a zip file"
+    if kind not in (0, stat.S_IFREG):
+        return "is a folder, a pipe or a device, not an image"
+    if info.flag_bits & _IS_ENCRYPTED:
+        return "is encrypted: zip it without a password"
+    if info.compress_type not in _UNPACKERS:
+        how = _OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
+        return f"is packed by {how}, which dsel does not read: zip it with deflate, the usual one"
+    if not 0 <= info.header_offset < end:
+        return "is damaged: the zip file's directory points to where it cannot be"
+    return _bomb(info.file_size, info.compress_size)
+
+
+def _bomb(size: int, packed: int) -> str:
+    if size > _FREE_RATIO_BYTES and size > MAX_RATIO * packed:
+        return (
+            f"would unpack to {size / max(packed, 1):.0f} times its size, as only a trap does; "
+            f"dsel unpacks to {MAX_RATIO} times"
+        )
+    return _too_much(max(size, packed), MAX_ENTRY_BYTES)
+
+
+def _too_much(size: int, most: int) -> str:
+    if size <= most:
+        return ""
+    return f"has {size / 2**20:.0f} MiB; dsel reads at most {most >> 20} MiB of it in a zip file"
+
+
+def _packed(file: BinaryIO, entry: Entry) -> bytes:
+    """Read an entry as it is packed, past its own header, which must be the one that is meant."""
+    file.seek(entry.start)
+    header = file.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES or not header.startswith(_HEADER_MAGIC):
+        raise UnreadableImage("is damaged: its header in the zip file is missing")
+    name_bytes, extra_bytes = struct.unpack_from("<HH", header, 26)
+    if file.read(name_bytes) != entry.name:
+        raise UnreadableImage("is damaged: its header in the zip file has another name")
+    start = entry.start + _HEADER_BYTES + name_bytes + extra_bytes
+    if start + entry.packed > entry.end:
+        raise UnreadableImage("is damaged: it overlaps with another entry of the zip file")
+    file.seek(start)
+    packed = file.read(entry.packed)
+    if len(packed) < entry.packed:
+        raise UnreadableImage("is cut off in the zip file")
+    return packed
+
+
+def _unpacked(packed: bytes, entry: Entry) -> bytes:
+    make = _UNPACKERS[entry.method]
+    if make is None:
+        data, whole = packed, True
+    else:
+        unpacker = make()
+        try:
+            data = unpacker.decompress(packed, entry.size + 1)
+        except (zlib.error, OSError, ValueError, EOFError) as error:
+            raise UnreadableImage(f"is damaged in the zip file: {error}") from error
+        whole = unpacker.eof
+    if len(data) > entry.size:
+        raise UnreadableImage(
+            f"is damaged: it unpacks to more than the {entry.size} bytes that the zip file says"
+        )
+    if len(data) < entry.size or not whole:
+        raise UnreadableImage("is cut off in the zip file")
+    return data

@@ -1,0 +1,133 @@
+"""What was computed, kept for the next time: the last used stays, up to so many bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from threading import Lock
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+LIMIT_BYTES: Final = 1 << 30
+OBJECT_BYTES: Final = 48
+"""What a Python object of no great content takes."""
+
+
+def bytes_of(value: Any) -> int:
+    """About how much memory a value takes: its arrays and texts, and those inside its records."""
+    if isinstance(value, np.ndarray):
+        return OBJECT_BYTES + value.nbytes
+    if isinstance(value, bytes | str):
+        return OBJECT_BYTES + len(value)
+    if isinstance(value, tuple | list):
+        return OBJECT_BYTES + sum(8 + bytes_of(part) for part in value)
+    if isinstance(value, Mapping):
+        return OBJECT_BYTES + sum(bytes_of(key) + bytes_of(part) for key, part in value.items())
+    if is_dataclass(value):
+        return OBJECT_BYTES + sum(bytes_of(getattr(value, one.name)) for one in fields(value))
+    return OBJECT_BYTES
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Those who ask for one thing that is not there yet: one makes it, the others wait."""
+
+    lock: Lock = field(default_factory=Lock)
+    asking: int = 0
+
+
+class Cache:
+    """Keeps values up to `limit_bytes` in all; any number of threads may ask it.
+
+    A key is an owner and a name. What is used longest ago goes first; a value that is larger than
+    the limit is handed out and not kept.
+    """
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._lock = Lock()
+        self._kept: OrderedDict[tuple[Hashable, Hashable], tuple[Any, int]] = OrderedDict()
+        self._turns: dict[tuple[Hashable, Hashable], _Turn] = {}
+        self._gone: deque[Hashable] = deque()
+        self._bytes = 0
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory the kept values take."""
+        with self._lock:
+            self._sweep()
+            return self._bytes
+
+    def get(
+        self,
+        owner: Hashable,
+        name: Hashable,
+        make: Callable[[], T],
+        weigh: Callable[[T], int] = bytes_of,
+    ) -> T:
+        """The kept value of that name, or what `make` gives, which weighs so many bytes.
+
+        While one thread makes it, others that ask for the same wait.
+        """
+        key = owner, name
+        with self._lock:
+            self._sweep()
+            if key in self._kept:
+                found: T = self._used(key)
+                return found
+            turn = self._turns.setdefault(key, _Turn())
+            turn.asking += 1
+        try:
+            with turn.lock:
+                return self._made(key, make, weigh)
+        finally:
+            with self._lock:
+                turn.asking -= 1
+                if not turn.asking:
+                    del self._turns[key]
+
+    def forget(self, owner: Hashable) -> None:
+        """Let go of all that is kept for an owner, when the cache is used next.
+
+        It takes no lock, since an owner's end may come at any moment, in the midst of `get` too.
+        """
+        self._gone.append(owner)
+
+    def _made(
+        self,
+        key: tuple[Hashable, Hashable],
+        make: Callable[[], T],
+        weigh: Callable[[T], int],
+    ) -> T:
+        with self._lock:
+            if key in self._kept:
+                found: T = self._used(key)
+                return found
+        value = make()
+        size = weigh(value)
+        with self._lock:
+            if size <= self.limit_bytes:
+                self._kept[key] = value, size
+                self._bytes += size
+            while self._bytes > self.limit_bytes:
+                self._bytes -= self._kept.popitem(last=False)[1][1]
+        return value
+
+    def _used(self, key: tuple[Hashable, Hashable]) -> Any:
+        self._kept.move_to_end(key)
+        return self._kept[key][0]
+
+    def _sweep(self) -> None:
+        """Drop what belongs to owners that are gone."""
+        if self._gone:
+            gone = {self._gone.popleft() for _ in range(len(self._gone))}
+            for key in [key for key in self._kept if key[0] in gone]:
+                self._bytes -= self._kept.pop(key)[1]
+
+
+SHARED: Final = Cache()
+"""The one that all explorers of a process share."""

@@ -1,0 +1,124 @@
+"""Corrections of a selection by hand: images pinned or banned, boxes moved."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from dsel.errors import SettingError
+
+NUMBER = r"-?[0-9]{1,9}"
+CORNER = re.compile(f"({NUMBER}),({NUMBER})")
+
+
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """The top left corner of a box, in pixels of the picture as the prior saw it."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a person decided against the ranking, by image id; a move is written image@x,y.
+
+    Raises `SettingError` for what contradicts itself or cannot be read. The methods give the
+    overrides after one more decision: the latest one holds.
+    """
+
+    pins: tuple[str, ...] = ()
+    bans: tuple[str, ...] = ()
+    moves: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_once("pins", self.pins)
+        _check_once("bans", self.bans)
+        _check_once("moves", [_read_move(move)[0] for move in self.moves])
+        if both := set(self.pins) & set(self.bans):
+            raise SettingError(
+                f"an image is either pinned or banned, got {min(both)!r} in both: take it out of "
+                "the pins or out of the bans"
+            )
+
+    def __bool__(self) -> bool:
+        """Whether anything is decided by hand."""
+        return bool(self.pins or self.bans or self.moves)
+
+    @property
+    def corners(self) -> Mapping[str, Corner]:
+        """Where the box of each moved image lies."""
+        return dict(map(_read_move, self.moves))
+
+    def pin(self, image_id: str) -> Overrides:
+        """Keep an image's patch, behind those that are pinned already."""
+        pins = self.pins if image_id in self.pins else (*self.pins, image_id)
+        return replace(self, pins=pins, bans=_without(self.bans, image_id))
+
+    def unpin(self, image_id: str) -> Overrides:
+        """Leave it to the ranking whether an image's patch is kept."""
+        return replace(self, pins=_without(self.pins, image_id))
+
+    def ban(self, image_id: str) -> Overrides:
+        """Never keep an image; where its box was moved to is remembered."""
+        bans = tuple(sorted({*self.bans, image_id}))
+        return replace(self, pins=_without(self.pins, image_id), bans=bans)
+
+    def unban(self, image_id: str) -> Overrides:
+        """Let an image be chosen again."""
+        return replace(self, bans=_without(self.bans, image_id))
+
+    def move(self, image_id: str, corner: Corner) -> Overrides:
+        """Give an image another box in place of its best one."""
+        kept = self.unmove(image_id).moves
+        return replace(self, moves=tuple(sorted((*kept, f"{image_id}@{corner.x},{corner.y}"))))
+
+    def unmove(self, image_id: str) -> Overrides:
+        """Give an image its best box back."""
+        kept = (move for move in self.moves if _read_move(move)[0] != image_id)
+        return replace(self, moves=tuple(kept))
+
+
+def check_known(overrides: Overrides, known: Collection[str]) -> None:
+    """Raise `SettingError` for an image that is not among the known ids."""
+    named = {"pins": overrides.pins, "bans": overrides.bans, "moves": overrides.corners}
+    for name, image_ids in named.items():
+        for image_id in image_ids:
+            if image_id not in known:
+                example = next((f": ids look like {one!r}" for one in known), "")
+                raise SettingError(f"unknown image {image_id!r} in {name}{example}")
+
+
+def check_corner(
+    image_id: str, corner: Corner, patch_px: int, width_px: int, height_px: int
+) -> None:
+    """Raise `SettingError` if a moved box reaches beyond its picture."""
+    last_x, last_y = width_px - patch_px, height_px - patch_px
+    if not (0 <= corner.x <= last_x and 0 <= corner.y <= last_y):
+        raise SettingError(
+            f"the corner of image {image_id!r} in moves must be between 0,0 and {last_x},{last_y} "
+            f"for a {patch_px} px patch in its {width_px} x {height_px} px picture, got "
+            f"{corner.x},{corner.y}"
+        )
+
+
+def _read_move(move: str) -> tuple[str, Corner]:
+    image_id, _, corner = move.rpartition("@")
+    found = CORNER.fullmatch(corner)
+    if not image_id or not found:
+        raise SettingError(
+            f"moves must be image@x,y in whole pixels, such as cat/1.png@16,24, got {move!r}"
+        )
+    return image_id, Corner(int(found[1]), int(found[2]))
+
+
+def _check_once(name: str, image_ids: Iterable[str]) -> None:
+    twice = [image_id for image_id, count in Counter(image_ids).items() if count > 1]
+    if twice:
+        raise SettingError(f"{name} must name each image once, got {twice[0]!r} more than once")
+
+
+def _without(image_ids: tuple[str, ...], image_id: str) -> tuple[str, ...]:
+    return tuple(one for one in image_ids if one != image_id)
