@@ -104,7 +104,7 @@ class PipelinePrior:
         """The network's answer to noised latents (B, C, h, w), float32."""
         told = self.schedule.inputs[timesteps].to(self.device)
         # Of one channel or one cell, both memory layouts look alike, and this one is asked for.
-        noised = latents.to(self.device, self._dtype, memory_format=torch.channels_last)
+        noised = latents.to(self.device, self._dtype, memory_format=self._layout)
         output = self._output(noised, told, conditioning).float()
         caught = self._caught.pop()
         features = None
@@ -202,7 +202,7 @@ class PipelinePrior:
         """Move the parts to where they work."""
         self._text_device = torch.device("cpu") if settings.low_memory else self.device
         try:
-            self._network.to(self.device, memory_format=torch.channels_last).eval()
+            self._network.to(self.device, memory_format=self._layout).eval()
             for name in ("text_encoder", "text_encoder_2", "text_encoder_3"):
                 if encoder := getattr(self._loaded, name, None):
                     encoder.to(self._text_device).eval()
@@ -210,6 +210,7 @@ class PipelinePrior:
                 # In half precision this family of autoencoders overflows, and says so.
                 overflows = self._dtype == torch.float16 and vae.config.get("force_upcast")
                 (vae.float() if overflows else vae).to(self.device).eval()
+                vae.to(memory_format=torch.channels_last)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -16,7 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from families import SCALED_LINEAR, _clip_tokenizer, _save, _seeded  # noqa: E402
+from families import SCALED_LINEAR, _clip_tokenizer, _save, _seeded
 
 TOKENS = 49408
 """Rows of CLIP's vocabulary; the tokenizer here knows only the first few."""
@@ -49,7 +49,7 @@ WHOLE = Size(64, (320, 640, 1280, 1280), 8, (128, 256, 512, 512), (768, 12))
 FIFTH = Size(32, (64, 128, 256, 256), 2, (32, 64, 128, 128), (256, 6))
 """A fifth as wide in all parts, for pictures of 256 px: what one processor can measure."""
 
-TOY = Size(8, (32, 32, 64, 64), 2, (32, 32, 32, 32), (32, 2))
+TOY = Size(16, (32, 32, 64, 64), 2, (32, 32, 32, 32), (32, 2))
 """As small as the layout allows, to try the plumbing."""
 
 

@@ -18,7 +18,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from PIL import Image
 # the checkout's own dsel, installed or not
 sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 
-from models import FIFTH, TOY, build  # noqa: E402
+from models import CLASSES, FIFTH, TOY, build, write_photographs  # noqa: E402
 
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
 from dsel.datasets import open_dataset  # noqa: E402
@@ -43,7 +43,6 @@ from dsel.records import Dataset, Done, Prior, Started  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
 from dsel.scoring import Scorer  # noqa: E402
 
-CLASSES = ("cat", "dog", "bird", "church")
 REFERENCE, FLOAT32, BFLOAT16 = "reference_float32", "dsel_float32", "dsel_bfloat16"
 Maps = NDArray[np.float32]
 
@@ -90,7 +89,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Score every block with every variant, in turns, and compare what they found."""
     size = TOY if options.tiny else FIFTH
     millions = build(size, folder / "prior")
-    blocks = list(_blocks(folder / "blocks", options, 8 * size.cells))
+    blocks = list(_blocks(folder / "blocks", options, size.px))
     settings = ScoreSettings(
         timesteps=tuple(options.timesteps), draws=options.draws, antithetic=False, fit="crop",
         rows_per_call=options.rows,
@@ -219,28 +218,10 @@ def _boxes(gap: Maps, prior: Prior) -> NDArray[np.float64]:
 
 
 def _blocks(root: Path, options: argparse.Namespace, side_px: int) -> Iterator[Dataset]:
-    """Image folders of synthetic photographs, wider than high, in several classes."""
     per_class = max(1, options.images // options.blocks // len(CLASSES))
     for number in range(options.blocks):
-        for index, name in enumerate(CLASSES):
-            folder = root / str(number) / name
-            folder.mkdir(parents=True)
-            for image in range(per_class):
-                drawn = _photograph(np.random.default_rng([number, index, image]), side_px)
-                drawn.save(folder / f"{image:03d}.jpg", quality=92)
-        yield open_dataset(str(root / str(number)), SourceSettings())
-
-
-def _photograph(rng: np.random.Generator, side_px: int) -> Image.Image:
-    """Noise of every scale, each octave half as strong as the one below it."""
-    shape = side_px, side_px * 5 // 4
-    total = np.zeros((*shape, 3), np.float32)
-    for octave in range(2, 8):
-        coarse = rng.integers(0, 256, (2**octave, 2**octave, 3), np.uint8)
-        layer = Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC)
-        total += np.asarray(layer, np.float32) / 2 ** (octave - 1)
-    total -= total.min()
-    return Image.fromarray((255 * total / total.max()).astype(np.uint8))
+        folder = write_photographs(root / str(number), per_class, side_px, seed=number)
+        yield open_dataset(str(folder), SourceSettings())
 
 
 def _square(picture: Image.Image, side_px: int) -> Image.Image:
