@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+import weakref
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from dsel.cache import SHARED, Cache, bytes_of
+from dsel.compare import Comparison, Together, compare, together
 from dsel.compose import compose_class
 from dsel.config import SelectSettings
-from dsel.errors import unknown
+from dsel.controls import (
+    Control,
+    Found,
+    Truth,
+    control,
+    find_objects,
+    found_overall,
+    random_places,
+    truth_of,
+)
+from dsel.described import describer
+from dsel.errors import SettingError, unknown
+from dsel.groups import Groups, group_patches
+from dsel.lasso import inside
+from dsel.listing import (
+    GroupCard,
+    Page,
+    Row,
+    SkippedRow,
+    View,
+    group_cards,
+    list_patches,
+    list_skipped,
+)
+from dsel.localisation import Mask, matched, read_objects
 from dsel.pictures import crop, decode
-from dsel.records import ClassSelection, Distilled, Patch, Pixels
+from dsel.quality import Overall, Quality, class_quality, overall
+from dsel.records import ClassScores, ClassSelection, Distilled, Patch, Pixels
 from dsel.runs import Run
-from dsel.selection import combined_gap, image_bucket, select_class, timestep_columns
+from dsel.selection import (
+    Located,
+    combined_gap,
+    combined_maps,
+    image_bucket,
+    locate_class,
+    rank_class,
+    timestep_columns,
+    without_banned,
+)
+from dsel.selection import Maps as ClassMaps
+from dsel.story import Reading, Story, read_cell, tell
 
+T = TypeVar("T")
 DEFAULTS = SelectSettings()
-CLASSES_KEPT = 8
-"""Classes whose scores stay in memory: about 2 MB per 100 images of a Stable Diffusion run."""
+
+PATCH_BYTES = 800
+"""What a patch and its place in a list take in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +77,28 @@ class Maps:
     combined: NDArray[np.float32]
 
 
-class Explorer:
-    """Answers questions about a finished run; everything it computes is kept for the next move."""
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """A run's true objects, and which one each of its images has."""
 
-    def __init__(self, run: Run) -> None:
+    masks: Mapping[str, Mask]
+    names: Mapping[str, str]
+
+
+class Explorer:
+    """Answers questions about a finished run; what it computes stays in a cache for the next move.
+
+    Any number of threads may ask. The cache is that of the process unless another one is given.
+    """
+
+    def __init__(self, run: Run, cache: Cache = SHARED) -> None:
         self.run = run
         self.geometry = run.geometry
         self.classes = run.identity.classes
-        # Caches belong to this object, so that closing a run frees them.
-        self.scores = lru_cache(CLASSES_KEPT)(run.class_scores)
-        self.select = lru_cache(64)(self._select)
-        self.thumbnails = lru_cache(CLASSES_KEPT)(self._thumbnails)
-        self._proxy = lru_cache(256)(self._read_proxy)
+        self._cache = cache
+        self._owner = object()
+        # What is kept for this object is of no use to others, so that closing a run frees it.
+        weakref.finalize(self, cache.forget, self._owner).atexit = False
 
     def class_index(self, name: str) -> int:
         """The place of a class; raises `SettingError` for an unknown name."""
@@ -56,13 +106,45 @@ class Explorer:
             raise unknown("class", name, self.classes)
         return self.classes.index(name)
 
+    def row_of(self, class_index: int, image_id: str) -> int:
+        """Which row of its class an image is; raises `SettingError` if it was not scored."""
+        ids = self.scores(class_index).ids
+        if image_id not in ids:
+            name = self.classes[class_index]
+            raise SettingError(f"class {name!r} has no scored image {image_id!r}")
+        return ids.index(image_id)
+
+    # Pictures
+
     def proxy(self, class_index: int, row: int) -> Pixels:
         """The picture of a class's `row`-th scored image as the prior saw it."""
-        return self._proxy(class_index, row)
+        image = self.run.class_rows(class_index)[row]
+        return self._kept(
+            ("proxy", image.id), lambda: decode(self.run.pictures([image], "proxy")[0])
+        )
 
-    def row_of(self, class_index: int, image_id: str) -> int:
-        """Which row of its class an image is."""
-        return self.scores(class_index).ids.index(image_id)
+    def thumbnails(self, class_index: int) -> list[Pixels]:
+        """Small pictures of a class's scored images."""
+        rows = self.run.class_rows(class_index)
+        return self._kept(
+            ("thumbnails", class_index),
+            lambda: [decode(picture) for picture in self.run.pictures(rows, "thumbnail")],
+        )
+
+    def files(
+        self, class_index: int, image_ids: Sequence[str], kind: Literal["proxy", "thumbnail"]
+    ) -> list[bytes]:
+        """Pictures of a class's images as they are stored: WebP bytes."""
+        rows = self.run.class_rows(class_index)
+        wanted = [rows[self.row_of(class_index, image_id)] for image_id in image_ids]
+        return self.run.pictures(wanted, kind)
+
+    def cut(self, patch: Patch, width_px: int, height_px: int) -> Pixels:
+        """A patch's pixels from its image's proxy."""
+        row = self.row_of(patch.class_index, patch.image_id)
+        return crop(self.proxy(patch.class_index, row), patch.box, width_px, height_px)
+
+    # One image
 
     def maps(self, class_index: int, row: int, settings: SelectSettings = DEFAULTS) -> Maps:
         """The heat maps of one image, over the timesteps that the settings count."""
@@ -73,35 +155,223 @@ class Explorer:
         combined = combined_gap(bucket, self.geometry, settings)[0]
         return Maps(conditional, conditional + gap, gap, combined)
 
+    def story(
+        self, class_index: int, image_id: str, settings: SelectSettings, nth: int = 0
+    ) -> Story:
+        """Why an image's patch was chosen, the `nth` of its patches by rank."""
+        scores, row = self.scores(class_index), self.row_of(class_index, image_id)
+        return tell(scores, self.geometry, settings, self.select(class_index, settings), row, nth)
+
+    def values(
+        self, class_index: int, image_id: str, settings: SelectSettings, x_px: float, y_px: float
+    ) -> Reading:
+        """Losses and gaps of an image at a pixel of its proxy."""
+        bucket = image_bucket(self.scores(class_index), self.row_of(class_index, image_id))
+        return read_cell(bucket, self.geometry, settings, x_px, y_px)
+
+    # One class
+
+    def scores(self, class_index: int) -> ClassScores:
+        """All scores of a class."""
+        return self._kept(("scores", class_index), lambda: self.run.class_scores(class_index))
+
+    def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
+        """A class's ranked patches. Each step is kept apart, so that a move repeats no earlier one.
+
+        IPC changes nothing but the number of groups, where those follow it.
+        """
+        wanted = replace(settings, groups=settings.k, ipc=1)
+        return self._kept(
+            ("selection", class_index, wanted),
+            lambda: rank_class(
+                self.scores(class_index),
+                self._located(class_index, wanted),
+                self._groups(class_index, wanted),
+                wanted,
+            ),
+            lambda selected: PATCH_BYTES * len(selected.patches),
+        )
+
+    def preview(
+        self, class_index: int, settings: SelectSettings, image_px: int = 0
+    ) -> Sequence[Distilled]:
+        """The class's distilled images, cut from proxies."""
+        return self._composed(self.select(class_index, settings), settings, image_px)
+
     def layout(self, class_index: int) -> NDArray[np.float32]:
         """Places (N, 2) of the class's images in the plane, fitted when the run was scored."""
         places = self.run.read_layout(class_index)
         count = len(self.scores(class_index).ids)
         return np.zeros((count, 2), np.float32) if places is None else places
 
-    def preview(
-        self, class_index: int, settings: SelectSettings, image_px: int = 0
+    def lasso(self, class_index: int, polygon: ArrayLike) -> tuple[str, ...]:
+        """The images whose places in the plane lie inside a polygon of corners (V, 2)."""
+        chosen = inside(self.layout(class_index), polygon)
+        ids = self.scores(class_index).ids
+        return tuple(ids[row] for row in np.flatnonzero(chosen))
+
+    def gallery(self, class_index: int, settings: SelectSettings, view: View) -> Page[Row]:
+        """A page of a class's patches."""
+        scores = self.scores(class_index)
+        frames = dict(zip(scores.ids, scores.frames, strict=True))
+        return list_patches(self.select(class_index, settings), frames, settings.ipc, view)
+
+    def skipped(self, class_index: int, page: int = 0) -> Page[SkippedRow]:
+        """A page of a class's images that were not scored."""
+        return list_skipped(self.run.images, class_index, page)
+
+    def cards(self, class_index: int, settings: SelectSettings) -> tuple[GroupCard, ...]:
+        """The groups of a class at a glance."""
+        return group_cards(self.select(class_index, settings), settings.ipc)
+
+    def quality(self, class_index: int, settings: SelectSettings) -> Quality:
+        """Figures of a class's kept set."""
+
+        def make() -> Quality:
+            selected = self.select(class_index, settings)
+            features = self._features(class_index, settings, selected)
+            return class_quality(selected, features, settings.ipc)
+
+        return self._kept(("quality", class_index, settings), make)
+
+    def compare(self, class_index: int, a: SelectSettings, b: SelectSettings) -> Comparison:
+        """What differs between two settings on one class."""
+        return self._kept(
+            ("comparison", class_index, a, b),
+            lambda: compare(self.select(class_index, a), self.select(class_index, b), a.ipc, b.ipc),
+            lambda comparison: PATCH_BYTES * len(comparison.changes),
+        )
+
+    def control(
+        self, class_index: int, settings: SelectSettings, kind: Control, seed: int = 0
+    ) -> ClassSelection:
+        """The class's patches with a random one, the centre or the whole image in their place."""
+        return self._kept(
+            ("control", class_index, settings, kind, seed),
+            lambda: control(
+                kind,
+                self.scores(class_index),
+                self.select(class_index, settings),
+                self._maps(class_index, settings),
+                self.geometry.cell_px,
+                self._places(class_index, seed),
+            ),
+            lambda selected: PATCH_BYTES * len(selected.patches),
+        )
+
+    def preview_control(
+        self, class_index: int, settings: SelectSettings, kind: Control, image_px: int = 0
     ) -> Sequence[Distilled]:
-        """The class's distilled images, cut from proxies."""
-        selected = self.select(class_index, settings)
+        """The distilled images that a control gives, cut from proxies."""
+        return self._composed(self.control(class_index, settings, kind), settings, image_px)
+
+    def found(self, class_index: int, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
+        """How the chosen patches and the controls find the true objects; empty without boxes.
+
+        Raises `SourceError` if the run's boxes cannot be read.
+        """
+        objects = self.objects()
+        if objects is None:
+            return ()
+        scores, places = self.scores(class_index), self._places(class_index, seed)
+        truth: Truth = self._kept(
+            ("truth", class_index), lambda: truth_of(scores, objects.masks, objects.names)
+        )
+        return find_objects(truth, scores, self.select(class_index, settings), places)
+
+    # All classes
+
+    def objects(self) -> Objects | None:
+        """The true objects that the run carries; raises `SourceError` if they cannot be read."""
+        path = self.run.objects_path
+        if not path.is_file():
+            return None
+
+        def make() -> Objects:
+            masks = read_objects(path)
+            return Objects(masks, matched(masks, {row.id: row.row for row in self.run.images}))
+
+        # What JSON holds takes several times its bytes as Python's numbers.
+        return self._kept(("objects",), make, lambda _: 4 * path.stat().st_size)
+
+    def quality_overall(self, settings: SelectSettings) -> Overall:
+        """Figures of all kept sets together."""
+        return overall([self.quality(index, settings) for index in range(len(self.classes))])
+
+    def compare_overall(self, a: SelectSettings, b: SelectSettings) -> Together:
+        """What differs between two settings on all classes."""
+        return together([self.compare(index, a, b) for index in range(len(self.classes))])
+
+    def found_overall(self, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
+        """How all classes' patches and controls find the true objects; empty without boxes."""
+        return found_overall(
+            [self.found(index, settings, seed) for index in range(len(self.classes))]
+        )
+
+    def _composed(
+        self, selected: ClassSelection, settings: SelectSettings, image_px: int
+    ) -> list[Distilled]:
         side = image_px or self.geometry.resolution_px
         return list(compose_class(selected, settings, side, self.cut))
 
-    def cut(self, patch: Patch, width_px: int, height_px: int) -> Pixels:
-        """A patch's pixels from its image's proxy."""
-        row = self.row_of(patch.class_index, patch.image_id)
-        return crop(self._proxy(patch.class_index, row), patch.box, width_px, height_px)
+    def _maps(self, class_index: int, settings: SelectSettings) -> ClassMaps:
+        """What locating reads, kept for the settings that it follows from."""
+        wanted = replace(DEFAULTS, timesteps=settings.timesteps, gap=settings.gap)
+        return self._kept(
+            ("maps", class_index, wanted),
+            lambda: combined_maps(self.scores(class_index), self.geometry, wanted),
+        )
 
-    def _select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
-        return select_class(self.scores(class_index), self.geometry, settings)
+    def _located(self, class_index: int, settings: SelectSettings) -> Located:
+        """A class's patches and what groups them, but those of banned images."""
+        # What only grouping and ranking read is set aside.
+        wanted = replace(
+            settings, groups=1, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across, factor=1,
+            pins=(), bans=(),
+        )  # fmt: skip
+        scores = self.scores(class_index)
 
-    def _thumbnails(self, class_index: int) -> list[Pixels]:
-        rows = self.run.class_rows(class_index)
-        return [decode(picture) for picture in self.run.pictures(rows, "thumbnail")]
+        def make() -> Located:
+            maps = self._maps(class_index, wanted)
+            located = locate_class(scores, self.geometry, wanted, maps)
+            describe = describer(self.run, wanted)
+            if describe is None or not len(located.image):
+                return located
+            return replace(located, features=describe(scores, located))
 
-    def _read_proxy(self, class_index: int, row: int) -> Pixels:
-        image = self.run.class_rows(class_index)[row]
-        return decode(self.run.pictures([image], "proxy")[0])
+        located: Located = self._kept(("located", class_index, wanted), make)
+        return without_banned(located, scores.ids, settings.bans)
+
+    def _groups(self, class_index: int, settings: SelectSettings) -> Groups:
+        wanted = replace(
+            settings, groups=settings.k, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across,
+            factor=1, pins=(),
+        )  # fmt: skip
+
+        def make() -> Groups:
+            located = self._located(class_index, wanted)
+            return group_patches(located.features, located.score, wanted.k)
+
+        return self._kept(("groups", class_index, wanted), make)
+
+    def _features(
+        self, class_index: int, settings: SelectSettings, selected: ClassSelection
+    ) -> NDArray[np.float32]:
+        """The features (P, d) of ranked patches, in their order."""
+        located, ids = self._located(class_index, settings), self.scores(class_index).ids
+        corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
+        place = {(ids[row], x, y): n for n, (row, x, y) in enumerate(corners)}
+        order = [place[one.image_id, one.box.x, one.box.y] for one in selected.patches]
+        return located.features[order]
+
+    def _places(self, class_index: int, seed: int) -> NDArray[np.float64]:
+        scores = self.scores(class_index)
+        return self._kept(("places", class_index, seed), lambda: random_places(scores, seed))
+
+    def _kept(
+        self, name: Hashable, make: Callable[[], T], weigh: Callable[[T], int] = bytes_of
+    ) -> T:
+        return self._cache.get(self._owner, name, make, weigh)
 
 
 def _mean(maps: NDArray[Any]) -> NDArray[np.float32]:

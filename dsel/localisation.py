@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dsel.errors import SourceError, storage_errors
 from dsel.patches import box_means, summed_area
-from dsel.records import Box, ClassSelection, Frame
+from dsel.records import Box, ClassSelection, Frame, Patch
 from dsel.runs import Run
 
 SMALL_SHARE = 0.5
@@ -23,6 +23,7 @@ LARGE_SHARE = 0.6
 """... or lies with this share of itself inside an object that is larger."""
 
 Mask = NDArray[np.bool_]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,30 @@ class Finding:
     coverage: float
 
 
+class Objects(Mapping[str, Mask]):
+    """The true object of each image by file name; a mask is drawn when it is asked for."""
+
+    def __init__(self, record: Any) -> None:
+        """Read a COCO record; raises what Python raises for one that is none."""
+        images = {image["id"]: image for image in record["images"]}
+        self._shapes = {i["file_name"]: (i["height"], i["width"]) for i in images.values()}
+        self._annotations: dict[str, list[Any]] = {name: [] for name in self._shapes}
+        for annotation in record["annotations"]:
+            self._annotations[images[annotation["image_id"]]["file_name"]].append(annotation)
+
+    def __getitem__(self, name: str) -> Mask:
+        mask = np.zeros(self._shapes[name], bool)
+        for annotation in self._annotations[name]:
+            mask |= _annotation_mask(annotation, mask.shape)
+        return mask
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+
 def read_objects(path: Path) -> Mapping[str, Mask]:
     """The true object of each image by file name, (height, width): its masks, or its boxes, joined.
 
@@ -40,14 +65,9 @@ def read_objects(path: Path) -> Mapping[str, Mask]:
     """
     content = _content(path)
     try:
-        record = json.loads(content)
-        images = {image["id"]: image for image in record["images"]}
-        objects = {
-            i["file_name"]: np.zeros((i["height"], i["width"]), bool) for i in images.values()
-        }
-        for annotation in record["annotations"]:
-            mask = objects[images[annotation["image_id"]]["file_name"]]
-            mask |= _annotation_mask(annotation, mask.shape)
+        objects = Objects(json.loads(content))
+        for _ in objects.values():
+            pass  # each can be drawn
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise SourceError(
             f"{path} is not COCO JSON with images and annotations: {type(error).__name__} {error}"
@@ -64,16 +84,15 @@ def check_selection(
     in the middle of what the prior saw. coverage is the share of the object inside the patch.
     """
     frames = {row.id: row.frame for row in run.images}
-    find = _finder(objects, frames)
+    names = matched(objects, frames)
     findings: list[tuple[Finding, Finding, Finding]] = []
     for selected in selections:
-        best = {}
-        for patch in sorted(selected.patches, key=lambda patch: patch.score):
-            best[patch.image_id] = patch  # the highest score of an image comes last, and stays
-        for image_id, patch in best.items():
-            mask, frame = find(image_id), frames[image_id]
-            if mask is not None and frame is not None and mask.any():
-                findings.append(_compare(mask, frame, patch.source_box))
+        for patch in best_patches(selected):
+            frame = frames[patch.image_id]
+            if patch.image_id in names and frame is not None:
+                mask = objects[names[patch.image_id]]
+                if mask.any():
+                    findings.append(_compare(mask, frame, patch.source_box))
     if not findings:
         raise SourceError(
             "none of the run's images is among the boxes' file names: are they of the same data?"
@@ -89,8 +108,40 @@ def patch_finding(
     table = summed_area(mask[None].astype(np.float64))
     inside = box_means(table, xs, ys, box.width, box.height)[0] * area  # object pixels, (Y, X)
     total = int(mask.sum())
-    hits = (inside >= SMALL_SHARE * total) | ((total > area) & (inside >= LARGE_SHARE * area))
-    return Finding(float(hits.mean()), float(inside.mean() / total))
+    return Finding(float(hits(inside, total, area).mean()), float(inside.mean() / total))
+
+
+def hits(inside: Doubles, total: Doubles | float, area: Doubles | float) -> NDArray[np.bool_]:
+    """Whether patches of this area, with so many pixels of an object of `total` inside, hit it."""
+    small: NDArray[np.bool_] = inside >= SMALL_SHARE * total
+    return small | ((total > area) & (inside >= LARGE_SHARE * area))
+
+
+def best_patches(selected: ClassSelection) -> list[Patch]:
+    """The patch with the highest score of every image."""
+    best = {}
+    for patch in sorted(selected.patches, key=lambda patch: patch.score):
+        best[patch.image_id] = patch  # the highest score of an image comes last, and stays
+    return list(best.values())
+
+
+def matched(names: Collection[str], image_ids: Collection[str]) -> Mapping[str, str]:
+    """The object of each image that has one: of its id, or of an end of it that is unique.
+
+    That is the longest end, cut at a slash, that names one object and one of the images.
+    """
+    named = Counter(end for name in names for end in _ends(name))
+    asked = Counter(end for image_id in image_ids for end in _ends(image_id))
+    by_end = {end: name for name in names for end in _ends(name) if named[end] == 1}
+    found = {}
+    for image_id in image_ids:
+        unique = (end for end in _ends(image_id) if asked[end] == 1 and end in by_end)
+        end = next(unique, None)
+        if image_id in names:
+            found[image_id] = image_id
+        elif end is not None:
+            found[image_id] = by_end[end]
+    return found
 
 
 def _compare(mask: Mask, frame: Frame, box: Box) -> tuple[Finding, Finding, Finding]:
@@ -112,21 +163,6 @@ def _figures(findings: Sequence[tuple[Finding, Finding, Finding]]) -> dict[str, 
         figures[f"hit_rate{name}"] = float(np.mean([finding.hit_rate for finding in found]))
         figures[f"coverage{name}"] = float(np.mean([finding.coverage for finding in found]))
     return figures
-
-
-def _finder(objects: Mapping[str, Mask], image_ids: Iterable[str]) -> Callable[[str], Mask | None]:
-    """Look an image up by its id, or by the longest end of it that names one object and image."""
-    named = Counter(end for name in objects for end in _ends(name))
-    asked = Counter(end for image_id in image_ids for end in _ends(image_id))
-    by_end = {end: mask for name, mask in objects.items() for end in _ends(name)}
-
-    def find(image_id: str) -> Mask | None:
-        if image_id in objects:
-            return objects[image_id]
-        unique = (end for end in _ends(image_id) if named[end] == 1 and asked[end] == 1)
-        return next((by_end[end] for end in unique), None)
-
-    return find
 
 
 def _ends(path: str) -> list[str]:

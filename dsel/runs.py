@@ -8,6 +8,7 @@ images.parquet              one row per image of the run, without pictures
 layouts/00000.safetensors   places in the plane, one file per class
 summary.json                written when all shards are there: counts, loss per timestep
 selections/<fingerprint>/   patches.parquet and settings.json; `current` names the last one
+boxes.json                  true boxes of the images, where somebody put them (COCO format)
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ class Run:
             )
         data = read_json(path)
         return Summary(**{**data, "losses": tuple(data["losses"])})
+
+    @property
+    def objects_path(self) -> Path:
+        """Where a run may carry the true boxes of its images, in COCO format; put there by hand."""
+        return self.path / "boxes.json"
 
     @property
     def geometry(self) -> Geometry:

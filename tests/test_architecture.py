@@ -17,16 +17,17 @@ PACKAGE = ROOT / "dsel"
 
 LEVELS: Mapping[str, int] = {
     "errors": 0,
-    "settings": 1, "shipped": 1, "storage": 1, "batching": 1, "overrides": 1,
+    "settings": 1, "shipped": 1, "storage": 1, "batching": 1, "cache": 1, "overrides": 1,
     "config": 2, "records": 2, "labels": 2,
     "commands": 3, "flags": 3, "links": 3,
     "noise": 3, "patches": 3, "groups": 3, "ranking": 3, "pictures": 3, "tables": 3,
     "heat": 3, "identity": 3, "shards": 3, "weights": 3, "classfolders": 3, "archives": 3,
+    "lasso": 3, "sums": 3, "compare": 3,
     "scoring": 4, "describing": 4, "selection": 4, "compose": 4, "runs": 4, "reading": 4,
-    "loading": 4, "datasets": 4, "exports": 4,
-    "priors": 5, "passes": 5, "cutting": 5,
-    "described": 6,
-    "engine": 7, "explore": 7, "localisation": 7, "terminal": 7,
+    "loading": 4, "datasets": 4, "exports": 4, "listing": 4, "quality": 4,
+    "priors": 5, "passes": 5, "cutting": 5, "story": 5, "localisation": 5,
+    "described": 6, "controls": 6,
+    "engine": 7, "explore": 7, "terminal": 7,
     "ui": 8,
     "cli": 9, "app": 9,
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import numpy as np
@@ -72,6 +74,24 @@ def test_group_patches__distance_is_to_the_mean_of_the_group() -> None:
         mates = points[found.labels == found.labels[n]]
         expected = sum((points[n] - mates.sum(0) / len(mates)) ** 2) ** 0.5
         assert found.distance[n] == pytest.approx(expected, abs=1e-6)
+
+
+def test_group_patches__no_patches() -> None:
+    found = group_patches(np.zeros((0, 5), np.float32), np.zeros(0), 4)
+    assert (found.labels.tolist(), found.distance.tolist()) == ([], [])
+
+
+def test_group_patches__the_same_in_many_threads() -> None:
+    """Libraries' settings belong to the process: threads that change them must take turns."""
+    rng = np.random.default_rng(5)
+    classes = [rng.normal(size=(80, 6)).astype(np.float32) for _ in range(24)]
+    scores = rng.normal(size=80)
+    expected = [group_patches(features, scores, 5).labels.tolist() for features in classes]
+    filters = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda one: group_patches(one, scores, 5).labels.tolist(), classes))
+    assert found == expected
+    assert list(warnings.filters) == filters
 
 
 def test_first_centroids__by_hand() -> None:

@@ -88,6 +88,20 @@ def test_read_objects__a_box_beyond_the_picture_is_cut_off(tmp_path: Path) -> No
     assert np.array_equal(found["b.png"], rectangle((6, 8), 5, 5, 3, 1))
 
 
+def test_read_objects__is_a_mapping_of_fresh_masks(tmp_path: Path) -> None:
+    record = coco(("a.png", (6, 8), {"bbox": [1, 2, 3, 2]}), ("b.png", (4, 4), {"bbox": []}))
+    del record["annotations"][1]
+    found = read_objects(written(tmp_path, record))
+    assert (len(found), list(found), "a.png" in found, "c.png" in found) == (
+        2, ["a.png", "b.png"], True, False,
+    )  # fmt: skip
+    assert not found["b.png"].any()
+    found["a.png"][:] = False  # is the caller's own
+    assert np.array_equal(found["a.png"], rectangle((6, 8), 1, 2, 3, 2))
+    with pytest.raises(KeyError):
+        found["c.png"]
+
+
 GOOD = coco(("a.png", (4, 4), {"bbox": [0, 0, 1, 1]}))
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from synthetic import MIXED, synthetic_run
 
+from dsel import patches
 from dsel.errors import SettingError
 from dsel.patches import (
     best_boxes,
@@ -443,6 +444,50 @@ def test_patch_features__weights_by_hand() -> None:
         at = np.array([x]), np.array([y])
         found = patch_features(features, *at, patch_px, 2 * side, side)
         assert found.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("dim", [2, 5, 64])
+@pytest.mark.parametrize("at_once", [1, 300, 1 << 17])
+def test_patch_features__the_bits_do_not_depend_on_how_it_is_cut_up(
+    monkeypatch: pytest.MonkeyPatch, dim: int, at_once: int
+) -> None:
+    """Of several patches per image, each one by the formula over the whole of its grid."""
+    rng = np.random.default_rng(dim)
+    features = rng.normal(size=(6, 8, 8, dim)).astype(np.float16)
+    image = rng.integers(0, 6, 40)
+    side, patch_px = np.full(40, 128.0), 41
+    x, y = rng.uniform(0, 128 - patch_px, (2, 40))
+    monkeypatch.setattr(patches, "AT_ONCE", at_once)
+    found = patch_features(features, x, y, patch_px, side, side, image)
+    edges = np.arange(8)[None, :]
+    across, down = (
+        np.clip(
+            np.minimum((at / 16 + patch_px / 16)[:, None], edges + 1)
+            - np.maximum((at / 16)[:, None], edges), 0.0, 1.0,
+        )
+        for at in (x, y)
+    )  # fmt: skip
+    weights = down[:, :, None] * across[:, None, :]
+    weights /= weights.sum(axis=(1, 2), keepdims=True)
+    whole = np.einsum("nyx,nyxd->nd", weights, features[image].astype(np.float32))
+    assert np.array_equal(found, whole.astype(np.float32))
+
+
+@pytest.mark.parametrize("at_once", [1, 1000, 5000])
+@pytest.mark.parametrize(("patch_px", "stride_px", "count"), [(24, 8, 1), (17, 3, 4)])
+def test_best_boxes__the_bits_do_not_depend_on_how_it_is_cut_up(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, patch_px: int, stride_px: int, count: int
+) -> None:
+    gap = random_maps(30, 3, 9, 11, seed=1).astype(np.float16)
+    losses = np.array([0.5, 0.3, 0.7], np.float32)
+    whole = combine_timesteps(gap, losses, positive=True)
+    expected = best_boxes(whole, 8, patch_px, stride_px, count)
+    monkeypatch.setattr(patches, "AT_ONCE", at_once)
+    maps = combine_timesteps(gap, losses, positive=True)
+    assert np.array_equal(maps, whole)
+    found = best_boxes(maps, 8, patch_px, stride_px, count)
+    for name in ("x", "y", "score", "margin"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_patch_features__none_for_no_patches() -> None:

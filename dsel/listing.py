@@ -1,0 +1,187 @@
+"""The rows of a class's gallery, a page at a time, and the images that were skipped."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final, Generic, Literal, TypeAlias, TypeVar
+
+from dsel.errors import SettingError, unknown
+from dsel.records import ClassSelection, Frame, Patch
+from dsel.tables import ImageRow
+
+T = TypeVar("T")
+Sort: TypeAlias = Literal["rank", "score", "margin", "group", "name"]
+
+MOST_ROWS: Final = 100
+"""Rows on a page at most: pictures beyond that make a page slow."""
+
+CARD_ROWS: Final = 6
+"""Patches that a group's card shows of a kind, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which rows are wanted, and in what order.
+
+    Every order has its natural sense (highest score first, but lowest rank first), which
+    `backwards` turns round; patches without a margin come last either way. group: of this group
+    alone, all for -1. image_ids: of these images alone, all for None. page counts from 0.
+    """
+
+    sort: Sort = "rank"
+    backwards: bool = False
+    group: int = -1
+    image_ids: Collection[str] | None = None
+    page: int = 0
+    rows: int = MOST_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One patch of the gallery, in a proxy of this size.
+
+    images: the distilled images among the first IPC ones that it is part of, numbered from 0.
+    """
+
+    patch: Patch
+    width_px: int
+    height_px: int
+    images: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """An image that was not scored, and why."""
+
+    image_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of `total` rows: those of the `page`-th of so many pages, from 0.
+
+    The page is the nearest to the one asked for that there is; with no rows there is one, empty.
+    """
+
+    rows: tuple[T, ...]
+    page: int
+    pages: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCard:
+    """A group at a glance: its most telling and its most central patches, best first."""
+
+    group: int
+    size: int
+    kept: int
+    median_score: float
+    telling: tuple[Patch, ...]
+    central: tuple[Patch, ...]
+
+
+def list_patches(
+    selected: ClassSelection, frames: Mapping[str, Frame], ipc: int, view: View
+) -> Page[Row]:
+    """A page of a class's patches; `frames` by image id."""
+    if view.sort not in _KEYS:
+        raise unknown("order", view.sort, _KEYS)
+    wanted = view.image_ids if view.image_ids is None else frozenset(view.image_ids)
+    patches = [
+        (place, patch)
+        for place, patch in enumerate(selected.patches)
+        if view.group in (-1, patch.group) and (wanted is None or patch.image_id in wanted)
+    ]
+    key = _KEYS[view.sort]
+    last = [one for one in patches if view.sort == "margin" and math.isnan(one[1].margin)]
+    if last:
+        patches = [one for one in patches if not math.isnan(one[1].margin)]
+    # Python's sort keeps equal ones in their order, forwards and backwards: by rank.
+    patches.sort(key=lambda one: key(one[1]), reverse=view.backwards != (view.sort in _FALLING))
+    shown = _page([*patches, *last], view.page, view.rows)
+    images = kept_as(selected, ipc)
+    rows = (
+        Row(patch, *_sides(frames[patch.image_id]), images.get(place, ()))
+        for place, patch in shown.rows
+    )
+    return Page(tuple(rows), shown.page, shown.pages, shown.total)
+
+
+def list_skipped(
+    images: Iterable[ImageRow], class_index: int, page: int = 0, rows: int = MOST_ROWS
+) -> Page[SkippedRow]:
+    """A page of a class's images that were not scored, in dataset order."""
+    skipped = [
+        SkippedRow(image.id, image.reason)
+        for image in images
+        if image.class_index == class_index and image.row < 0
+    ]
+    return _page(skipped, page, rows)
+
+
+def kept_as(selected: ClassSelection, ipc: int) -> dict[int, tuple[int, ...]]:
+    """Of each kept patch, by its place in the ranking, the distilled images that it is part of."""
+    found: dict[int, tuple[int, ...]] = {}
+    for number, image in enumerate(selected.images[:ipc]):
+        for place in set(image):
+            found[place] = (*found.get(place, ()), number)
+    return found
+
+
+def group_cards(selected: ClassSelection, ipc: int) -> tuple[GroupCard, ...]:
+    """A card of each group, in their order."""
+    members: dict[int, list[Patch]] = {}
+    for patch in selected.patches:
+        members.setdefault(patch.group, []).append(patch)
+    kept = Counter(selected.patches[place].group for place in kept_as(selected, ipc))
+    return tuple(_card(group, members[group], kept[group]) for group in sorted(members))
+
+
+def group_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapping[int, int]:
+    """How many patches of these images each group has; groups of none count 0."""
+    wanted = frozenset(image_ids)
+    counts = dict.fromkeys(sorted({patch.group for patch in selected.patches}), 0)
+    for patch in selected.patches:
+        counts[patch.group] += patch.image_id in wanted
+    return counts
+
+
+_KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {
+    "rank": lambda patch: patch.rank,
+    "score": lambda patch: patch.score,
+    "margin": lambda patch: patch.margin,
+    "group": lambda patch: patch.group,
+    "name": lambda patch: patch.image_id,
+}
+_FALLING: Final = ("score", "margin")
+
+
+def _card(group: int, patches: Sequence[Patch], kept: int) -> GroupCard:
+    telling = sorted(patches, key=lambda patch: -patch.score)
+    central = sorted(patches, key=lambda patch: patch.distance)
+    return GroupCard(
+        group=group,
+        size=len(patches),
+        kept=kept,
+        median_score=median(patch.score for patch in patches),
+        telling=tuple(telling[:CARD_ROWS]),
+        central=tuple(central[:CARD_ROWS]),
+    )
+
+
+def _page(items: Sequence[T], page: int, rows: int) -> Page[T]:
+    if not 1 <= rows <= MOST_ROWS:
+        raise SettingError(f"rows of a page must be between 1 and {MOST_ROWS}, got {rows}")
+    pages = max(1, math.ceil(len(items) / rows))
+    page = min(max(page, 0), pages - 1)
+    return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
+
+
+def _sides(frame: Frame) -> tuple[int, int]:
+    return frame.proxy_width, frame.proxy_height

@@ -1,0 +1,173 @@
+"""Rows of the gallery in every order, page by page, and cards of groups."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+from math import isnan, nan
+from statistics import median
+
+import numpy as np
+import pytest
+from drawn import patch_of, selection_of
+
+from dsel.errors import SettingError
+from dsel.listing import (
+    MOST_ROWS,
+    Page,
+    SkippedRow,
+    View,
+    group_cards,
+    group_counts,
+    kept_as,
+    list_patches,
+    list_skipped,
+)
+from dsel.records import Box, ClassSelection, Frame
+from dsel.tables import ImageRow
+
+PATCHES = [  # name, group, score, margin
+    ("d", 1, 0.5, 0.1), ("a", 0, 0.9, nan), ("c", 1, 0.7, 0.3), ("b", 0, 0.7, -0.2),
+    ("e", 2, -0.1, 0.3),
+]  # fmt: skip
+SELECTED = selection_of(
+    [patch_of(name, n, group, score, margin) for n, (name, group, score, margin) in
+     enumerate(PATCHES)],
+    [(0, 1), (2, 0), (3, 4)],
+)  # fmt: skip
+
+
+def frames(selected: ClassSelection) -> dict[str, Frame]:
+    """Each image is as wide as its rank says."""
+    return {
+        patch.image_id: Frame(9, 9, Box(0, 0, 9, 9), 100 + patch.rank, 64)
+        for patch in selected.patches
+    }
+
+
+def names(view: View, selected: ClassSelection = SELECTED) -> str:
+    page = list_patches(selected, frames(selected), 2, view)
+    return "".join(row.patch.image_id for row in page.rows)
+
+
+@pytest.mark.parametrize(
+    ("sort", "forwards", "backwards"),
+    [
+        ("rank", "dacbe", "ebcad"),
+        ("score", "acbde", "edcba"),  # of equal ones, c stands before b: it has the better rank
+        ("margin", "cedba", "bdcea"),  # a has none
+        ("group", "abdce", "edcab"),
+        ("name", "abcde", "edcba"),
+    ],
+)
+def test_list_patches__order(sort: str, forwards: str, backwards: str) -> None:
+    assert names(View(sort=sort)) == forwards
+    assert names(View(sort=sort, backwards=True)) == backwards
+
+
+@pytest.mark.parametrize(("sort", "back"), product(["score", "margin", "group"], [False, True]))
+def test_list_patches__slow_definition(sort: str, back: bool) -> None:
+    """Each row comes before all those that it should come before, of many equal ones."""
+    rng = np.random.default_rng(0)
+    patches = [
+        patch_of(f"{n:02d}", n, int(rng.integers(3)), rng.integers(4) / 8,
+                 nan if n % 5 == 0 else rng.integers(4) / 8)
+        for n in range(60)
+    ]  # fmt: skip
+    selected = selection_of(patches)
+    page = list_patches(selected, frames(selected), 2, View(sort=sort, backwards=back))
+    found = [row.patch for row in page.rows]
+    assert len(found) == 60
+    for one, other in pairwise(found):
+        a, b = getattr(one, sort), getattr(other, sort)
+        falling = back != (sort != "group")
+        assert (a > b if falling else a < b) or isnan(b) or (a == b and one.rank < other.rank)
+        assert not isnan(a) or (isnan(b) and one.rank < other.rank)
+
+
+def test_list_patches__unknown_order() -> None:
+    with pytest.raises(SettingError, match="unknown order 'size'; known are: rank, score, margin"):
+        names(View(sort="size"))  # type: ignore[arg-type]
+
+
+def test_list_patches__of_a_group_and_of_some_images() -> None:
+    assert names(View(group=1)) == "dc"
+    assert names(View(group=7)) == ""
+    assert names(View(image_ids=["e", "b", "x"])) == "be"
+    assert names(View(image_ids=[])) == ""
+    assert names(View(sort="score", group=0, image_ids=("a", "c"))) == "a"
+
+
+def test_list_patches__rows_hold_size_and_distilled_images() -> None:
+    rows = list_patches(SELECTED, frames(SELECTED), 2, View()).rows
+    assert [(row.width_px, row.height_px) for row in rows] == [(100 + n, 64) for n in range(5)]
+    assert [row.images for row in rows] == [(0, 1), (0,), (1,), (), ()]
+
+
+def test_list_patches__pages() -> None:
+    selected = selection_of([patch_of(f"{n:03d}", n) for n in range(250)])
+    shown = [list_patches(selected, frames(selected), 1, View(page=page)) for page in range(4)]
+    assert [len(page.rows) for page in shown] == [100, 100, 50, 50]
+    assert [(page.page, page.pages, page.total) for page in shown] == [
+        (0, 3, 250), (1, 3, 250), (2, 3, 250), (2, 3, 250),
+    ]  # fmt: skip
+    every = [row.patch.rank for page in shown[:3] for row in page.rows]
+    assert every == list(range(250))
+    small = list_patches(selected, frames(selected), 1, View(page=-2, rows=7))
+    assert (small.page, small.pages, len(small.rows)) == (0, 36, 7)
+
+
+@pytest.mark.parametrize("rows", [0, -1, MOST_ROWS + 1])
+def test_list_patches__rows_of_a_page(rows: int) -> None:
+    with pytest.raises(SettingError, match=f"rows of a page must be between 1 and 100, got {rows}"):
+        names(View(rows=rows))
+
+
+def test_list_patches__empty_class() -> None:
+    page = list_patches(selection_of([]), {}, 2, View(page=3))
+    assert page == Page((), 0, 1, 0)
+
+
+def image(name: str, class_index: int, reason: str = "") -> ImageRow:
+    return ImageRow(name, class_index, 0, -1 if reason else 0, 0, None, reason)
+
+
+def test_list_skipped__with_reasons_in_dataset_order() -> None:
+    images = [
+        image("b", 0, "is empty"), image("a", 0), image("c", 1, "is text"), image("0", 0, "is SVG"),
+    ]  # fmt: skip
+    rows = (SkippedRow("b", "is empty"), SkippedRow("0", "is SVG"))
+    assert list_skipped(images, 0) == Page(rows, 0, 1, 2)
+    assert list_skipped(images, 0, 1, 1) == Page(rows[1:], 1, 2, 2)
+    assert list_skipped(images, 2) == Page((), 0, 1, 0)
+
+
+def test_kept_as__a_patch_may_fill_up_several_images() -> None:
+    selected = selection_of([patch_of(name, n) for n, name in enumerate("abc")], [(0, 0), (1, 0)])
+    assert kept_as(selected, 2) == {0: (0, 1), 1: (1,)}
+    assert kept_as(selected, 1) == {0: (0,)}
+
+
+def test_group_cards__by_hand() -> None:
+    scores, distances = [0.9, 0.1, 0.5, 0.3], [3, 1, 2, 1]
+    patches = [
+        patch_of(str(n), n, 0, score, distance=distance)
+        for n, (score, distance) in enumerate(zip(scores, distances, strict=True))
+    ]
+    patches.append(patch_of("4", 4, 1, 0.2))
+    card, other = group_cards(selection_of(patches, [(0, 2), (4, 4)]), 1)
+    assert (card.group, card.size, card.kept) == (0, 4, 2)
+    assert card.median_score == pytest.approx(0.4) == median(scores)
+    assert [patch.image_id for patch in card.telling] == ["0", "2", "3", "1"]
+    assert [patch.image_id for patch in card.central] == ["1", "3", "2", "0"]
+    assert (other.group, other.size, other.kept, other.median_score) == (1, 1, 0, 0.2)
+    assert group_cards(selection_of([]), 3) == ()
+
+
+def test_group_cards__show_a_few() -> None:
+    (card,) = group_cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
+    assert (card.size, len(card.telling), len(card.central)) == (9, 6, 6)
+
+
+def test_group_counts__follow_the_images() -> None:
+    assert group_counts(SELECTED, ["a", "d", "c", "x"]) == {0: 1, 1: 2, 2: 0}
+    assert group_counts(SELECTED, []) == {0: 0, 1: 0, 2: 0}
