@@ -69,6 +69,9 @@ class PipelinePrior:
         self.fingerprint = loading.fingerprint
         self.device, self._dtype = loading.device, loading.dtype
         self.precision = str(loading.dtype).removeprefix("torch.")
+        # A CPU's group norms are slow with the channels last, and lose digits.
+        on_processor = loading.device.type == "cpu"
+        self._layout = torch.contiguous_format if on_processor else torch.channels_last
         self.cell_px = self._cell_px()
         self.step_px = self._step_px()
         self.resolution_px = self._resolution_px(settings.resolution_px)
@@ -210,7 +213,6 @@ class PipelinePrior:
                 # In half precision this family of autoencoders overflows, and says so.
                 overflows = self._dtype == torch.float16 and vae.config.get("force_upcast")
                 (vae.float() if overflows else vae).to(self.device).eval()
-                vae.to(memory_format=torch.channels_last)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
