@@ -11,7 +11,10 @@ from dsel.errors import PriorError, first_line
 
 T = TypeVar("T")
 ON_PROCESSOR = 64
-"""Rows per call on a CPU, where more are not faster, and a fixed number repeats every last bit."""
+"""Most rows per call on a CPU: more are not faster, and a fixed number repeats every last bit."""
+
+CELLS_ON_PROCESSOR = 20_480
+"""Most cells of all rows of a call on a CPU: what more of them need outgrows its caches."""
 
 AT_FIRST, AT_MOST = 32, 4096
 """Rows per call that trying begins and ends with on an accelerator."""
@@ -29,10 +32,11 @@ WORTH = 1.05
 class RowBudget:
     """Knows how many rows the next call may have; `rows` is even, a row per half of a pair."""
 
-    def __init__(self, asked: int, device: torch.device) -> None:
-        """`asked` is the number to use, or 0 to find it by trying."""
+    def __init__(self, asked: int, device: torch.device, cells: int = 1) -> None:
+        """`asked` is the number to use, or 0 to find it; a square picture has so many cells."""
         self._trying = not asked and device.type != "cpu"
-        at_first = AT_FIRST if self._trying else ON_PROCESSOR
+        on_processor = min(ON_PROCESSOR, CELLS_ON_PROCESSOR // cells)
+        at_first = AT_FIRST if self._trying else on_processor
         self.rows = max(2, (asked or at_first) // 2 * 2)
         self._best = 0.0
         self._warm = False

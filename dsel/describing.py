@@ -27,7 +27,8 @@ class PriorFeaturizer:
         """`settings` are those of the run: its feature timestep, null prompt and noise seed."""
         self.fingerprint = f"reencode {prior.fingerprint} {prior.precision}"
         self._prior, self._settings = prior, settings
-        self._budget = RowBudget(settings.rows_per_call, prior.device)
+        cells = (prior.resolution_px // prior.cell_px) ** 2
+        self._budget = RowBudget(settings.rows_per_call, prior.device, cells)
 
     def describe(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Features of pictures of any sizes, (P, F): means of the activations over the picture."""

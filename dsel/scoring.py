@@ -49,7 +49,8 @@ class Scorer:
         self.calls = 0
         self.images = 0
         self.seconds = 0.0
-        self.budget = RowBudget(settings.rows_per_call, prior.device)
+        cells = (prior.resolution_px // prior.cell_px) ** 2
+        self.budget = RowBudget(settings.rows_per_call, prior.device, cells)
         self._prior = prior
         self._names = names
         self._settings = settings

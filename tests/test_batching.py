@@ -167,6 +167,13 @@ def test_row_budget__of_a_processor_is_fixed():
     assert budget.rows == ON_PROCESSOR
 
 
+@pytest.mark.parametrize(("side", "rows"), [(8, 64), (16, 64), (32, 20), (64, 4), (128, 2)])
+def test_row_budget__of_a_processor_has_fewer_rows_for_large_pictures(side, rows):
+    assert RowBudget(0, CPU, side * side).rows == rows
+    assert RowBudget(48, CPU, side * side).rows == 48
+    assert RowBudget(0, ACCELERATOR, side * side).rows == AT_FIRST
+
+
 @pytest.mark.parametrize(("asked", "rows"), [(1, 2), (2, 2), (3, 2), (7, 6), (8, 8), (8192, 8192)])
 @pytest.mark.parametrize("device", [CPU, ACCELERATOR])
 def test_row_budget__that_was_asked_for_is_even_and_stays(device, asked, rows):
