@@ -67,7 +67,7 @@ PATCH_BYTES = 800
 class Maps:
     """What is known of one image, means over the chosen timesteps, (h, w) float32 each.
 
-    combined is the map that locating uses: each timestep's gap divided by its scale first, and
+    combined is the map that locating uses: each timestep's gap divided by its loss first, and
     without its negative part unless the settings say signed.
     """
 

@@ -41,7 +41,7 @@ LEGEND = (
     "The outline is the patch. Losses: dark is low, bright is high, both on one scale. "
     "Gap, unconditional minus conditional loss: red where naming the class helps to predict the "
     "noise, blue where it misleads. The overlay shows what the patch is located by: each "
-    "timestep's gap, or its positive part, divided by its scale, then averaged."
+    "timestep's gap, or its positive part, divided by the mean loss there, then averaged."
 )
 
 
