@@ -5,7 +5,7 @@
 prints one JSON object of ratios, variance with antithetic pairs over variance with independent
 draws: below 1 pairs pay off, and 0.5 says that they are worth twice the draws. `per_cell` is of the
 gap in one latent cell, `per_patch` of its mean over boxes of half the side, `overall` of the mean
-over timesteps, each divided by its scale as locating does. The mixture is scored on latents of
+over timesteps, each divided by its spread. The mixture is scored on latents of
 its own, whose gap it knows exactly; any other prior on toybox scenes.
 """
 
