@@ -17,6 +17,10 @@ OBJECT_BYTES: Final = 48
 """What a Python object of no great content takes."""
 
 
+NAME_BYTES: Final = 4096
+"""What a name may take before it counts; longer ones hold lists that somebody made."""
+
+
 def bytes_of(value: Any) -> int:
     """About how much memory a value takes: its arrays and texts, and those inside its records."""
     if isinstance(value, np.ndarray):
@@ -108,7 +112,7 @@ class Cache:
                 found: T = self._used(key)
                 return found
         value = make()
-        size = weigh(value)
+        size = weigh(value) + max(0, bytes_of(key[1]) - NAME_BYTES)
         with self._lock:
             if size <= self.limit_bytes:
                 self._kept[key] = value, size

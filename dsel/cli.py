@@ -303,7 +303,9 @@ def _select(run: Run, settings: SelectSettings, where: Where) -> Mapping[str, An
         from dsel.priors import load_featurizer
 
         of = run.identity
-        featurizer = load_featurizer(settings, of.settings, of.prior_origin, where.device)
+        featurizer = load_featurizer(
+            settings, of.settings, of.prior_origin, of.prior_fingerprint, where.device
+        )
     return Terminal().follow(select_all(run, settings, featurizer))
 
 

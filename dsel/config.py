@@ -250,6 +250,8 @@ class SelectSettings(Settings):
                 f"--features clip and --feature-model go together, got {self.features!r} and "
                 f"{self.feature_model!r}"
             )
+        if len(set(self.timesteps)) != len(self.timesteps):
+            raise SettingError("timesteps must be different numbers, got one of them twice")
         _ = self.overrides  # which checks them
 
     @property

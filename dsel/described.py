@@ -42,7 +42,7 @@ def describer(
         if featurizer is None:
             raise SettingError(
                 f"{settings.features} features of these patches are not in the run: make them with "
-                f"{select_command(run.path, settings)}"
+                f"{select_command(Path('RUN'), settings)}"
             )
         pictures = _cut(run, scores, located)
         features = featurizer.describe(pictures)

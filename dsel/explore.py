@@ -45,6 +45,7 @@ from dsel.records import ClassScores, ClassSelection, Distilled, Patch, Pixels
 from dsel.runs import Run
 from dsel.selection import (
     Located,
+    check_overrides,
     combined_gap,
     combined_maps,
     image_bucket,
@@ -178,8 +179,11 @@ class Explorer:
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
         """A class's ranked patches. Each step is kept apart, so that a move repeats no earlier one.
 
-        IPC changes nothing but the number of groups, where those follow it.
+        IPC changes nothing but the number of groups, where those follow it. Raises `SettingError`
+        for overrides that do not fit the run.
         """
+        if settings.overrides:
+            check_overrides(settings, self.geometry, {one.id: one.frame for one in self.run.images})
         wanted = replace(settings, groups=settings.k, ipc=1)
         return self._kept(
             ("selection", class_index, wanted),

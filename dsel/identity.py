@@ -40,7 +40,8 @@ class Identity:
         """Names the scores: it holds the settings, the data, the weights and dsel's version."""
         return fingerprint(
             FORMAT, __version__, list(self.classes), self.dataset_fingerprint,
-            self.prior_fingerprint, self.precision, self.settings,
+            self.prior_fingerprint, self.resolution_px, self.cell_px, self.precision,
+            self.settings,
         )  # fmt: skip
 
     @property

@@ -24,6 +24,9 @@ FOREIGN = "__"
 """Keys that begin so are Gradio's and the Space's own, such as __theme: they say nothing here."""
 
 HUB_ID = re.compile(r"[a-z0-9][\w.-]*(/[a-z0-9][\w.-]*)?", re.ASCII | re.IGNORECASE)
+LONGEST = 1 << 19
+"""Letters of a link, at most."""
+
 LONGEST_SHOWN = 60
 
 
@@ -77,6 +80,8 @@ def _pairs(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _read(query: str) -> Mapping[str, list[str]]:
     """All values of each key, in order."""
+    if len(query) > LONGEST:
+        raise SettingError(f"a link must be at most {LONGEST} letters, got {len(query)}")
     try:
         pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, errors="strict")
     except ValueError as error:

@@ -25,6 +25,7 @@ from dsel.noise import (
     random_projection,
 )
 from dsel.records import Conditioning, ImageRef, Prior, Score
+from dsel.settings import settings_of
 
 T = TypeVar("T")
 CLASSES_KEPT = 16  # whose prompts stay encoded; a dataset comes class by class
@@ -44,8 +45,8 @@ class Scorer:
         """`names` are all names of each class; raises `DselError` for what the prior cannot do."""
         check_prediction(prior.prediction)
         check_timesteps(settings.timesteps, prior.schedule)
-        if prior.reads == "labels" and settings.names == "all":
-            raise SettingError("names must be first for a prior of labels, got 'all'")
+        if prior.reads == "labels":
+            _refuse_prompts(settings)
         self.calls = 0
         self.images = 0
         self.seconds = 0.0
@@ -81,7 +82,10 @@ class Scorer:
         ]
         self.images += len(scores)
         cells = losses.gap[0, 0].numel() * 2 * losses.gap.shape[1] * len(draws) * len(refs)
-        self.budget.report(cells, time.perf_counter() - began)
+        if len(refs) >= self.images_per_call(
+            len(draws)
+        ):  # what fills no call says nothing of speed
+            self.budget.report(cells, time.perf_counter() - began)
         return scores
 
     def _score(
@@ -150,6 +154,17 @@ class Scorer:
         self.seconds += time.perf_counter() - began
         self.calls += 1
         return result
+
+
+def _refuse_prompts(settings: ScoreSettings) -> None:
+    """Raise `SettingError` for what a prior of labels would pass over."""
+    for name in ("names", "prompt", "null_prompt"):
+        usual = settings_of(ScoreSettings)[name].default
+        if (value := getattr(settings, name)) != usual:
+            label = name.replace("_", " ")
+            raise SettingError(
+                f"{label} must be {usual} for a prior of labels, which reads none, got {value!r}"
+            )
 
 
 def join(parts: Sequence[Conditioning]) -> Mapping[str, Tensor]:

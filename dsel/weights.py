@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,24 +199,32 @@ def origin_of(settings: PriorSettings, weights: Weights) -> Mapping[str, str | i
     return plain
 
 
-def check_memory(folder: Path, dtype: torch.dtype, device: torch.device) -> None:
+def check_memory(
+    folder: Path, dtype: torch.dtype, device: torch.device, low_memory: bool = False
+) -> None:
     """Raise `PriorError` if the weights alone are more than the memory that is free.
 
-    On a CPU the system would kill the process without a word.
+    On a CPU the system would kill the process without a word. With `low_memory` an accelerator
+    does without the text encoders.
     """
-    needed = ROOM * parameters(folder) * dtype.itemsize
+    spared = ("text_encoder*",) if low_memory and device.type != "cpu" else ()
+    needed = ROOM * parameters(folder, spared) * dtype.itemsize
     free = free_memory(device)
     if needed > free:
         raise PriorError(
             f"{folder} needs {needed / 2**30:.1f} GB for its weights in "
             f"{str(dtype).removeprefix('torch.')}, {device} has {free / 2**30:.1f} GB free: take "
-            "--precision bfloat16, a smaller prior or a larger machine"
+            "--precision bfloat16, --low-memory, a smaller prior or a larger machine"
         )
 
 
-def parameters(folder: Path) -> int:
-    """How many numbers the parts of a pipeline hold, from the headers of their files."""
-    files = [p for p in folder.glob("*/*.safetensors") if p.parent.name != WORK]
+def parameters(folder: Path, spared: Sequence[str] = ()) -> int:
+    """How many numbers the parts of a pipeline hold, from the headers of their files.
+
+    `spared` are patterns of parts that do not count.
+    """
+    found = folder.glob("*/*.safetensors")
+    files = [p for p in found if not any(p.parent.match(one) for one in (WORK, *spared))]
     return sum(_numbers(p) for p in files if not any(p.match(one) for one in HUB_LEFT_OUT))
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings
 from dsel.describing import PriorFeaturizer
+from dsel.errors import PriorError
 from dsel.noise import draw_noise
 from dsel.priors import load_featurizer, load_prior
 from dsel.records import Conditioning, Pixels, Prediction, Prior
@@ -139,7 +140,14 @@ def test_fingerprint__follows_the_prior_and_its_arithmetic(family_folder):
 def test_load_featurizer__the_prior_that_scored_the_run(family_folder):
     prior = prior_of(family_folder("sd_v"), feature_layer="mid_block")
     chosen = SelectSettings(features="reencode")
-    found = load_featurizer(chosen, SETTINGS, prior.origin, "cpu")
+    found = load_featurizer(chosen, SETTINGS, prior.origin, prior.fingerprint, "cpu")
     expected = PriorFeaturizer(prior, SETTINGS)
     assert found.fingerprint == expected.fingerprint
     np.testing.assert_array_equal(found.describe(patches(2)), expected.describe(patches(2)))
+
+
+def test_load_featurizer__another_prior_in_its_place(family_folder):
+    prior = prior_of(family_folder("sd_v"))
+    chosen = SelectSettings(features="reencode")
+    with pytest.raises(PriorError, match="is not the prior that scored this run"):
+        load_featurizer(chosen, SETTINGS, prior.origin, "0" * 16, "cpu")

@@ -176,7 +176,7 @@ def test_fingerprint__follows_the_weights_not_the_place(folder_of, tmp_path):
 
 def test_load_featurizer__by_the_settings_of_selection(folder_of):
     chosen = SelectSettings(features="clip", feature_model=str(folder_of("clip")))
-    found = load_featurizer(chosen, ScoreSettings(), {}, "cpu")
+    found = load_featurizer(chosen, ScoreSettings(), {}, "", "cpu")
     assert isinstance(found, ImageFeaturizer)
     assert found.describe(pictures(2)).shape == (2, 16)
 

@@ -38,7 +38,7 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
     if setting.kind is int:
         return st.integers(int(setting.range.low), int(setting.range.high))
     assert get_origin(setting.kind) is tuple, f"say what values {setting.name} may have"
-    return st.lists(st.integers(0, 999), max_size=5).map(tuple)
+    return st.lists(st.integers(0, 999), max_size=5, unique=True).map(tuple)
 
 
 @st.composite

@@ -17,6 +17,7 @@ from dsel.config import ScoreSettings, SelectSettings
 from dsel.engine import identity_of, score, select
 from dsel.errors import DselError, RunError, StorageError
 from dsel.explore import Explorer
+from dsel.identity import read_manifest
 from dsel.pictures import crop, decode
 from dsel.records import Bucket
 from dsel.runs import create_run, open_run
@@ -104,7 +105,15 @@ def test_create_run__other_version_of_dsel(run_path, identity):
 
 
 def test_create_run__a_renamed_prior_and_a_moved_source_are_the_same_run(run_path, identity):
-    create_run(run_path, replace(identity, prior="moved", dataset_origin={"source": "elsewhere"}))
+    moved = replace(identity, prior="moved", dataset_origin={"source": "elsewhere"})
+    assert create_run(run_path, moved).identity.fingerprint == identity.fingerprint
+    assert read_manifest(run_path).prior == "moved"
+
+
+@pytest.mark.parametrize("change", [{"resolution_px": 64}, {"cell_px": 8}])
+def test_create_run__another_resolution_is_another_run(run_path, identity, change):
+    with pytest.raises(RunError, match=f"{next(iter(change))} was"):
+        create_run(run_path, replace(identity, **change))
 
 
 def test_create_run__foreign_folder_is_refused_and_left_alone(tmp_path, identity):

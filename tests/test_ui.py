@@ -124,6 +124,10 @@ def test_values__of_the_cell_under_a_pixel(desk: Desk) -> None:
         ('{"ask": "gallery", "polygon": [1, 2, 3]}', "polygon must be a list of x and y"),
         ('{"ask": "pictures", "ids": ["../../etc/passwd"]}', "has no scored image"),
         ('{"ask": "values", "x": NaN, "y": 1}', "x must be a finite number"),
+        ('{"ask": "values", "x": 1' + "0" * 400 + ', "y": 1}', "x must be a finite number"),
+        ('{"ask": "gallery", "polygon": [1, 1e999]}', "polygon must be a list of x and y"),
+        ('{"ask": "gallery", "view": "bans=stars"}', "unknown image 'stars' in bans"),
+        ('{"ask": "gallery", "view": "timesteps=200&timesteps=200"}', "different numbers"),
         ('{"ask": "start", "run": "abc"}', "this app has no runs but the one"),
     ],
 )

@@ -83,7 +83,9 @@ function createApp({ root, store, ask, upload, files, start }) {
     link: () => `${location.origin}${location.pathname}${search(store)}`,
     openRun: (token, view = {}) => openRun(app, token, view),
   };
-  if (!store.state.class_name) store.go({ class_name: start.classes[0].name });
+  const names = start.classes.map((one) => one.name);
+  if (store.state.class_name && !names.includes(store.state.class_name)) app.toast(`This run has no class ${store.state.class_name}: here is ${names[0]}.`, "error");
+  if (!names.includes(store.state.class_name)) store.go({ class_name: names[0], image_id: "" });
   if (!TABS.includes(store.state.tab)) store.go({ tab: "inspect" });
   return app;
 }

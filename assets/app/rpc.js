@@ -25,8 +25,7 @@ async function reach(server, text) {
 
 /**
  * Lines of questions: `latest(line, question)` runs one question of a line at a time. While one is
- * asked, only the newest of those that wait is kept; the others answer undefined, as does an
- * answer that was overtaken.
+ * asked, only the newest of those that wait is kept; the others answer undefined.
  */
 export function lines() {
   const busy = new Map();

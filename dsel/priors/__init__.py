@@ -54,7 +54,7 @@ def load_prior(settings: PriorSettings) -> Prior:
     found = find_weights(settings.prior, settings.revision)
     family = _family(found.folder, settings.family)
     module, _, attribute = ADAPTERS[family].partition(":")
-    check_memory(found.folder, dtype, device)
+    check_memory(found.folder, dtype, device, settings.low_memory)
     build = getattr(import_module(module), attribute)
     loading = Loading(
         folder=found.folder,
@@ -71,11 +71,13 @@ def load_featurizer(
     select: SelectSettings,
     score: ScoreSettings,
     origin: Mapping[str, str | int | bool],
+    fingerprint: str,
     device: str = "auto",
 ) -> Featurizer:
     """Load what describes patches for `--features reencode` or `clip`.
 
-    score and origin are those of the run: reencoding asks the prior that scored it.
+    score, origin and fingerprint are those of the run: reencoding asks the prior that scored it,
+    and raises `PriorError` if another one lies in its place.
     """
     from dsel.loading import choose_device
 
@@ -86,7 +88,13 @@ def load_featurizer(
     from dsel.describing import PriorFeaturizer
 
     settings = restore(PriorSettings, {**origin, "device": device})
-    return PriorFeaturizer(load_prior(settings), score)
+    prior = load_prior(settings)
+    if prior.fingerprint != fingerprint:
+        raise PriorError(
+            f"{prior.name} is not the prior that scored this run: its fingerprint is "
+            f"{prior.fingerprint}, the run's {fingerprint}; put the old one back, or score again"
+        )
+    return PriorFeaturizer(prior, score)
 
 
 def _family(folder: Path, asked: str) -> str:

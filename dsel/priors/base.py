@@ -75,7 +75,7 @@ class PipelinePrior:
         self.cell_px = self._cell_px()
         self.step_px = self._step_px()
         self.resolution_px = self._resolution_px(settings.resolution_px)
-        self.schedule, self.prediction = self._schedule_and_prediction()
+        self.schedule, self.prediction = self._read_schedule()
         self._place(settings)
         self._layer = settings.feature_layer or self._default_layer()
         self._caught: list[Any] = []
@@ -127,6 +127,16 @@ class PipelinePrior:
     def _default_layer(self) -> str:
         """Up-block 1, or the last one of a small U-Net; Tang et al., arXiv 2306.03881, 4.2."""
         return f"up_blocks.{min(1, len(self._network.up_blocks) - 1)}"
+
+    def _read_schedule(self) -> tuple[Schedule, str]:
+        try:
+            return self._schedule_and_prediction()
+        except AttributeError as error:
+            kind = type(self._loaded.scheduler).__name__
+            raise PriorError(
+                f"{self.name} comes with a {kind}, whose noise levels dsel cannot read "
+                f"({first_line(error)}): save it with the scheduler that it was trained with"
+            ) from error
 
     def _schedule_and_prediction(self) -> tuple[Schedule, str]:
         scheduler = self._loaded.scheduler

@@ -18,6 +18,9 @@ from dsel.explore import Explorer
 from dsel.links import View
 from dsel.ui.desk import Desk
 
+LARGEST = 1e12
+"""The largest number that a question may say, of either sign."""
+
 MOST_TEXTS = 1000
 """Texts that a question may list, at most."""
 
@@ -56,10 +59,10 @@ class Question:
 
     def number(self, name: str, default: float | None = None) -> float:
         """A finite number."""
-        value = float(self._read(name, (int, float), "a number", default))
-        if not math.isfinite(value):
-            raise SettingError(f"{name} must be a finite number, got {value}")
-        return value
+        value = self._read(name, (int, float), "a number", default)
+        if not -LARGEST <= value <= LARGEST:  # nor is what is no number
+            raise SettingError(f"{name} must be a finite number, got {value!r:.60}")
+        return float(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """True or false."""
@@ -90,7 +93,9 @@ class Question:
         if value is None:
             return None
         even = isinstance(value, list) and len(value) % 2 == 0 and len(value) <= 2 * MOST_TEXTS
-        if not even or not all(isinstance(one, int | float) for one in value):
+        if not even or not all(
+            isinstance(one, int | float) and -LARGEST <= one <= LARGEST for one in value
+        ):
             raise SettingError(f"{name} must be a list of x and y, got {value!r:.60}")
         return np.array(value, np.float64).reshape(-1, 2)
 

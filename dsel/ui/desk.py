@@ -27,10 +27,7 @@ class Desk:
         self._open: OrderedDict[str, Explorer] = OrderedDict()
 
     def explorer(self, token: str) -> Explorer:
-        """The run of a token, and the first one for none; raises `DselError` where there is none.
-
-        What is known of a run that was scored anew under the same token is forgotten.
-        """
+        """The run of a token, the first one for none; raises `DselError` for an unknown one."""
         if not token:
             return self.first
         if self._run_of is None:

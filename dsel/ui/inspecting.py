@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -149,8 +150,8 @@ def _facts(question: Question) -> Mapping[str, Any]:
     explorer = question.explorer
     identity, summary = explorer.run.identity, explorer.run.summary
     return {
-        "dataset": str(identity.dataset_origin.get("source", "unknown")),
-        "prior": identity.prior,
+        "dataset": _last_part(str(identity.dataset_origin.get("source", "unknown"))),
+        "prior": _last_part(identity.prior),
         "scored": summary.scored,
         "skipped": summary.skipped,
         "evaluations": summary.evaluations,
@@ -162,6 +163,11 @@ def _facts(question: Question) -> Mapping[str, Any]:
         "cell_px": identity.cell_px,
         "objects": explorer.run.objects_path.is_file(),
     }
+
+
+def _last_part(place: str) -> str:
+    """The name of a folder without where it lies, which is no visitor's business."""
+    return PurePath(place).name or place
 
 
 def _row(row: Row) -> Mapping[str, Any]:
