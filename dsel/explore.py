@@ -350,7 +350,7 @@ class Explorer:
 
         def make() -> Groups:
             located = self._located(class_index, wanted)
-            return group_patches(located.features, located.score, wanted.k)
+            return group_patches(located.features, located.standing, wanted.k)
 
         return self._kept(("groups", class_index, wanted), make)
 
