@@ -65,7 +65,7 @@ def select_class(
     if describe and len(located.image):
         located = replace(located, features=describe(scores, located))
     located = without_banned(located, scores.ids, settings.bans)
-    groups = group_patches(located.features, located.standing, settings.k)
+    groups = group_patches(located.features, located.standing, settings.k, settings.telling)
     return rank_class(scores, located, groups, settings)
 
 
