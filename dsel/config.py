@@ -217,6 +217,14 @@ class SelectSettings(Settings):
     groups: Annotated[
         int, Doc("k-means groups per class (k); 0 takes as many as IPC"), Range(0, 10_000)
     ] = 0
+    telling: Annotated[
+        float,
+        Doc(
+            "find groups among this share of a class's patches, the most telling; the others join "
+            "the nearest group. Below 1 what is kept is more telling and steadier, but less varied"
+        ),
+        Range(0.0, 1.0),
+    ] = 1.0
     ipc: Annotated[int, Doc("images per class in the distilled set"), Range(1, 100_000)] = 10
     within: Annotated[
         Literal["score", "centroid"],

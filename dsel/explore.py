@@ -331,7 +331,7 @@ class Explorer:
         # What only grouping and ranking read is set aside.
         wanted = replace(
             settings, groups=1, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across, factor=1,
-            pins=(), bans=(),
+            pins=(), bans=(), telling=DEFAULTS.telling,
         )  # fmt: skip
         scores = self.scores(class_index)
 
@@ -354,7 +354,7 @@ class Explorer:
 
         def make() -> Groups:
             located = self._located(class_index, wanted)
-            return group_patches(located.features, located.score, wanted.k)
+            return group_patches(located.features, located.standing, wanted.k, wanted.telling)
 
         return self._kept(("groups", class_index, wanted), make)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from threading import Lock
@@ -18,6 +19,9 @@ ALONE = Lock()
 NEIGHBOURS = 15
 MIN_DIST = 0.15
 
+LEAST = 2
+"""Telling patches for each group at least, among which groups are found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:
@@ -31,8 +35,14 @@ class Groups:
     distance: Floats
 
 
-def group_patches(features: Floats, scores: NDArray[np.floating], k: int) -> Groups:
+def group_patches(
+    features: Floats, scores: NDArray[np.floating], k: int, telling: float = 1.0
+) -> Groups:
     """k-means over features (N, d), groups ordered by falling median score.
+
+    Groups are found among the most telling patches, this share of all and at least two for each
+    group, and the others join the nearest: with a small share, what will hardly be kept does not
+    move what is, but kinds of patches that are all less telling have no group of their own.
 
     It starts from telling patches that differ (see `first_centroids`) and not by chance: a
     distilled set should not change with a seed, and hardly with the noise of the scores. With fewer
@@ -42,16 +52,23 @@ def group_patches(features: Floats, scores: NDArray[np.floating], k: int) -> Gro
     if not len(features):
         return Groups(np.zeros(0, np.int64), np.zeros(0, np.float32))
     points = unit_features(features)
-    k = min(k, len(np.unique(points, axis=0)))
+    best = most_telling(scores, max(telling * len(points), LEAST * k))
+    k = min(k, len(np.unique(points[best], axis=0)))
     labels = np.zeros(len(points), np.int64)
     if k > 1:
-        labels = _kmeans(points, first_centroids(points, scores, k))
+        labels = _kmeans(points, best, first_centroids(points[best], scores[best], k))
     labels = _by_median_score(labels, scores)
     centroids = np.stack(
         [points[labels == group].mean(axis=0) for group in range(labels.max() + 1)]
     )
     distance = np.linalg.norm(points - centroids[labels], axis=1)
     return Groups(labels, distance.astype(np.float32))
+
+
+def most_telling(scores: NDArray[np.floating], count: float) -> Ints:
+    """Positions of the `count` highest scores, rounded up, in rising order."""
+    best: Ints = np.sort(np.argsort(-scores, kind="stable")[: math.ceil(count)])
+    return best
 
 
 def first_centroids(points: Floats, scores: NDArray[np.floating], k: int) -> Floats:
@@ -107,7 +124,8 @@ def layout(features: Floats, seed: int) -> Floats:
     return np.asarray(mapper.fit_transform(points), np.float32)
 
 
-def _kmeans(points: Floats, start: Floats) -> Ints:
+def _kmeans(points: Floats, best: Ints, start: Floats) -> Ints:
+    """k-means on the best of the points; each point's label is that of the nearest centroid."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -116,7 +134,7 @@ def _kmeans(points: Floats, start: Floats) -> Ints:
         # Points may differ and yet be too near to tell apart: there are fewer groups then.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(len(start), init=start, n_init=1, random_state=0)
-        return np.asarray(model.fit_predict(points), np.int64)
+        return np.asarray(model.fit(points[best]).predict(points), np.int64)
 
 
 def _by_median_score(labels: Ints, scores: NDArray[np.floating]) -> Ints:

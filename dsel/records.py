@@ -71,12 +71,13 @@ class Score:
     """What the prior says of one image.
 
     conditional and gap: (T, h, w) float32, per timestep and cell, means over draws and channels.
-    features: (g, g, d) float32.
+    features: (g, g, d) float32, the mean over draws too. refined: further draws are among them.
     """
 
     conditional: NDArray[np.float32]
     gap: NDArray[np.float32]
     features: NDArray[np.float32]
+    refined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class ClassScores:
     """All N scored images of one class, in dataset order; each lies in one of the buckets.
 
     features: (N, g, g, d), a grid over the whole picture, whatever its shape; frames, ids: N each.
+    refined: (N,), the images that got further draws; none of them where all got as many.
     """
 
     name: str
@@ -114,6 +116,7 @@ class ClassScores:
     frames: tuple[Frame, ...]
     buckets: tuple[Bucket, ...]
     features: NDArray[np.float16]
+    refined: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

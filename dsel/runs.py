@@ -174,7 +174,7 @@ class Run:
             id_: average(score, further[id_], share) if id_ in further else score
             for id_, score in zip(ids, read_all(self._scores("scores", number)), strict=True)
         }
-        self._write_scores("refined", number, scores, len(further))
+        self._write_scores("refined", number, scores)
 
     def gather_images(self) -> None:
         """Gather the first pass's shards into `images.parquet`."""
@@ -217,6 +217,7 @@ class Run:
             frames=tuple(row.frame for row in rows if row.frame is not None),
             buckets=found.buckets,
             features=found.features,
+            refined=found.refined,
         )
 
     def pictures(
@@ -294,17 +295,15 @@ class Run:
 
     def _nothing(self) -> Stored:
         grid, dim = self.identity.settings.feature_grid, self.identity.settings.feature_dim
-        return Stored(np.zeros((0, grid, grid, dim), np.float16), ())
+        return Stored(np.zeros((0, grid, grid, dim), np.float16), (), np.zeros(0, bool))
 
-    def _write_scores(
-        self, folder: Folder, number: int, scores: Mapping[str, Score], refined: int = 0
-    ) -> None:
+    def _write_scores(self, folder: Folder, number: int, scores: Mapping[str, Score]) -> None:
         losses = [image_losses(score.conditional[None])[0] for score in scores.values()]
         header = Header(
             fingerprint=self.identity.fingerprint,
             ids=tuple(scores),
             losses=tuple(sum(losses, start=self._no_losses()).tolist()),
-            refined=refined,
+            refined=sum(score.refined for score in scores.values()),
         )
         write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
 

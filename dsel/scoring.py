@@ -133,7 +133,8 @@ class Scorer:
         arrays = [t.float().cpu() for t in (conditional, gap, features)]
         if not all(t.half().isfinite().all() for t in arrays):
             return None
-        return Score(*(t.numpy() for t in arrays))
+        losses, gaps, grid = (t.numpy() for t in arrays)
+        return Score(losses, gaps, grid)
 
     def _embed_class(self, class_index: int) -> Conditioning:
         """The class's prompt, one row; with --names all, the mean over all of its names."""

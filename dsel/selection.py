@@ -14,6 +14,7 @@ from dsel.errors import SettingError
 from dsel.groups import Groups, group_patches
 from dsel.overrides import Corner, check_corner, check_known
 from dsel.patches import (
+    TIE,
     BestBoxes,
     best_boxes,
     boxes_with,
@@ -27,12 +28,16 @@ from dsel.records import Box, Bucket, ClassScores, ClassSelection, Frame, Geomet
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """P patches of one class: `image` is each one's row in the class; features (P, d)."""
+    """P patches of one class: `image` is each one's row in the class; features (P, d).
+
+    standing: (P,), what patches are ordered by, see `standing`.
+    """
 
     image: NDArray[np.int64]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     score: NDArray[np.float64]
+    standing: NDArray[np.float64]
     margin: NDArray[np.float64]
     features: NDArray[np.float32]
     patch_px: int
@@ -60,7 +65,7 @@ def select_class(
     if describe and len(located.image):
         located = replace(located, features=describe(scores, located))
     located = without_banned(located, scores.ids, settings.bans)
-    groups = group_patches(located.features, located.score, settings.k)
+    groups = group_patches(located.features, located.standing, settings.k, settings.telling)
     return rank_class(scores, located, groups, settings)
 
 
@@ -68,7 +73,7 @@ def rank_class(
     scores: ClassScores, located: Located, groups: Groups, settings: SelectSettings
 ) -> ClassSelection:
     """The patches of one class in the order in which they stay, and the images that they make."""
-    keys = (located.score, groups.labels, groups.distance, settings.within, settings.across)
+    keys = (located.standing, groups.labels, groups.distance, settings.within, settings.across)
     pins = _pinned(located, scores.ids, settings.pins)
     ranked = rank_patches(*keys, pins)
     rank_of = {position: rank for rank, position in enumerate(ranked)}
@@ -103,11 +108,24 @@ def locate_class(
         x=x,
         y=y,
         score=boxes.score[image, nth],
+        standing=standing(boxes.score[image, nth], scores.refined[image]),
         # Only the first box of an image leads over a runner-up.
         margin=np.where(nth == 0, boxes.margin[image], np.nan),
         features=patch_features(scores.features, x, y, patch_px, width, height, image),
         patch_px=patch_px,
     )
+
+
+def standing(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What patches are ordered by, (P,): the score, but the refined ones stand before the others.
+
+    The best box of few draws has caught the most noise, so that its score is too high beside one of
+    many. The others keep their order and their distances, below the last of the refined ones.
+    """
+    if refined.all() or not refined.any():
+        return score
+    lead = score[~refined].max() - score[refined].min()
+    return np.where(refined, score, score - max(lead, 0.0) - TIE)
 
 
 def check_overrides(
@@ -216,7 +234,7 @@ def without_banned(located: Located, ids: Sequence[str], bans: Sequence[str]) ->
     if not banned:
         return located
     kept = ~np.isin(located.image, list(banned))
-    arrays = ("image", "x", "y", "score", "margin", "features")
+    arrays = ("image", "x", "y", "score", "standing", "margin", "features")
     return replace(located, **{name: getattr(located, name)[kept] for name in arrays})
 
 

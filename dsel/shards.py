@@ -3,8 +3,9 @@
 features             (n, g, g, d) of all n scored images, in dataset order
 conditional/{h}x{w}  (m, T, h, w) of the m images among them whose maps have h x w cells
 gap/{h}x{w}          (m, T, h, w)
+refined              (n,) bool, the images that got further draws; only where some did
 
-All are float16. A shard of which no image was scored holds no tensors.
+All others are float16. A shard of which no image was scored holds no tensors.
 """
 
 from __future__ import annotations
@@ -57,10 +58,11 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The scores of N images: features (N, g, g, d), and maps in one bucket per shape."""
+    """The scores of N images: features (N, g, g, d), maps in one bucket per shape, refined (N,)."""
 
     features: Half
     buckets: tuple[Bucket, ...]
+    refined: NDArray[np.bool_]
 
 
 def places_of(scores: Sequence[Score]) -> list[int]:
@@ -75,7 +77,9 @@ def places_of(scores: Sequence[Score]) -> list[int]:
 
 def shard_bytes(scores: Sequence[Score], header: Header) -> bytes:
     """The file of a shard's scored images."""
-    tensors: dict[str, Half] = {}
+    tensors: dict[str, NDArray[Any]] = {}
+    if any(score.refined for score in scores):
+        tensors["refined"] = np.array([score.refined for score in scores])
     if scores:
         tensors["features"] = _half([score.features for score in scores])
     for shape in sorted({_shape(score) for score in scores}):
@@ -104,17 +108,21 @@ def read_scores(spots: Sequence[Spot]) -> Stored:
     Buckets come in the order of their shapes; their rows are positions in `spots`.
     """
     features: list[Half] = []
+    refined: list[NDArray[np.bool_]] = []
     parts: dict[Shape, list[Bucket]] = {}
     start = 0
     for path, group in groupby(spots, key=lambda spot: spot.path):
         mine = list(group)
         with _opened(path) as file:
-            features.append(_take(file, "features", [spot.row for spot in mine]))
+            rows = [spot.row for spot in mine]
+            features.append(_take(file, "features", rows))
+            some = "refined" in file.keys()  # noqa: SIM118
+            refined.append(_take(file, "refined", rows) if some else np.zeros(len(rows), bool))
             for shape in {spot.shape for spot in mine}:
                 parts.setdefault(shape, []).append(_part(file, mine, shape, start))
         start += len(mine)
     buckets = tuple(_joined(parts[shape]) for shape in sorted(parts))
-    return Stored(np.concatenate(features), buckets)
+    return Stored(np.concatenate(features), buckets, np.concatenate(refined))
 
 
 def read_all(path: Path) -> list[Score]:
@@ -138,11 +146,12 @@ def read_all(path: Path) -> list[Score]:
 
 
 def average(first: Score, further: Score, share: float) -> Score:
-    """The maps of all draws, of which `share` were further ones; features are the first ones'."""
+    """The scores of all draws, of which `share` were further ones."""
     return Score(
         conditional=(1 - share) * first.conditional + share * further.conditional,
         gap=(1 - share) * first.gap + share * further.gap,
-        features=first.features,
+        features=(1 - share) * first.features + share * further.features,
+        refined=True,
     )
 
 
@@ -165,11 +174,11 @@ def _joined(parts: Sequence[Bucket]) -> Bucket:
     )
 
 
-def _take(file: Any, name: str, places: Sequence[int]) -> Half:
+def _take(file: Any, name: str, places: Sequence[int]) -> NDArray[Any]:
     """Read one slice, from the first place to the last: a class's images lie together."""
     low, high = places[0], places[-1] + 1
     inside = [place - low for place in places]
-    taken: Half = file.get_slice(name)[low:high][inside]
+    taken: NDArray[Any] = file.get_slice(name)[low:high][inside]
     return taken
 
 

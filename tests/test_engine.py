@@ -477,7 +477,7 @@ def test_refine__the_promising_get_all_draws_and_the_others_keep_theirs(source, 
     ):  # fmt: skip
         finish(score(dataset_of(source), toy_prior(), tmp_path / name, settings))
     cascade, full, first = (open_run(tmp_path / name) for name in ("cascade", "full", "first"))
-    refined = 0
+    refined = marked = 0
     for index in range(2):
         found, all_draws, few = (run.class_scores(index) for run in (cascade, full, first))
         for row in range(len(found.ids)):
@@ -488,6 +488,11 @@ def test_refine__the_promising_get_all_draws_and_the_others_keep_theirs(source, 
             # The first draws had been stored in half precision before they were averaged in.
             assert np.allclose(mine, whole, rtol=2e-3, atol=2e-4)
             assert not np.allclose(start, whole, rtol=2e-3, atol=2e-4)
+            assert np.allclose(found.features[row], all_draws.features[row], rtol=2e-3, atol=2e-3)
+            assert found.refined[row]
+        assert not all_draws.refined.any()
+        marked += found.refined.sum()
+    assert marked == refined
     assert refined == cascade.summary.refined == 2 + 1  # 40 % of 4 and of 2 images, rounded up
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dsel.groups import first_centroids, group_patches, layout, unit_features
+from dsel.groups import first_centroids, group_patches, layout, most_telling, unit_features
 
 Floats = NDArray[np.float32]
 
@@ -116,6 +116,36 @@ def test_group_patches__hardly_changes_with_the_noise_of_the_scores() -> None:
     features, scores = rng.normal(size=(200, 8)).astype(np.float32), rng.uniform(size=200)
     one = group_patches(features, scores, 8).labels
     other = group_patches(features, scores + rng.normal(size=200) * 1e-3, 8).labels
+    mates = (one[:, None] == one[None]) == (other[:, None] == other[None])
+    assert mates.mean() > 0.9
+
+
+def test_most_telling__by_hand() -> None:
+    scores = np.array([1.0, 5.0, 3.0, 5.0, -2.0])
+    assert [most_telling(scores, n).tolist() for n in (1, 2.5, 9)] == [
+        [1], [1, 2, 3], [0, 1, 2, 3, 4],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("telling", [0.0, 0.2, 0.5])
+def test_group_patches__the_others_join_the_nearest_group_of_telling_ones(telling: float) -> None:
+    rng = np.random.default_rng(7)
+    features, scores = rng.normal(size=(60, 5)).astype(np.float32), rng.normal(size=60)
+    labels = group_patches(features, scores, 4, telling).labels
+    points = unit_features(features)
+    best = np.argsort(-scores)[: max(2 * 4, round(telling * 60))]
+    centroids = [points[best[labels[best] == group]].mean(axis=0) for group in range(4)]
+    for point, label in zip(points, labels, strict=True):
+        assert label == np.argmin([np.linalg.norm(point - centroid) for centroid in centroids])
+
+
+def test_group_patches__noise_of_what_stays_behind_hardly_moves_the_telling_ones() -> None:
+    rng = np.random.default_rng(8)
+    features, scores = rng.normal(size=(200, 8)).astype(np.float32), rng.uniform(size=200)
+    best, behind = np.split(np.argsort(-scores), [60])
+    noisy = features.copy()
+    noisy[behind] += rng.normal(size=(140, 8)) * 0.5
+    one, other = (group_patches(each, scores, 8, 0.2).labels[best] for each in (features, noisy))
     mates = (one[:, None] == one[None]) == (other[:, None] == other[None])
     assert mates.mean() > 0.9
 

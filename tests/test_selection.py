@@ -18,6 +18,7 @@ from dsel.selection import (
     locate_class,
     patch_size,
     select_class,
+    standing,
     timestep_columns,
 )
 
@@ -52,6 +53,7 @@ def class_scores(
         frames=tuple(frame(*shape) for shape in turns),
         buckets=tuple(bucket_of(maps, turns, shape) for shape in sorted(set(turns))),
         features=features.astype(np.float16),
+        refined=np.zeros(n, bool),
     )  # fmt: skip
 
 
@@ -261,6 +263,33 @@ def test_select_class__mosaics_come_from_one_group_and_use_each_patch_once() -> 
 def test_select_class__images_point_into_the_ranked_patches() -> None:
     found = selected(9, groups=2)
     assert found.images == tuple((position,) for position in range(9))
+
+
+def test_standing__by_hand() -> None:
+    score = np.array([5.0, 1.0, 4.0, 2.0])
+    refined = np.array([False, True, False, True])
+    np.testing.assert_allclose(standing(score, refined), [1, 1, 0, 2], atol=1e-6)
+    assert np.argsort(-standing(score, refined)).tolist() == [3, 1, 0, 2]
+    apart = np.array([0.5, 1.0, 0.2, 2.0])
+    np.testing.assert_allclose(standing(apart, refined), apart, atol=1e-6)
+    for all_alike in (np.zeros(4, bool), np.ones(4, bool)):
+        assert standing(score, all_alike) is score
+
+
+@pytest.mark.parametrize("across", ["pooled", "round-robin"])
+def test_select_class__few_draws_stand_behind_many(across: str) -> None:
+    scores = class_scores(20)
+    refined = np.arange(20) % 3 == 0
+    settings = SelectSettings(ipc=3, across=across)
+    found = select_class(replace(scores, refined=refined), GEOMETRY, settings)
+    by_score = {p.image_id: p.score for p in select_class(scores, GEOMETRY, settings).patches}
+    assert {p.image_id: p.score for p in found.patches} == by_score
+    groups = [found.patches] if across == "pooled" else [
+        [p for p in found.patches if p.group == group] for group in range(3)
+    ]  # fmt: skip
+    for group in groups:
+        many = [bool(refined[int(p.image_id.removeprefix("cat/"))]) for p in group]
+        assert many == sorted(many, reverse=True)
 
 
 def test_select_class__same_arguments_same_selection() -> None:

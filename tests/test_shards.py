@@ -16,6 +16,7 @@ from dsel.shards import (
     Header,
     Shape,
     Spot,
+    average,
     places_of,
     read_all,
     read_header,
@@ -123,6 +124,18 @@ def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:
 def test_shard_bytes__same_scores_same_bytes() -> None:
     scores = [score(shape, n) for n, shape in enumerate(((4, 8), (4, 4), (6, 4)))]
     assert shard_bytes(scores, header(3)) == shard_bytes(list(scores), header(3))
+
+
+def test_read_scores__which_were_refined(tmp_path: Path) -> None:
+    first = [score((4, 4), n) for n in range(3)]
+    further = score((4, 4), 9)
+    mixed = [first[0], average(first[1], further, 0.75), first[2]]
+    paths = [write(tmp_path / "a", first), write(tmp_path / "b", mixed)]
+    everything = [spot for path in paths for spot in spots(path, first)]
+    assert read_scores(everything).refined.tolist() == [False] * 3 + [False, True, False]
+    for name in ("conditional", "gap", "features"):
+        expected = getattr(first[1], name) / 4 + getattr(further, name) * 3 / 4
+        np.testing.assert_allclose(getattr(mixed[1], name), expected, rtol=1e-6)
 
 
 def test_read_header__round_trip(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """Measures the cascade: what share of the network's evaluations gives the same distilled set.
 
-    python tests/bench/cascade_bench.py --prior demo --per-class 40 --draws 10 --refine 0.25
+    python tests/bench/cascade_bench.py --prior demo --draws 10 --refine 0.25
 
 Scores toybox scenes of a fresh seed twice, with all draws for all images and with --refine, selects
-from both runs, and compares the patches that an IPC keeps. Prints one JSON object. `same_patches`
-counts a patch as the same if image and box are; `same_images` asks for the image alone. `random` is
-the share that two random choices of images would have in common.
+from both runs by several rules, and compares the patches that an IPC keeps. Prints one JSON object.
+`same_patches` counts a patch as the same if image and box are; `same_images` asks for the image
+alone. `random` is the share that two random choices of images would have in common.
 """
 
 from __future__ import annotations
@@ -29,12 +29,20 @@ from dsel.priors import load_prior
 from dsel.records import Event, Patch, Started
 from dsel.runs import Run, open_run
 
+RULES = {
+    "default": SelectSettings(),
+    "telling": SelectSettings(telling=0.2),
+    "pooled": SelectSettings(across="pooled"),
+}
+
 
 def main() -> None:
     """Measure, and print what was found."""
-    options = _options()
+    options, rules = _options(), RULES.items()
     prior = load_prior(PriorSettings(prior=options.prior, device=options.device))
-    source = SourceSettings(per_class=options.per_class, scene_seed=options.seed)
+    source = SourceSettings(
+        classes=tuple(options.classes), per_class=options.per_class, scene_seed=options.seed
+    )
     dataset = open_dataset("toybox", source)
     cascade = ScoreSettings(
         draws=options.draws, first_draws=options.first_draws, refine=options.refine
@@ -52,16 +60,15 @@ def main() -> None:
             "prior": options.prior, "images": runs["full"].summary.scored, "ipc": options.ipc,
             "draws": options.draws, "first_draws": options.first_draws, "refine": options.refine,
             "evaluations_share": round(spent, 4),
-            **{rule: agreement(runs, options.ipc, rule) for rule in ("pooled", "round-robin")},
+            **{name: agreement(runs, replace(rule, ipc=options.ipc)) for name, rule in rules},
             "random": round(options.ipc / options.per_class, 4),
             "seconds": seconds, "precision": prior.precision,
         }  # fmt: skip
     print(json.dumps(figures))
 
 
-def agreement(runs: Mapping[str, Run], ipc: int, across: str) -> dict[str, float]:
-    """What the IPC keeps of both runs, ranked over all patches or by groups in turn."""
-    chosen = SelectSettings(ipc=ipc, across=across)
+def agreement(runs: Mapping[str, Run], chosen: SelectSettings) -> dict[str, float]:
+    """What the IPC keeps of both runs."""
     kept = {name: kept_patches(run, chosen) for name, run in runs.items()}
     return {
         "same_patches": _share(kept["cascade"], kept["full"], whole=True),
@@ -92,7 +99,8 @@ def _tell(name: str, event: Event) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prior", default="demo")
-    parser.add_argument("--per-class", type=int, default=40)
+    parser.add_argument("--classes", nargs="*", default=[], help="use only these; all by default")
+    parser.add_argument("--per-class", type=int, default=100)
     parser.add_argument("--seed", type=int, default=21, help="seed of the scenes")
     parser.add_argument("--ipc", type=int, default=10)
     parser.add_argument("--draws", type=int, default=10)
