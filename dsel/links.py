@@ -116,6 +116,7 @@ def _part(key: str, kind: Any, text: str) -> Any:
 READERS: Mapping[Any, tuple[str, str, Callable[[str], Any]]] = MappingProxyType(
     {
         int: (r"-?[0-9]{1,18}", "a whole number", int),
+        float: (r"-?[0-9]{1,18}(\.[0-9]{1,20})?(e[-+]?[0-9]{1,3})?", "a number", float),
         bool: ("True|False", "True or False", lambda text: text == "True"),
     }
 )

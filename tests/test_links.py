@@ -37,6 +37,8 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
         return st.sampled_from(setting.choices)
     if setting.kind is int:
         return st.integers(int(setting.range.low), int(setting.range.high))
+    if setting.kind is float:
+        return st.floats(setting.range.low, setting.range.high)
     assert get_origin(setting.kind) is tuple, f"say what values {setting.name} may have"
     return st.lists(st.integers(0, 999), max_size=5, unique=True).map(tuple)
 
@@ -184,7 +186,7 @@ def test_links__every_setting_can_be_written() -> None:
         several = get_origin(setting.kind) is tuple
         kind = get_args(setting.kind)[0] if several else setting.kind
         written = {type(choice) for choice in setting.choices} or {kind}
-        assert written in ({int}, {bool}, {str}), setting.name
+        assert written in ({int}, {float}, {bool}, {str}), setting.name
         assert int not in written or not setting.choices, setting.name
         assert setting.default == () or not several, setting.name
 
