@@ -18,7 +18,7 @@ from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.cutting import proxy_cutter, source_cutter, source_of
 from dsel.described import describer
 from dsel.errors import SettingError
-from dsel.exports import Export, write_image_folder
+from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.groups import layout
 from dsel.overrides import check_known
 from dsel.passes import Work, first_pass, second_pass
@@ -172,7 +172,10 @@ def export(
     selection: str = "",
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of a kept selection, by default the current one, into an image folder."""
+    """Compose the images of a kept selection, by default the current one, into an image folder.
+
+    Where `out` ends in .zip, the folder is packed, to the same bytes every time.
+    """
     select_settings, selections = run.read_selection(selection)
     yield from export_selections(run, selections, select_settings, out, settings, also_ours)
 
@@ -185,7 +188,7 @@ def export_selections(
     settings: ExportSettings,
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of any selections into an image folder; nothing is written to the run."""
+    """Compose the images of any selections, like `export`; nothing is written to the run."""
     _check_overrides(run, select_settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
@@ -207,7 +210,10 @@ def export_selections(
         for selected in selections:
             yield from compose_class(selected, select_settings, image_px, cut)
 
-    yield from write_image_folder(plan, images(), out, also_ours)
+    if is_zip(out):
+        yield from write_zip(plan, lambda folder: write_image_folder(plan, images(), folder), out)
+    else:
+        yield from write_image_folder(plan, images(), out, also_ours)
 
 
 def _fit_layouts(run: Run) -> Iterator[Event]:
