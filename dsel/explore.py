@@ -30,10 +30,10 @@ from dsel.groups import Groups, group_patches
 from dsel.lasso import inside
 from dsel.listing import (
     GroupCard,
+    Listing,
     Page,
     Row,
     SkippedRow,
-    View,
     group_cards,
     list_patches,
     list_skipped,
@@ -210,7 +210,7 @@ class Explorer:
         ids = self.scores(class_index).ids
         return tuple(ids[row] for row in np.flatnonzero(chosen))
 
-    def gallery(self, class_index: int, settings: SelectSettings, view: View) -> Page[Row]:
+    def gallery(self, class_index: int, settings: SelectSettings, view: Listing) -> Page[Row]:
         """A page of a class's patches."""
         scores = self.scores(class_index)
         frames = dict(zip(scores.ids, scores.frames, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -53,6 +53,11 @@ def overlay(pixels: Pixels, values: Values, low: float, high: float) -> Pixels:
     alpha = 0.75 * np.sqrt(np.abs(share))[:, :, None]  # the root keeps weak evidence visible
     blend: Pixels = np.rint(pixels * (1 - alpha) + heat * alpha).astype(np.uint8)
     return blend
+
+
+def colour_tables() -> Mapping[str, Pixels]:
+    """The two colour maps, 256 colours each, (256, 3): signed is blue, white, red."""
+    return {"signed": _table(_DIVERGING), "unsigned": _table(_SEQUENTIAL)}
 
 
 def _ends(low: float, high: float) -> tuple[float, float]:

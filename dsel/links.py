@@ -16,7 +16,7 @@ from dsel.settings import Setting, Settings, settings_of
 S = TypeVar("S", bound=Settings)
 
 PLACES: Mapping[str, str] = MappingProxyType(
-    {"class": "class_name", "image": "image_id", "tab": "tab"}
+    {"class": "class_name", "image": "image_id", "tab": "tab", "a": "a"}
 )
 """What is looked at: the key in the link, and the field of a view."""
 
@@ -29,11 +29,15 @@ LONGEST_SHOWN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What the app shows; empty text stands for what it shows by itself."""
+    """What the app shows; empty text stands for what it shows by itself.
+
+    a: the query of the settings that these are compared with.
+    """
 
     class_name: str = ""
     image_id: str = ""
     tab: str = ""
+    a: str = ""
     select: SelectSettings = field(default_factory=SelectSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
 

@@ -24,7 +24,7 @@ CARD_ROWS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Listing:
     """Which rows are wanted, and in what order.
 
     Every order has its natural sense (highest score first, but lowest rank first), which
@@ -87,7 +87,7 @@ class GroupCard:
 
 
 def list_patches(
-    selected: ClassSelection, frames: Mapping[str, Frame], ipc: int, view: View
+    selected: ClassSelection, frames: Mapping[str, Frame], ipc: int, view: Listing
 ) -> Page[Row]:
     """A page of a class's patches; `frames` by image id."""
     if view.sort not in _KEYS:

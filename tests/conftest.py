@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from browsing import app_run, app_url, chromium, page, visit
 from toyset import TINY, TINY_CLASSES, dataset_of, write_pictures
+
+__all__ = ["app_run", "app_url", "chromium", "page", "visit"]
 
 ROOT = Path(__file__).parent.parent
 

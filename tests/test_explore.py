@@ -23,7 +23,7 @@ from dsel.engine import export, select
 from dsel.errors import SettingError, SourceError
 from dsel.explore import Explorer
 from dsel.groups import unit_features
-from dsel.listing import View
+from dsel.listing import Listing
 from dsel.localisation import check_selection, read_objects
 from dsel.pictures import decode
 from dsel.records import Box
@@ -287,7 +287,7 @@ def test_values__are_those_of_the_maps(explorer):
 
 
 def test_gallery__and_what_was_skipped(explorer):
-    page = explorer.gallery(0, SMALL, View(sort="name"))
+    page = explorer.gallery(0, SMALL, Listing(sort="name"))
     assert [row.patch.image_id for row in page.rows] == list(explorer.scores(0).ids)
     sides = [(frame.proxy_width, frame.proxy_height) for frame in explorer.scores(0).frames]
     assert [(row.width_px, row.height_px) for row in page.rows] == sides

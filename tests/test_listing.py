@@ -13,9 +13,9 @@ from drawn import patch_of, selection_of
 from dsel.errors import SettingError
 from dsel.listing import (
     MOST_ROWS,
+    Listing,
     Page,
     SkippedRow,
-    View,
     group_cards,
     group_counts,
     kept_as,
@@ -44,7 +44,7 @@ def frames(selected: ClassSelection) -> dict[str, Frame]:
     }
 
 
-def names(view: View, selected: ClassSelection = SELECTED) -> str:
+def names(view: Listing, selected: ClassSelection = SELECTED) -> str:
     page = list_patches(selected, frames(selected), 2, view)
     return "".join(row.patch.image_id for row in page.rows)
 
@@ -60,8 +60,8 @@ def names(view: View, selected: ClassSelection = SELECTED) -> str:
     ],
 )
 def test_list_patches__order(sort: str, forwards: str, backwards: str) -> None:
-    assert names(View(sort=sort)) == forwards
-    assert names(View(sort=sort, backwards=True)) == backwards
+    assert names(Listing(sort=sort)) == forwards
+    assert names(Listing(sort=sort, backwards=True)) == backwards
 
 
 @pytest.mark.parametrize(("sort", "back"), product(["score", "margin", "group"], [False, True]))
@@ -74,7 +74,7 @@ def test_list_patches__slow_definition(sort: str, back: bool) -> None:
         for n in range(60)
     ]  # fmt: skip
     selected = selection_of(patches)
-    page = list_patches(selected, frames(selected), 2, View(sort=sort, backwards=back))
+    page = list_patches(selected, frames(selected), 2, Listing(sort=sort, backwards=back))
     found = [row.patch for row in page.rows]
     assert len(found) == 60
     for one, other in pairwise(found):
@@ -86,44 +86,44 @@ def test_list_patches__slow_definition(sort: str, back: bool) -> None:
 
 def test_list_patches__unknown_order() -> None:
     with pytest.raises(SettingError, match="unknown order 'size'; known are: rank, score, margin"):
-        names(View(sort="size"))  # type: ignore[arg-type]
+        names(Listing(sort="size"))  # type: ignore[arg-type]
 
 
 def test_list_patches__of_a_group_and_of_some_images() -> None:
-    assert names(View(group=1)) == "dc"
-    assert names(View(group=7)) == ""
-    assert names(View(image_ids=["e", "b", "x"])) == "be"
-    assert names(View(image_ids=[])) == ""
-    assert names(View(sort="score", group=0, image_ids=("a", "c"))) == "a"
+    assert names(Listing(group=1)) == "dc"
+    assert names(Listing(group=7)) == ""
+    assert names(Listing(image_ids=["e", "b", "x"])) == "be"
+    assert names(Listing(image_ids=[])) == ""
+    assert names(Listing(sort="score", group=0, image_ids=("a", "c"))) == "a"
 
 
 def test_list_patches__rows_hold_size_and_distilled_images() -> None:
-    rows = list_patches(SELECTED, frames(SELECTED), 2, View()).rows
+    rows = list_patches(SELECTED, frames(SELECTED), 2, Listing()).rows
     assert [(row.width_px, row.height_px) for row in rows] == [(100 + n, 64) for n in range(5)]
     assert [row.images for row in rows] == [(0, 1), (0,), (1,), (), ()]
 
 
 def test_list_patches__pages() -> None:
     selected = selection_of([patch_of(f"{n:03d}", n) for n in range(250)])
-    shown = [list_patches(selected, frames(selected), 1, View(page=page)) for page in range(4)]
+    shown = [list_patches(selected, frames(selected), 1, Listing(page=page)) for page in range(4)]
     assert [len(page.rows) for page in shown] == [100, 100, 50, 50]
     assert [(page.page, page.pages, page.total) for page in shown] == [
         (0, 3, 250), (1, 3, 250), (2, 3, 250), (2, 3, 250),
     ]  # fmt: skip
     every = [row.patch.rank for page in shown[:3] for row in page.rows]
     assert every == list(range(250))
-    small = list_patches(selected, frames(selected), 1, View(page=-2, rows=7))
+    small = list_patches(selected, frames(selected), 1, Listing(page=-2, rows=7))
     assert (small.page, small.pages, len(small.rows)) == (0, 36, 7)
 
 
 @pytest.mark.parametrize("rows", [0, -1, MOST_ROWS + 1])
 def test_list_patches__rows_of_a_page(rows: int) -> None:
     with pytest.raises(SettingError, match=f"rows of a page must be between 1 and 100, got {rows}"):
-        names(View(rows=rows))
+        names(Listing(rows=rows))
 
 
 def test_list_patches__empty_class() -> None:
-    page = list_patches(selection_of([]), {}, 2, View(page=3))
+    page = list_patches(selection_of([]), {}, 2, Listing(page=3))
     assert page == Page((), 0, 1, 0)
 
 

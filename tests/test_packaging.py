@@ -114,4 +114,4 @@ def test_wheel__has_the_command(wheel, project):
 
 
 def test_asset__in_a_checkout_lies_beside_the_package():
-    assert asset("app.css").parent == ROOT / "assets"
+    assert asset("app/app.css").parent == ROOT / "assets" / "app"

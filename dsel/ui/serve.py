@@ -10,6 +10,7 @@ import gradio as gr
 
 from dsel.errors import SettingError
 from dsel.shipped import asset
+from dsel.ui.desk import Desk
 from dsel.ui.layout import build_app
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
@@ -22,13 +23,13 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     Without a host or a port Gradio's own GRADIO_SERVER_NAME and GRADIO_SERVER_PORT count, then
     127.0.0.1 and the first free port from 7860. Raises `SettingError` for a port that is taken.
     """
-    app = build_app(run_path)
+    app = build_app(Desk(run_path))
     try:
         app.launch(
             server_name=host,
             server_port=port or None,
             theme=theme(),
-            css_paths=[asset("app.css")],
+            css_paths=[asset("app/app.css")],
             footer_links=[],
             run_history=False,  # it would copy every answer into the browser's storage
             ssr_mode=False,
