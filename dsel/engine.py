@@ -189,11 +189,10 @@ def export_selections(
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
     """Compose the images of any selections, like `export`; nothing is written to the run."""
-    _check_overrides(run, select_settings)
+    image_px = check_export(run, select_settings, settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
         yield Notice(why)
-    image_px = settings.image_px or run.identity.resolution_px
     plan = Export(
         classes=run.identity.classes,
         selections=selections,
@@ -203,7 +202,6 @@ def export_selections(
         pixels="source" if dataset else "proxy",
         facts=_facts(run, select_settings),
     )
-    _check_image_px(image_px, select_settings.factor)
     cut = source_cutter(run, dataset) if dataset else proxy_cutter(run)
 
     def images() -> Iterator[Distilled]:
@@ -214,6 +212,14 @@ def export_selections(
         yield from write_zip(plan, lambda folder: write_image_folder(plan, images(), folder), out)
     else:
         yield from write_image_folder(plan, images(), out, also_ours)
+
+
+def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
+    """The side of the distilled images; raises `SettingError` for what cannot be exported."""
+    _check_overrides(run, select)
+    image_px = settings.image_px or run.identity.resolution_px
+    _check_image_px(image_px, select.factor)
+    return image_px
 
 
 def _fit_layouts(run: Run) -> Iterator[Event]:

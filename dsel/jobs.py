@@ -133,7 +133,7 @@ class Jobs:
         with self._lock:
             self._sweep()
             self._check_waiting(work.kind)
-        token = secrets.token_urlsafe(24)
+        token, work = secrets.token_urlsafe(24), self.workshop.fitted(work)
         job = _Job(self._roots[work.kind] / _name(token), work, self._clock())
         _make_folder(job.folder)
         try:
@@ -370,6 +370,9 @@ def _restored(path: Path) -> _Job | None:
         record = read_json(path)
         if record["format"] != FORMAT:
             return None
+        if record["work"].get("moved"):  # nobody was given its token yet
+            _abandoned(path.parent, record["pid"])
+            return None
         job = _Job(
             path.parent, restored_work(record["work"]), record["asked"], record["state"],
             record["started"], record["finished"], record["error"],
@@ -384,6 +387,12 @@ def _restored(path: Path) -> _Job | None:
         log.warning("%s cannot be read and is left alone", path, exc_info=True)
         return None
     return job
+
+
+def _abandoned(folder: Path, pid: int) -> None:
+    """Remove what was being brought in when the app ended."""
+    if not _lives(pid, (folder / MARKER).stat().st_mtime):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lives(pid: int, written: float) -> bool:

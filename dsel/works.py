@@ -28,7 +28,7 @@ from dsel.priors import load_prior
 from dsel.records import Dataset, Done, Event, Notice, Prior, Progress, Started
 from dsel.runs import open_run
 from dsel.settings import restore
-from dsel.storage import place_copy
+from dsel.storage import place_copy, write_atomically
 
 RUN: Final = "run"
 """Where a score job's run lies in its folder."""
@@ -45,6 +45,7 @@ PER_SECOND: Final = 150
 """Evaluations a second that an accelerator is trusted with, of a prior of unknown size."""
 
 PER_SECOND_DEMO: Final = 3000
+SHARD_S: Final = 30
 SHARE_USED: Final = 0.8
 """Of the seconds that were asked for: what runs over is lost with its shard."""
 
@@ -59,7 +60,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreWork:
-    """Score a source into a run. `moved` files are copied into the job's folder first."""
+    """Score a source into a run.
+
+    moved: (file, place in the job's folder) each, copied there first, and written: (place, text)
+    each. `source` is relative to that folder then.
+    """
 
     kind: ClassVar[Literal["score"]] = "score"
     title: str
@@ -68,17 +73,17 @@ class ScoreWork:
     prior: PriorSettings = field(default_factory=PriorSettings)
     settings: ScoreSettings = field(default_factory=ScoreSettings)
     moved: tuple[tuple[str, str], ...] = ()
+    written: tuple[tuple[str, str], ...] = ()
 
     def taken_into(self, folder: Path) -> ScoreWork:
-        """The same work on copies in the job's folder, which no visitor can reach any more.
-
-        moved: (file, place in the folder) each; `source` is relative to the folder then.
-        """
-        for file, place in self.moved:
-            place_copy(Path(file), folder / place)
+        """The same work on copies in the job's folder, which no visitor can reach any more."""
         if not self.moved:
             return self
-        return replace(self, source=str(folder / self.source), moved=())
+        for place, text in self.written:
+            write_atomically(folder / place, text.encode())
+        for file, place in self.moved:
+            place_copy(Path(file), folder / place)
+        return replace(self, source=str(folder.resolve() / self.source), moved=(), written=())
 
     def result(self, folder: Path) -> Path:
         """The run."""
@@ -122,7 +127,7 @@ def plain_work(work: Work) -> dict[str, Any]:
 
 def restored_work(plain: Mapping[str, Any]) -> Work:
     """Undo `plain_work`."""
-    values = {key: value for key, value in plain.items() if key not in ("kind", "moved")}
+    values = {key: value for key, value in plain.items() if key not in ("kind", "moved", "written")}
     if plain["kind"] == "export":
         values["select"] = restore(SelectSettings, plain["select"])
         values["settings"] = restore(ExportSettings, plain["settings"])
@@ -183,6 +188,14 @@ class Workshop:
         self._lent = accelerate is not None
         self._portion = accelerate(self._score, seconds_of) if accelerate else self._score
         self._opened: dict[Path, Dataset] = {}
+
+    def fitted(self, work: Work) -> Work:
+        """The same work in shards that are done within the time that an accelerator is lent for."""
+        if not self._lent or isinstance(work, ExportWork):
+            return work
+        most = max(round(SHARD_S * _rate(work) / evaluations_of(work.settings)), 1)
+        size = min(work.settings.shard_size, most)
+        return replace(work, settings=replace(work.settings, shard_size=size))
 
     def events(self, work: Work, folder: Path) -> Events[Event]:
         """Do a work in its folder; the same call again goes on where an earlier one stopped."""
@@ -278,9 +291,12 @@ def evaluations_of(settings: ScoreSettings) -> int:
 
 def seconds_of(work: ScoreWork, folder: Path, left: int) -> int:  # noqa: ARG001
     """How long to borrow an accelerator for `left` images."""
-    rate = PER_SECOND_DEMO if work.prior.prior == DEMO else PER_SECOND
-    wanted = LOADING_S + left * evaluations_of(work.settings) / rate
+    wanted = LOADING_S + left * evaluations_of(work.settings) / _rate(work)
     return min(max(round(wanted), LEAST_S), MOST_S)
+
+
+def _rate(work: ScoreWork) -> float:
+    return PER_SECOND_DEMO if work.prior.prior == DEMO else PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 NAMING_FACTS = ("dsel", "run", "selection")
 """Facts that name the exported bytes: not where the source lies, nor a library's version."""
 ZIP = ".zip"
+ZIP_ENTRY_BYTES = 76
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one, so that equal content gives equal bytes
 
 
@@ -118,6 +119,17 @@ def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict
             for patch in distilled.patches
         ],
     }
+
+
+def story_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
+    """About how much an image takes beside its picture: in the manifest, and as an entry of a zip.
+
+    Its name stands in the zip twice.
+    """
+    name = f"train/{classes[distilled.class_index]}/{classes[distilled.class_index]}_id00000.png"
+    entry = json_bytes(image_entry(name, distilled, classes))
+    indent = 4 * entry.count(b"\n")
+    return len(entry) + indent + ZIP_ENTRY_BYTES + 2 * len(name.encode())
 
 
 def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:
