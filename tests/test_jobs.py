@@ -22,7 +22,7 @@ from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSet
 from dsel.engine import score
 from dsel.errors import PriorError, SettingError, StorageError
 from dsel.explore import Explorer
-from dsel.jobs import BUG, Jobs, JobReport
+from dsel.jobs import BUG, JobReport, Jobs
 from dsel.overrides import Corner
 from dsel.records import Event, ImageRef, Skipped, Started
 from dsel.runs import Run
@@ -246,7 +246,7 @@ def test_cancel__a_generator_is_closed(jobs_with, source) -> None:
     closed, begun = threading.Event(), threading.Event()
 
     class Endless(Workshop):
-        def events(self, work: Any, folder: Path) -> Any:
+        def events(self, *_: Any) -> Any:
             try:
                 yield Started("score", 10, "images")
                 while True:
@@ -481,7 +481,9 @@ def test_export__lies_where_it_is_served(jobs_with, run, tmp_path) -> None:
 
 def test_export__of_settings_that_do_not_fit(jobs_with, run) -> None:
     select = SelectSettings(pins=("nobody",))
-    report = wait(jobs := jobs_with(), jobs.start(ExportWork(title="", run=str(run.path), select=select)))
+    report = wait(
+        jobs := jobs_with(), jobs.start(ExportWork(title="", run=str(run.path), select=select))
+    )
     assert "unknown image 'nobody' in pins" in report.error
 
 

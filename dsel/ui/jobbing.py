@@ -181,7 +181,7 @@ def _picture(source: Question, work: ScoreWork) -> ScoreWork:
     try:
         decode(file)
     except UnreadableImage as reason:
-        raise SettingError(f"{file.name} {reason}") from reason
+        raise SettingError(f"{file.name}: {reason}") from reason
     place = f"picture/{CLASS}/{_file_name(file)}"
     return replace(
         work,
