@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import pickle
 import shlex
 import threading
 import zipfile
@@ -502,3 +503,13 @@ def test_toybox__with_its_settings(jobs_with) -> None:
     token = jobs.start(ScoreWork(title="", source="toybox", source_settings=chosen))
     wait(jobs, token)
     assert jobs_with().work(token) == jobs.work(token)
+
+
+def test_lent__what_goes_between_processes_can(tmp_path) -> None:
+    """ZeroGPU sends arguments and events through a pipe of its own."""
+    work = work_of(tmp_path / "nowhere", prior=PriorSettings(prior="demo"))
+    assert pickle.loads(pickle.dumps(work)) == work
+    events = list(Workshop(Priors(lambda _: toy_prior()))._score(work, tmp_path, 0))
+    (*_, error) = pickle.loads(pickle.dumps(events))
+    assert str(error) == str(events[-1])
+    assert "is not a dataset" in str(error)
