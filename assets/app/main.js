@@ -137,9 +137,16 @@ function createTabs(app, panels) {
       if (app.store.state.tab !== now || !stale.get(now).size) return;
       const changed = new Set(stale.get(now));
       stale.get(now).clear();
+      const view = app.store.query();
       await mounted.get(now).show?.(changed);
+      painted(app.root, view);
     });
   }
+}
+
+/** Say which view the eye sees, one frame after it was drawn: what measures the page waits for it. */
+function painted(root, view) {
+  requestAnimationFrame(() => setTimeout(() => (root.dataset.painted = view)));
 }
 
 function makeTop(app) {

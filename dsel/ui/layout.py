@@ -8,6 +8,7 @@ import gradio as gr
 
 from dsel.shipped import asset
 from dsel.ui.answers import answer
+from dsel.ui.api import offer
 from dsel.ui.desk import Desk
 from dsel.ui.uploads import comes_from_here
 
@@ -37,6 +38,7 @@ def build_app(desk: Desk) -> gr.Blocks:
             elem_id="dsel",
             files=files,
         )
+        offer(desk)
     return app
 
 

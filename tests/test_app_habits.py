@@ -1,0 +1,85 @@
+"""Habits of the page: help, tour, keys, themes, narrow screens, and being cut off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from browsing import Opener, until, violations
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"width": 390, "height": 844}
+LARGE = {"width": 1920, "height": 1080}
+
+CUT_OFF = """() =>
+    [...document.querySelectorAll('.dsel button, .dsel h2, .dsel label, .dsel output')]
+    .filter(e => e.offsetParent && !e.title && e.scrollWidth > e.clientWidth + 1
+        && getComputedStyle(e).overflow !== 'visible')
+    .map(e => e.outerHTML.slice(0, 120))"""
+WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def test_tour__leads_through_and_is_dismissed_for_good(visit: Opener) -> None:
+    page = visit(tour=True)
+    card = page.locator(".tour-card")
+    card.get_by_role("button", name="Next").click()
+    assert card.locator("h2").inner_text() == "Why this patch"
+    page.keyboard.press("ArrowLeft")
+    assert card.locator("h2").inner_text() == "Every image, its patch"
+    page.keyboard.press("Escape")
+    assert page.locator(".tour").count() == 0
+    page.reload()
+    page.wait_for_selector(".gallery .cell")
+    assert page.evaluate("localStorage.getItem('dsel-tour')") == "seen"
+    assert page.locator(".tour").count() == 0
+
+
+def test_help__opens_by_key_and_by_button(page: Any) -> None:
+    page.wait_for_selector(".gallery .cell")
+    page.keyboard.press("?")
+    help_box = page.locator("dialog.help")
+    assert "Undo" in help_box.inner_text()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    assert help_box.count() == 0
+    page.locator("#dsel-help").click()
+    help_box.get_by_role("button", name="Show the tour again").click()
+    assert page.locator(".tour-card").is_visible()
+
+
+def test_theme__is_turned_and_remembered(page: Any) -> None:
+    page.wait_for_selector(".gallery .cell")
+    page.get_by_role("button", name="Dark or light").click()
+    until(page, "body", "e => e.classList.contains('dark')")
+    page.reload()
+    page.wait_for_selector(".gallery .cell")
+    until(page, "body", "e => e.classList.contains('dark')")
+
+
+def test_focus__is_visible_on_the_first_tab_stop(page: Any) -> None:
+    page.wait_for_selector(".gallery .cell")
+    page.keyboard.press("Tab")
+    width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+    assert width == "2px"
+
+
+@pytest.mark.parametrize(
+    "tab", ["inspect", "groups", "distilled", "compare", "controls", "score", "export"]
+)
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 800}, LARGE])
+def test_tabs__nothing_is_cut_off(visit: Opener, tab: str, viewport: dict[str, int]) -> None:
+    page = visit(f"tab={tab}", viewport=viewport)
+    page.wait_for_selector(f"#dsel-panel-{tab} *")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(WIDER) <= 0
+    assert page.evaluate(CUT_OFF) == []
+
+
+def test_phone__settings_are_behind_a_button(visit: Opener) -> None:
+    page = visit(viewport=PHONE)
+    page.wait_for_selector(".gallery .cell")
+    assert not page.locator(".side").is_visible()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("IPC", exact=True).press("ArrowRight")
+    until(page, "[data-name=ipc] output", "e => e.textContent === '11'")
