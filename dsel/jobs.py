@@ -9,39 +9,28 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import secrets
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from contextvars import copy_context
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock, Thread
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal
 
-import psutil
+from dsel.errors import DselError, SettingError
+from dsel.jobfolder import ACTIVE, Job, State, jobs_in, make_folder, record, write_record
+from dsel.tally import SkippedImage, Tally
+from dsel.works import Work, Workshop
 
-from dsel.errors import DselError, SettingError, StorageError, storage_errors
-from dsel.storage import json_bytes, read_json, write_atomically
-from dsel.tally import Count, SkippedImage, Tally
-from dsel.works import Work, Workshop, plain_work, restored_work
-
-MARKER: Final = "job.json"
-FORMAT: Final = "dsel job 1"
 DAY_S: Final = 24 * 3600.0
 SAVE_EVERY_S: Final = 10.0
-FREE_BYTES: Final = 1 << 30
-"""What a new job leaves free on the disk."""
-
 BUG: Final = "something went wrong that should not have; the app's log says what"
 
-State: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
-ACTIVE: Final[tuple[State, ...]] = ("waiting", "running")
 log = logging.getLogger(__name__)
-_NAME: Final = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,26 +66,6 @@ class JobReport:
     finished: float | None
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    folder: Path
-    work: Work
-    asked: float
-    state: State = "waiting"
-    started: float | None = None
-    finished: float | None = None
-    error: str = ""
-    stop: State | None = None
-    tally: Tally = field(default_factory=Tally)
-    context: Context = field(default_factory=copy_context)
-    saving: RLock = field(default_factory=RLock)
-
-    @property
-    def resumable(self) -> bool:
-        """Whether it ended before its end."""
-        return self.state in ("failed", "cancelled", "interrupted")
-
-
 class Jobs:
     """The jobs of an app, each kind in a queue of its own; any number of threads may ask.
 
@@ -120,9 +89,9 @@ class Jobs:
         self._roots = {"score": folder, "export": served or folder}
         self._workers, self._most, self._keep_s, self._clock = workers, waiting, keep_s, clock
         self._lock = RLock()
-        self._queues: dict[str, deque[_Job]] = {kind: deque() for kind in self._roots}
-        self._threads: dict[_Job, Thread] = {}
-        self._jobs = {job.folder.name: job for job in self._there()}
+        self._queues: dict[str, deque[Job]] = {kind: deque() for kind in self._roots}
+        self._threads: dict[Job, Thread] = {}
+        self._jobs = {job.folder.name: job for job in jobs_in(set(self._roots.values()))}
         self._sweep()
 
     def start(self, work: Work) -> str:
@@ -134,8 +103,8 @@ class Jobs:
             self._sweep()
             self._check_waiting(work.kind)
         token, work = secrets.token_urlsafe(24), self.workshop.fitted(work)
-        job = _Job(self._roots[work.kind] / _name(token), work, self._clock())
-        _make_folder(job.folder)
+        job = Job(self._roots[work.kind] / _name(token), work, self._clock())
+        make_folder(job.folder)
         try:
             self._save(job)  # first: what lies beside it is known as ours
             job.work = work.taken_into(job.folder)
@@ -217,7 +186,7 @@ class Jobs:
         for thread in threads:
             thread.join(timeout_s)
 
-    def _job(self, token: str) -> _Job:
+    def _job(self, token: str) -> Job:
         job = self._jobs.get(_name(token))
         if job is None:
             raise SettingError(
@@ -226,7 +195,7 @@ class Jobs:
             )
         return job
 
-    def _report(self, token: str, job: _Job) -> JobReport:
+    def _report(self, token: str, job: Job) -> JobReport:
         count, now = job.tally.count, time.monotonic()
         runs, queue = job.state == "running", self._queues[job.work.kind]
         hide = _Hide(job.folder)
@@ -263,7 +232,7 @@ class Jobs:
             self._threads[job] = thread
             thread.start()
 
-    def _do(self, job: _Job) -> None:
+    def _do(self, job: Job) -> None:
         state: State = "failed"
         try:
             state = self._follow(job)
@@ -278,7 +247,7 @@ class Jobs:
             self._begin(job.work.kind)
         self._save(job)
 
-    def _follow(self, job: _Job) -> State:
+    def _follow(self, job: Job) -> State:
         self._save(job)
         saved = time.monotonic()
         with closing(self.workshop.events(job.work, job.folder)) as events:
@@ -294,7 +263,7 @@ class Jobs:
                     self._save(job)
         return "done"
 
-    def _end(self, job: _Job, state: State) -> None:
+    def _end(self, job: Job, state: State) -> None:
         job.state, job.stop, job.finished = state, None, self._clock()
 
     def _sweep(self) -> None:
@@ -305,22 +274,11 @@ class Jobs:
                 del self._jobs[name]
                 shutil.rmtree(job.folder, ignore_errors=True)
 
-    def _there(self) -> Iterator[_Job]:
-        """The jobs that an earlier app left; those of one that still runs are its own."""
-        for root in set(self._roots.values()):
-            for path in sorted(root.glob(f"*/{MARKER}")):
-                job = _restored(path) if _NAME.fullmatch(path.parent.name) else None
-                if job is not None:
-                    yield job
-
-    def _save(self, job: _Job) -> None:
+    def _save(self, job: Job) -> None:
         with job.saving:
             with self._lock:
-                record = _record(job)
-            try:
-                write_atomically(job.folder / MARKER, json_bytes(record))
-            except StorageError:  # the job itself may still end well
-                log.exception("job %s cannot be kept", job.folder.name)
+                kept = record(job)
+            write_record(job.folder, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,66 +298,3 @@ class _Hide:
 
 def _name(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _make_folder(folder: Path) -> None:
-    with storage_errors(folder):
-        folder.mkdir(mode=0o700, parents=True)
-        if shutil.disk_usage(folder).free < FREE_BYTES:
-            folder.rmdir()
-            raise StorageError("the disk is almost full: free some space, or try again later")
-
-
-def _record(job: _Job) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "pid": os.getpid(),
-        "state": job.state,
-        "work": plain_work(job.work),
-        "error": job.error,
-        "asked": job.asked,
-        "started": job.started,
-        "finished": job.finished,
-        "count": job.tally.count.plain(),
-    }
-
-
-def _restored(path: Path) -> _Job | None:
-    """A job as its file tells; None if it is damaged, not ours, or another process is at it."""
-    try:
-        record = read_json(path)
-        if record["format"] != FORMAT:
-            return None
-        if record["work"].get("moved"):  # nobody was given its token yet
-            _abandoned(path.parent, record["pid"])
-            return None
-        job = _Job(
-            path.parent, restored_work(record["work"]), record["asked"], record["state"],
-            record["started"], record["finished"], record["error"],
-            tally=Tally(Count.restored(record["count"])),
-        )  # fmt: skip
-        written = path.stat().st_mtime
-        if job.state in ACTIVE:
-            if _lives(record["pid"], written):
-                return None
-            job.state, job.finished = "interrupted", written
-    except (DselError, OSError, LookupError, TypeError, ValueError):
-        log.warning("%s cannot be read and is left alone", path, exc_info=True)
-        return None
-    return job
-
-
-def _abandoned(folder: Path, pid: int) -> None:
-    """Remove what was being brought in when the app ended."""
-    if not _lives(pid, (folder / MARKER).stat().st_mtime):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(pid: int, written: float) -> bool:
-    """Whether the process that wrote a file at that time is another one, and still there."""
-    if pid == os.getpid():
-        return False
-    try:
-        return bool(psutil.Process(pid).create_time() <= written)
-    except psutil.Error:
-        return False

@@ -29,9 +29,10 @@ LEVELS: Mapping[str, int] = {
     "described": 6, "controls": 6,
     "engine": 7, "explore": 7, "terminal": 7,
     "summary": 8, "works": 8,
-    "jobs": 9,
-    "ui": 10,
-    "cli": 11, "app": 11,
+    "jobfolder": 9,
+    "jobs": 10,
+    "ui": 11,
+    "cli": 12, "app": 12,
 }  # fmt: skip
 """The level of every module and package; each imports only from lower ones."""
 

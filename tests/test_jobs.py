@@ -355,7 +355,7 @@ def test_sweep__old_ones_go_and_nothing_else(jobs_with, source, tmp_path) -> Non
 
 
 def test_start__a_full_disk(jobs_with, source, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("dsel.jobs.FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("dsel.jobfolder.FREE_BYTES", 1 << 60)
     jobs = jobs_with()
     with pytest.raises(StorageError, match="almost full"):
         jobs.start(work_of(source))

@@ -40,7 +40,7 @@ class Desk:
     def jobs(self) -> Jobs:
         """The jobs of the app; raises `SettingError` where there are none."""
         if self._jobs is None:
-            raise SettingError("this app has no jobs, and no runs but the one that it is opened on")
+            raise SettingError("this app has no runs but the one that it shows, and no jobs")
         return self._jobs
 
     def explorer(self, token: str) -> Explorer:
