@@ -88,7 +88,7 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
             yield from second_pass(work, _promising(run), settings.further)
     seconds = time.perf_counter() - began
     run.finish()
-    yield from _fit_layouts(run)
+    yield from fit_layouts(run)
     worked = bool(scorer.images)
     yield Done(
         "score",
@@ -222,7 +222,7 @@ def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> 
     return image_px
 
 
-def _fit_layouts(run: Run) -> Iterator[Event]:
+def fit_layouts(run: Run) -> Iterator[Event]:
     """Place each class's images in the plane, by the features of their default patches."""
     missing = [
         index for index in range(len(run.identity.classes)) if run.read_layout(index) is None

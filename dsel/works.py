@@ -21,12 +21,12 @@ from dsel.config import (
     SourceSettings,
 )
 from dsel.datasets import open_dataset
-from dsel.engine import export_selections, score
+from dsel.engine import export_selections, fit_layouts, score
 from dsel.errors import DselError, RunError, SettingError
 from dsel.explore import Explorer
 from dsel.priors import load_prior
 from dsel.records import Dataset, Done, Event, Notice, Prior, Progress, Started
-from dsel.runs import open_run
+from dsel.runs import Run, open_run
 from dsel.settings import restore
 from dsel.storage import place_copy, write_atomically
 
@@ -217,9 +217,12 @@ class Workshop:
 
     def _once(self, work: ScoreWork, folder: Path, images: int) -> Generator[Event, None, bool]:
         """Score a portion; tell whether it was the last one."""
-        before = _results(work, folder)
+        if self._lent and _is_scored(work, folder):
+            yield from _laid_out(open_run(work.result(folder)))
+            return True
+        before = _shards(work, folder)
         passes = 2 if work.settings.refine else 1
-        left = max(images * passes - before.shards * work.settings.shard_size, 1)
+        left = max(images * passes - before * work.settings.shard_size, 1)
         with closing(self._portion(work, folder, left if self._lent else 0)) as events:
             for event in events:
                 if isinstance(event, DselError):
@@ -227,7 +230,7 @@ class Workshop:
                 yield event
                 if isinstance(event, Done):
                     return True
-        if _results(work, folder) == before:
+        if not _is_scored(work, folder) and _shards(work, folder) == before:
             raise RunError(
                 f"a shard of {work.settings.shard_size} images takes longer than the accelerator "
                 "is lent for: score with a smaller shard size, or fewer draws"
@@ -237,7 +240,8 @@ class Workshop:
     def _score(self, work: ScoreWork, folder: Path, left: int) -> Events[Event | DselError]:
         """Score the `left` images for as long as they should take; 0 takes all the time it needs.
 
-        What went wrong comes as the last event, since errors lose their words between processes.
+        A lent accelerator is given back before the layouts, which have no use for it. What went
+        wrong comes as the last event, since errors lose their words between processes.
         """
         end = time.monotonic() + SHARE_USED * seconds_of(work, folder, left) if left else math.inf
         try:
@@ -249,6 +253,8 @@ class Workshop:
             run = work.result(folder)
             with closing(_closable(score(dataset, prior, run, work.settings))) as events:
                 for event in events:
+                    if left and isinstance(event, Started) and event.stage == "layout":
+                        return
                     yield event
                     if time.monotonic() > end:
                         return
@@ -299,21 +305,24 @@ def _rate(work: ScoreWork) -> float:
     return PER_SECOND_DEMO if work.prior.prior == DEMO else PER_SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class _Results:
-    """How far a run is: shards of both passes, and places in the plane."""
-
-    shards: int
-    layouts: int
-
-
-def _results(work: ScoreWork, folder: Path) -> _Results:
+def _shards(work: ScoreWork, folder: Path) -> int:
+    """Shards that are there: of the first pass, and of the second where there is one."""
     run = work.result(folder)
-    count = {
-        name: len(list((run / name).glob("*.safetensors")))
-        for name in ("scores", "refined", "layouts")
-    }
-    return _Results(count["scores"] + count["refined"], count["layouts"])
+    return sum(len(list((run / name).glob("*.safetensors"))) for name in ("scores", "refined"))
+
+
+def _is_scored(work: ScoreWork, folder: Path) -> bool:
+    return (work.result(folder) / "summary.json").is_file()
+
+
+def _laid_out(run: Run) -> Iterator[Event]:
+    """What is left to do of a run that is scored."""
+    yield from fit_layouts(run)
+    found = run.summary
+    yield Done(
+        "score",
+        {"images": found.scored, "skipped": found.skipped, "evaluations": found.evaluations},
+    )
 
 
 def _closable(events: Iterator[Event]) -> Events[Event]:
