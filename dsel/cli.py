@@ -21,7 +21,7 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
-from dsel.errors import DselError
+from dsel.errors import DselError, SettingError
 from dsel.flags import DistillFlags, SelectFlags
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ def select(
 @app_commands.command
 def export(
     run: RunPath,
-    out: Annotated[Path, Doc("folder to write the distilled set to")],
+    out: Annotated[Path, Doc("folder to write the distilled set to, or a file that ends in .zip")],
     selection: Annotated[
         str, Doc("fingerprint of a kept selection; the last one made if left out")
     ] = "",
     settings: ExportSettings = ExportSettings(),
     output: Output = Output(),
 ) -> None:
-    """Write the distilled set of a selection as an image folder."""
+    """Write the distilled set of a selection as an image folder, or as a zip file of one."""
     opened = _open(run)
     if output.dry_run:
         chosen, selections = opened.read_selection(selection)
@@ -141,8 +141,10 @@ def distill(
     output: Output = Output(),
 ) -> None:
     """Score, select and export in one go; the same command again goes on where it stopped."""
-    from dsel.exports import refuse_foreign
+    from dsel.exports import is_zip, refuse_foreign
 
+    if is_zip(out):
+        raise SettingError(f"out must be a folder, got {out}: dsel export packs it into a zip file")
     refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before the hours of scoring, not behind them
     path = run or out / RUN_IN_OUT
     settings = select_settings.plain()

@@ -18,7 +18,7 @@ from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.cutting import proxy_cutter, source_cutter, source_of
 from dsel.described import describer
 from dsel.errors import SettingError
-from dsel.exports import Export, write_image_folder
+from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.groups import layout
 from dsel.overrides import check_known
 from dsel.passes import Work, first_pass, second_pass
@@ -88,7 +88,7 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
             yield from second_pass(work, _promising(run), settings.further)
     seconds = time.perf_counter() - began
     run.finish()
-    yield from _fit_layouts(run)
+    yield from fit_layouts(run)
     worked = bool(scorer.images)
     yield Done(
         "score",
@@ -172,7 +172,10 @@ def export(
     selection: str = "",
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of a kept selection, by default the current one, into an image folder."""
+    """Compose the images of a kept selection, by default the current one, into an image folder.
+
+    Where `out` ends in .zip, the folder is packed, to the same bytes every time.
+    """
     select_settings, selections = run.read_selection(selection)
     yield from export_selections(run, selections, select_settings, out, settings, also_ours)
 
@@ -185,12 +188,11 @@ def export_selections(
     settings: ExportSettings,
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of any selections into an image folder; nothing is written to the run."""
-    _check_overrides(run, select_settings)
+    """Compose the images of any selections, like `export`; nothing is written to the run."""
+    image_px = check_export(run, select_settings, settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
         yield Notice(why)
-    image_px = settings.image_px or run.identity.resolution_px
     plan = Export(
         classes=run.identity.classes,
         selections=selections,
@@ -200,17 +202,27 @@ def export_selections(
         pixels="source" if dataset else "proxy",
         facts=_facts(run, select_settings),
     )
-    _check_image_px(image_px, select_settings.factor)
     cut = source_cutter(run, dataset) if dataset else proxy_cutter(run)
 
     def images() -> Iterator[Distilled]:
         for selected in selections:
             yield from compose_class(selected, select_settings, image_px, cut)
 
-    yield from write_image_folder(plan, images(), out, also_ours)
+    if is_zip(out):
+        yield from write_zip(plan, lambda folder: write_image_folder(plan, images(), folder), out)
+    else:
+        yield from write_image_folder(plan, images(), out, also_ours)
 
 
-def _fit_layouts(run: Run) -> Iterator[Event]:
+def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
+    """The side of the distilled images; raises `SettingError` for what cannot be exported."""
+    _check_overrides(run, select)
+    image_px = settings.image_px or run.identity.resolution_px
+    _check_image_px(image_px, select.factor)
+    return image_px
+
+
+def fit_layouts(run: Run) -> Iterator[Event]:
     """Place each class's images in the plane, by the features of their default patches."""
     missing = [
         index for index in range(len(run.identity.classes)) if run.read_layout(index) is None

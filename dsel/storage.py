@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -33,6 +34,22 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def place_copy(file: Path, target: Path) -> None:
+    """Put a file at another place too, at once where the disk can give it a second name."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            try:
+                os.link(file, temporary, follow_symlinks=False)
+            except OSError:  # another disk, or one that gives no second names
+                shutil.copyfile(file, temporary, follow_symlinks=False)
+            temporary.replace(target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def remove_partial_files(folder: Path) -> None:

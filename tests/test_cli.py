@@ -303,6 +303,12 @@ def test_refusal__source(refusal, tiny_prior, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_refusal__distill_into_a_zip_file(refusal, source, tmp_path):
+    line = refusal("distill", source, "--out", tmp_path / "set.zip")
+    assert "out must be a folder" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_refusal__prior(refusal, source, tmp_path):
     def score(prior: object) -> str:
         return refusal("score", source, "--run", tmp_path / "run", "--prior", prior)

@@ -409,3 +409,39 @@ def test_zip_folder__no_place_for_it(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         zip_folder(tmp_path, tmp_path / "file/all.zip")
+
+
+def test_export__into_a_zip_file(run, tmp_path):
+    small = ExportSettings(image_px=8)
+    finish(export(run, tmp_path / "set", small))
+    wanted = zip_folder(tmp_path / "set", tmp_path / "packed.zip").read_bytes()
+    out = tmp_path / "new" / "set.ZIP"
+    for _ in range(2):  # the same again may take its place
+        done = finish(export(run, out, small))[-1]
+        assert out.read_bytes() == wanted
+    assert done == Done("export", {"images": 4, "bytes": len(wanted), "file": str(out)})
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_export__a_zip_file_that_is_interrupted_leaves_nothing(run, tmp_path):
+    events = export(run, tmp_path / "set.zip", ExportSettings(image_px=8))
+    for _, _ in zip(range(3), events, strict=False):
+        pass
+    events.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export__a_zip_file_of_others_stays(run, tmp_path):
+    finish(export(run, tmp_path / "other.zip", ExportSettings(image_px=16)))
+    (tmp_path / "text.zip").write_text("mine")
+    (tmp_path / "folder.zip").mkdir()
+    with zipfile.ZipFile(tmp_path / "foreign.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    before = tree(tmp_path)
+    for name, told in (
+        ("other", "another export"), ("text", "no export"), ("folder", "no export"),
+        ("foreign", "no export"),
+    ):  # fmt: skip
+        with pytest.raises(StorageError, match=told):
+            finish(export(run, tmp_path / f"{name}.zip", ExportSettings(image_px=8)))
+    assert tree(tmp_path) == before

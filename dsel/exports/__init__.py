@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from dsel.exports.base import Export, refuse_foreign, zip_folder
-from dsel.exports.imagefolder import write_image_folder
+from dsel.exports.base import (
+    Export,
+    is_zip,
+    refuse_foreign,
+    story_bytes,
+    write_zip,
+    zip_folder,
+)
+from dsel.exports.imagefolder import SIDE_FILES, write_image_folder
 
-__all__ = ["Export", "refuse_foreign", "write_image_folder", "zip_folder"]
+__all__ = [
+    "SIDE_FILES",
+    "Export",
+    "is_zip",
+    "refuse_foreign",
+    "story_bytes",
+    "write_image_folder",
+    "write_zip",
+    "zip_folder",
+]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dsel.config import ExportSettings, SelectSettings
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.overrides import Overrides
-from dsel.records import ClassSelection, Distilled
+from dsel.records import ClassSelection, Distilled, Done, Event
 from dsel.settings import fingerprint
-from dsel.storage import json_bytes, read_json, remove_partial_files, write_atomically
+from dsel.storage import PARTIAL, json_bytes, read_json, remove_partial_files, write_atomically
 from dsel.tables import box_columns
 
 MANIFEST = "manifest.json"
@@ -23,6 +25,8 @@ LONGEST_NAME_BYTES = 160
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 NAMING_FACTS = ("dsel", "run", "selection")
 """Facts that name the exported bytes: not where the source lies, nor a library's version."""
+ZIP = ".zip"
+ZIP_ENTRY_BYTES = 76
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one, so that equal content gives equal bytes
 
 
@@ -117,6 +121,17 @@ def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict
     }
 
 
+def story_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
+    """About how much an image takes beside its picture: in the manifest, and as an entry of a zip.
+
+    Its name stands in the zip twice.
+    """
+    name = f"train/{classes[distilled.class_index]}/{classes[distilled.class_index]}_id00000.png"
+    entry = json_bytes(image_entry(name, distilled, classes))
+    indent = 4 * entry.count(b"\n")
+    return len(entry) + indent + ZIP_ENTRY_BYTES + 2 * len(name.encode())
+
+
 def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:
     """Pack a folder as a zip whose bytes follow from the content alone."""
     temporary = target.with_name(f".{target.name}.partial")
@@ -135,6 +150,50 @@ def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Pat
             temporary.unlink(missing_ok=True)
             raise
     return target
+
+
+def is_zip(out: Path) -> bool:
+    """Whether a set goes into one zip file, by the name of what it is written to."""
+    return out.suffix.lower() == ZIP
+
+
+def write_zip(
+    export: Export, write: Callable[[Path], Iterator[Event]], out: Path
+) -> Iterator[Event]:
+    """Pack the folder that `write` fills; its bytes are those of `zip_folder` of such a folder.
+
+    Raises `StorageError` where there is something else than this very export.
+    """
+    _refuse_other(out, export)
+    with storage_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        room = TemporaryDirectory(prefix=f".{out.name}.", suffix=PARTIAL, dir=out.parent)
+    with room as name:
+        figures: Mapping[str, float | int | str] = {}
+        for event in write(Path(name)):
+            if isinstance(event, Done):
+                figures = event.figures
+            else:
+                yield event
+        size = zip_folder(Path(name), out).stat().st_size
+    yield Done("export", {"images": figures["images"], "bytes": size, "file": str(out)})
+
+
+def _refuse_other(out: Path, export: Export) -> None:
+    """The same export gives the same bytes, and may be written again."""
+    if not out.exists():
+        return
+    try:
+        with zipfile.ZipFile(out) as archive:
+            there = json.loads(archive.read(MANIFEST))["fingerprint"]
+    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
+        raise StorageError(
+            f"{out} is there already, and no export of dsel's: choose a new file"
+        ) from error
+    if there != export.fingerprint:
+        raise StorageError(
+            f"{out} holds another export, made with other settings: choose a new file"
+        )
 
 
 def _overrides(overrides: Overrides) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from dsel.tables import PATCHES, patch_row
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 SPLIT = "train"
+SIDE_FILES = 3
+"""classes.json, patches.parquet and the manifest."""
 
 
 def write_image_folder(

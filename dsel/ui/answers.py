@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from dsel.errors import DselError, SettingError, unknown
 from dsel.links import view_of
-from dsel.ui import inspecting
+from dsel.ui import inspecting, jobbing
 from dsel.ui.base import Question
 from dsel.ui.desk import Desk
 
-ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType({**inspecting.ANSWERS})
+ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType(
+    {**inspecting.ANSWERS, **jobbing.ANSWERS}
+)
 BUG = "dsel could not answer this: its log says why"
 LONGEST: Final = 1 << 20
 """Letters of a question, at most."""
@@ -22,10 +24,10 @@ LONGEST: Final = 1 << 20
 log = logging.getLogger(__name__)
 
 
-def answer(desk: Desk, text: str, host: str = "") -> str:
+def answer(desk: Desk, text: str, here: bool = False) -> str:
     """Answer a question in JSON: `answer` is what was asked for, or `error` one line to mend it."""
     try:
-        name, question = _read(desk, text, host)
+        name, question = _read(desk, text, here)
         return _text({"answer": ANSWERS[name](question)})
     except DselError as error:
         return _text({"error": str(error)})
@@ -34,7 +36,7 @@ def answer(desk: Desk, text: str, host: str = "") -> str:
         return _text({"error": BUG})
 
 
-def _read(desk: Desk, text: str, host: str) -> tuple[str, Question]:
+def _read(desk: Desk, text: str, here: bool) -> tuple[str, Question]:
     if len(text) > LONGEST:
         raise SettingError(f"a question must be at most {LONGEST} letters, got {len(text)}")
     try:
@@ -47,7 +49,7 @@ def _read(desk: Desk, text: str, host: str) -> tuple[str, Question]:
     if name not in ANSWERS:
         raise unknown("question", name[:60], ANSWERS)
     run, view = (str(asked.pop(key, "")) for key in ("run", "view"))
-    return name, Question(desk, desk.explorer(run), view_of(view), asked, host)
+    return name, Question(desk, desk.explorer(run), view_of(view), asked, here)
 
 
 def _text(value: Mapping[str, Any]) -> str:

@@ -29,14 +29,14 @@ MOST_TEXTS = 1000
 class Question:
     """What a page asks: about which run, under which view, and what else it said.
 
-    host: the address that the question came from, empty where there is none.
+    here: whether a page of the app itself asks, opened on the app's own machine.
     """
 
     desk: Desk
     explorer: Explorer
     view: View
     more: Mapping[str, Any]
-    host: str = ""
+    here: bool = False
 
     @property
     def settings(self) -> SelectSettings:

@@ -10,6 +10,7 @@ from dsel.shipped import asset
 from dsel.ui.answers import answer
 from dsel.ui.api import offer
 from dsel.ui.desk import Desk
+from dsel.ui.uploads import comes_from_here
 
 LOADER = """
 const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
@@ -24,8 +25,7 @@ def build_app(desk: Desk) -> gr.Blocks:
 
     def ask(text: str, request: gr.Request) -> str:
         """Answer one question of the page."""
-        client = request.client
-        return answer(desk, text, client.host if client else "")
+        return answer(desk, text, comes_from_here(request))
 
     files = {"app": str(asset("app").resolve()), "plotly": str(plotly_js())}
     gr.set_static_paths([files["app"], files["plotly"]])

@@ -7,11 +7,13 @@ from importlib import import_module
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from dsel.errors import SettingError
 from dsel.shipped import asset
-from dsel.ui.desk import Desk
+from dsel.ui.desk import open_desk
 from dsel.ui.layout import build_app
+from dsel.ui.uploads import place_of
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -23,7 +25,8 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     Without a host or a port Gradio's own GRADIO_SERVER_NAME and GRADIO_SERVER_PORT count, then
     127.0.0.1 and the first free port from 7860. Raises `SettingError` for a port that is taken.
     """
-    app = build_app(Desk(run_path))
+    desk = open_desk(run_path, place_of(host), Path(get_upload_folder()))
+    app = build_app(desk)
     try:
         app.launch(
             server_name=host,
@@ -34,6 +37,7 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
             run_history=False,  # it would copy every answer into the browser's storage
             ssr_mode=False,
             prevent_thread_lock=True,
+            max_file_size=desk.place.upload_bytes,
         )
     except OSError as error:
         wanted = port or os.environ.get("GRADIO_SERVER_PORT", "7860 or those after it")
@@ -42,7 +46,10 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         ) from error
     # k-means takes a second or two to import: best done while the first page is being loaded.
     import_module("sklearn.cluster")
-    app.block_thread()
+    try:
+        app.block_thread()
+    finally:
+        desk.jobs.close()
 
 
 def theme() -> gr.themes.Base:
