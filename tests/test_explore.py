@@ -94,7 +94,9 @@ def test_maps__combined_divides_each_timestep_by_its_loss(explorer):
     assert (gap < 0).any()
 
 
-@pytest.mark.parametrize("settings", [SelectSettings(), SelectSettings((300,), gap="signed")])
+@pytest.mark.parametrize(
+    "settings", [SelectSettings(), SelectSettings(timesteps=(300,), gap="signed")]
+)
 def test_ranges__hold_every_map_of_the_class(explorer, settings):
     found = explorer.ranges(0, settings)
     every = [explorer.maps(0, row, settings) for row in range(len(explorer.scores(0).ids))]

@@ -1,6 +1,6 @@
 // The best boxes of the chosen image, with their scores and leads; a click chooses another one.
 
-import { fill, h, number } from "./dom.js";
+import { column, fill, h, number } from "./dom.js";
 
 /** The list; `choose(contender, n)` is told of a box to take, `turn(nth)` of a patch to show. */
 export function createBoxes({ choose, turn, back }) {
@@ -18,14 +18,15 @@ export function createBoxes({ choose, turn, back }) {
     const list = story.best.map((one, n) => ({ ...one, n }));
     const known = at && list.some((one) => alike(one.box, at));
     if (at && !known) list.unshift({ box: at, score: story.patch.score, margin: story.patch.margin, n: -1 });
-    fill(rows, list.map((one) => makeRow(one, { at, boxes, frame, url, banned: !story.patch, choose, turn })));
+    const texts = column(list.flatMap((one) => [one.score, one.margin]));
+    fill(rows, list.map((one, n) => makeRow({ ...one, texts: texts.slice(2 * n, 2 * n + 2) }, { at, boxes, frame, url, banned: !story.patch, choose, turn })));
     rows.querySelectorAll("button")[focused]?.focus();
     none.hidden = list.length > 0;
     moved.hidden = !own;
   }
 }
 
-function makeRow({ box, score, margin, n }, { at, boxes, frame, url, banned, choose, turn }) {
+function makeRow({ box, score, n, texts }, { at, boxes, frame, url, banned, choose, turn }) {
   const chosen = Boolean(at) && alike(box, at);
   const other = boxes.findIndex((one) => alike(one, box));
   const words = chosen ? "shown" : other >= 0 ? `patch ${other + 1}` : banned ? "" : "choose";
@@ -33,7 +34,7 @@ function makeRow({ box, score, margin, n }, { at, boxes, frame, url, banned, cho
   const take = () => (other >= 0 ? turn(other) : choose(box, n));
   const label = `${other >= 0 ? "Show" : "Choose"} box ${name}, at ${box.x}, ${box.y} px, score ${number(score)}`;
   const button = h("button.take", { type: "button", "aria-pressed": String(chosen), "aria-label": label, title: label, disabled: banned, onclick: () => chosen || take() }, thumb(box, frame, url));
-  return h("tr", { "aria-selected": null, className: chosen ? "chosen" : "", onclick: (event) => event.target.closest("button") || banned || chosen || take() }, h("td", {}, button), h("td", {}, name, " ", h("span.soft", {}, words)), h("td.figure", {}, number(score)), h("td.figure", {}, number(margin)));
+  return h("tr", { "aria-selected": null, className: chosen ? "chosen" : "", onclick: (event) => event.target.closest("button") || banned || chosen || take() }, h("td", {}, button), h("td", {}, name, " ", h("span.soft", {}, words)), texts.map((text) => h("td.figure", {}, text)));
 }
 
 /** The pixels of a box, cut from the proxy by CSS alone. */

@@ -145,8 +145,9 @@ export function createDetail(app, { step }) {
   }
 
   async function reading() {
-    const answer = await app.latest("values", () => app.ask("values", pixel));
-    if (!answer || !pixel) return;
+    const at = pixel;
+    const answer = await app.latest("values", () => app.ask("values", at));
+    if (!answer || at !== pixel) return;
     readout.show(answer);
     plate.mark(answer);
   }

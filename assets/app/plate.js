@@ -121,6 +121,7 @@ export function createPlate(app, { read, move }) {
     drag = null;
     box.classList.remove("dragged");
     if (moved && to) return move(to.x, to.y);
+    mark(cellOf(start));
     read(start.x, start.y);
   }
 
@@ -142,6 +143,8 @@ export function createPlate(app, { read, move }) {
     const [rows, columns] = gap.shape;
     const now = cell ?? { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
     const next = cell ? { row: clamp(now.row + by[1], rows - 1), column: clamp(now.column + by[0], columns - 1) } : now;
+    // The mark goes ahead of the answer: the next key counts from here.
+    mark(next);
     read(((next.column + 0.5) * width) / columns, ((next.row + 0.5) * height) / rows);
   }
 
@@ -168,10 +171,15 @@ export function createPlate(app, { read, move }) {
     return { x: share(event.clientX, frame.left, frame.width) * width, y: share(event.clientY, frame.top, frame.height) * height };
   }
 
-  function gapAt({ x, y }) {
+  function cellOf({ x, y }) {
     const { proxy_width: width, proxy_height: height } = shown.answer.frame;
     const [rows, columns] = gap.shape;
-    return gap.values[Math.floor((y / height) * rows) * columns + Math.floor((x / width) * columns)];
+    return { row: Math.floor((y / height) * rows), column: Math.floor((x / width) * columns) };
+  }
+
+  function gapAt(at) {
+    const { row, column } = cellOf(at);
+    return gap.values[row * gap.shape[1] + column];
   }
 }
 

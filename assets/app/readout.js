@@ -1,6 +1,6 @@
 // The values of the cell that was pointed at: per counted timestep, and their mean.
 
-import { fill, h, number, percent } from "./dom.js";
+import { column, fill, h, number } from "./dom.js";
 
 const COLUMNS = [
   ["timestep", "timestep"],
@@ -27,12 +27,12 @@ export function createReadout() {
     title.textContent = reading ? `row ${reading.row + 1}, column ${reading.column + 1}` : "";
     said.textContent = reading ? `Row ${reading.row + 1}, column ${reading.column + 1}: mean gap ${number(reading.mean.gap)}` : "";
     if (!reading) return fill(rows);
-    const lines = reading.timesteps.map((timestep, n) => line(String(timestep), reading.values[n]));
-    return fill(rows, lines.length > 1 && line("mean", reading.mean, "mean"), lines);
+    const { values, mean } = reading;
+    const one = values.length === 1;
+    const all = one ? values : [mean, ...values];
+    const names = one ? reading.timesteps : ["mean", ...reading.timesteps];
+    const columns = ["conditional", "unconditional", "gap", "combined"].map((name) => column(all.map((line) => line[name] * (name === "combined" ? 100 : 1)), name === "gap" || name === "combined" ? 2 : 3));
+    const cells = (n) => columns.map((texts, place) => h("td.figure", {}, place === 3 ? `${texts[n]} %` : texts[n]));
+    return fill(rows, names.map((name, n) => h("tr", { className: name === "mean" ? "mean" : "" }, h("th", { scope: "row" }, String(name)), cells(n))));
   }
-}
-
-function line(name, { conditional, unconditional, gap, combined }, kind = "") {
-  const figures = [number(conditional), number(unconditional), number(gap), percent(combined)];
-  return h("tr", { className: kind }, h("th", { scope: "row" }, name), figures.map((text) => h("td.figure", {}, text)));
 }
