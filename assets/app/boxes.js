@@ -8,7 +8,8 @@ export function createBoxes({ choose, turn, back }) {
   const head = h("tr", {}, ["", "Box", "Score", "Lead"].map((text, n) => h(n > 1 ? "th.figure" : "th", { scope: "col", title: text === "Lead" ? "The margin: how far it is ahead of the next box that does not overlap it" : null }, text || h("span.sr", {}, "Choose"))));
   const moved = h("p.moved", { hidden: true }, h("span.badge-still", {}, "moved by hand"), h("button.link", { type: "button", onclick: back }, "Back to the best box"));
   const none = h("p.hint", { hidden: true }, "No box: its maps hold what is no number.");
-  const element = h("section.boxes.card", { "aria-label": "Best boxes" }, h("h3", {}, "Best boxes"), h("table", {}, h("thead", {}, head), rows), none, moved);
+  const hint = h("p.hint", {}, "Choose one, or drag the box on the picture.");
+  const element = h("section.boxes.card", { "aria-label": "Best boxes" }, h("h3", {}, "Best boxes"), h("table", {}, h("thead", {}, head), rows), none, hint, moved);
   return { element, show };
 
   /** Paint `{ story, boxes, frame }` with the proxy's URL; `own` is the corner moved to, or null. */
@@ -20,8 +21,9 @@ export function createBoxes({ choose, turn, back }) {
     if (at && !known) list.unshift({ box: at, score: story.patch.score, margin: story.patch.margin, n: -1 });
     const texts = column(list.flatMap((one) => [one.score, one.margin]));
     fill(rows, list.map((one, n) => makeRow({ ...one, texts: texts.slice(2 * n, 2 * n + 2) }, { at, boxes, frame, url, banned: !story.patch, choose, turn })));
-    rows.querySelectorAll("button")[focused]?.focus();
+    rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
     none.hidden = list.length > 0;
+    hint.hidden = !story.patch || Boolean(own);
     moved.hidden = !own;
   }
 }

@@ -168,7 +168,10 @@ function makeHead(app, { step, pin, ban, turn }) {
   const title = h("h2", {});
   const pinned = h("button.button", { type: "button", title: "Keep this image's patch before all others (p)", onclick: pin }, icon(ICONS.pin), h("span", {}, "Pin"));
   const banned = h("button.button", { type: "button", title: "Never keep this image (b)", onclick: ban }, icon(ICONS.ban), h("span", {}, "Ban"));
-  const turns = h("span.turns", {});
+  let at = 0;
+  const [back, on] = [tool(ICONS.left, "Patch before", () => turn(at - 1)), tool(ICONS.right, "Next patch", () => turn(at + 1))];
+  const turnWords = h("span", {});
+  const turns = h("span.turns", {}, back, turnWords, on);
   const sentence = h("p.sentence", { "aria-live": "polite" });
   const facts = h("dl.facts", {});
   const element = h("header.detail-head", {}, h("div.head-line", {}, h("span.pair", {}, before, after), title, turns, h("span.grow"), h("span.pair.by-hand", {}, pinned, banned)), sentence, facts);
@@ -186,11 +189,12 @@ function makeHead(app, { step, pin, ban, turn }) {
     fill(facts, factsOf(answer).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
-  function showTurns(count, nth) {
+  function showTurns(count, now) {
+    at = now;
     turns.hidden = count < 2;
-    if (turns.hidden) return fill(turns);
-    const one = (by, path, words) => h("button.tool", { type: "button", title: words, "aria-label": words, disabled: nth + by < 0 || nth + by >= count, onclick: () => turn(nth + by) }, icon(path));
-    return fill(turns, one(-1, ICONS.left, "Patch before"), h("span", {}, `patch ${nth + 1} of ${count}`), one(1, ICONS.right, "Next patch"));
+    turnWords.textContent = `patch ${now + 1} of ${count}`;
+    back.disabled = now === 0;
+    on.disabled = now + 1 >= count;
   }
 }
 

@@ -15,7 +15,7 @@ export function createPlate(app, { read, move }) {
   const picture = h("img", { alt: "", draggable: false });
   const map = h("canvas", { "aria-hidden": "true" });
   const others = h("span.others", { "aria-hidden": "true" });
-  const box = h("span.box.chosen", { title: "Drag to move this box by hand" });
+  const box = h("span.box.chosen");
   const cross = h("span.cross", { hidden: true, "aria-hidden": "true" });
   const tip = h("span.tip", { hidden: true, "aria-hidden": "true" });
   const shot = h("span.shot", {}, picture, map, others, cross, box, tip);

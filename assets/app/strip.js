@@ -60,7 +60,7 @@ export function createStrip(app) {
     const focused = [...curve.querySelectorAll("button")].indexOf(document.activeElement);
     const points = moments.map((one, n) => makePoint(one, candidates, { left: `${at(n)}%`, top: `${top(one.share ?? 0)}%` }, () => toggle(one.timestep)));
     fill(curve, svg("svg", { "aria-hidden": "true" }, lines, path), points);
-    points[focused]?.focus();
+    points[focused]?.focus({ preventScroll: true });
   }
 }
 
