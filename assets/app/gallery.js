@@ -128,7 +128,8 @@ function makeCell(app) {
   const shot = h("span.shot", {}, picture, box);
   const caption = h("span.caption");
   const badge = h("span.badge");
-  const cell = h("button.cell", { type: "button", onclick: pick }, h("span.frame", {}, shot, badge), caption);
+  const hand = h("span.badge.hand");
+  const cell = h("button.cell", { type: "button", onclick: pick }, h("span.frame", {}, shot, hand, badge), caption);
   const item = h("div.item", { role: "listitem" }, cell);
   let now = null;
   item.show = (row, chosen, select) => {
@@ -138,7 +139,8 @@ function makeCell(app) {
     const kept = row.images.length > 0;
     const moved = movedTo(select, row.id);
     const byHand = select.pins.includes(row.id) ? "pinned" : moved && moved.x === row.box[0] && moved.y === row.box[1] ? "moved" : "";
-    badge.textContent = [byHand, kept ? `kept ${row.images[0] + 1}` : ""].filter(Boolean).join(" · ");
+    hand.textContent = byHand;
+    badge.textContent = kept ? `kept ${row.images[0] + 1}` : "";
     cell.classList.toggle("kept", kept);
     fill(caption, h("span.rank", {}, `${row.rank + 1}`), h("span.dot", { title: `group ${row.group + 1}` }), h("span", {}, number(row.score)));
     cell.title = row.id;
