@@ -41,6 +41,7 @@ from dsel.listing import (
 from dsel.localisation import Mask, matched, read_objects
 from dsel.pictures import crop, decode
 from dsel.quality import Overall, Quality, class_quality, overall
+from dsel.ranges import Ranges, class_ranges
 from dsel.records import ClassScores, ClassSelection, Distilled, Patch, Pixels
 from dsel.runs import Run
 from dsel.selection import (
@@ -50,6 +51,7 @@ from dsel.selection import (
     combined_maps,
     image_bucket,
     locate_class,
+    misplaced,
     rank_class,
     timestep_columns,
     without_banned,
@@ -170,6 +172,11 @@ class Explorer:
         bucket = image_bucket(self.scores(class_index), self.row_of(class_index, image_id))
         return read_cell(bucket, self.geometry, settings, x_px, y_px)
 
+    def misplaced(self, settings: SelectSettings) -> tuple[str, ...]:
+        """The images of the run whose boxes, moved by hand, reach beyond their pictures."""
+        frames = {row.id: row.frame for row in self.run.images} if settings.moves else {}
+        return misplaced(settings, self.geometry, frames)
+
     # One class
 
     def scores(self, class_index: int) -> ClassScores:
@@ -201,6 +208,14 @@ class Explorer:
     ) -> Sequence[Distilled]:
         """The class's distilled images, cut from proxies."""
         return self._composed(self.select(class_index, settings), settings, image_px)
+
+    def ranges(self, class_index: int, settings: SelectSettings) -> Ranges:
+        """The ranges of a class's maps, over the timesteps that the settings count."""
+        wanted = replace(DEFAULTS, timesteps=settings.timesteps, gap=settings.gap)
+        columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
+        scores, maps = self.scores(class_index), self._maps(class_index, wanted)
+        name = ("ranges", class_index, wanted)
+        return self._kept(name, lambda: class_ranges(scores, columns, maps))
 
     def layout(self, class_index: int) -> NDArray[np.float32]:
         """Places (N, 2) of the class's images in the plane, fitted when the run was scored."""

@@ -29,7 +29,8 @@ class Listing:
 
     Every order has its natural sense (highest score first, but lowest rank first), which
     `backwards` turns round; patches without a margin come last either way. group: of this group
-    alone, all for -1. image_ids: of these images alone, all for None. page counts from 0.
+    alone, all for -1. image_ids: of these images alone, all for None. page counts from 0; where
+    the rows have the image `holding`, it is the page that holds it.
     """
 
     sort: Sort = "rank"
@@ -38,6 +39,7 @@ class Listing:
     image_ids: Collection[str] | None = None
     page: int = 0
     rows: int = MOST_ROWS
+    holding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def list_patches(
         patches = [one for one in patches if not math.isnan(one[1].margin)]
     # Python's sort keeps equal ones in their order, forwards and backwards: by rank.
     patches.sort(key=lambda one: key(one[1]), reverse=view.backwards != (view.sort in _FALLING))
-    shown = _page([*patches, *last], view.page, view.rows)
+    shown = _page([*patches, *last], _page_of([*patches, *last], view), view.rows)
     images = kept_as(selected, ipc)
     rows = (
         Row(patch, *_sides(frames[patch.image_id]), images.get(place, ()))
@@ -181,6 +183,12 @@ def _page(items: Sequence[T], page: int, rows: int) -> Page[T]:
     pages = max(1, math.ceil(len(items) / rows))
     page = min(max(page, 0), pages - 1)
     return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
+
+
+def _page_of(patches: Sequence[tuple[int, Patch]], view: Listing) -> int:
+    places = (n for n, (_, patch) in enumerate(patches) if patch.image_id == view.holding)
+    place = next(places, -1) if view.holding else -1
+    return view.page if place < 0 else place // max(view.rows, 1)
 
 
 def _sides(frame: Frame) -> tuple[int, int]:

@@ -91,12 +91,17 @@ def check_known(overrides: Overrides, known: Collection[str]) -> None:
                 raise SettingError(f"unknown image {image_id!r} in {name}{example}")
 
 
+def fits(corner: Corner, patch_px: int, width_px: int, height_px: int) -> bool:
+    """Whether a box with this corner lies inside its picture."""
+    return 0 <= corner.x <= width_px - patch_px and 0 <= corner.y <= height_px - patch_px
+
+
 def check_corner(
     image_id: str, corner: Corner, patch_px: int, width_px: int, height_px: int
 ) -> None:
     """Raise `SettingError` if a moved box reaches beyond its picture."""
-    last_x, last_y = width_px - patch_px, height_px - patch_px
-    if not (0 <= corner.x <= last_x and 0 <= corner.y <= last_y):
+    if not fits(corner, patch_px, width_px, height_px):
+        last_x, last_y = width_px - patch_px, height_px - patch_px
         raise SettingError(
             f"the corner of image {image_id!r} in moves must be between 0,0 and {last_x},{last_y} "
             f"for a {patch_px} px patch in its {width_px} x {height_px} px picture, got "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dsel.config import SelectSettings
 from dsel.errors import SettingError
 from dsel.groups import Groups, group_patches
-from dsel.overrides import Corner, check_corner, check_known
+from dsel.overrides import Corner, check_corner, check_known, fits
 from dsel.patches import (
     TIE,
     BestBoxes,
@@ -149,6 +149,20 @@ def check_overrides(
         frame = frames[image_id]
         assert frame is not None  # the loop above
         check_corner(image_id, corner, patch_px, frame.proxy_width, frame.proxy_height)
+
+
+def misplaced(
+    settings: SelectSettings, geometry: Geometry, frames: Mapping[str, Frame | None]
+) -> tuple[str, ...]:
+    """The images, by id, whose boxes, moved by hand, reach beyond their pictures."""
+    corners = settings.overrides.corners
+    patch_px = patch_size(settings, geometry)
+    return tuple(
+        image_id
+        for image_id, corner in corners.items()
+        if (frame := frames.get(image_id)) is not None
+        and not fits(corner, patch_px, frame.proxy_width, frame.proxy_height)
+    )
 
 
 def combined_maps(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Maps:

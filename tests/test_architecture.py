@@ -22,7 +22,7 @@ LEVELS: Mapping[str, int] = {
     "commands": 3, "flags": 3, "links": 3,
     "noise": 3, "patches": 3, "groups": 3, "ranking": 3, "pictures": 3, "tables": 3,
     "heat": 3, "identity": 3, "shards": 3, "weights": 3, "classfolders": 3, "archives": 3,
-    "lasso": 3, "sums": 3, "compare": 3, "tally": 3,
+    "lasso": 3, "sums": 3, "compare": 3, "tally": 3, "ranges": 3,
     "scoring": 4, "describing": 4, "selection": 4, "compose": 4, "runs": 4, "reading": 4,
     "loading": 4, "datasets": 4, "exports": 4, "listing": 4, "quality": 4,
     "priors": 5, "passes": 5, "cutting": 5, "story": 5, "localisation": 5,

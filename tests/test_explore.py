@@ -94,6 +94,31 @@ def test_maps__combined_divides_each_timestep_by_its_loss(explorer):
     assert (gap < 0).any()
 
 
+@pytest.mark.parametrize(
+    "settings", [SelectSettings(), SelectSettings(timesteps=(300,), gap="signed")]
+)
+def test_ranges__hold_every_map_of_the_class(explorer, settings):
+    found = explorer.ranges(0, settings)
+    every = [explorer.maps(0, row, settings) for row in range(len(explorer.scores(0).ids))]
+    for name in ("conditional", "unconditional", "gap", "combined"):
+        values = np.concatenate([getattr(maps, name).ravel() for maps in every])
+        ends = getattr(found, name)
+        assert (ends.low, ends.high) == pytest.approx((values.min(), values.max()), abs=1e-6)
+    assert explorer.ranges(0, replace(settings, patch_px=16, ipc=3)) is found
+
+
+def test_misplaced__boxes_that_larger_patches_push_out(explorer):
+    wide, square = "cat/000001", "cat/000000"
+    moves = (f"{square}@64,64", f"{wide}@128,0")
+    settings = SelectSettings(patch_px=64, moves=moves)
+    assert explorer.misplaced(settings) == ()
+    assert explorer.misplaced(replace(settings, patch_px=72)) == (square,)
+    assert explorer.misplaced(replace(settings, patch_px=128)) == (square,)
+    gone = replace(settings, moves=("cow@999,0", f"{wide}@200,0"))
+    assert explorer.misplaced(gone) == (wide,)
+    assert explorer.misplaced(SelectSettings()) == ()
+
+
 def test_maps__of_chosen_timesteps(explorer):
     _, gap = stored(explorer, 0, 1)
     maps = explorer.maps(0, 1, SelectSettings(timesteps=(300,)))

@@ -171,3 +171,20 @@ def test_group_cards__show_a_few() -> None:
 def test_group_counts__follow_the_images() -> None:
     assert group_counts(SELECTED, ["a", "d", "c", "x"]) == {0: 1, 1: 2, 2: 0}
     assert group_counts(SELECTED, []) == {0: 0, 1: 0, 2: 0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "image", "page"), [(2, "d", 0), (2, "b", 1), (2, "e", 2), (1, "c", 2)]
+)
+def test_list_patches__the_page_that_holds_an_image(rows: int, image: str, page: int) -> None:
+    view = Listing(rows=rows, page=9, holding=image)
+    found = list_patches(SELECTED, frames(SELECTED), 2, view)
+    assert found.page == page
+    assert image in [row.patch.image_id for row in found.rows]
+
+
+def test_list_patches__the_page_asked_for_where_no_row_has_the_image() -> None:
+    for view in (Listing(rows=2, page=1, holding="z"), Listing(rows=2, page=1, holding="")):
+        assert list_patches(SELECTED, frames(SELECTED), 2, view).page == 1
+    other = Listing(rows=1, page=1, group=1, holding="a")
+    assert list_patches(SELECTED, frames(SELECTED), 2, other).page == 1

@@ -93,3 +93,17 @@ export function icon(paths) {
 export function empty(title, text = "") {
   return h("div.empty", {}, h("p.empty-title", {}, title), text && h("p", {}, text));
 }
+
+/** Load a style sheet once. */
+export function stylesheet(url) {
+  if (!document.querySelector(`link[href="${url}"]`)) document.head.append(h("link", { rel: "stylesheet", href: String(url) }));
+}
+
+/** Numbers of one column, on one count of decimals: the largest has so many significant digits. */
+export function column(values, digits = 3) {
+  const most = Math.max(...values.filter(Number.isFinite).map(Math.abs), 0);
+  if (most !== 0 && (most < 1e-4 || most >= 1e6)) return values.map((value) => number(value, digits));
+  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(most || 1)));
+  const text = (value) => (Number(value.toFixed(decimals)) === 0 ? "0" : value.toFixed(decimals).replace("-", "−"));
+  return values.map((value) => (value == null || !Number.isFinite(value) ? "–" : text(value)));
+}

@@ -44,7 +44,7 @@ def start(question: Question) -> Mapping[str, Any]:
 
 
 def gallery(question: Question) -> Mapping[str, Any]:
-    """A page of patches; more: sort, backwards, group, polygon, page, rows."""
+    """A page of patches; more: sort, backwards, group, polygon, page, rows, holding."""
     explorer, index = question.explorer, question.class_index
     polygon = question.polygon("polygon")
     inside = None if polygon is None else explorer.lasso(index, polygon)
@@ -58,9 +58,11 @@ def gallery(question: Question) -> Mapping[str, Any]:
             image_ids=inside,
             page=question.whole("page", 0),
             rows=question.whole("rows", 100),
+            holding=question.text("holding", ""),
         ),
     )
     ids = explorer.scores(index).ids
+    banned = set(question.settings.bans)
     counts = group_counts(
         explorer.select(index, question.settings), ids if inside is None else inside
     )
@@ -70,6 +72,7 @@ def gallery(question: Question) -> Mapping[str, Any]:
         "pages": page.pages,
         "total": page.total,
         "counts": list(counts.values()),
+        "banned": [image_id for image_id in ids if image_id in banned],
     }
 
 
@@ -99,7 +102,8 @@ def image(question: Question) -> Mapping[str, Any]:
     scores = explorer.scores(index)
     if not scores.ids:
         return {"image_id": ""}
-    ranked = [patch.image_id for patch in explorer.select(index, settings).patches]
+    patches = explorer.select(index, settings).patches
+    ranked = [patch.image_id for patch in patches]
     wanted = question.view.image_id
     image_id = wanted if wanted in scores.ids else next(iter(ranked), scores.ids[0])
     row = explorer.row_of(index, image_id)
@@ -111,7 +115,7 @@ def image(question: Question) -> Mapping[str, Any]:
         "image_id": image_id,
         "frame": plain(frame),
         "story": plain(explorer.story(index, image_id, settings, question.whole("nth", 0))),
-        "patches": ranked.count(image_id),
+        "boxes": [plain(patch.box) for patch in patches if patch.image_id == image_id],
         "maps": {
             "conditional": packed(maps.conditional),
             "unconditional": packed(maps.unconditional),
@@ -121,6 +125,19 @@ def image(question: Question) -> Mapping[str, Any]:
         "strip": packed(shares),
         "around": _around(ranked, image_id),
     }
+
+
+def ranges(question: Question) -> Mapping[str, Any]:
+    """The ranges of the class's maps, to colour all its pictures on one scale."""
+    answer: Mapping[str, Any] = plain(
+        question.explorer.ranges(question.class_index, question.settings)
+    )
+    return answer
+
+
+def misplaced(question: Question) -> Sequence[str]:
+    """The images of the run whose boxes, moved by hand, no longer lie inside their pictures."""
+    return question.explorer.misplaced(question.settings)
 
 
 def values(question: Question) -> Mapping[str, Any]:
@@ -143,6 +160,8 @@ ANSWERS = {
     "pictures": pictures,
     "image": image,
     "values": values,
+    "ranges": ranges,
+    "misplaced": misplaced,
 }
 
 
