@@ -94,6 +94,11 @@ class Cache:
                 if not turn.asking:
                     del self._turns[key]
 
+    def holds(self, owner: Hashable, name: Hashable) -> bool:
+        """Whether a value of that name is kept now."""
+        with self._lock:
+            return (owner, name) in self._kept
+
     def forget(self, owner: Hashable) -> None:
         """Let go of all that is kept for an owner, when the cache is used next.
 

@@ -28,15 +28,18 @@ from dsel.described import describer
 from dsel.errors import SettingError, unknown
 from dsel.groups import Groups, group_patches
 from dsel.lasso import inside
+from dsel.layouts import FITTER, OWN, Wanted, layout_name, place_images
 from dsel.listing import (
     GroupCard,
     Listing,
+    Marks,
     Page,
     Row,
     SkippedRow,
     group_cards,
     list_patches,
     list_skipped,
+    marks_of,
 )
 from dsel.localisation import Mask, matched, read_objects
 from dsel.pictures import crop, decode
@@ -217,17 +220,30 @@ class Explorer:
         name = ("ranges", class_index, wanted)
         return self._kept(name, lambda: class_ranges(scores, columns, maps))
 
-    def layout(self, class_index: int) -> NDArray[np.float32]:
-        """Places (N, 2) of the class's images in the plane, fitted when the run was scored."""
-        places = self.run.read_layout(class_index)
-        count = len(self.scores(class_index).ids)
-        return np.zeros((count, 2), np.float32) if places is None else places
+    def layout(self, class_index: int, name: str = OWN) -> NDArray[np.float32]:
+        """Places (N, 2) of the class's images in the plane, in the layout of that name."""
+        return self._kept(
+            ("layout", class_index, name),
+            lambda: place_images(self.run, class_index, name, self._located, self.layout),
+        )
 
-    def lasso(self, class_index: int, polygon: ArrayLike) -> tuple[str, ...]:
-        """The images whose places in the plane lie inside a polygon of corners (V, 2)."""
-        chosen = inside(self.layout(class_index), polygon)
+    def layout_of(self, class_index: int, settings: SelectSettings) -> Wanted:
+        """The layout of these patches; one that is not there is begun in the background."""
+        name = layout_name(self.run, class_index, settings)
+        ready = name == OWN or self._cache.holds(self._owner, ("layout", class_index, name))
+        key = self._owner, class_index, name
+        return FITTER.wanted(name, key, ready, lambda: self.layout(class_index, name))
+
+    def lasso(self, class_index: int, polygon: ArrayLike, layout: str = OWN) -> tuple[str, ...]:
+        """The images whose places in a layout lie inside a polygon of corners (V, 2)."""
+        chosen = inside(self.layout(class_index, layout), polygon)
         ids = self.scores(class_index).ids
         return tuple(ids[row] for row in np.flatnonzero(chosen))
+
+    def marks(self, class_index: int, settings: SelectSettings) -> Marks:
+        """What a plot shows of each of the class's images."""
+        ids = self.scores(class_index).ids
+        return marks_of(self.select(class_index, settings), ids, settings.ipc)
 
     def gallery(self, class_index: int, settings: SelectSettings, view: Listing) -> Page[Row]:
         """A page of a class's patches."""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dsel.errors import SettingError, unknown
 from dsel.records import ClassSelection, Frame, Patch
 from dsel.tables import ImageRow
@@ -88,6 +91,22 @@ class GroupCard:
     central: tuple[Patch, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a plot shows of each of N images: its patch of the best rank.
+
+    group and rank: (N,) int32, -1 for an image that has no patch. score: (N,), box: (N, 4), its x,
+    y, width and height in proxy pixels; both nan for no patch. kept: (N,) uint8, 1 where any of the
+    image's patches is among the first IPC images.
+    """
+
+    group: NDArray[np.int32]
+    rank: NDArray[np.int32]
+    score: NDArray[np.float32]
+    box: NDArray[np.float32]
+    kept: NDArray[np.uint8]
+
+
 def list_patches(
     selected: ClassSelection, frames: Mapping[str, Frame], ipc: int, view: Listing
 ) -> Page[Row]:
@@ -152,6 +171,21 @@ def group_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mappin
     for patch in selected.patches:
         counts[patch.group] += patch.image_id in wanted
     return counts
+
+
+def marks_of(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -> Marks:
+    """What a plot shows of these images."""
+    count = len(image_ids)
+    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
+    group, rank = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
+    score, box = np.full(count, np.nan, np.float32), np.full((count, 4), np.nan, np.float32)
+    for patch in reversed(selected.patches):  # an image's best patch is set last
+        row, corner = row_of[patch.image_id], patch.box
+        group[row], rank[row], score[row] = patch.group, patch.rank, patch.score
+        box[row] = corner.x, corner.y, corner.width, corner.height
+    kept = np.zeros(count, np.uint8)
+    kept[[row_of[selected.patches[place].image_id] for place in kept_as(selected, ipc)]] = 1
+    return Marks(group, rank, score, box, kept)
 
 
 _KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {

@@ -190,3 +190,11 @@ def test_threads__counts_stay_true_under_load() -> None:
 
 def test_shared__is_one_of_a_gibibyte() -> None:
     assert SHARED.limit_bytes == LIMIT_BYTES == 2**30
+
+
+def test_holds__what_is_kept() -> None:
+    cache = Cache()
+    assert not cache.holds("owner", "name")
+    cache.get("owner", "name", lambda: 1)
+    assert cache.holds("owner", "name")
+    assert not cache.holds("owner", "other")

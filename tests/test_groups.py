@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dsel.groups import first_centroids, group_patches, layout, most_telling, unit_features
+from dsel.groups import (
+    first_centroids,
+    group_patches,
+    laid_onto,
+    layout,
+    most_telling,
+    unit_features,
+)
 
 Floats = NDArray[np.float32]
 
@@ -247,3 +254,31 @@ def test_layout__likes_lie_together() -> None:
     one, other = places[:30], places[30:]
     within = max(one.std(axis=0).max(), other.std(axis=0).max())
     assert np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) > 2 * within
+
+
+@pytest.mark.parametrize("n", [3, 30])
+def test_layout__begun_from_places_stays_near_them(n: int) -> None:
+    features = clouds((n // 3, n // 3, n - 2 * (n // 3)))
+    start = np.random.default_rng(4).normal(size=(3, 2)).astype(np.float32) * 20
+    start = np.repeat(start, (n // 3, n // 3, n - 2 * (n // 3)), axis=0)
+    start += np.random.default_rng(5).normal(size=start.shape).astype(np.float32)
+    found = layout(features, 0, start)
+    assert np.array_equal(found, layout(features, 0, start))
+    np.testing.assert_allclose(found.mean(axis=0), start.mean(axis=0), atol=1e-3)
+    moved = np.linalg.norm(found - start, axis=1).mean()
+    assert moved < np.linalg.norm(start - start.mean(axis=0), axis=1).mean()
+
+
+@pytest.mark.parametrize("n", [3, 30])
+def test_layout__begun_from_one_point_or_a_line(n: int) -> None:
+    features = clouds((n // 3, n - n // 3))
+    line = np.stack([np.arange(n), np.zeros(n)], axis=1).astype(np.float32)
+    for start in (line, np.zeros((n, 2), np.float32)):
+        assert np.isfinite(layout(features, 0, start)).all()
+
+
+def test_laid_onto__undoes_turns_mirrors_scales_and_moves() -> None:
+    places = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
+    turn = np.array([[0.6, 0.8], [0.8, -0.6]], np.float32)
+    np.testing.assert_allclose(laid_onto(places @ turn * 3 + 7, places), places, atol=1e-5)
+    assert laid_onto(places[:0], places[:0]).shape == (0, 2)

@@ -21,6 +21,7 @@ from dsel.listing import (
     kept_as,
     list_patches,
     list_skipped,
+    marks_of,
 )
 from dsel.records import Box, ClassSelection, Frame
 from dsel.tables import ImageRow
@@ -188,3 +189,24 @@ def test_list_patches__the_page_asked_for_where_no_row_has_the_image() -> None:
         assert list_patches(SELECTED, frames(SELECTED), 2, view).page == 1
     other = Listing(rows=1, page=1, group=1, holding="a")
     assert list_patches(SELECTED, frames(SELECTED), 2, other).page == 1
+
+
+def test_marks_of__the_best_patch_of_each_image() -> None:
+    marks = marks_of(SELECTED, ["a", "b", "c", "gone", "d", "e"], 2)
+    assert marks.group.tolist() == [0, 0, 1, -1, 1, 2]
+    assert marks.rank.tolist() == [1, 3, 2, -1, 0, 4]
+    assert np.allclose(marks.score, [0.9, 0.7, 0.7, nan, 0.5, -0.1], equal_nan=True)
+    assert marks.kept.tolist() == [1, 0, 1, 0, 1, 0]
+    box = SELECTED.patches[1].box
+    assert marks.box[0].tolist() == [box.x, box.y, box.width, box.height]
+    assert np.isnan(marks.box[3]).all()
+
+
+def test_marks_of__of_two_patches_the_better_one() -> None:
+    twice = selection_of(
+        [patch_of("a", 0, 0, 0.9), patch_of("b", 1, 1, 0.8), patch_of("a", 2, 1, 0.1)],
+        [(1,), (2,)],
+    )
+    marks = marks_of(twice, ["a", "b"], 2)
+    assert (marks.group.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
+    assert marks.kept.tolist() == [1, 1]

@@ -11,6 +11,7 @@ import numpy as np
 
 from dsel import __version__
 from dsel.heat import colour_tables
+from dsel.layouts import OWN
 from dsel.links import View
 from dsel.listing import Listing, Row, group_counts
 from dsel.selection import image_bucket
@@ -44,10 +45,11 @@ def start(question: Question) -> Mapping[str, Any]:
 
 
 def gallery(question: Question) -> Mapping[str, Any]:
-    """A page of patches; more: sort, backwards, group, polygon, page, rows, holding."""
+    """A page of patches; more: sort, backwards, group, polygon, layout, page, rows, holding."""
     explorer, index = question.explorer, question.class_index
     polygon = question.polygon("polygon")
-    inside = None if polygon is None else explorer.lasso(index, polygon)
+    layout = question.text("layout", OWN)
+    inside = None if polygon is None else explorer.lasso(index, polygon, layout)
     page = explorer.gallery(
         index,
         question.settings,

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
+from time import sleep
+from typing import Final
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
 from dsel.errors import SettingError
+from dsel.layouts import warm_up
 from dsel.shipped import asset
 from dsel.ui.desk import open_desk
 from dsel.ui.layout import build_app
 from dsel.ui.uploads import place_of
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
+WARM_UP_AFTER_S: Final = 4
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
@@ -46,10 +52,19 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         ) from error
     # k-means takes a second or two to import: best done while the first page is being loaded.
     import_module("sklearn.cluster")
+    Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
     try:
         app.block_thread()
     finally:
         desk.jobs.close()
+
+
+def _warm_up() -> None:
+    """Make ready for layouts once the first page has had its time; what stays is never swept."""
+    sleep(WARM_UP_AFTER_S)
+    warm_up()
+    gc.collect()
+    gc.freeze()
 
 
 def theme() -> gr.themes.Base:
