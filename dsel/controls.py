@@ -99,6 +99,16 @@ def control(
     return replace(selected, patches=patches)
 
 
+def kept_score(selected: ClassSelection, ipc: int) -> float:
+    """The mean score of the different patches that the first IPC images are made of; NaN for none.
+
+    Of controls it says how much of the gap they catch at the same budget.
+    """
+    places = {place for image in selected.images[:ipc] for place in image}
+    scores = [selected.patches[place].score for place in sorted(places)]
+    return float(np.mean(scores)) if scores else float("nan")
+
+
 def truth_of(scores: ClassScores, objects: Mapping[str, Mask], names: Mapping[str, str]) -> Truth:
     """The objects of a class's images, by their names among `objects` (see `matched`)."""
     rows, corners, totals, tables = [], [], [], []

@@ -1,4 +1,4 @@
-"""The rows of a class's gallery, a page at a time, and the images that were skipped."""
+"""Rows of a class, a page at a time: its gallery, its skipped images, what two settings change."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Final, Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.compare import Change, Comparison
 from dsel.errors import SettingError, unknown
-from dsel.records import ClassSelection, Frame, Patch
+from dsel.records import Box, ClassSelection, Frame, Patch
 from dsel.tables import ImageRow
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["rank", "score", "margin", "group", "name"]
+Keeping: TypeAlias = Literal["any", "both", "a", "b", "neither"]
 
 MOST_ROWS: Final = 100
 """Rows on a page at most: pictures beyond that make a page slow."""
@@ -77,6 +79,33 @@ class Page(Generic[T]):
     page: int
     pages: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """Which changes are wanted: of images of these groups, of all for -1, and kept like this.
+
+    keeping: in both distilled sets, in a or b alone, in neither. Those that agree least come first,
+    or last if `backwards`. page counts from 0.
+    """
+
+    group_a: int = -1
+    group_b: int = -1
+    keeping: Keeping = "any"
+    backwards: bool = False
+    page: int = 0
+    rows: int = MOST_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """What becomes of an image, with all of its boxes in both, in a proxy of this size."""
+
+    change: Change
+    boxes_a: tuple[Box, ...]
+    boxes_b: tuple[Box, ...]
+    width_px: int
+    height_px: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +175,41 @@ def list_skipped(
     return _page(skipped, page, rows)
 
 
+def list_changes(
+    comparison: Comparison,
+    a: ClassSelection,
+    b: ClassSelection,
+    frames: Mapping[str, Frame],
+    view: Changing,
+) -> Page[ChangeRow]:
+    """A page of what differs between two selections of a class; `frames` by image id."""
+    if view.keeping not in _KEEPING:
+        raise unknown("way of keeping", view.keeping, _KEEPING)
+    changes = [
+        change
+        for change in comparison.changes
+        if _in_group(change.a, view.group_a)
+        and _in_group(change.b, view.group_b)
+        and (change.kept_a, change.kept_b) in _KEEPING[view.keeping]
+    ]
+    if view.backwards:
+        changes.sort(key=lambda change: -change.overlap)
+    shown = _page(changes, view.page, view.rows)
+    return Page(_change_rows(shown.rows, a, b, frames), shown.page, shown.pages, shown.total)
+
+
+def change_row(
+    comparison: Comparison,
+    a: ClassSelection,
+    b: ClassSelection,
+    frames: Mapping[str, Frame],
+    image_id: str,
+) -> ChangeRow | None:
+    """What becomes of one image; None where it has no patch in either."""
+    found = [change for change in comparison.changes if change.image_id == image_id]
+    return next(iter(_change_rows(found, a, b, frames)), None)
+
+
 def kept_as(selected: ClassSelection, ipc: int) -> dict[int, tuple[int, ...]]:
     """Of each kept patch, by its place in the ranking, the distilled images that it is part of."""
     found: dict[int, tuple[int, ...]] = {}
@@ -196,6 +260,44 @@ _KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {
     "name": lambda patch: patch.image_id,
 }
 _FALLING: Final = ("score", "margin")
+_KEEPING: Final[Mapping[str, Collection[tuple[bool, bool]]]] = {
+    "any": ((False, False), (False, True), (True, False), (True, True)),
+    "both": ((True, True),),
+    "a": ((True, False),),
+    "b": ((False, True),),
+    "neither": ((False, False),),
+}
+"""Kept in A, kept in B."""
+
+
+def _in_group(patch: Patch | None, group: int) -> bool:
+    return group == -1 or (patch is not None and patch.group == group)
+
+
+def _change_rows(
+    changes: Sequence[Change],
+    a: ClassSelection,
+    b: ClassSelection,
+    frames: Mapping[str, Frame],
+) -> tuple[ChangeRow, ...]:
+    boxes_a, boxes_b = _boxes_of(a), _boxes_of(b)
+    return tuple(
+        ChangeRow(
+            change,
+            boxes_a.get(change.image_id, ()),
+            boxes_b.get(change.image_id, ()),
+            *_sides(frames[change.image_id]),
+        )
+        for change in changes
+    )
+
+
+def _boxes_of(selected: ClassSelection) -> Mapping[str, tuple[Box, ...]]:
+    """Each image's boxes, by rank."""
+    found: dict[str, tuple[Box, ...]] = {}
+    for patch in selected.patches:
+        found[patch.image_id] = (*found.get(patch.image_id, ()), patch.box)
+    return found
 
 
 def _card(group: int, patches: Sequence[Patch], kept: int) -> GroupCard:

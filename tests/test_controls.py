@@ -7,7 +7,7 @@ from math import isnan, nan
 
 import numpy as np
 import pytest
-from drawn import CELL_PX, geometry, scores_of
+from drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
 
 from dsel.config import SelectSettings
 from dsel.controls import (
@@ -18,6 +18,7 @@ from dsel.controls import (
     control,
     find_objects,
     found_overall,
+    kept_score,
     random_places,
     truth_of,
 )
@@ -256,3 +257,14 @@ def test_found_overall__an_image_counts_as_much_as_another() -> None:
     assert (whole.hit_rate, whole.coverage) == (0.25, 1.0)
     assert isnan(found_overall(classes[2:])[0].hit_rate)
     assert found_overall([()]) == found_overall([]) == ()
+
+
+def test_kept_score__counts_each_patch_once() -> None:
+    patches = [patch_of(name, n, score=score) for n, (name, score) in enumerate(
+        [("p", 0.4), ("q", 0.2), ("r", -0.3)]
+    )]  # fmt: skip
+    selected = selection_of(patches, [(0, 0), (1, 0), (2, 2)])
+    assert kept_score(selected, 1) == pytest.approx(0.4)
+    assert kept_score(selected, 2) == pytest.approx(0.3)
+    assert kept_score(selected, 9) == pytest.approx(0.1)
+    assert isnan(kept_score(selection_of([]), 3))

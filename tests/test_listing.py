@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 from drawn import patch_of, selection_of
 
+from dsel.compare import compare
 from dsel.errors import SettingError
 from dsel.listing import (
     MOST_ROWS,
+    Changing,
     Listing,
     Page,
     SkippedRow,
+    change_row,
     group_cards,
     group_counts,
     kept_as,
+    list_changes,
     list_patches,
     list_skipped,
     marks_of,
@@ -210,3 +214,67 @@ def test_marks_of__of_two_patches_the_better_one() -> None:
     marks = marks_of(twice, ["a", "b"], 2)
     assert (marks.group.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
     assert marks.kept.tolist() == [1, 1]
+
+
+A = selection_of(
+    [patch_of("p", 0, 0), patch_of("q", 1, 1), patch_of("r", 2, 0), patch_of("q", 3, 1, x=40)]
+)
+B = selection_of([patch_of("q", 0, 0, x=4), patch_of("p", 1, 0), patch_of("s", 2, 2)])
+"""p keeps its box, q moves and loses one, r and s are each in one of them alone."""
+
+
+def changed(view: Changing) -> str:
+    page = list_changes(compare(A, B, 2, 2), A, B, frames_of_changes(), view)
+    return "".join(row.change.image_id for row in page.rows)
+
+
+def frames_of_changes() -> dict[str, Frame]:
+    return {name: Frame(9, 9, Box(0, 0, 9, 9), 64, 96) for name in "pqrs"}
+
+
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [
+        (Changing(), "rsqp"),
+        (Changing(backwards=True), "pqrs"),  # those that agree alike keep their order
+        (Changing(group_a=0), "rp"),
+        (Changing(group_b=0), "qp"),
+        (Changing(group_a=1, group_b=0), "q"),
+        (Changing(group_a=0, group_b=2), ""),
+        (Changing(keeping="both"), "qp"),
+        (Changing(keeping="a"), ""),
+        (Changing(keeping="neither"), "rs"),
+        (Changing(rows=3, page=1), "p"),
+        (Changing(rows=3, page=9), "p"),
+    ],
+)
+def test_list_changes__which_and_in_what_order(view: Changing, expected: str) -> None:
+    assert changed(view) == expected
+
+
+def test_list_changes__kept_in_one_alone() -> None:
+    found = compare(A, B, 1, 1)  # p of A, q of B
+    for keeping, expected in (("a", "p"), ("b", "q"), ("neither", "rs")):
+        view = Changing(keeping=keeping)  # type: ignore[arg-type]
+        page = list_changes(found, A, B, frames_of_changes(), view)
+        assert "".join(row.change.image_id for row in page.rows) == expected
+
+
+def test_change_row__has_all_boxes_of_both() -> None:
+    found = compare(A, B, 2, 2)
+    row = change_row(found, A, B, frames_of_changes(), "q")
+    assert row is not None
+    assert [box.x for box in row.boxes_a] == [0, 40]
+    assert [box.x for box in row.boxes_b] == [4]
+    assert (row.width_px, row.height_px) == (64, 96)
+    gone = change_row(found, A, B, frames_of_changes(), "s")
+    assert gone is not None
+    assert gone.boxes_a == ()
+    assert change_row(found, A, B, frames_of_changes(), "none") is None
+
+
+def test_list_changes__an_unknown_way_is_said() -> None:
+    with pytest.raises(SettingError, match="unknown way of keeping 'often'"):
+        changed(Changing(keeping="often"))  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="rows of a page"):
+        changed(Changing(rows=101))

@@ -5,7 +5,8 @@ import { ICONS } from "./icons.js";
 import { same } from "./store.js";
 
 const FIRST = ["timesteps", "patch_px", "groups", "ipc"];
-const WORDS = {
+/** What choices of settings are called. */
+export const WORDS = {
   across: { "round-robin": "Groups in turn", pooled: "Pooled" },
   within: { score: "Highest score", centroid: "Most central" },
   gap: { positive: "Positive only", signed: "Signed" },
