@@ -93,3 +93,6 @@ export function icon(paths) {
 export function empty(title, text = "") {
   return h("div.empty", {}, h("p.empty-title", {}, title), text && h("p", {}, text));
 }
+
+/** Load a style sheet, once. */
+export function stylesheet(url) { if (!document.querySelector(`link[href="${url}"]`)) document.head.append(h("link", { rel: "stylesheet", href: String(url) })); }

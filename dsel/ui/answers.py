@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from dsel.errors import DselError, SettingError, unknown
 from dsel.links import view_of
-from dsel.ui import inspecting
+from dsel.ui import inspecting, sets
 from dsel.ui.base import Question
 from dsel.ui.desk import Desk
 
-ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType({**inspecting.ANSWERS})
+ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType(
+    {**inspecting.ANSWERS, **sets.ANSWERS}
+)
 BUG = "dsel could not answer this: its log says why"
 LONGEST: Final = 1 << 20
 """Letters of a question, at most."""
