@@ -21,7 +21,7 @@ function mountSet(root, app) {
   const { store } = app;
   const own = { all: true, nth: 0, open: false, from: null, box: null };
   const rows = createRows(app, { choose, failed, came: () => fill(problem) });
-  const quality = createQuality(app, { figures: rows.figures });
+  const quality = createQuality(app, { figures: rows.figures, look: choose });
   const panel = createPanel(app, close);
   const problem = h("div.notices", { role: "status" });
   const head = makeHead(app, { whole, resize: rows.resize });
@@ -37,7 +37,7 @@ function mountSet(root, app) {
 
   function show(change) {
     const asked = ["run", "select", "export"].some((key) => change.has(key));
-    if (change.has("run") || (change.has("class_name") && !own.all)) rows.stale({ all: change.has("run") });
+    if (change.has("run")) rows.stale({ all: true });
     rows.show(own.all ? app.start.classes.map((one) => one.name) : [store.state.class_name]);
     head.show(own.all);
     showHand();
@@ -54,7 +54,6 @@ function mountSet(root, app) {
   function whole(all) {
     own.all = all;
     show(new Set());
-    rows.stale();
   }
 
   function choose(className, piece, cell) {

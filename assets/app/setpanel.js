@@ -19,7 +19,10 @@ export function createPanel(app, close) {
   const ban = button(ICONS.ban, () => turnBan(store, store.state.image_id));
   const exchange = button(ICONS.swap, () => offer(app, store.state.image_id));
   const back = button(ICONS.reset, () => unmove(store, store.state.image_id));
-  const inspect = button(ICONS.right, () => store.go({ tab: "inspect" }));
+  const inspect = button(ICONS.right, () => {
+    element.closest("dialog")?.close();
+    store.go({ tab: "inspect" });
+  });
   const body = h("div.panel-body", {}, source.element, sentence, h("div.acts", {}, pin, ban, exchange, back, inspect), facts);
   const hint = empty("No patch chosen", "Click a cell to see the image that it comes from.");
   const element = h("aside.source", { "aria-label": "Where the patch comes from" }, h("div.bar-line", {}, name, h("span.grow"), shut), hint, body);
@@ -36,7 +39,9 @@ export function createPanel(app, close) {
     name.title = id;
     if (!id) return;
     showActs(store.state.select, id);
-    const answer = await app.latest("why", () => app.ask("why", { nth }));
+    const answer = await app.latest("why", () => app.ask("why", { nth })).catch((error) => {
+      sentence.textContent = error.message;
+    });
     if (!answer || answer.story.image_id !== store.state.image_id) return;
     source.show(answer);
     sentence.textContent = answer.story.sentence;

@@ -25,10 +25,10 @@ const COLUMNS = [
   ["size", "Size", (one) => one.bytes ?? -1],
 ];
 
-/** The strip, the table and the warnings; `figures(found)` is told of each class's. */
-export function createQuality(app, { figures }) {
+/** The strip, the table and the warnings; `figures(found)` is told of each class's, `look(class, piece)` of a click. */
+export function createQuality(app, { figures, look }) {
   const own = { classes: new Map(), sizes: new Map(), all: null, sort: "", back: false, wait: 0, weigh: false };
-  const tiles = makeTiles({ near: () => showPairs(app, [...own.classes.values()]), size: () => { own.weigh = true; askSizes(); } });
+  const tiles = makeTiles({ near: () => showPairs(app, [...own.classes.values()], look), size: () => { own.weigh = true; askSizes(); } });
   const warning = h("div.notices", { role: "status" });
   const body = h("tbody", {});
   const heads = COLUMNS.map(([key, word]) => h("th", { scope: "col", className: key === "name" ? "" : "figure" }, h("button", { type: "button", onclick: () => sortBy(key) }, word)));
@@ -95,7 +95,7 @@ export function createQuality(app, { figures }) {
     const lines = [...own.classes.values()].map((one) => ({ ...one, bytes: own.sizes.get(one.name)?.bytes }));
     lines.sort((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0) * (own.back ? -1 : 1));
     heads.forEach((head, n) => head.setAttribute("aria-sort", COLUMNS[n][0] !== own.sort ? "none" : own.back ? "descending" : "ascending"));
-    fill(body, lines.map((one) => makeLine(app, one)));
+    fill(body, lines.map((one) => makeLine(app, one, look)));
   }
 }
 
@@ -109,8 +109,8 @@ function batches(app) {
   return Array.from({ length: Math.ceil(names.length / BATCH) }, (_, n) => names.slice(n * BATCH, (n + 1) * BATCH));
 }
 
-function makeLine(app, one) {
-  const near = one.near_duplicates ? h("button.link", { type: "button", onclick: () => showPairs(app, [one]), "aria-label": `${plural(one.near_duplicates, "pair")} of ${one.name}` }, one.near_duplicates) : "0";
+function makeLine(app, one, look) {
+  const near = one.near_duplicates ? h("button.link", { type: "button", onclick: () => showPairs(app, [one], look), "aria-label": `${plural(one.near_duplicates, "pair")} of ${one.name}` }, one.near_duplicates) : "0";
   const cells = [`${one.images} of ${one.images + one.short}`, number(one.spread), `${one.groups_covered} of ${one.groups}`, near, one.bytes == null ? "–" : `about ${bytes(one.bytes)}`];
   return h("tr", { className: one.short ? "lacks" : "" }, h("th", { scope: "row" }, one.name), cells.map((cell) => h("td.figure", {}, cell)));
 }
@@ -168,7 +168,7 @@ function listed(words) {
 }
 
 /** Near-duplicates side by side. */
-function showPairs(app, classes) {
+function showPairs(app, classes, look) {
   const found = classes.filter((one) => one.pairs.length);
   const box = app.dialog("Near-duplicates", h("p.soft", {}, HELP.near, " Banning one of a pair lets the next best patch take its place."), found.map(part));
 
@@ -182,7 +182,7 @@ function showPairs(app, classes) {
     crop.show(className, piece, PAIR_PX);
     const go = () => {
       box.close();
-      app.store.go({ class_name: className, image_id: piece.id });
+      look(className, piece);
     };
     const ban = () => {
       box.close();

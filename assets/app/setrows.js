@@ -15,6 +15,7 @@ const FEW = 30;
 export function createRows(app, { choose, failed, came }) {
   const element = h("div.set-rows", {});
   const rows = new Map();
+  const told = new Map();
   const look = { size: "M", version: 0, sides: [1] };
   const watcher = new IntersectionObserver(seen, { rootMargin: MARGIN, scrollMargin: MARGIN });
   const asking = "distilled";
@@ -39,6 +40,7 @@ export function createRows(app, { choose, failed, came }) {
     if (all) {
       watcher.disconnect();
       rows.clear();
+      told.clear();
       fill(element);
     }
     element.setAttribute("aria-busy", "true");
@@ -80,6 +82,7 @@ export function createRows(app, { choose, failed, came }) {
     const { sides, classes } = await app.ask("distilled", { classes: wanted.map((row) => row.name) });
     look.sides = sides;
     classes.forEach(({ images }, n) => wanted[n].take(images, version));
+    if (!element.querySelector(".tile[tabindex='0']")) element.querySelector(".tile")?.setAttribute("tabindex", 0);
     came();
   }
 
@@ -112,6 +115,7 @@ export function createRows(app, { choose, failed, came }) {
       paintImages(app, images, row, look, choose);
     };
     row.figures = (one) => showFacts(facts, one);
+    if (told.has(name)) row.figures(told.get(name));
     return row;
   }
 
@@ -121,7 +125,10 @@ export function createRows(app, { choose, failed, came }) {
   }
 
   function figures(found) {
-    for (const one of found) rows.get(one.name)?.figures(one);
+    for (const one of found) {
+      told.set(one.name, one);
+      rows.get(one.name)?.figures(one);
+    }
   }
 }
 
