@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from dsel.cache import SHARED, Cache, bytes_of
 from dsel.compare import Comparison, Together, compare, together
 from dsel.compose import compose_class
-from dsel.config import SelectSettings
+from dsel.config import ExportSettings, SelectSettings
 from dsel.controls import (
     Control,
     Found,
@@ -60,6 +60,7 @@ from dsel.selection import (
     without_banned,
 )
 from dsel.selection import Maps as ClassMaps
+from dsel.sizes import Size, class_size
 from dsel.story import Reading, Story, read_cell, tell
 
 T = TypeVar("T")
@@ -268,6 +269,16 @@ class Explorer:
             return class_quality(selected, features, settings.ipc)
 
         return self._kept(("quality", class_index, settings), make)
+
+    def size(self, class_index: int, settings: SelectSettings, export: ExportSettings) -> Size:
+        """About how many bytes a class's image files take, cut from proxies."""
+        side = export.image_px or self.geometry.resolution_px
+        return self._kept(
+            ("size", class_index, settings, side, export.file_format),
+            lambda: class_size(
+                self.select(class_index, settings), settings, export, side, self.cut
+            ),
+        )
 
     def compare(self, class_index: int, a: SelectSettings, b: SelectSettings) -> Comparison:
         """What differs between two settings on one class."""

@@ -26,6 +26,7 @@ LEVELS: Mapping[str, int] = {
     "scoring": 4, "describing": 4, "selection": 4, "compose": 4, "runs": 4, "reading": 4,
     "loading": 4, "datasets": 4, "exports": 4, "listing": 4, "quality": 4,
     "priors": 5, "passes": 5, "cutting": 5, "story": 5, "localisation": 5,
+    "kept": 5, "sizes": 5,
     "described": 6, "controls": 6, "layouts": 6,
     "engine": 7, "explore": 7, "terminal": 7,
     "summary": 8, "works": 8,

@@ -1,6 +1,6 @@
 // Controls: the class's distilled set as chosen, beside random, centre and whole pictures instead.
 
-import { createCrops } from "./crops.js";
+import { createCrops } from "./cells.js";
 import { fill, h, icon, number, percent, plural, stylesheet } from "./dom.js";
 import { ICONS } from "./icons.js";
 

@@ -1,59 +1,50 @@
-// Distilled images without pixels of their own: patches cut from stored pictures by style alone.
+// A patch as it looks, cut by the browser out of pictures that are there: a slider sends no pixels.
 
-import { empty, fill, h } from "./dom.js";
+import { h } from "./dom.js";
 
-const SHARP = 48;
-
-/** A grid of distilled images; `show(answer, images)` takes boxes, `mark(id)` the chosen image. */
-export function createCrops(app, label) {
-  const element = h("ol.crops", { "aria-label": `Distilled images: ${label}` });
-  return { element, show, mark };
-
-  function show({ ids, sizes }, images) {
-    if (!images.length) {
-      fill(element, h("li", {}, empty("Nothing to show")));
-      return;
-    }
-    element.querySelector(".empty")?.parentElement.remove();
-    while (element.children.length > images.length) element.lastChild.remove();
-    while (element.children.length < images.length) element.append(h("li.distilled"));
-    const sharp = ids.length <= SHARP;
-    images.forEach((patches, n) => showImage(element.children[n], n, patches, { ids, sizes, sharp }));
-  }
-
-  function showImage(item, n, patches, { ids, sizes, sharp }) {
-    while (item.children.length > patches.length) item.lastChild.remove();
-    while (item.children.length < patches.length) item.append(makeCrop(app));
-    item.style.setProperty("--factor", Math.round(Math.sqrt(patches.length)));
-    patches.forEach(([place, ...box], k) => item.children[k].show({ id: ids[place], size: sizes[place], box, sharp, words: `${label}, image ${n + 1}` }));
-  }
-
-  function mark(id) {
-    for (const crop of element.querySelectorAll(".crop")) crop.setAttribute("aria-current", String(crop.dataset.id === id));
-  }
-}
-
-function makeCrop(app) {
+/** A frame that shows the part of a picture that a patch is: `show(class, piece, side_px)`. */
+export function makeCrop(app) {
   const picture = h("img", { alt: "", draggable: false });
-  const crop = h("button.crop", { type: "button", onclick: () => app.store.go({ image_id: crop.dataset.id }) }, picture);
-  crop.show = ({ id, size: [width, height], box: [x, y, w, tall], sharp, words }) => {
-    const place = { width: width / w, height: height / tall, left: -x / w, top: -y / tall };
-    for (const [name, share] of Object.entries(place)) picture.style[name] = `${100 * share}%`;
-    crop.dataset.id = id;
-    crop.title = id;
-    crop.setAttribute("aria-label", `${words}, of ${id}`);
-    load(app, picture, id, sharp);
-  };
-  return crop;
-}
+  const element = h("span.crop", {}, picture);
+  let now = null;
+  picture.addEventListener("load", sharpen);
+  return { element, show, showWhole };
 
-/** The thumbnail at once, and then, where they are not too many, the picture as the prior saw it. */
-function load(app, picture, id, sharp) {
-  const { run, class_name: name } = app.store.state;
-  const key = JSON.stringify([run, name, id, sharp]);
-  if (picture.dataset.key === key) return;
-  picture.dataset.key = key;
-  const kinds = sharp ? ["thumbnail", "proxy"] : ["thumbnail"];
-  const put = (kind) => app.pictures.url(kind, run, name, id).then((url) => picture.dataset.key === key && (picture.src = url), () => {});
-  kinds.reduce((before, kind) => before.then(() => put(kind)), Promise.resolve());
+  /** Show a piece in a frame of so many CSS pixels. */
+  function show(className, piece, side) {
+    now = { className, piece, side };
+    const { box: [x, y, width, height], size: [across, down] } = piece;
+    const style = { width: across / width, height: down / height, left: -x / width, top: -y / height };
+    for (const [name, share] of Object.entries(style)) picture.style.setProperty(name, `${100 * share}%`);
+    load("thumbnail");
+  }
+
+  /** Show a whole picture by its id. */
+  function showWhole(className, id) {
+    now = { className, piece: { id }, side: 0 };
+    element.classList.add("whole");
+    load("thumbnail");
+  }
+
+  function load(kind) {
+    const { className, piece } = now;
+    const { run } = app.store.state;
+    const key = JSON.stringify([run, className, piece.id]);
+    if (picture.dataset.key === key && (picture.dataset.kind === "proxy" || picture.dataset.kind === kind)) return sharpen();
+    if (picture.dataset.key !== key) picture.removeAttribute("src");
+    Object.assign(picture.dataset, { key, kind });
+    app.pictures.url(kind, run, className, piece.id).then(
+      (url) => picture.dataset.key === key && picture.dataset.kind === kind && (picture.src = url),
+      () => {},
+    );
+    return undefined;
+  }
+
+  /** A thumbnail has few pixels inside a small box: the proxy takes its place where that shows. */
+  function sharpen() {
+    if (!now?.side || picture.dataset.kind !== "thumbnail" || !picture.naturalWidth || !picture.hasAttribute("src")) return;
+    const { piece: { box, size }, side } = now;
+    const there = (picture.naturalWidth * box[2]) / size[0];
+    if (size[0] > picture.naturalWidth && there < 0.8 * side * devicePixelRatio) load("proxy");
+  }
 }

@@ -1,7 +1,7 @@
 // Pictures of a run by image id: asked for in batches, kept as blob URLs, the longest unused let go.
 
 const BATCH = 50;
-const MOST = { thumbnail: 4000, proxy: 60 };
+const MOST = { thumbnail: 4000, proxy: 300 };
 
 /** `pictures.url(kind, run, class_name, id)` -> Promise of a URL. */
 export function createPictures(ask) {

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from dsel.errors import DselError, SettingError, unknown
 from dsel.links import view_of
-from dsel.ui import comparing, inspecting, jobbing, planes
+from dsel.ui import comparing, inspecting, jobbing, planes, sets
 from dsel.ui.base import Question
 from dsel.ui.desk import Desk
 
 ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType(
-    {**inspecting.ANSWERS, **planes.ANSWERS, **comparing.ANSWERS, **jobbing.ANSWERS}
+    {**inspecting.ANSWERS, **planes.ANSWERS, **sets.ANSWERS, **comparing.ANSWERS, **jobbing.ANSWERS}
 )
 BUG = "dsel could not answer this: its log says why"
 LONGEST: Final = 1 << 20
