@@ -181,7 +181,7 @@ function makeTile(app, choose) {
     Object.assign(tile, { name_: name, piece });
     crop.show(name, piece, side);
     const hand = [piece.pinned && "pinned", piece.moved && "moved"].filter(Boolean).join(", ");
-    mark.textContent = side < 30 ? "" : hand;
+    mark.textContent = side < 56 ? "" : hand;
     tile.classList.toggle("decided", Boolean(hand));
     const words = `image ${place + 1}${part ? `, part ${part}` : ""}: ${piece.id}, score ${number(piece.score)}, group ${piece.group + 1}, rank ${piece.rank + 1}${hand && `, ${hand}`}`;
     tile.title = words;
