@@ -82,7 +82,7 @@ def test_plane__a_point_for_each_image_in_the_colour_of_its_group(groups: Any) -
     assert len(set(colours(groups))) == 10
     words(groups, "all 24 patches")
     assert len(ids(groups)) == 24
-    assert groups.locator(".layout-line").inner_text() == "Layout of the default patches"
+    until(groups, ".layout-line", "e => e.textContent === 'Layout of the default patches'")
 
 
 def test_k__regroups_and_moves_no_point(groups: Any) -> None:

@@ -70,12 +70,11 @@ def test_layout_name__says_what_the_patches_follow_from(run) -> None:
 
 
 def test_layout_settings__features_of_a_model_keep_the_patches_they_are_of(run) -> None:
-    settings = SelectSettings(
-        features="reencode", moves=("disc/000003@8,8",), groups=4, per_image=2
-    )
+    moved = ("disc/000003@8,8",)
+    settings = SelectSettings(features="reencode", moves=moved, groups=4, per_image=2)
     found = layout_settings(settings, run.geometry)
     assert (found.features, found.moves, found.per_image, found.groups) == (
-        "reencode", ("disc/000003@8,8",), 2, 0,
+        "reencode", moved, 2, 0,
     )  # fmt: skip
 
 

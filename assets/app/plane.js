@@ -22,12 +22,6 @@ export function loadPlotly(url) {
   return loadPlotly.once;
 }
 
-/** Let the browser fetch it while nothing else is to be done. */
-export function prefetchPlotly(url) {
-  const idle = window.requestIdleCallback ?? ((does) => setTimeout(does, 1500));
-  idle(() => document.head.append(h("link", { rel: "prefetch", as: "script", href: url })), { timeout: 8000 });
-}
-
 /**
  * A plot in an element. `on.pick(row)`, `on.lasso(polygon or null)`, `on.hover(row or -1, {x, y})`.
  * Rows are the images' places in the arrays; the points move only by `place`.
