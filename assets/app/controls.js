@@ -92,7 +92,7 @@ function words({ total, patch_px: side, resolution_px: px, ids }, { select, clas
   if (!total) return `Class ${name} has no image that could be kept.`;
   const made = select.factor > 1 ? `mosaics of ${select.factor} × ${select.factor} patches` : "single patches";
   const short = total < select.ipc ? `, as many as the class gives at IPC ${select.ipc}` : "";
-  return `Each column is a distilled set of ${plural(total, "image")} of ${name}${short}, made of the same ${plural(ids.length, "source image")}: ${made}, cut at ${side} × ${side} px of ${px} px. Only the place of the patch differs. Mean score is the mean of the combined gap inside the patches, as a share of the loss.`;
+  return `Each column is a distilled set of ${plural(total, "image")} of ${name}${short}, made of the same ${plural(ids.length, "source image")}: ${made}, cut at ${side} × ${side} px of ${px} px. Only what is cut from them differs. Mean score is the mean of the combined gap inside the patches, as a share of the loss.`;
 }
 
 function makeColumn(app, kind, action) {

@@ -1,6 +1,6 @@
 // How groups move from A to B: a table of counts, whose cells choose the images listed.
 
-import { empty, fill, h, percent, plural } from "./dom.js";
+import { fill, h, percent, plural } from "./dom.js";
 
 const MOST = 40;
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };

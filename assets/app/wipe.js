@@ -4,7 +4,7 @@ import { fill, h, percent, set, uid } from "./dom.js";
 import { endsOf, unpack } from "./heat.js";
 import { placeBoxes } from "./twoboxes.js";
 
-/** The picture with its slider; `show(row, answers)` paints it, `wait()` says that maps are on their way. */
+/** The picture with its slider; `show(row)` paints picture and boxes, `maps(a, b)` both answers of "image". */
 export function createWipe(app) {
   const layers = { a: makeLayer("a"), b: makeLayer("b") };
   const range = h("input.wipe-range", { type: "range", min: 0, max: 100, step: 1, value: 50, "aria-label": "Wipe between A and B", oninput: () => wipe() });
