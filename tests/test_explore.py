@@ -15,7 +15,7 @@ import pytest
 from synthetic import CELL_PX, MIXED, PX, TIMESTEPS, Drawn, draw, write_run
 from toyset import SMALL, finish
 
-from dsel import explore
+from dsel import steps
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.controls import CONTROLS
@@ -181,13 +181,13 @@ def counted(explorer, monkeypatch):
     """How often each step of a selection runs."""
     counts = Counter()
     for name in ("combined_maps", "locate_class", "group_patches", "rank_class"):
-        step = getattr(explore, name)
+        step = getattr(steps, name)
 
         def run(*values, step=step, name=name):
             counts[name] += 1
             return step(*values)
 
-        monkeypatch.setattr(explore, name, run)
+        monkeypatch.setattr(steps, name, run)
     explorer.select(0, SMALL)
     counts.clear()
     return counts
