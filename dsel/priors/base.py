@@ -220,9 +220,9 @@ class PipelinePrior:
                 if encoder := getattr(self._loaded, name, None):
                     encoder.to(self._text_device).eval()
             if vae := getattr(self._loaded, "vae", None):
-                # In half precision this family of autoencoders overflows, and says so.
-                overflows = self._dtype == torch.float16 and vae.config.get("force_upcast")
-                (vae.float() if overflows else vae).to(self.device).eval()
+                # It runs once per picture, and its rounding would outweigh all the network's; some
+                # families' overflow in half precision.
+                vae.float().to(self.device).eval()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
