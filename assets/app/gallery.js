@@ -47,7 +47,8 @@ export function createGallery(app, { filter = () => ({}), title = "Patches", row
     const turned = asked !== place || more.holding || own.page !== shownPage;
     asked = place;
     const answer = await app.latest(`gallery ${title}`, () => app.ask("gallery", { ...own, rows, ...more, ...filter() }));
-    if (!answer) return null;
+    const now = app.store.state;
+    if (!answer || place !== `${now.run} ${now.class_name}`) return null;
     if (own.group >= answer.counts.length) return refresh({ group: -1, page: 0 });
     own.page = shownPage = answer.page;
     count.textContent = plural(answer.total, "patch", "patches");

@@ -118,6 +118,7 @@ export const tab = {
 
     function pickImage(id) {
       app.store.go({ image_id: id });
+      if (!parts.gallery.holds(id)) app.attempt(() => parts.gallery.show({ holding: id }));
     }
 
     /** A lasso was drawn: Python says who is inside. */

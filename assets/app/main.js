@@ -113,7 +113,14 @@ function build(app) {
   bindKeys(app);
   top.show();
   tabs.show(new Set(["run", "tab", "class_name", "image_id", "select", "export", "a"]));
+  prefetch(app);
   import("./help.js").then(({ mountHelp }) => mountHelp(app), () => {});
+}
+
+/** The plot's library is large: it comes while nobody waits, so that Groups opens at once. */
+function prefetch({ files }) {
+  const idle = window.requestIdleCallback ?? ((then) => setTimeout(then, 3000));
+  idle(() => document.head.append(h("link", { rel: "prefetch", as: "script", href: files.plotly })), { timeout: 8000 });
 }
 
 /** Tabs are imported and mounted when they are first opened. */
