@@ -229,7 +229,7 @@ function makeParts(app, view, on) {
   parts.hover = makeHover(app, parts.field);
   const modes = makeModes(parts);
   const figure = h("figure.plot", { "aria-label": ABOUT }, parts.field, parts.blank);
-  const left = h("section.plane", { "aria-label": "The plane" }, h("div.bar-line", {}, h("h2", {}, "The plane"), parts.words, parts.clear, h("span.grow"), modes), figure, parts.line, parts.legend.element);
+  const left = h("section.plane", { "aria-label": "The plane" }, h("div.bar-line", {}, h("h2", {}, "The plane"), h("span.grow"), modes), figure, h("div.bar-line.chosen-line", {}, parts.words, parts.clear, h("span.grow"), parts.line), parts.legend.element);
   const cards = h("section.cards-of-groups", { "aria-label": "Groups" }, h("h2", {}, "Groups"), parts.cards.element);
   parts.element = h("div.groups-tab", {}, left, parts.gallery.element, cards);
   return parts;

@@ -123,7 +123,10 @@ export function createPlane(Plotly, element, on) {
     plot.on("plotly_unhover", () => on.hover(-1));
     plot.on("plotly_selected", (event) => {
       const polygon = event && polygonOf(event);
-      if (polygon) on.lasso(polygon);
+      if (!polygon) return;
+      on.lasso(polygon);
+      // What was drawn would be a handle, in the way of the next one; the greyed points say the rest.
+      setTimeout(clearOutline);
     });
     plot.on("plotly_relayout", showRings);
     plot.on("plotly_relayouting", hideRings);

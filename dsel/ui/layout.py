@@ -12,6 +12,12 @@ from dsel.ui.api import offer
 from dsel.ui.desk import Desk
 from dsel.ui.uploads import comes_from_here
 
+SWEEP = 3600, 24 * 3600
+"""Every hour, uploads that no job has taken within a day are let go; seconds both."""
+
+CALLS, WAITING = 4, 64
+"""Calls of a public function at once, and those that may wait; further ones are told so."""
+
 LOADER = """
 const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
 const base = `${root}${api_prefix}/file=`;
@@ -29,7 +35,10 @@ def build_app(desk: Desk) -> gr.Blocks:
 
     files = {"app": str(asset("app").resolve()), "plotly": str(plotly_js())}
     gr.set_static_paths([files["app"], files["plotly"]])
-    with gr.Blocks(title="dsel", analytics_enabled=False, fill_width=True, fill_height=True) as app:
+    with gr.Blocks(
+        title="dsel", analytics_enabled=False, fill_width=True, fill_height=True,
+        delete_cache=SWEEP,
+    ) as app:  # fmt: skip
         gr.HTML(
             html_template='<div class="dsel" aria-busy="true"></div>',
             js_on_load=LOADER,
@@ -39,7 +48,7 @@ def build_app(desk: Desk) -> gr.Blocks:
             files=files,
         )
         offer(desk)
-    return app
+    return app.queue(max_size=WAITING, default_concurrency_limit=CALLS)
 
 
 def plotly_js() -> Path:

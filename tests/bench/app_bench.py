@@ -137,7 +137,7 @@ def browser_side(url: str, moves: int) -> dict[str, Any]:
             "first_heat_map": {"first": round(opened[0], 1), "later": _spread(opened[1:])},
             "slider": {name: _slide(page, at, moves) for name, at in SLIDERS.items()},
             "class_change": _spread(list(_classes(page))),
-            "lasso": _spread(list(_lassos(page))),
+            "lasso": _spread(list(_lassos(_open(browser, url)[1]))),
         }
         browser.close()
     return found
@@ -191,7 +191,7 @@ def _lassos(page: Any) -> Iterator[float]:
     """From letting the mouse go to the filtered gallery; every lasso is around another part."""
     page.get_by_role("tab", name="Groups").click()
     page.wait_for_selector("#dsel-panel-groups .gallery .cell")
-    page.wait_for_selector("#dsel-panel-groups .drag")
+    page.wait_for_selector("#dsel-panel-groups .points path")
     box = page.locator("#dsel-panel-groups .nsewdrag").first.bounding_box()
     for n in range(8):
         x, y = box["x"] + 20 + 5 * n, box["y"] + 20
@@ -298,7 +298,7 @@ def _server_of(url: str) -> psutil.Process:
 
 def _spread(times: list[float]) -> dict[str, float]:
     p50, p95 = np.percentile(times, [50, 95])
-    return {"median": round(p50, 1), "p95": round(p95, 1), "count": len(times)}
+    return {"median": round(float(p50), 1), "p95": round(float(p95), 1), "count": len(times)}
 
 
 def _options() -> argparse.Namespace:
