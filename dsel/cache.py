@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from threading import Lock
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -37,6 +38,15 @@ def bytes_of(value: Any) -> int:
 
 
 @dataclass(slots=True)
+class _Kept:
+    """A value, what it weighs, and when it was used last (seconds of a clock)."""
+
+    value: Any
+    size: int
+    used: float
+
+
+@dataclass(slots=True)
 class _Turn:
     """Those who ask for one thing that is not there yet: one makes it, the others wait."""
 
@@ -51,10 +61,13 @@ class Cache:
     the limit is handed out and not kept.
     """
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, limit_bytes: int = LIMIT_BYTES, clock: Callable[[], float] = monotonic
+    ) -> None:
         self.limit_bytes = limit_bytes
+        self._clock = clock
         self._lock = Lock()
-        self._kept: OrderedDict[tuple[Hashable, Hashable], tuple[Any, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Hashable, Hashable], _Kept] = OrderedDict()
         self._turns: dict[tuple[Hashable, Hashable], _Turn] = {}
         self._gone: deque[Hashable] = deque()
         self._bytes = 0
@@ -99,6 +112,15 @@ class Cache:
         with self._lock:
             return (owner, name) in self._kept
 
+    def let_go(self, unused_s: float) -> None:
+        """Let go of all that was not used for so many seconds."""
+        with self._lock:
+            self._sweep()
+            before = self._clock() - unused_s
+            # They lie in the order of their last use.
+            while self._kept and next(iter(self._kept.values())).used <= before:
+                self._bytes -= self._kept.popitem(last=False)[1].size
+
     def forget(self, owner: Hashable) -> None:
         """Let go of all that is kept for an owner, when the cache is used next.
 
@@ -120,22 +142,24 @@ class Cache:
         size = weigh(value) + max(0, bytes_of(key[1]) - NAME_BYTES)
         with self._lock:
             if size <= self.limit_bytes:
-                self._kept[key] = value, size
+                self._kept[key] = _Kept(value, size, self._clock())
                 self._bytes += size
             while self._bytes > self.limit_bytes:
-                self._bytes -= self._kept.popitem(last=False)[1][1]
+                self._bytes -= self._kept.popitem(last=False)[1].size
         return value
 
     def _used(self, key: tuple[Hashable, Hashable]) -> Any:
         self._kept.move_to_end(key)
-        return self._kept[key][0]
+        found = self._kept[key]
+        found.used = self._clock()
+        return found.value
 
     def _sweep(self) -> None:
         """Drop what belongs to owners that are gone."""
         if self._gone:
             gone = {self._gone.popleft() for _ in range(len(self._gone))}
             for key in [key for key in self._kept if key[0] in gone]:
-                self._bytes -= self._kept.pop(key)[1]
+                self._bytes -= self._kept.pop(key).size
 
 
 SHARED: Final = Cache()

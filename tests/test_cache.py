@@ -198,3 +198,18 @@ def test_holds__what_is_kept() -> None:
     cache.get("owner", "name", lambda: 1)
     assert cache.holds("owner", "name")
     assert not cache.holds("owner", "other")
+
+
+def test_let_go__of_what_was_not_used_for_long() -> None:
+    now = [0.0]
+    cache = Cache(1000, clock=lambda: now[0])
+    for second, name in enumerate("abc"):
+        now[0] = second
+        cache.get("run", name, lambda one=name: one, lambda _: 10)
+    now[0] = 10
+    cache.get("run", "a", lambda: pytest.fail("it is kept"), lambda _: 10)
+    cache.let_go(9)
+    assert [cache.holds("run", name) for name in "abc"] == [True, False, True]
+    assert cache.bytes == 20
+    cache.let_go(0)
+    assert cache.bytes == 0

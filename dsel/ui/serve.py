@@ -13,6 +13,7 @@ from typing import Final
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from dsel.cache import SHARED
 from dsel.errors import SettingError
 from dsel.layouts import warm_up
 from dsel.shipped import asset
@@ -22,6 +23,9 @@ from dsel.ui.uploads import place_of
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 WARM_UP_AFTER_S: Final = 4
+SWEEP_EVERY_S: Final = 15
+UNUSED_S: Final = 120
+"""What nobody has asked for in this time leaves the memory; it is read or computed again."""
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
@@ -52,19 +56,25 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         ) from error
     # k-means takes a second or two to import: best done while the first page is being loaded.
     import_module("sklearn.cluster")
-    Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
+    Thread(target=_keep_house, name="dsel-house", daemon=True).start()
     try:
         app.block_thread()
     finally:
         desk.jobs.close()
 
 
-def _warm_up() -> None:
-    """Make ready for layouts once the first page has had its time; what stays is never swept."""
+def _keep_house() -> None:
+    """Make ready for layouts once the first page has had its time; then let go of what is unused.
+
+    What is there by then stays, and is never looked through again for what could be swept.
+    """
     sleep(WARM_UP_AFTER_S)
     warm_up()
     gc.collect()
     gc.freeze()
+    while True:
+        sleep(SWEEP_EVERY_S)
+        SHARED.let_go(UNUSED_S)
 
 
 def theme() -> gr.themes.Base:
