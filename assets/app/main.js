@@ -3,6 +3,7 @@
 import { fill, h, icon } from "./dom.js";
 import { createHeat } from "./heat.js";
 import { ICONS } from "./icons.js";
+import { createJobs } from "./jobs.js";
 import { createPictures } from "./pictures.js";
 import { asker, lines } from "./rpc.js";
 import { mountSettings } from "./settings.js";
@@ -14,7 +15,7 @@ const TOAST_MS = 6000;
 const RUN_KEY = "run";
 
 /** Fill Gradio's element with the page; `server.ask` answers its questions. */
-export async function boot({ element, server, upload, files }) {
+export async function boot({ element, server, upload, files, base }) {
   const root = element.querySelector(".dsel");
   recallTheme();
   const given = new URLSearchParams(location.search);
@@ -27,8 +28,9 @@ export async function boot({ element, server, upload, files }) {
   const store = createStore(start, where.run);
   Object.defineProperty(where, "run", { get: () => store.state.run });
   Object.defineProperty(where, "view", { get: () => store.query() });
-  const app = createApp({ root, store, ask, upload, files, start });
+  const app = createApp({ root, store, ask, upload, files, base, start });
   build(app);
+  app.jobs.poll();
   if (notice) app.toast(notice, "error");
   root.removeAttribute("aria-busy");
 }
@@ -56,10 +58,10 @@ function fail(root, notice) {
 }
 
 /** What every part of the page gets. */
-function createApp({ root, store, ask, upload, files, start }) {
+function createApp({ root, store, ask, upload, files, base, start }) {
   const toasts = h("div.toasts", { role: "status", "aria-live": "polite" });
   const app = {
-    root, store, ask, upload, files, start, toasts,
+    root, store, ask, upload, files, base, start, toasts,
     latest: lines(),
     pictures: createPictures(ask),
     heat: createHeat(start.colours),
@@ -83,6 +85,7 @@ function createApp({ root, store, ask, upload, files, start }) {
     link: () => `${location.origin}${location.pathname}${search(store)}`,
     openRun: (token, view = {}) => openRun(app, token, view),
   };
+  app.jobs = createJobs(app);
   const names = start.classes.map((one) => one.name);
   if (store.state.class_name && !names.includes(store.state.class_name)) app.toast(`This run has no class ${store.state.class_name}: here is ${names[0]}.`, "error");
   if (!names.includes(store.state.class_name)) store.go({ class_name: names[0], image_id: "" });

@@ -1,7 +1,7 @@
 // Settings in words: their names, their values, and where two of them differ.
 
 import { plural } from "./dom.js";
-import { WORDS } from "./settings.js";
+import { shareWords, WORDS } from "./settings.js";
 import { same } from "./store.js";
 
 const BY_HAND = { pins: "Pinned", bans: "Banned", moves: "Moved by hand" };
@@ -21,6 +21,7 @@ export function valueOf(app, name, select) {
   if (name === "groups" && value === 0) return `${select.ipc} (as IPC)`;
   const widget = app.start.widgets.select.find((one) => one.name === name);
   const number = value === 0 && widget?.shown ? widget.shown : value;
+  if (widget?.step < 1) return shareWords(value);
   const words = WORDS[name]?.[number] ?? (String(number) || "none");
   return widget?.unit === "px" ? `${words} px` : words;
 }

@@ -1,6 +1,6 @@
 // The sidebar: one widget per setting of selecting, as dsel/ui/widgets.py declares them.
 
-import { fill, h, icon, set, uid } from "./dom.js";
+import { fill, h, icon, percent, set, uid } from "./dom.js";
 import { ICONS } from "./icons.js";
 import { same } from "./store.js";
 
@@ -12,6 +12,11 @@ export const WORDS = {
   gap: { positive: "Positive only", signed: "Signed" },
   factor: { 1: "Single", 2: "2 × 2", 3: "3 × 3", 4: "4 × 4" },
 };
+
+/** A share of what is ordered best first. */
+export function shareWords(share) {
+  return share === 1 ? "all" : `top ${percent(share)}`;
+}
 
 /** Fill the sidebar; `start` is the answer of that name. Answers what keeps it up to date. */
 export function mountSettings(place, { store, start }) {
@@ -87,7 +92,7 @@ function slider(widget, id, store) {
       const usual = widget.default === 0 ? (name === "groups" ? select.ipc : widget.shown) : widget.default;
       input.value = number;
       place(element, (number - low) / (high - low || 1), (usual - low) / (high - low || 1));
-      const text = `${number}${unit === "px" ? " px" : ""}${follows ? " (as IPC)" : ""}`;
+      const text = step < 1 ? shareWords(number) : `${number}${unit === "px" ? " px" : ""}${follows ? " (as IPC)" : ""}`;
       input.setAttribute("aria-valuetext", text);
       return text;
     },

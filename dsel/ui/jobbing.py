@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from dsel.commands import select_and_export
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings
+from dsel.datasets.scenes import PER_CLASS
+from dsel.datasets.toybox import CLASSES as TOYS
 from dsel.errors import SettingError, UnreadableImage, unknown
 from dsel.pictures import decode
 from dsel.storage import json_bytes
@@ -43,6 +45,7 @@ def score_options(question: Question) -> Mapping[str, Any]:
         "evaluations": place.evaluations,
         "zips": list(ZIPS),
         "pictures": list(PICTURES),
+        "toybox": {"classes": list(TOYS), "per_class": PER_CLASS},
         "prior": plain(form_of(PriorSettings, trusted)),
         "score": plain(form_of(ScoreSettings, trusted)),
         "source": plain(form_of(SourceSettings, trusted)),

@@ -17,6 +17,7 @@ LABELS: Final[Mapping[str, str]] = {
     "patch_px": "Patch size",
     "groups": "Groups (k)",
     "ipc": "IPC",
+    "telling": "Groups found among",
     "across": "Ranking across groups",
     "within": "Ranking in a group",
     "gap": "Gap",
@@ -31,7 +32,7 @@ LABELS: Final[Mapping[str, str]] = {
 
 UNITS: Final[Mapping[str, str]] = {
     "patch_px": "px", "stride_px": "px", "image_px": "px", "ipc": "images per class",
-    "groups": "per class", "per_image": "per image",
+    "groups": "per class", "per_image": "per image", "telling": "share of the class's patches",
 }  # fmt: skip
 
 
@@ -43,11 +44,12 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
     side, cell = geometry.resolution_px, geometry.cell_px
     top = max(1, min(largest, SLIDER_TOP))
     fine = max(1, cell // 4)
-    ranges = {
+    ranges: Mapping[str, tuple[float, float, float]] = {
         "patch_px": (cell, side, cell),
         "stride_px": (fine, max(cell, side // 2), fine),
         "groups": (1, top, 1),
         "ipc": (1, top, 1),
+        "telling": (0.05, 1.0, 0.05),
         "per_image": (1, min(16, max(1, (side // cell) ** 2)), 1),
     }
     shown = {"patch_px": side // 2, "stride_px": cell, "image_px": side}
@@ -64,7 +66,7 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
 
 def _widget(
     setting: Setting,
-    ends: tuple[int, int, int] | None,
+    ends: tuple[float, float, float] | None,
     shown: Mapping[str, int],
     choices: Sequence[Any] | None,
 ) -> Mapping[str, Any]:
