@@ -244,6 +244,7 @@ def test_poor_classes__one_image_and_none(chromium: Any, poor_url: str) -> None:
         page.keyboard.press("]")
         until(page, ".nothing", "e => !e.hidden && e.textContent.includes('3 images')")
         page.get_by_role("button", name="3 skipped").click()
+        page.wait_for_selector("dialog tbody tr")
         assert page.locator("dialog tbody tr").count() == 3
         assert "is damaged: it was drawn so" in page.locator("dialog").inner_text()
         page.keyboard.press("Escape")

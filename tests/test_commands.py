@@ -109,7 +109,7 @@ def select_settings(draw: st.DrawFn) -> SelectSettings:
         patch_px=draw(st.integers(0, 99)),
         stride_px=draw(st.sampled_from([0, 3])),
         per_image=draw(st.sampled_from([1, 4])),
-        timesteps=tuple(draw(st.lists(st.integers(0, 999), max_size=3))),
+        timesteps=tuple(draw(st.lists(st.integers(0, 999), max_size=3, unique=True))),
         gap=draw(st.sampled_from(["positive", "signed"])),
         features="clip" if model else draw(st.sampled_from(["free", "reencode"])),
         feature_model=model,

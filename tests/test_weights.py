@@ -398,7 +398,7 @@ def test_check_memory__what_cannot_fit_is_told_before_it_is_loaded(copy, monkeyp
     )
     assert text == (
         f"{copy} needs 0.0 GB for its weights in float32, cpu has 0.0 GB free: take --precision "
-        "bfloat16, a smaller prior or a larger machine"
+        "bfloat16, --low-memory, a smaller prior or a larger machine"
     )
     check_memory(copy, torch.bfloat16, CPU)
     monkeypatch.setattr("dsel.weights.free_memory", lambda _device: 1.2 * millions)
@@ -406,7 +406,7 @@ def test_check_memory__what_cannot_fit_is_told_before_it_is_loaded(copy, monkeyp
 
 
 def test_check_memory__in_gigabytes(copy, monkeypatch):
-    monkeypatch.setattr("dsel.weights.parameters", lambda _folder: 12_000_000_000)
+    monkeypatch.setattr("dsel.weights.parameters", lambda _folder, _spared: 12_000_000_000)
     monkeypatch.setattr("dsel.weights.free_memory", lambda _device: 15.5 * 2**30)
     text = refusal(lambda: check_memory(copy, torch.bfloat16, torch.device("cuda:1")))
     assert f"{copy} needs 25.7 GB for its weights in bfloat16, cuda:1 has 15.5 GB free" in text
@@ -414,3 +414,8 @@ def test_check_memory__in_gigabytes(copy, monkeypatch):
 
 def test_free_memory__of_this_machine():
     assert 1e8 < free_memory(CPU) < 1e14
+
+
+def test_parameters__without_parts_that_are_spared(copy):
+    spared = sum(t.numel() for t in load_all(copy / "text_encoder").values())
+    assert parameters(copy, ("text_encoder*",)) == parameters(copy) - spared
