@@ -160,6 +160,8 @@ def test_drag__moves_the_box_and_undo_takes_it_back(visit: Opener) -> None:
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
     until(page, ".moved", "e => e.hidden")
+    back = f"e => Math.abs(parseFloat(e.style.left) - {before['left']}) < 0.01"
+    until(page, ".plate .box.chosen", back)
     assert box_style(page) == before
 
 
