@@ -173,7 +173,6 @@ export const tab = {
       markChosen(parts.gallery.element, id);
       parts.cards.mark(view.chosen.group, id);
       if (view.plane) parts.plot?.ring("chosen", view.plane.rows.get(id) ?? -1);
-      parts.gallery.element.querySelector('.cell[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
     }
 
     /** Where the patches are others than the layout's, ask for a layout of theirs until it is there. */
