@@ -86,14 +86,6 @@ class Explorer(Steps):
             ("proxy", image.id), lambda: decode(self.run.pictures([image], "proxy")[0])
         )
 
-    def thumbnails(self, class_index: int) -> list[Pixels]:
-        """Small pictures of a class's scored images."""
-        rows = self.run.class_rows(class_index)
-        return self._kept(
-            ("thumbnails", class_index),
-            lambda: [decode(picture) for picture in self.run.pictures(rows, "thumbnail")],
-        )
-
     def files(
         self, class_index: int, image_ids: Sequence[str], kind: Literal["proxy", "thumbnail"]
     ) -> list[bytes]:

@@ -266,37 +266,6 @@ def mosaic(tiles: Sequence[Pixels], factor: int) -> Pixels:
     return np.ascontiguousarray(np.vstack(rows))
 
 
-def draw_box(pixels: Pixels, box: Box, colour: str, width_px: int = 2) -> Pixels:
-    """Outline a box on a copy of a picture; the line lies inside of the box."""
-    image = Image.fromarray(pixels)
-    right, bottom = (
-        max(start + side - 1, start)
-        for start, side in ((box.x, box.width), (box.y, box.height))
-    )  # fmt: skip
-    corners = (round(box.x), round(box.y), round(right), round(bottom))
-    ImageDraw.Draw(image).rectangle(corners, outline=colour, width=width_px)
-    return np.array(image)
-
-
-def contact_sheet(
-    tiles: Sequence[Pixels], columns: int, gap_px: int = 4, background: str = BACKGROUND
-) -> Pixels:
-    """Lay pictures out in rows, each centred in a place as large as the largest of them."""
-    if not tiles:
-        raise ValueError("a contact sheet needs at least one picture")
-    high, wide = (max(tile.shape[axis] for tile in tiles) for axis in (0, 1))
-    columns = max(1, min(columns, len(tiles)))
-    rows = math.ceil(len(tiles) / columns)
-    size = (columns * (wide + gap_px) + gap_px, rows * (high + gap_px) + gap_px)
-    sheet = Image.new("RGB", size, background)
-    for place, tile in enumerate(tiles):
-        row, column = divmod(place, columns)
-        x = gap_px + column * (wide + gap_px) + (wide - tile.shape[1]) // 2
-        y = gap_px + row * (high + gap_px) + (high - tile.shape[0]) // 2
-        sheet.paste(Image.fromarray(tile), (x, y))
-    return np.array(sheet)
-
-
 def thumbnail(pixels: Pixels, side_px: int) -> Pixels:
     """Shrink a picture, keeping its aspect, so that its longer side is at most `side_px`.
 

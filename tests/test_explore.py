@@ -245,7 +245,7 @@ def test_row_of__unknown_image(explorer):
 def test_rows__skipped_images_are_left_out(explorer):
     assert explorer.scores(0).ids == tuple(f"cat/{n:06d}" for n in (0, 1, 2, 4, 5, 6))
     assert explorer.row_of(0, "cat/000004") == 3
-    assert len(explorer.thumbnails(0)) == len(explorer.layout(0)) == 6
+    assert len(explorer.layout(0)) == 6
     assert explorer.scores(2).ids == ("emu/000000",)
 
 
@@ -444,7 +444,7 @@ def test_cache__stays_in_its_bounds(run_path):
         cache = Cache(limit)
         tight = Explorer(open_run(run_path), cache)
         assert repr([tight.select(index, SMALL) for index in range(3)]) == expected
-        tight.thumbnails(0)
+        tight.proxy(0, 0)
         assert cache.bytes <= limit
 
 
@@ -466,7 +466,7 @@ def test_explore__loads_no_heavy_library(run_path):
     program = (
         "import sys; from pathlib import Path; from dsel.explore import Explorer; "
         "from dsel.runs import open_run; from dsel.config import SelectSettings; "
-        f"e = Explorer(open_run(Path({str(run_path)!r}))); e.maps(0, 0); e.thumbnails(0); "
+        f"e = Explorer(open_run(Path({str(run_path)!r}))); e.maps(0, 0); "
         "e.preview(0, SelectSettings(ipc=2)); e.layout(0); e.quality_overall(SelectSettings()); "
         "e.story(0, 'cat/000000', SelectSettings()); "
         "e.preview_control(0, SelectSettings(), 'random'); "

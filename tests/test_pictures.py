@@ -24,10 +24,8 @@ from dsel.errors import UnreadableImage
 from dsel.pictures import (
     MAX_PIXELS,
     MOST_ASPECT,
-    contact_sheet,
     crop,
     decode,
-    draw_box,
     encode,
     line_chart,
     mosaic,
@@ -618,22 +616,6 @@ def test_mosaic__needs_all_tiles() -> None:
 
 
 # --- drawings and files ------------------------------------------------------------------------
-
-
-def test_draw_box__lies_inside_and_leaves_the_original() -> None:
-    pixels = np.zeros((10, 10, 3), np.uint8)
-    drawn = draw_box(pixels, Box(2, 3, 4, 5), "#ff0000", 1)
-    rows, columns = np.nonzero(drawn[:, :, 0])
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (3, 7, 2, 5)
-    assert not pixels.any()
-    assert draw_box(pixels, Box(9.5, 9.5, 0.1, 0.1), "white").shape == pixels.shape
-
-
-def test_contact_sheet__counts_places() -> None:
-    sheet = contact_sheet([scene(8, 6)] * 5, columns=3, gap_px=2, background="black")
-    assert sheet.shape == (2 * 8 + 2, 3 * 10 + 2, 3)
-    assert np.array_equal(sheet[2:8, 2:10], scene(8, 6))
-    assert not sheet[10:, 22:].any()
 
 
 def test_thumbnail__keeps_the_shape_and_never_grows() -> None:

@@ -207,7 +207,7 @@ def test_run__damaged_or_missing_table(run_path, name):
 def _read_all(path: Path) -> None:
     explorer = Explorer(open_run(path))
     for index in range(len(explorer.classes)):
-        explorer.thumbnails(index)
+        explorer.files(index, explorer.scores(index).ids, "thumbnail")
         explorer.preview(index, SMALL)
 
 

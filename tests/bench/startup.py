@@ -1,7 +1,7 @@
 """Measures how soon dsel is there: its import, its help, its app, and the app's first heat map.
 
     python tests/bench/startup.py
-    python tests/bench/startup.py --run RUN --selector "#image .picture"
+    python tests/bench/startup.py --run RUN --selector ".detail canvas"
 
 Prints one JSON object. Seconds of import and help are the best of three; the app is started once,
 and its page is opened in Chromium, or left out where there is none.
@@ -132,7 +132,7 @@ def _since(began: float) -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="", help="run folder; app.py's own if left out")
-    parser.add_argument("--selector", default="#image .picture", help="what the first heat map is")
+    parser.add_argument("--selector", default=".detail canvas", help="what the first heat map is")
     return parser.parse_args()
 
 
