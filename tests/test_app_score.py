@@ -128,7 +128,7 @@ def test_picture__with_a_class_name_opens_in_inspect(visit: Opener) -> None:
 def test_job__reloaded_cancelled_and_resumed(visit: Opener) -> None:
     page = visit()
     choose(page, "Toybox scenes")
-    page.get_by_label("Images per class, at most", exact=True).fill("12")
+    page.get_by_label("Most per class", exact=True).fill("12")
     quick(page)
     page.get_by_text("More settings").last.click()
     page.get_by_label("Images per shard", exact=True).fill("4")

@@ -6,7 +6,7 @@ import { same } from "./store.js";
 
 const LABELS = {
   prior: "Name, folder or Hub id", family: "Family", lora: "LoRA weights", labels: "Label names", null_class: "Null label", resolution_px: "Resolution", draws: "Draws per timestep",
-  min_side_px: "Smallest side", per_class: "Images per class, at most", scene_seed: "Seed of the scenes", rows_per_call: "Latents per call", shard_size: "Images per shard",
+  min_side_px: "Smallest side", per_class: "Most per class", scene_seed: "Seed of the scenes", rows_per_call: "Latents per call", shard_size: "Images per shard",
   split: "Split folder", classes: "Only these classes", refine: "Refine this share", compile: "Compile the network", low_memory: "Spare memory", antithetic: "Noise in pairs",
 };
 const OPTIONAL = { null_prompt: ["Empty slot", "Own text"] };
