@@ -137,6 +137,14 @@ def test_answer__what_cannot_be_answered_is_one_line(desk: Desk, text: str, line
     assert "\n" not in said
 
 
+def test_answer__places_are_named_to_this_machine_alone(desk: Desk) -> None:
+    text = json.dumps({"ask": "export_summary", "view": "pixels=source"})
+    place = str(desk.first.run.path)
+    assert place in answer(desk, text, here=True)
+    assert place not in answer(desk, text)
+    assert "cannot be had" in answer(desk, text)
+
+
 def test_answer__a_bug_is_said_without_its_inside(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

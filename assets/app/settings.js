@@ -6,6 +6,7 @@ import { same } from "./store.js";
 
 const FIRST = ["timesteps", "patch_px", "groups", "ipc"];
 /** What choices of settings are called. */
+const UNITS = { ipc: "per class", groups: "per class" };
 export const WORDS = {
   across: { "round-robin": "Groups in turn", pooled: "Pooled" },
   within: { score: "Highest score", centroid: "Most central" },
@@ -51,11 +52,12 @@ function makeWidget(widget, store, start) {
   const { name } = widget;
   const id = uid(name);
   const value = h("output.value", { htmlFor: id });
+  const unit = h("span.unit", {}, UNITS[name] ?? "");
   const reset = h("button.reset", { type: "button", title: `Back to the default of ${widget.label}`, "aria-label": `Reset ${widget.label}`, onclick: () => store.select({ [name]: widget.default }) }, icon(ICONS.reset));
   const control = makeControl(widget, id, store, start);
   const help = h("p.help", { id: `${id}-help` }, sentence(widget.help));
   const about = h("button.about", { type: "button", "aria-label": `What ${widget.label} means`, "aria-expanded": "false", "aria-controls": `${id}-help` }, "?");
-  const element = h("div.widget", { data: { name } }, h("div.widget-head", {}, h("label", { htmlFor: id }, widget.label), about, value, reset), control.element, help);
+  const element = h("div.widget", { data: { name } }, h("div.widget-head", {}, h("label", { htmlFor: id }, widget.label), about, value, unit, reset), control.element, help);
   help.hidden = true;
   about.addEventListener("click", () => {
     help.hidden = !help.hidden;
@@ -66,6 +68,7 @@ function makeWidget(widget, store, start) {
     element,
     show(select) {
       value.textContent = control.show(select[name], select);
+      unit.hidden = value.textContent.endsWith(")"); // it says what it follows instead
       reset.classList.toggle("unused", same(select[name], widget.default));
       reset.tabIndex = same(select[name], widget.default) ? -1 : 0;
     },

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Final
 
 from dsel.errors import DselError, SettingError, unknown
+from dsel.explore import Explorer
 from dsel.links import view_of
 from dsel.ui import comparing, inspecting, jobbing, planes, sets
 from dsel.ui.base import Question
@@ -25,15 +27,21 @@ log = logging.getLogger(__name__)
 
 
 def answer(desk: Desk, text: str, here: bool = False) -> str:
-    """Answer a question in JSON: `answer` is what was asked for, or `error` one line to mend it."""
+    """Answer a question in JSON: `answer` is what was asked for, or `error` one line to mend it.
+
+    A visitor from elsewhere is told no place on this machine, only the names of what lies there.
+    """
+    explorers = [desk.first]
     try:
         name, question = _read(desk, text, here)
-        return _text({"answer": ANSWERS[name](question)})
+        explorers.append(question.explorer)
+        said = _text({"answer": ANSWERS[name](question)})
     except DselError as error:
-        return _text({"error": str(error)})
+        said = _text({"error": str(error)})
     except Exception:  # a page is to hear of a bug too; the log keeps its traceback
         log.exception("a question failed: %.300s", text)
-        return _text({"error": BUG})
+        said = _text({"error": BUG})
+    return said if here else _without_places(said, explorers)
 
 
 def _read(desk: Desk, text: str, here: bool) -> tuple[str, Question]:
@@ -50,6 +58,17 @@ def _read(desk: Desk, text: str, here: bool) -> tuple[str, Question]:
         raise unknown("question", name[:60], ANSWERS)
     run, view = (str(asked.pop(key, "")) for key in ("run", "view"))
     return name, Question(desk, desk.explorer(run), view_of(view), asked, here)
+
+
+def _without_places(said: str, explorers: Sequence[Explorer]) -> str:
+    """The same, with the name of a run, a dataset or a prior in place of where it lies."""
+    for explorer in explorers:
+        identity = explorer.run.identity
+        places = explorer.run.path, identity.dataset_origin.get("source", ""), identity.prior
+        for place in map(PurePath, map(str, places)):
+            if place.is_absolute():
+                said = said.replace(json.dumps(str(place))[1:-1], json.dumps(place.name)[1:-1])
+    return said
 
 
 def _text(value: Mapping[str, Any]) -> str:
