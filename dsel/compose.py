@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from dsel.config import SelectSettings
+from dsel.errors import SettingError
 from dsel.pictures import mosaic, tile_sides
 from dsel.records import ClassSelection, Distilled, Patch, Pixels
 
@@ -37,3 +38,11 @@ def shortfall(selected: ClassSelection, settings: SelectSettings) -> str:
         f"class {selected.name!r} has {len(selected.patches)} patches and gives {given} {made_of}, "
         f"fewer than IPC {settings.ipc}: all are used; raise --per-image or lower --ipc to even out"
     )
+
+
+def check_image_px(image_px: int, factor: int) -> None:
+    """Raise `SettingError` for an image that is too small for its mosaic."""
+    if image_px < factor:
+        raise SettingError(
+            f"image px must be at least {factor} for {factor} x {factor} mosaics, got {image_px}"
+        )

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from dsel import __version__
-from dsel.compose import compose_class, shortfall
+from dsel.compose import check_image_px, compose_class, shortfall
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.cutting import proxy_cutter, source_cutter, source_of
 from dsel.described import describer
-from dsel.errors import SettingError
 from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.groups import layout
 from dsel.overrides import check_known
@@ -131,7 +130,7 @@ def refuse_unfit(
     timestep_columns(select.timesteps, score.timesteps)
     if select.overrides:
         check_known(select.overrides, dict.fromkeys(ref.id for ref in dataset.refs))
-    _check_image_px(export.image_px or prior.resolution_px, select.factor)
+    check_image_px(export.image_px or prior.resolution_px, select.factor)
 
 
 def select(
@@ -218,7 +217,7 @@ def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> 
     """The side of the distilled images; raises `SettingError` for what cannot be exported."""
     _check_overrides(run, select)
     image_px = settings.image_px or run.identity.resolution_px
-    _check_image_px(image_px, select.factor)
+    check_image_px(image_px, select.factor)
     return image_px
 
 
@@ -242,13 +241,6 @@ def fit_layouts(run: Run) -> Iterator[Event]:
 def _check_overrides(run: Run, settings: SelectSettings) -> None:
     if settings.overrides:
         check_overrides(settings, run.geometry, {row.id: row.frame for row in run.images})
-
-
-def _check_image_px(image_px: int, factor: int) -> None:
-    if image_px < factor:
-        raise SettingError(
-            f"image px must be at least {factor} for {factor} x {factor} mosaics, got {image_px}"
-        )
 
 
 def _facts(run: Run, settings: SelectSettings) -> dict[str, Any]:

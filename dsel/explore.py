@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsel.compare import Comparison, Together, compare, together
-from dsel.compose import compose_class
+from dsel.compose import check_image_px, compose_class
 from dsel.config import ExportSettings, SelectSettings
 from dsel.controls import (
     Control,
@@ -197,6 +197,7 @@ class Explorer(Steps):
     def size(self, class_index: int, settings: SelectSettings, export: ExportSettings) -> Size:
         """About how many bytes a class's image files take, cut from proxies."""
         side = export.image_px or self.geometry.resolution_px
+        check_image_px(side, settings.factor)
         return self._kept(
             ("size", class_index, settings, side, export.file_format),
             lambda: class_size(

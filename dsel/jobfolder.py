@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A work, and how it stands."""
+    """A work, and how it stands; `keep_s` seconds after its end it may be removed."""
 
     folder: Path
     work: Work
@@ -42,6 +42,7 @@ class Job:
     started: float | None = None
     finished: float | None = None
     error: str = ""
+    keep_s: float = 0.0
     stop: State | None = None
     tally: Tally = field(default_factory=Tally)
     context: Context = field(default_factory=copy_context)
@@ -73,6 +74,7 @@ def record(job: Job) -> dict[str, Any]:
         "asked": job.asked,
         "started": job.started,
         "finished": job.finished,
+        "keep_s": job.keep_s,
         "count": job.tally.count.plain(),
     }
 
@@ -105,7 +107,7 @@ def _restored(path: Path) -> Job | None:
             return None
         job = Job(
             path.parent, restored_work(kept["work"]), kept["asked"], kept["state"],
-            kept["started"], kept["finished"], kept["error"],
+            kept["started"], kept["finished"], kept["error"], kept["keep_s"],
             tally=Tally(Count.restored(kept["count"])),
         )  # fmt: skip
         written = path.stat().st_mtime

@@ -92,7 +92,7 @@ class Jobs:
         self._queues: dict[str, deque[Job]] = {kind: deque() for kind in self._roots}
         self._threads: dict[Job, Thread] = {}
         self._jobs = {job.folder.name: job for job in jobs_in(set(self._roots.values()))}
-        self._sweep()
+        self.sweep()
 
     def start(self, work: Work) -> str:
         """Ask for a work; the token that comes back is the right to see and to steer it.
@@ -100,10 +100,10 @@ class Jobs:
         Raises `SettingError` where too many wait, and `StorageError` where the disk is full.
         """
         with self._lock:
-            self._sweep()
+            self.sweep()
             self._check_waiting(work.kind)
         token, work = secrets.token_urlsafe(24), self.workshop.fitted(work)
-        job = Job(self._roots[work.kind] / _name(token), work, self._clock())
+        job = Job(self._roots[work.kind] / _name(token), work, self._clock(), keep_s=self._keep_s)
         make_folder(job.folder)
         try:
             self._save(job)  # first: what lies beside it is known as ours
@@ -266,13 +266,17 @@ class Jobs:
     def _end(self, job: Job, state: State) -> None:
         job.state, job.stop, job.finished = state, None, self._clock()
 
-    def _sweep(self) -> None:
-        """Remove the folders of jobs that ended long ago; they are ours, since we made them."""
-        for name, job in list(self._jobs.items()):
-            ended = job.finished if job.state not in ACTIVE else None
-            if ended is not None and self._clock() - ended > self._keep_s:
-                del self._jobs[name]
-                shutil.rmtree(job.folder, ignore_errors=True)
+    def sweep(self) -> None:
+        """Remove the folders of jobs that ended long ago; they are ours, since we made them.
+
+        How long they stay was settled when they were asked for: another app may look after them.
+        """
+        with self._lock:
+            for name, job in list(self._jobs.items()):
+                ended = job.finished if job.state not in ACTIVE else None
+                if ended is not None and self._clock() - ended > job.keep_s:
+                    del self._jobs[name]
+                    shutil.rmtree(job.folder, ignore_errors=True)
 
     def _save(self, job: Job) -> None:
         with job.saving:

@@ -30,6 +30,9 @@ from dsel.selection import (
 T = TypeVar("T")
 DEFAULTS = SelectSettings()
 
+MOST_GROUPS = 10_000
+"""Groups that may be asked for; IPC, which they follow by themselves, may be larger."""
+
 PATCH_BYTES = 800
 """What a patch and its place in a list take in memory."""
 
@@ -75,7 +78,7 @@ class Steps:
         """
         if settings.overrides:
             check_overrides(settings, self.geometry, {one.id: one.frame for one in self.run.images})
-        wanted = replace(settings, groups=settings.k, ipc=1)
+        wanted = replace(settings, groups=min(settings.k, MOST_GROUPS), ipc=1)
         return self._kept(
             ("selection", class_index, wanted),
             lambda: rank_class(
@@ -117,8 +120,8 @@ class Steps:
 
     def _groups(self, class_index: int, settings: SelectSettings) -> Groups:
         wanted = replace(
-            settings, groups=settings.k, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across,
-            factor=1, pins=(),
+            settings, groups=min(settings.k, MOST_GROUPS), ipc=1, within=DEFAULTS.within,
+            across=DEFAULTS.across, factor=1, pins=(),
         )  # fmt: skip
 
         def make() -> Groups:

@@ -56,3 +56,25 @@ def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
     page = visit(dark=dark)
     page.wait_for_selector(".gallery .cell")
     assert violations(page) == []
+
+
+def test_undo__a_step_that_changes_nothing_is_none(page: Any) -> None:
+    page.wait_for_selector(".gallery .cell")
+    page.get_by_role("button", name="Signed").click()
+    until(page, ".tools button", "e => !e.disabled")
+    page.keyboard.press("Control+z")
+    until(page, ".tools button", "e => e.disabled")
+    page.get_by_role("button", name="Positive only").click()
+    page.keyboard.press("Control+Shift+Z")
+    until(page, "[data-name=gap] [aria-pressed=true]", "e => e.textContent === 'Signed'")
+
+
+def test_tab__what_could_not_be_shown_is_asked_for_again(visit: Opener) -> None:
+    page = visit(allow=("Failed to load resource",))
+    page.wait_for_selector(".gallery .cell")
+    page.route("**/component_server*", lambda route: route.abort())
+    page.keyboard.press("]")
+    until(page, ".toasts", "e => e.textContent.includes('cannot be reached')")
+    page.unroute("**/component_server*")
+    page.get_by_role("tab", name="Inspect").click()
+    until(page, ".gallery .cell", "e => e.dataset.id.startsWith('square/')")

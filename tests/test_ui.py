@@ -235,3 +235,10 @@ def _python(code: str, *arguments: str) -> str:
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def test_answer__what_is_too_large_for_visitors_from_elsewhere(desk: Desk) -> None:
+    for asked in ("ipc=2000", "groups=5000", "image_px=4096"):
+        text = json.dumps({"ask": "gallery", "view": asked})
+        assert "from outside" in refused(desk, text)
+        assert "answer" in json.loads(answer(desk, text, here=True))

@@ -73,7 +73,10 @@ function showPicture(app, shot, picture, { id, size: [width, height] }) {
   picture.dataset.key = key;
   app.pictures.url("thumbnail", run, name, id).then(
     (url) => picture.dataset.key === key && (picture.src = url),
-    () => picture.removeAttribute("src"),
+    () => {
+      picture.removeAttribute("src");
+      delete picture.dataset.key;
+    },
   );
 }
 

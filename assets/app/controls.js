@@ -28,7 +28,7 @@ function createControls(root, app) {
   const grid = h("div.controls-grid", {}, Object.values(columns).map((one) => one.element));
   const whole = h("div.controls", {}, h("div", {}, h("h2", {}, "Controls at equal budget"), budget), truth.element, grid);
   fill(root, whole);
-  return { show, hide: () => clearTimeout(own.timer) };
+  return { show, hide: () => { clearTimeout(own.timer); own.known = null; } };
 
   async function show(change) {
     mark();

@@ -80,7 +80,7 @@ export function createDetail(app, { step }) {
     if (!answer.image_id) return showNothing();
     const url = await app.pictures.url("proxy", run, name, answer.image_id).catch(() => "");
     if (url && shown?.url !== url) await loaded(url);
-    if (turnOf !== newest) return;
+    if (turnOf !== newest || store.state.run !== run || store.state.class_name !== name) return;
     const other = shown?.answer.image_id !== answer.image_id || shown?.run !== run;
     shown = { answer, url, run };
     if (answer.story.patch) remember(answer);

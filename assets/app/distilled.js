@@ -132,7 +132,7 @@ function mountSet(root, app) {
   }
 }
 
-function makeHead({ store, start }, { whole, resize }) {
+function makeHead(app, { whole, resize }) {
   const count = h("span.count", {});
   const choice = (words, label, does) => {
     const buttons = words.map((word) => h("button", { type: "button", onclick: () => does(word, mark) }, word));
@@ -150,7 +150,7 @@ function makeHead({ store, start }, { whole, resize }) {
     element: h("div.bar-line.set-head", {}, h("h2", {}, "Distilled set"), count, h("span.grow"), size.element, scope.element),
     show(all) {
       const { ipc, factor } = store.state.select;
-      count.textContent = `${plural(start.classes.length, "class", "classes")}, IPC ${ipc}${factor > 1 ? `, ${factor} × ${factor} mosaics` : ""}`;
+      count.textContent = `${plural(app.start.classes.length, "class", "classes")}, IPC ${ipc}${factor > 1 ? `, ${factor} × ${factor} mosaics` : ""}`;
       scope.mark(SCOPES[Number(all)]);
     },
   };

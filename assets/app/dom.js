@@ -27,6 +27,7 @@ export function set(element, props) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (key === "style") setStyle(element, value);
     else if (key === "data") Object.assign(element.dataset, value);
+    else if (value == null) element.removeAttribute(key);
     else if (key in element && !(element instanceof SVGElement) && !key.startsWith("aria")) element[key] = value;
     else if (value == null || value === false) element.removeAttribute(key);
     else element.setAttribute(key, value === true ? "" : value);

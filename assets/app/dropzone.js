@@ -38,6 +38,7 @@ export function createZone(app, { label, kinds, most, preview = false, changed }
     problem.hidden = !wrong;
     problem.textContent = wrong;
     URL.revokeObjectURL(own.url);
+    own.request?.abort();
     Object.assign(own, { file: wrong ? null : file, path: "", url: preview && !wrong ? URL.createObjectURL(file) : "" });
     image.hidden = !own.url;
     if (own.url) image.src = own.url;
@@ -51,8 +52,12 @@ export function createZone(app, { label, kinds, most, preview = false, changed }
   /** Upload the file, unless that was done; its path at the app. */
   async function send() {
     if (!own.file) throw new Error(`${label} first`);
-    own.path ||= await upload();
-    return own.path;
+    if (own.path) return own.path;
+    const { file } = own;
+    const path = await upload();
+    if (own.file !== file) throw new Error("Another file was chosen meanwhile: press the button again.");
+    own.path = path;
+    return path;
   }
 
   function upload() {

@@ -171,7 +171,10 @@ export function showShot(app, { shot, picture, box }, { id, box: [x, y, w, hh], 
   picture.dataset.key = key;
   app.pictures.url("thumbnail", run, name, id).then(
     (url) => picture.dataset.key === key && (picture.src = url),
-    () => picture.removeAttribute("src"),
+    () => {
+      picture.removeAttribute("src");
+      delete picture.dataset.key; // the next time it is asked for again
+    },
   );
 }
 

@@ -124,7 +124,7 @@ export const tab = {
     /** A lasso was drawn: Python says who is inside. */
     function lasso(polygon) {
       if (!polygon) return clear();
-      view.chosen = { ...NOBODY, polygon };
+      view.chosen = { ...NOBODY, polygon, layout: view.plane.layout };
       parts.gallery.own.group = -1;
       parts.gallery.own.page = 0;
       return app.attempt(() => Promise.all([again(), gallery()]));
@@ -134,7 +134,7 @@ export const tab = {
     async function again() {
       const { polygon } = view.chosen;
       if (!polygon) return;
-      const answer = await app.latest("lasso", () => app.ask("lasso", { polygon, layout: view.plane.layout }));
+      const answer = await app.latest("lasso", () => app.ask("lasso", { polygon, layout: view.chosen.layout }));
       if (!answer || view.chosen.polygon !== polygon) return;
       const mask = unpack(answer.inside).values;
       if (mask.length !== view.plane.ids.length) return;
@@ -221,7 +221,7 @@ function makeParts(app, view, on) {
     line: h("p.layout-line.soft", { role: "status" }),
     legend: makeLegend(on.pickGroup),
     cards: makeCards(app, { group: on.pickGroup, image: on.pickImage }),
-    gallery: createGallery(app, { title: "Selected patches", filter: () => (view.chosen.polygon ? { polygon: view.chosen.polygon, layout: view.plane.layout } : {}) }),
+    gallery: createGallery(app, { title: "Selected patches", filter: () => (view.chosen.polygon ? { polygon: view.chosen.polygon, layout: view.chosen.layout } : {}) }),
     plot: null,
   };
   parts.heading = parts.gallery.element.querySelector("h2");

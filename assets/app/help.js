@@ -68,6 +68,7 @@ function list(pairs, show) {
 /** Lead through the page, a card beside each part; Escape or "Skip" ends it for good. */
 function startTour(app) {
   app.root.querySelector(".tour")?.remove();
+  app.store.go({ tab: "inspect" });
   let step = 0;
   const ring = h("div.tour-ring", { "aria-hidden": "true" });
   const card = h("div.tour-card", { role: "dialog", "aria-label": "Tour", tabIndex: -1 });

@@ -105,6 +105,7 @@ function build(app) {
   };
   app.remount();
   const tabs = createTabs(app, panels);
+  app.again = () => tabs.show(new Set());
   store.subscribe((change) => {
     app.showSettings();
     top.show();
@@ -150,8 +151,14 @@ function createTabs(app, panels) {
       const changed = new Set(stale.get(now));
       stale.get(now).clear();
       const view = app.store.query();
-      await mounted.get(now).show?.(changed);
-      painted(app.root, view);
+      try {
+        await mounted.get(now).show?.(changed);
+        painted(app.root, view);
+      } catch (error) {
+        // What could not be shown is owed: the next change, or a click on the tab, asks again.
+        for (const key of changed) stale.get(now).add(key);
+        throw error;
+      }
     });
   }
 }
@@ -165,7 +172,7 @@ function makeTop(app) {
   const { store } = app;
   const pick = h("select", { "aria-label": "Class", onchange: () => store.go({ class_name: pick.value, image_id: "" }) });
   const step = (by, path, words) => h("button.tool", { type: "button", title: words, "aria-label": words, onclick: () => stepClass(app, by) }, icon(path));
-  const tabs = TABS.map((id) => h("button", { type: "button", role: "tab", id: `dsel-tab-${id}`, "aria-controls": `dsel-panel-${id}`, onclick: () => store.go({ tab: id }) }, LABELS[id]));
+  const tabs = TABS.map((id) => h("button", { type: "button", role: "tab", id: `dsel-tab-${id}`, "aria-controls": `dsel-panel-${id}`, onclick: () => (store.state.tab === id ? app.again?.() : store.go({ tab: id })) }, LABELS[id]));
   const list = h("div.tabs", { role: "tablist", "aria-label": "What is shown", onkeydown: (event) => arrows(event, tabs) }, tabs);
   const tool = (path, words, onclick, props = {}) => h("button.tool", { type: "button", title: words, "aria-label": words, onclick, ...props }, icon(path));
   const undo = tool(ICONS.undo, "Undo (Ctrl+Z)", () => undoOne(app));
@@ -222,7 +229,8 @@ function redoOne(app) {
   if (app.store.redo()) app.toast("Done again");
 }
 
-function bindKeys({ keys, ...app }) {
+function bindKeys(app) {
+  const { keys } = app;
   keys.set("[", () => stepClass(app, -1));
   keys.set("]", () => stepClass(app, 1));
   keys.set("Ctrl+z", () => undoOne(app));

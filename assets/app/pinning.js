@@ -48,8 +48,7 @@ export function createHead(app) {
 
   function exchange() {
     const now = pinned(store, store.state.select);
-    store.select(settings, "swap");
-    store.go({ a: now });
+    store.select(settings, "swap", { a: now });
   }
 }
 

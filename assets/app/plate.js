@@ -35,6 +35,7 @@ export function createPlate(app, { read, move }) {
   return { element, show, mark };
 
   function show(next) {
+    if (drag && shown?.answer.image_id !== next.answer.image_id) drag = null;
     shown = next;
     const { answer, url, view, opacity, ends } = next;
     const { proxy_width: width, proxy_height: height } = answer.frame;

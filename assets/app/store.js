@@ -24,13 +24,15 @@ export function createStore({ defaults, view }, run) {
     go(places) {
       emit({ ...state, ...places });
     },
-    /** Change settings of selecting; moves of one widget in a row are one step back. */
-    select(values, key = Object.keys(values).join()) {
+    /** Change settings of selecting, and places with them; moves of one widget in a row are one step. */
+    select(values, key = Object.keys(values).join(), places = {}) {
+      const next = { ...state, ...places, select: { ...state.select, ...values } };
+      if (same(next, state)) return;
       const now = performance.now();
-      if (key !== last.key || now - last.at > COALESCE_MS) past.push({ select: state.select, key });
+      if (key !== last.key || now - last.at > COALESCE_MS) past.push({ ...undoable(), key });
       last = { key, at: now };
       future.length = 0;
-      emit({ ...state, select: { ...state.select, ...values } });
+      emit(next);
     },
     /** Change settings of exporting. */
     exporting(values) {
@@ -52,10 +54,16 @@ export function createStore({ defaults, view }, run) {
   function step(from, to) {
     const before = from.pop();
     if (!before) return "";
-    to.push({ select: state.select, key: before.key });
+    const { key, ...there } = before;
+    to.push({ ...undoable(), key });
     last = { key: "", at: 0 };
-    emit({ ...state, select: before.select });
-    return before.key;
+    emit({ ...state, ...there });
+    return key;
+  }
+
+  /** What a step back brings again. */
+  function undoable() {
+    return { select: state.select, a: state.a };
   }
 
   function emit(next) {

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dsel.errors import DselError, SettingError, unknown
 from dsel.explore import Explorer
-from dsel.links import view_of
+from dsel.links import View, view_of
 from dsel.ui import comparing, inspecting, jobbing, planes, sets
 from dsel.ui.base import Question
 from dsel.ui.desk import Desk
@@ -20,6 +20,9 @@ ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType(
     {**inspecting.ANSWERS, **planes.ANSWERS, **sets.ANSWERS, **comparing.ANSWERS, **jobbing.ANSWERS}
 )
 BUG = "dsel could not answer this: its log says why"
+MOST: Final = 1024
+"""Images per class, groups, and pixels of a side that visitors from elsewhere may ask for."""
+
 LONGEST: Final = 1 << 20
 """Letters of a question, at most."""
 
@@ -39,7 +42,7 @@ def answer(desk: Desk, text: str, here: bool = False) -> str:
     except DselError as error:
         said = _text({"error": str(error)})
     except Exception:  # a page is to hear of a bug too; the log keeps its traceback
-        log.exception("a question failed: %.300s", text)
+        log.exception("a question failed")
         said = _text({"error": BUG})
     return said if here else _without_places(said, explorers)
 
@@ -56,8 +59,19 @@ def _read(desk: Desk, text: str, here: bool) -> tuple[str, Question]:
     name = asked.pop("ask")
     if name not in ANSWERS:
         raise unknown("question", name[:60], ANSWERS)
-    run, view = (str(asked.pop(key, "")) for key in ("run", "view"))
-    return name, Question(desk, desk.explorer(run), view_of(view), asked, here)
+    run, query = (str(asked.pop(key, "")) for key in ("run", "view"))
+    view = view_of(query)
+    if not here:
+        _check_size(view)
+    return name, Question(desk, desk.explorer(run), view, asked, here)
+
+
+def _check_size(view: View) -> None:
+    """Raise `SettingError` for a view whose answers would take the app from all other visitors."""
+    asked = {"ipc": view.select.ipc, "groups": view.select.groups, "image px": view.export.image_px}
+    for name, value in asked.items():
+        if value > MOST:
+            raise SettingError(f"{name} must be at most {MOST} from outside, got {value}")
 
 
 def _without_places(said: str, explorers: Sequence[Explorer]) -> str:

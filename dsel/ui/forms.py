@@ -30,6 +30,7 @@ NARROWER: Final[Mapping[str, Range]] = MappingProxyType({
     "feature_grid": Range(1, 16),
     "feature_dim": Range(2, 256),
     "shard_size": Range(1, 256),
+    "per_class": Range(0, 10_000),
 })  # fmt: skip
 """Ranges for visitors from elsewhere, within which a job cannot take all of the memory."""
 

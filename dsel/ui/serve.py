@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +18,11 @@ from dsel.cache import SHARED
 from dsel.errors import SettingError
 from dsel.layouts import warm_up
 from dsel.shipped import asset
-from dsel.ui.desk import open_desk
+from dsel.ui.desk import Desk, open_desk
 from dsel.ui.layout import build_app
 from dsel.ui.uploads import place_of
+
+log = logging.getLogger(__name__)
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 WARM_UP_AFTER_S: Final = 4
@@ -56,25 +59,29 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         ) from error
     # k-means takes a second or two to import: best done while the first page is being loaded.
     import_module("sklearn.cluster")
-    Thread(target=_keep_house, name="dsel-house", daemon=True).start()
+    Thread(target=_keep_house, args=(desk,), name="dsel-house", daemon=True).start()
     try:
         app.block_thread()
     finally:
         desk.jobs.close()
 
 
-def _keep_house() -> None:
+def _keep_house(desk: Desk) -> None:
     """Make ready for layouts once the first page has had its time; then let go of what is unused.
 
     What is there by then stays, and is never looked through again for what could be swept.
     """
     sleep(WARM_UP_AFTER_S)
-    warm_up()
+    try:
+        warm_up()
+    except Exception:  # the app does without: a layout says what is wrong when it is asked for
+        log.exception("the library of layouts could not be made ready")
     gc.collect()
     gc.freeze()
     while True:
         sleep(SWEEP_EVERY_S)
         SHARED.let_go(UNUSED_S)
+        desk.jobs.sweep()
 
 
 def theme() -> gr.themes.Base:
