@@ -70,11 +70,11 @@ def test_undo__a_step_that_changes_nothing_is_none(page: Any) -> None:
 
 
 def test_tab__what_could_not_be_shown_is_asked_for_again(visit: Opener) -> None:
-    page = visit(allow=("Failed to load resource",))
+    page = visit(allow=("Failed to load resource", "ERR_INTERNET"))
     page.wait_for_selector(".gallery .cell")
-    page.route("**/component_server*", lambda route: route.abort())
+    page.context.set_offline(True)
     page.keyboard.press("]")
     until(page, ".toasts", "e => e.textContent.includes('cannot be reached')")
-    page.unroute("**/component_server*")
+    page.context.set_offline(False)
     page.get_by_role("tab", name="Inspect").click()
     until(page, ".gallery .cell", "e => e.dataset.id.startsWith('square/')")

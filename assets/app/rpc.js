@@ -15,12 +15,13 @@ export function asker(server, current) {
   };
 }
 
+const AWAY = "The app cannot be reached: is it still running? Its page goes on when it is.";
+
 async function reach(server, text) {
-  try {
-    return await server.ask(text);
-  } catch {
-    throw new AskError("The app cannot be reached: is it still running? Its page goes on when it is.");
-  }
+  const said = await server.ask(text).catch(() => undefined);
+  // Gradio answers nothing where the network fails.
+  if (typeof said !== "string") throw new AskError(AWAY);
+  return said;
 }
 
 /**
