@@ -204,6 +204,7 @@ def test_per_image__a_switch_between_its_patches(visit: Opener) -> None:
     page.get_by_role("button", name="Next patch").click()
     until(page, ".turns", "e => e.textContent === 'patch 2 of 3'")
     assert box_style(page) != first
+    assert page.locator(".boxes .hint").inner_text().startswith("Only patch 1 can be dragged")
     other = page.locator(".gallery .cell").nth(4)
     other.click()
     until(page, ".gallery", "e => e.querySelectorAll('.cell')[4].ariaCurrent === 'true'")

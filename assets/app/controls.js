@@ -21,7 +21,7 @@ export const tab = {
 
 function createControls(root, app) {
   const own = { seed: 0, timer: 0 };
-  const again = h("button.button", { type: "button", onclick: () => draw() }, icon(ICONS.reset), "Draw again");
+  const again = h("button.button", { type: "button", "aria-label": "Draw again", title: "Draw again", onclick: () => draw() }, icon(ICONS.reset), h("span", {}, "Draw again"));
   const columns = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, makeColumn(app, kind, kind === "random" ? again : null)]));
   const budget = h("p.budget", { "aria-live": "polite" });
   const truth = makeTruth();

@@ -203,5 +203,10 @@ function createCode(app, label, what) {
   const text = h("code.code");
   const copy = h("button.tool", { type: "button", title: `Copy ${what}`, "aria-label": `Copy ${what}`, onclick: () => app.copy(text.textContent, what) }, icon(ICONS.copy));
   const element = h("div.code-line", {}, h("div.code-block", { tabIndex: 0, role: "group", "aria-label": label }, text), copy);
-  return { element, show: (parts) => text.textContent !== parts.join("") && fill(text, parts.map((part) => h("span", {}, part))) };
+  return { element, show: (parts) => text.textContent !== parts.join("") && fill(text, parts.map((part) => h("span", {}, unbroken(part)))) };
+}
+
+/** A command's options stay whole where its line is broken. */
+function unbroken(text) {
+  return text.split(/(?<= )(--[\w-]+)/).map((part, n) => (n % 2 ? h("b", {}, part) : part));
 }

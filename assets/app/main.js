@@ -189,7 +189,7 @@ function makeTop(app) {
         tab.setAttribute("aria-selected", String(TABS[n] === state.tab));
         tab.tabIndex = TABS[n] === state.tab ? 0 : -1;
         // On a phone the row of tabs scrolls by itself: the chosen one is seen.
-        if (TABS[n] === state.tab) list.scrollLeft = tab.offsetLeft - list.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2;
+        if (TABS[n] === state.tab) requestAnimationFrame(() => (list.scrollLeft = tab.offsetLeft - list.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2));
       });
       undo.disabled = !store.canUndo();
       redo.disabled = !store.canRedo();
