@@ -23,7 +23,7 @@ export function createBoxes({ choose, turn, back }) {
     fill(rows, list.map((one, n) => makeRow({ ...one, texts: texts.slice(2 * n, 2 * n + 2) }, { at, boxes, frame, url, banned: !story.patch, choose, turn })));
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
     none.hidden = list.length > 0;
-    hint.hidden = !story.patch || Boolean(own && movable);
+    hint.hidden = !story.patch || list.length < 2 || Boolean(own && movable);
     hint.textContent = movable ? "Choose one, or drag the box on the picture." : "Only patch 1 can be dragged: the others take the best boxes that it leaves.";
     moved.hidden = !own;
   }

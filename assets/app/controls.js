@@ -148,7 +148,7 @@ function makeTruth() {
   return {
     element,
     show(answer) {
-      if (answer.trouble) fill(element, h("div.notice.bad", { role: "alert" }, `The true boxes cannot be read: ${answer.trouble}`));
+      if (answer.trouble) fill(element, h("div.notice.bad", { role: "alert" }, `There is no hit rate: ${answer.trouble}`));
       else if (answer.kinds.length) fill(element, explained(answer));
       else fill(element, missing());
     },

@@ -72,7 +72,14 @@ function startTour(app) {
   const ring = h("div.tour-ring", { "aria-hidden": "true" });
   const card = h("div.tour-card", { role: "dialog", "aria-label": "Tour", tabIndex: -1 });
   const tour = h("div.tour", {}, ring, card);
-  const place = () => beside(app.root.querySelector(TOUR[step].at), ring, card);
+  const place = () => beside([...app.root.querySelectorAll(TOUR[step].at)].find((one) => one.offsetParent), ring, card);
+  // The parts that it leads through come and grow while it is open.
+  const follow = () => {
+    if (!tour.isConnected) return;
+    place();
+    requestAnimationFrame(follow);
+  };
+  app.store.go({ tab: "inspect" });
   app.root.append(tour);
   card.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -82,8 +89,8 @@ function startTour(app) {
     event.stopPropagation();
     event.preventDefault();
   });
-  addEventListener("resize", place);
   show();
+  follow();
 
   function go(by) {
     if (step + by >= TOUR.length) return end();
@@ -100,12 +107,10 @@ function startTour(app) {
       h("h2", {}, title), h("p", {}, text),
       h("div.bar-line", {}, h("span.soft", {}, `${step + 1} of ${TOUR.length}`), h("span.grow"), !last && button("Skip", end, "quiet"), step > 0 && button("Back", () => go(-1)), button(last ? "Done" : "Next", () => go(1), "primary")),
     );
-    place();
     card.focus();
   }
 
   function end() {
-    removeEventListener("resize", place);
     tour.remove();
     remember();
     app.root.querySelector("#dsel-help")?.focus();

@@ -130,6 +130,8 @@ function prefetch({ files }) {
 function createTabs(app, panels) {
   const mounted = new Map();
   const stale = new Map(TABS.map((id) => [id, new Set()]));
+  let trouble = null;
+  let turn = 0;
   return { show };
 
   async function show(change) {
@@ -141,18 +143,28 @@ function createTabs(app, panels) {
         if (id !== now) mounted.get(id)?.hide?.();
       }
     }
-    await app.attempt(async () => {
-      if (!mounted.has(now)) {
-        const { tab } = await import(`./${now}.js`);
-        if (!mounted.has(now)) mounted.set(now, tab.mount(panels[now], app) ?? {});
-      }
-      if (app.store.state.tab !== now || !stale.get(now).size) return;
-      const changed = new Set(stale.get(now));
-      stale.get(now).clear();
-      const view = app.store.query();
-      await mounted.get(now).show?.(changed);
-      painted(app.root, view);
-    });
+    trouble?.remove();
+    turn += 1;
+    const mine = turn;
+    try {
+      await open(now);
+    } catch (error) {
+      // What cannot be shown stays said until the view is another.
+      if (mine === turn) trouble = app.toast(error.message, "trouble");
+    }
+  }
+
+  async function open(now) {
+    if (!mounted.has(now)) {
+      const { tab } = await import(`./${now}.js`);
+      if (!mounted.has(now)) mounted.set(now, tab.mount(panels[now], app) ?? {});
+    }
+    if (app.store.state.tab !== now || !stale.get(now).size) return;
+    const changed = new Set(stale.get(now));
+    stale.get(now).clear();
+    const view = app.store.query();
+    await mounted.get(now).show?.(changed);
+    painted(app.root, view);
   }
 }
 
@@ -235,9 +247,11 @@ function bindKeys({ keys, ...app }) {
 function pressed(app, event) {
   const { target } = event;
   if (event.altKey || target.closest?.("dialog")) return;
+  if (event.key === "Escape" && app.root.classList.contains("drawer")) return app.root.classList.remove("drawer");
   const types = target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, [contenteditable]");
-  const moves = target.matches?.("input[type=range], select, [role=tab]") && /^(Arrow|Home|End|Page|.$)/.test(event.key) && !event.ctrlKey;
-  if (types || moves) return;
+  const moves = target.matches?.("input[type=range], select, [role=tab]") && /^(Arrow|Home|End|Page)/.test(event.key) && !event.ctrlKey;
+  const picks = target.matches?.("select") && event.key.length === 1 && !event.ctrlKey && !event.metaKey;
+  if (types || moves || picks) return;
   const key = `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.key}`;
   const does = app.keys.get(key);
   if (!does) return;
@@ -286,11 +300,12 @@ function turnTheme() {
 }
 
 function toast(place, text, kind) {
-  const item = h(`div.toast.${kind}`, {}, h("span", {}, text), h("button.tool", { type: "button", "aria-label": "Close", onclick: () => item.remove() }, icon(ICONS.close)));
+  const item = h(`div.toast.${kind === "trouble" ? "error" : kind}`, {}, h("span", {}, text), h("button.tool", { type: "button", "aria-label": "Close", onclick: () => item.remove() }, icon(ICONS.close)));
   for (const old of [...place.children].filter((one) => one.textContent === item.textContent)) old.remove();
   place.append(item);
   while (place.children.length > 3) place.firstChild.remove();
-  setTimeout(() => item.remove(), kind === "error" ? 2 * TOAST_MS : TOAST_MS);
+  if (kind !== "trouble") setTimeout(() => item.remove(), kind === "error" ? 2 * TOAST_MS : TOAST_MS);
+  return item;
 }
 
 function dialog(root, title, children) {
