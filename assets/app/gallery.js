@@ -193,6 +193,7 @@ function makeGroups(change) {
   return {
     element,
     show(counts, group) {
+      element.hidden = !counts.length;
       // An open list that is filled anew would close.
       if (shown !== String(counts)) {
         shown = String(counts);

@@ -1,6 +1,6 @@
 // The page: its frame, its tabs, its keys. What each tab shows lies in a module of its own.
 
-import { fill, h, icon } from "./dom.js";
+import { fill, h, icon, plural } from "./dom.js";
 import { createHeat } from "./heat.js";
 import { ICONS } from "./icons.js";
 import { createJobs } from "./jobs.js";
@@ -191,12 +191,12 @@ function makeTop(app) {
     classes() {
       fill(pick, app.start.classes.map((one) => h("option", { value: one.name }, `${one.name} (${one.scored})`)));
       const { dataset, prior, scored } = app.start.run;
-      run.textContent = `${dataset.split(/[\\/]/).pop()} · ${scored.toLocaleString("en")} images · ${prior.split(/[\\/]/).pop()}`;
+      run.textContent = `${dataset.split(/[\\/]/).pop()} · ${plural(scored, "image")} · ${prior.split(/[\\/]/).pop()}`;
       run.title = `dataset ${dataset}, prior ${prior}`;
     },
     show() {
       const { state } = store;
-      pick.value = state.class_name;
+      pick.value = pick.title = state.class_name;
       tabs.forEach((tab, n) => {
         tab.setAttribute("aria-selected", String(TABS[n] === state.tab));
         tab.tabIndex = TABS[n] === state.tab ? 0 : -1;
