@@ -188,7 +188,7 @@ function makeOrder(change) {
 }
 
 function makeGroups(change) {
-  const element = h("select", { "aria-label": "Group", onchange: () => change(Number(element.value)) });
+  const element = h("select", { "aria-label": "Group", hidden: true, onchange: () => change(Number(element.value)) });
   let shown = "";
   return {
     element,

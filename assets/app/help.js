@@ -4,6 +4,7 @@ import { fill, h } from "./dom.js";
 
 const SEEN = "dsel-tour";
 const GAP_PX = 12;
+const AIR_PX = 6;
 
 const ABOUT = [
   "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the prompt, and without. Where naming the class lowers the loss, the image is telling: that gap is the heat map.",
@@ -120,8 +121,8 @@ function startTour(app) {
 /** Put the ring around a part of the page, and the card where there is room beside it. */
 function beside(target, ring, card) {
   const at = target?.getBoundingClientRect() ?? new DOMRect(innerWidth / 2, innerHeight / 2, 0, 0);
-  const [left, top] = [Math.max(at.left, 2), Math.max(at.top, 2)];
-  const [right, bottom] = [Math.min(at.right, innerWidth - 2), Math.min(at.bottom, innerHeight - 2)];
+  const [left, top] = [Math.max(at.left - AIR_PX, 2), Math.max(at.top - AIR_PX, 2)];
+  const [right, bottom] = [Math.min(at.right + AIR_PX, innerWidth - 2), Math.min(at.bottom + AIR_PX, innerHeight - 2)];
   Object.assign(ring.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
   const { offsetWidth: width, offsetHeight: height } = card;
   const clamp = (value, size, most) => Math.max(GAP_PX, Math.min(value, most - size - GAP_PX));
