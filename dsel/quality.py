@@ -18,6 +18,9 @@ NEAR_COSINE: Final = 0.95
 AT_ONCE: Final = 1 << 20
 """Distances that are worked out at once, so that memory stays in bounds."""
 
+ROUNDING: Final = 1e-6
+"""What float32 may leave of a squared distance of 0, as a share of the squared lengths' sum."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -124,7 +127,8 @@ def near_pairs(points: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 
 def _squared(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Squared distances, (N, d) and (K, d) -> (N, K)."""
+    """Squared distances, (N, d) and (K, d) -> (N, K); what rounding leaves of 0 is 0."""
     sums = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)[None, :]
-    squared: NDArray[np.float32] = np.maximum(sums - 2 * (a @ b.T), 0.0)
+    squared: NDArray[np.float32] = sums - 2 * (a @ b.T)
+    squared[squared < ROUNDING * sums] = 0
     return squared

@@ -167,6 +167,7 @@ def test_link__reopens_the_view(visit: Opener) -> None:
 def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
     page = visit("tab=export&ipc=20", dark=dark)
     until(page, ".summary", "e => e.textContent.includes('3 classes fall short of IPC 20')")
+    assert "disc gives 12 images." in (page.locator(".summary details").text_content() or "")
     page.locator(".start").click()
     page.wait_for_selector(READY, timeout=LONG_MS)
     assert violations(page) == []

@@ -48,6 +48,18 @@ def test_help__opens_by_key_and_by_button(page: Any) -> None:
     assert page.locator(".tour-card").is_visible()
 
 
+def test_tour__its_ring_goes_where_its_part_is(visit: Opener) -> None:
+    page = visit("tab=export")
+    page.locator("#dsel-help").click()
+    page.get_by_role("button", name="Show the tour again").click()
+    page.wait_for_function("""() => {
+        const at = (s) => document.querySelector(s)?.getBoundingClientRect() ?? {};
+        const [ring, part] = ['.tour-ring', '#dsel-panel-inspect .gallery'].map(at);
+        return part.width > 0 && Math.abs(ring.left - part.left) < 10
+            && Math.abs(ring.width - part.width) < 20;
+    }""")
+
+
 def test_theme__is_turned_and_remembered(page: Any) -> None:
     page.wait_for_selector(".gallery .cell")
     page.get_by_role("button", name="Dark or light").click()
@@ -83,3 +95,33 @@ def test_phone__settings_are_behind_a_button(visit: Opener) -> None:
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("IPC", exact=True).press("ArrowRight")
     until(page, "[data-name=ipc] output", "e => e.textContent === '11'")
+    page.keyboard.press("Escape")
+    assert not page.locator(".side").is_visible()
+
+
+def test_phone__the_tab_of_a_link_is_seen(visit: Opener) -> None:
+    page = visit("tab=export", viewport=PHONE)
+    until(
+        page,
+        "#dsel-tab-export",
+        "e => e.getBoundingClientRect().right <= innerWidth",
+    )
+
+
+def test_keys__work_from_a_tab_and_from_a_slider(page: Any) -> None:
+    page.wait_for_selector(".gallery .cell")
+    page.get_by_role("tab", name="Controls").click()
+    page.keyboard.press("]")
+    until(page, ".pick select", "e => e.selectedIndex === 1")
+    page.get_by_label("IPC", exact=True).focus()
+    page.keyboard.press("1")
+    until(page, "#dsel-tab-inspect", "e => e.ariaSelected === 'true'")
+
+
+def test_trouble__is_said_as_long_as_it_lasts(visit: Opener) -> None:
+    page = visit("class=disc&image=disc/000000&tab=groups&patch_px=64&moves=disc/000000@96,96")
+    page.wait_for_selector(".toast.error")
+    assert page.locator(".toast.error").count() == 1
+    page.get_by_label("Patch size", exact=True).fill("32")
+    page.wait_for_selector(".group-card")
+    assert page.locator(".toast.error").count() == 0

@@ -204,6 +204,7 @@ def test_per_image__a_switch_between_its_patches(visit: Opener) -> None:
     page.get_by_role("button", name="Next patch").click()
     until(page, ".turns", "e => e.textContent === 'patch 2 of 3'")
     assert box_style(page) != first
+    assert "Only patch 1 can be dragged" in page.locator(".boxes .hint:visible").inner_text()
     other = page.locator(".gallery .cell").nth(4)
     other.click()
     until(page, ".gallery", "e => e.querySelectorAll('.cell')[4].ariaCurrent === 'true'")
@@ -245,6 +246,7 @@ def test_poor_classes__one_image_and_none(chromium: Any, poor_url: str) -> None:
         assert page.locator(".plate img").is_visible()
         page.keyboard.press("]")
         until(page, ".nothing", "e => !e.hidden && e.textContent.includes('3 images')")
+        assert not page.get_by_label("Group", exact=True).is_visible()
         page.get_by_role("button", name="3 skipped").click()
         page.wait_for_selector("dialog tbody tr")
         assert page.locator("dialog tbody tr").count() == 3

@@ -18,12 +18,13 @@ from synthetic import MIXED, synthetic_run
 from dsel.config import SelectSettings
 from dsel.errors import RunError, SettingError
 from dsel.links import View, query_of
-from dsel.records import Box
+from dsel.records import Box, Geometry
 from dsel.ui import build_app
 from dsel.ui.answers import BUG, answer
 from dsel.ui.api import functions
 from dsel.ui.base import Question, packed, plain
 from dsel.ui.desk import Desk
+from dsel.ui.widgets import widgets_of
 
 ROOT = Path(__file__).parent.parent
 KINDS = {"f4": np.float32, "f2": np.float16, "u1": np.uint8, "i4": np.int32}
@@ -65,6 +66,12 @@ def test_start__the_run_its_widgets_and_the_view(desk: Desk) -> None:
     patch = start["widgets"]["select"][1]
     assert (patch["low"], patch["high"], patch["step"], patch["shown"]) == (8, 128, 8, 64)
     assert unpacked(start["colours"]["signed"]).shape == (256, 3)
+
+
+def test_widgets__reach_their_default_in_the_smallest_run() -> None:
+    geometry = Geometry((500,), np.ones(1, np.float32), cell_px=8, resolution_px=128)
+    one = {widget["name"]: widget for widget in widgets_of(geometry, largest=1)["select"]}
+    assert one["ipc"]["low"] <= one["ipc"]["default"] <= one["ipc"]["high"]
 
 
 def test_gallery__pages_orders_and_lassos(desk: Desk) -> None:
@@ -222,6 +229,7 @@ from pathlib import Path
 from dsel.ui import build_app
 from dsel.ui.answers import answer
 from dsel.ui.desk import Desk
+from dsel.ui.widgets import widgets_of
 desk = Desk(Path(sys.argv[1]))
 build_app(desk)
 for name in ("start", "gallery", "image"):

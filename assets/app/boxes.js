@@ -8,12 +8,12 @@ export function createBoxes({ choose, turn, back }) {
   const head = h("tr", {}, ["", "Box", "Score", "Lead"].map((text, n) => h(n > 1 ? "th.figure" : "th", { scope: "col", title: text === "Lead" ? "The margin: how far it is ahead of the next box that does not overlap it" : null }, text || h("span.sr", {}, "Choose"))));
   const moved = h("p.moved", { hidden: true }, h("span.badge-still", {}, "moved by hand"), h("button.link", { type: "button", onclick: back }, "Back to the best box"));
   const none = h("p.hint", { hidden: true }, "No box: its maps hold what is no number.");
-  const hint = h("p.hint", {}, "Choose one, or drag the box on the picture.");
+  const hint = h("p.hint", {});
   const element = h("section.boxes.card", { "aria-label": "Best boxes" }, h("h3", {}, "Best boxes"), h("table", {}, h("thead", {}, head), rows), none, hint, moved);
   return { element, show };
 
   /** Paint `{ story, boxes, frame }` with the proxy's URL; `own` is the corner moved to, or null. */
-  function show({ story, boxes, frame }, url, own) {
+  function show({ story, boxes, frame }, url, { own, movable }) {
     const focused = [...rows.querySelectorAll("button")].indexOf(document.activeElement);
     const at = story.patch?.box;
     const list = story.best.map((one, n) => ({ ...one, n }));
@@ -23,7 +23,8 @@ export function createBoxes({ choose, turn, back }) {
     fill(rows, list.map((one, n) => makeRow({ ...one, texts: texts.slice(2 * n, 2 * n + 2) }, { at, boxes, frame, url, banned: !story.patch, choose, turn })));
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
     none.hidden = list.length > 0;
-    hint.hidden = !story.patch || Boolean(own);
+    hint.hidden = !story.patch || list.length < 2 || Boolean(own && movable);
+    hint.textContent = movable ? "Choose one, or drag the box on the picture." : "Only patch 1 can be dragged: the others take the best boxes that it leaves.";
     moved.hidden = !own;
   }
 }

@@ -76,7 +76,7 @@ function createCompare(root, app) {
       return answer;
     } catch (error) {
       if (a === store.state.a) {
-        fill(trouble, h("p", {}, error.message), h("p", {}, "Pin other settings as A, or forget A."));
+        fill(trouble, h("p", {}, error.message), h("p", {}, "Move the settings, pin others as A, or forget A."));
         trouble.hidden = false;
         body.hidden = true;
       }

@@ -21,7 +21,7 @@ export const tab = {
 
 function createControls(root, app) {
   const own = { seed: 0, timer: 0 };
-  const again = h("button.button", { type: "button", onclick: () => draw() }, icon(ICONS.reset), "Draw again");
+  const again = h("button.button", { type: "button", "aria-label": "Draw again", title: "Draw again", onclick: () => draw() }, icon(ICONS.reset), h("span", {}, "Draw again"));
   const columns = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, makeColumn(app, kind, kind === "random" ? again : null)]));
   const budget = h("p.budget", { "aria-live": "polite" });
   const truth = makeTruth();
@@ -148,7 +148,7 @@ function makeTruth() {
   return {
     element,
     show(answer) {
-      if (answer.trouble) fill(element, h("div.notice.bad", { role: "alert" }, `The true boxes cannot be read: ${answer.trouble}`));
+      if (answer.trouble) fill(element, h("div.notice.bad", { role: "alert" }, `There is no hit rate: ${answer.trouble}`));
       else if (answer.kinds.length) fill(element, explained(answer));
       else fill(element, missing());
     },

@@ -125,7 +125,7 @@ export function createDetail(app, { step }) {
     plate.show({ answer, url, ends, movable: first, view: lens.own.view, opacity: lens.own.opacity });
     lens.legend(ends);
     head.show(answer, { select, nth, around: around() });
-    boxes.show(answer, url, own);
+    boxes.show(answer, url, { own, movable: first });
     strip.show(answer);
   }
 

@@ -14,7 +14,7 @@ stylesheet(new URL("./export.css", import.meta.url));
 const SHOWN_BY = ["run", "select", "export"];
 const TREE = [
   ["train/", "one folder per class, with images only"],
-  ["  snowman/snowman_id00000.png", "the class's first image, and so on"],
+  ["  CLASS/CLASS_id00000.png", "each class's first image, and so on"],
   ["classes.json", "the class order"],
   ["patches.parquet", "one row per patch: image, boxes, score, margin, group, rank"],
   ["manifest.json", "every setting, version and fingerprint; decisions by hand; where each pixel comes from"],
@@ -105,10 +105,11 @@ function handWords(select) {
 }
 
 function shortNotice(short, ipc) {
-  const lines = short.map((one) => h("li", {}, one.advice));
+  const lines = short.map((one) => h("li", {}, `${one.name} gives ${plural(one.images, "image")}.`));
+  const help = h("p", {}, "A smaller IPC or more patches per image evens it out.");
   const head = h("strong", {}, `${plural(short.length, "class falls", "classes fall")} short of IPC ${ipc}`);
-  if (short.length <= 2) return h("div.notice", {}, head, h("ul", {}, lines));
-  return h("details.notice", {}, h("summary", {}, head, ": ", short.slice(0, 4).map((one) => `${one.name} (${one.images})`).join(", "), short.length > 4 ? ` and ${short.length - 4} more` : ""), h("ul", {}, lines));
+  if (short.length <= 2) return h("div.notice", {}, head, h("ul", {}, lines), help);
+  return h("details.notice", {}, h("summary", {}, head, ": ", short.slice(0, 4).map((one) => `${one.name} (${one.images})`).join(", "), short.length > 4 ? ` and ${short.length - 4} more` : ""), h("ul", {}, lines), help);
 }
 
 /** The one button, the job that it begins, and its download. */
@@ -203,5 +204,10 @@ function createCode(app, label, what) {
   const text = h("code.code");
   const copy = h("button.tool", { type: "button", title: `Copy ${what}`, "aria-label": `Copy ${what}`, onclick: () => app.copy(text.textContent, what) }, icon(ICONS.copy));
   const element = h("div.code-line", {}, h("div.code-block", { tabIndex: 0, role: "group", "aria-label": label }, text), copy);
-  return { element, show: (parts) => text.textContent !== parts.join("") && fill(text, parts.map((part) => h("span", {}, part))) };
+  return { element, show: (parts) => text.textContent !== parts.join("") && fill(text, parts.map((part) => h("span", {}, unbroken(part)))) };
+}
+
+/** A command's options stay whole where its line is broken. */
+function unbroken(text) {
+  return text.split(/(?<= )(--[\w-]+)/).map((part, n) => (n % 2 ? h("b", {}, part) : part));
 }

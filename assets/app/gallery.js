@@ -191,11 +191,12 @@ function makeOrder(change) {
 }
 
 function makeGroups(change) {
-  const element = h("select", { "aria-label": "Group", onchange: () => change(Number(element.value)) });
+  const element = h("select", { "aria-label": "Group", hidden: true, onchange: () => change(Number(element.value)) });
   let shown = "";
   return {
     element,
     show(counts, group) {
+      element.hidden = !counts.length;
       // An open list that is filled anew would close.
       if (shown !== String(counts)) {
         shown = String(counts);

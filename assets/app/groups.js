@@ -43,6 +43,8 @@ export const tab = {
       view.turn += 1;
       forget();
       const shown = Promise.all([gallery(), cards()]);
+      // Where the plane fails as well, that is what is said.
+      shown.catch(() => {});
       const [Plotly, wanted] = await Promise.all([loadPlotly(app.files.plotly), app.latest("relayout", () => app.ask("relayout"))]);
       if (!wanted) return;
       const found = await app.latest("plane", () => Promise.all([app.ask("plane", { layout: wanted.ready ? wanted.name : OWN }), app.ask("marks")]));

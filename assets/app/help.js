@@ -4,6 +4,7 @@ import { fill, h } from "./dom.js";
 
 const SEEN = "dsel-tour";
 const GAP_PX = 12;
+const AIR_PX = 6;
 
 const ABOUT = [
   "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the prompt, and without. Where naming the class lowers the loss, the image is telling: that gap is the heat map.",
@@ -73,7 +74,14 @@ function startTour(app) {
   const ring = h("div.tour-ring", { "aria-hidden": "true" });
   const card = h("div.tour-card", { role: "dialog", "aria-label": "Tour", tabIndex: -1 });
   const tour = h("div.tour", {}, ring, card);
-  const place = () => beside(app.root.querySelector(TOUR[step].at), ring, card);
+  const place = () => beside([...app.root.querySelectorAll(TOUR[step].at)].find((one) => one.offsetParent), ring, card);
+  // The parts that it leads through come and grow while it is open.
+  const follow = () => {
+    if (!tour.isConnected) return;
+    place();
+    requestAnimationFrame(follow);
+  };
+  app.store.go({ tab: "inspect" });
   app.root.append(tour);
   card.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -83,8 +91,8 @@ function startTour(app) {
     event.stopPropagation();
     event.preventDefault();
   });
-  addEventListener("resize", place);
   show();
+  follow();
 
   function go(by) {
     if (step + by >= TOUR.length) return end();
@@ -101,12 +109,10 @@ function startTour(app) {
       h("h2", {}, title), h("p", {}, text),
       h("div.bar-line", {}, h("span.soft", {}, `${step + 1} of ${TOUR.length}`), h("span.grow"), !last && button("Skip", end, "quiet"), step > 0 && button("Back", () => go(-1)), button(last ? "Done" : "Next", () => go(1), "primary")),
     );
-    place();
     card.focus();
   }
 
   function end() {
-    removeEventListener("resize", place);
     tour.remove();
     remember();
     app.root.querySelector("#dsel-help")?.focus();
@@ -116,8 +122,8 @@ function startTour(app) {
 /** Put the ring around a part of the page, and the card where there is room beside it. */
 function beside(target, ring, card) {
   const at = target?.getBoundingClientRect() ?? new DOMRect(innerWidth / 2, innerHeight / 2, 0, 0);
-  const [left, top] = [Math.max(at.left, 2), Math.max(at.top, 2)];
-  const [right, bottom] = [Math.min(at.right, innerWidth - 2), Math.min(at.bottom, innerHeight - 2)];
+  const [left, top] = [Math.max(at.left - AIR_PX, 2), Math.max(at.top - AIR_PX, 2)];
+  const [right, bottom] = [Math.min(at.right + AIR_PX, innerWidth - 2), Math.min(at.bottom + AIR_PX, innerHeight - 2)];
   Object.assign(ring.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
   const { offsetWidth: width, offsetHeight: height } = card;
   const clamp = (value, size, most) => Math.max(GAP_PX, Math.min(value, most - size - GAP_PX));

@@ -1,6 +1,6 @@
 // The page: its frame, its tabs, its keys. What each tab shows lies in a module of its own.
 
-import { fill, h, icon } from "./dom.js";
+import { fill, h, icon, plural } from "./dom.js";
 import { createHeat } from "./heat.js";
 import { ICONS } from "./icons.js";
 import { createJobs } from "./jobs.js";
@@ -131,6 +131,8 @@ function prefetch({ files }) {
 function createTabs(app, panels) {
   const mounted = new Map();
   const stale = new Map(TABS.map((id) => [id, new Set()]));
+  let trouble = null;
+  let turn = 0;
   return { show };
 
   async function show(change) {
@@ -142,24 +144,34 @@ function createTabs(app, panels) {
         if (id !== now) mounted.get(id)?.hide?.();
       }
     }
-    await app.attempt(async () => {
-      if (!mounted.has(now)) {
-        const { tab } = await import(`./${now}.js`);
-        if (!mounted.has(now)) mounted.set(now, tab.mount(panels[now], app) ?? {});
-      }
-      if (app.store.state.tab !== now || !stale.get(now).size) return;
-      const changed = new Set(stale.get(now));
-      stale.get(now).clear();
-      const view = app.store.query();
-      try {
-        await mounted.get(now).show?.(changed);
-        painted(app.root, view);
-      } catch (error) {
-        // What could not be shown is owed: the next change, or a click on the tab, asks again.
-        for (const key of changed) stale.get(now).add(key);
-        throw error;
-      }
-    });
+    trouble?.remove();
+    turn += 1;
+    const mine = turn;
+    try {
+      await open(now);
+    } catch (error) {
+      // What cannot be shown stays said until the view is another.
+      if (mine === turn) trouble = app.toast(error.message, "trouble");
+    }
+  }
+
+  async function open(now) {
+    if (!mounted.has(now)) {
+      const { tab } = await import(`./${now}.js`);
+      if (!mounted.has(now)) mounted.set(now, tab.mount(panels[now], app) ?? {});
+    }
+    if (app.store.state.tab !== now || !stale.get(now).size) return;
+    const changed = new Set(stale.get(now));
+    stale.get(now).clear();
+    const view = app.store.query();
+    try {
+      await mounted.get(now).show?.(changed);
+      painted(app.root, view);
+    } catch (error) {
+      // What could not be shown is owed: the next change, or a click on the tab, asks again.
+      for (const key of changed) stale.get(now).add(key);
+      throw error;
+    }
   }
 }
 
@@ -186,17 +198,17 @@ function makeTop(app) {
     classes() {
       fill(pick, app.start.classes.map((one) => h("option", { value: one.name }, `${one.name} (${one.scored})`)));
       const { dataset, prior, scored } = app.start.run;
-      run.textContent = `${dataset.split(/[\\/]/).pop()} · ${scored.toLocaleString("en")} images · ${prior.split(/[\\/]/).pop()}`;
+      run.textContent = `${dataset.split(/[\\/]/).pop()} · ${plural(scored, "image")} · ${prior.split(/[\\/]/).pop()}`;
       run.title = `dataset ${dataset}, prior ${prior}`;
     },
     show() {
       const { state } = store;
-      pick.value = state.class_name;
+      pick.value = pick.title = state.class_name;
       tabs.forEach((tab, n) => {
         tab.setAttribute("aria-selected", String(TABS[n] === state.tab));
         tab.tabIndex = TABS[n] === state.tab ? 0 : -1;
         // On a phone the row of tabs scrolls by itself: the chosen one is seen.
-        if (TABS[n] === state.tab) list.scrollLeft = tab.offsetLeft - list.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2;
+        if (TABS[n] === state.tab) requestAnimationFrame(() => (list.scrollLeft = tab.offsetLeft - list.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2));
       });
       undo.disabled = !store.canUndo();
       redo.disabled = !store.canRedo();
@@ -243,9 +255,11 @@ function bindKeys(app) {
 function pressed(app, event) {
   const { target } = event;
   if (event.altKey || target.closest?.("dialog")) return;
+  if (event.key === "Escape" && app.root.classList.contains("drawer")) return app.root.classList.remove("drawer");
   const types = target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, [contenteditable]");
-  const moves = target.matches?.("input[type=range], select, [role=tab]") && /^(Arrow|Home|End|Page|.$)/.test(event.key) && !event.ctrlKey;
-  if (types || moves) return;
+  const moves = target.matches?.("input[type=range], select, [role=tab]") && /^(Arrow|Home|End|Page)/.test(event.key) && !event.ctrlKey;
+  const picks = target.matches?.("select") && event.key.length === 1 && !event.ctrlKey && !event.metaKey;
+  if (types || moves || picks) return;
   const key = `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.key}`;
   const does = app.keys.get(key);
   if (!does) return;
@@ -294,11 +308,12 @@ function turnTheme() {
 }
 
 function toast(place, text, kind) {
-  const item = h(`div.toast.${kind}`, {}, h("span", {}, text), h("button.tool", { type: "button", "aria-label": "Close", onclick: () => item.remove() }, icon(ICONS.close)));
+  const item = h(`div.toast.${kind === "trouble" ? "error" : kind}`, {}, h("span", {}, text), h("button.tool", { type: "button", "aria-label": "Close", onclick: () => item.remove() }, icon(ICONS.close)));
   for (const old of [...place.children].filter((one) => one.textContent === item.textContent)) old.remove();
   place.append(item);
   while (place.children.length > 3) place.firstChild.remove();
-  setTimeout(() => item.remove(), kind === "error" ? 2 * TOAST_MS : TOAST_MS);
+  if (kind !== "trouble") setTimeout(() => item.remove(), kind === "error" ? 2 * TOAST_MS : TOAST_MS);
+  return item;
 }
 
 function dialog(root, title, children) {

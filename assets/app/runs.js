@@ -42,7 +42,7 @@ export function createRuns(app) {
 
   function row({ name, facts, token, now, more = [], forget = false }) {
     const here = token === now;
-    const open = h("button.button", { type: "button", disabled: here, "aria-label": `Open ${name}`, onclick: () => app.attempt(() => app.openRun(token)) }, here ? "Open now" : "Open this run");
+    const open = h("button.button", { type: "button", disabled: here, "aria-label": `Open ${name}`, onclick: () => app.attempt(() => app.openRun(token)) }, here ? "Shown now" : "Open this run");
     return h("li.run-row", { "aria-current": here ? "true" : null, data: { token } }, h("div.run-words", {}, h("h3", { title: name }, name), h("p.soft", {}, facts, more.filter(Boolean).map((one) => [" · ", one]))), forget, open);
   }
 }

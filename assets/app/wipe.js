@@ -77,7 +77,7 @@ function makeOpacity(view) {
   const put = () => {
     view.style.setProperty("--heat", input.valueAsNumber / 100);
     slider.style.setProperty("--share", input.valueAsNumber / 100);
-    output.textContent = percent(input.valueAsNumber / 100);
+    output.textContent = percent(input.valueAsNumber / 100, 2);
   };
   put();
   return h("div.wipe-opacity", {}, h("label", { htmlFor: id }, "Map over picture"), slider, output);

@@ -10,7 +10,8 @@ from dsel.records import Geometry
 from dsel.settings import Setting, settings_of
 
 SLIDER_TOP: Final = 200
-"""The most that sliders of groups and IPC go to; classes with fewer images stop at their size."""
+"""The most that sliders of groups and IPC go to; runs of smaller classes stop at their size, or
+at the default IPC."""
 
 LABELS: Final[Mapping[str, str]] = {
     "timesteps": "Timesteps",
@@ -42,7 +43,7 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
     shown: what a default of 0 comes to here, where it stands for something else.
     """
     side, cell = geometry.resolution_px, geometry.cell_px
-    top = max(1, min(largest, SLIDER_TOP))
+    top = max(SelectSettings().ipc, min(largest, SLIDER_TOP))
     fine = max(1, cell // 4)
     ranges: Mapping[str, tuple[float, float, float]] = {
         "patch_px": (cell, side, cell),
