@@ -133,6 +133,7 @@ function mountSet(root, app) {
 }
 
 function makeHead(app, { whole, resize }) {
+  const { store } = app;
   const count = h("span.count", {});
   const choice = (words, label, does) => {
     const buttons = words.map((word) => h("button", { type: "button", onclick: () => does(word, mark) }, word));
