@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
@@ -59,6 +60,7 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         ) from error
     # k-means takes a second or two to import: best done while the first page is being loaded.
     import_module("sklearn.cluster")
+    Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
     Thread(target=_keep_house, args=(desk,), name="dsel-house", daemon=True).start()
     try:
         app.block_thread()
@@ -66,11 +68,8 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         desk.jobs.close()
 
 
-def _keep_house(desk: Desk) -> None:
-    """Make ready for layouts once the first page has had its time; then let go of what is unused.
-
-    What is there by then stays, and is never looked through again for what could be swept.
-    """
+def _warm_up() -> None:
+    """Make ready for layouts once the first page has had its time; what stays is never swept."""
     sleep(WARM_UP_AFTER_S)
     try:
         warm_up()
@@ -78,10 +77,22 @@ def _keep_house(desk: Desk) -> None:
         log.exception("the library of layouts could not be made ready")
     gc.collect()
     gc.freeze()
+
+
+def _keep_house(desk: Desk) -> None:
+    """Let go of what nobody asks for any more: kept answers, and jobs that ended long ago."""
     while True:
         sleep(SWEEP_EVERY_S)
         SHARED.let_go(UNUSED_S)
         desk.jobs.sweep()
+        _give_back()
+
+
+def _give_back() -> None:
+    """Give free memory back to the system, where the C library can (glibc's malloc_trim)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
 
 
 def theme() -> gr.themes.Base:
