@@ -42,10 +42,10 @@ def test_help__opens_by_key_and_by_button(page: Any) -> None:
     assert "Undo" in help_box.inner_text()
     assert violations(page) == []
     page.keyboard.press("Escape")
-    assert help_box.count() == 0
+    help_box.wait_for(state="detached")
     page.locator("#dsel-help").click()
     help_box.get_by_role("button", name="Show the tour again").click()
-    assert page.locator(".tour-card").is_visible()
+    page.wait_for_selector(".tour-card")
 
 
 def test_tour__its_ring_goes_where_its_part_is(visit: Opener) -> None:
