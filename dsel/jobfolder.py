@@ -21,7 +21,7 @@ from dsel.tally import Count, Tally
 from dsel.works import Work, plain_work, restored_work
 
 MARKER: Final = "job.json"
-FORMAT: Final = "dsel job 1"
+FORMAT: Final = "dsel job 2"
 FREE_BYTES: Final = 1 << 30
 """What a new job leaves free on the disk."""
 
