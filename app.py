@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from dsel.errors import DselError
-from dsel.shipped import DEMO_RUN, asset
-from dsel.ui import launch_app
+from dsel.assets import DEMO_RUN, asset
+from dsel.app import launch_app
 
 if __name__ == "__main__":
     try:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import app_run, app_url, chromium, page, visit
-from toyset import TINY, TINY_CLASSES, dataset_of, write_pictures
+from support.browsing import app_run, app_url, chromium, page, visit
+from support.toyset import TINY, TINY_CLASSES, dataset_of, write_pictures
 
 __all__ = ["app_run", "app_url", "chromium", "page", "visit"]
 
@@ -42,7 +42,7 @@ def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
     root = tmp_path_factory.mktemp("families")
 
     def folder_of(name: str) -> Path:
-        from families import FAMILIES
+        from support.families import FAMILIES
 
         folder = root / name
         return folder if folder.exists() else FAMILIES[name](folder)

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import dsel
-from dsel.shipped import asset
+from dsel.assets import asset
 
 ROOT = Path(__file__).parent.parent
 LARGEST_BYTES = 10_000_000  # the Hugging Face Hub takes larger files through LFS alone
@@ -108,7 +108,7 @@ def test_wheel__holds_nothing_else(wheel):
 
 
 def test_wheel__has_the_command(wheel, project):
-    assert project["scripts"] == {"dsel": "dsel.cli:main"}
+    assert project["scripts"] == {"dsel": "dsel.cli.commands:main"}
     assert any(name.endswith("entry_points.txt") for name in wheel)
     assert any(name.endswith("LICENSE") for name in wheel)
 

@@ -10,7 +10,7 @@ from dsel.exports.base import (
     write_zip,
     zip_folder,
 )
-from dsel.exports.imagefolder import SIDE_FILES, write_image_folder
+from dsel.exports.image_folder import SIDE_FILES, write_image_folder
 
 __all__ = [
     "SIDE_FILES",

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dsel.config import ExportSettings, SelectSettings
+from dsel.config.base import fingerprint
+from dsel.config.overrides import Overrides
 from dsel.errors import RunError, StorageError, storage_errors
-from dsel.overrides import Overrides
-from dsel.records import ClassSelection, Distilled, Done, Event
-from dsel.settings import fingerprint
-from dsel.storage import PARTIAL, json_bytes, read_json, remove_partial_files, write_atomically
-from dsel.tables import box_columns
+from dsel.files import PARTIAL, json_bytes, read_json, remove_partial_files, write_atomically
+from dsel.runs.schema import box_columns
+from dsel.types import ClassSelection, Distilled, Done, Event
 
 MANIFEST = "manifest.json"
 LONGEST_NAME_BYTES = 160

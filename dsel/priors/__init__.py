@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import cast
 
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings
+from dsel.config.base import restore
 from dsel.errors import PriorError
-from dsel.records import Featurizer, Prior
-from dsel.settings import restore
+from dsel.types import Featurizer, Prior
 
 ADAPTERS = MappingProxyType(
     {
@@ -45,9 +45,9 @@ def load_prior(settings: PriorSettings) -> Prior:
 
     Raises `PriorError` for anything that is not a diffusers pipeline of a known family.
     """
-    from dsel.loading import choose_device, choose_precision
     from dsel.priors.base import Loading
-    from dsel.weights import check_memory, find_weights, origin_of, prior_fingerprint
+    from dsel.priors.loading import choose_device, choose_precision
+    from dsel.priors.weights import check_memory, find_weights, origin_of, prior_fingerprint
 
     device = choose_device(settings.device)
     dtype = choose_precision(settings.precision, device)
@@ -79,13 +79,13 @@ def load_featurizer(
     score, origin and fingerprint are those of the run: reencoding asks the prior that scored it,
     and raises `PriorError` if another one lies in its place.
     """
-    from dsel.loading import choose_device
+    from dsel.priors.loading import choose_device
 
     if select.features == "clip":
-        from dsel.priors.images import ImageFeaturizer
+        from dsel.priors.image_features import ImageFeaturizer
 
         return ImageFeaturizer(select.feature_model, choose_device(device))
-    from dsel.describing import PriorFeaturizer
+    from dsel.priors.featurizer import PriorFeaturizer
 
     settings = restore(PriorSettings, {**origin, "device": device})
     prior = load_prior(settings)

@@ -12,11 +12,11 @@ import diffusers
 import torch
 from torch import Tensor, nn
 
-from dsel.batching import is_out_of_memory
 from dsel.config import PriorSettings
 from dsel.errors import PriorError, SettingError, first_line, unknown
-from dsel.labels import Labels, find_labels
-from dsel.loading import (
+from dsel.priors.batching import is_out_of_memory
+from dsel.priors.labels import Labels, find_labels
+from dsel.priors.loading import (
     LOADING_FAILS,
     add_lora,
     check_weights,
@@ -24,8 +24,8 @@ from dsel.loading import (
     load_text_encoders,
     quiet,
 )
-from dsel.noise import diffusion_schedule
-from dsel.records import Conditioning, Pixels, Prediction, Schedule
+from dsel.priors.losses import diffusion_schedule
+from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from dsel.priors.base import LabelPrior, tokens_as_grid
-from dsel.records import Conditioning
+from dsel.types import Conditioning
 
 
 class DiTPrior(LabelPrior):

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dsel.noise import flow_matching
 from dsel.priors.base import PipelinePrior, tokens_as_grid
-from dsel.records import Conditioning, Schedule
+from dsel.priors.losses import flow_matching
+from dsel.types import Conditioning, Schedule
 
 PACK = 2
 """Cells per side of one of the transformer's tokens."""

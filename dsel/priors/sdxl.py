@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dsel.priors.base import PipelinePrior
-from dsel.records import Conditioning
+from dsel.types import Conditioning
 
 
 class SDXLPrior(PipelinePrior):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dsel.errors import PriorError
 from dsel.priors.base import LabelPrior, scaled
-from dsel.records import Conditioning, Pixels
+from dsel.types import Conditioning, Pixels
 
 
 class UNetPrior(LabelPrior):

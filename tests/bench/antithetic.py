@@ -27,15 +27,15 @@ from torch import Tensor
 # so that it also runs in a checkout that is not installed
 sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]
 
-from mixture import MixturePrior  # noqa: E402
+from support.mixture import MixturePrior  # noqa: E402
 
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
-from dsel.datasets import open_dataset  # noqa: E402
-from dsel.noise import draw_noise, paired_losses  # noqa: E402
-from dsel.patches import box_means, summed_area  # noqa: E402
-from dsel.pictures import to_proxy  # noqa: E402
+from dsel.core.box_search import box_means, summed_area  # noqa: E402
+from dsel.data import open_dataset  # noqa: E402
+from dsel.data.images import to_proxy  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
-from dsel.records import Prior  # noqa: E402
+from dsel.priors.losses import draw_noise, paired_losses  # noqa: E402
+from dsel.types import Prior  # noqa: E402
 
 Maps = NDArray[np.float64]
 

@@ -33,13 +33,13 @@ import psutil
 
 sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]
 
-from browsing import FLAGS, SEEN, served  # noqa: E402
-from tiled import tiled_run  # noqa: E402
+from support.browsing import FLAGS, SEEN, served  # noqa: E402
+from support.tiled import tiled_run  # noqa: E402
 
+from dsel.app.rpc import answer  # noqa: E402
+from dsel.app.state import Desk  # noqa: E402
+from dsel.assets import DEMO_RUN, asset  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
-from dsel.shipped import DEMO_RUN, asset  # noqa: E402
-from dsel.ui.answers import answer  # noqa: E402
-from dsel.ui.desk import Desk  # noqa: E402
 
 MOVE = """async ([selector, value]) => {
     const input = document.querySelector(selector), root = document.querySelector('.dsel');

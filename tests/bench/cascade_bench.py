@@ -23,11 +23,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings, SourceSettings
-from dsel.datasets import open_dataset
-from dsel.engine import score, select
+from dsel.data import open_dataset
+from dsel.pipeline.score import score
+from dsel.pipeline.select import select
 from dsel.priors import load_prior
-from dsel.records import Event, Patch, Started
 from dsel.runs import Run, open_run
+from dsel.types import Event, Patch, Started
 
 RULES = {
     "default": SelectSettings(),

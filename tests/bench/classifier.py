@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings
-from dsel.datasets import open_dataset
+from dsel.data import open_dataset
+from dsel.data.images import to_proxy
 from dsel.errors import UnreadableImage
-from dsel.noise import PREDICTIONS, add_noise, amplitudes, draw_noise
-from dsel.pictures import to_proxy
 from dsel.priors import load_prior
-from dsel.records import Conditioning, ImageRef, Pixels, Prior
+from dsel.priors.losses import PREDICTIONS, add_noise, amplitudes, draw_noise
+from dsel.types import Conditioning, ImageRef, Pixels, Prior
 
 
 def main() -> None:

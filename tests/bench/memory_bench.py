@@ -33,7 +33,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from families import SCALED_LINEAR, _clip_tokenizer
+from support.families import SCALED_LINEAR, _clip_tokenizer
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -63,8 +63,8 @@ def measure(options: argparse.Namespace) -> dict[str, float | int | str]:
     """Load the folder's prior and score one picture, in this process."""
     from dsel.config import PriorSettings, ScoreSettings
     from dsel.priors import load_prior
-    from dsel.records import ImageRef
-    from dsel.scoring import Scorer
+    from dsel.priors.scorer import Scorer
+    from dsel.types import ImageRef
 
     prior = load_prior(
         PriorSettings(

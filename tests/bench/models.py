@@ -16,7 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from families import SCALED_LINEAR, _clip_tokenizer, _save, _seeded
+from support.families import SCALED_LINEAR, _clip_tokenizer, _save, _seeded
 
 TOKENS = 49408
 """Rows of CLIP's vocabulary; the tokenizer here knows only the first few."""

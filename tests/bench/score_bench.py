@@ -35,15 +35,15 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 from models import CLASSES, FIFTH, TOY, build, write_photographs  # noqa: E402
 
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
-from dsel.datasets import open_dataset  # noqa: E402
-from dsel.engine import score  # noqa: E402
-from dsel.noise import draw_noise  # noqa: E402
-from dsel.patches import best_boxes, combine_timesteps  # noqa: E402
-from dsel.pictures import to_proxy  # noqa: E402
+from dsel.core.box_search import best_boxes, combine_timesteps  # noqa: E402
+from dsel.data import open_dataset  # noqa: E402
+from dsel.data.images import to_proxy  # noqa: E402
+from dsel.pipeline.score import score
 from dsel.priors import load_prior  # noqa: E402
-from dsel.records import Dataset, Done, Prior, Started  # noqa: E402
+from dsel.priors.losses import draw_noise  # noqa: E402
+from dsel.priors.scorer import Scorer  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
-from dsel.scoring import Scorer  # noqa: E402
+from dsel.types import Dataset, Done, Prior, Started  # noqa: E402
 
 REFERENCE, FLOAT32 = "reference_float32", "dsel_float32"
 Maps = NDArray[np.float32]

@@ -34,10 +34,10 @@ def main() -> None:
 def measure(options: argparse.Namespace, images: int) -> dict[str, float]:
     """Score that many images in this process; the figures of the stage, and its peak memory."""
     from dsel.config import SourceSettings
-    from dsel.datasets import open_dataset
-    from dsel.engine import score
+    from dsel.data import open_dataset
+    from dsel.pipeline.score import score
     from dsel.priors import load_prior
-    from dsel.records import Done
+    from dsel.types import Done
 
     classes = len(open_dataset(options.source, SourceSettings()).classes)
     per_class = max(1, images // classes)

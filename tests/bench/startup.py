@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COUNT = "; import sys; print(len(sys.modules))"
 HELP = "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    {}\n"
-RUN_HELP = "try:\n        from dsel.cli import main; main(['--help'])\n    except SystemExit: pass"
+RUN_HELP = "try:\n        from dsel.cli.commands import main; main(['--help'])\n    except SystemExit: pass"
 LIMIT_S = 120
 
 
@@ -46,7 +46,15 @@ def app(options: argparse.Namespace) -> dict[str, float | str]:
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "app.py"]
     if options.run:
-        command = [sys.executable, "-m", "dsel.cli", "app", options.run, "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "dsel.cli.commands",
+            "app",
+            options.run,
+            "--port",
+            str(port),
+        ]
     began = time.perf_counter()
     server = subprocess.Popen(
         command, cwd=ROOT, env=_environment() | {"GRADIO_SERVER_PORT": str(port)},

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel
 
 from dsel.config import TrainSettings
+from dsel.config.base import fingerprint
+from dsel.data.images import encode, line_chart, to_proxy
 from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
-from dsel.pictures import encode, line_chart, to_proxy
+from dsel.files import json_bytes, read_json, write_atomically
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import (
     Material,
@@ -33,10 +35,8 @@ from dsel.priors.training.models import (
     new_scheduler,
     new_tokenizer,
 )
-from dsel.records import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
-from dsel.settings import fingerprint
-from dsel.storage import json_bytes, read_json, write_atomically
-from dsel.weights import WORK
+from dsel.priors.weights import WORK
+from dsel.types import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
 
 
 def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Event]:

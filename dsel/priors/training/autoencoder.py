@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from dsel.config import TrainSettings
 from dsel.priors.training.loop import Job, autocast, train_part
-from dsel.records import Event, Progress, Started
+from dsel.types import Event, Progress, Started
 
 CROP_PX = 64
 BATCH_SIZE = 16

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from dsel.config import TrainSettings
 from dsel.priors.training.loop import Job, autocast, train_part
 from dsel.priors.training.models import Denoiser, tokenize
-from dsel.records import Event
+from dsel.types import Event
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 EMPTY_SHARE = 0.25

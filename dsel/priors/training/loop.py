@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dsel.priors.training.checkpoints import load_checkpoint, save_checkpoint
-from dsel.records import Event, Progress, Started
+from dsel.types import Event, Progress, Started
 
 WARMUP_STEPS = 200
 FINAL_RATE = 0.05  # share of the peak learning rate that is left at the end

@@ -1,0 +1,201 @@
+"""Two settings side by side: where their boxes differ, how groups move, what they keep alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsel.types import Box, ClassSelection, Patch
+
+SAME_BOX: Final = 0.5
+"""Boxes of one image that overlap by more than this are the same choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one image from A to B.
+
+    overlap: of its boxes in A with its boxes in B, intersection over union; 0 where it has none in
+    one of them. a and b: its first patch by rank, None where it has none. kept_a and kept_b:
+    whether a patch of it is kept.
+    """
+
+    image_id: str
+    overlap: float
+    a: Patch | None
+    b: Patch | None
+    kept_a: bool
+    kept_b: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of the two distilled sets is the same, counted in different patches.
+
+    same_images: patches of A that meet one of the same image in B. same_boxes: those of them whose
+    boxes overlap by more than `SAME_BOX`. Shares are of the larger set.
+    """
+
+    a: int
+    b: int
+    same_images: int
+    same_boxes: int
+
+    @property
+    def image_share(self) -> float:
+        """Share of the set that shows the same images; NaN if both are empty."""
+        return _share(self.same_images, max(self.a, self.b))
+
+    @property
+    def box_share(self) -> float:
+        """Share of the set that shows the same places of the same images; NaN if both are empty."""
+        return _share(self.same_boxes, max(self.a, self.b))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One class under A and B. Images whose boxes agree least come first.
+
+    moves[g, h]: how many images of A's group g are in B's group h, of those that have a patch in
+    both. rand_index: the adjusted Rand index of the two groupings (1 the same, 0 as by chance), NaN
+    without such images.
+    """
+
+    name: str
+    changes: tuple[Change, ...]
+    moves: NDArray[np.int64]
+    rand_index: float
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several classes under A and B: means over their images, and over all that is kept."""
+
+    images: int
+    overlap: float
+    unchanged: int
+    rand_index: float
+    kept: Kept
+
+
+def compare(a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int) -> Comparison:
+    """What differs between two selections of one class."""
+    first, second = _by_image(a), _by_image(b)
+    kept_a, kept_b = _kept(a, ipc_a), _kept(b, ipc_b)
+    ids_a, ids_b = ({patch.image_id for patch in kept} for kept in (kept_a, kept_b))
+    changes = [
+        _change(image_id, first.get(image_id, []), second.get(image_id, []), ids_a, ids_b)
+        for image_id in sorted(first.keys() | second.keys())
+    ]
+    changes.sort(key=lambda change: change.overlap)
+    pairs = [(one.a.group, one.b.group) for one in changes if one.a and one.b]
+    sizes = [1 + max((patch.group for patch in one.patches), default=-1) for one in (a, b)]
+    moves = _contingency(pairs, sizes[0], sizes[1])
+    return Comparison(
+        name=a.name,
+        changes=tuple(changes),
+        moves=moves,
+        rand_index=_rand_index(moves),
+        kept=_same(kept_a, kept_b),
+    )
+
+
+def together(classes: Sequence[Comparison]) -> Together:
+    """Several classes' comparisons as one; a class counts by its images."""
+    overlaps = [change.overlap for one in classes for change in one.changes]
+    weights = [int(one.moves.sum()) for one in classes]
+    weighted = [w * one.rand_index for w, one in zip(weights, classes, strict=True) if w]
+    kept = [(one.kept.a, one.kept.b, one.kept.same_images, one.kept.same_boxes) for one in classes]
+    return Together(
+        images=len(overlaps),
+        overlap=_share(sum(overlaps), len(overlaps)),
+        unchanged=sum(overlap > 1 - 1e-9 for overlap in overlaps),
+        rand_index=_share(sum(weighted), sum(weights)),
+        kept=Kept(*(sum(part) for part in zip(*kept, strict=True))) if kept else Kept(0, 0, 0, 0),
+    )
+
+
+def overlap(a: Sequence[Box], b: Sequence[Box]) -> float:
+    """Intersection over union of two sets of boxes, none of which overlaps one of its own set."""
+    inside = sum(_inside(one, other) for one in a for other in b)
+    union = sum(box.width * box.height for box in (*a, *b)) - inside
+    return inside / union if union else 0.0
+
+
+def _change(
+    image_id: str, a: Sequence[Patch], b: Sequence[Patch], ids_a: set[str], ids_b: set[str]
+) -> Change:
+    return Change(
+        image_id=image_id,
+        overlap=overlap([patch.box for patch in a], [patch.box for patch in b]),
+        a=a[0] if a else None,
+        b=b[0] if b else None,
+        kept_a=image_id in ids_a,
+        kept_b=image_id in ids_b,
+    )
+
+
+def _by_image(selected: ClassSelection) -> dict[str, list[Patch]]:
+    found: dict[str, list[Patch]] = {}
+    for patch in selected.patches:
+        found.setdefault(patch.image_id, []).append(patch)
+    return found
+
+
+def _kept(selected: ClassSelection, ipc: int) -> list[Patch]:
+    places = sorted({place for image in selected.images[:ipc] for place in image})
+    return [selected.patches[place] for place in places]
+
+
+def _same(a: Sequence[Patch], b: Sequence[Patch]) -> Kept:
+    # Boxes of one image do not overlap each other, so none can be the same as two others.
+    boxes: dict[str, list[Box]] = {}
+    for patch in b:
+        boxes.setdefault(patch.image_id, []).append(patch.box)
+    counts_a, counts_b = (Counter(patch.image_id for patch in kept) for kept in (a, b))
+    same = sum(
+        any(overlap([patch.box], [box]) > SAME_BOX for box in boxes.get(patch.image_id, ()))
+        for patch in a
+    )
+    return Kept(len(a), len(b), (counts_a & counts_b).total(), same)
+
+
+def _contingency(
+    pairs: Sequence[tuple[int, int]], groups_a: int, groups_b: int
+) -> NDArray[np.int64]:
+    table = np.zeros((groups_a, groups_b), np.int64)
+    for pair in pairs:
+        table[pair] += 1
+    return table
+
+
+def _rand_index(table: NDArray[np.int64]) -> float:
+    """The adjusted Rand index (Hubert and Arabie, 1985) of a contingency table."""
+    if not table.any():
+        return float("nan")
+    # Ordered pairs of images: together in both, in A alone, in B alone, in neither.
+    both, a, b = (int(np.square(n).sum()) for n in (table, table.sum(axis=1), table.sum(axis=0)))
+    count = int(table.sum())
+    same, only_a, only_b = both - count, a - both, b - both
+    apart = count**2 - both - only_a - only_b
+    if not only_a and not only_b:
+        return 1.0
+    spread = (same + only_a) * (only_a + apart) + (same + only_b) * (only_b + apart)
+    return 2 * (same * apart - only_a * only_b) / spread
+
+
+def _inside(a: Box, b: Box) -> float:
+    """The area that two boxes share."""
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")

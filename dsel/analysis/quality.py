@@ -1,0 +1,134 @@
+"""How good a kept set is as a picture of its class: spread, groups, near-duplicates, shortfall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsel.core.clustering import unit_features
+from dsel.types import ClassSelection
+
+NEAR_COSINE: Final = 0.95
+"""Patches at least so alike are near-duplicates; among the demo's classes, 1 pair in 8,000 is."""
+
+AT_ONCE: Final = 1 << 20
+"""Distances that are worked out at once, so that memory stays in bounds."""
+
+ROUNDING: Final = 1e-6
+"""What float32 may leave of a squared distance of 0, as a share of the squared lengths' sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Figures of one class's kept set, of the first IPC distilled images.
+
+    spread: the mean distance from each of the class's patches to the nearest kept one, in the space
+    of `unit_features` (0 to 2); NaN without patches. near_duplicates: pairs of kept patches, by
+    their places in the ranking, whose cosine there is at least `NEAR_COSINE`. short: images that
+    are missing to IPC.
+    """
+
+    name: str
+    patches: int
+    kept: int
+    spread: float
+    groups: int
+    groups_covered: int
+    near_duplicates: tuple[tuple[int, int], ...]
+    images: int
+    short: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """Figures of the kept sets of several classes: sums, and the spread over all their patches.
+
+    short_classes: names of the classes that give fewer images than IPC.
+    """
+
+    classes: int
+    patches: int
+    kept: int
+    spread: float
+    groups: int
+    groups_covered: int
+    near_duplicates: int
+    images: int
+    short: int
+    short_classes: tuple[str, ...]
+
+
+def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: int) -> Quality:
+    """Figures of a class whose ranked patches have these features, (P, d)."""
+    kept = sorted({place for image in selected.images[:ipc] for place in image})
+    groups = {patch.group for patch in selected.patches}
+    points = unit_features(features) if len(features) else np.zeros((0, 1), np.float32)
+    return Quality(
+        name=selected.name,
+        patches=len(selected.patches),
+        kept=len(kept),
+        spread=spread(points, points[kept]),
+        groups=len(groups),
+        groups_covered=len({selected.patches[place].group for place in kept}),
+        near_duplicates=tuple((kept[a], kept[b]) for a, b in near_pairs(points[kept])),
+        images=len(selected.images[:ipc]),
+        short=max(0, ipc - len(selected.images)),
+    )
+
+
+def overall(classes: Sequence[Quality]) -> Overall:
+    """Several classes together."""
+    patches = sum(one.patches for one in classes)
+    distances = [one.spread * one.patches for one in classes if one.patches]
+    return Overall(
+        classes=len(classes),
+        patches=patches,
+        kept=sum(one.kept for one in classes),
+        spread=sum(distances) / patches if patches else float("nan"),
+        groups=sum(one.groups for one in classes),
+        groups_covered=sum(one.groups_covered for one in classes),
+        near_duplicates=sum(len(one.near_duplicates) for one in classes),
+        images=sum(one.images for one in classes),
+        short=sum(one.short for one in classes),
+        short_classes=tuple(one.name for one in classes if one.short),
+    )
+
+
+def spread(points: NDArray[np.float32], kept: NDArray[np.float32]) -> float:
+    """Mean distance from each point (N, d) to the nearest of the kept ones (K, d)."""
+    if not len(points) or not len(kept):
+        return float("nan")
+    step = max(1, AT_ONCE // len(kept))
+    nearest = [
+        _squared(points[start : start + step], kept).min(axis=1)
+        for start in range(0, len(points), step)
+    ]
+    return float(np.sqrt(np.concatenate(nearest)).mean(dtype=np.float64))
+
+
+def near_pairs(points: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Pairs of points (N, d) of length 1 whose cosine is at least `NEAR_COSINE`, in order.
+
+    It is asked for by their distance, so that points without a direction, which lie at the origin
+    because all patches of a class are the same, are near each other as well.
+    """
+    most = 2 - 2 * NEAR_COSINE
+    step = max(1, AT_ONCE // max(len(points), 1))
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(points), step):
+        near = _squared(points[start : start + step], points[start:]) <= most
+        pairs = np.argwhere(np.triu(near, 1)) + start
+        found += [(int(a), int(b)) for a, b in pairs]
+    return found
+
+
+def _squared(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distances, (N, d) and (K, d) -> (N, K); what rounding leaves of 0 is 0."""
+    sums = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)[None, :]
+    squared: NDArray[np.float32] = sums - 2 * (a @ b.T)
+    squared[squared < ROUNDING * sums] = 0
+    return squared

@@ -1,0 +1,97 @@
+"""Answers about a class in the plane: places, marks, who is inside a lasso, cards of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dsel.analysis.layouts import OWN, settings_of_layout
+from dsel.analysis.listing import group_counts
+from dsel.app.requests import Question, packed, plain
+from dsel.types import Patch
+
+
+def plane(question: Question) -> Mapping[str, Any]:
+    """The images' places in a layout, asked once for each; more: layout, its name."""
+    explorer, index = question.explorer, question.class_index
+    name = question.text("layout", OWN)
+    scores = explorer.scores(index)
+    sides = [(frame.proxy_width, frame.proxy_height) for frame in scores.frames]
+    return {
+        "layout": name,
+        "settings": plain(settings_of_layout(name)),
+        "fitted": name != OWN or explorer.run.read_layout(index) is not None,
+        "ids": list(scores.ids),
+        "places": packed(explorer.layout(index, name)),
+        "sizes": packed(np.array(sides, np.int32).reshape(-1, 2)),
+    }
+
+
+def relayout(question: Question) -> Mapping[str, Any]:
+    """The layout of the view's patches: its name, whether it is ready; it is begun if it is not."""
+    answer: Mapping[str, Any] = plain(
+        question.explorer.layout_of(question.class_index, question.settings)
+    )
+    return answer
+
+
+def marks(question: Question) -> Mapping[str, Any]:
+    """What is shown of each image of the plane, in its order, under the view's settings."""
+    explorer, index = question.explorer, question.class_index
+    found = explorer.marks(index, question.settings)
+    counts = group_counts(explorer.select(index, question.settings), explorer.scores(index).ids)
+    return {
+        "group": packed(found.group),
+        "rank": packed(found.rank),
+        "score": packed(found.score),
+        "box": packed(found.box),
+        "kept": packed(found.kept),
+        "counts": list(counts.values()),
+    }
+
+
+def lasso(question: Question) -> Mapping[str, Any]:
+    """Which images lie inside a polygon, and their patches by group; more: polygon, layout."""
+    explorer, index = question.explorer, question.class_index
+    polygon = question.polygon("polygon")
+    ids = explorer.scores(index).ids
+    corners = np.zeros((0, 2)) if polygon is None else polygon
+    chosen = frozenset(explorer.lasso(index, corners, question.text("layout", OWN)))
+    counts = group_counts(explorer.select(index, question.settings), chosen)
+    return {
+        "inside": packed(np.array([image_id in chosen for image_id in ids], np.uint8)),
+        "counts": list(counts.values()),
+    }
+
+
+def cards(question: Question) -> Mapping[str, Any]:
+    """The groups of the class at a glance."""
+    found = question.explorer.cards(question.class_index, question.settings)
+    return {
+        "cards": [
+            {
+                "group": card.group,
+                "size": card.size,
+                "kept": card.kept,
+                "median": plain(card.median_score),
+                "telling": [_patch(patch) for patch in card.telling],
+                "central": [_patch(patch) for patch in card.central],
+            }
+            for card in found
+        ]
+    }
+
+
+ANSWERS = {"plane": plane, "relayout": relayout, "marks": marks, "lasso": lasso, "cards": cards}
+
+
+def _patch(patch: Patch) -> Mapping[str, Any]:
+    box = patch.box
+    return {
+        "id": patch.image_id,
+        "box": [box.x, box.y, box.width, box.height],
+        "rank": patch.rank,
+        "score": plain(patch.score),
+    }

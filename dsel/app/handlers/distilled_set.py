@@ -1,0 +1,149 @@
+"""Answers about the distilled set: its images, its figures, and what was decided by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from dsel.analysis.kept import Piece, candidates_for, decisions, kept_images
+from dsel.analysis.listing import kept_as
+from dsel.app.requests import Question, plain
+from dsel.core.composing import tile_sides
+from dsel.errors import SettingError
+
+MOST_CLASSES: Final = 25
+"""Classes of one answer."""
+
+MOST_PAIRS: Final = 100
+"""Near-duplicates of a class that are listed; all of them are counted."""
+
+
+def distilled(question: Question) -> Mapping[str, Any]:
+    """The distilled images of classes as their patches, without pixels; more: classes.
+
+    sides: what parts of an image's side its mosaic's columns and rows take.
+    """
+    explorer, settings = question.explorer, question.settings
+    side = question.view.export.image_px or explorer.geometry.resolution_px
+    return {
+        "sides": tile_sides(side, settings.factor),
+        "classes": [
+            {
+                "name": explorer.classes[index],
+                "images": [
+                    [_piece(one) for one in image]
+                    for image in kept_images(
+                        explorer.select(index, settings), explorer.scores(index), settings
+                    )
+                ],
+            }
+            for index in _indices(question)
+        ],
+    }
+
+
+def why(question: Question) -> Mapping[str, Any]:
+    """The story of the view's image, without its maps; more: nth, of its patches by rank."""
+    explorer, index, settings = question.explorer, question.class_index, question.settings
+    image_id, nth = question.view.image_id, question.whole("nth", 0)
+    frame = explorer.scores(index).frames[explorer.row_of(index, image_id)]
+    return {
+        "frame": plain(frame),
+        "story": plain(explorer.story(index, image_id, settings, nth)),
+    }
+
+
+def swap(question: Question) -> Mapping[str, Any]:
+    """What could stand in the place of the view's image, which stays out of the answer."""
+    explorer, index, settings = question.explorer, question.class_index, question.settings
+    found = candidates_for(
+        explorer.select(index, settings), explorer.scores(index), settings, question.view.image_id
+    )
+    return {
+        "group": [_piece(one) for one in found.group],
+        "others": [_piece(one) for one in found.others],
+    }
+
+
+def quality(question: Question) -> Sequence[Mapping[str, Any]]:
+    """Figures of the kept sets of classes; more: classes. pairs: the first near-duplicates."""
+    found = []
+    for index in _indices(question):
+        figures = question.explorer.quality(index, question.settings)
+        pairs = figures.near_duplicates
+        told = plain(figures) | {"near_duplicates": len(pairs)}
+        found.append(told | {"pairs": _pairs(question, index, pairs[:MOST_PAIRS])})
+    return found
+
+
+def overall(question: Question) -> Mapping[str, Any]:
+    """Figures of all kept sets together."""
+    answer: Mapping[str, Any] = plain(question.explorer.quality_overall(question.settings))
+    return answer
+
+
+def sizes(question: Question) -> Sequence[Mapping[str, Any]]:
+    """About how many bytes the image files of classes take; more: classes."""
+    export = question.view.export
+    return [
+        plain(question.explorer.size(index, question.settings, export))
+        for index in _indices(question)
+    ]
+
+
+def by_hand(question: Question) -> Sequence[Mapping[str, Any]]:
+    """All that was decided by hand, with the class of each image and what does not fit."""
+    explorer = question.explorer
+    found = decisions(question.settings, explorer.geometry, explorer.run.images)
+    return [
+        plain(one)
+        | {"class_name": explorer.classes[one.class_index] if one.class_index >= 0 else ""}
+        for one in found
+    ]
+
+
+ANSWERS = {
+    "distilled": distilled,
+    "why": why,
+    "swap": swap,
+    "quality": quality,
+    "overall": overall,
+    "sizes": sizes,
+    "by_hand": by_hand,
+}
+
+
+def _indices(question: Question) -> Sequence[int]:
+    """The classes asked about: the view's one if none is named."""
+    names = question.texts("classes")
+    if len(names) > MOST_CLASSES:
+        raise SettingError(f"classes must be at most {MOST_CLASSES} at once, got {len(names)}")
+    return [question.explorer.class_index(name) for name in names] or [question.class_index]
+
+
+def _pairs(
+    question: Question, index: int, pairs: Sequence[tuple[int, int]]
+) -> Sequence[Sequence[Mapping[str, Any]]]:
+    if not pairs:
+        return []
+    explorer, settings = question.explorer, question.settings
+    selected = explorer.select(index, settings)
+    images = kept_images(selected, explorer.scores(index), settings)
+    numbers = kept_as(selected, settings.ipc)
+    pieces = {one.patch.rank: one for image in images for one in image}
+    return [[{**_piece(pieces[a]), "images": numbers[a]} for a in pair] for pair in pairs]
+
+
+def _piece(piece: Piece) -> Mapping[str, Any]:
+    patch, box = piece.patch, piece.patch.box
+    return {
+        "id": patch.image_id,
+        "box": [box.x, box.y, box.width, box.height],
+        "size": [piece.width_px, piece.height_px],
+        "score": plain(patch.score),
+        "group": patch.group,
+        "rank": patch.rank,
+        "nth": piece.nth,
+        "pinned": piece.pinned,
+        "moved": piece.moved,
+    }

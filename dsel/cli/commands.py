@@ -1,0 +1,367 @@
+"""The command line: flags to settings, settings to the engine, events to lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typing_extensions import Doc
+from tyro.conf import OmitArgPrefixes, Positional
+from tyro.extras import SubcommandApp
+
+from dsel.cli.flags import DistillFlags, SelectFlags
+from dsel.config import (
+    ExportSettings,
+    PriorSettings,
+    ScoreSettings,
+    SelectSettings,
+    SourceSettings,
+    TrainSettings,
+)
+from dsel.errors import DselError, SettingError
+
+if TYPE_CHECKING:
+    from dsel.runs import Run
+
+Source = Annotated[
+    Positional[str],
+    Doc("image folder with a folder per class, an .npz or .zip file, or the word toybox"),
+]
+RunPath = Annotated[Positional[Path], Doc("run folder, made by dsel score")]
+app_commands = SubcommandApp()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What every command prints."""
+
+    json: Annotated[bool, Doc("print one JSON object of figures as the last line")] = False
+    dry_run: Annotated[bool, Doc("print the resolved settings and the work to do, and stop")] = (
+        False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """On what a model runs that describes patches, if --features asks for one."""
+
+    device: Annotated[str, Doc("cpu, cuda, cuda:1, mps, xpu; auto takes an accelerator")] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What is scored with what, and where the run goes."""
+
+    source: str
+    source_settings: SourceSettings
+    path: Path
+    prior: PriorSettings
+    settings: ScoreSettings
+
+
+@app_commands.command(name="app")
+def open_app(
+    run: Annotated[Positional[Path | None], Doc("run folder; the demo run if left out")] = None,
+    host: Annotated[str, Doc("address to listen on")] = "127.0.0.1",
+    port: Annotated[int, Doc("port to listen on; 0 takes the first free one from 7860")] = 0,
+) -> None:
+    """Open the app on a run: heat maps, boxes, groups, sliders, export."""
+    from dsel.app import launch_app
+    from dsel.assets import DEMO_RUN, asset
+
+    launch_app(run or asset(DEMO_RUN), host=host, port=port)
+
+
+@app_commands.command
+def score(
+    source: Source,
+    run: Annotated[Path, Doc("run folder to make, or to go on with")],
+    prior: PriorSettings = PriorSettings(),
+    source_settings: SourceSettings = SourceSettings(),
+    settings: ScoreSettings = ScoreSettings(),
+    output: Output = Output(),
+) -> None:
+    """Score every image of a dataset with a prior."""
+    scoring = Scoring(source, source_settings, run, prior, settings)
+    if output.dry_run:
+        return _dry_run(output, _scoring_work(scoring), prior, settings)
+    _print(_score(scoring), output)
+    return None
+
+
+@app_commands.command
+def select(
+    run: RunPath,
+    settings: SelectFlags = SelectFlags(),
+    where: Where = Where(),
+    output: Output = Output(),
+) -> None:
+    """Cut, group and rank the patches of a scored run."""
+    opened, chosen = _open(run), settings.plain()
+    if output.dry_run:
+        return _dry_run(output, {"classes": len(opened.identity.classes)}, chosen)
+    _print(_select(opened, chosen, where), output)
+    return None
+
+
+@app_commands.command
+def export(
+    run: RunPath,
+    out: Annotated[Path, Doc("folder to write the distilled set to, or a file that ends in .zip")],
+    selection: Annotated[
+        str, Doc("fingerprint of a kept selection; the last one made if left out")
+    ] = "",
+    settings: ExportSettings = ExportSettings(),
+    output: Output = Output(),
+) -> None:
+    """Write the distilled set of a selection as an image folder, or as a zip file of one."""
+    opened = _open(run)
+    if output.dry_run:
+        chosen, selections = opened.read_selection(selection)
+        images = sum(min(chosen.ipc, len(s.images)) for s in selections)
+        return _dry_run(output, {"images": images, "out": str(out)}, settings)
+    _print(_export(opened, out, settings, selection), output)
+    return None
+
+
+@app_commands.command
+def distill(
+    source: Source,
+    out: Annotated[Path, Doc("folder to write the distilled set to")],
+    run: Annotated[Path | None, Doc("run folder; OUT/run if left out")] = None,
+    prior: PriorSettings = PriorSettings(),
+    source_settings: SourceSettings = SourceSettings(),
+    score_settings: ScoreSettings = ScoreSettings(),
+    select_settings: DistillFlags = DistillFlags(),
+    export_settings: ExportSettings = ExportSettings(),
+    output: Output = Output(),
+) -> None:
+    """Score, select and export in one go; the same command again goes on where it stopped."""
+    from dsel.exports import is_zip, refuse_foreign
+
+    if is_zip(out):
+        raise SettingError(f"out must be a folder, got {out}: dsel export packs it into a zip file")
+    refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before the hours of scoring, not behind them
+    path = run or out / RUN_IN_OUT
+    settings = select_settings.plain()
+    scoring = Scoring(source, source_settings, path, prior, score_settings)
+    if output.dry_run:
+        stages = (prior, score_settings, settings, export_settings)
+        return _dry_run(output, _scoring_work(scoring), *stages)
+    figures = {"score": _score(scoring, (settings, export_settings))}
+    opened = _open(path)
+    figures["select"] = _select(opened, settings, Where(device=prior.device))
+    figures["export"] = _export(opened, out, export_settings, "")
+    _print(figures if output.json else figures["export"], output)
+    return None
+
+
+@app_commands.command
+def toybox(
+    out: Annotated[Positional[Path], Doc("folder to write the scenes to")],
+    per_class: Annotated[int, Doc("scenes of each class")] = 100,
+    seed: Annotated[int, Doc("seed of the scenes")] = 0,
+    output: Output = Output(),
+) -> None:
+    """Render toybox scenes as an image folder, with boxes.json in COCO format beside them."""
+    from dsel.cli.terminal import Terminal
+    from dsel.data.toybox_dataset import write_toybox
+
+    source = SourceSettings(per_class=per_class, scene_seed=seed)
+    if output.dry_run:
+        return _dry_run(output, {"out": str(out)}, source)
+    _print(Terminal().follow(write_toybox(out, per_class, seed)), output)
+    return None
+
+
+@app_commands.command
+def train(
+    source: Source,
+    out: Annotated[Path, Doc("folder to save the prior to; checkpoints lie in OUT/training")],
+    source_settings: SourceSettings = SourceSettings(),
+    settings: TrainSettings = TrainSettings(),
+    output: Output = Output(),
+) -> None:
+    """Train a small prior from scratch: autoencoder, U-Net and text encoder."""
+    from dsel.cli.terminal import Terminal
+    from dsel.data import open_dataset
+
+    dataset = open_dataset(source, source_settings)
+    if output.dry_run:
+        work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
+        return _dry_run(output, work, settings)
+    from dsel.priors.training import train as train_prior
+
+    _print(Terminal().follow(train_prior(dataset, settings, out)), output)
+    return None
+
+
+@app_commands.command
+def check(
+    run: RunPath,
+    boxes: Annotated[Path, Doc("true boxes or masks of the objects, COCO JSON")],
+    selection: Annotated[
+        str, Doc("fingerprint of a kept selection; the last one made if left out")
+    ] = "",
+    output: Output = Output(),
+) -> None:
+    """Compare the chosen patches with the true objects, and with random and centre patches."""
+    from dsel.analysis.localization import check_selection, read_objects
+
+    opened = _open(run)
+    objects = read_objects(boxes)
+    if output.dry_run:
+        return _dry_run(output, {"objects": len(objects)})
+    _, selections = opened.read_selection(selection)
+    _print(check_selection(opened, selections, objects), output)
+    return None
+
+
+@app_commands.command
+def info(run: RunPath, output: Output = Output()) -> None:
+    """Say what a run holds: settings, counts, what was skipped and why, selections."""
+    from dsel.cli.terminal import print_line
+
+    facts = _facts(_open(run))
+    if output.json:
+        return _print(facts, output)
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            print_line(f"{name}:")
+            for key, part in value.items():
+                print_line(f"  {key}: {part}")
+        else:
+            print_line(f"{name}: {value}")
+    return None
+
+
+RUN_IN_OUT = "run"
+"""Where `distill` keeps its run below its output."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 2 says that the user can mend it, and how is on standard error."""
+    # Libraries that load models chat on import; what matters of it reaches the user as an error.
+    for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
+        os.environ.setdefault(name, "error")
+    try:
+        app_commands.cli(
+            prog="dsel",
+            description="Dataset distillation by selection: the most class-telling patches.",
+            args=arguments,
+            config=(OmitArgPrefixes,),
+        )
+    except DselError as error:
+        sys.stderr.write(f"dsel: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("dsel: interrupted; the same command goes on where it stopped\n")
+        return 130
+    return 0
+
+
+def _score(
+    scoring: Scoring, later: tuple[SelectSettings, ExportSettings] | None = None
+) -> Mapping[str, Any]:
+    """Score; with the settings of later stages, refuse first what will not fit then."""
+    from dsel.cli.terminal import Terminal
+    from dsel.data import open_dataset
+    from dsel.pipeline.score import refuse_unfit
+    from dsel.pipeline.score import score as score_all
+    from dsel.priors import load_prior
+
+    dataset = open_dataset(scoring.source, scoring.source_settings)
+    prior = load_prior(scoring.prior)
+    if later is not None:
+        refuse_unfit(dataset, prior, scoring.settings, *later)
+    return Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
+
+
+def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
+    from dsel.data import open_dataset
+
+    dataset = open_dataset(scoring.source, scoring.source_settings)
+    there = (scoring.path / "run.json").is_file()
+    settings = scoring.settings
+    return {
+        "images": len(dataset.refs),
+        "classes": len(dataset.classes),
+        "evaluations_per_image": 2 * len(settings.timesteps) * settings.draws,
+        "shards": -(-len(dataset.refs) // settings.shard_size),
+        "shards_done": len(_open(scoring.path).finished_shards()) if there else 0,
+    }
+
+
+def _select(run: Run, settings: SelectSettings, where: Where) -> Mapping[str, Any]:
+    from dsel.cli.terminal import Terminal
+    from dsel.pipeline.select import select as select_all
+
+    featurizer = None
+    if settings.features != "free":
+        from dsel.priors import load_featurizer
+
+        of = run.identity
+        featurizer = load_featurizer(
+            settings, of.settings, of.prior_origin, of.prior_fingerprint, where.device
+        )
+    return Terminal().follow(select_all(run, settings, featurizer))
+
+
+def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Mapping[str, Any]:
+    from dsel.cli.terminal import Terminal
+    from dsel.pipeline.export import export as export_all
+
+    return Terminal().follow(export_all(run, out, settings, selection, also_ours=(RUN_IN_OUT,)))
+
+
+def _open(path: Path) -> Run:
+    from dsel.runs import open_run
+
+    return open_run(path)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    identity = run.identity
+    whole = (run.path / "summary.json").is_file()
+    facts: dict[str, Any] = {
+        "run": str(run.path),
+        "fingerprint": identity.fingerprint,
+        "dataset": identity.dataset_origin.get("source", ""),
+        "prior": f"{identity.prior} ({identity.prior_fingerprint}, {identity.precision})",
+        "prior_origin": dict(identity.prior_origin),
+        "picture": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
+        "classes": len(identity.classes),
+        "images": identity.images,
+        "shards": f"{len(run.finished_shards())} of {identity.shards}",
+        "settings": asdict(identity.settings),
+    }
+    if whole:
+        facts["scored"] = run.summary.scored
+        facts["refined"] = run.summary.refined
+        facts["evaluations"] = run.summary.evaluations
+        facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
+    facts["selections"] = sorted(p.name for p in (run.path / "selections").glob("*") if p.is_dir())
+    return facts
+
+
+def _dry_run(output: Output, work: Mapping[str, Any], *settings: Any) -> None:
+    """Print the resolved settings of each stage, and the work that they mean."""
+    from dsel.cli.terminal import print_figures
+
+    plain = {type(part).__name__: asdict(part) for part in settings}
+    if output.json:
+        return print_figures({**plain, "work": dict(work)}, as_json=True)
+    for figures in (*plain.values(), work):
+        print_figures(figures, as_json=False)
+    return None
+
+
+def _print(figures: Mapping[str, Any], output: Output) -> None:
+    from dsel.cli.terminal import print_figures
+
+    if figures:
+        print_figures(figures, output.json)

@@ -1,0 +1,23 @@
+"""The settings of every stage: declared once, with default, help and range.
+
+Flags, widgets, links, manifests and the documentation derive from these classes. A new setting is
+one field of one class here; nothing else in this room knows what a setting is for.
+"""
+
+from __future__ import annotations
+
+from dsel.config.export import ExportSettings
+from dsel.config.prior import PriorSettings
+from dsel.config.score import ScoreSettings
+from dsel.config.select import SelectSettings
+from dsel.config.source import SourceSettings
+from dsel.config.train import TrainSettings
+
+__all__ = [
+    "ExportSettings",
+    "PriorSettings",
+    "ScoreSettings",
+    "SelectSettings",
+    "SourceSettings",
+    "TrainSettings",
+]

@@ -1,0 +1,57 @@
+"""Settings -> the shell command that means them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from dsel.config import ExportSettings, SelectSettings
+from dsel.config.base import Setting, Settings, settings_of
+
+
+def select_and_export(run: Path, out: Path, select: SelectSettings, export: ExportSettings) -> str:
+    """The line for a shell that selects from a run and writes the distilled set to `out`."""
+    return f"{select_command(run, select)} && {export_command(run, out, export)}"
+
+
+def select_command(run: Path, settings: SelectSettings) -> str:
+    """The `dsel select` of these settings."""
+    return " ".join(("dsel select", _path(run), *flags(settings)))
+
+
+def export_command(run: Path, out: Path, settings: ExportSettings) -> str:
+    """The `dsel export` of the current selection with these settings."""
+    return " ".join(("dsel export", _path(run), "--out", _path(out), *flags(settings)))
+
+
+def flags(settings: Settings) -> tuple[str, ...]:
+    """The flags of what differs from the defaults, in declared order, quoted for a shell."""
+    said: list[str] = []
+    for setting in settings_of(type(settings)).values():
+        value = getattr(settings, setting.name)
+        if value != setting.default:
+            said += _flag(setting, value)
+    return tuple(said)
+
+
+def _flag(setting: Setting, value: Any) -> Iterator[str]:
+    """Free text stands behind `=`, since it may begin with a dash; each of several by itself."""
+    flag = "--" + setting.name.replace("_", "-")
+    if isinstance(value, bool):
+        yield flag if value else flag.replace("--", "--no-", 1)
+    elif isinstance(value, tuple) and value and isinstance(value[0], str):
+        yield from (f"{flag}={quote(part)}" for part in value)
+    elif isinstance(value, tuple):
+        yield " ".join((flag, *map(str, value)))
+    elif isinstance(value, str) and not setting.choices:
+        yield f"{flag}={quote(value)}"
+    else:
+        yield f"{flag} {value}"
+
+
+def _path(path: Path) -> str:
+    """A path that is not taken for a flag."""
+    text = str(path)
+    return quote(f"./{text}" if text.startswith("-") else text)

@@ -1,0 +1,176 @@
+"""Read a folder that holds one folder of images per class, or splits of them.
+
+Layout and names are those of `dsel.data.class_folders`. Every file in a class folder counts as an image,
+whatever its name, so that one that cannot be used is reported with its reason; only hidden files
+are passed over.
+
+Symbolic links are followed, out of ROOT too: whoever names ROOT may read what it links to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from dsel.config import SourceSettings
+from dsel.data import images as pictures
+from dsel.data.base import (
+    choose_folders,
+    fingerprint_files,
+    list_images,
+    origin_of,
+    require_images,
+)
+from dsel.data.class_folders import Names, class_names, find_base, is_called_image, is_hidden
+from dsel.errors import SourceError, UnreadableImage
+from dsel.types import ImageRef, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file as found: its path below the class folders, and what shows that it has changed."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Disk:
+    """The folders below a root, as `dsel.data.class_folders` asks for them."""
+
+    root: Path
+
+    def label(self, path: str) -> str:
+        return str(self.root / path)
+
+    def folders(self, path: str) -> list[str]:
+        with _scan(self.root / path) as entries:
+            return sorted(entry.name for entry in entries if _is_class_folder(entry))
+
+    def others(self, path: str) -> Iterator[str]:
+        with _scan(self.root / path) as entries:
+            for entry in entries:
+                if not is_hidden(entry.name) and not _is_class_folder(entry):
+                    yield entry.name
+
+    def content(self, path: str) -> bytes | None:
+        file = self.root / path
+        with _clear_errors(file):
+            return file.read_bytes() if file.is_file() else None
+
+
+class ImageFolder:
+    """Images in class folders. An id is the path below the class folders' parent: cat/1.jpg."""
+
+    def __init__(
+        self, base: Path, origin: Mapping[str, str | int | Sequence[str]],
+        names: tuple[Names, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],
+    ) -> None:  # fmt: skip
+        """Take what `open_image_folder` found; `files` holds each ref's file by id."""
+        self.base, self.origin, self.names, self.refs = base, origin, names, refs
+        self.classes = tuple(first for first, *_ in names)
+        sizes = (files[ref.id].size for ref in refs)
+        self.fingerprint = fingerprint_files("image folder", names, refs, sizes)
+        # Names that are not text become ids that are; only these need to be remembered.
+        self._odd = {ref.id: path for ref in refs if (path := files[ref.id].path) != ref.id}
+
+    def read(self, ref: ImageRef) -> Pixels:
+        """Decode one image; raise `UnreadableImage` with a reason."""
+        return pictures.decode(self.path(ref))
+
+    def path(self, ref: ImageRef) -> Path:
+        """Return where an image lies."""
+        name = self._odd.get(ref.id, ref.id)
+        # Refs also come out of stored runs, which may have been made by others.
+        if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+            raise UnreadableImage("lies outside of the dataset")
+        return self.base / name
+
+
+def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
+    """List the images of a folder of class folders, or of one of its splits."""
+    if not path.is_dir():
+        what = "is a file, not a folder" if path.exists() else "does not exist"
+        raise SourceError(f"{path} {what}: give a folder that holds one folder per class")
+    tree = _Disk(path)
+    below = find_base(tree, settings.split)
+    base, folders = path / below, tree.folders(below)
+    names = class_names(tree, below, [_id(folder) for folder in folders])
+    chosen = choose_folders(dict(zip(folders, names, strict=True)), settings.classes)
+    found = ({_id(file.path): file for file in _walk(base, folder)} for folder in chosen)
+    refs, files = list_images(found, settings.per_class)
+    require_images(base, [first for first, *_ in chosen.values()], refs)
+    origin = origin_of(str(path.resolve()), settings)
+    return ImageFolder(base, origin, tuple(chosen.values()), refs, files)
+
+
+@contextmanager
+def _scan(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    with _clear_errors(path), os.scandir(path) as entries:
+        yield entries
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise SourceError(
+            f"no permission to read {path}: make it readable, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _is_class_folder(entry: os.DirEntry[str]) -> bool:
+    return not is_hidden(entry.name) and _is_folder(entry) and not is_called_image(entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _walk(base: Path, folder: str) -> Iterator[_File]:
+    """Find all files below a class folder, each folder once, however links go round."""
+    todo, seen = [folder], {_identity(base)}
+    while todo:
+        below = todo.pop()
+        identity = _identity(base / below)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        with _scan(base / below) as entries:
+            visible = sorted((e for e in entries if not is_hidden(e.name)), key=lambda e: e.name)
+        for entry in visible:
+            path = f"{below}/{entry.name}"
+            folderish = _is_folder(entry)
+            if folderish:
+                todo.append(path)
+            # A folder called cat.jpg is listed too: it was meant to be an image.
+            if not folderish or is_called_image(entry.name):
+                yield _file(path, entry)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    with _clear_errors(path):
+        status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _file(path: str, entry: os.DirEntry[str]) -> _File:
+    try:
+        status = entry.stat()
+    except OSError:  # a broken link: reading it says so
+        return _File(path, 0)
+    return _File(path, status.st_size)
+
+
+def _id(path: str) -> str:
+    """Turn a path into text that every file format can store."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

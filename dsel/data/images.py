@@ -1,0 +1,327 @@
+"""Pictures as arrays: decode, resize, crop, tile, draw and encode."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import stat
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFile, ImageFont
+
+from dsel.errors import UnreadableImage
+from dsel.types import Box, Frame, Pixels, Proxy
+
+MAX_PIXELS: Final = 100_000_000
+MAX_FILE_BYTES: Final = 1 << 30
+BACKGROUND: Final = "white"
+"""What shows through where a picture is transparent."""
+
+MOST_ASPECT: Final = 2.0
+"""The longest proxies have this aspect ratio; of longer pictures they show the centre."""
+STEPS: Final = 16
+"""Into how many steps of shape a square's side is divided, if the prior takes so small ones."""
+
+FileFormat = Literal["png", "jpeg", "webp"]
+
+# Formats whose header tells the size, and whose decoders run no other program (EPS would).
+_FORMATS: Final = (
+    "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "QOI", "SGI",
+)  # fmt: skip
+
+# What Pillow's decoders raise on hostile bytes: most of Python's tree, as fuzzing them shows.
+_PILLOW_ERRORS: Final = (
+    OSError, SyntaxError, ValueError, TypeError, AttributeError, AssertionError, LookupError,
+    ArithmeticError, EOFError, MemoryError, RuntimeError, struct.error, zlib.error,
+    Image.DecompressionBombError,
+)  # fmt: skip
+
+_ORIENTATION: Final = 0x0112
+_UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a[::-1].swapaxes(0, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a[:, ::-1].swapaxes(0, 1),
+})  # fmt: skip
+
+
+def decode(data: bytes | Path) -> Pixels:
+    """Decode the first frame of an image file, upright, as contiguous (height, width, 3).
+
+    The size is checked before any pixel is decoded. EXIF orientation is applied, an invalid one
+    ignored. Transparent parts show `BACKGROUND`. 16-bit gray is scaled to 8 bits; float and 32-bit
+    pictures are scaled from their finite minimum and maximum to 0 and 255, and NaN becomes 0.
+    Colour profiles are not applied. Raises `UnreadableImage`, with the reason, and nothing else.
+    """
+    raw = data if isinstance(data, bytes) else _file_bytes(data)
+    if not raw:
+        raise UnreadableImage("is empty (0 bytes)")
+    _mute_pillow()
+    image = _opened(raw)
+    _check_size(image)
+    with _unreadable_if_broken():
+        image.load()
+        _check_size(image)  # an ICO may hold a larger picture than its directory says
+        pixels = _eight_bit(image)
+    turn = _UPRIGHT.get(_orientation(image))
+    return np.ascontiguousarray(turn(pixels) if turn else pixels)
+
+
+def _file_bytes(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise UnreadableImage("is a folder, not an image")
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise UnreadableImage("is a pipe or a device, not an image")
+        if status.st_size > MAX_FILE_BYTES:
+            raise UnreadableImage(
+                f"has {status.st_size / 2**30:.1f} GiB; dsel reads image files of at most 1 GiB"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
+
+
+def _mute_pillow() -> None:
+    """Ignore Pillow's warnings: what makes a picture unusable is told as its reason.
+
+    The filter stays, since `warnings.catch_warnings` would undo the filters of other threads.
+    """
+    quiet = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+    if quiet not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _opened(raw: bytes) -> ImageFile.ImageFile:
+    """Read the header alone.
+
+    `Image.open` is not used because it refuses large pictures without telling their size, at a
+    limit that is one number for the whole process.
+    """
+    Image.init()
+    for name in _FORMATS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        if factory is not None and accept is not None and accept(raw[:16]) is True:
+            try:
+                return factory(io.BytesIO(raw), "")
+            except _PILLOW_ERRORS as error:
+                raise UnreadableImage(f"is a damaged or cut off {name} file") from error
+    raise UnreadableImage(_nature(raw))
+
+
+def _nature(raw: bytes) -> str:
+    """Say what a file is that is no image."""
+    start = raw[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in start:
+        return "is an SVG drawing; dsel reads pictures made of pixels, such as PNG"
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "is a web page (HTML), not an image"
+    if raw[4:8] == b"ftyp":
+        return "is a HEIC picture or a video, which dsel does not read: save it as JPEG or PNG"
+    if not any(byte < 9 or 13 < byte < 32 for byte in raw[:1024]):
+        return "is text, not an image"
+    return f"is not an image in a format that dsel reads ({', '.join(_FORMATS)})"
+
+
+def _check_size(image: Image.Image) -> None:
+    if image.width < 1 or image.height < 1:
+        raise UnreadableImage(f"{image.width} x {image.height} px: has no pixels")
+    if image.width * image.height > MAX_PIXELS:
+        raise UnreadableImage(
+            f"{image.width} x {image.height} px is more than the "
+            f"{MAX_PIXELS // 1_000_000} megapixels that dsel decodes"
+        )
+
+
+@contextmanager
+def _unreadable_if_broken() -> Iterator[None]:
+    try:
+        yield
+    except _PILLOW_ERRORS as error:
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        state = "is cut off" if "truncat" in text.lower() else "is damaged"
+        raise UnreadableImage(f"{state}: {text}") from error
+
+
+def _eight_bit(image: Image.Image) -> Pixels:
+    """Convert any of Pillow's modes to (height, width, 3); `convert` alone loses what is deep."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        deep = np.asarray(image).astype(np.uint32)
+        return _gray_to_rgb(((deep + 128) // 257).astype(np.uint8))  # 65535 is white
+    if image.mode in ("I", "F"):
+        return _gray_to_rgb(_scaled(np.asarray(image)))
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        ground = Image.new("RGBA", clear.size, BACKGROUND)
+        return np.array(Image.alpha_composite(ground, clear).convert("RGB"))
+    return np.array(image.convert("RGB"))
+
+
+def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Scale (height, width) from its finite range to 0..255; NaN becomes 0, infinity an end."""
+    wide = values.astype(np.float64)
+    finite = wide[np.isfinite(wide)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if high - low <= 0 or not math.isfinite(high - low):
+        return np.zeros(values.shape, np.uint8)
+    wide = np.nan_to_num(wide, nan=low, posinf=high, neginf=low)
+    return np.rint((wide - low) / (high - low) * 255).astype(np.uint8)
+
+
+def _gray_to_rgb(gray: NDArray[np.uint8]) -> Pixels:
+    return np.repeat(gray[:, :, None], 3, axis=2)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; 1, upright, where there is none or where EXIF is broken."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except _PILLOW_ERRORS:
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def to_proxy(
+    pixels: Pixels, resolution_px: int, fit: Literal["whole", "crop", "squash"], step_px: int
+) -> Proxy:
+    """Show a picture to a prior that takes sides in multiples of `step_px`, or squares only if 0.
+
+    "whole" keeps its aspect ratio, but for a thin rim (see `proxy_shape`); "crop" takes the centre
+    square, and so does "whole" for a prior of squares; "squash" makes a square of all of it.
+    """
+    height, width = pixels.shape[:2]
+    shape = resolution_px, resolution_px
+    if fit == "whole":
+        shape = proxy_shape(width, height, resolution_px, step_px)
+    view = Box(0, 0, width, height) if fit == "squash" else _centre(width, height, *shape)
+    return Proxy(crop(pixels, view, *shape), Frame(width, height, view, *shape))
+
+
+def proxy_shape(width: int, height: int, resolution_px: int, step_px: int) -> tuple[int, int]:
+    """The width and height at which a picture is seen, as near to its own aspect as steps allow.
+
+    The shorter side is `resolution_px`, a multiple of `step_px`; the longer side grows from it in
+    multiples of `step_px` of at least a `STEPS`-th of it, so that a dataset has few shapes, and to
+    no more than `MOST_ASPECT` times it. A `step_px` of 0 stands for squares only.
+    """
+    if not step_px:
+        return resolution_px, resolution_px
+    step = -(-resolution_px // (STEPS * step_px)) * step_px
+    short, beyond = min(width, height), abs(width - height)
+    # The nearest whole number to the ideal one, resolution_px * beyond / short / step.
+    steps = (2 * resolution_px * beyond + step * short) // (2 * step * short)
+    longer = resolution_px + step * min(steps, int((MOST_ASPECT - 1) * resolution_px) // step)
+    return (longer, resolution_px) if width > height else (resolution_px, longer)
+
+
+def _centre(width: int, height: int, across: int, down: int) -> Box:
+    """The largest box of the aspect across : down in the middle of a picture."""
+    if width * down > height * across:
+        seen = height * across / down
+        return Box((width - seen) / 2, 0, seen, height)
+    seen = width * down / across
+    return Box(0, (height - seen) / 2, width, seen)
+
+
+def crop(pixels: Pixels, box: Box, width_px: int, height_px: int) -> Pixels:
+    """Cut a box, clamped to the picture, and resample it, antialiased, to a size."""
+    height, width = pixels.shape[:2]
+    left, top = max(box.x, 0.0), max(box.y, 0.0)
+    right, bottom = min(box.x + box.width, width), min(box.y + box.height, height)
+    if left >= right or top >= bottom:
+        raise ValueError(f"{box} lies outside of a picture of {width} x {height} px")
+    image = Image.fromarray(pixels).resize(
+        (width_px, height_px), Image.Resampling.LANCZOS, (left, top, right, bottom),
+        # Averages whole pixels first where a picture shrinks much: the same look, much faster.
+        reducing_gap=3.0,
+    )  # fmt: skip
+    return np.array(image)
+
+
+def thumbnail(pixels: Pixels, side_px: int) -> Pixels:
+    """Shrink a picture, keeping its aspect, so that its longer side is at most `side_px`.
+
+    The longer side, since the gallery shows wide and tall pictures in square cells of one size.
+    A picture that is small stays as it is.
+    """
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side_px / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return crop(pixels, Box(0, 0, width, height), *size)
+
+
+def encode(pixels: Pixels, file_format: FileFormat, quality: int = 90) -> bytes:
+    """Encode a picture without metadata, the same bytes every time; `quality` is for lossy ones."""
+    options: dict[str, Any] = {"quality": quality} if file_format != "png" else {}
+    if file_format == "jpeg":
+        options["subsampling"] = 0  # colour at full resolution: patches are small
+    if file_format == "webp":
+        options["method"] = 2  # Pillow's 4 takes twice as long for files of the same size
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, file_format, **options)
+    return stream.getvalue()
+
+
+_INKS: Final = ("#2166ac", "#e35933", "#1b7837", "#762a83", "#8c510a", "#d6336c")
+
+
+def line_chart(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    width_px: int, height_px: int, title: str = "", x_label: str = "", y_label: str = "",
+) -> Pixels:  # fmt: skip
+    """Draw named lines through (x, y) points with axes, ticks and a legend."""
+    kept = {name: [p for p in line if all(map(math.isfinite, p))] for name, line in series.items()}
+    points = [point for line in kept.values() for point in line] or [(0.0, 0.0)]
+    x_ticks, y_ticks = (_ticks(min(values), max(values)) for values in zip(*points, strict=True))
+    # Drawn twice as large and shrunk, since Pillow draws lines without smoothing them.
+    image = Image.new("RGB", (2 * width_px, 2 * height_px), "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=24)
+    left, top, right, bottom = 130, 70, 2 * width_px - 50, 2 * height_px - 110
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return (
+            left + (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0]) * (right - left),
+            bottom - (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]) * (bottom - top),
+        )
+
+    for x in x_ticks:
+        draw.line([at(x, y_ticks[0]), at(x, y_ticks[-1])], "#e6e6e6", 2)
+        draw.text((at(x, 0)[0], bottom + 12), f"{x:g}", "#444444", font, anchor="mt")
+    for y in y_ticks:
+        draw.line([at(x_ticks[0], y), at(x_ticks[-1], y)], "#e6e6e6", 2)
+        draw.text((left - 14, at(0, y)[1]), f"{y:g}", "#444444", font, anchor="rm")
+    draw.line([(left, top), (left, bottom), (right, bottom)], "#444444", 3)
+    draw.text(((left + right) / 2, 14), title, "black", ImageFont.load_default(size=30), "mt")
+    draw.text(((left + right) / 2, bottom + 56), x_label, "#444444", font, "mt")
+    draw.text((14, 14), y_label, "#444444", font, "lt")
+    for number, (name, line) in enumerate(kept.items()):
+        ink = _INKS[number % len(_INKS)]
+        draw.line([at(*point) for point in line] or [(0, 0)], ink, 5, joint="curve")
+        legend_y = top + 24 + 36 * number
+        draw.line([(right - 50, legend_y), (right - 10, legend_y)], ink, 7)
+        draw.text((right - 64, legend_y), name, "black", font, anchor="rm")
+    return np.array(image.reduce(2))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return 3 to 8 round numbers that enclose a range."""
+    if high <= low:
+        low, high = low - 0.5, low + 0.5
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= (high - low) / 5)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [number * step for number in range(first, last + 1)]

@@ -1,0 +1,64 @@
+"""Pictures read ahead of the prior: decoded, shown as the prior sees them, and packed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from dsel.config import ScoreSettings
+from dsel.data.images import encode, thumbnail, to_proxy
+from dsel.errors import UnreadableImage
+from dsel.types import Dataset, ImageRef, Prior, Proxy
+
+PROXY_QUALITY = 90
+THUMBNAIL_PX = 96
+LOOK_AHEAD = 16
+"""Pictures decoded ahead of the prior: enough to hide the slowest, few enough to stay small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture and the WebP bytes that the run keeps of it."""
+
+    proxy: Proxy
+    proxy_bytes: bytes
+    thumbnail_bytes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads a dataset's pictures in the workers of a pool, while the prior is busy."""
+
+    dataset: Dataset
+    prior: Prior
+    settings: ScoreSettings
+    pool: ThreadPoolExecutor
+
+    def read(self, refs: Sequence[ImageRef]) -> Iterator[Picture | str]:
+        """The pictures in order, or the reason against each; at most `LOOK_AHEAD` of them wait."""
+        waiting: deque[Future[Picture | str]] = deque()
+        for ref in refs:
+            waiting.append(self.pool.submit(self._read, ref))
+            if len(waiting) > LOOK_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _read(self, ref: ImageRef) -> Picture | str:
+        try:
+            pixels = self.dataset.read(ref)
+        except UnreadableImage as reason:
+            return str(reason)
+        height, width = pixels.shape[:2]
+        if min(height, width) < self.settings.min_side_px:
+            return (
+                f"is {width} x {height} px: the shorter side must be at least "
+                f"{self.settings.min_side_px} px (--min-side-px)"
+            )
+        proxy = to_proxy(pixels, self.prior.resolution_px, self.settings.fit, self.prior.step_px)
+        small = thumbnail(proxy.pixels, THUMBNAIL_PX)
+        return Picture(
+            proxy, encode(proxy.pixels, "webp", PROXY_QUALITY), encode(small, "webp", PROXY_QUALITY)
+        )

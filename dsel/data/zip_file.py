@@ -1,0 +1,144 @@
+"""Read a zip file that holds one folder of images per class, or splits of them.
+
+Layout and names are those of `dsel.data.class_folders`, so a folder and its zip give the same images by
+the same ids. Every file in a class folder counts as an image, whatever its name, so that one that
+cannot be used is reported with its reason; only hidden files are passed over.
+
+Links are not followed, and nothing is extracted: see `dsel.data.archives` for what is refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from dsel.config import SourceSettings
+from dsel.data import images as pictures
+from dsel.data.archives import Entry, list_entries, unpack
+from dsel.data.base import (
+    choose_folders,
+    fingerprint_files,
+    list_images,
+    origin_of,
+    require_images,
+)
+from dsel.data.class_folders import Names, class_names, find_base, is_called_image, is_hidden
+from dsel.errors import SourceError, UnreadableImage
+from dsel.types import ImageRef, Pixels
+
+MAX_CLASSES_BYTES: Final = 4 << 20
+"""Of classes.json, which takes many times as much memory once it is parsed."""
+
+_LEVELS: Final = 3  # class folders lie at most in TOP/SPLIT/CLASS
+_FOLDER: Final = Entry(b"", 0, 0, 0, 0, 0, 0, "is a folder, not an image")
+
+
+class _Tree:
+    """The folders of an archive, as `dsel.data.class_folders` asks for them."""
+
+    def __init__(self, path: Path, entries: Mapping[str, Entry]) -> None:
+        self._path, self._entries = path, entries
+        self._inner: dict[str, dict[str, bool]] = defaultdict(dict)  # whether a name is a folder
+        for place in entries:
+            *folders, last = place.split("/")
+            for depth, name in enumerate(folders[:_LEVELS]):
+                self._inner["/".join(folders[:depth])][name] = True
+            if last and len(folders) < _LEVELS:
+                self._inner["/".join(folders)].setdefault(last, False)
+
+    def label(self, path: str) -> str:
+        return str(self._path / path)
+
+    def folders(self, path: str) -> list[str]:
+        inner = self._inner.get(path, {})
+        return sorted(name for name in inner if inner[name] and not is_called_image(name))
+
+    def others(self, path: str) -> list[str]:
+        inner = self._inner.get(path, {})
+        return [name for name in inner if not inner[name] or is_called_image(name)]
+
+    def content(self, path: str) -> bytes | None:
+        if path not in self._entries:
+            return None
+        try:
+            return unpack(self._path, self._entries[path], MAX_CLASSES_BYTES)
+        except UnreadableImage as error:
+            raise SourceError(f"{self.label(path)} {error}") from error
+
+
+class ZippedImages:
+    """Images in class folders of a zip file. An id is the path below the class folders' parent."""
+
+    def __init__(
+        self, path: Path, origin: Mapping[str, str | int | Sequence[str]],
+        names: tuple[Names, ...], refs: Sequence[ImageRef], entries: Mapping[str, Entry],
+    ) -> None:  # fmt: skip
+        """Take what `open_zip` found; `entries` holds each ref's entry by id."""
+        self.path, self.origin, self.names, self.refs = path, origin, names, refs
+        self.classes = tuple(first for first, *_ in names)
+        used = (entries[ref.id] for ref in refs)
+        marks = (f"{entry.size}\0{entry.crc}\0{entry.reason}" for entry in used)
+        self.fingerprint = fingerprint_files("zip", names, refs, marks)
+        self._entries = entries
+
+    def read(self, ref: ImageRef) -> Pixels:
+        """Decode one image; raise `UnreadableImage` with a reason."""
+        if ref.id not in self._entries:
+            raise UnreadableImage("is not in the dataset")
+        return pictures.decode(unpack(self.path, self._entries[ref.id]))
+
+
+def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
+    """List the images of a zip file of class folders, or of one of its splits."""
+    entries = {
+        place: entry
+        for place, entry in list_entries(path).items()
+        if place and not any(map(is_hidden, place.split("/")))
+    }
+    tree = _Tree(path, entries)
+    base = find_base(tree, settings.split)
+    folders = tree.folders(base)
+    names = class_names(tree, base, folders)
+    chosen = choose_folders(dict(zip(folders, names, strict=True)), settings.classes)
+    by_folder = _by_folder(entries, base)
+    refs, files = list_images((by_folder.get(folder, {}) for folder in chosen), settings.per_class)
+    require_images(tree.label(base), [first for first, *_ in chosen.values()], refs)
+    _require_readable(path, files)
+    resolved = path.resolve()
+    origin = origin_of(str(resolved), settings)
+    return ZippedImages(resolved, origin, tuple(chosen.values()), refs, files)
+
+
+def _by_folder(entries: Mapping[str, Entry], base: str) -> Mapping[str, dict[str, Entry]]:
+    """Return the files of each folder below `base`, by their paths below `base`."""
+    prefix = f"{base}/" if base else ""
+    found: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for place, entry in entries.items():
+        if place.startswith(prefix):
+            below = place.removeprefix(prefix)
+            folder, _, inner = below.partition("/")
+            if inner and not inner.endswith("/"):
+                found[folder][below] = entry
+            for path in _called_images(inner):
+                found[folder].setdefault(f"{folder}/{path}", _FOLDER)
+    return found
+
+
+def _called_images(path: str) -> Iterator[str]:
+    """Find the folders on a path that are called like images: they were meant to be some."""
+    if "." in path.rpartition("/")[0]:
+        parts = path.split("/")
+        for depth, part in enumerate(parts[:-1], 1):
+            if is_called_image(part):
+                yield "/".join(parts[:depth])
+
+
+def _require_readable(path: Path, files: Mapping[str, Entry]) -> None:
+    """Refuse an archive that is encrypted, or useless throughout for another reason."""
+    if all(entry.reason for entry in files.values()):
+        id_, entry = next(iter(files.items()))
+        raise SourceError(
+            f"{path}: none of its {len(files)} images can be read; {id_} {entry.reason}"
+        )

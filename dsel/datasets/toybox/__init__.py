@@ -1,8 +1,0 @@
-"""Toybox, the built-in demo dataset: rendered scenes of ten toys, with the exact mask of each."""
-
-from dsel.datasets.toybox.render import Scene, render_scene
-from dsel.datasets.toybox.toys import KINDS
-
-CLASSES: tuple[str, ...] = tuple(kind.name for kind in KINDS)
-
-__all__ = ["CLASSES", "Scene", "render_scene"]

@@ -1,0 +1,67 @@
+"""The image folder: OUT/train/<class>/<class>_id00000.png, with its story beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dsel.data.images import encode
+from dsel.exports.base import (
+    MANIFEST,
+    Export,
+    claim_folder,
+    class_folders,
+    image_entry,
+    manifest,
+)
+from dsel.files import json_bytes, table_bytes, write_atomically
+from dsel.runs.schema import PATCHES, patch_row
+from dsel.types import Distilled, Done, Event, Progress, Started
+
+SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
+SPLIT = "train"
+SIDE_FILES = 3
+"""classes.json, patches.parquet and the manifest."""
+
+
+def write_image_folder(
+    export: Export, images: Iterable[Distilled], out: Path, also_ours: Sequence[str] = ()
+) -> Iterator[Event]:
+    """Write the images as they come; `also_ours` names what dsel keeps in `out` besides.
+
+    The same call again finishes what an interrupted one left.
+    """
+    claim_folder(out, export, also_ours)
+    folders = class_folders(export.classes)
+    total = sum(min(export.select.ipc, len(s.images)) for s in export.selections)
+    yield Started("export", total, "images")
+    entries: list[dict[str, Any]] = []
+    size = 0
+    for distilled in images:
+        folder = folders[distilled.class_index]
+        suffix = SUFFIXES[export.settings.file_format]
+        name = f"{SPLIT}/{folder}/{folder}_id{distilled.number:05d}{suffix}"
+        content = encode(distilled.pixels, export.settings.file_format)
+        write_atomically(out / name, content)
+        entries.append(image_entry(name, distilled, export.classes))
+        size += len(content)
+        yield Progress()
+    _write_story(export, entries, out)
+    yield Done("export", {"images": len(entries), "bytes": size, "folder": str(out)})
+
+
+def _write_story(export: Export, entries: list[dict[str, Any]], out: Path) -> None:
+    classes = [
+        {"index": index, "name": name, "folder": folder}
+        for index, (name, folder) in enumerate(
+            zip(export.classes, class_folders(export.classes), strict=True)
+        )
+    ]
+    rows = [
+        patch_row(selected, patch) for selected in export.selections for patch in selected.patches
+    ]
+    write_atomically(out / "classes.json", json_bytes(classes))
+    write_atomically(out / "patches.parquet", table_bytes(rows, PATCHES))
+    # Last: a manifest that says complete speaks for all files before it.
+    write_atomically(out / MANIFEST, json_bytes(manifest(export, entries, complete=True)))

@@ -1,0 +1,98 @@
+"""Compose and write the distilled set of a run: a generator of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dsel import __version__
+from dsel.config import ExportSettings, SelectSettings
+from dsel.config.base import result_settings
+from dsel.core.composing import check_image_px, compose_class
+from dsel.exports import Export, is_zip, write_image_folder, write_zip
+from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
+from dsel.pipeline.select import check_overrides_of
+from dsel.runs import Run
+from dsel.types import (
+    ClassSelection,
+    Distilled,
+    Event,
+    Notice,
+)
+
+LIBRARIES = ("numpy", "pillow", "scikit-learn", "torch", "umap-learn")
+
+
+def export(
+    run: Run,
+    out: Path,
+    settings: ExportSettings,
+    selection: str = "",
+    also_ours: Sequence[str] = (),
+) -> Iterator[Event]:
+    """Compose the images of a kept selection, by default the current one, into an image folder.
+
+    Where `out` ends in .zip, the folder is packed, to the same bytes every time.
+    """
+    select_settings, selections = run.read_selection(selection)
+    yield from export_selections(run, selections, select_settings, out, settings, also_ours)
+
+
+def export_selections(
+    run: Run,
+    selections: Sequence[ClassSelection],
+    select_settings: SelectSettings,
+    out: Path,
+    settings: ExportSettings,
+    also_ours: Sequence[str] = (),
+) -> Iterator[Event]:
+    """Compose the images of any selections, like `export`; nothing is written to the run."""
+    image_px = check_export(run, select_settings, settings)
+    dataset, why = source_of(run, settings.pixels)
+    if why:
+        yield Notice(why)
+    plan = Export(
+        classes=run.identity.classes,
+        selections=selections,
+        select=select_settings,
+        settings=settings,
+        image_px=image_px,
+        pixels="source" if dataset else "proxy",
+        facts=_facts(run, select_settings),
+    )
+    cut = source_cutter(run, dataset) if dataset else proxy_cutter(run)
+
+    def images() -> Iterator[Distilled]:
+        for selected in selections:
+            yield from compose_class(selected, select_settings, image_px, cut)
+
+    if is_zip(out):
+        yield from write_zip(plan, lambda folder: write_image_folder(plan, images(), folder), out)
+    else:
+        yield from write_image_folder(plan, images(), out, also_ours)
+
+
+def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
+    """The side of the distilled images; raises `SettingError` for what cannot be exported."""
+    check_overrides_of(run, select)
+    image_px = settings.image_px or run.identity.resolution_px
+    check_image_px(image_px, select.factor)
+    return image_px
+
+
+def _facts(run: Run, settings: SelectSettings) -> dict[str, Any]:
+    identity = run.identity
+    return {
+        "dsel": __version__,
+        "versions": {name: version(name) for name in LIBRARIES},
+        "run": identity.fingerprint,
+        "selection": run.selection_name(settings),
+        "prior": {"name": identity.prior, "fingerprint": identity.prior_fingerprint},
+        "dataset": {
+            "fingerprint": identity.dataset_fingerprint,
+            "origin": dict(identity.dataset_origin),
+        },
+        "score": result_settings(identity.settings) | {"precision": identity.precision},
+    }

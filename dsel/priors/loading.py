@@ -1,0 +1,155 @@
+"""Loading what a prior is made of, where it runs and how; or the one line that says why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
+from torch import nn
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5EncoderModel
+from transformers.utils import logging as transformers_logging
+
+from dsel.errors import PriorError, SettingError, first_line
+from dsel.priors.weights import lora_file
+
+LOADING_FAILS = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError,
+    ImportError, SafetensorError,
+)  # fmt: skip
+"""What diffusers, transformers, peft and safetensors raise for files that do not fit."""
+
+LORA_DOWN = (".lora_A.", ".lora.down.", ".lora_linear_layer.down.", "lora_down")
+"""In the name of one weight of each layer that LoRA changes, as diffusers and others name it."""
+
+TEXT_ENCODERS: Mapping[Any, Any] = MappingProxyType(
+    {kind.__name__: kind for kind in (CLIPTextModel, CLIPTextModelWithProjection, T5EncoderModel)}
+)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` takes an accelerator if there is one."""
+    if name == "auto":
+        return _best_device()
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(
+            f"device {name!r} is not there; this machine has {_best_device().type!r}, auto finds it"
+        ) from error
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The arithmetic of that name; `auto` takes the fastest that the device supports well."""
+    if name != "auto":
+        dtype: torch.dtype = getattr(torch, name)
+        return dtype
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return torch.float32
+    return torch.float16 if device.type == "mps" else torch.bfloat16
+
+
+def _best_device() -> torch.device:
+    for name, backend in (("cuda", torch.cuda), ("xpu", torch.xpu), ("mps", torch.backends.mps)):
+        if backend.is_available():
+            return torch.device(name)
+    return torch.device("cpu")
+
+
+def load_text_encoders(folder: Path, how: Mapping[str, Any]) -> dict[str, nn.Module]:
+    """The text encoders of a pipeline; one that lacks weights would make up any, and be refused."""
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    found = {}
+    for part in ("text_encoder", "text_encoder_2", "text_encoder_3"):
+        kind = TEXT_ENCODERS.get((index.get(part) or [None])[-1])
+        if kind is not None and (folder / part).is_dir():
+            found[part], info = kind.from_pretrained(folder / part, output_loading_info=True, **how)
+            check_weights(folder, part, sorted(info["missing_keys"]))
+    return found
+
+
+def check_weights(folder: Path, part: str, lacking: Sequence[str]) -> None:
+    """Raise `PriorError` for weights that the files do not hold."""
+    if lacking:
+        raise PriorError(
+            f"{folder} is not whole: its {part} lacks {len(lacking)} of its weights, such as "
+            f"{lacking[0]}"
+        )
+
+
+def add_lora(pipeline: Any, name: str) -> None:
+    """Fuse LoRA weights into a pipeline; raises `PriorError` for what cannot be added."""
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise PriorError(f"diffusers has no LoRA for a {type(pipeline).__name__}: leave out --lora")
+    if find_spec("peft") is None:
+        raise PriorError("LoRA needs the peft library: pip install 'dsel[lora]'")
+    file = lora_file(name)
+    how = {"weight_name": file.name, "use_safetensors": True, "local_files_only": True}
+    try:
+        with quiet():
+            state = pipeline.lora_state_dict(file.parent, **how)
+            pipeline.load_lora_weights(file.parent, **how)
+    except LOADING_FAILS as error:
+        raise PriorError(
+            f"{name} cannot be loaded as LoRA: it is damaged, or made for another prior "
+            f"({first_line(error)})"
+        ) from error
+    there = _lora_layers(state[0] if isinstance(state, tuple) else state)
+    modules = (part for part in pipeline.components.values() if isinstance(part, nn.Module))
+    added = sum(_lora_layers(name for name, _ in part.named_parameters()) for part in modules)
+    if added < there or not there:
+        raise PriorError(
+            f"{name} is LoRA of another prior: this one lacks {there - added} of its {there} layers"
+        )
+    # By default FLUX would leave out its text encoder.
+    pipeline.fuse_lora(components=list(pipeline.get_list_adapters()))
+    pipeline.unload_lora_weights()
+
+
+def _lora_layers(names: Iterable[str]) -> int:
+    """How many layers are changed, by the names of the weights: each has one that goes down."""
+    return sum(any(down in name for down in LORA_DOWN) for name in names)
+
+
+def compiled(network: nn.Module) -> Callable[..., Any]:
+    """The network, compiled when it is first asked; raises `PriorError` where that cannot work."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    compiled_network = torch.compile(network)
+
+    def ask(*inputs: Any, **named: Any) -> Any:
+        try:
+            return compiled_network(*inputs, **named)
+        except TorchDynamoException as error:
+            why = first_line(getattr(error, "inner_exception", error))
+            raise PriorError(
+                f"the prior cannot be compiled on this machine, leave out --compile ({why})"
+            ) from error
+
+    return ask
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let neither library draw bars or talk: what matters reaches the user as an error."""
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.disable_progress_bar()
+        library.set_verbosity(library.CRITICAL)
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)

@@ -1,0 +1,223 @@
+"""Noising, kinds of prediction, and the paired losses whose difference is the gap.
+
+Symbols: z_0 is a clean latent, eps noise, z_t = signal_t z_0 + noise_t eps the noised latent. In a
+diffusion schedule signal_t^2 = a_t, the cumulative product of 1 - beta, and noise_t^2 = 1 - a_t; in
+flow matching noise_t = sigma and signal_t = 1 - sigma. All arithmetic here is float32 (or wider, if
+given wider).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dsel.errors import PriorError, SettingError
+from dsel.types import Schedule
+
+ToNoise = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(network's output, z_t, signal_t, noise_t) -> eps."""
+
+Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(z_t (R, C, h, w), timesteps (R,), which prompt (R,)) -> output (R, C, h, w).
+
+Prompt 0 is the null prompt, prompt b + 1 that of image b.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedLosses:
+    """Means over draws and channels, (B, T, h, w); gap is unconditional minus conditional."""
+
+    conditional: Tensor
+    unconditional: Tensor
+    gap: Tensor
+
+
+def paired_losses(
+    predict: Predict,
+    clean: Tensor,
+    noise: Tensor,
+    timesteps: Sequence[int],
+    schedule: Schedule,
+    prediction: str,
+    rows_per_call: int,
+) -> PairedLosses:
+    """Losses of images with their class named and with the null prompt, on shared noise.
+
+    clean: (B, C, h, w). noise: (B, T, D, C, h, w). Whatever the network predicts, the maps hold the
+    loss of the noise, |eps - eps_theta|^2; for a flow it is (1 - sigma)^2 times that of the
+    velocity. The gap of a draw is formed before anything is averaged, as (eps_c - eps_u)(2 eps -
+    eps_u - eps_c), which equals |eps - eps_u|^2 - |eps - eps_c|^2 and does not cancel. DDPS, arXiv
+    2412.09959, eq. 4; arXiv 2408.02752, eq. 3.
+    """
+    images, steps, draws = noise.shape[:3]
+    eps = noise.flatten(0, 2)  # (B*T*D, C, h, w)
+    times = torch.tensor(timesteps).repeat_interleave(draws).repeat(images)  # (B*T*D,)
+    image = torch.arange(images).repeat_interleave(steps * draws)  # (B*T*D,)
+    to_noise = PREDICTIONS[prediction]
+    unconditional, conditional, gap = [], [], []
+    for rows in _chunks(len(eps), rows_per_call // 2):
+        signal, amount = (part.to(clean) for part in amplitudes(schedule, times[rows]))
+        noised = add_noise(clean[image[rows]], eps[rows], signal, amount)
+        output = predict(
+            torch.cat([noised, noised]),
+            torch.cat([times[rows], times[rows]]),
+            torch.cat([torch.zeros_like(image[rows]), image[rows] + 1]),
+        )
+        eps_u, eps_c = (
+            to_noise(half, noised, signal, amount) for half in output.to(noised.dtype).chunk(2)
+        )
+        unconditional.append((eps[rows] - eps_u).square().mean(1))
+        conditional.append((eps[rows] - eps_c).square().mean(1))
+        gap.append(((eps_c - eps_u) * (2 * eps[rows] - eps_u - eps_c)).mean(1))
+
+    def over_draws(parts: list[Tensor]) -> Tensor:
+        rows = torch.cat(parts)  # (B*T*D, h, w)
+        return rows.reshape(images, steps, draws, *rows.shape[1:]).mean(2)  # (B, T, h, w)
+
+    return PairedLosses(over_draws(conditional), over_draws(unconditional), over_draws(gap))
+
+
+def add_noise(clean: Tensor, eps: Tensor, signal: Tensor, amount: Tensor) -> Tensor:
+    """z_t = signal_t z_0 + noise_t eps; Ho et al., arXiv 2006.11239, eq. 4."""
+    return signal * clean + amount * eps
+
+
+def amplitudes(schedule: Schedule, times: Tensor) -> tuple[Tensor, Tensor]:
+    """signal_t and noise_t of timesteps (R,), (R, 1, 1, 1) each."""
+    return schedule.signal[times][:, None, None, None], schedule.noise[times][:, None, None, None]
+
+
+def diffusion_schedule(alphas_cumprod: Tensor) -> Schedule:
+    """The schedule of a model that was trained with a_t (timesteps,); it is told the timestep."""
+    a = alphas_cumprod.double()
+    return Schedule(a.sqrt().float(), (1 - a).sqrt().float(), torch.arange(len(a)).float())
+
+
+def flow_schedule(sigmas: Tensor, inputs: Tensor) -> Schedule:
+    """The schedule of flow matching, sigma rising with the timestep; Lipman, arXiv 2210.02747."""
+    sigma = sigmas.double()
+    return Schedule((1 - sigma).float(), sigma.float(), inputs.float())
+
+
+def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
+    """The schedule of a flow-matching scheduler: timestep t is its training timestep t + 1.
+
+    The base sigma (t + 1) / N is shifted as the scheduler does it, by a constant or, where the
+    shift follows the size of the picture, for pictures of `tokens` tokens; Esser et al., arXiv
+    2403.03206, section 5.3.2. The network is told 1000 sigma.
+    """
+    config = scheduler.config
+    count: int = config.num_train_timesteps
+    sigmas = torch.arange(1, count + 1, dtype=torch.float64) / count
+    if config.use_dynamic_shifting:
+        slope = (config.max_shift - config.base_shift) / (
+            config.max_image_seq_len - config.base_image_seq_len
+        )
+        mu = config.base_shift + slope * (tokens - config.base_image_seq_len)
+        sigmas = scheduler.time_shift(mu, 1.0, sigmas)
+    else:
+        sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
+    return flow_schedule(sigmas, sigmas * count), "flow"
+
+
+def draw_noise(
+    seed: int,
+    image_id: str,
+    timesteps: Sequence[int],
+    draws: range,
+    shape: Sequence[int],
+    antithetic: bool,
+) -> Tensor:
+    """Noise of one image, (T, D, *shape) float32: a function of its arguments and nothing else.
+
+    With antithetic pairs, draw 2j + 1 is the negative of draw 2j.
+    """
+
+    def sample(timestep: int, draw: int) -> Tensor:
+        mirrored = antithetic and draw % 2
+        generator = noise_generator(seed, image_id, timestep, draw - 1 if mirrored else draw)
+        eps = torch.randn(tuple(shape), generator=generator)
+        return -eps if mirrored else eps
+
+    samples = [sample(timestep, draw) for timestep in timesteps for draw in draws]
+    return torch.stack(samples).reshape(len(timesteps), len(draws), *shape)
+
+
+def noise_generator(seed: int, image_id: str, timestep: int, draw: int) -> torch.Generator:
+    """The generator of one draw, so that batch, order, worker and resume cannot change a score."""
+    key = f"{seed}\0{image_id}\0{timestep}\0{draw}".encode()
+    digest = hashlib.blake2b(key, digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest) >> 1)
+
+
+def random_projection(seed: int, source: int, target: int) -> Tensor:
+    """A Gaussian projection (source, target) that keeps squared lengths on average.
+
+    Johnson and Lindenstrauss, 1984. With source <= target it is the identity, padded.
+    """
+    if source <= target:
+        return torch.eye(source, target)
+    generator = noise_generator(seed, "projection", source, target)
+    projection: Tensor = torch.randn(source, target, generator=generator) / target**0.5
+    return projection
+
+
+def check_timesteps(timesteps: Sequence[int], schedule: Schedule) -> None:
+    """Raise `SettingError` for a timestep outside of the prior's schedule."""
+    last = len(schedule.signal) - 1
+    for timestep in timesteps:
+        if not 0 <= timestep <= last:
+            raise SettingError(
+                f"timestep must be between 0 and {last} for this prior, got {timestep}"
+            )
+
+
+def check_prediction(prediction: str) -> None:
+    """Raise `PriorError` for a kind of prediction that has no formula here."""
+    if prediction not in PREDICTIONS:
+        known = ", ".join(PREDICTIONS)
+        raise PriorError(f"the prior predicts {prediction!r}; dsel knows {known}")
+
+
+def _chunks(total: int, most: int) -> list[slice]:
+    """Equal slices, as few as `most` rows allow."""
+    count = -(-total // max(1, most))
+    size = -(-total // count)
+    return [slice(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def _from_epsilon(output: Tensor, _noised: Tensor, _signal: Tensor, _amount: Tensor) -> Tensor:
+    return output
+
+
+def _from_v(output: Tensor, noised: Tensor, signal: Tensor, amount: Tensor) -> Tensor:
+    """eps = signal v + noise z_t; Salimans and Ho, arXiv 2202.00512, appendix D."""
+    return signal * output + amount * noised
+
+
+def _from_sample(output: Tensor, noised: Tensor, signal: Tensor, amount: Tensor) -> Tensor:
+    """eps = (z_t - signal z_0) / noise."""
+    return (noised - signal * output) / amount
+
+
+def _from_flow(output: Tensor, noised: Tensor, signal: Tensor, _amount: Tensor) -> Tensor:
+    """eps = z_t + (1 - sigma) v, as v = eps - z_0; Esser et al., arXiv 2403.03206, section 2."""
+    return noised + signal * output
+
+
+PREDICTIONS: Mapping[str, ToNoise] = MappingProxyType(
+    {
+        "epsilon": _from_epsilon,
+        "v_prediction": _from_v,
+        "sample": _from_sample,
+        "flow": _from_flow,
+    }
+)
+"""Turns each kind of network output into noise."""

@@ -1,0 +1,191 @@
+"""Pictures in, their scores out: what the prior is asked, and how its answers are reduced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from dsel.config import ScoreSettings
+from dsel.config.base import settings_of
+from dsel.errors import SettingError
+from dsel.priors.batching import ENCODED, RowBudget
+from dsel.priors.losses import (
+    PairedLosses,
+    check_prediction,
+    check_timesteps,
+    draw_noise,
+    paired_losses,
+    random_projection,
+)
+from dsel.types import Conditioning, ImageRef, Prior, Score
+
+T = TypeVar("T")
+CLASSES_KEPT = 16  # whose prompts stay encoded; a dataset comes class by class
+NOT_A_NUMBER = "the prior's answer is not a number that can be stored"
+
+
+class Scorer:
+    """Scores pictures of one shape together; noise belongs to an image, so no neighbour matters.
+
+    `images` counts what was scored, `calls` calls of the prior, and `seconds` is the time spent
+    inside them.
+    """
+
+    def __init__(
+        self, prior: Prior, names: Sequence[Sequence[str]], settings: ScoreSettings
+    ) -> None:
+        """`names` are all names of each class; raises `DselError` for what the prior cannot do."""
+        check_prediction(prior.prediction)
+        check_timesteps(settings.timesteps, prior.schedule)
+        if prior.reads == "labels":
+            _refuse_prompts(settings)
+        self.calls = 0
+        self.images = 0
+        self.seconds = 0.0
+        cells = (prior.resolution_px // prior.cell_px) ** 2
+        self.budget = RowBudget(settings.rows_per_call, prior.device, cells)
+        self._prior = prior
+        self._names = names
+        self._settings = settings
+        self._named = lru_cache(CLASSES_KEPT)(self._embed_class)
+        self._null = lru_cache(1)(self._embed_null)
+        self._projection: Tensor | None = None
+        wanted = settings.feature_timestep
+        self._feature_timestep = min(settings.timesteps, key=lambda t: (abs(t - wanted), t))
+
+    def check_classes(self, indices: Sequence[int]) -> None:
+        """Raise `SettingError` for a class that the prior does not know, before hours of work."""
+        if self._prior.reads == "labels":
+            self._prior.embed([self._names[index][0] for index in indices])
+
+    def images_per_call(self, draws: int) -> int:
+        """How many pictures fill one call, at least 1."""
+        return max(1, self.budget.rows // (2 * len(self._settings.timesteps) * draws))
+
+    def score(
+        self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
+    ) -> list[Score | None]:
+        """Score proxies (B, height, width, 3) with these draws; None where it gives no numbers."""
+        began = time.perf_counter()
+        losses, features = self.budget.attempt(lambda: self._score(refs, pixels, draws))
+        scores = [
+            self._checked(losses.conditional[row], losses.gap[row], features[row])
+            for row in range(len(refs))
+        ]
+        self.images += len(scores)
+        cells = losses.gap[0, 0].numel() * 2 * losses.gap.shape[1] * len(draws) * len(refs)
+        if len(refs) >= self.images_per_call(
+            len(draws)
+        ):  # what fills no call says nothing of speed
+            self.budget.report(cells, time.perf_counter() - began)
+        return scores
+
+    def _score(
+        self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
+    ) -> tuple[PairedLosses, Tensor]:
+        s, prior = self._settings, self._prior
+        encoded = min(ENCODED, self.images_per_call(len(draws)))
+        clean = self._encode(pixels, encoded)  # (B, C, h, w)
+        noise = torch.stack(
+            [
+                draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape[1:], s.antithetic)
+                for ref in refs
+            ]
+        )  # (B, T, D, C, h, w)
+        conditioning = join([self._null(), *(self._named(ref.class_index) for ref in refs)])
+        grids = _Grids(len(refs), s.feature_grid)
+
+        def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+            tap = ((times == self._feature_timestep) & (which > 0)).nonzero()[:, 0]
+            rows = {name: values[which] for name, values in conditioning.items()}
+            answer = self._timed(lambda: prior.predict(noised, times, rows, tap=tap))
+            if answer.features is not None:
+                grids.add(which[tap] - 1, answer.features)
+            return answer.output
+
+        losses = paired_losses(
+            predict, clean, noise.to(clean), s.timesteps, prior.schedule, prior.prediction,
+            self.budget.rows,
+        )  # fmt: skip
+        return losses, self._project(grids.means())
+
+    def _encode(self, pixels: NDArray[np.uint8], images: int) -> Tensor:
+        parts = [pixels[start : start + images] for start in range(0, len(pixels), images)]
+        return torch.cat([self._timed(partial(self._prior.encode, part)) for part in parts])
+
+    def _project(self, grids: Tensor) -> Tensor:
+        """Diffusion features on a grid: (B, F, g, g) -> (B, g, g, d)."""
+        s = self._settings
+        if self._projection is None:
+            self._projection = random_projection(s.noise_seed, grids.shape[1], s.feature_dim)
+        return grids.movedim(1, -1) @ self._projection
+
+    def _checked(self, conditional: Tensor, gap: Tensor, features: Tensor) -> Score | None:
+        # As it will be stored: half precision ends at 65504.
+        arrays = [t.float().cpu() for t in (conditional, gap, features)]
+        if not all(t.half().isfinite().all() for t in arrays):
+            return None
+        losses, gaps, grid = (t.numpy() for t in arrays)
+        return Score(losses, gaps, grid)
+
+    def _embed_class(self, class_index: int) -> Conditioning:
+        """The class's prompt, one row; with --names all, the mean over all of its names."""
+        s = self._settings
+        names = self._names[class_index] if s.names == "all" else self._names[class_index][:1]
+        if self._prior.reads == "prompts":
+            names = [s.conditional_prompt(name) for name in names]
+        found = self._timed(lambda: self._prior.embed(names))
+        return {k: v.mean(0, keepdim=True) if len(names) > 1 else v for k, v in found.items()}
+
+    def _embed_null(self) -> Conditioning:
+        text = self._settings.unconditional_prompt() if self._prior.reads == "prompts" else ""
+        return self._timed(lambda: self._prior.embed([text]))
+
+    def _timed(self, call: Callable[[], T]) -> T:
+        began = time.perf_counter()
+        result = call()
+        self.seconds += time.perf_counter() - began
+        self.calls += 1
+        return result
+
+
+def _refuse_prompts(settings: ScoreSettings) -> None:
+    """Raise `SettingError` for what a prior of labels would pass over."""
+    for name in ("names", "prompt", "null_prompt"):
+        usual = settings_of(ScoreSettings)[name].default
+        if (value := getattr(settings, name)) != usual:
+            label = name.replace("_", " ")
+            raise SettingError(
+                f"{label} must be {usual} for a prior of labels, which reads none, got {value!r}"
+            )
+
+
+def join(parts: Sequence[Conditioning]) -> Mapping[str, Tensor]:
+    """Rows of several conditionings, one under the other."""
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+class _Grids:
+    """Gathers activations row by row, pooled to a grid, and averages them per image."""
+
+    def __init__(self, images: int, side: int) -> None:
+        self._found: list[list[Tensor]] = [[] for _ in range(images)]
+        self._side = side
+
+    def add(self, images: Tensor, activations: Tensor) -> None:
+        """activations: (N, F, fh, fw), of the images (N,)."""
+        pooled = functional.adaptive_avg_pool2d(activations.float(), self._side).cpu()
+        for image, grid in zip(images.tolist(), pooled, strict=True):
+            self._found[image].append(grid)
+
+    def means(self) -> Tensor:
+        """(B, F, g, g)."""
+        return torch.stack([torch.stack(found).mean(0) for found in self._found])

@@ -1,0 +1,364 @@
+"""The run folder: one scored dataset in immutable shards, written atomically, resumed by presence.
+
+run.json                    settings, fingerprints, versions, class order: what the run is
+scores/00000.safetensors    features, and maps by shape, of one shard; written last of its shard
+proxies/00000.parquet       one row per image of the shard: state, frame, proxy, thumbnail
+refined/00000.safetensors   with --refine, the same with all draws where they were spent
+images.parquet              one row per image of the run, without pictures
+layouts/00000.safetensors   places in the plane, one file per class
+summary.json                written when all shards are there: counts, loss per timestep
+selections/<fingerprint>/   patches.parquet and settings.json; `current` names the last one
+boxes.json                  true boxes of the images, where somebody put them (COCO format)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from dsel.config import SelectSettings
+from dsel.config.base import fingerprint, restore
+from dsel.core.box_search import image_losses, losses_of
+from dsel.errors import RunError, StorageError, storage_errors
+from dsel.files import (
+    json_bytes,
+    read_json,
+    read_table,
+    remove_partial_files,
+    table_bytes,
+    write_atomically,
+)
+from dsel.runs.manifest import MANIFEST, Identity, check_same, manifest_bytes, read_manifest
+from dsel.runs.schema import (
+    IMAGES,
+    PATCHES,
+    PROXIES,
+    ImageRow,
+    ShardRow,
+    image_row,
+    patch,
+    patch_row,
+    proxy_row,
+)
+from dsel.runs.shards import (
+    Header,
+    Spot,
+    Stored,
+    average,
+    places_of,
+    read_all,
+    read_header,
+    read_scores,
+    shard_bytes,
+)
+from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Score
+
+__all__ = ["Identity", "Run", "Summary", "create_run", "open_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A finished run's counts, and the mean loss (T,) that each timestep's gap is divided by.
+
+    refined: images that got further draws. evaluations: noised latents that the scores rest on.
+    """
+
+    scored: int
+    skipped: int
+    refined: int
+    evaluations: int
+    losses: tuple[float, ...]
+
+
+Folder: TypeAlias = Literal["scores", "refined"]
+"""Where scores lie: those of the first pass, or those that the second pass has refined."""
+
+SHARDS_KEPT = 4  # files of pictures that stay in memory
+
+
+class Run:
+    """A run folder. Opening reads `run.json`; nothing is written before a stage has a result."""
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        self.path = path
+        self.identity = identity
+        # One picture after another is asked for, and they lie in one file per shard.
+        self._shard_pictures = lru_cache(SHARDS_KEPT)(self._read_pictures)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Raises `RunError` for a run whose scoring has not ended."""
+        path = self.path / "summary.json"
+        if not path.is_file():
+            done = len(self.finished_shards())
+            raise RunError(
+                f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored; "
+                "run dsel score again with the same settings"
+            )
+        data = read_json(path)
+        return Summary(**{**data, "losses": tuple(data["losses"])})
+
+    @property
+    def objects_path(self) -> Path:
+        """Where a run may carry the true boxes of its images, in COCO format; put there by hand."""
+        return self.path / "boxes.json"
+
+    @property
+    def geometry(self) -> Geometry:
+        """How the maps are read; raises `RunError` for a run whose scoring has not ended."""
+        return self._geometry(self.summary.losses)
+
+    @property
+    def first_geometry(self) -> Geometry:
+        """How the maps of the first pass are read, once all of its shards are there."""
+        return self._geometry(self._losses("scores"))
+
+    def _geometry(self, losses: Sequence[float]) -> Geometry:
+        return Geometry(
+            timesteps=self.identity.settings.timesteps,
+            losses=np.asarray(losses, np.float32),
+            cell_px=self.identity.cell_px,
+            resolution_px=self.identity.resolution_px,
+        )
+
+    @cached_property
+    def images(self) -> tuple[ImageRow, ...]:
+        """All images in dataset order."""
+        table = read_table(self.path / "images.parquet")
+        return tuple(image_row(line) for line in table.to_pylist())
+
+    @cached_property
+    def _rows_by_class(self) -> Mapping[int, tuple[ImageRow, ...]]:
+        rows: dict[int, list[ImageRow]] = {i: [] for i in range(len(self.identity.classes))}
+        for row in self.images:
+            if row.row >= 0:
+                rows[row.class_index].append(row)
+        return {index: tuple(found) for index, found in rows.items()}
+
+    def class_rows(self, class_index: int) -> tuple[ImageRow, ...]:
+        """The scored images of a class, in dataset order."""
+        return self._rows_by_class[class_index]
+
+    def finished_shards(self, folder: Folder = "scores") -> tuple[int, ...]:
+        """Numbers of the shards whose files are whole."""
+        found = {path.stem for path in (self.path / folder).glob("*.safetensors")}
+        return tuple(n for n in range(self.identity.shards) if f"{n:05d}" in found)
+
+    def write_shard(self, number: int, rows: Sequence[ShardRow]) -> None:
+        """Write one shard; the scores come last, since their presence says that it is whole."""
+        scores = {row.ref.id: row.score for row in rows if row.score is not None}
+        spots = enumerate(places_of(list(scores.values())))
+        lines = [
+            proxy_row(row, number, *((-1, -1) if row.score is None else next(spots)))
+            for row in rows
+        ]
+        write_atomically(self._proxies(number), table_bytes(lines, PROXIES))
+        self._write_scores("scores", number, scores)
+
+    def write_refined(self, number: int, rows: Sequence[ShardRow]) -> None:
+        """Write a shard's scores anew, with the further draws of some of its images averaged in."""
+        further = {row.ref.id: row.score for row in rows if row.score is not None}
+        settings = self.identity.settings
+        share = len(settings.further) / settings.draws
+        ids = [row.id for row in self.images if row.shard == number and row.row >= 0]
+        scores = {
+            id_: average(score, further[id_], share) if id_ in further else score
+            for id_, score in zip(ids, read_all(self._scores("scores", number)), strict=True)
+        }
+        self._write_scores("refined", number, scores)
+
+    def gather_images(self) -> None:
+        """Gather the first pass's shards into `images.parquet`."""
+        tables = [
+            read_table(self._proxies(number), IMAGES.names)
+            for number in range(self.identity.shards)
+        ]
+        lines = [line for table in tables for line in table.to_pylist()]
+        self._write("images.parquet", table_bytes(lines, IMAGES))
+        for cached in ("summary", "images", "_rows_by_class"):
+            self.__dict__.pop(cached, None)
+
+    def finish(self) -> None:
+        """Write `summary.json`, once all shards are there and gathered."""
+        settings = self.identity.settings
+        scored = sum(row.row >= 0 for row in self.images)
+        headers = [self._header(self._last, number) for number in range(self.identity.shards)]
+        refined = sum(header.refined for header in headers)
+        pairs = len(settings.first) * scored + len(settings.further) * refined
+        summary = Summary(
+            scored=scored,
+            skipped=len(self.images) - scored,
+            refined=refined,
+            evaluations=2 * len(settings.timesteps) * pairs,
+            losses=self._losses(self._last),
+        )
+        self._write("summary.json", json_bytes(asdict(summary)))
+        self.__dict__.pop("summary", None)
+
+    def class_scores(self, class_index: int, *, first: bool = False) -> ClassScores:
+        """All scores of one class, read from the shards that hold it, or its first pass's."""
+        rows = self.class_rows(class_index)
+        folder: Folder = "scores" if first else self._last
+        spots = [self._spot(folder, row, row.frame) for row in rows if row.frame is not None]
+        found = read_scores(spots) if spots else self._nothing()
+        return ClassScores(
+            name=self.identity.classes[class_index],
+            index=class_index,
+            ids=tuple(row.id for row in rows),
+            frames=tuple(row.frame for row in rows if row.frame is not None),
+            buckets=found.buckets,
+            features=found.features,
+            refined=found.refined,
+        )
+
+    def pictures(
+        self, rows: Sequence[ImageRow], kind: Literal["proxy", "thumbnail"]
+    ) -> list[bytes]:
+        """WebP bytes of images, in the order of `rows`."""
+        return [self._shard_pictures(row.shard, kind)[row.id].as_py() for row in rows]
+
+    def _read_pictures(self, shard: int, kind: str) -> Mapping[str, pa.BinaryScalar]:
+        table = read_table(self._proxies(shard), ["id", kind])
+        return dict(zip(table["id"].to_pylist(), table[kind], strict=True))
+
+    def write_layout(self, class_index: int, places: NDArray[np.float32]) -> None:
+        """Keep the places (N, 2) of a class's images."""
+        write_atomically(self._layout(class_index), save({"places": places}))
+
+    def read_layout(self, class_index: int) -> NDArray[np.float32] | None:
+        """The places (N, 2) of a class's scored images, or None before they are fitted."""
+        path = self._layout(class_index)
+        if not path.is_file():
+            return None
+        with safe_open(path, "numpy") as file:
+            return np.asarray(file.get_tensor("places"))
+
+    def selection_name(self, settings: SelectSettings) -> str:
+        """The fingerprint of a selection: these settings on these scores."""
+        return fingerprint(self.identity.fingerprint, settings)
+
+    def write_selection(self, settings: SelectSettings, classes: Sequence[ClassSelection]) -> Path:
+        """Keep a selection, one row per patch, and make it the current one."""
+        folder = Path("selections") / self.selection_name(settings)
+        rows = [patch_row(selected, item) for selected in classes for item in selected.patches]
+        self._write(folder / "patches.parquet", table_bytes(rows, PATCHES))
+        images = {selected.name: selected.images for selected in classes}
+        record = {"settings": asdict(settings), "images": images}
+        self._write(folder / "settings.json", json_bytes(record))
+        self._write("selections/current.json", json_bytes({"selection": folder.name}))
+        return self.path / folder
+
+    def read_selection(self, name: str = "") -> tuple[SelectSettings, tuple[ClassSelection, ...]]:
+        """A kept selection by its fingerprint, the current one by default."""
+        name = name or self._current_selection()
+        folder = self.path / "selections" / name
+        if not (folder / "settings.json").is_file():
+            known = ", ".join(sorted(p.name for p in folder.parent.glob("*") if p.is_dir()))
+            raise RunError(f"{self.path} has no selection {name}; it has: {known or 'none'}")
+        record = read_json(folder / "settings.json")
+        patches = [patch(line) for line in read_table(folder / "patches.parquet").to_pylist()]
+        selections = tuple(
+            ClassSelection(
+                class_name,
+                index,
+                tuple(item for item in patches if item.class_index == index),
+                tuple(tuple(image) for image in record["images"][class_name]),
+            )
+            for index, class_name in enumerate(self.identity.classes)
+        )
+        return restore(SelectSettings, record["settings"]), selections
+
+    def _current_selection(self) -> str:
+        path = self.path / "selections" / "current.json"
+        if not path.is_file():
+            raise RunError(f"{self.path} has no selection yet: run dsel select {self.path} first")
+        return str(read_json(path)["selection"])
+
+    @property
+    def _last(self) -> Folder:
+        """Where the scores lie that count."""
+        return "refined" if self.identity.settings.refine else "scores"
+
+    def _spot(self, folder: Folder, row: ImageRow, frame: Frame) -> Spot:
+        cell_px = self.identity.cell_px
+        shape = frame.proxy_height // cell_px, frame.proxy_width // cell_px
+        return Spot(self._scores(folder, row.shard), row.row, shape, row.place)
+
+    def _nothing(self) -> Stored:
+        grid, dim = self.identity.settings.feature_grid, self.identity.settings.feature_dim
+        return Stored(np.zeros((0, grid, grid, dim), np.float16), (), np.zeros(0, bool))
+
+    def _write_scores(self, folder: Folder, number: int, scores: Mapping[str, Score]) -> None:
+        losses = [image_losses(score.conditional[None])[0] for score in scores.values()]
+        header = Header(
+            fingerprint=self.identity.fingerprint,
+            ids=tuple(scores),
+            losses=tuple(sum(losses, start=self._no_losses()).tolist()),
+            refined=sum(score.refined for score in scores.values()),
+        )
+        write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
+
+    def _losses(self, folder: Folder) -> tuple[float, ...]:
+        headers = [self._header(folder, number) for number in range(self.identity.shards)]
+        sums = sum((np.array(header.losses) for header in headers), start=self._no_losses())
+        return tuple(losses_of(sums, sum(len(header.ids) for header in headers)).tolist())
+
+    def _no_losses(self) -> NDArray[np.float64]:
+        return np.zeros(len(self.identity.settings.timesteps))
+
+    def _header(self, folder: Folder, shard: int) -> Header:
+        path = self._scores(folder, shard)
+        header = read_header(path)
+        if header.fingerprint != self.identity.fingerprint:
+            raise RunError(f"{path} belongs to another run: delete it and run dsel score again")
+        return header
+
+    def _scores(self, folder: Folder, shard: int) -> Path:
+        return self.path / folder / f"{shard:05d}.safetensors"
+
+    def _proxies(self, shard: int) -> Path:
+        return self.path / "proxies" / f"{shard:05d}.parquet"
+
+    def _layout(self, class_index: int) -> Path:
+        return self.path / "layouts" / f"{class_index:05d}.safetensors"
+
+    def _write(self, name: str | Path, content: bytes) -> None:
+        write_atomically(self.path / name, content)
+
+
+def create_run(path: Path, identity: Identity) -> Run:
+    """Begin a run at `path`, or go on with the one that is there if it is the same.
+
+    Raises `RunError` for a run of other settings, data or prior, and `StorageError` for a folder
+    that holds something else.
+    """
+    if (path / MANIFEST).is_file():
+        there = read_manifest(path)
+        check_same(path, there, identity)
+        remove_partial_files(path)
+        if manifest_bytes(identity) != manifest_bytes(there):
+            # The same pictures or weights, found at another place: exports look there from now on.
+            write_atomically(path / MANIFEST, manifest_bytes(identity))
+        return Run(path, identity)
+    with storage_errors(path):
+        if path.is_dir() and any(p.suffix != ".partial" for p in path.iterdir()):
+            raise StorageError(
+                f"{path} holds other files: choose an empty or new folder for the run"
+            )
+    remove_partial_files(path)
+    write_atomically(path / MANIFEST, manifest_bytes(identity))
+    return Run(path, identity)
+
+
+def open_run(path: Path) -> Run:
+    """Open a run for reading; raises `RunError` for a folder that is not one."""
+    return Run(path, read_manifest(path))

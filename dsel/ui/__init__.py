@@ -1,8 +1,0 @@
-"""The app: widgets -> settings -> explore and engine -> widgets; no model is loaded for it."""
-
-from __future__ import annotations
-
-from dsel.ui.layout import build_app
-from dsel.ui.serve import launch_app
-
-__all__ = ["build_app", "launch_app"]

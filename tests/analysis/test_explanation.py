@@ -1,0 +1,348 @@
+"""Stories of patches: figures by the slow definition, and every sentence that can be told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isnan, nan
+
+import numpy as np
+import pytest
+from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
+
+from dsel.analysis.explanation import (
+    Contender,
+    Standing,
+    Story,
+    contenders,
+    curve,
+    read_cell,
+    sentence,
+    standing_of,
+    tell,
+)
+from dsel.config import SelectSettings
+from dsel.core.selection import image_bucket, select_class
+from dsel.types import Box, ClassScores, ClassSelection, Geometry
+
+TIMESTEPS = (200, 500, 700)
+GEOMETRY = geometry(TIMESTEPS, [0.5, 0.25, 1.0], 48)
+SIGNED = SelectSettings(gap="signed", patch_px=16, ipc=3)
+
+
+def noise(n: int, seed: int = 0, shape: tuple[int, int] = (6, 7)) -> ClassScores:
+    """Gaps of noise around zero on maps of 6 x 7 cells."""
+    rng = np.random.default_rng(seed)
+    return scores_of(rng.normal(size=(n, len(TIMESTEPS), *shape)) * 0.1, conditional=0.7)
+
+
+def chosen(scores: ClassScores, settings: SelectSettings) -> ClassSelection:
+    return select_class(scores, GEOMETRY, settings)
+
+
+def told(scores: ClassScores, settings: SelectSettings, row: int = 0, nth: int = 0) -> Story:
+    return tell(scores, GEOMETRY, settings, chosen(scores, settings), row, nth)
+
+
+def slow_boxes(scores: ClassScores, row: int, cells: int) -> dict[tuple[int, int], float]:
+    """The mean share of every box of whole cells, by its corner in cells."""
+    gap = image_bucket(scores, row).gap[0].astype(float)
+    share = sum(gap[t] / float(GEOMETRY.losses[t]) for t in range(3)) / 3
+    return {
+        (x, y): float(share[y : y + cells, x : x + cells].mean())
+        for y in range(share.shape[0] - cells + 1)
+        for x in range(share.shape[1] - cells + 1)
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_contenders__slow_definition(seed: int) -> None:
+    """Greedy, over all boxes of 2 x 2 cells, one by one."""
+    scores = noise(1, seed)
+    boxes = slow_boxes(scores, 0, 2)
+    expected = []
+    while boxes:
+        (x, y), mean = max(boxes.items(), key=lambda one: one[1])
+        expected.append((x, y, mean))
+        boxes = {at: one for at, one in boxes.items() if abs(at[0] - x) >= 2 or abs(at[1] - y) >= 2}
+    found = contenders(image_bucket(scores, 0), GEOMETRY, SIGNED)
+    assert len(found) == min(5, len(expected))
+    for n, (x, y, mean) in enumerate(expected[:5]):
+        assert found[n].box == Box(x * CELL_PX, y * CELL_PX, 16, 16)
+        assert found[n].score == pytest.approx(mean, abs=1e-6)
+        if n + 1 < len(expected):
+            assert found[n].margin == pytest.approx(mean - expected[n + 1][2], abs=1e-6)
+
+
+def test_contenders__are_the_selections_patches() -> None:
+    scores, settings = noise(4), replace(SIGNED, per_image=3)
+    selected = chosen(scores, settings)
+    for row, image_id in enumerate(scores.ids):
+        best = contenders(image_bucket(scores, row), GEOMETRY, settings)
+        mine = [patch for patch in selected.patches if patch.image_id == image_id]
+        by_score = sorted(mine, key=lambda patch: -patch.score)
+        assert [patch.box for patch in by_score] == [one.box for one in best[:3]]
+        assert [patch.score for patch in by_score] == [one.score for one in best[:3]]
+        assert by_score[0].margin == best[0].margin
+
+
+def test_contenders__as_many_as_fit() -> None:
+    """Of boxes of 24 px, two fit beside each other in 48 px, and two above each other."""
+    scores = noise(1)
+    bucket = image_bucket(scores, 0)
+    found = contenders(bucket, GEOMETRY, replace(SIGNED, patch_px=24))
+    assert 1 <= len(found) <= 4
+    assert isnan(found[-1].margin)
+    (alone,) = contenders(bucket, GEOMETRY, replace(SIGNED, patch_px=48))
+    assert isnan(alone.margin)
+    assert len(contenders(bucket, GEOMETRY, replace(SIGNED, patch_px=8, per_image=8))) == 8
+
+
+@pytest.mark.parametrize("settings", [SIGNED, replace(SIGNED, timesteps=(700, 200), stride_px=4)])
+def test_curve__slow_definition(settings: SelectSettings) -> None:
+    scores = noise(3, 4)
+    bucket = image_bucket(scores, 2)
+    found = curve(bucket, GEOMETRY, settings, Box(8, 24, 16, 16))
+    assert [moment.timestep for moment in found] == list(TIMESTEPS)
+    counted = settings.timesteps or TIMESTEPS
+    assert [moment.counts for moment in found] == [t in counted for t in TIMESTEPS]
+    step = settings.stride_px or CELL_PX
+    for t, moment in enumerate(found):
+        pixels = np.kron(bucket.gap[0, t].astype(float), np.ones((CELL_PX, CELL_PX)))
+        pixels /= float(GEOMETRY.losses[t])
+        means = [
+            pixels[y : y + 16, x : x + 16].mean()
+            for y in range(0, pixels.shape[0] - 15, step)
+            for x in range(0, pixels.shape[1] - 15, step)
+        ]
+        own = pixels[24:40, 8:24].mean()
+        assert moment.share == pytest.approx(own, abs=1e-6)
+        assert moment.rank == sum(mean > own + 1e-7 for mean in means)
+
+
+def test_curve__means_to_the_score_if_all_count_signed() -> None:
+    story = told(noise(2), SIGNED, 1)
+    assert story.patch is not None
+    assert np.mean([one.share for one in story.curve]) == pytest.approx(story.patch.score, abs=1e-6)
+
+
+def test_read_cell__slow_definition() -> None:
+    scores = noise(3, 5)
+    bucket = image_bucket(scores, 1)
+    gap = bucket.gap[0].astype(float)
+    found = read_cell(bucket, GEOMETRY, replace(SIGNED, timesteps=(700, 200)), 17.5, 47.9)
+    assert (found.row, found.column, found.timesteps) == (5, 2, (700, 200))
+    for at, t in enumerate((2, 0)):
+        value = gap[t, 5, 2]
+        assert found.values[at].conditional == pytest.approx(0.7, abs=1e-3)
+        assert found.values[at].gap == value
+        assert found.values[at].unconditional == found.values[at].conditional + value
+        assert found.values[at].combined == pytest.approx(value / float(GEOMETRY.losses[t]))
+    for name in ("conditional", "unconditional", "gap", "combined"):
+        mean = np.mean([getattr(one, name) for one in found.values])
+        assert getattr(found.mean, name) == pytest.approx(mean)
+
+
+def test_read_cell__combined_counts_as_locating_does() -> None:
+    bucket = image_bucket(noise(1), 0)
+    cells = [(r, c) for r in range(6) for c in range(7)]
+    misled = next(cell for cell in cells if bucket.gap[0, 1][cell] < 0)
+    where = (8 * misled[1], 8 * misled[0])
+    found = read_cell(bucket, GEOMETRY, SelectSettings(timesteps=(500,)), *where)
+    assert found.mean.gap < 0 == found.mean.combined
+    assert read_cell(bucket, GEOMETRY, replace(SIGNED, timesteps=(500,)), *where).mean.combined < 0
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "cell"), [(-3, -1, (0, 0)), (56, 48, (5, 6)), (999, 3, (0, 6)), (0.2, 8, (1, 0))]
+)
+def test_read_cell__beside_the_picture(x: float, y: float, cell: tuple[int, int]) -> None:
+    found = read_cell(image_bucket(noise(1), 0), GEOMETRY, SIGNED, x, y)
+    assert (found.row, found.column) == cell
+
+
+def test_standing_of__by_hand() -> None:
+    groups = [0, 1, 0, 2, 0]
+    patches = [patch_of(f"cat/{n}", n, group) for n, group in enumerate(groups)]
+    selected = selection_of(patches, [(0, 2), (1, 3), (4, 0)])
+    assert standing_of(selected, 2, 3) == Standing(0, 3, 1, 3, 2, 5, (0,))
+    assert standing_of(selected, 0, 3).images == (0, 2)
+    assert standing_of(selected, 4, 2) == Standing(0, 3, 2, 3, 4, 5, ())
+
+
+def test_tell__all_figures_fit_together() -> None:
+    scores, settings = noise(9), replace(SIGNED, groups=2)
+    selected = chosen(scores, settings)
+    for row, image_id in enumerate(scores.ids):
+        story = tell(scores, GEOMETRY, settings, selected, row)
+        patch = next(patch for patch in selected.patches if patch.image_id == image_id)
+        assert story.patch == patch
+        assert story.candidates == 5 * 6
+        assert story.place == 0
+        assert story.best[0].box == patch.box
+        assert story.standing is not None
+        assert story.standing.rank == patch.rank
+        assert story.standing.images == ((patch.rank,) if patch.rank < 3 else ())
+        both = patch.score > 0 and story.best[1].score > 0
+        assert isnan(story.ratio) != both
+        if both:
+            assert story.ratio == patch.score / story.best[1].score
+
+
+def test_tell__further_patches_and_none() -> None:
+    scores, settings = noise(2), replace(SIGNED, per_image=2)
+    first, second, third = (told(scores, settings, 0, nth) for nth in range(3))
+    assert first.patch is not None
+    assert second.patch is not None
+    assert {first.place, second.place} == {0, 1}
+    assert first.patch.rank < second.patch.rank
+    assert (third.patch, third.curve, third.standing, third.place) == (None, (), None, -1)
+    assert third.best == first.best
+    assert third.sentence == "This image has no such patch."
+
+
+def test_tell__a_banned_image_still_shows_its_boxes() -> None:
+    story = told(noise(2), replace(SIGNED, bans=("cat/0",)))
+    assert story.patch is None
+    assert len(story.best) == 5
+    assert story.sentence == "Banned by hand: this image is never kept."
+
+
+def test_tell__maps_that_hold_no_numbers() -> None:
+    scores = scores_of([np.full((3, 6, 6), nan), np.zeros((3, 6, 6))])
+    story = told(scores, SIGNED)
+    assert (story.patch, story.best) == (None, ())
+    assert story.sentence == "This image has no patch: its maps hold what is no number."
+
+
+def flat(high: float, second: float, rest: float = 0.0) -> ClassScores:
+    """Two boxes of 2 x 2 cells that save so much of the loss, on 6 x 6 cells; and another image."""
+    gap = np.full((3, 6, 6), float(rest))
+    gap[:, 0:2, 0:2], gap[:, 3:5, 3:5] = high, second
+    losses = np.array(GEOMETRY.losses, float)[:, None, None]
+    return scores_of([gap * losses, np.zeros((3, 6, 6))])
+
+
+GROUP = "group 1 of 1, rank 1 of 2; kept at IPC 3 as image 1."
+
+
+@pytest.mark.parametrize(
+    ("high", "second", "rest", "words"),
+    [
+        (0.021, 0.015, 0, "saves 2.1 % of the loss inside this patch, the most of 25 boxes and "
+                          "1.4 times the runner-up"),
+        (0.5, 0.0625, 0, "saves 50 % of the loss inside this patch, the most of 25 boxes and "
+                         "8.0 times the runner-up"),
+        (1.5, 0.125, 0, "saves 150 % of the loss inside this patch, the most of 25 boxes and "
+                        "12 times the runner-up"),
+        (0.5, 0.0039, 0, "saves 50 % of the loss inside this patch, the most of 25 boxes and "
+                         "more than 100 times the runner-up"),
+        (0.525, 0.5, 0, "saves 52 % of the loss inside this patch, the most of 25 boxes and "
+                        "1.05 times the runner-up"),
+        (0.5, 0.5, 0, "saves 50 % of the loss inside this patch, the most of 25 boxes, hardly more "
+                      "than the runner-up"),
+        (0.5, -0.25, -0.25, "saves 50 % of the loss inside this patch, the most of 25 boxes, where "
+                            "the runner-up saves nothing"),
+    ],
+)  # fmt: skip
+def test_sentence__the_lead(high: float, second: float, rest: float, words: str) -> None:
+    story = told(flat(high, second, rest), replace(SIGNED, groups=1))
+    assert story.sentence == f"Naming the class {words}; {GROUP}"
+
+
+def test_sentence__cells_that_mislead_count_as_nothing() -> None:
+    settings = replace(SIGNED, gap="positive", groups=1)
+    story = told(flat(0.5, 0.25, -0.1), settings)
+    start = "Where it helps, naming the class saves 50 % of the loss inside this patch, the most of"
+    assert story.sentence.startswith(f"{start} 25 boxes and 2.0 times the runner-up; ")
+
+
+def test_sentence__no_gain() -> None:
+    nothing = told(flat(0, 0), replace(SIGNED, groups=1))
+    start = "Naming the class saves nothing inside this patch, nor inside any other of 25 boxes; "
+    assert nothing.sentence.startswith(start)
+    loss = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, groups=1))
+    start = "Naming the class adds 25 % to the loss inside this patch, the least of 25 boxes; "
+    assert loss.sentence.startswith(start)
+    assert isnan(loss.ratio)
+
+
+def test_sentence__one_possible_box() -> None:
+    story = told(flat(0.5, 0.25), replace(SIGNED, patch_px=48, groups=1))
+    assert story.candidates == 1
+    assert "inside this patch, the only box of this size; group" in story.sentence
+    wide = told(flat(0.5, 0.25), replace(SIGNED, patch_px=40, groups=1))
+    assert wide.candidates == 4
+    assert "the most of 4 boxes, where no second one fits beside it; group" in wide.sentence
+
+
+def test_sentence__choices_of_one_image() -> None:
+    settings = replace(SIGNED, per_image=2, groups=1)
+    story = told(flat(0.5, 0.25), settings, 0, 1)
+    assert story.place == 1
+    assert "saves 25 % of the loss inside this patch, choice 2 of 25 boxes where none" in (
+        story.sentence
+    )
+
+
+def test_sentence__moved_by_hand() -> None:
+    settings = replace(SIGNED, groups=1, moves=("cat/0@24,24",))
+    story = told(flat(0.5, 0.25), settings)
+    assert story.place == 1
+    start = "Naming the class saves 25 % of the loss inside this patch, moved here by hand, the "
+    assert story.sentence.startswith(f"{start}best of 25 boxes has 50 %; group")
+    beside = told(flat(0.5, 0.25), replace(SIGNED, groups=1, moves=("cat/0@3,24",)))
+    assert beside.place == -1
+    assert beside.sentence.startswith("Naming the class saves nothing inside this patch, moved")
+    best = told(flat(0.5, 0.25), replace(SIGNED, groups=1, moves=("cat/0@0,0",)))
+    assert "inside this patch, moved here by hand; group" in best.sentence
+    worse = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, groups=1, moves=("cat/0@24,24",)))
+    assert "the best of 25 boxes has −25 %; group" in worse.sentence
+
+
+def kept(images: tuple[int, ...], **settings: object) -> str:
+    standing = Standing(2, 10, 1, 1031, 7, 5000, images)
+    patch = patch_of("cat/0", 7, 2, 0.021)
+    best = (Contender(patch.box, 0.021, 0.006), Contender(Box(20, 20, 16, 16), 0.015, nan))
+    story = Story("cat/0", patch, 1024, best, 0, 1.4, (), standing, "")
+    text = sentence(story, replace(SIGNED, **settings))
+    start = "Naming the class saves 2.1 % of the loss inside this patch, the most of 1,024 boxes"
+    head = f"{start} and 1.4 times the runner-up; group 3 of 10, rank 2 of 1,031; "
+    assert text.startswith(head)
+    return text.removeprefix(head)
+
+
+def test_sentence__kept() -> None:
+    assert kept((3,), ipc=10) == "kept at IPC 10 as image 4."
+    assert kept((), ipc=10) == "not kept at IPC 10."
+    assert kept((1233,), ipc=2000) == "kept at IPC 2,000 as image 1,234."
+    assert kept((3,), factor=2) == "kept at IPC 3 in image 4."
+    assert kept((3, 8), factor=2) == "kept at IPC 3 in images 4 and 9."
+    assert kept((0, 3, 8), factor=2) == "kept at IPC 3 in images 1, 4 and 9."
+    assert kept((0,), pins=("cat/0",)) == "pinned by hand, kept at IPC 3 as image 1."
+    assert kept((), pins=("cat/9", "cat/0")) == "pinned by hand, yet not kept at IPC 3."
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (1e-9, "less than 0.001 %"), (1.2e-5, "0.0012 %"), (0.00034, "0.034 %"), (0.01, "1.0 %"),
+        (0.0996, "10 %"), (0.994, "99 %"), (0.996, "100 %"), (25.0, "2,500 %"),
+    ],
+)  # fmt: skip
+def test_sentence__percent(score: float, text: str) -> None:
+    patch = patch_of("cat/0", 0, 0, score)
+    standing = Standing(0, 1, 0, 1, 0, 1, ())
+    story = Story("cat/0", patch, 1, (), 0, nan, (), standing, "")
+    assert sentence(story, SIGNED).startswith(f"Naming the class saves {text} of the loss")
+
+
+def test_tell__pictures_of_many_shapes() -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(6, 6), (6, 9), (8, 6), (6, 9)]
+    scores = scores_of([rng.normal(size=(3, *shape)) for shape in shapes])
+    wide: Geometry = GEOMETRY
+    selected = select_class(scores, wide, SIGNED)
+    for row, shape in enumerate(shapes):
+        story = tell(scores, wide, SIGNED, selected, row)
+        assert story.candidates == (shape[0] - 1) * (shape[1] - 1)
+        assert story.place == 0

@@ -1,0 +1,280 @@
+"""Rows of the gallery in every order, page by page, and cards of groups."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+from math import isnan, nan
+from statistics import median
+
+import numpy as np
+import pytest
+from support.drawn import patch_of, selection_of
+
+from dsel.analysis.comparison import compare
+from dsel.analysis.listing import (
+    MOST_ROWS,
+    Changing,
+    Listing,
+    Page,
+    SkippedRow,
+    change_row,
+    group_cards,
+    group_counts,
+    kept_as,
+    list_changes,
+    list_patches,
+    list_skipped,
+    marks_of,
+)
+from dsel.errors import SettingError
+from dsel.runs.schema import ImageRow
+from dsel.types import Box, ClassSelection, Frame
+
+PATCHES = [  # name, group, score, margin
+    ("d", 1, 0.5, 0.1), ("a", 0, 0.9, nan), ("c", 1, 0.7, 0.3), ("b", 0, 0.7, -0.2),
+    ("e", 2, -0.1, 0.3),
+]  # fmt: skip
+SELECTED = selection_of(
+    [patch_of(name, n, group, score, margin) for n, (name, group, score, margin) in
+     enumerate(PATCHES)],
+    [(0, 1), (2, 0), (3, 4)],
+)  # fmt: skip
+
+
+def frames(selected: ClassSelection) -> dict[str, Frame]:
+    """Each image is as wide as its rank says."""
+    return {
+        patch.image_id: Frame(9, 9, Box(0, 0, 9, 9), 100 + patch.rank, 64)
+        for patch in selected.patches
+    }
+
+
+def names(view: Listing, selected: ClassSelection = SELECTED) -> str:
+    page = list_patches(selected, frames(selected), 2, view)
+    return "".join(row.patch.image_id for row in page.rows)
+
+
+@pytest.mark.parametrize(
+    ("sort", "forwards", "backwards"),
+    [
+        ("rank", "dacbe", "ebcad"),
+        ("score", "acbde", "edcba"),  # of equal ones, c stands before b: it has the better rank
+        ("margin", "cedba", "bdcea"),  # a has none
+        ("group", "abdce", "edcab"),
+        ("name", "abcde", "edcba"),
+    ],
+)
+def test_list_patches__order(sort: str, forwards: str, backwards: str) -> None:
+    assert names(Listing(sort=sort)) == forwards
+    assert names(Listing(sort=sort, backwards=True)) == backwards
+
+
+@pytest.mark.parametrize(("sort", "back"), product(["score", "margin", "group"], [False, True]))
+def test_list_patches__slow_definition(sort: str, back: bool) -> None:
+    """Each row comes before all those that it should come before, of many equal ones."""
+    rng = np.random.default_rng(0)
+    patches = [
+        patch_of(f"{n:02d}", n, int(rng.integers(3)), rng.integers(4) / 8,
+                 nan if n % 5 == 0 else rng.integers(4) / 8)
+        for n in range(60)
+    ]  # fmt: skip
+    selected = selection_of(patches)
+    page = list_patches(selected, frames(selected), 2, Listing(sort=sort, backwards=back))
+    found = [row.patch for row in page.rows]
+    assert len(found) == 60
+    for one, other in pairwise(found):
+        a, b = getattr(one, sort), getattr(other, sort)
+        falling = back != (sort != "group")
+        assert (a > b if falling else a < b) or isnan(b) or (a == b and one.rank < other.rank)
+        assert not isnan(a) or (isnan(b) and one.rank < other.rank)
+
+
+def test_list_patches__unknown_order() -> None:
+    with pytest.raises(SettingError, match="unknown order 'size'; known are: rank, score, margin"):
+        names(Listing(sort="size"))  # type: ignore[arg-type]
+
+
+def test_list_patches__of_a_group_and_of_some_images() -> None:
+    assert names(Listing(group=1)) == "dc"
+    assert names(Listing(group=7)) == ""
+    assert names(Listing(image_ids=["e", "b", "x"])) == "be"
+    assert names(Listing(image_ids=[])) == ""
+    assert names(Listing(sort="score", group=0, image_ids=("a", "c"))) == "a"
+
+
+def test_list_patches__rows_hold_size_and_distilled_images() -> None:
+    rows = list_patches(SELECTED, frames(SELECTED), 2, Listing()).rows
+    assert [(row.width_px, row.height_px) for row in rows] == [(100 + n, 64) for n in range(5)]
+    assert [row.images for row in rows] == [(0, 1), (0,), (1,), (), ()]
+
+
+def test_list_patches__pages() -> None:
+    selected = selection_of([patch_of(f"{n:03d}", n) for n in range(250)])
+    shown = [list_patches(selected, frames(selected), 1, Listing(page=page)) for page in range(4)]
+    assert [len(page.rows) for page in shown] == [100, 100, 50, 50]
+    assert [(page.page, page.pages, page.total) for page in shown] == [
+        (0, 3, 250), (1, 3, 250), (2, 3, 250), (2, 3, 250),
+    ]  # fmt: skip
+    every = [row.patch.rank for page in shown[:3] for row in page.rows]
+    assert every == list(range(250))
+    small = list_patches(selected, frames(selected), 1, Listing(page=-2, rows=7))
+    assert (small.page, small.pages, len(small.rows)) == (0, 36, 7)
+
+
+@pytest.mark.parametrize("rows", [0, -1, MOST_ROWS + 1])
+def test_list_patches__rows_of_a_page(rows: int) -> None:
+    with pytest.raises(SettingError, match=f"rows of a page must be between 1 and 100, got {rows}"):
+        names(Listing(rows=rows))
+
+
+def test_list_patches__empty_class() -> None:
+    page = list_patches(selection_of([]), {}, 2, Listing(page=3))
+    assert page == Page((), 0, 1, 0)
+
+
+def image(name: str, class_index: int, reason: str = "") -> ImageRow:
+    return ImageRow(name, class_index, 0, -1 if reason else 0, 0, None, reason)
+
+
+def test_list_skipped__with_reasons_in_dataset_order() -> None:
+    images = [
+        image("b", 0, "is empty"), image("a", 0), image("c", 1, "is text"), image("0", 0, "is SVG"),
+    ]  # fmt: skip
+    rows = (SkippedRow("b", "is empty"), SkippedRow("0", "is SVG"))
+    assert list_skipped(images, 0) == Page(rows, 0, 1, 2)
+    assert list_skipped(images, 0, 1, 1) == Page(rows[1:], 1, 2, 2)
+    assert list_skipped(images, 2) == Page((), 0, 1, 0)
+
+
+def test_kept_as__a_patch_may_fill_up_several_images() -> None:
+    selected = selection_of([patch_of(name, n) for n, name in enumerate("abc")], [(0, 0), (1, 0)])
+    assert kept_as(selected, 2) == {0: (0, 1), 1: (1,)}
+    assert kept_as(selected, 1) == {0: (0,)}
+
+
+def test_group_cards__by_hand() -> None:
+    scores, distances = [0.9, 0.1, 0.5, 0.3], [3, 1, 2, 1]
+    patches = [
+        patch_of(str(n), n, 0, score, distance=distance)
+        for n, (score, distance) in enumerate(zip(scores, distances, strict=True))
+    ]
+    patches.append(patch_of("4", 4, 1, 0.2))
+    card, other = group_cards(selection_of(patches, [(0, 2), (4, 4)]), 1)
+    assert (card.group, card.size, card.kept) == (0, 4, 2)
+    assert card.median_score == pytest.approx(0.4) == median(scores)
+    assert [patch.image_id for patch in card.telling] == ["0", "2", "3", "1"]
+    assert [patch.image_id for patch in card.central] == ["1", "3", "2", "0"]
+    assert (other.group, other.size, other.kept, other.median_score) == (1, 1, 0, 0.2)
+    assert group_cards(selection_of([]), 3) == ()
+
+
+def test_group_cards__show_a_few() -> None:
+    (card,) = group_cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
+    assert (card.size, len(card.telling), len(card.central)) == (9, 6, 6)
+
+
+def test_group_counts__follow_the_images() -> None:
+    assert group_counts(SELECTED, ["a", "d", "c", "x"]) == {0: 1, 1: 2, 2: 0}
+    assert group_counts(SELECTED, []) == {0: 0, 1: 0, 2: 0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "image", "page"), [(2, "d", 0), (2, "b", 1), (2, "e", 2), (1, "c", 2)]
+)
+def test_list_patches__the_page_that_holds_an_image(rows: int, image: str, page: int) -> None:
+    view = Listing(rows=rows, page=9, holding=image)
+    found = list_patches(SELECTED, frames(SELECTED), 2, view)
+    assert found.page == page
+    assert image in [row.patch.image_id for row in found.rows]
+
+
+def test_list_patches__the_page_asked_for_where_no_row_has_the_image() -> None:
+    for view in (Listing(rows=2, page=1, holding="z"), Listing(rows=2, page=1, holding="")):
+        assert list_patches(SELECTED, frames(SELECTED), 2, view).page == 1
+    other = Listing(rows=1, page=1, group=1, holding="a")
+    assert list_patches(SELECTED, frames(SELECTED), 2, other).page == 1
+
+
+def test_marks_of__the_best_patch_of_each_image() -> None:
+    marks = marks_of(SELECTED, ["a", "b", "c", "gone", "d", "e"], 2)
+    assert marks.group.tolist() == [0, 0, 1, -1, 1, 2]
+    assert marks.rank.tolist() == [1, 3, 2, -1, 0, 4]
+    assert np.allclose(marks.score, [0.9, 0.7, 0.7, nan, 0.5, -0.1], equal_nan=True)
+    assert marks.kept.tolist() == [1, 0, 1, 0, 1, 0]
+    box = SELECTED.patches[1].box
+    assert marks.box[0].tolist() == [box.x, box.y, box.width, box.height]
+    assert np.isnan(marks.box[3]).all()
+
+
+def test_marks_of__of_two_patches_the_better_one() -> None:
+    twice = selection_of(
+        [patch_of("a", 0, 0, 0.9), patch_of("b", 1, 1, 0.8), patch_of("a", 2, 1, 0.1)],
+        [(1,), (2,)],
+    )
+    marks = marks_of(twice, ["a", "b"], 2)
+    assert (marks.group.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
+    assert marks.kept.tolist() == [1, 1]
+
+
+A = selection_of(
+    [patch_of("p", 0, 0), patch_of("q", 1, 1), patch_of("r", 2, 0), patch_of("q", 3, 1, x=40)]
+)
+B = selection_of([patch_of("q", 0, 0, x=4), patch_of("p", 1, 0), patch_of("s", 2, 2)])
+"""p keeps its box, q moves and loses one, r and s are each in one of them alone."""
+
+
+def changed(view: Changing) -> str:
+    page = list_changes(compare(A, B, 2, 2), A, B, frames_of_changes(), view)
+    return "".join(row.change.image_id for row in page.rows)
+
+
+def frames_of_changes() -> dict[str, Frame]:
+    return {name: Frame(9, 9, Box(0, 0, 9, 9), 64, 96) for name in "pqrs"}
+
+
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [
+        (Changing(), "rsqp"),
+        (Changing(backwards=True), "pqrs"),  # those that agree alike keep their order
+        (Changing(group_a=0), "rp"),
+        (Changing(group_b=0), "qp"),
+        (Changing(group_a=1, group_b=0), "q"),
+        (Changing(group_a=0, group_b=2), ""),
+        (Changing(keeping="both"), "qp"),
+        (Changing(keeping="a"), ""),
+        (Changing(keeping="neither"), "rs"),
+        (Changing(rows=3, page=1), "p"),
+        (Changing(rows=3, page=9), "p"),
+    ],
+)
+def test_list_changes__which_and_in_what_order(view: Changing, expected: str) -> None:
+    assert changed(view) == expected
+
+
+def test_list_changes__kept_in_one_alone() -> None:
+    found = compare(A, B, 1, 1)  # p of A, q of B
+    for keeping, expected in (("a", "p"), ("b", "q"), ("neither", "rs")):
+        view = Changing(keeping=keeping)  # type: ignore[arg-type]
+        page = list_changes(found, A, B, frames_of_changes(), view)
+        assert "".join(row.change.image_id for row in page.rows) == expected
+
+
+def test_change_row__has_all_boxes_of_both() -> None:
+    found = compare(A, B, 2, 2)
+    row = change_row(found, A, B, frames_of_changes(), "q")
+    assert row is not None
+    assert [box.x for box in row.boxes_a] == [0, 40]
+    assert [box.x for box in row.boxes_b] == [4]
+    assert (row.width_px, row.height_px) == (64, 96)
+    gone = change_row(found, A, B, frames_of_changes(), "s")
+    assert gone is not None
+    assert gone.boxes_a == ()
+    assert change_row(found, A, B, frames_of_changes(), "none") is None
+
+
+def test_list_changes__an_unknown_way_is_said() -> None:
+    with pytest.raises(SettingError, match="unknown way of keeping 'often'"):
+        changed(Changing(keeping="often"))  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="rows of a page"):
+        changed(Changing(rows=101))

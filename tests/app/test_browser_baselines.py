@@ -1,0 +1,134 @@
+"""Controls in a browser: four columns at equal budget, and their hits where there are boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.browsing import Opener, opened, served, until, violations
+from support.synthetic import MIXED, synthetic_run
+from support.truths import write_boxes
+
+pytestmark = pytest.mark.browser
+
+KINDS = ("chosen", "random", "centre", "whole")
+
+
+@pytest.fixture(scope="module")
+def boxed_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that carries its true boxes."""
+    path = tmp_path_factory.mktemp("boxed") / "run"
+    write_boxes(synthetic_run(path, classes=2, per_class=16, sizes=MIXED))
+    return path
+
+
+@pytest.fixture(scope="module")
+def boxed(boxed_path: Path) -> Iterator[str]:
+    with served(boxed_path) as url:
+        yield url
+
+
+def column(kind: str) -> str:
+    return f".control[data-kind={kind}]"
+
+
+def styles(page: Any, kind: str) -> list[str]:
+    """Where the crops of a column lie."""
+    found: list[str] = page.eval_on_selector_all(
+        f"{column(kind)} .crop img", "all => all.map((e) => e.style.left + ' ' + e.style.top)"
+    )
+    return found
+
+
+def test_columns__same_images_with_other_places(visit: Opener) -> None:
+    page = visit("tab=controls&ipc=6&patch_px=48")
+    page.wait_for_selector(f"{column('whole')} .crop img[src]")
+    ids = [
+        page.eval_on_selector_all(
+            f"{column(kind)} .crop", "all => all.map((e) => e.dataset.id).join()"
+        )
+        for kind in KINDS
+    ]
+    assert len(set(ids)) == 1
+    assert ids[0].count(",") == 5
+    assert set(styles(page, "whole")) == {"0% 0%"}
+    assert styles(page, "chosen") != styles(page, "centre")
+    words = page.locator(".budget").inner_text()
+    assert "6 images of disc" in words
+    assert "48 × 48 px" in words
+
+
+def test_sliders__all_columns_follow(visit: Opener) -> None:
+    page = visit("tab=controls&ipc=6")
+    page.wait_for_selector(f"{column('chosen')} .crop")
+    page.get_by_label("IPC", exact=True).press("ArrowRight")
+    for kind in KINDS:
+        until(page, f"{column(kind)} .crops", "e => e.children.length === 7")
+    page.get_by_role("group", name="Mosaic").get_by_role("button", name="2 × 2").click()
+    until(page, f"{column('random')} .distilled", "e => e.children.length === 4")
+    until(page, ".budget", "e => e.textContent.includes('mosaics of 2 × 2 patches')")
+
+
+def test_draw_again__moves_random_patches_alone(visit: Opener) -> None:
+    page = visit("tab=controls&ipc=6&patch_px=32")
+    page.wait_for_selector(f"{column('whole')} .crop")
+    before = {kind: styles(page, kind) for kind in KINDS}
+    page.get_by_role("button", name="Draw again").click()
+    page.wait_for_function(
+        "([s, old]) => [...document.querySelectorAll(s)]"
+        ".map((e) => e.style.left + ' ' + e.style.top).join() !== old",
+        arg=[f"{column('random')} .crop img", ",".join(before["random"])],
+    )
+    for kind in ("chosen", "centre", "whole"):
+        assert styles(page, kind) == before[kind]
+
+
+def test_click__marks_the_image_in_every_column(visit: Opener) -> None:
+    page = visit("tab=controls&ipc=6")
+    crop = page.locator(f"{column('random')} .crop").nth(2)
+    crop.click()
+    until(page, ".controls", "e => e.querySelectorAll('.crop[aria-current=true]').length === 4")
+    assert "image=disc" in page.url
+
+
+def test_no_boxes__the_page_says_how_to_bring_them(visit: Opener) -> None:
+    page = visit("tab=controls")
+    page.wait_for_selector(".no-boxes")
+    assert "boxes.json" in page.locator(".no-boxes").inner_text()
+    assert page.locator(".meters:visible").count() == 0
+    assert violations(page) == []
+
+
+def test_hit_rates__live_for_class_and_all_classes(chromium: Any, boxed: str) -> None:
+    with opened(chromium, boxed, "tab=controls&patch_px=64") as page:
+        for kind in KINDS:
+            until(page, f"{column(kind)} .meter-value", "e => e.textContent.endsWith('%')")
+            until(page, f"{column(kind)} .meter-all", "e => /[0-9] %/.test(e.textContent)")
+        rate = page.locator(f"{column('random')} .meter-value").first.inner_text()
+        assert "at least 50 % of the object" in page.locator(".truth").inner_text()
+        page.get_by_label("Patch size", exact=True).press("PageDown")
+        until(page, f"{column('random')} .meter-value", f"e => e.textContent !== '{rate}'")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe__no_barriers(chromium: Any, boxed: str, dark: bool) -> None:
+    with opened(chromium, boxed, "tab=controls", dark=dark) as page:
+        until(page, f"{column('whole')} .meter-all", "e => /[0-9] %/.test(e.textContent)")
+        assert violations(page) == []
+
+
+def test_phone__nothing_is_wider_than_the_page(chromium: Any, boxed: str) -> None:
+    how = {"viewport": {"width": 390, "height": 844}}
+    with opened(chromium, boxed, "tab=controls", **how) as page:
+        page.wait_for_selector(f"{column('whole')} .crop")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_broken_boxes__are_one_line(chromium: Any, tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=1, per_class=4)
+    run.objects_path.write_text("{}")
+    with served(run.path) as url, opened(chromium, url, "tab=controls") as page:
+        until(page, ".truth .notice.bad", "e => e.textContent.includes('is not COCO JSON')")
+        page.wait_for_selector(f"{column('whole')} .crop")

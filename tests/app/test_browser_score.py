@@ -1,0 +1,233 @@
+"""The Score tab: what is scored, how a job goes on, stops and is found again, and its run opens."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from support.browsing import WIDE, Opener, opened, served, until, violations
+from support.toyset import draw_picture
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"width": 390, "height": 844}
+LONG_MS = 240_000
+"""A job on a processor that others use too."""
+
+FORM = "form.score-form"
+Visit = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def job_url(app_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An app with jobs and uploads of its own."""
+    folder = tmp_path_factory.mktemp("scoring")
+    places = {"DSEL_JOBS": str(folder / "jobs"), "GRADIO_TEMP_DIR": str(folder / "gradio")}
+    with served(app_run, **places) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(chromium: Any, job_url: str) -> Iterator[Opener]:
+    with ExitStack() as pages:
+
+        def go(query: str = "tab=score", **how: Any) -> Any:
+            page = pages.enter_context(opened(chromium, job_url, query, **how))
+            page.wait_for_selector(FORM)
+            return page
+
+        yield go
+
+
+def picture(kind: int = 0) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(0, kind, 0)).save(stream, "png")
+    return stream.getvalue()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def give(page: Any, name: str, content: bytes, kind: str = "application/zip") -> None:
+    file = {"name": name, "mimeType": kind, "buffer": content}
+    page.locator(".pane:visible input[type=file]").set_input_files(file)
+
+
+def choose(page: Any, kind: str) -> None:
+    page.get_by_role("button", name=kind, exact=True).click()
+
+
+def quick(page: Any) -> None:
+    """One timestep and two draws."""
+    page.locator(f"{FORM} [data-name=timesteps] input").fill("500")
+    page.get_by_label("Draws per timestep", exact=True).fill("2")
+
+
+def begin(page: Any) -> None:
+    page.locator(f"{FORM} button[type=submit]").click()
+
+
+def run_row(page: Any, name: str) -> Any:
+    return page.locator(".run-row", has=page.get_by_role("heading", name=name, exact=True))
+
+
+def test_zip__is_scored_and_its_run_opens(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Zip of class folders")
+    assert "One folder per class" in page.locator(".pane:visible").inner_text()
+    files = {"cat/1.png": picture(), "cat/2.png": picture(), "dog/1.png": picture(1)}
+    give(page, "pets.zip", zipped({**files, "dog/broken.png": b"no picture"}))
+    quick(page)
+    begin(page)
+    row = run_row(page, "pets.zip")
+    row.wait_for(timeout=LONG_MS)
+    assert "3 images" in row.inner_text()
+    row.get_by_role("button", name="1 skipped").click()
+    assert "dog/broken.png" in page.locator("dialog").inner_text()
+    assert "is text, not an image" in page.locator("dialog").inner_text()
+    page.keyboard.press("Escape")
+    row.get_by_role("button", name="Open pets.zip").click()
+    until(page, ".pick select", "e => [...e.options].map((o) => o.value).join() === 'cat,dog'")
+    until(page, "#dsel-panel-inspect .gallery", "e => e.querySelectorAll('.cell').length === 2")
+    assert "run=" in page.url
+    page.get_by_role("tab", name="Score").click()
+    until(page, ".run-row[aria-current]", "e => e.textContent.includes('pets.zip')")
+    page.locator(".run-row").first.get_by_role("button", name="Open").click()
+    until(page, ".pick select", "e => e.value === 'disc'")
+    assert "run=" not in page.url
+
+
+def test_picture__with_a_class_name_opens_in_inspect(visit: Opener) -> None:
+    page = visit()
+    begin(page)
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Drop a picture')")
+    give(page, "my cat.png", picture(), "image/png")
+    until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
+    begin(page)
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Say a class name')")
+    page.get_by_label("Class name", exact=True).fill("a <b>snowman</b> & co")
+    quick(page)
+    assert "1 image × 1 timestep × 2 draws × 2 = 4 evaluations" in page.locator(FORM).inner_text()
+    begin(page)
+    page.wait_for_selector("#dsel-panel-inspect:not([hidden]) .plate img", timeout=LONG_MS)
+    assert page.locator(".pick select").input_value() == "a <b>snowman</b> & co"
+    until(page, "#dsel-panel-inspect .sentence", "e => e.textContent.length > 20")
+
+
+def test_job__reloaded_cancelled_and_resumed(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Toybox scenes")
+    page.get_by_label("Most per class", exact=True).fill("12")
+    quick(page)
+    page.get_by_text("More settings").last.click()
+    page.get_by_label("Images per shard", exact=True).fill("4")
+    estimate = page.locator(".estimate").inner_text()
+    assert estimate.startswith("120 images × 1 timestep × 2 draws × 2 = 480 evaluations")
+    assert page.locator(".more-settings summary").inner_text() == "More settings · 1 changed"
+    begin(page)
+    card = page.get_by_role("article", name="toybox")
+    card.wait_for()
+    page.reload()
+    page.wait_for_selector(FORM)
+    card.get_by_role("button", name="Cancel").click(timeout=LONG_MS)
+    page.set_default_timeout(LONG_MS)
+    until(page, ".job", "e => e.dataset.state === 'cancelled'")
+    assert page.locator("#dsel-tab-score .live").count() == 0
+    card.get_by_role("button", name="Resume").click()
+    until(page, "#dsel-tab-score .live", "e => /[0-9]+ %/.test(e.textContent)")
+    until(page, ".job .pace", "e => /images.s .* left/.test(e.textContent)")
+    page.get_by_role("tab", name="Inspect").click()
+    until(page, ".toasts", "e => e.textContent.includes('toybox is scored: 120 images')")
+    assert page.locator("#dsel-tab-score .live").count() == 0
+    page.get_by_role("tab", name="Score").click()
+    run_row(page, "toybox").last.get_by_role("button", name="Forget toybox").click()
+    until(page, ".runs", "e => e.children.length === 1")
+    page.reload()
+    page.wait_for_selector(FORM)
+    assert page.locator(".run-row").count() == 1
+
+
+def test_folder__of_this_machine(visit: Opener, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        (tmp_path / "pets" / name / "1.png").write_bytes(picture())
+    page = visit()
+    choose(page, "Folder on this machine")
+    quick(page)
+    page.get_by_label("Folder", exact=True).fill("pets")
+    begin(page)
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.includes('whole path')")
+    page.get_by_label("Folder", exact=True).fill(str(tmp_path / "pets"))
+    begin(page)
+    run_row(page, "pets").wait_for(timeout=LONG_MS)
+
+
+def test_zip__that_leads_out_is_a_readable_failure(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Zip of class folders")
+    give(page, "evil.zip", zipped({"cat/1.png": picture(), "../../evil.png": picture()}))
+    begin(page)
+    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
+    assert "evil.zip is refused" in page.locator(".job .notice").inner_text()
+    page.get_by_role("button", name="Forget").click()
+    until(page, ".jobs-part", "e => e.hidden")
+
+
+def test_file__of_another_kind_is_refused_at_once(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Zip of class folders")
+    give(page, "notes.txt", b"text", "text/plain")
+    until(
+        page,
+        ".pane:not([hidden]) .notice.bad",
+        "e => e.textContent === 'notes.txt is none of .zip.'",
+    )
+
+
+def test_settings__wrong_ones_are_said_and_can_be_reset(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Toybox scenes")
+    draws = page.locator("[data-name=draws]")
+    draws.get_by_role("textbox").fill("three")
+    begin(page)
+    until(
+        page, ".form-problem", "e => !e.hidden && e.textContent.includes('draws must be a whole')"
+    )
+    assert draws.evaluate("e => e.classList.contains('changed')")
+    page.get_by_role("button", name="Reset Draws per timestep").click()
+    assert draws.get_by_role("textbox").input_value() == ""
+    assert page.locator(".field.changed").count() == 0
+    null = page.locator("[data-name=null_prompt]")
+    null.get_by_role("button", name="Own text").click()
+    assert null.evaluate("e => e.classList.contains('changed')")
+    null.get_by_role("button", name="Empty slot").click()
+    assert page.locator(".field.changed").count() == 0
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
+    page = visit(dark=dark)
+    page.get_by_text("More settings").last.click()
+    choose(page, "Zip of class folders")
+    give(page, "bad.zip", b"no zip")
+    begin(page)
+    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("viewport", [PHONE, WIDE])
+def test_page__nothing_is_wider_than_it(visit: Opener, viewport: dict[str, int]) -> None:
+    page = visit(viewport=viewport)
+    page.get_by_text("More settings").last.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]

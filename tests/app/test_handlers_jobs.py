@@ -1,0 +1,387 @@
+"""The page's questions about jobs: what it may give, what it hears, what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import gradio as gr
+import pytest
+from PIL import Image
+from support.synthetic import synthetic_run
+from support.toyset import QUICK, draw_picture, toy_prior, write_pictures
+from test_jobs import WAIT_S, Gate, wait
+
+from dsel.analysis.explorer import Explorer
+from dsel.analysis.summary import export_summary
+from dsel.app.forms import filled, form_of
+from dsel.app.jobs.queue import Jobs
+from dsel.app.jobs.work import Priors, ScoreWork, Workshop
+from dsel.app.rpc import answer
+from dsel.app.state import Desk, open_desk
+from dsel.app.uploads import place_of
+from dsel.app.zerogpu import accelerator
+from dsel.config import ExportSettings, PriorSettings, ScoreSettings, SelectSettings
+from dsel.errors import RunError, SettingError
+from dsel.runs import open_run
+
+HASH = "0a" * 32
+HERE, SPACE = place_of(environment={}), place_of(environment={"SPACE_ID": "me/dsel"})
+SCORE = {"timesteps": [300, 600], "draws": 2, "shard_size": 3, "feature_grid": 4, "feature_dim": 8}
+
+
+@pytest.fixture(scope="module")
+def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("jobbing") / "run"
+    synthetic_run(path, classes=2, per_class=14)
+    return path
+
+
+class Page:
+    """A page that asks as a visitor does."""
+
+    def __init__(self, desk: Desk, folder: Path) -> None:
+        self.desk, self.folder, self.here = desk, folder, True
+
+    def ask(self, name: str, view: str = "", run: str = "", **more: Any) -> Any:
+        said = json.loads(
+            answer(
+                self.desk, json.dumps({"ask": name, "view": view, "run": run, **more}), self.here
+            )
+        )
+        if "error" in said:
+            raise SettingError(said["error"])
+        return said["answer"]
+
+    def upload(self, name: str, content: bytes) -> str:
+        path = self.folder / HASH / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return str(path)
+
+    def done(self, token: str) -> Any:
+        wait(self.desk.jobs, token)
+        return self.ask("job", token=token)
+
+
+@pytest.fixture
+def page_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Pages of apps in a place, whose prior is the exact one of cats and dogs."""
+    opened: list[Jobs] = []
+
+    def make(place: Any = HERE, prior: Any = None) -> Page:
+        uploads = tmp_path / "gradio"
+        uploads.mkdir(exist_ok=True)
+        jobs = Jobs(
+            tmp_path / "jobs",
+            workshop=Workshop(Priors(lambda _: prior or toy_prior())),
+            served=uploads / "dsel_exports",
+        )
+        opened.append(jobs)
+        return Page(Desk(run_path, jobs, place, str(uploads)), uploads)
+
+    yield make
+    for jobs in opened:
+        jobs.close(WAIT_S)
+
+
+def png(class_index: int = 0) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(draw_picture(0, class_index, 0)).save(stream, "png")
+    return stream.getvalue()
+
+
+def zipped(names: list[str]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in names:
+            archive.writestr(name, png())
+    return stream.getvalue()
+
+
+def bomb_png(side: int = 30_000) -> bytes:
+    """A picture of a few bytes that says it has 900 million pixels."""
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+# Scoring
+
+
+def test_score_start__a_zip_and_its_run_opens(page_of) -> None:
+    page = page_of()
+    path = page.upload("my pets.zip", zipped(["cat/1.png", "cat/2.png", "dog/1.png"]))
+    token = page.ask("score_start", source={"kind": "zip", "path": path}, score=SCORE)["token"]
+    report = page.done(token)
+    assert (report["state"], report["title"]) == ("done", "my pets.zip")
+    assert report["figures"]["images"] == 3
+    assert report["download"] is None
+    assert [one["name"] for one in page.ask("start", run=token)["classes"]] == ["cat", "dog"]
+    assert page.ask("image", run=token)["image_id"] in ("cat/1.png", "cat/2.png")
+    assert [one["token"] for one in page.ask("jobs", tokens=[token, "gone"])["jobs"]] == [token]
+
+
+def test_score_start__one_picture_and_a_class(page_of) -> None:
+    page = page_of()
+    source = {"kind": "picture", "path": page.upload("Tom's.PNG", png()), "class_name": " cat "}
+    token = page.ask("score_start", source=source, score=SCORE)["token"]
+    report = page.done(token)
+    assert (report["state"], report["title"]) == ("done", "Tom's.PNG as cat"), report["error"]
+    assert page.ask("start", run=token)["classes"] == [{"name": "cat", "scored": 1, "skipped": 0}]
+    shown = page.ask("image", run=token)
+    assert shown["image_id"] == "class/Tom_s.png"
+    (kept,) = page.desk.jobs.result(token).parent.glob("picture/class/*")
+    assert kept.read_bytes() == png()
+
+
+@pytest.mark.parametrize("name", ["../x", "train", ".hidden", "a/b", "cat.png", 'd\'été "é"'])
+def test_score_start__odd_class_names(page_of, name: str) -> None:
+    page = page_of()
+    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": name}
+    report = page.done(token := page.ask("score_start", source=source, score=SCORE)["token"])
+    assert report["state"] == "done", report["error"]
+    assert page.ask("start", run=token)["classes"][0]["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.png", bomb_png(), "more than the 100 megapixels"),
+        ("a.png", b"hello", "a.png: is text, not an image"),
+        ("a.svg", b"<svg>", "a.svg must end in .jpg"),
+    ],
+)
+def test_score_start__pictures_that_are_refused(page_of, name, content, words) -> None:
+    page = page_of()
+    source = {"kind": "picture", "path": page.upload(name, content), "class_name": "cat"}
+    with pytest.raises(SettingError, match=words):
+        page.ask("score_start", source=source)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb", "a\x00b"])
+def test_score_start__names_that_are_none(page_of, name: str) -> None:
+    page = page_of()
+    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": name}
+    with pytest.raises(SettingError, match="class name must be one line"):
+        page.ask("score_start", source=source)
+
+
+def test_score_start__a_zip_that_leads_out(page_of) -> None:
+    page = page_of()
+    path = page.upload("evil.zip", zipped(["cat/1.png", "../../evil.png"]))
+    token = page.ask("score_start", source={"kind": "zip", "path": path})["token"]
+    report = page.done(token)
+    assert report["state"] == "failed"
+    assert report["error"].startswith("source/evil.zip is refused")
+
+
+def test_score_start__a_folder_of_this_machine(page_of, tmp_path) -> None:
+    folder = write_pictures(tmp_path / "pets", {"cat": 3, "dog": 3})
+    ask = {"source": {"kind": "folder", "path": str(folder)}, "score": SCORE}
+    page = page_of()
+    assert page.done(page.ask("score_start", **ask)["token"])["state"] == "done"
+    with pytest.raises(SettingError, match="whole path"):
+        page.ask("score_start", source={"kind": "folder", "path": "pets"})
+    page.here = False
+    with pytest.raises(SettingError, match="a folder can be named only"):
+        page.ask("score_start", **ask)
+    with pytest.raises(SettingError, match="a folder can be named only"):
+        page_of(SPACE).ask("score_start", **ask)
+
+
+def test_score_start__what_is_no_source(page_of) -> None:
+    page = page_of()
+    for source, words in (
+        ({}, "kind must be a text"),
+        ({"kind": "web"}, "unknown kind of source 'web'"),
+        ({"kind": "zip", "path": "/etc/passwd"}, "was not uploaded here"),
+        ({"kind": "zip", "path": 7}, "path must be a text"),
+        ("zip", "source must be values by name"),
+    ):
+        with pytest.raises(SettingError, match=words):
+            page.ask("score_start", source=source)
+
+
+def test_score_start__visitors_of_a_space_may_less(page_of) -> None:
+    page = page_of(SPACE)
+    for more, words in (
+        ({"prior": {"prior": "owner/huge"}}, "unknown prior 'owner/huge'; known are: demo"),
+        ({"prior": {"lora": "/etc/x"}}, "lora cannot be set from outside"),
+        ({"score": {"draws": 64}}, "draws must be between 1 and 16 here, got 64"),
+        ({"score": {"decoders": 8}}, "decoders cannot be set from outside"),
+    ):
+        with pytest.raises(SettingError, match=words):
+            page.ask("score_start", source={"kind": "toybox"}, **more)
+
+
+def test_score_options__the_forms(page_of) -> None:
+    here, space = page_of().ask("score_options"), page_of(SPACE).ask("score_options")
+    assert here["kinds"] == ["zip", "folder", "picture", "toybox"]
+    assert space["kinds"] == ["zip", "picture", "toybox"]
+    assert (here["trusted"], space["trusted"], space["priors"]) == (True, False, ["demo"])
+    (draws,) = [field for field in here["score"] if field["name"] == "draws"]
+    assert draws == {
+        "name": "draws", "kind": "whole", "several": False, "optional": False, "default": 4,
+        "help": "noise samples per timestep", "low": 1, "high": 1024, "choices": [],
+        "names_result": True,
+    }  # fmt: skip
+    assert "lora" in [field["name"] for field in here["prior"]]
+    assert "lora" not in [field["name"] for field in space["prior"]]
+
+
+def test_job__cancel_and_resume(page_of) -> None:
+    gate = Gate(0)
+    page = page_of(prior=gate)
+    path = page.upload("a.zip", zipped(["cat/1.png", "dog/1.png"]))
+    token = page.ask("score_start", source={"kind": "zip", "path": path}, score=SCORE)["token"]
+    assert gate.here.wait(WAIT_S)
+    assert page.ask("job", token=token)["stage"] == "score"
+    assert page.ask("job_cancel", token=token)["stopping"]
+    gate.calls = None
+    gate.open.set()
+    assert page.done(token)["state"] == "cancelled"
+    assert page.ask("job_resume", token=token)["state"] in ("waiting", "running")
+    assert page.done(token)["state"] == "done"
+    with pytest.raises(SettingError, match="there is no such job"):
+        page.ask("job", token="x")
+
+
+# Forms
+
+
+def test_filled__is_what_was_given() -> None:
+    assert filled(ScoreSettings, SCORE, "score") == replace(QUICK, min_side_px=16)
+    assert filled(ScoreSettings, {"null_prompt": None, "refine": 1, "draws": 4}, "x").refine == 1.0
+    for kind in (ScoreSettings, PriorSettings):
+        defaults = {field["name"]: field["default"] for field in form_of(kind)}
+        assert filled(kind, json.loads(json.dumps(defaults)), "x") == kind()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"draws": "4"}, "draws must be a whole number"),
+        ({"draws": True}, "draws must be a whole number"),
+        ({"draws": 4.0}, "draws must be a whole number"),
+        ({"draws": 3}, "draws must be even"),
+        ({"timesteps": 300}, "timesteps must be a list"),
+        ({"timesteps": ["a"]}, "timesteps must be a whole number"),
+        ({"timesteps": [1000]}, "timesteps must be between 0 and 999"),
+        ({"fit": "wide"}, "fit must be one of"),
+        ({"fit": []}, "fit must be one of"),
+        ({"refine": float("nan")}, "refine must be a number"),
+        ({"prompt": "x" * 5000}, "at most 4000"),
+        ({"speed": 1}, "unknown setting 'speed'"),
+        ([], "must be an object"),
+    ],
+)
+def test_filled__what_settings_cannot_be(values: Any, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        filled(ScoreSettings, values, "score")
+
+
+# Exporting
+
+
+def test_export__from_summary_to_download(page_of) -> None:
+    page, view = page_of(), "ipc=3&factor=2&patch_px=32&file_format=jpeg"
+    summary = page.ask("export_summary", view)
+    token = page.ask("export_start", view)["token"]
+    report = page.done(token)
+    assert report["state"] == "done", report["error"]
+    assert report["download"]["name"] == "dsel_export.zip"
+    assert report["download"]["path"].startswith(str(page.folder / "dsel_exports"))
+    with zipfile.ZipFile(report["download"]["path"]) as archive:
+        names = archive.namelist()
+    assert len(names) == summary["files"] == summary["images"] + 3
+    assert report["figures"]["images"] == summary["images"]
+    assert abs(report["download"]["bytes"] / summary["bytes"] - 1) < 0.25
+    assert (summary["pixels"], summary["image_px"]) == ("proxy", 128)
+    assert "cutting from the run's proxies" in summary["why"]
+
+
+def test_export_summary__short_classes(run_path) -> None:
+    explorer = Explorer(open_run(run_path))
+    summary = export_summary(explorer, SelectSettings(ipc=20), ExportSettings(pixels="proxy"))
+    assert [(short.name, short.images) for short in summary.short] == [("disc", 14), ("square", 14)]
+    assert (summary.images, summary.why) == (28, "")
+
+
+def test_export_commands__say_the_path_to_its_own_user_only(page_of, run_path) -> None:
+    page = page_of()
+    said = page.ask("export_commands", "ipc=3&image_px=64")
+    assert said["command"] == (
+        f"dsel select {run_path} --ipc 3 && "
+        f"dsel export {run_path} --out dsel_export.zip --image-px 64"
+    )
+    page.here = False
+    said = page.ask("export_commands", "ipc=3")
+    assert said["command"] == "dsel select RUN --ipc 3 && dsel export RUN --out dsel_export.zip"
+    assert said["placeholder"]
+    assert str(run_path) not in json.dumps(said)
+
+
+# Spaces
+
+
+def fake_spaces(refusing: bool = False) -> Any:
+    spaces: Any = ModuleType("spaces")
+    spaces.asked = []
+
+    def gpu(task: Any, duration: Any) -> Any:
+        def handler(*arguments: Any) -> Any:
+            spaces.asked.append(duration(*arguments))
+            if refusing:
+                raise gr.Error("You have exceeded your GPU quota")
+            yield from task(*arguments)
+
+        return handler
+
+    spaces.GPU = gpu
+    spaces.__spec__ = object()
+    return spaces
+
+
+def test_accelerator__on_a_zerogpu_space_only(monkeypatch) -> None:
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    monkeypatch.setitem(sys.modules, "spaces", fake_spaces())
+    assert accelerator() is None
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    accelerate = accelerator()
+    assert accelerate is not None
+    borrowed = accelerate(lambda *asked: iter(asked[2:]), lambda *_: 42)
+    work = ScoreWork(title="", source="")
+    assert list(borrowed(work, Path(), 3)) == [3]
+    assert sys.modules["spaces"].asked == [42]
+
+
+def test_accelerator__a_refusal_is_in_words(monkeypatch) -> None:
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    monkeypatch.setitem(sys.modules, "spaces", fake_spaces(refusing=True))
+    accelerate = accelerator()
+    borrowed = accelerate(lambda *_: iter([]), lambda *_: 42)
+    with pytest.raises(RunError, match="exceeded your GPU quota; resume the job later"):
+        list(borrowed(ScoreWork(title="", source=""), Path(), 3))
+
+
+def test_open_desk__as_the_app_opens_it(run_path, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DSEL_JOBS", str(tmp_path / "mine"))
+    desk = open_desk(run_path, HERE, tmp_path / "gradio")
+    page = Page(desk, tmp_path / "gradio")
+    report = page.done(page.ask("export_start", "ipc=1")["token"])
+    assert report["state"] == "done"
+    assert desk.explorer_at(run_path) is desk.first
+    desk.jobs.close()

@@ -1,0 +1,515 @@
+"""Jobs: they run, stop, go on, survive the app, and give the bytes of the command line."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import pickle
+import shlex
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.synthetic import synthetic_run
+from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pictures
+
+from dsel.analysis.explorer import Explorer
+from dsel.app.jobs.queue import BUG, JobReport, Jobs
+from dsel.app.jobs.work import ExportWork, Limits, Priors, ScoreWork, Workshop, seconds_of
+from dsel.cli.commands import main
+from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
+from dsel.config.overrides import Corner
+from dsel.config.shell import select_and_export
+from dsel.errors import PriorError, SettingError, StorageError
+from dsel.pipeline.score import score
+from dsel.runs import Run
+from dsel.types import Event, ImageRef, Skipped, Started
+
+WAIT_S = 60.0
+
+
+class Gate:
+    """A prior that waits before each call of its model, until it is let on."""
+
+    def __init__(self, calls: int | None = None) -> None:
+        self.inner: Any = toy_prior()
+        self.calls = calls
+        self.here, self.open = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def predict(self, *arguments: Any, **more: Any) -> Any:
+        if self.calls == 0:
+            self.here.set()
+            assert self.open.wait(WAIT_S)
+        elif self.calls is not None:
+            self.calls -= 1
+        return self.inner.predict(*arguments, **more)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("pictures"), {"cat": 7, "dog": 5})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run without a source; leave it as it is, but for selections."""
+    return synthetic_run(tmp_path_factory.mktemp("jobs") / "a run", classes=2, per_class=14)
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Jobs]]:
+    jobs: list[Jobs] = []
+    yield jobs
+    for one in jobs:
+        one.close(WAIT_S)
+
+
+@pytest.fixture
+def jobs_with(tmp_path: Path, opened: list[Jobs]) -> Callable[..., Jobs]:
+    """Jobs whose prior is this one, in one folder."""
+
+    def make(prior: Any = None, **more: Any) -> Jobs:
+        workshop = more.pop("workshop", None) or Workshop(
+            Priors(lambda _: prior or toy_prior()), more.pop("limits", None)
+        )
+        opened.append(Jobs(tmp_path / "jobs", workshop=workshop, **more))
+        return opened[-1]
+
+    return make
+
+
+def work_of(source: Path, **more: Any) -> ScoreWork:
+    return ScoreWork(title="pets", source=str(source), settings=QUICK, **more)
+
+
+def wait(jobs: Jobs, token: str) -> JobReport:
+    """The report of a job that has come to its end."""
+    with jobs._lock:
+        thread = jobs._threads.get(jobs._job(token))
+    if thread:
+        thread.join(WAIT_S)
+    report = jobs.report(token)
+    assert report.state not in ("waiting", "running")
+    return report
+
+
+# One job
+
+
+def test_start__scores_and_reports(jobs_with, source, tmp_path) -> None:
+    jobs = jobs_with()
+    token = jobs.start(work_of(source))
+    report = wait(jobs, token)
+    assert (report.state, report.kind, report.title, report.error) == ("done", "score", "pets", "")
+    assert report.figures["images"] == 12
+    assert (report.stage, report.place, report.resumable) == ("layout", 0, False)
+    assert report.asked <= report.started <= report.finished
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", QUICK))
+    assert tree(jobs.result(token)) == tree(tmp_path / "direct")
+    assert len(Explorer(jobs.workshop._explorer(jobs.result(token)).run).classes) == 2
+
+
+def test_start__in_the_context_of_who_asks(jobs_with, source) -> None:
+    asked_by: contextvars.ContextVar[str] = contextvars.ContextVar("asked_by", default="")
+    seen = []
+
+    def load(settings: PriorSettings) -> Any:
+        seen.append(asked_by.get())
+        return toy_prior()
+
+    jobs = jobs_with(workshop=Workshop(Priors(load)))
+    asked_by.set("a page")
+    wait(jobs, jobs.start(work_of(source)))
+    assert seen == ["a page"]
+
+
+def test_token__is_not_told_by_the_disk(jobs_with, source, tmp_path) -> None:
+    jobs = jobs_with()
+    token = jobs.start(work_of(source))
+    wait(jobs, token)
+    assert len(token) >= 32
+    for path in (tmp_path / "jobs").rglob("*"):
+        assert token not in str(path)
+        assert not path.is_file() or token.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("ask", ["report", "cancel", "resume", "result", "work"])
+def test_token__unknown(jobs_with, ask) -> None:
+    jobs = jobs_with()
+    with pytest.raises(SettingError, match="there is no such job"):
+        getattr(jobs, ask)("nobody")
+    assert not jobs.knows("nobody")
+
+
+def test_failure__what_the_user_can_mend_is_one_line(jobs_with, tmp_path) -> None:
+    jobs = jobs_with()
+    token = jobs.start(work_of(tmp_path / "nowhere"))
+    report = wait(jobs, token)
+    assert report.state == "failed"
+    assert report.resumable
+    assert "is not a dataset" in report.error
+    with pytest.raises(SettingError, match="no result yet: it is failed"):
+        jobs.result(token)
+
+
+def test_failure__a_bug_is_told_by_the_log(jobs_with, source, caplog) -> None:
+    def load(settings: PriorSettings) -> Any:
+        raise ZeroDivisionError("secret")
+
+    jobs = jobs_with(workshop=Workshop(Priors(load)))
+    report = wait(jobs, jobs.start(work_of(source)))
+    assert (report.state, report.error) == ("failed", BUG)
+    assert "ZeroDivisionError: secret" in caplog.text
+
+
+def test_limits__images_and_evaluations(jobs_with, source) -> None:
+    for limits, words in ((Limits(images=11), "12 images"), (Limits(evaluations=95), "96 eval")):
+        jobs = jobs_with(limits=limits)
+        report = wait(jobs, jobs.start(work_of(source)))
+        assert report.state == "failed"
+        assert words in report.error
+    jobs = jobs_with(limits=Limits(12, 96))
+    assert wait(jobs, jobs.start(work_of(source))).state == "done"
+
+
+def test_skipped__are_told_with_reasons(jobs_with, tmp_path) -> None:
+    source = write_pictures(tmp_path / "pets", {"cat": 3, "dog": 3})
+    (source / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    jobs = jobs_with()
+    report = wait(jobs, jobs.start(work_of(source)))
+    assert report.skipped == 1
+    assert [skip.id for skip in report.skips] == ["cat/broken.png"]
+    assert "damaged" in report.skips[0].reason
+
+
+def test_moved__a_copy_lies_in_the_job(jobs_with, source, tmp_path) -> None:
+    upload = tmp_path / "pets.zip"
+    with zipfile.ZipFile(upload, "w") as archive:
+        for path in sorted(source.rglob("*.png")):
+            archive.write(path, path.relative_to(source))
+    gate = Gate(0)
+    jobs = jobs_with(gate)
+    moved = ((str(upload), "source/pets.zip"),)
+    token = jobs.start(replace(work_of(Path("source/pets.zip")), moved=moved))
+    upload.unlink()  # as Gradio clears its cache
+    gate.open.set()
+    report = wait(jobs, token)
+    assert (report.state, report.figures["images"]) == ("done", 12)
+    assert str(tmp_path / "jobs") in jobs.work(token).source
+
+
+def test_moved__entries_that_lead_out_are_refused(jobs_with, tmp_path) -> None:
+    upload = tmp_path / "pets.zip"
+    with zipfile.ZipFile(upload, "w") as archive:
+        archive.writestr("cat/../../evil.png", b"")
+    jobs = jobs_with()
+    token = jobs.start(
+        replace(work_of(Path("source/pets.zip")), moved=((str(upload), "source/pets.zip"),))
+    )
+    report = wait(jobs, token)
+    assert report.error.startswith("source/pets.zip is refused")  # without the job's own folder
+    assert "leads out of it" in report.error
+
+
+# Cancel and resume
+
+
+def test_cancel__in_the_middle_then_resume_gives_the_same_bytes(jobs_with, source, tmp_path):
+    gate = Gate(2)
+    jobs = jobs_with(gate)
+    token = jobs.start(work_of(source))
+    assert gate.here.wait(WAIT_S)
+    jobs.cancel(token)
+    assert (jobs.report(token).state, jobs.report(token).stopping) == ("running", True)
+    with pytest.raises(SettingError, match="still stopping"):
+        jobs.resume(token)
+    gate.calls = None
+    gate.open.set()
+    report = wait(jobs, token)
+    assert (report.state, report.resumable, report.stopping) == ("cancelled", True, False)
+    assert 0 < report.done < 12
+    jobs.resume(token)
+    assert wait(jobs, token).state == "done"
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", QUICK))
+    assert tree(jobs.result(token)) == tree(tmp_path / "direct")
+    with pytest.raises(SettingError, match="done already"):
+        jobs.resume(token)
+
+
+def test_cancel__a_generator_is_closed(jobs_with, source) -> None:
+    closed, begun = threading.Event(), threading.Event()
+
+    class Endless(Workshop):
+        def events(self, *_: Any) -> Any:
+            try:
+                yield Started("score", 10, "images")
+                while True:
+                    begun.set()
+                    yield Skipped(ImageRef("cat/1.png", 0), "is empty")
+            finally:
+                closed.set()
+
+    jobs = jobs_with(workshop=Endless())
+    token = jobs.start(work_of(source))
+    assert begun.wait(WAIT_S)
+    jobs.cancel(token)
+    assert wait(jobs, token).state == "cancelled"
+    assert closed.is_set()
+    assert jobs.report(token).skipped == 1
+
+
+def test_queue__places_and_the_ninth_is_refused(jobs_with, source) -> None:
+    gate = Gate(0)
+    jobs = jobs_with(gate)
+    first, *waiting = [jobs.start(work_of(source)) for _ in range(9)]
+    assert jobs.report(first).place == 0
+    assert [jobs.report(token).place for token in waiting] == [1, 2, 3, 4, 5, 6, 7, 8]
+    with pytest.raises(SettingError, match="8 jobs are waiting already"):
+        jobs.start(work_of(source))
+    jobs.cancel(waiting[0])
+    assert jobs.report(waiting[0]).state == "cancelled"
+    assert jobs.report(waiting[7 - 0]).place == 7
+    for token in waiting[1:]:
+        jobs.cancel(token)
+    gate.open.set()
+    assert wait(jobs, first).state == "done"
+
+
+def test_queue__exports_do_not_wait_for_scores(jobs_with, source, run) -> None:
+    gate = Gate(0)
+    jobs = jobs_with(gate)
+    first = jobs.start(work_of(source))
+    token = jobs.start(ExportWork(title="set", run=str(run.path), select=SelectSettings(ipc=1)))
+    assert wait(jobs, token).state == "done"
+    assert jobs.report(first).state == "running"
+    gate.open.set()
+
+
+# The app ends
+
+
+def test_restart__a_job_that_ran_is_interrupted_and_goes_on(jobs_with, source, tmp_path) -> None:
+    gate = Gate(2)
+    jobs = jobs_with(gate)
+    running = jobs.start(work_of(source))
+    waiting = jobs.start(work_of(source))
+    assert gate.here.wait(WAIT_S)
+    gate.open.set()
+    jobs.close(WAIT_S)
+    again = jobs_with()
+    for token in (running, waiting):
+        report = again.report(token)
+        assert (report.state, report.resumable, report.title) == ("interrupted", True, "pets")
+    again.resume(running)
+    assert wait(again, running).state == "done"
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", QUICK))
+    assert tree(again.result(running)) == tree(tmp_path / "direct")
+    assert jobs_with().report(running).figures["images"] == 12
+
+
+def test_restart__after_a_crash(jobs_with, source, tmp_path) -> None:
+    """What was written while it ran is all that is left."""
+    jobs = jobs_with()
+    token = jobs.start(work_of(source))
+    wait(jobs, token)
+    (marker,) = (tmp_path / "jobs").glob("*/job.json")
+    record = json.loads(marker.read_text())
+    record |= {"state": "running", "finished": None}
+    marker.write_text(json.dumps(record))
+    again = jobs_with()
+    assert again.report(token).state == "interrupted"
+    again.resume(token)
+    assert wait(again, token).state == "done"
+    # Another app that is still at it: this one leaves the job alone.
+    marker.write_text(json.dumps(record | {"pid": 1}))
+    assert not jobs_with().knows(token)
+
+
+def test_restart__what_is_damaged_or_foreign_stays(jobs_with, tmp_path) -> None:
+    folders = ["0" * 32, "1" * 32, "mine"]
+    for name, text in zip(folders, ("{", '{"format": "other"}', "{}"), strict=True):
+        (tmp_path / "jobs" / name).mkdir(parents=True)
+        (tmp_path / "jobs" / name / "job.json").write_text(text)
+    jobs_with(keep_s=-1.0)
+    assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == sorted(folders)
+
+
+def test_sweep__old_ones_go_and_nothing_else(jobs_with, source, tmp_path) -> None:
+    now = [1e9]
+    jobs = jobs_with(clock=lambda: now[0])
+    token = jobs.start(work_of(source))
+    wait(jobs, token)
+    (tmp_path / "jobs" / "mine").mkdir()
+    now[0] += 24 * 3600 - 1
+    assert jobs_with(clock=lambda: now[0]).knows(token)
+    now[0] += 2
+    assert not jobs_with(clock=lambda: now[0]).knows(token)
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["mine"]
+
+
+def test_start__a_full_disk(jobs_with, source, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("dsel.app.jobs.folder.FREE_BYTES", 1 << 60)
+    jobs = jobs_with()
+    with pytest.raises(StorageError, match="almost full"):
+        jobs.start(work_of(source))
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+# Priors and lent accelerators
+
+
+def test_priors__stay_loaded() -> None:
+    loaded = []
+
+    def load(settings: PriorSettings) -> Any:
+        loaded.append(settings.prior)
+        if settings.prior == "broken":
+            raise PriorError("broken")
+        return object()
+
+    priors = Priors(load)
+    demo, large, other = (PriorSettings(prior=name) for name in ("demo", "a/b", "c/d"))
+    assert priors.get(demo) is priors.get(demo)
+    assert priors.get(large) is priors.get(large)
+    priors.get(demo)
+    priors.get(other)  # in place of the large one
+    priors.get(demo)
+    priors.get(large)
+    assert loaded == ["demo", "a/b", "c/d", "a/b"]
+    with pytest.raises(PriorError):
+        priors.get(PriorSettings(prior="broken"))
+
+
+def lent(portions: list[int], most: int) -> Any:
+    """An accelerator that is taken away after so many events."""
+
+    def accelerate(portion: Any, duration: Any) -> Any:
+        def ask(*arguments: Any) -> Iterator[Event]:
+            portions.append(duration(*arguments))
+            for count, event in enumerate(portion(*arguments)):
+                yield event
+                if count == most:
+                    return
+
+        return ask
+
+    return accelerate
+
+
+def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> None:
+    portions: list[int] = []
+    workshop = Workshop(Priors(lambda _: toy_prior()), accelerate=lent(portions, 7))
+    jobs = jobs_with(workshop=workshop)
+    token = jobs.start(work_of(source))
+    assert wait(jobs, token).state == "done"
+    assert len(portions) > 2
+    assert set(portions) == {30}
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", QUICK))
+    assert tree(jobs.result(token)) == tree(tmp_path / "direct")
+
+
+def test_lent__for_less_than_a_shard_takes_is_said(jobs_with, source) -> None:
+    workshop = Workshop(Priors(lambda _: toy_prior()), accelerate=lent([], 3))
+    jobs = jobs_with(workshop=workshop)
+    report = wait(jobs, jobs.start(work_of(source)))
+    assert "a shard of 3 images takes longer" in report.error
+
+
+def test_seconds_of__by_hand() -> None:
+    work = ScoreWork(title="", source="", prior=PriorSettings(prior="a/b"))  # 48 evaluations each
+    assert seconds_of(work, Path(), 100) == 52  # 20 to load, and 4800 at 150 a second
+    assert seconds_of(work, Path(), 1) == 30
+    assert seconds_of(work, Path(), 10_000) == 300
+
+
+def test_fitted__shards_fit_into_the_time() -> None:
+    work = ScoreWork(title="", source="", prior=PriorSettings(prior="a/b"))
+    workshop = Workshop(accelerate=lent([], 0))
+    assert workshop.fitted(work).settings.shard_size == 94  # 30 s at 150 a second, 48 for each
+    assert Workshop().fitted(work) is work
+
+
+# Exports
+
+
+EXPORTS = [
+    (SelectSettings(ipc=3), ExportSettings()),
+    (
+        SelectSettings(
+            ipc=2, groups=3, factor=2, patch_px=32, pins=("disc/000003",), bans=("disc/000001",),
+        ).with_overrides(
+            SelectSettings(pins=("disc/000003",), bans=("disc/000001",)).overrides.move(
+                "square/000002", Corner(5, 9)
+            )
+        ),
+        ExportSettings(image_px=96, file_format="jpeg", pixels="proxy"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("select", "export"), EXPORTS)
+def test_export__is_the_command_lines_zip(jobs_with, run, tmp_path, select, export) -> None:
+    jobs = jobs_with()
+    before = tree(run.path)
+    token = jobs.start(ExportWork(title="", run=str(run.path), select=select, settings=export))
+    report = wait(jobs, token)
+    assert report.state == "done", report.error
+    assert tree(run.path) == before  # nothing is written to the run
+    out = tmp_path / "out" / "dsel_export.zip"
+    command = select_and_export(run.path, out, select, export)
+    for line in command.split(" && "):
+        assert main(shlex.split(line)[1:]) == 0
+    assert out.read_bytes() == jobs.result(token).read_bytes()
+    assert report.figures["bytes"] == out.stat().st_size
+    assert report.figures["file"] == "dsel_export.zip"
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_export__lies_where_it_is_served(jobs_with, run, tmp_path) -> None:
+    jobs = jobs_with(served=tmp_path / "served")
+    token = jobs.start(ExportWork(title="", run=str(run.path), select=SelectSettings(ipc=1)))
+    wait(jobs, token)
+    assert jobs.result(token).parent.parent == tmp_path / "served"
+    assert jobs_with(served=tmp_path / "served").report(token).state == "done"
+
+
+def test_export__of_settings_that_do_not_fit(jobs_with, run) -> None:
+    select = SelectSettings(pins=("nobody",))
+    report = wait(
+        jobs := jobs_with(), jobs.start(ExportWork(title="", run=str(run.path), select=select))
+    )
+    assert "unknown image 'nobody' in pins" in report.error
+
+
+def test_export__notices_of_short_classes(jobs_with, run) -> None:
+    jobs = jobs_with()
+    token = jobs.start(ExportWork(title="", run=str(run.path), select=SelectSettings(ipc=20)))
+    report = wait(jobs, token)
+    assert any("class 'disc' has 14 patches" in notice for notice in report.notices)
+    assert any("cutting from the run's proxies" in notice for notice in report.notices)
+
+
+def test_toybox__with_its_settings(jobs_with) -> None:
+    """A job's settings come back from its file."""
+    chosen = SourceSettings(per_class=1, classes=("cactus",))
+    jobs = jobs_with(limits=Limits(images=1, evaluations=1))
+    token = jobs.start(ScoreWork(title="", source="toybox", source_settings=chosen))
+    wait(jobs, token)
+    assert jobs_with().work(token) == jobs.work(token)
+
+
+def test_lent__what_goes_between_processes_can(tmp_path) -> None:
+    """ZeroGPU sends arguments and events through a pipe of its own."""
+    work = work_of(tmp_path / "nowhere", prior=PriorSettings(prior="demo"))
+    assert pickle.loads(pickle.dumps(work)) == work
+    events = list(Workshop(Priors(lambda _: toy_prior()))._score(work, tmp_path, 0))
+    (*_, error) = pickle.loads(pickle.dumps(events))
+    assert str(error) == str(events[-1])
+    assert "is not a dataset" in str(error)

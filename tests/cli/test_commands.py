@@ -1,0 +1,579 @@
+"""The command line: every command, its figures, and one line for whatever the user can mend."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support.toyset import TINY_CLASSES, tree, write_pictures
+
+from dsel.cli.commands import main
+
+ROOT = Path(__file__).parents[2]
+HELP = Path(__file__).with_name("help.txt")
+COMMANDS = ("app", "score", "select", "export", "distill", "toybox", "train", "check", "info")
+QUICK = (
+    "--timesteps", "300", "600", "--draws", "2", "--shard-size", "3", "--feature-grid", "4",
+    "--feature-dim", "8", "--precision", "float32", "--device", "cpu",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("source") / "pictures", TINY_CLASSES)
+
+
+@pytest.fixture(scope="module")
+def finished(source: Path, tiny_prior: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was scored, and selected from."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["score", str(source), "--run", str(path), "--prior", str(tiny_prior), *QUICK]) == 0
+    assert main(["select", str(path), "--ipc", "2"]) == 0
+    return path
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def figures(capsys: pytest.CaptureFixture[str]):
+    """Run a command that succeeds; the JSON object of its last line."""
+
+    def call(*arguments: object) -> dict:
+        capsys.readouterr()
+        assert main([*map(str, arguments), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert isinstance(found, dict)
+        return found
+
+    return call
+
+
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str]):
+    """Run a command that fails with the user's error; the one line that says so."""
+
+    def call(*arguments: object) -> str:
+        capsys.readouterr()
+        assert main(list(map(str, arguments))) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        (line,) = captured.err.splitlines()
+        assert line.startswith("dsel: ")
+        return line
+
+    return call
+
+
+def exit_code(*arguments: object) -> int | str | None:
+    """The code of a command that the parser ends."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(map(str, arguments)))
+    return ended.value.code
+
+
+# What each command does
+
+
+def test_score__figures_and_resume(figures, source, tiny_prior, tmp_path):
+    command = ("score", source, "--run", tmp_path / "run", "--prior", tiny_prior, *QUICK)
+    made = figures(*command)
+    assert set(made) == {
+        "images", "skipped", "evaluations", "model_calls", "images_per_s", "model_share",
+    }  # fmt: skip
+    assert (made["images"], made["skipped"]) == (8, 0)
+    assert made["images_per_s"] > 0
+    assert 0 < made["model_share"] <= 1
+    before = tree(tmp_path / "run")
+    again = figures(*command)
+    assert again | {"images": 8, "skipped": 0, "model_calls": 0} == again
+    assert tree(tmp_path / "run") == before
+
+
+def test_score__classes_and_number_of_images(figures, source, tiny_prior, tmp_path):
+    made = figures(
+        "score", source, "--run", tmp_path / "run", "--prior", tiny_prior, *QUICK,
+        "--classes", "dog", "--per-class", "3",
+    )  # fmt: skip
+    assert made["images"] == 3
+
+
+def test_score__skipped_images_are_told(capsys, source, tiny_prior, tmp_path):
+    other = Path(shutil.copytree(source, tmp_path / "pictures"))
+    (other / "dog/a.txt").write_text("notes")
+    command = ["score", str(other), "--run", str(tmp_path / "run"), "--prior", str(tiny_prior)]
+    assert main([*command, *QUICK]) == 0
+    captured = capsys.readouterr()
+    assert "skipped dog/a.txt: is text, not an image" in captured.err
+    assert "skipped: 1" in captured.out
+    assert main(["info", str(tmp_path / "run")]) == 0
+    assert "dog/a.txt: is text, not an image" in capsys.readouterr().out
+
+
+def test_select__figures(figures, run):
+    made = figures("select", run, "--ipc", "3", "--groups", "2", "--patch-px", "12")
+    assert made | {"classes": 2, "patches": 8, "images": 6} == made
+    assert (run / "selections" / made["selection"] / "patches.parquet").is_file()
+
+
+def test_select__overrides_behind_one_flag_or_several(figures, run):
+    ids = ("dog/03.png", "cat/01.png")
+    made = [
+        figures("select", run, "--pins", *ids, "--bans", "cat/00.png", "--moves=dog/03.png@2,5"),
+        figures("select", run, f"--pins={ids[0]}", "--moves", "dog/03.png@2,5", "--bans",
+                "cat/00.png", f"--pins={ids[1]}"),
+    ]  # fmt: skip
+    assert made[0] == made[1]
+    kept = json.loads((run / "selections" / made[0]["selection"] / "settings.json").read_text())
+    assert kept["settings"]["pins"] == list(ids)
+    assert made[0]["patches"] == 7
+    assert figures("select", run, "--pins")["selection"] == figures("select", run)["selection"]
+
+
+def test_select__shortfall_is_told(capsys, run):
+    assert main(["select", str(run), "--ipc", "9"]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 2
+    assert "class 'cat' has 4 patches and gives 4 images, fewer than IPC 9" in notes[0]
+
+
+def test_export__figures(figures, run, tmp_path):
+    out = tmp_path / "out"
+    made = figures("export", run, "--out", out, "--image-px", "20")
+    images = list((out / "train").rglob("*.png"))
+    assert (made["images"], len(images)) == (4, 4)
+    assert made["bytes"] == sum(path.stat().st_size for path in images)
+
+
+def test_export__of_a_named_selection(figures, run, tmp_path):
+    named = figures("select", run, "--ipc", "1")["selection"]
+    figures("select", run, "--ipc", "3")
+    made = figures("export", run, "--out", tmp_path / "out", "--selection", named)
+    assert made["images"] == 2
+
+
+def test_distill__is_score_select_and_export(figures, source, tiny_prior, finished, tmp_path):
+    out = tmp_path / "out"
+    made = figures(
+        "distill", source, "--out", out, "--prior", tiny_prior, *QUICK, "--ipc", "2",
+    )  # fmt: skip
+    assert set(made) == {"score", "select", "export"}
+    assert made["export"]["images"] == 4
+    assert tree(out / "run") == tree(finished)
+    figures("export", finished, "--out", tmp_path / "alone")
+    alone = tree(tmp_path / "alone")
+    assert {name: print_ for name, print_ in tree(out).items() if name in alone} == alone
+
+
+def test_distill__with_a_run_elsewhere(figures, source, tiny_prior, tmp_path):
+    figures(
+        "distill", source, "--out", tmp_path / "out", "--run", tmp_path / "run",
+        "--prior", tiny_prior, *QUICK, "--ipc", "1", "--factor", "2", "--groups", "1",
+    )  # fmt: skip
+    assert not (tmp_path / "out/run").exists()
+    assert (tmp_path / "run/run.json").is_file()
+
+
+def test_toybox__figures(figures, tmp_path):
+    made = figures("toybox", tmp_path / "toys", "--per-class", "1")
+    assert made["images"] == 10
+    assert len(list((tmp_path / "toys").rglob("*.png"))) == 10
+    assert json.loads((tmp_path / "toys/boxes.json").read_text())["images"][0]["width"] == 128
+
+
+def test_train__figures(figures, source, tmp_path):
+    made = figures(
+        "train", source, "--out", tmp_path / "prior", "--resolution-px", "16", "--cells", "4",
+        "--widths", "16", "16", "--autoencoder-images", "16", "--images", "16", "--batch-size",
+        "16", "--threads", "1",
+    )  # fmt: skip
+    assert made["images"] == 8
+    assert (tmp_path / "prior/model_index.json").is_file()
+
+
+def write_boxes(path: Path) -> Path:
+    """Every object is the picture's left half."""
+    names = [f"{name}/{n:02d}.png" for name in TINY_CLASSES for n in range(4)]
+    widths = [40 + 3 * (n % 3) for _ in TINY_CLASSES for n in range(4)]
+    record = {
+        "images": [
+            {"id": i, "file_name": name, "width": width, "height": 36}
+            for i, (name, width) in enumerate(zip(names, widths, strict=True))
+        ],
+        "annotations": [
+            {"id": i, "image_id": i, "bbox": [0, 0, width // 2, 36], "category_id": 1}
+            for i, width in enumerate(widths)
+        ],
+    }
+    path.write_text(json.dumps(record))
+    return path
+
+
+def test_check__figures(figures, run, tmp_path):
+    made = figures("check", run, "--boxes", write_boxes(tmp_path / "boxes.json"))
+    assert set(made) >= {"images", "hit_rate", "hit_rate_random", "hit_rate_centre", "coverage"}
+    assert made["images"] == 8
+    assert all(0 <= made[name] <= 1 for name in made if name != "images")
+
+
+def test_info__says_what_a_run_holds(figures, capsys, run, source):
+    made = figures("info", run)
+    assert made["dataset"] == str(source)
+    assert (made["images"], made["scored"], made["skipped"]) == (8, 8, {})
+    assert made["shards"] == "3 of 3"
+    assert made["settings"]["timesteps"] == [300, 600]
+    assert len(made["selections"]) == 1
+    assert main(["info", str(run)]) == 0
+    assert "shards: 3 of 3" in capsys.readouterr().out
+
+
+def test_info__of_an_unfinished_run(figures, run):
+    (run / "summary.json").unlink()
+    (run / "scores/00002.safetensors").unlink()
+    made = figures("info", run)
+    assert made["shards"] == "2 of 3"
+    assert "scored" not in made
+
+
+# What a dry run does
+
+
+@pytest.mark.parametrize("command", ["score", "distill", "train", "toybox"])
+def test_dry_run__writes_nothing(capsys, source, tiny_prior, tmp_path, command):
+    new = tmp_path / "new"
+    arguments = {
+        "score": ("score", source, "--run", new, "--prior", tiny_prior),
+        "distill": ("distill", source, "--out", new, "--prior", tiny_prior, "--ipc", "3"),
+        "train": ("train", source, "--out", new),
+        "toybox": ("toybox", new),
+    }[command]
+    assert main([*map(str, arguments), "--dry-run"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    shown = capsys.readouterr().out
+    told = {
+        "score": ("images: 8", "classes: 2", "timesteps: (200, 300", "decoders: 2"),
+        "distill": ("images: 8", "ipc: 3", "image px: 0"),
+        "train": ("images: 8", "classes: 2", "resolution px: 128"),
+        "toybox": ("per class: 100", f"out: {new}"),
+    }[command]
+    assert all(text in shown for text in told)
+
+
+@pytest.mark.parametrize("command", ["select", "export", "check"])
+def test_dry_run__leaves_the_run_alone(capsys, run, tmp_path, command):
+    boxes = write_boxes(tmp_path / "boxes.json")
+    more = {"select": ("--ipc", "1"), "export": ("--out", tmp_path / "out"), "check": ()}[command]
+    more = ("--boxes", boxes) if command == "check" else more
+    before = tree(tmp_path)
+    assert main([command, str(run), *map(str, more), "--dry-run"]) == 0
+    assert tree(tmp_path) == before
+    assert capsys.readouterr().out
+
+
+# What is refused, in one line
+
+
+def test_refusal__source(refusal, tiny_prior, tmp_path):
+    def score(source: Path, *more: str) -> str:
+        return refusal("score", source, "--run", tmp_path / "run", "--prior", tiny_prior, *more)
+
+    absent = tmp_path / "absent"
+    assert f"'{absent}' is not a dataset: there is no such file or folder; give" in score(absent)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    assert f"{flat} is empty: it must hold one folder of images per class" in score(flat)
+    (flat / "a.png").write_bytes(b"")
+    assert f"{flat} holds images but no class folders: put each class's images" in score(flat)
+    root = write_pictures(tmp_path / "pictures", {"cat": 2, "dog": 0})
+    assert f"{root}: no images in class dog: add images, or choose other" in score(root)
+    assert "unknown class 'cow'; known are: cat, dog" in score(root, "--classes", "cow")
+    assert "unknown split 'val'; known are: cat, dog" in score(root, "--split", "val")
+    assert not (tmp_path / "run").exists()
+
+
+def test_refusal__distill_into_a_zip_file(refusal, source, tmp_path):
+    line = refusal("distill", source, "--out", tmp_path / "set.zip")
+    assert "out must be a folder" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_refusal__prior(refusal, source, tmp_path):
+    def score(prior: object) -> str:
+        return refusal("score", source, "--run", tmp_path / "run", "--prior", prior)
+
+    assert f"{source} is not a prior: it has no model_index.json; give the folder" in score(source)
+    assert "'nosuch' is not a prior: give the word demo, a folder" in score("nosuch")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("--timesteps", "300", "1000"), "timesteps must be between 0 and 999, got 1000"),
+        (("--timesteps", "300", "300"), "timesteps must be different numbers, got [300, 300]"),
+        (("--draws", "3"), "draws must be even with antithetic pairs, got 3"),
+        (("--draws", "0"), "draws must be between 1 and 1024, got 0"),
+        (("--prompt", "a toy"), "prompt must contain {class}, got 'a toy'"),
+        (("--device", "cuda:77"), "device 'cuda:77' is not there; this machine has"),
+        (("--per-class", "-1"), "per class must be at least 0, got -1"),
+    ],
+)
+def test_refusal__score_settings(refusal, source, tiny_prior, tmp_path, flags, told):
+    line = refusal("score", source, "--run", tmp_path / "run", "--prior", tiny_prior, *flags)
+    assert told in line
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("--patch-px", "64"), "patch size must be between 1 and 32 px for 32 x 32 px images, got"),
+        (("--patch-px", "-1"), "patch (px) must be between 0 and 8192, got -1"),
+        (("--per-image", "5"), "at most 4 patches of 16 px fit side by side in 32 x 32 px, got 5"),
+        (("--timesteps", "301"), "timestep 301 was not scored in this run; scored are 300, 600"),
+        (("--ipc", "0"), "ipc must be between 1 and 100000, got 0"),
+        (("--factor", "9"), "factor must be between 1 and 8, got 9"),
+        (("--pins", "cow"), "unknown image 'cow' in pins: ids look like 'cat/00.png'"),
+        (("--pins", "a", "--bans=a"), "an image is either pinned or banned, got 'a' in both"),
+        (("--pins", "a", "--pins=a"), "pins must name each image once, got 'a' more than once"),
+        (
+            ("--moves", "cat/00.png"),
+            "moves must be image@x,y in whole pixels, such as cat/1.png@16",
+        ),
+        (("--moves", "cat/00.png@0,17"), "must be between 0,0 and 16,16 for a 16 px patch in its"),
+    ],
+)
+def test_refusal__select_settings(refusal, run, flags, told):
+    before = tree(run)
+    assert told in refusal("select", run, *flags)
+    assert tree(run) == before
+
+
+def test_refusal__run_of_other_settings(refusal, run, source, tiny_prior):
+    line = refusal(
+        "score", source, "--run", run, "--prior", tiny_prior, *QUICK, "--noise-seed", "7"
+    )
+    assert f"{run} was made otherwise (noise_seed was 0, now 7): use the same settings" in line
+
+
+def test_refusal__run_of_other_data(refusal, run, source, tiny_prior):
+    line = refusal("score", source, "--run", run, "--prior", tiny_prior, *QUICK, "--classes", "dog")
+    assert "was made otherwise (classes was ('cat', 'dog'), now ('dog',)" in line
+
+
+@pytest.mark.parametrize("command", ["select", "info", "export", "check"])
+def test_refusal__folder_that_is_no_run(refusal, source, tmp_path, command):
+    more = {"export": ("--out", tmp_path / "out"), "check": ("--boxes", tmp_path)}.get(command, ())
+    for folder in (source, tmp_path / "absent"):
+        line = refusal(command, folder, *more)
+        assert line == f"dsel: {folder} is not a run: it has no run.json; make one with dsel score"
+
+
+def test_refusal__unfinished_run(refusal, run):
+    (run / "summary.json").unlink()
+    assert "is not finished: 3 of 3 shards are scored; run dsel score again" in refusal(
+        "select", run
+    )
+
+
+def test_refusal__selection(refusal, run, tmp_path):
+    kept = next(path.name for path in (run / "selections").iterdir() if path.is_dir())
+    for command in (("export", run, "--out", tmp_path / "out"), ("check", run, "--boxes",
+                    write_boxes(tmp_path / "boxes.json"))):  # fmt: skip
+        line = refusal(*command, "--selection", "nosuch")
+        assert line == f"dsel: {run} has no selection nosuch; it has: {kept}"
+    shutil.rmtree(run / "selections")
+    line = refusal("export", run, "--out", tmp_path / "out")
+    assert line == f"dsel: {run} has no selection yet: run dsel select {run} first"
+
+
+def test_refusal__foreign_folders(refusal, run, source, tiny_prior, tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    before = tree(folder)
+    for command in (
+        ("score", source, "--run", folder, "--prior", tiny_prior),
+        ("export", run, "--out", folder),
+        ("toybox", folder),
+        ("train", source, "--out", folder),
+    ):
+        line = refusal(*command)
+        assert f"{folder} holds other files" in line
+        assert "choose an empty" in line
+    assert tree(folder) == before
+
+
+def test_distill__foreign_folder_is_refused_before_hours_of_scoring(
+    refusal, source, tiny_prior, tmp_path
+):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    line = refusal(
+        "distill", source, "--out", tmp_path, "--prior", tiny_prior, *QUICK, "--ipc", "2"
+    )
+    assert "holds other files, such as thesis.tex" in line
+    assert set(tree(tmp_path)) == {"thesis.tex"}
+
+
+def test_distill__unknown_images_are_refused_before_hours_of_scoring(
+    refusal, source, tiny_prior, tmp_path
+):
+    line = refusal(
+        "distill", source, "--out", tmp_path / "out", "--prior", tiny_prior, *QUICK,
+        "--bans", "cat/00.png", "cow",
+    )  # fmt: skip
+    assert line == "dsel: unknown image 'cow' in bans: ids look like 'cat/00.png'"
+    assert not (tmp_path / "out").exists()
+
+
+def test_refusal__boxes(refusal, run, tmp_path):
+    (tmp_path / "boxes.json").write_text("{}")
+    assert "is not COCO JSON" in refusal("check", run, "--boxes", tmp_path / "boxes.json")
+    assert str(tmp_path / "absent") in refusal("check", run, "--boxes", tmp_path / "absent")
+    record = json.loads(write_boxes(tmp_path / "boxes.json").read_text())
+    for image in record["images"]:
+        image["file_name"] = "other.png" + image["file_name"]
+    (tmp_path / "boxes.json").write_text(json.dumps(record))
+    assert "none of the run's images is among" in refusal(
+        "check", run, "--boxes", tmp_path / "boxes.json"
+    )
+
+
+def test_refusal__full_disk(refusal, run, monkeypatch):
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dsel.files.os.fsync", full)
+    assert "no space left on the disk while writing" in refusal("select", run, "--ipc", "1")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("nosuch",), ("score",), ("select", "--nosuch"), ("export", "x")]
+)
+def test_main__what_cannot_be_parsed_ends_with_2(arguments):
+    assert exit_code(*arguments) == 2
+
+
+def test_main__interrupted(monkeypatch, capsys, run):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dsel.pipeline.engine.select_class", interrupt)
+    assert main(["select", str(run)]) == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "dsel: interrupted; the same command goes on where it stopped"
+
+
+def test_main__a_bug_keeps_its_traceback(monkeypatch, run):
+    monkeypatch.setattr("dsel.pipeline.engine.select_class", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["select", str(run)])
+
+
+# A process of its own
+
+
+def test_process__one_line_and_code_2(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "dsel.cli.commands", "info", str(tmp_path)],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"dsel: {tmp_path} is not a run: it has no run.json; make one with dsel score\n"
+    )
+
+
+def test_process__figures_are_alone_on_standard_output(source, tiny_prior, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "dsel.cli.commands", "distill", str(source), "--out", str(out), "--prior",
+         str(tiny_prior), *QUICK, "--ipc", "2", "--json"],
+        capture_output=True, text=True, env=environment, check=True,
+    )  # fmt: skip
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["export"]["images"] == 4
+    assert done.stderr == ""
+
+
+def _begin(arguments: Sequence[str]) -> int:
+    """Start `dsel` in a forked process: its libraries are loaded already, so it works at once."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = main(arguments)
+        finally:
+            os._exit(code)
+    return child
+
+
+def _kill_at(child: int, folder: Path, files: int, more_s: float) -> bool:
+    """Kill the process soon after it has written that many files; false if it ended before."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        if sum(1 for path in folder.rglob("*") if path.is_file()) >= files:
+            break
+        time.sleep(0.001)
+    time.sleep(more_s)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks a process that holds libraries")
+def test_distill__killed_at_any_moment_and_finished(source, tiny_prior, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    command = ("--prior", str(tiny_prior), *QUICK, "--ipc", "2", "--shard-size", "2")
+    whole = tmp_path / "whole"
+    assert main(["distill", str(source), "--out", str(whole), *command]) == 0
+    total = len(tree(whole))
+    rng = random.Random(0)
+    killed = 0
+    for attempt, files in enumerate(sorted(rng.sample(range(1, total), 3))):
+        out = tmp_path / f"out{attempt}"
+        for more in (files, min(files + 4, total - 1)):  # killed, and killed again
+            child = _begin(["distill", str(source), "--out", str(out), *command])
+            killed += _kill_at(child, out, more, rng.uniform(0, 0.02))
+        assert main(["distill", str(source), "--out", str(out), *command]) == 0
+        assert tree(out) == tree(whole)
+    assert killed >= 3
+
+
+# The help text
+
+
+def _help(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    capsys.readouterr()
+    assert exit_code(*command, "--help") == 0
+    lines = (line.rstrip() for line in capsys.readouterr().out.splitlines())
+    return "\n".join((f"$ dsel {' '.join((*command, '--help'))}", *lines))
+
+
+def test_help__is_the_committed_text(capsys, monkeypatch):
+    """After a change: DSEL_UPDATE_HELP=1 pytest tests/test_cli.py, and look at the difference."""
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    texts = [_help(capsys), *(_help(capsys, command) for command in COMMANDS)]
+    shown = "\n\n".join(texts) + "\n"
+    if os.environ.get("DSEL_UPDATE_HELP"):
+        HELP.write_text(shown, encoding="utf-8")
+    assert shown == HELP.read_text("utf-8")

@@ -1,0 +1,283 @@
+"""Groups of one class: small classes, ties, order and determinism, on points placed by hand."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dsel.core.clustering import (
+    first_centroids,
+    group_patches,
+    most_telling,
+    unit_features,
+)
+from dsel.core.projection import laid_onto, layout
+
+Floats = NDArray[np.float32]
+
+
+def clouds(sizes: tuple[int, ...], dim: int = 8, spread: float = 0.05, seed: int = 0) -> Floats:
+    """Tight clouds around different axes, one after the other."""
+    rng = np.random.default_rng(seed)
+    centres = np.eye(dim, dtype=np.float32)[: len(sizes)] * 10
+    points = np.repeat(centres, sizes, axis=0)
+    return (points + rng.normal(size=points.shape) * spread).astype(np.float32)
+
+
+def test_unit_features__by_hand() -> None:
+    found = unit_features(np.array([[1, 1], [4, 5], [4, 6], [7, 4]], np.float32))  # mean (4, 4)
+    expected = [[-(0.5**0.5), -(0.5**0.5)], [0, 1], [0, 1], [1, 0]]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_unit_features__the_mean_itself_has_no_direction() -> None:
+    found = unit_features(np.array([[1, 2], [3, 4], [2, 3]], np.float32))
+    assert found[2].tolist() == [0, 0]
+    assert unit_features(np.ones((1, 5), np.float32)).tolist() == [[0] * 5]
+
+
+def test_unit_features__offset_and_scale_of_a_class_do_not_count() -> None:
+    features = clouds((5, 5, 5))
+    np.testing.assert_allclose(unit_features(features), unit_features(features * 3 + 7), atol=1e-4)
+
+
+def test_group_patches__finds_clouds_and_orders_them_by_median_score() -> None:
+    features = clouds((6, 9, 4, 7))
+    cloud = np.repeat([0, 1, 2, 3], (6, 9, 4, 7))
+    medians = {0: 0.2, 1: 0.9, 2: 0.5, 3: -1.0}
+    rng = np.random.default_rng(0)
+    scores = np.array([medians[c] for c in cloud]) + rng.normal(size=len(cloud)) * 0.01
+    found = group_patches(features, scores, 4)
+    assert found.labels.tolist() == [{1: 0, 2: 1, 0: 2, 3: 3}[c] for c in cloud]
+
+
+def test_group_patches__median_is_not_swayed_by_one_score() -> None:
+    features = clouds((5, 5))
+    scores = np.array([1, 1, 1, 1, 1000, 2, 2, 2, 2, 2], float)
+    assert group_patches(features, scores, 2).labels.tolist() == [1] * 5 + [0] * 5
+
+
+def test_group_patches__labels_are_gapless_and_medians_fall() -> None:
+    rng = np.random.default_rng(1)
+    features, scores = rng.normal(size=(60, 5)).astype(np.float32), rng.normal(size=60)
+    found = group_patches(features, scores, 7)
+    assert sorted(set(found.labels.tolist())) == list(range(7))
+    medians = [median(scores[found.labels == group].tolist()) for group in range(7)]
+    assert medians == sorted(medians, reverse=True)
+
+
+def test_group_patches__distance_is_to_the_mean_of_the_group() -> None:
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(20, 3)).astype(np.float32)
+    found = group_patches(features, rng.normal(size=20), 4)
+    points = unit_features(features)
+    for n in range(20):
+        mates = points[found.labels == found.labels[n]]
+        expected = sum((points[n] - mates.sum(0) / len(mates)) ** 2) ** 0.5
+        assert found.distance[n] == pytest.approx(expected, abs=1e-6)
+
+
+def test_group_patches__no_patches() -> None:
+    found = group_patches(np.zeros((0, 5), np.float32), np.zeros(0), 4)
+    assert (found.labels.tolist(), found.distance.tolist()) == ([], [])
+
+
+def test_group_patches__the_same_in_many_threads() -> None:
+    """Libraries' settings belong to the process: threads that change them must take turns."""
+    rng = np.random.default_rng(5)
+    classes = [rng.normal(size=(80, 6)).astype(np.float32) for _ in range(24)]
+    scores = rng.normal(size=80)
+    expected = [group_patches(features, scores, 5).labels.tolist() for features in classes]
+    filters = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda one: group_patches(one, scores, 5).labels.tolist(), classes))
+    assert found == expected
+    assert list(warnings.filters) == filters
+
+
+def test_first_centroids__by_hand() -> None:
+    points = np.array([[0, 0], [1, 0], [0, 3], [4, 0], [1, 1]], np.float32)
+    scores = np.array([5.0, 4.0, 3.0, 1.0, 2.0])  # weights 1, 0.8, 0.6, 0.2, 0.4
+    # From (0, 0): 0.8 x 1, 0.6 x 9, 0.2 x 16, 0.4 x 2; then 0.8 x 1, 0.2 x 16, 0.4 x 2.
+    found = first_centroids(points, scores, 3)
+    assert found.tolist() == [[0, 0], [0, 3], [4, 0]]
+
+
+@pytest.mark.parametrize("shift", [0.0, -100.0])
+def test_group_patches__scores_below_zero_are_fine(shift: float) -> None:
+    features = clouds((6, 9, 4))
+    scores = np.repeat([3.0, 2.0, 1.0], (6, 9, 4)) + shift
+    found = group_patches(features, scores, 3)
+    assert found.labels.tolist() == [0] * 6 + [1] * 9 + [2] * 4
+
+
+def test_group_patches__hardly_changes_with_the_noise_of_the_scores() -> None:
+    """What is kept should not hang on chance: of noisy scores, most patches keep their company."""
+    rng = np.random.default_rng(5)
+    features, scores = rng.normal(size=(200, 8)).astype(np.float32), rng.uniform(size=200)
+    one = group_patches(features, scores, 8).labels
+    other = group_patches(features, scores + rng.normal(size=200) * 1e-3, 8).labels
+    mates = (one[:, None] == one[None]) == (other[:, None] == other[None])
+    assert mates.mean() > 0.9
+
+
+def test_most_telling__by_hand() -> None:
+    scores = np.array([1.0, 5.0, 3.0, 5.0, -2.0])
+    assert [most_telling(scores, n).tolist() for n in (1, 2.5, 9)] == [
+        [1], [1, 2, 3], [0, 1, 2, 3, 4],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("telling", [0.0, 0.2, 0.5])
+def test_group_patches__the_others_join_the_nearest_group_of_telling_ones(telling: float) -> None:
+    rng = np.random.default_rng(7)
+    features, scores = rng.normal(size=(60, 5)).astype(np.float32), rng.normal(size=60)
+    labels = group_patches(features, scores, 4, telling).labels
+    points = unit_features(features)
+    best = np.argsort(-scores)[: max(2 * 4, round(telling * 60))]
+    centroids = [points[best[labels[best] == group]].mean(axis=0) for group in range(4)]
+    for point, label in zip(points, labels, strict=True):
+        assert label == np.argmin([np.linalg.norm(point - centroid) for centroid in centroids])
+
+
+def test_group_patches__noise_of_what_stays_behind_hardly_moves_the_telling_ones() -> None:
+    rng = np.random.default_rng(8)
+    features, scores = rng.normal(size=(200, 8)).astype(np.float32), rng.uniform(size=200)
+    best, behind = np.split(np.argsort(-scores), [60])
+    noisy = features.copy()
+    noisy[behind] += rng.normal(size=(140, 8)) * 0.5
+    one, other = (group_patches(each, scores, 8, 0.2).labels[best] for each in (features, noisy))
+    mates = (one[:, None] == one[None]) == (other[:, None] == other[None])
+    assert mates.mean() > 0.9
+
+
+def test_group_patches__one_patch() -> None:
+    found = group_patches(np.ones((1, 4), np.float32), np.array([3.0]), 10)
+    assert found.labels.tolist() == [0]
+    assert found.distance.tolist() == [0]
+
+
+def test_group_patches__two_patches_best_first() -> None:
+    features = np.array([[0, 1], [1, 0]], np.float32)
+    found = group_patches(features, np.array([1.0, 2.0]), 5)
+    assert found.labels.tolist() == [1, 0]
+    assert found.distance.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("k", "groups"), [(1, 1), (2, 2), (3, 3), (50, 3)])
+def test_group_patches__three_patches(k: int, groups: int) -> None:
+    features = np.array([[0, 0, 9], [0, 9, 0], [9, 0, 0]], np.float32)
+    found = group_patches(features, np.array([1.0, 2.0, 3.0]), k)
+    assert len(set(found.labels.tolist())) == groups
+    assert found.labels[2] == 0
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 30])
+@pytest.mark.parametrize("value", [0.0, 0.1, -123.456])
+def test_group_patches__identical_features_are_one_group(n: int, value: float) -> None:
+    features = np.full((n, 16), value, np.float32)
+    found = group_patches(features, np.arange(n, dtype=float), 5)
+    assert found.labels.tolist() == [0] * n
+    np.testing.assert_allclose(found.distance, 0, atol=1e-6)
+
+
+def test_group_patches__no_more_groups_than_different_features() -> None:
+    features = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    found = group_patches(features, np.arange(12.0), 10)
+    assert found.labels.tolist() == [2] * 4 + [1] * 4 + [0] * 4
+
+
+def test_group_patches__nearly_identical_features_give_fewer_groups_without_a_warning() -> None:
+    """Different numbers, though too near for k-means to tell apart in float32."""
+    features = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    for row in range(12):
+        for _ in range(row % 4):
+            features[row, 0] = np.nextafter(features[row, 0], np.float32(2))
+    found = group_patches(features, np.arange(12.0), 12)
+    assert set(found.labels.tolist()) == set(range(found.labels.max() + 1))
+
+
+def test_group_patches__same_arguments_same_groups() -> None:
+    rng = np.random.default_rng(3)
+    features, scores = rng.normal(size=(80, 6)).astype(np.float32), rng.normal(size=80)
+    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    found = [group_patches(features, scores, 9) for _ in range(3)]
+    assert all(np.array_equal(found[0].labels, one.labels) for one in found)
+    assert all(np.array_equal(found[0].distance, one.distance) for one in found)
+    assert state == np.random.get_state()[1].tolist()  # noqa: NPY002
+
+
+def test_group_patches__the_arguments_stay_as_they_are() -> None:
+    features, scores = clouds((4, 4)), np.arange(8.0)
+    copies = features.copy(), scores.copy()
+    group_patches(features, scores, 2)
+    assert np.array_equal(features, copies[0])
+    assert np.array_equal(scores, copies[1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_layout__small_classes_by_principal_components(n: int) -> None:
+    features = np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
+    places = layout(features, seed=0)
+    assert places.shape == (n, 2)
+    assert places.dtype == np.float32
+    np.testing.assert_allclose(places.mean(axis=0), 0, atol=1e-6)
+    if n in (2, 3):  # a plane holds them exactly
+        points = unit_features(features)
+        for one in range(n):
+            for other in range(one):
+                far = np.linalg.norm(points[one] - points[other])
+                assert np.linalg.norm(places[one] - places[other]) == pytest.approx(far, abs=1e-5)
+
+
+def test_layout__identical_features_of_a_small_class() -> None:
+    np.testing.assert_allclose(layout(np.ones((3, 4), np.float32), seed=0), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [5, 20, 21, 40])
+def test_layout__same_seed_same_places(n: int) -> None:
+    features = clouds((n // 2, n - n // 2))
+    places = layout(features, seed=1)
+    assert places.shape == (n, 2)
+    assert np.isfinite(places).all()
+    assert np.array_equal(places, layout(features, seed=1))
+
+
+def test_layout__likes_lie_together() -> None:
+    places = layout(clouds((30, 30)), seed=0)
+    one, other = places[:30], places[30:]
+    within = max(one.std(axis=0).max(), other.std(axis=0).max())
+    assert np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) > 2 * within
+
+
+@pytest.mark.parametrize("n", [3, 30])
+def test_layout__begun_from_places_stays_near_them(n: int) -> None:
+    features = clouds((n // 3, n // 3, n - 2 * (n // 3)))
+    start = np.random.default_rng(4).normal(size=(3, 2)).astype(np.float32) * 20
+    start = np.repeat(start, (n // 3, n // 3, n - 2 * (n // 3)), axis=0)
+    start += np.random.default_rng(5).normal(size=start.shape).astype(np.float32)
+    found = layout(features, 0, start)
+    assert np.array_equal(found, layout(features, 0, start))
+    np.testing.assert_allclose(found.mean(axis=0), start.mean(axis=0), atol=1e-3)
+    moved = np.linalg.norm(found - start, axis=1).mean()
+    assert moved < np.linalg.norm(start - start.mean(axis=0), axis=1).mean()
+
+
+@pytest.mark.parametrize("n", [3, 30])
+def test_layout__begun_from_one_point_or_a_line(n: int) -> None:
+    features = clouds((n // 3, n - n // 3))
+    line = np.stack([np.arange(n), np.zeros(n)], axis=1).astype(np.float32)
+    for start in (line, np.zeros((n, 2), np.float32)):
+        assert np.isfinite(layout(features, 0, start)).all()
+
+
+def test_laid_onto__undoes_turns_mirrors_scales_and_moves() -> None:
+    places = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
+    turn = np.array([[0.6, 0.8], [0.8, -0.6]], np.float32)
+    np.testing.assert_allclose(laid_onto(places @ turn * 3 + 7, places), places, atol=1e-5)
+    assert laid_onto(places[:0], places[:0]).shape == (0, 2)

@@ -1,0 +1,102 @@
+"""Devices, arithmetic, compiled networks: chosen, or refused in one line."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from diffusers.utils import logging
+from torch import nn
+
+from dsel.config import PriorSettings
+from dsel.errors import PriorError, SettingError
+from dsel.priors import load_prior
+from dsel.priors.loading import choose_device, choose_precision, compiled, quiet
+from dsel.types import Prediction, Prior
+
+CPU = torch.device("cpu")
+
+
+def test_choose_device__absent_one_is_told():
+    for name in ("cuda:99", "gpu", "xpu"):
+        with pytest.raises(SettingError, match=f"device '{name}' is not there; this machine has"):
+            choose_device(name)
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type in {"cpu", "cuda", "mps", "xpu"}
+
+
+def test_choose_precision__auto_and_named():
+    assert choose_precision("float16", CPU) is torch.float16
+    assert choose_precision("auto", CPU) in {torch.bfloat16, torch.float32}
+    for device, dtype in (("mps", torch.float16), ("xpu", torch.bfloat16)):
+        assert choose_precision("auto", torch.device(device)) is dtype
+
+
+def test_quiet__leaves_things_as_they_were():
+    before = logging.get_verbosity()
+    with quiet():
+        assert logging.get_verbosity() == logging.CRITICAL
+    assert logging.get_verbosity() == before
+
+
+def small(folder: object, **settings: object) -> Prior:
+    return load_prior(
+        PriorSettings(prior=str(folder), device="cpu", precision="float32", **settings)
+    )
+
+
+def answer(prior: Prior, images: int) -> Prediction:
+    generator = torch.Generator().manual_seed(1)
+    latents = torch.randn(images, 4, 8, 8, generator=generator)
+    labels = {"labels": prior.embed(["tench", "", "chain saw"])["labels"][:images]}
+    times = torch.full((images,), 400)
+    return prior.predict(latents, times, labels, tap=torch.tensor([images - 1]))
+
+
+def same_compiled(folder: object) -> None:
+    """For other numbers of rows too, and with the activations of each call."""
+    compiled_prior, plain = small(folder, compile=True), small(folder)
+    assert compiled_prior.fingerprint == plain.fingerprint
+    for images in (2, 3, 2):
+        found, expected = (answer(prior, images) for prior in (compiled_prior, plain))
+        torch.testing.assert_close(found.output, expected.output, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found.features, expected.features, rtol=1e-4, atol=1e-5)
+
+
+def test_compiled__taps_and_answers_as_before(family_folder, monkeypatch):
+    """As it is traced, without the compiler of C++ behind it."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    same_compiled(family_folder("dit"))
+
+
+@pytest.mark.slow
+def test_compiled__to_machine_code(family_folder):
+    same_compiled(family_folder("dit"))
+
+
+def test_compiled__where_it_cannot_work(monkeypatch):
+    """Without a compiler of C++, or Triton on a GPU: known when the network is first asked."""
+
+    def backend(_graph: object, _inputs: object) -> None:
+        raise RuntimeError("No working C++ compiler found\nand many more lines")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    network = compiled(nn.Linear(2, 2))
+    with pytest.raises(PriorError) as error:
+        network(torch.zeros(1, 2))
+    text = str(error.value)
+    assert text == (
+        "the prior cannot be compiled on this machine, leave out --compile (No working C++ "
+        "compiler found)"
+    )
+
+
+def test_compiled__an_error_of_the_network_stays_one():
+    with pytest.raises(KeyError):
+        compiled(_Broken())(torch.zeros(1))
+
+
+class _Broken(nn.Module):
+    def forward(self, _inputs: torch.Tensor) -> torch.Tensor:
+        raise KeyError("mistake")

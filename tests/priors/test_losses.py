@@ -1,0 +1,478 @@
+"""The paired losses against closed forms and slow definitions, and noise as a pure function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from support.mixture import MixturePrior
+from torch import Tensor
+
+from dsel.errors import PriorError, SettingError
+from dsel.priors.losses import (
+    PREDICTIONS,
+    PairedLosses,
+    Predict,
+    add_noise,
+    check_prediction,
+    check_timesteps,
+    diffusion_schedule,
+    draw_noise,
+    flow_schedule,
+    noise_generator,
+    paired_losses,
+    random_projection,
+)
+from dsel.types import Prior, Schedule
+
+CELLS = 8
+SPREAD = 0.3
+TIMESTEPS = (100, 400, 800)
+NAMES = ("cat", "dog")
+
+
+def one_gaussian_each(channels: int = 1, **more: object) -> MixturePrior:
+    """Two classes, one Gaussian each: their means differ in the left half of the picture only."""
+    means = torch.zeros(2, 1, channels, CELLS, CELLS)
+    means[0, ..., : CELLS // 2] = 0.7
+    means[1, ..., : CELLS // 2] = -0.4
+    means[..., CELLS // 2 :] = 0.2
+    return MixturePrior(NAMES, means=means, spread=SPREAD, dtype=torch.float64, **more)
+
+
+def asks(prior: MixturePrior, name: str) -> Predict:
+    prompts = prior.embed(["An image of .", f"An image of {name}."])
+    named = prompts["named"]
+    return lambda noised, times, which: prior.predict(noised, times, {"named": named[which]}).output
+
+
+def losses_of(
+    prior: MixturePrior, clean: Tensor, noise: Tensor, rows_per_call: int = 64, name: str = "cat"
+) -> PairedLosses:
+    """The losses of one image, (T, h, w) each, by a schedule in full precision."""
+    alphas = prior.alphas_cumprod.double()
+    schedule = Schedule(alphas.sqrt(), (1 - alphas).sqrt(), torch.arange(1000.0))
+    if prior.prediction == "flow":
+        sigma = torch.arange(1, 1001, dtype=torch.float64) / 1000
+        schedule = Schedule(1 - sigma, sigma, 1000 * sigma)
+    return of_one(asks(prior, name), clean, noise, schedule, prior.prediction, rows_per_call)
+
+
+def of_one(
+    predict: Predict, clean: Tensor, noise: Tensor, schedule: Schedule, prediction: str = "epsilon",
+    rows_per_call: int = 64, timesteps: tuple[int, ...] = TIMESTEPS,
+) -> PairedLosses:  # fmt: skip
+    """The losses of one image: clean (C, h, w), noise (T, D, C, h, w)."""
+    found = paired_losses(
+        predict, clean[None], noise[None], timesteps[: len(noise)], schedule, prediction,
+        rows_per_call,
+    )  # fmt: skip
+    return PairedLosses(found.conditional[0], found.unconditional[0], found.gap[0])
+
+
+def half_noise() -> Schedule:
+    """a = 0.5 at every timestep."""
+    return diffusion_schedule(torch.full((1000,), 0.5))
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def test_mixture_prior__is_a_prior() -> None:
+    prior = MixturePrior(NAMES)
+    assert [n for n in vars(Prior) if n[0] != "_" and not hasattr(prior, n)] == []
+    assert prior.embed(["An image of .", "", "An image of dog."])["named"].tolist() == [
+        [1, 1], [1, 1], [0, 1]
+    ]  # fmt: skip
+    latent = torch.linspace(-1, 1, 3 * 64).reshape(3, 8, 8)
+    assert (prior.encode(prior.decode(latent)[None])[0] - latent).abs().max() <= 1 / 255 + 1e-6
+    both = latent.expand(2, 3, 8, 8)
+    answer = prior.predict(both, torch.tensor([9, 9]), prior.embed(["", ""]), tap=torch.tensor([1]))
+    assert answer.features is not None
+    assert answer.features.shape == (1, 3, 8, 8)
+
+
+def test_mixture_prior__predicts_the_mean_of_the_noise() -> None:
+    """The closed form against the noise of many samples that end near the same z_t."""
+    prior = one_gaussian_each()
+    signal = float(prior.alphas_cumprod[400])
+    named = torch.ones(2)
+    generator = torch.Generator().manual_seed(1)
+    which = torch.randint(2, (2_000_000,), generator=generator)
+    clean = prior.means[which, 0, 0, 0, 0] + SPREAD * normal(len(which), seed=2)
+    eps = normal(len(which), seed=3)
+    a = torch.tensor(signal, dtype=torch.float64)
+    noised = add_noise(clean, eps, a.sqrt(), (1 - a).sqrt())
+    for z in (-1.5, -0.2, 0.4, 1.3):
+        near = eps[(noised - z).abs() < 0.02]
+        latent = torch.full((1, CELLS, CELLS), z)
+        expected = prior.noise_estimate(latent, signal, named)[0, 0, 0]
+        assert float(near.mean()) == pytest.approx(float(expected), abs=5 * len(near) ** -0.5)
+
+
+def test_mixture_prior__no_row_touches_another() -> None:
+    prior = MixturePrior(("a", "b", "c"))
+    latents, times = normal(5, 3, 8, 8).float(), torch.tensor([3, 900, 20, 500, 3])
+    named = prior.embed(["b", "", "c", "a", "b"])["named"]
+    together = prior.predict(latents, times, {"named": named}).output
+    apart = [
+        prior.predict(latents[[i]], times[[i]], {"named": named[[i]]}).output for i in range(5)
+    ]
+    assert torch.equal(together, torch.cat(apart))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_paired_losses__conditional_of_one_gaussian_in_closed_form(channels: int) -> None:
+    """The loss is quadratic in eps, so that the pair 1 and -1 gives its mean exactly.
+
+    With delta = z_0 - mu and v = a s^2 + b:  eps - eps_c = (a s^2 eps - sqrt(a b) delta) / v.
+    """
+    prior = one_gaussian_each(channels)
+    clean = prior.sample(0, seed=5)
+    noise = torch.ones(3, 2, channels, CELLS, CELLS, dtype=torch.float64)
+    noise[:, 1] = -1
+    found = losses_of(prior, clean, noise).conditional
+    a = prior.alphas_cumprod[list(TIMESTEPS)].double()[:, None, None]
+    delta = (clean - prior.means[0, 0]).square().mean(0)  # (h, w)
+    v = a * SPREAD**2 + 1 - a
+    expected = (a**2 * SPREAD**4 + a * (1 - a) * delta) / v**2
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)
+
+
+def test_paired_losses__conditional_averages_to_the_least_possible_loss() -> None:
+    """Over z_0 and eps the loss of the best prediction is Var[eps | z_t] = a s^2 / (a s^2 + b)."""
+    prior = one_gaussian_each()
+    found = torch.stack([
+        losses_of(prior, prior.sample(0, n), normal(3, 8, 1, CELLS, CELLS, seed=n)).conditional
+        for n in range(60)
+    ]).mean(dim=(0, 2, 3))  # fmt: skip
+    a = prior.alphas_cumprod[list(TIMESTEPS)].double()
+    expected = a * SPREAD**2 / (a * SPREAD**2 + 1 - a)
+    torch.testing.assert_close(found, expected, rtol=0.03, atol=0)
+
+
+def test_paired_losses__unconditional_by_integration() -> None:
+    """Equally likely strata of the normal distribution stand for the draws."""
+    prior, draws = one_gaussian_each(), 400
+    strata = [NormalDist().inv_cdf((j + 0.5) / draws) for j in range(draws)]
+    eps = torch.tensor(strata, dtype=torch.float64)[None, :, None, None, None]
+    clean = prior.sample(0, seed=7)
+    found = losses_of(prior, clean, eps.expand(3, draws, 1, CELLS, CELLS))
+    grid = np.linspace(-8, 8, 4001)
+    density = np.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi)
+    for t, timestep in enumerate(TIMESTEPS):
+        a = float(prior.alphas_cumprod[timestep])
+        for row, column in ((0, 0), (3, 2), (5, 6)):
+            z_t = math.sqrt(a) * float(clean[0, row, column]) + math.sqrt(1 - a) * grid
+            best = two_gaussians(z_t, prior.means[:, 0, 0, row, column].numpy(), a)
+            expected = np.trapezoid((grid - best) ** 2 * density, grid)
+            assert float(found.unconditional[t, row, column]) == pytest.approx(expected, rel=0.01)
+
+
+def two_gaussians(
+    z_t: NDArray[np.float64], means: NDArray[np.float64], a: float
+) -> NDArray[np.float64]:
+    """E[eps | z_t] = -sqrt(b) d/dz log p(z_t), from the density alone (Tweedie's formula)."""
+    v = a * SPREAD**2 + 1 - a
+
+    def log_p(z: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.logaddexp(*(-((z - math.sqrt(a) * mean) ** 2) / (2 * v) for mean in means))
+
+    step = 1e-5
+    slope = (log_p(z_t + step) - log_p(z_t - step)) / (2 * step)
+    return -math.sqrt(1 - a) * slope
+
+
+def test_paired_losses__gap_is_zero_where_classes_are_alike_and_positive_where_not() -> None:
+    prior = one_gaussian_each()
+    gaps = [
+        losses_of(prior, prior.sample(0, seed), normal(3, 16, 1, CELLS, CELLS, seed=seed)).gap
+        for seed in range(10)
+    ]
+    gap = torch.stack(gaps).mean(0)
+    assert gap[..., CELLS // 2 :].abs().max() < 1e-12
+    assert (gap[..., : CELLS // 2].mean((1, 2)) > 0.001).all()
+    other = losses_of(prior, prior.sample(0, 0), normal(3, 16, 1, CELLS, CELLS), name="dog").gap
+    assert (other[..., : CELLS // 2].mean((1, 2)) < 0).all()
+
+
+@pytest.mark.parametrize("draws", [1, 3, 4])
+def test_paired_losses__slow_definition(draws: int) -> None:
+    """One draw, one timestep, one prompt at a time; the gap as the difference of the losses."""
+    prior = MixturePrior(("cat", "dog", "cow"), dtype=torch.float64)
+    clean, noise = prior.sample(1, 3), normal(3, draws, 3, CELLS, CELLS, seed=4)
+    found = losses_of(prior, clean, noise, rows_per_call=5, name="dog")
+    null, named = prior.embed(["An image of .", "An image of dog."])["named"]
+    for t, timestep in enumerate(TIMESTEPS):
+        a = float(prior.alphas_cumprod[timestep])
+        conditional, unconditional = [], []
+        for draw in range(draws):
+            eps = noise[t, draw]
+            z_t = math.sqrt(a) * clean + math.sqrt(1 - a) * eps
+            for prompt, kept in ((named, conditional), (null, unconditional)):
+                answer = prior.noise_estimate(z_t, a, prompt)
+                kept.append(((eps - answer) ** 2).mean(0))
+        c, u = (sum(kept) / draws for kept in (conditional, unconditional))
+        torch.testing.assert_close(found.conditional[t], c, rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(found.unconditional[t], u, rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(found.gap[t], u - c, rtol=1e-5, atol=1e-9)
+
+
+def test_paired_losses__both_prompts_share_noise_and_timestep() -> None:
+    """A network that ignores its prompt has no gap at all, not even a rounding error."""
+
+    def ignore(noised: Tensor, times: Tensor, _which: Tensor) -> Tensor:
+        return noised.sin() * times[:, None, None, None] / 1000
+
+    prior = MixturePrior(NAMES)
+    clean, noise = prior.sample(0, 0), normal(3, 4, 3, CELLS, CELLS).float()
+    found = of_one(ignore, clean, noise, prior.schedule, rows_per_call=6)
+    assert torch.equal(found.gap, torch.zeros(3, CELLS, CELLS))
+    assert torch.equal(found.conditional, found.unconditional)
+
+
+def test_paired_losses__a_small_gap_survives_float32() -> None:
+    """A gap of 1e-6 beside losses of about 1: their difference in float32 would lose a tenth."""
+
+    def nearly_alike(noised: Tensor, _times: Tensor, which: Tensor) -> Tensor:
+        return torch.full_like(noised, 3.0) + 1e-6 * which[:, None, None, None]
+
+    noise = torch.full((1, 2, 1, 2, 2), 1.5)
+    found = of_one(nearly_alike, torch.zeros(1, 2, 2), noise, half_noise()).gap
+    # the step between float32 numbers near 3 is 2.4e-7, and both answers are such numbers
+    eps_c, eps_u = float(torch.tensor(3.0) + 1e-6), 3.0
+    expected = (1.5 - eps_u) ** 2 - (1.5 - eps_c) ** 2
+    torch.testing.assert_close(found, torch.full((1, 2, 2), expected), rtol=1e-5, atol=0)
+
+
+def test_paired_losses__prompts_and_rows_of_a_call() -> None:
+    """Each call asks null prompts first, then the same rows with the class, within the limit."""
+    seen: list[tuple[list[int], list[int]]] = []
+
+    def record(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+        assert torch.equal(*noised.chunk(2))
+        seen.append((times.tolist(), which.tolist()))
+        return noised
+
+    noise = normal(2, 3, 1, 2, 2)
+    schedule = half_noise()
+    of_one(record, noise[0, 0], noise, schedule, rows_per_call=5, timesteps=(7, 900))
+    assert seen == [
+        ([7, 7, 7, 7], [0, 0, 1, 1]), ([7, 900, 7, 900], [0, 0, 1, 1]),
+        ([900, 900, 900, 900], [0, 0, 1, 1]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [2, 3, 7, 10, 8192])
+def test_paired_losses__rows_per_call_do_not_matter(rows: int) -> None:
+    prior = MixturePrior(NAMES)
+    clean, noise = prior.sample(0, 0), normal(3, 5, 3, CELLS, CELLS).float()
+    predict = asks(prior, "cat")
+    one = of_one(predict, clean, noise, prior.schedule)
+    other = of_one(predict, clean, noise, prior.schedule, rows_per_call=rows)
+    for name in ("conditional", "unconditional", "gap"):
+        assert torch.equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("prediction", ["v_prediction", "sample"])
+def test_paired_losses__kinds_of_prediction_agree(prediction: str) -> None:
+    """But for a flow, which noises in another way."""
+
+    def maps(kind: str) -> PairedLosses:
+        prior = one_gaussian_each(3, prediction=kind)
+        return losses_of(prior, prior.sample(0, 0), normal(3, 4, 3, CELLS, CELLS))
+
+    one, other = maps("epsilon"), maps(prediction)
+    torch.testing.assert_close(one.gap, other.gap, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(one.conditional, other.conditional, rtol=1e-5, atol=1e-9)
+
+
+def test_paired_losses__float32_is_kept_whatever_the_prior_answers_in() -> None:
+    def half(noised: Tensor, _times: Tensor, _which: Tensor) -> Tensor:
+        return noised.half()
+
+    noise = normal(1, 2, 1, 2, 2).float()
+    found = of_one(half, noise[0, 0], noise, half_noise())
+    assert found.gap.dtype == found.conditional.dtype == torch.float32
+
+
+def test_add_noise__by_hand() -> None:
+    clean, eps = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 3.0])
+    one, none = torch.tensor(1.0), torch.tensor(0.0)
+    found = add_noise(clean, eps, torch.tensor(0.8), torch.tensor(0.6))
+    torch.testing.assert_close(found, torch.tensor([1.9, 1.0]))
+    assert torch.equal(add_noise(clean, eps, one, none), clean)
+    assert torch.equal(add_noise(clean, eps, none, one), eps)
+
+
+def noise_of(
+    seed: int = 3, image_id: str = "cat/1", timesteps: tuple[int, ...] = (200, 500),
+    draws: int | range = 4, shape: tuple[int, ...] = (2, 5, 5), antithetic: bool = False,
+) -> Tensor:  # fmt: skip
+    wanted = range(draws) if isinstance(draws, int) else draws
+    return draw_noise(seed, image_id, timesteps, wanted, shape, antithetic)
+
+
+def test_draw_noise__is_standard_normal() -> None:
+    noise = noise_of(timesteps=tuple(range(50)), draws=8, shape=(4, 16, 16))
+    assert noise.shape == (50, 8, 4, 16, 16)
+    assert noise.dtype == torch.float32
+    assert abs(float(noise.mean())) < 5 * noise.numel() ** -0.5
+    assert float(noise.var()) == pytest.approx(1, abs=5 * (2 / noise.numel()) ** 0.5)
+    flat = noise.flatten(2).flatten(0, 1).numpy()  # (400, 1024)
+    correlation = np.corrcoef(flat)[np.triu_indices(400, 1)]
+    assert abs(correlation).max() < 6 / 1024**0.5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 4}, {"image_id": "cat/2"}, {"timesteps": (201, 501)}, {"image_id": "cat/1 "}],
+    ids=str,
+)
+def test_draw_noise__each_argument_counts(change: dict[str, object]) -> None:
+    one, other = noise_of(), noise_of(**change)
+    assert not (one == other).flatten(2).all(2).any()
+
+
+def test_draw_noise__all_draws_differ() -> None:
+    draws = noise_of(timesteps=(1, 11, 111), draws=12).flatten(0, 1).flatten(1)
+    assert len(torch.unique(draws, dim=0)) == 36
+
+
+def test_draw_noise__other_timesteps_order_and_number_of_draws_do_not_count() -> None:
+    both = noise_of(timesteps=(200, 500), draws=4)
+    assert torch.equal(noise_of(timesteps=(500,), draws=4)[0], both[1])
+    assert torch.equal(noise_of(timesteps=(500, 7, 200), draws=4)[[2, 0]], both)
+    assert torch.equal(noise_of(timesteps=(200, 500), draws=2), both[:, :2])
+
+
+def test_draw_noise__antithetic_pairs_are_negatives() -> None:
+    noise = noise_of(antithetic=True, draws=6)
+    assert torch.equal(noise[:, 0::2], -noise[:, 1::2])
+    assert torch.equal(noise[:, 0::2], noise_of(draws=6)[:, 0::2])
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_draw_noise__further_draws_continue_the_first_ones(antithetic: bool, first: int) -> None:
+    parts = [noise_of(draws=r, antithetic=antithetic) for r in (range(first), range(first, 6))]
+    assert torch.equal(torch.cat(parts, dim=1), noise_of(draws=6, antithetic=antithetic))
+
+
+def test_draw_noise__leaves_the_global_state() -> None:
+    before = torch.random.get_rng_state()
+    noise_of()
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_noise_generator__same_key_same_stream() -> None:
+    one, other = (torch.randn(3, generator=noise_generator(1, "a", 2, 3)) for _ in range(2))
+    assert torch.equal(one, other)
+    assert not torch.equal(one, torch.randn(3, generator=noise_generator(1, "a", 23, 0)))
+
+
+def test_random_projection__keeps_squared_lengths_on_average() -> None:
+    matrix = random_projection(0, 1280, 64)
+    assert matrix.shape == (1280, 64)
+    vectors = normal(200, 1280).float()
+    ratio = (vectors @ matrix).square().sum(1) / vectors.square().sum(1)
+    assert float(ratio.mean()) == pytest.approx(1, abs=0.05)
+    assert torch.equal(matrix, random_projection(0, 1280, 64))
+    assert not torch.equal(matrix, random_projection(1, 1280, 64))
+
+
+def test_random_projection__pads_what_is_short_enough() -> None:
+    assert torch.equal(random_projection(0, 2, 3), torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
+    assert torch.equal(random_projection(0, 3, 3), torch.eye(3))
+
+
+@pytest.mark.parametrize("timestep", [-1, 1000])
+def test_check_timesteps__says_what_would_be_right(timestep: int) -> None:
+    with pytest.raises(SettingError, match=f"between 0 and 999 for this prior, got {timestep}$"):
+        check_timesteps([5, timestep], MixturePrior(NAMES).schedule)
+
+
+def test_check_timesteps__ends_are_inside() -> None:
+    check_timesteps([0, 999], MixturePrior(NAMES).schedule)
+
+
+def test_check_prediction__lists_the_known_ones() -> None:
+    for known in PREDICTIONS:
+        check_prediction(known)
+    known = "epsilon, v_prediction, sample, flow"
+    with pytest.raises(PriorError, match=f"predicts 'score'; dsel knows {known}"):
+        check_prediction("score")
+
+
+@pytest.mark.parametrize(
+    ("prediction", "output"),
+    [
+        ("epsilon", lambda _clean, eps, _signal: eps),
+        ("v_prediction", lambda clean, eps, signal: signal * eps - (1 - signal**2).sqrt() * clean),
+        ("sample", lambda clean, _eps, _signal: clean),
+        ("flow", lambda clean, eps, _signal: eps - clean),
+    ],
+)
+def test_predictions__give_the_noise_back(
+    prediction: str, output: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> None:
+    clean, eps = normal(2, 1, 3, 3), normal(2, 1, 3, 3, seed=1)
+    signal = torch.tensor([0.9, 0.3], dtype=torch.float64)[:, None, None, None]
+    amount = 1 - signal if prediction == "flow" else (1 - signal**2).sqrt()
+    noised = add_noise(clean, eps, signal, amount)
+    found = PREDICTIONS[prediction](output(clean, eps, signal), noised, signal, amount)
+    torch.testing.assert_close(found, eps)
+
+
+def test_diffusion_schedule__by_hand() -> None:
+    found = diffusion_schedule(torch.tensor([0.64, 0.36]))
+    torch.testing.assert_close(found.signal, torch.tensor([0.8, 0.6]))
+    torch.testing.assert_close(found.noise, torch.tensor([0.6, 0.8]))
+    assert found.inputs.tolist() == [0, 1]
+
+
+def test_flow_schedule__by_hand() -> None:
+    found = flow_schedule(torch.tensor([0.25, 0.5]), torch.tensor([250.0, 500.0]))
+    assert found.signal.tolist() == [0.75, 0.5]
+    assert found.noise.tolist() == [0.25, 0.5]
+    assert found.inputs.tolist() == [250, 500]
+
+
+def test_paired_losses__several_images_are_each_alone() -> None:
+    prior = MixturePrior(NAMES, dtype=torch.float64)
+    clean = torch.stack([prior.sample(n % 2, n) for n in range(3)])
+    noise = normal(3, 2, 4, 3, CELLS, CELLS)
+    named = prior.embed(["", "cat", "dog", "cat"])["named"]
+
+    def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+        return prior.predict(noised, times, {"named": named[which]}).output
+
+    together = paired_losses(predict, clean, noise, (100, 700), prior.schedule, "epsilon", 10)
+    for image, name in enumerate(("cat", "dog", "cat")):
+        one = of_one(
+            asks(prior, name), clean[image], noise[image], prior.schedule, timesteps=(100, 700)
+        )
+        for field in ("conditional", "unconditional", "gap"):
+            assert torch.equal(getattr(together, field)[image], getattr(one, field))
+
+
+def test_paired_losses__of_a_flow_is_a_scaled_velocity_loss() -> None:
+    """|eps - eps_theta|^2 = (1 - sigma)^2 |v - v_theta|^2 for z_t = (1 - sigma) z_0 + sigma eps."""
+    prior = one_gaussian_each(prediction="flow")
+    clean, noise = prior.sample(0, 1), normal(3, 2, 1, CELLS, CELLS)
+    found = losses_of(prior, clean, noise)
+    named = prior.embed(["cat"])
+    for t, timestep in enumerate(TIMESTEPS):
+        sigma = (timestep + 1) / 1000
+        z_t = (1 - sigma) * clean + sigma * noise[t]
+        rows = {"named": named["named"].expand(2, -1)}
+        v = prior.predict(z_t, torch.tensor([timestep] * 2), rows).output
+        loss = ((noise[t] - clean - v) ** 2).mean((0, 1))
+        torch.testing.assert_close(found.conditional[t], (1 - sigma) ** 2 * loss)

@@ -1,0 +1,477 @@
+"""The run folder: whose it is, what is whole, what is damaged, and that reading writes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.synthetic import CELL_PX, MIXED, draw, write_run
+from support.toyset import (
+    QUICK,
+    SMALL,
+    dataset_of,
+    finish,
+    scored_run,
+    toy_prior,
+    tree,
+    write_pictures,
+)
+
+from dsel.analysis.explorer import Explorer
+from dsel.config import ScoreSettings, SelectSettings
+from dsel.data.images import crop, decode
+from dsel.errors import DselError, RunError, StorageError
+from dsel.pipeline.score import identity_of, score
+from dsel.pipeline.select import select
+from dsel.runs import create_run, open_run
+from dsel.runs.manifest import read_manifest
+from dsel.types import Bucket
+
+CLASSES = {"cat": 4, "dog": 3}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("pictures"), CLASSES)
+
+
+@pytest.fixture(scope="module")
+def finished(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scored_run(source, tmp_path_factory.mktemp("runs") / "run").path
+
+
+@pytest.fixture
+def run_path(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def identity(source: Path):
+    return identity_of(dataset_of(source), toy_prior(), QUICK)
+
+
+def _line(error: pytest.ExceptionInfo[DselError]) -> str:
+    """The message, which is one line."""
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"timesteps": (300, 500)}, "timesteps was (300, 600), now (300, 500)"),
+        ({"draws": 4}, "draws was 2, now 4"),
+        ({"prompt": "a {class}"}, "prompt was An image of {class}., now a {class}"),
+        ({"shard_size": 5}, "shard_size was 3, now 5"),
+        ({"noise_seed": 1}, "noise_seed was 0, now 1"),
+    ],
+)
+def test_create_run__other_settings_are_told(run_path, identity, changed, told):
+    other = replace(identity, settings=replace(QUICK, **changed))
+    with pytest.raises(RunError) as error:
+        create_run(run_path, other)
+    assert told in _line(error)
+    assert str(run_path) in _line(error)
+    assert "another --run folder" in _line(error)
+    assert _line(error).count(", now ") == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"prior_fingerprint": "ff"}, "prior_fingerprint was "),
+        ({"dataset_fingerprint": "ff"}, "dataset_fingerprint was "),
+        ({"classes": ("cat", "cow")}, "classes was ('cat', 'dog'), now ('cat', 'cow')"),
+        ({"precision": "bfloat16"}, "precision was float32, now bfloat16"),
+    ],
+)
+def test_create_run__other_data_or_prior_is_told(run_path, identity, changed, told):
+    before = tree(run_path)
+    with pytest.raises(RunError) as error:
+        create_run(run_path, replace(identity, **changed))
+    assert told in _line(error)
+    assert tree(run_path) == before
+
+
+def test_create_run__speed_settings_may_change_and_are_not_blamed(run_path, identity):
+    faster = replace(QUICK, decoders=5, rows_per_call=8)
+    create_run(run_path, replace(identity, settings=faster))
+    with pytest.raises(RunError) as error:
+        create_run(run_path, replace(identity, settings=replace(faster, draws=4)))
+    assert "decoders" not in _line(error)
+
+
+def test_create_run__other_version_of_dsel(run_path, identity):
+    manifest = run_path / "run.json"
+    manifest.write_text(manifest.read_text().replace(identity.fingerprint, "0" * 16))
+    with pytest.raises(RunError, match="by another version of dsel"):
+        create_run(run_path, identity)
+
+
+def test_create_run__a_renamed_prior_and_a_moved_source_are_the_same_run(run_path, identity):
+    moved = replace(identity, prior="moved", dataset_origin={"source": "elsewhere"})
+    assert create_run(run_path, moved).identity.fingerprint == identity.fingerprint
+    assert read_manifest(run_path).prior == "moved"
+
+
+@pytest.mark.parametrize("change", [{"resolution_px": 64}, {"cell_px": 8}])
+def test_create_run__another_resolution_is_another_run(run_path, identity, change):
+    with pytest.raises(RunError, match=f"{next(iter(change))} was"):
+        create_run(run_path, replace(identity, **change))
+
+
+def test_create_run__foreign_folder_is_refused_and_left_alone(tmp_path, identity):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(StorageError, match="holds other files") as error:
+        create_run(tmp_path, identity)
+    assert str(tmp_path) in _line(error)
+    assert set(tree(tmp_path)) == {"thesis.tex"}
+
+
+def test_create_run__a_file_in_the_way(tmp_path, identity):
+    (tmp_path / "run").write_text("")
+    for path in (tmp_path / "run", tmp_path / "run" / "below"):
+        with pytest.raises(StorageError, match="file stands in"):
+            create_run(path, identity)
+
+
+def test_create_run__leftovers_of_a_killed_process_go(tmp_path, identity):
+    (tmp_path / ".run.json.99999.partial").write_text("{")
+    create_run(tmp_path, identity)
+    assert set(tree(tmp_path)) == {"run.json"}
+
+
+def test_create_run__leftovers_below_a_run_go(run_path, identity):
+    whole = tree(run_path)
+    (run_path / "scores" / ".00000.safetensors.99999.partial").write_bytes(b"half")
+    create_run(run_path, identity)
+    assert tree(run_path) == whole
+
+
+def test_open_run__a_folder_that_is_none(tmp_path):
+    with pytest.raises(RunError, match=r"is not a run: it has no run\.json; make one with dsel"):
+        open_run(tmp_path)
+    with pytest.raises(RunError, match="is not a run"):
+        open_run(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "damaged"),
+        ("null", "damaged"),
+        ('{"format": 99}', "has format 99; this dsel reads 2"),
+        ('{"format": null}', "has format None; this dsel reads 2"),
+        ('{"format": 1}', "has format 1; this dsel reads 2: an earlier dsel made it, score the"),
+        ('{"format": 2}', "damaged"),
+        ('{"format": 2, "settings": 3}', "damaged"),
+    ],
+)
+def test_open_run__damaged_manifest(tmp_path, content, told):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(RunError) as error:
+        open_run(tmp_path)
+    assert told in _line(error)
+
+
+def test_open_run__says_what_it_was_made_with(finished, identity):
+    assert open_run(finished).identity.fingerprint == identity.fingerprint
+    assert open_run(finished).identity.classes == ("cat", "dog")
+    assert open_run(finished).identity.settings.timesteps == (300, 600)
+
+
+def test_run__unfinished_run_says_how_far_it_is(run_path):
+    (run_path / "summary.json").unlink()
+    (run_path / "scores/00001.safetensors").unlink()
+    with pytest.raises(RunError, match=r"is not finished: 2 of 3 shards.*run dsel score again"):
+        open_run(run_path).summary  # noqa: B018
+
+
+@pytest.mark.parametrize("keep", [0, 7, 200, -1])
+def test_run__damaged_shard(run_path, keep):
+    shard = run_path / "scores/00000.safetensors"
+    shard.write_bytes(shard.read_bytes()[:keep])
+    with pytest.raises(RunError) as error:
+        open_run(run_path).class_scores(0)
+    assert _line(error) == f"{shard} is damaged: delete it and run dsel score again"
+
+
+@pytest.mark.parametrize("name", ["images.parquet", "proxies/00000.parquet", "summary.json"])
+def test_run__damaged_or_missing_table(run_path, name):
+    whole = (run_path / name).read_bytes()
+    (run_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match="is damaged"):
+        _read_all(run_path)
+    (run_path / name).unlink()
+    with pytest.raises(RunError, match=f"{name} is missing|is not finished"):
+        _read_all(run_path)
+
+
+def _read_all(path: Path) -> None:
+    explorer = Explorer(open_run(path))
+    for index in range(len(explorer.classes)):
+        explorer.files(index, explorer.scores(index).ids, "thumbnail")
+        explorer.preview(index, SMALL)
+
+
+def test_score__damaged_shard_is_named_and_its_deletion_mends_the_run(run_path, source):
+    whole = tree(run_path)
+    shard = run_path / "scores/00001.safetensors"
+    shard.write_bytes(shard.read_bytes()[:50])
+    with pytest.raises(RunError, match=r"00001\.safetensors is damaged: delete it"):
+        finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
+    shard.unlink()
+    finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
+    assert tree(run_path) == whole
+
+
+def test_score__shard_of_another_run_is_refused(run_path, source, tmp_path):
+    other = replace(QUICK, noise_seed=1)
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "other", other))
+    shutil.copy(tmp_path / "other/scores/00001.safetensors", run_path / "scores")
+    with pytest.raises(RunError, match="belongs to another run"):
+        finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
+
+
+def test_run__reading_writes_nothing(run_path):
+    before = {path: path.stat().st_mtime_ns for path in run_path.rglob("*")}
+    _read_all(run_path)
+    assert {path: path.stat().st_mtime_ns for path in run_path.rglob("*")} == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_run__read_only_run_opens_and_refuses_selections(run_path):
+    folders = [run_path, *(path for path in run_path.rglob("*") if path.is_dir())]
+    for path in folders:
+        path.chmod(0o555)
+    try:
+        _read_all(run_path)
+        with pytest.raises(StorageError, match="no permission to write"):
+            finish(select(open_run(run_path), SelectSettings(ipc=1)))
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_create_run__no_permission(tmp_path, identity):
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(StorageError, match="no permission to write"):
+            create_run(tmp_path / "run", identity)
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_run__can_be_moved(run_path, tmp_path):
+    before = open_run(run_path).class_scores(1).buckets[0].gap
+    run_path.rename(tmp_path / "moved")
+    moved = open_run(tmp_path / "moved")
+    assert np.array_equal(moved.class_scores(1).buckets[0].gap, before)
+    assert moved.read_selection()[1][1].name == "dog"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SMALL,
+        SelectSettings(ipc=3, groups=1, patch_px=10, stride_px=1, per_image=3),
+        SelectSettings(ipc=2, timesteps=(600,), across="pooled", within="centroid", factor=2),
+    ],
+)
+def test_selection__round_trip(run_path, settings):
+    run = open_run(run_path)
+    made = [Explorer(run).select(index, settings) for index in range(2)]
+    folder = run.write_selection(settings, made)
+    assert folder.name == run.selection_name(settings)
+    for read_settings, selections in (run.read_selection(), run.read_selection(folder.name)):
+        assert read_settings == settings
+        assert repr(list(selections)) == repr(made)  # margins may be NaN, which differs from itself
+
+
+def test_selection__many_are_kept_and_the_last_is_current(run_path):
+    run = open_run(run_path)
+    other = replace(SMALL, ipc=1)
+    finish(select(run, other))
+    assert run.read_selection()[0] == other
+    assert run.read_selection(run.selection_name(SMALL))[0] == SMALL
+    finish(select(run, SMALL))
+    assert run.read_selection()[0] == SMALL
+
+
+def test_read_selection__unknown_name_lists_the_known(run_path):
+    run = open_run(run_path)
+    with pytest.raises(RunError) as error:
+        run.read_selection("nosuch")
+    assert f"has no selection nosuch; it has: {run.selection_name(SMALL)}" in _line(error)
+
+
+def test_read_selection__none_yet(run_path):
+    shutil.rmtree(run_path / "selections")
+    with pytest.raises(RunError, match="has no selection yet: run dsel select"):
+        open_run(run_path).read_selection()
+
+
+@pytest.mark.parametrize("name", ["settings.json", "patches.parquet"])
+def test_read_selection__damaged(run_path, name):
+    run = open_run(run_path)
+    (run_path / "selections" / run.selection_name(SMALL) / name).write_text("]")
+    with pytest.raises(RunError, match="is damaged"):
+        run.read_selection()
+
+
+def test_finish__losses_are_means_over_images(finished):
+    run = open_run(finished)
+    buckets = [bucket for index in range(2) for bucket in run.class_scores(index).buckets]
+    maps = [one.astype(np.float64) for bucket in buckets for one in bucket.conditional]
+    by_hand = np.mean([one.mean(axis=(1, 2)) for one in maps], axis=0)  # of (T, h, w) each
+    assert run.geometry.losses == pytest.approx(by_hand, rel=1e-2)  # stored maps are float16
+
+
+def test_summary__counts(finished):
+    run = open_run(finished)
+    assert (run.summary.scored, run.summary.skipped) == (7, 0)
+    assert run.finished_shards() == (0, 1, 2)
+    assert [row.id for row in run.images] == [ref.id for ref in _refs(run)]
+
+
+def _refs(run):
+    return dataset_of(Path(run.identity.dataset_origin["source"])).refs
+
+
+def test_manifest__is_plain_and_names_the_result_alone(finished):
+    record = json.loads((finished / "run.json").read_text())
+    assert record["classes"] == ["cat", "dog"]
+    assert record["settings"]["timesteps"] == [300, 600]
+    assert not {"decoders", "device", "rows_per_call"} & set(record["settings"])
+
+
+def test_identity__fingerprint_ignores_speed(identity):
+    faster = replace(identity, settings=replace(QUICK, decoders=9, rows_per_call=2))
+    assert faster.fingerprint == identity.fingerprint
+    assert replace(identity, settings=ScoreSettings()).fingerprint != identity.fingerprint
+
+
+# --- runs of many shapes -----------------------------------------------------------------------
+
+COUNTS = {"disc": 7, "square": 1, "bar": 11, "ring": 2}
+SKIPPED = {"disc": (0, 3), "square": (), "bar": (10,), "ring": (0, 1)}
+NAMES = tuple(COUNTS)
+
+
+def drawn(class_index: int, number: int):
+    """A picture of the next size, or None for one that was skipped."""
+    if number in SKIPPED[NAMES[class_index]]:
+        return None
+    return draw(class_index, number, 0, MIXED[number % len(MIXED)])
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory):
+    """A run in shards of 4, which straddle classes; the last class has no scored image."""
+    path = tmp_path_factory.mktemp("mixed") / "run"
+    return write_run(path, COUNTS, {"source": "gone"}, drawn, shard_size=4)
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory):
+    """The same images, each in a shard of its own."""
+    path = tmp_path_factory.mktemp("single") / "run"
+    return write_run(path, COUNTS, {"source": "gone"}, drawn, shard_size=1)
+
+
+def by_row(buckets: tuple[Bucket, ...]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    return {
+        int(row): (bucket.conditional[at], bucket.gap[at])
+        for bucket in buckets
+        for at, row in enumerate(bucket.rows)
+    }
+
+
+def test_class_scores__of_many_shapes_are_those_of_each_image(mixed, one_by_one):
+    for index, name in enumerate(NAMES):
+        scores, single = mixed.class_scores(index), one_by_one.class_scores(index)
+        expected = [n for n in range(COUNTS[name]) if n not in SKIPPED[name]]
+        assert scores.ids == single.ids == tuple(f"{name}/{n:06d}" for n in expected)
+        assert scores.frames == single.frames
+        assert scores.features.shape == (len(expected), 8, 8, 16)
+        assert np.array_equal(scores.features, single.features)
+        shapes = [bucket.gap.shape[2:] for bucket in scores.buckets]
+        assert shapes == sorted(set(shapes))
+        found, alone = by_row(scores.buckets), by_row(single.buckets)
+        assert sorted(found) == sorted(alone) == list(range(len(expected)))
+        for row, frame in enumerate(scores.frames):
+            cells = frame.proxy_height // CELL_PX, frame.proxy_width // CELL_PX
+            assert found[row][0].shape == found[row][1].shape == (6, *cells)
+            assert np.array_equal(found[row], alone[row])
+
+
+def test_class_scores__rows_of_a_bucket_ascend(mixed):
+    scores = mixed.class_scores(2)
+    assert len(scores.buckets) == len({frame.proxy_width for frame in scores.frames}) + 2
+    for bucket in scores.buckets:
+        assert (np.diff(bucket.rows) > 0).all()
+        assert bucket.rows.dtype == np.int64
+
+
+def test_class_scores__none_scored(mixed):
+    scores = mixed.class_scores(3)
+    assert (scores.ids, scores.frames, scores.buckets) == ((), (), ())
+    assert scores.features.shape == (0, 8, 8, 16)
+    assert Explorer(mixed).select(3, SelectSettings()).patches == ()
+
+
+def test_images__places_count_each_shape_in_each_shard(mixed):
+    counts: dict[tuple, int] = {}
+    rows = dict.fromkeys(range(6), 0)
+    for image in open_run(mixed.path).images:
+        if image.reason:
+            assert (image.row, image.place, image.frame) == (-1, -1, None)
+            continue
+        key = image.shard, image.frame.proxy_width, image.frame.proxy_height
+        assert (image.row, image.place) == (rows[image.shard], counts.get(key, 0))
+        rows[image.shard] += 1
+        counts[key] = counts.get(key, 0) + 1
+    assert sum(rows.values()) == 16
+    assert max(counts.values()) == 2
+
+
+def test_select__of_many_shapes_does_not_depend_on_shards(mixed, one_by_one):
+    settings = SelectSettings(ipc=3, patch_px=48)
+    for index in range(len(NAMES)):
+        whole, single = (Explorer(run).select(index, settings) for run in (mixed, one_by_one))
+        assert repr(whole) == repr(single)
+
+
+def test_select__patches_look_alike_in_proxy_and_source(mixed):
+    """The source box lies in the source, and holds what the box holds in the proxy."""
+    explorer = Explorer(mixed)
+    for index, name in enumerate(NAMES):
+        for patch in explorer.select(index, SelectSettings(patch_px=64)).patches:
+            source, _ = drawn(index, int(patch.image_id.removeprefix(f"{name}/")))
+            box = patch.source_box
+            assert box.width == pytest.approx(box.height)
+            assert box.x >= 0 <= box.y
+            assert box.x + box.width <= source.shape[1] + 1e-9
+            assert box.y + box.height <= source.shape[0] + 1e-9
+            from_source = crop(source, box, 16, 16).astype(int)
+            assert np.abs(from_source - explorer.cut(patch, 16, 16)).mean() < 5
+
+
+def test_pictures__of_many_shapes_are_the_proxies(mixed):
+    for index in range(len(NAMES)):
+        rows = mixed.class_rows(index)
+        for row, picture in zip(rows, mixed.pictures(rows, "proxy"), strict=True):
+            assert decode(picture).shape == (row.frame.proxy_height, row.frame.proxy_width, 3)
+        for row, picture in zip(rows, mixed.pictures(rows, "thumbnail"), strict=True):
+            height, width = decode(picture).shape[:2]
+            assert max(height, width) == 96
+            aspect = row.frame.proxy_width / row.frame.proxy_height
+            assert width / height == pytest.approx(aspect, rel=0.02)

@@ -1,0 +1,166 @@
+"""Scores of maps of many shapes go into one file and come back, whichever of them are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+
+from dsel.errors import RunError
+from dsel.runs.shards import (
+    Header,
+    Shape,
+    Spot,
+    average,
+    places_of,
+    read_all,
+    read_header,
+    read_scores,
+    shard_bytes,
+)
+from dsel.types import Score
+
+T = 3
+shapes = st.sampled_from([(4, 4), (4, 8), (6, 4), (4, 5)])
+
+
+def score(shape: Shape, seed: int) -> Score:
+    rng = np.random.default_rng(seed)
+    maps = rng.normal(size=(2, T, *shape)).astype(np.float32)
+    return Score(maps[0], maps[1], rng.normal(size=(2, 2, 5)).astype(np.float32))
+
+
+def header(count: int, fingerprint: str = "f") -> Header:
+    return Header(fingerprint, tuple(f"cat/{n}" for n in range(count)), (0.5,) * T, count)
+
+
+def write(path: Path, scores: list[Score]) -> Path:
+    path.write_bytes(shard_bytes(scores, header(len(scores))))
+    return path
+
+
+def spots(path: Path, scores: list[Score]) -> list[Spot]:
+    places = places_of(scores)
+    return [
+        Spot(path, row, one.gap.shape[1:], place)
+        for row, (one, place) in enumerate(zip(scores, places, strict=True))
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shards")
+
+
+def test_places_of__count_each_shape_for_itself() -> None:
+    found = [score(shape, 0) for shape in ((4, 4), (4, 8), (4, 4), (8, 4), (4, 8), (4, 4))]
+    assert places_of(found) == [0, 0, 1, 0, 1, 2]
+    assert places_of([]) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(first=st.lists(shapes, max_size=6), second=st.lists(shapes, max_size=6), data=st.data())
+def test_read_scores__round_trip_of_any_images_of_two_shards(
+    folder: Path, first: list[Shape], second: list[Shape], data: st.DataObject
+) -> None:
+    shards = [
+        [score(shape, 10 * number + n) for n, shape in enumerate(part)]
+        for number, part in enumerate((first, second))
+    ]
+    paths = [write(folder / f"{number}.safetensors", part) for number, part in enumerate(shards)]
+    everything = [
+        pair
+        for path, part in zip(paths, shards, strict=True)
+        for pair in zip(spots(path, part), part, strict=True)
+    ]
+    if not everything:
+        return
+    wanted = data.draw(st.sets(st.integers(0, len(everything) - 1), min_size=1))
+    asked = [everything[n] for n in sorted(wanted)]
+    found = read_scores([spot for spot, _ in asked])
+    assert np.array_equal(
+        found.features, np.stack([s.features for _, s in asked], dtype=np.float16)
+    )
+    assert sorted(row for bucket in found.buckets for row in bucket.rows) == list(range(len(asked)))
+    order = [bucket.gap.shape[2:] for bucket in found.buckets]
+    assert order == sorted(set(order))
+    for bucket in found.buckets:
+        assert (np.diff(bucket.rows) > 0).all()
+        for at, row in enumerate(bucket.rows):
+            one = asked[row][1]
+            assert np.array_equal(bucket.conditional[at], one.conditional.astype(np.float16))
+            assert np.array_equal(bucket.gap[at], one.gap.astype(np.float16))
+
+
+@settings(max_examples=20, deadline=None)
+@given(turns=st.lists(shapes, max_size=8))
+def test_read_all__every_image_in_dataset_order(folder: Path, turns: list[Shape]) -> None:
+    scores = [score(shape, n) for n, shape in enumerate(turns)]
+    found = read_all(write(folder / "all.safetensors", scores))
+    assert len(found) == len(scores)
+    for one, expected in zip(found, scores, strict=True):
+        for name in ("conditional", "gap", "features"):
+            half = getattr(expected, name).astype(np.float16)
+            assert np.array_equal(getattr(one, name), half.astype(np.float32))
+
+
+def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", [score(shape, n) for n, shape in enumerate(((4, 8), (4, 4)) * 2)])
+    with safe_open(path, "numpy") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        kinds = {file.get_slice(name).get_dtype() for name in found}
+    assert found == {
+        "features": (4, 2, 2, 5),
+        "conditional/4x4": (2, T, 4, 4), "gap/4x4": (2, T, 4, 4),
+        "conditional/4x8": (2, T, 4, 8), "gap/4x8": (2, T, 4, 8),
+    }  # fmt: skip
+    assert kinds == {"F16"}
+
+
+def test_shard_bytes__same_scores_same_bytes() -> None:
+    scores = [score(shape, n) for n, shape in enumerate(((4, 8), (4, 4), (6, 4)))]
+    assert shard_bytes(scores, header(3)) == shard_bytes(list(scores), header(3))
+
+
+def test_read_scores__which_were_refined(tmp_path: Path) -> None:
+    first = [score((4, 4), n) for n in range(3)]
+    further = score((4, 4), 9)
+    mixed = [first[0], average(first[1], further, 0.75), first[2]]
+    paths = [write(tmp_path / "a", first), write(tmp_path / "b", mixed)]
+    everything = [spot for path in paths for spot in spots(path, first)]
+    assert read_scores(everything).refined.tolist() == [False] * 3 + [False, True, False]
+    for name in ("conditional", "gap", "features"):
+        expected = getattr(first[1], name) / 4 + getattr(further, name) * 3 / 4
+        np.testing.assert_allclose(getattr(mixed[1], name), expected, rtol=1e-6)
+
+
+def test_read_header__round_trip(tmp_path: Path) -> None:
+    for count in (0, 2):
+        scores = [score((4, 4), n) for n in range(count)]
+        assert read_header(write(tmp_path / "a", scores)) == header(count)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, -1])
+def test_read__damaged_file_is_named(tmp_path: Path, keep: int) -> None:
+    scores = [score((4, 4), 0)]
+    path = write(tmp_path / "a.safetensors", scores)
+    path.write_bytes(path.read_bytes()[:keep])
+    for read in (lambda: read_header(path), lambda: read_scores(spots(path, scores))):
+        with pytest.raises(RunError, match=r"a\.safetensors is damaged: delete it and run dsel"):
+            read()
+
+
+def test_read__missing_file_or_shape_is_named(tmp_path: Path) -> None:
+    scores = [score((4, 4), 0)]
+    with pytest.raises(RunError, match="gone is missing: run dsel score again"):
+        read_scores(spots(tmp_path / "gone", scores))
+    path = write(tmp_path / "a", scores)
+    with pytest.raises(RunError, match="is damaged"):
+        read_scores([Spot(path, 0, (4, 8), 0)])
+    path.write_bytes(shard_bytes(scores, header(1)).replace(b'"dsel"', b'"else"'))
+    with pytest.raises(RunError, match="is damaged"):
+        read_header(path)

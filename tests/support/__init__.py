@@ -1,0 +1,1 @@
+"""Helpers of the tests: drawn pictures, synthetic runs, small priors, a browser."""

@@ -1,0 +1,166 @@
+"""The app in Chromium, as a visitor opens it: fixtures of the browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.synthetic import MIXED, synthetic_run
+
+ROOT = Path(__file__).parents[2]
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WAIT_MS = 20_000
+WIDE = {"width": 1280, "height": 800}
+
+SERVE = (
+    "import sys; from pathlib import Path; from dsel.app import launch_app; "
+    "launch_app(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"
+)
+SEEN = "localStorage.setItem('dsel-tour', 'seen')"
+"""The tour is over; its own test begins without."""
+
+Opener = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        (pytest.fail if os.environ.get("DSEL_REQUIRE_BROWSER") == "1" else pytest.skip)(
+            "no Chromium on the PATH: the app is not tested in a browser"
+        )
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def app_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three classes of 24 pictures: wide, square and tall ones."""
+    path = tmp_path_factory.mktemp("browsing") / "run"
+    synthetic_run(path, classes=3, per_class=24, sizes=MIXED)
+    return path
+
+
+@pytest.fixture(scope="session")
+def app_url(app_run: Path) -> Iterator[str]:
+    with served(app_run) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(chromium: Any, app_url: str) -> Iterator[Opener]:
+    """Opens pages of the app: `visit(query, dark=..., viewport=..., tour=...)`.
+
+    At the end no page has said an error, and none has asked another host for anything.
+    """
+    with ExitStack() as pages:
+        yield lambda query="", **how: pages.enter_context(opened(chromium, app_url, query, **how))
+
+
+@pytest.fixture
+def page(visit: Opener) -> Any:
+    """The app as it opens."""
+    return visit()
+
+
+@contextmanager
+def served(run_path: Path, **environment: str) -> Iterator[str]:
+    """The app on a run, in a process of its own: its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(run_path), str(port)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=os.environ | environment,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
+
+
+@contextmanager
+def opened(
+    chromium: Any, url: str, query: str = "", *, dark: bool = False, tour: bool = False,
+    viewport: dict[str, int] = WIDE, allow: tuple[str, ...] = (),
+) -> Iterator[Any]:  # fmt: skip
+    """An open page that shows its gallery; `allow` names parts of errors that are expected."""
+    context = chromium.new_context(
+        viewport=viewport, color_scheme="dark" if dark else "light", accept_downloads=True,
+        permissions=["clipboard-read", "clipboard-write"], reduced_motion="reduce",
+    )  # fmt: skip
+    if not tour:
+        context.add_init_script(SEEN)
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    complaints: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda r: complaints.append(r.url) if _foreign(r.url, url) else None)
+    page.goto(f"{url}/?{query}" if query else url)
+    page.wait_for_selector(".dsel:not([aria-busy]) .top")
+    yield page
+    context.close()
+    assert [one for one in complaints if not any(part in one for part in allow)] == []
+
+
+def until(page: Any, selector: str, true: str) -> None:
+    """Wait until a JavaScript function of the first such element is true."""
+    page.wait_for_function(
+        f"([s]) => {{ const e = document.querySelector(s); return e && ({true})(e); }}",
+        arg=[selector],
+    )
+
+
+def violations(page: Any, **options: Any) -> list[str]:
+    """What axe-core finds on the page that is serious or critical: rule, and where."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=".dsel", **options).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def _foreign(url: str, address: str) -> bool:
+    return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(240):
+        if server.poll() is not None:
+            _, said = server.communicate()
+            pytest.fail(f"the app did not start: {said.decode()}")
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.25)
+        else:
+            return
+    pytest.fail(f"the app does not answer at {url}")
