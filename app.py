@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from dsel.errors import DselError
-from dsel.assets import DEMO_RUN, asset
 from dsel.app import launch_app
+from dsel.assets import DEMO_RUN, asset
+from dsel.errors import DselError
 
 if __name__ == "__main__":
     try:

@@ -121,11 +121,11 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One patch and its whole story.
+    """One patch and its whole explanation.
 
     box is in proxy pixels, source_box in pixels of the upright source. score is the mean of the
     combined gap inside the box, margin its lead over the best box that does not overlap it.
-    distance is to the centroid of its group, in feature space. rank counts from 0 in its class.
+    distance is to the centroid of its cluster, in feature space. rank counts from 0 in its class.
     """
 
     image_id: str
@@ -134,7 +134,7 @@ class Patch:
     source_box: Box
     score: float
     margin: float
-    group: int
+    cluster: int
     distance: float
     rank: int
 
@@ -326,7 +326,7 @@ class Prior(Protocol):
 
 
 class Featurizer(Protocol):
-    """Describes pictures of patches, for grouping."""
+    """Describes pictures of patches, for clustering."""
 
     @property
     def fingerprint(self) -> str:

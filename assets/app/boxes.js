@@ -12,18 +12,18 @@ export function createBoxes({ choose, turn, back }) {
   const element = h("section.boxes.card", { "aria-label": "Best boxes" }, h("h3", {}, "Best boxes"), h("table", {}, h("thead", {}, head), rows), none, hint, moved);
   return { element, show };
 
-  /** Paint `{ story, boxes, frame }` with the proxy's URL; `own` is the corner moved to, or null. */
-  function show({ story, boxes, frame }, url, { own, movable }) {
+  /** Paint `{ explanation, boxes, frame }` with the proxy's URL; `own` is the corner moved to, or null. */
+  function show({ explanation, boxes, frame }, url, { own, movable }) {
     const focused = [...rows.querySelectorAll("button")].indexOf(document.activeElement);
-    const at = story.patch?.box;
-    const list = story.best.map((one, n) => ({ ...one, n }));
+    const at = explanation.patch?.box;
+    const list = explanation.best.map((one, n) => ({ ...one, n }));
     const known = at && list.some((one) => alike(one.box, at));
-    if (at && !known) list.unshift({ box: at, score: story.patch.score, margin: story.patch.margin, n: -1 });
+    if (at && !known) list.unshift({ box: at, score: explanation.patch.score, margin: explanation.patch.margin, n: -1 });
     const texts = column(list.flatMap((one) => [one.score, one.margin]));
-    fill(rows, list.map((one, n) => makeRow({ ...one, texts: texts.slice(2 * n, 2 * n + 2) }, { at, boxes, frame, url, banned: !story.patch, choose, turn })));
+    fill(rows, list.map((one, n) => makeRow({ ...one, texts: texts.slice(2 * n, 2 * n + 2) }, { at, boxes, frame, url, banned: !explanation.patch, choose, turn })));
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
     none.hidden = list.length > 0;
-    hint.hidden = !story.patch || list.length < 2 || Boolean(own && movable);
+    hint.hidden = !explanation.patch || list.length < 2 || Boolean(own && movable);
     hint.textContent = movable ? "Choose one, or drag the box on the picture." : "Only patch 1 can be dragged: the others take the best boxes that it leaves.";
     moved.hidden = !own;
   }

@@ -11,7 +11,7 @@ export function createChanges(app, refresh) {
   const count = h("span.count", { "aria-live": "polite" });
   const keeping = h("select", { "aria-label": "Which images", onchange: () => refresh({ keeping: keeping.value, page: 0 }) }, Object.entries(KEEPING).map(([value, text]) => h("option", { value }, text)));
   const order = h("select", { "aria-label": "Order", onchange: () => refresh({ backwards: order.value === "most", page: 0 }) }, h("option", { value: "least" }, "least overlap first"), h("option", { value: "most" }, "most overlap first"));
-  const clear = h("button.link", { type: "button", onclick: () => refresh({ group_a: -1, group_b: -1, page: 0 }) });
+  const clear = h("button.link", { type: "button", onclick: () => refresh({ cluster_a: -1, cluster_b: -1, page: 0 }) });
   const grid = h("div.cells.changes", { role: "list", "aria-label": "Images by disagreement" });
   const pager = makePager((page) => refresh({ page }));
   const element = h("section", { "aria-label": "Images by disagreement" }, h("div.bar-line", {}, h("h2", {}, "Images by disagreement"), h("span.grow"), boxLegend()), h("div.bar-line", {}, keeping, order, count, clear), grid, h("div.bar-line.foot", {}, pager.element));
@@ -21,8 +21,8 @@ export function createChanges(app, refresh) {
     count.textContent = plural(answer.total, "image");
     keeping.value = own.keeping;
     order.value = own.backwards ? "most" : "least";
-    clear.hidden = own.group_a < 0;
-    clear.textContent = `group ${own.group_a + 1} of A in group ${own.group_b + 1} of B: show all`;
+    clear.hidden = own.cluster_a < 0;
+    clear.textContent = `cluster ${own.cluster_a + 1} of A in cluster ${own.cluster_b + 1} of B: show all`;
     pager.show(answer);
     if (!answer.rows.length) {
       fill(grid, empty("No images here", "No image of this class is in this selection."));

@@ -1,4 +1,4 @@
-// Settings A and B side by side: figures, images by disagreement, one image under both, groups.
+// Settings A and B side by side: figures, images by disagreement, one image under both, clusters.
 
 import { createChanges, keptWords, rankWords } from "./changes.js";
 import { fill, h, icon, number, percent, plural, stylesheet } from "./dom.js";
@@ -9,7 +9,7 @@ import { boxLegend } from "./twoboxes.js";
 import { createWipe } from "./wipe.js";
 
 const REST_MS = 350;
-const FRESH = { group_a: -1, group_b: -1, keeping: "any", backwards: false, page: 0 };
+const FRESH = { cluster_a: -1, cluster_b: -1, keeping: "any", backwards: false, page: 0 };
 
 export const tab = {
   mount(root, app) {
@@ -25,7 +25,7 @@ function createCompare(root, app) {
   const head = createHead(app);
   const figures = makeFigures();
   const list = createChanges(app, (change) => again(change));
-  const moves = createMoves((a, b) => again({ group_a: a, group_b: b, page: 0 }));
+  const moves = createMoves((a, b) => again({ cluster_a: a, cluster_b: b, page: 0 }));
   const detail = makeDetail(app);
   const trouble = h("div.notice.bad", { role: "alert", hidden: true });
   const body = h("div.compare-body", {}, figures.element, h("div.split", {}, list.element, h("div.compare-detail", {}, detail.element, moves.element)));
@@ -59,8 +59,8 @@ function createCompare(root, app) {
     const answer = await app.latest("compare", () => asked(a));
     if (!answer) return;
     if (answer.trouble) return;
-    const groups = [answer.moves.length, answer.moves[0]?.length ?? 0];
-    if (own.group_a >= groups[0] || own.group_b >= groups[1]) return again({ group_a: -1, group_b: -1 });
+    const clusters = [answer.moves.length, answer.moves[0]?.length ?? 0];
+    if (own.cluster_a >= clusters[0] || own.cluster_b >= clusters[1]) return again({ cluster_a: -1, cluster_b: -1 });
     own.page = answer.page;
     now.answer = answer;
     paint(answer);
@@ -117,7 +117,7 @@ function makeStart(app) {
   const { store } = app;
   const usual = h("button.button", { type: "button", onclick: () => store.go({ a: pinned(store, store.defaults.select) }) }, "Compare with the defaults");
   const now = h("button.primary", { type: "button", onclick: () => pin(app) }, icon(ICONS.pin), "Pin the present settings as A");
-  const steps = ["Pin the present settings: they become A.", "Move the sliders: they are B.", "See which boxes and groups change, and how much of the distilled set stays."];
+  const steps = ["Pin the present settings: they become A.", "Move the sliders: they are B.", "See which boxes and clusters change, and how much of the distilled set stays."];
   const element = h("section.compare-start", { "aria-label": "Compare" }, h("h2", {}, "Compare two settings"), h("ol", {}, steps.map((text) => h("li", {}, text))), h("div.bar-line", {}, now, usual));
   return {
     element,
@@ -132,7 +132,7 @@ const FIGURES = [
   { label: "Same places kept", value: (one) => percent(one.box_share), text: (one) => `${one.same_boxes} of ${plural(Math.max(one.a, one.b), "patch", "patches")}`, help: "Share of the distilled set that shows the same places: the same image, with boxes that overlap by more than half." },
   { label: "Overlap of boxes", value: (one) => percent(one.overlap), text: (one) => `mean of ${plural(one.images, "image")}`, help: "Area that the boxes of A and B share, of the area that both cover." },
   { label: "Other boxes", value: (one) => (one.images - one.unchanged).toLocaleString("en"), text: (one) => `of ${plural(one.images, "image")}`, help: "Images whose box is not exactly the same." },
-  { label: "Groups agree", value: (one) => number(one.rand_index), text: () => "1 the same, 0 as by chance", help: "Adjusted Rand index: how often two images that share a group in A also share one in B, beyond chance." },
+  { label: "Clusters agree", value: (one) => number(one.rand_index), text: () => "1 the same, 0 as by chance", help: "Adjusted Rand index: how often two images that share a cluster in A also share one in B, beyond chance." },
 ];
 
 function makeFigures() {
@@ -169,7 +169,7 @@ function makeDetail(app) {
     if (!row) return;
     title.textContent = row.id;
     title.title = row.id;
-    facts.textContent = [`overlap ${percent(row.overlap)}`, `rank ${rankWords(row)}`, groupWords(row), keptWords(row) || "kept in neither"].join(" · ");
+    facts.textContent = [`overlap ${percent(row.overlap)}`, `rank ${rankWords(row)}`, clusterWords(row), keptWords(row) || "kept in neither"].join(" · ");
     wipe.show(row);
     app.attempt(() => maps(row.id));
   }
@@ -181,13 +181,13 @@ function makeDetail(app) {
     const answers = await app.latest("compare image", both);
     if (!answers || answers[0].image_id !== title.textContent) return;
     wipe.maps(...answers);
-    ["A", "B"].forEach((letter, n) => fill(said[letter], h("b", {}, letter), ` ${answers[n].story.sentence}`));
+    ["A", "B"].forEach((letter, n) => fill(said[letter], h("b", {}, letter), ` ${answers[n].explanation.sentence}`));
   }
 }
 
-function groupWords({ a, b }) {
-  const group = (side) => (side ? side.group + 1 : "none");
-  return `group A ${group(a)} → B ${group(b)}`;
+function clusterWords({ a, b }) {
+  const cluster = (side) => (side ? side.cluster + 1 : "none");
+  return `cluster A ${cluster(a)} → B ${cluster(b)}`;
 }
 
 /** The view of an image under some settings. */

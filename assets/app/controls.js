@@ -42,7 +42,7 @@ function createControls(root, app) {
   }
 
   async function sets() {
-    const answer = await app.latest("controls", () => app.ask("controls", { seed: own.seed }));
+    const answer = await app.latest("baselines", () => app.ask("baselines", { seed: own.seed }));
     if (!answer) return;
     own.known = true;
     budget.textContent = words(answer, app.store.state);

@@ -3,7 +3,7 @@
 import { alike, createBoxes } from "./boxes.js";
 import { moveBox, movedTo, toggleBan, togglePin, unmove } from "./decisions.js";
 import { empty, fill, h, icon, number, plural } from "./dom.js";
-import { groupColour } from "./gallery.js";
+import { clusterColour } from "./gallery.js";
 import { ICONS } from "./icons.js";
 import { createLens } from "./lens.js";
 import { createPlate } from "./plate.js";
@@ -38,7 +38,7 @@ export function createDetail(app, { step }) {
   /** The images before and after the shown one; a banned one keeps the place that it had. */
   function around() {
     if (!shown) return { before: "", after: "" };
-    return (!shown.answer.story.patch && places.get(shown.answer.image_id)) || shown.answer.around;
+    return (!shown.answer.explanation.patch && places.get(shown.answer.image_id)) || shown.answer.around;
   }
 
   /** Of the image that is chosen next, show the patch with this box. */
@@ -83,7 +83,7 @@ export function createDetail(app, { step }) {
     if (turnOf !== newest || store.state.run !== run || store.state.class_name !== name) return;
     const other = shown?.answer.image_id !== answer.image_id || shown?.run !== run;
     shown = { answer, url, run };
-    if (answer.story.patch) remember(answer);
+    if (answer.explanation.patch) remember(answer);
     if (other) pixel = null;
     await paint();
     if (other) plate.mark(null);
@@ -120,7 +120,7 @@ export function createDetail(app, { step }) {
     element.hidden = false;
     nothing.hidden = true;
     const own = movedTo(select, answer.image_id);
-    const { patch, place } = answer.story;
+    const { patch, place } = answer.explanation;
     const first = answer.boxes.length === 1 || place === 0 || Boolean(own && patch && alike(own, patch.box));
     plate.show({ answer, url, ends, movable: first, view: lens.own.view, opacity: lens.own.opacity });
     lens.legend(ends);
@@ -178,14 +178,14 @@ function makeHead(app, { step, pin, ban, turn }) {
   return { element, show };
 
   function show(answer, { select, nth, around }) {
-    const { image_id: id, story, boxes } = answer;
+    const { image_id: id, explanation, boxes } = answer;
     title.textContent = title.title = id;
     before.disabled = !around.before;
     after.disabled = !around.after;
     press(pinned, select.pins.includes(id), "Pin", "Pinned");
     press(banned, select.bans.includes(id), "Ban", "Banned");
     showTurns(boxes.length, nth);
-    if (sentence.textContent !== story.sentence) sentence.textContent = story.sentence;
+    if (sentence.textContent !== explanation.sentence) sentence.textContent = explanation.sentence;
     fill(facts, factsOf(answer).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
@@ -209,17 +209,17 @@ function press(button, on, plain, done) {
   button.lastChild.textContent = on ? done : plain;
 }
 
-function factsOf({ story: { patch, standing }, frame }) {
+function factsOf({ explanation: { patch, placement }, frame }) {
   const source = `${frame.source_width} × ${frame.source_height} px`;
-  if (!patch || !standing) return [["source", source]];
+  if (!patch || !placement) return [["source", source]];
   const { x, y, width, height } = patch.source_box;
   const whole = (value) => Math.round(value).toLocaleString("en");
-  const kept = standing.images.length ? `as image ${standing.images.map((one) => one + 1).join(", ")}` : "no";
+  const kept = placement.images.length ? `as image ${placement.images.map((one) => one + 1).join(", ")}` : "no";
   return [
     ["score", number(patch.score)],
     ["margin", number(patch.margin)],
-    ["rank", `${(standing.rank + 1).toLocaleString("en")} of ${standing.patches.toLocaleString("en")}`],
-    ["group", [h("span.dot", { style: { "--group": groupColour(standing.group) } }), ` ${standing.group + 1}`]],
+    ["rank", `${(placement.rank + 1).toLocaleString("en")} of ${placement.patches.toLocaleString("en")}`],
+    ["cluster", [h("span.dot", { style: { "--cluster": clusterColour(placement.cluster) } }), ` ${placement.cluster + 1}`]],
     ["kept", kept],
     ["box in the source", `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}`],
     ["source", source],

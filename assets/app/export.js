@@ -16,7 +16,7 @@ const TREE = [
   ["train/", "one folder per class, with images only"],
   ["  CLASS/CLASS_id00000.png", "each class's first image, and so on"],
   ["classes.json", "the class order"],
-  ["patches.parquet", "one row per patch: image, boxes, score, margin, group, rank"],
+  ["patches.parquet", "one row per patch: image, boxes, score, margin, cluster, rank"],
   ["manifest.json", "every setting, version and fingerprint; decisions by hand; where each pixel comes from"],
 ];
 

@@ -4,12 +4,12 @@ import { movedTo, toggleBan } from "./decisions.js";
 import { empty, fill, h, icon, number, plural } from "./dom.js";
 import { ICONS } from "./icons.js";
 
-const ORDERS = { rank: "rank", score: "score", margin: "margin", group: "group", name: "name" };
-export const GROUP_COLOURS = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#c9a227", "#ff9da7", "#9c755f", "#8e8e99"];
+const ORDERS = { rank: "rank", score: "score", margin: "margin", cluster: "cluster", name: "name" };
+export const CLUSTER_COLOURS = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#c9a227", "#ff9da7", "#9c755f", "#8e8e99"];
 
-/** The colour of a group; behind the palette's end they repeat. */
-export function groupColour(group) {
-  return GROUP_COLOURS[group % GROUP_COLOURS.length];
+/** The colour of a cluster; behind the palette's end they repeat. */
+export function clusterColour(cluster) {
+  return CLUSTER_COLOURS[cluster % CLUSTER_COLOURS.length];
 }
 
 /**
@@ -17,7 +17,7 @@ export function groupColour(group) {
  * Answers its element, what asks and shows it anew, and whether an image is on the page shown.
  */
 export function createGallery(app, { filter = () => ({}), title = "Patches", rows = 60 } = {}) {
-  const own = { sort: "rank", backwards: false, page: 0, group: -1 };
+  const own = { sort: "rank", backwards: false, page: 0, cluster: -1 };
   let asked = "";
   let shownPage = 0;
   const heading = h("h2", {}, title);
@@ -25,10 +25,10 @@ export function createGallery(app, { filter = () => ({}), title = "Patches", row
   const grid = h("div.cells", { role: "list", "aria-label": title, onkeydown: (event) => rove(event, grid) });
   const pager = makePager((page) => refresh({ page }));
   const order = makeOrder((change) => refresh({ page: 0, ...change }));
-  const groups = makeGroups((group) => refresh({ group, page: 0 }));
+  const clusters = makeClusters((cluster) => refresh({ cluster, page: 0 }));
   const gone = [makeSkipped(app), makeBanned(app)];
   const foot = h("div.bar-line.foot", {}, pager.element, h("span.grow"), gone.map((one) => one.element));
-  const element = h("section.gallery", { "aria-label": title }, h("div.bar-line", {}, heading, count, h("span.grow"), groups.element, order.element), grid, foot);
+  const element = h("section.gallery", { "aria-label": title }, h("div.bar-line", {}, heading, count, h("span.grow"), clusters.element, order.element), grid, foot);
   return { element, show, refresh, own, holds };
 
   function refresh(change) {
@@ -43,18 +43,18 @@ export function createGallery(app, { filter = () => ({}), title = "Patches", row
   async function show(more = {}) {
     const { class_name: name, run } = app.store.state;
     const place = `${run} ${name}`;
-    if (asked !== place) Object.assign(own, { page: 0, group: -1 });
+    if (asked !== place) Object.assign(own, { page: 0, cluster: -1 });
     const turned = asked !== place || more.holding || own.page !== shownPage;
     asked = place;
     const answer = await app.latest(`gallery ${title}`, () => app.ask("gallery", { ...own, rows, ...more, ...filter() }));
     const now = app.store.state;
     if (!answer || place !== `${now.run} ${now.class_name}`) return null;
-    if (own.group >= answer.counts.length) return refresh({ group: -1, page: 0 });
+    if (own.cluster >= answer.counts.length) return refresh({ cluster: -1, page: 0 });
     own.page = shownPage = answer.page;
     count.textContent = plural(answer.total, "patch", "patches");
     pager.show(answer);
     order.show(own);
-    groups.show(answer.counts, own.group);
+    clusters.show(answer.counts, own.cluster);
     for (const one of gone) one.show(answer);
     showCells(answer);
     if (turned) {
@@ -136,16 +136,16 @@ function makeCell(app) {
   item.show = (row, chosen, select) => {
     now = row;
     showShot(app, { shot, picture, box }, row);
-    cell.style.setProperty("--group", groupColour(row.group));
+    cell.style.setProperty("--cluster", clusterColour(row.cluster));
     const kept = row.images.length > 0;
     const moved = movedTo(select, row.id);
     const byHand = select.pins.includes(row.id) ? "pinned" : moved && moved.x === row.box[0] && moved.y === row.box[1] ? "moved" : "";
     hand.textContent = byHand;
     badge.textContent = kept ? `kept ${row.images[0] + 1}` : "";
     cell.classList.toggle("kept", kept);
-    fill(caption, h("span.rank", {}, `${row.rank + 1}`), h("span.dot", { title: `group ${row.group + 1}` }), h("span", {}, number(row.score)));
+    fill(caption, h("span.rank", {}, `${row.rank + 1}`), h("span.dot", { title: `cluster ${row.cluster + 1}` }), h("span", {}, number(row.score)));
     cell.title = row.id;
-    cell.setAttribute("aria-label", `${row.id}, rank ${row.rank + 1}, score ${number(row.score)}, group ${row.group + 1}${kept ? `, kept as image ${row.images[0] + 1}` : ""}${byHand && `, ${byHand}`}`);
+    cell.setAttribute("aria-label", `${row.id}, rank ${row.rank + 1}, score ${number(row.score)}, cluster ${row.cluster + 1}${kept ? `, kept as image ${row.images[0] + 1}` : ""}${byHand && `, ${byHand}`}`);
     cell.setAttribute("aria-current", String(chosen));
     cell.dataset.id = row.id;
   };
@@ -190,19 +190,19 @@ function makeOrder(change) {
   };
 }
 
-function makeGroups(change) {
-  const element = h("select", { "aria-label": "Group", hidden: true, onchange: () => change(Number(element.value)) });
+function makeClusters(change) {
+  const element = h("select", { "aria-label": "Cluster", hidden: true, onchange: () => change(Number(element.value)) });
   let shown = "";
   return {
     element,
-    show(counts, group) {
+    show(counts, cluster) {
       element.hidden = !counts.length;
       // An open list that is filled anew would close.
       if (shown !== String(counts)) {
         shown = String(counts);
-        fill(element, h("option", { value: -1 }, `all ${plural(counts.length, "group")}`), counts.map((size, n) => h("option", { value: n }, `group ${n + 1} (${size})`)));
+        fill(element, h("option", { value: -1 }, `all ${plural(counts.length, "cluster")}`), counts.map((size, n) => h("option", { value: n }, `cluster ${n + 1} (${size})`)));
       }
-      element.value = group;
+      element.value = cluster;
     },
   };
 }

@@ -1,36 +1,36 @@
-// The groups at a glance: a legend whose counts follow the selection, and a card of each.
+// The clusters at a glance: a legend whose counts follow the selection, and a card of each.
 
 import { h, fill, number, plural } from "./dom.js";
 import { makeCrop } from "./patchcrop.js";
-import { groupMark } from "./symbols.js";
+import { clusterMark } from "./symbols.js";
 
-/** The legend; `pick(group)` is called for the entry that is pressed. */
+/** The legend; `pick(cluster)` is called for the entry that is pressed. */
 export function makeLegend(pick) {
-  const element = h("ul.group-legend", { "aria-label": "Groups; press one to select it" });
+  const element = h("ul.cluster-legend", { "aria-label": "Clusters; press one to select it" });
   return { element, show };
 
-  /** counts: patches of each group; chosen: of each, those selected; group: the one selected, or -1. */
-  function show(counts, chosen, group) {
+  /** counts: patches of each cluster; chosen: of each, those selected; cluster: the one selected, or -1. */
+  function show(counts, chosen, cluster) {
     while (element.children.length > counts.length) element.lastChild.remove();
     while (element.children.length < counts.length) element.append(makeEntry(element.children.length));
     counts.forEach((size, n) => {
       const { button, count } = element.children[n];
       count.textContent = chosen ? `${chosen[n] ?? 0} of ${size}` : `${size}`;
-      button.setAttribute("aria-pressed", String(n === group));
+      button.setAttribute("aria-pressed", String(n === cluster));
       button.classList.toggle("none", Boolean(chosen) && !chosen[n]);
     });
   }
 
   function makeEntry(n) {
     const count = h("span.soft");
-    const button = h("button", { type: "button", onclick: () => pick(n) }, groupMark(n), h("span", {}, `group ${n + 1}`), count);
+    const button = h("button", { type: "button", onclick: () => pick(n) }, clusterMark(n), h("span", {}, `cluster ${n + 1}`), count);
     return Object.assign(h("li", {}, button), { button, count });
   }
 }
 
 /** The cards; `pick.group(n)` and `pick.image(id)` are called for what is pressed. */
 export function makeCards(app, pick) {
-  const element = h("div.group-cards");
+  const element = h("div.cluster-cards");
   return { element, show, mark };
 
   /** sizes: of each image by its id, the proxy's width and height. */
@@ -40,21 +40,21 @@ export function makeCards(app, pick) {
     cards.forEach((card, n) => element.children[n].show(card, sizes));
   }
 
-  function mark(group, imageId) {
-    [...element.children].forEach((card, n) => card.head.setAttribute("aria-pressed", String(n === group)));
+  function mark(cluster, imageId) {
+    [...element.children].forEach((card, n) => card.head.setAttribute("aria-pressed", String(n === cluster)));
     for (const one of element.querySelectorAll(".patch")) one.setAttribute("aria-current", String(one.dataset.id === imageId));
   }
 }
 
 function makeCard(app, pick, n) {
   const facts = h("span.soft");
-  const head = h("button.card-head", { type: "button", onclick: () => pick.group(n) }, groupMark(n), h("strong", {}, `Group ${n + 1}`), facts);
-  const rows = { telling: makeRow(app, pick, "Most telling"), central: makeRow(app, pick, "Most central") };
-  const element = h("article.group-card", { "aria-label": `Group ${n + 1}` }, head, rows.telling.element, rows.central.element);
+  const head = h("button.card-head", { type: "button", onclick: () => pick.group(n) }, clusterMark(n), h("strong", {}, `Cluster ${n + 1}`), facts);
+  const rows = { discriminative: makeRow(app, pick, "Most discriminative"), central: makeRow(app, pick, "Most central") };
+  const element = h("article.cluster-card", { "aria-label": `Cluster ${n + 1}` }, head, rows.discriminative.element, rows.central.element);
   element.head = head;
   element.show = (card, sizes) => {
     facts.textContent = `${plural(card.size, "patch", "patches")} · ${card.kept} kept · median ${number(card.median)}`;
-    for (const name of ["telling", "central"]) rows[name].show(card[name], sizes);
+    for (const name of ["discriminative", "central"]) rows[name].show(card[name], sizes);
   };
   return element;
 }
@@ -78,7 +78,7 @@ function makePatch(app, pick) {
   element.show = ({ id, box, rank, score }, label, sizes) => {
     element.dataset.id = id;
     element.title = `${id}, rank ${rank + 1}, score ${number(score)}`;
-    element.setAttribute("aria-label", `${id}, rank ${rank + 1}, score ${number(score)}, among the ${label.toLowerCase()} of its group`);
+    element.setAttribute("aria-label", `${id}, rank ${rank + 1}, score ${number(score)}, among the ${label.toLowerCase()} of its cluster`);
     element.setAttribute("aria-current", String(app.store.state.image_id === id));
     crop.show({ id, box, size: sizes.get(id) });
   };
@@ -94,11 +94,11 @@ export function makeHover(app, place) {
   return {
     hide: () => (element.hidden = true),
     /** at: where the point lies in the place, in CSS pixels. */
-    show({ id, box, size, rank, score, group, kept }, at) {
-      crop.hidden = group < 0;
-      if (group >= 0) crop.show({ id, box, size });
-      const lines = group < 0 ? ["no patch: the image is banned"] : [`rank ${rank + 1} · score ${number(score)}`, kept ? "kept" : ""];
-      const mark = group >= 0 && h("p.of-group", {}, groupMark(group), `group ${group + 1}`);
+    show({ id, box, size, rank, score, cluster, kept }, at) {
+      crop.hidden = cluster < 0;
+      if (cluster >= 0) crop.show({ id, box, size });
+      const lines = cluster < 0 ? ["no patch: the image is banned"] : [`rank ${rank + 1} · score ${number(score)}`, kept ? "kept" : ""];
+      const mark = cluster >= 0 && h("p.of-cluster", {}, clusterMark(cluster), `cluster ${cluster + 1}`);
       fill(words, h("p.name", {}, id), mark, lines.filter(Boolean).map((line) => h("p.soft", {}, line)));
       element.hidden = false;
       const { clientWidth: width, clientHeight: height } = place;

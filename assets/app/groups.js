@@ -1,8 +1,8 @@
-// The Groups tab: a class's patches in the plane, their groups, and the gallery of what is selected.
+// The Clusters tab: a class's patches in the plane, their clusters, and the gallery of what is selected.
 
 import { empty, fill, h, icon, plural, stylesheet } from "./dom.js";
 import { createGallery, markChosen } from "./gallery.js";
-import { makeCards, makeHover, makeLegend } from "./groupcards.js";
+import { makeCards, makeHover, makeLegend } from "./clustercards.js";
 import { unpack } from "./heat.js";
 import { ICONS } from "./icons.js";
 import { createPlane, loadPlotly } from "./plane.js";
@@ -10,19 +10,19 @@ import { createPlane, loadPlotly } from "./plane.js";
 const OWN = "own";
 const SETTLE_MS = 250;
 const POLL_MS = 700;
-const NOBODY = { group: -1, polygon: null, mask: null, counts: null };
-const ABOUT = "Patches of this class as points, near where their features are alike, coloured by group. With a keyboard, the groups below it, the gallery and the cards select the same.";
+const NOBODY = { cluster: -1, polygon: null, mask: null, counts: null };
+const ABOUT = "Patches of this class as points, near where their features are alike, coloured by cluster. With a keyboard, the clusters below it, the gallery and the cards select the same.";
 
-stylesheet(new URL("./groups.css", import.meta.url));
+stylesheet(new URL("./clusters.css", import.meta.url));
 
 export const tab = {
-  id: "groups",
-  label: "Groups",
+  id: "clusters",
+  label: "Clusters",
   mount(root, app) {
     const view = { plane: null, marks: null, chosen: { ...NOBODY }, turn: 0 };
-    const parts = makeParts(app, view, { pickGroup, pickImage, clear });
+    const parts = makeParts(app, view, { pickCluster, pickImage, clear });
     fill(root, parts.element);
-    bind(app, parts, { setGroup, clear, pointAt, repaint: () => view.marks && parts.plot?.theme() });
+    bind(app, parts, { setCluster, clear, pointAt, repaint: () => view.marks && parts.plot?.theme() });
     return { show, hide };
 
     async function show(change) {
@@ -66,18 +66,18 @@ export const tab = {
       const answer = await app.latest("marks", () => app.ask("marks"));
       if (!answer || !view.plane) return;
       const marks = unpackMarks(answer);
-      if (marks.group.length !== view.plane.ids.length) return;
+      if (marks.cluster.length !== view.plane.ids.length) return;
       view.marks = marks;
-      if (view.chosen.group >= marks.counts.length) view.chosen.group = parts.gallery.own.group = -1;
+      if (view.chosen.cluster >= marks.counts.length) view.chosen.cluster = parts.gallery.own.cluster = -1;
       await paint();
     }
 
     async function cards() {
       const answer = await app.latest("cards", () => app.ask("cards"));
       if (!answer || !view.plane) return;
-      const known = answer.cards.every((card) => card.telling.every((patch) => view.plane.sizes.has(patch.id)));
+      const known = answer.cards.every((card) => card.discriminative.every((patch) => view.plane.sizes.has(patch.id)));
       if (known) parts.cards.show(answer.cards, view.plane.sizes);
-      parts.cards.mark(view.chosen.group, app.store.state.image_id);
+      parts.cards.mark(view.chosen.cluster, app.store.state.image_id);
     }
 
     async function gallery() {
@@ -86,36 +86,36 @@ export const tab = {
 
     function paint() {
       const { chosen, marks } = view;
-      const isIn = (row) => (!chosen.mask || chosen.mask[row] === 1) && (chosen.group < 0 || marks.group[row] === chosen.group);
+      const isIn = (row) => (!chosen.mask || chosen.mask[row] === 1) && (chosen.cluster < 0 || marks.cluster[row] === chosen.cluster);
       say();
       return view.plane.ids.length ? parts.plot.paint(marks, isIn) : undefined;
     }
 
     /** Words and counts of what is selected. */
     function say() {
-      const { group, mask, counts } = view.chosen;
+      const { cluster, mask, counts } = view.chosen;
       const all = view.marks.counts;
       const inside = counts ?? all;
-      const shown = group < 0 ? inside : all.map((_, n) => (n === group ? inside[n] : 0));
-      const some = group >= 0 || mask;
-      parts.legend.show(all, some ? shown : null, group);
+      const shown = cluster < 0 ? inside : all.map((_, n) => (n === cluster ? inside[n] : 0));
+      const some = cluster >= 0 || mask;
+      parts.legend.show(all, some ? shown : null, cluster);
       const count = plural((some ? shown : all).reduce((sum, one) => sum + (one ?? 0), 0), "patch", "patches");
       const where = mask ? " in the lasso" : "";
-      parts.words.textContent = some ? `${count}${group >= 0 ? ` of group ${group + 1}` : ""}${where} of ${sum(all)}` : `all ${count}`;
+      parts.words.textContent = some ? `${count}${cluster >= 0 ? ` of cluster ${cluster + 1}` : ""}${where} of ${sum(all)}` : `all ${count}`;
       parts.clear.hidden = !some;
-      parts.heading.textContent = group >= 0 ? `Group ${group + 1}${where}` : mask ? "In the lasso" : "All patches";
-      parts.cards.mark(group, app.store.state.image_id);
+      parts.heading.textContent = cluster >= 0 ? `Cluster ${cluster + 1}${where}` : mask ? "In the lasso" : "All patches";
+      parts.cards.mark(cluster, app.store.state.image_id);
     }
 
-    /** Select a group, or let go of it; inside a lasso it narrows that down. */
-    function pickGroup(group) {
-      setGroup(view.chosen.group === group ? -1 : group);
+    /** Select a cluster, or let go of it; inside a lasso it narrows that down. */
+    function pickCluster(cluster) {
+      setCluster(view.chosen.cluster === cluster ? -1 : cluster);
     }
 
-    function setGroup(group) {
+    function setCluster(cluster) {
       if (!view.marks) return;
-      view.chosen.group = group;
-      app.attempt(() => Promise.all([parts.gallery.refresh({ group: view.chosen.group, page: 0 }), paint()]));
+      view.chosen.cluster = cluster;
+      app.attempt(() => Promise.all([parts.gallery.refresh({ cluster: view.chosen.cluster, page: 0 }), paint()]));
     }
 
     function pickImage(id) {
@@ -127,7 +127,7 @@ export const tab = {
     function lasso(polygon) {
       if (!polygon) return clear();
       view.chosen = { ...NOBODY, polygon, layout: view.plane.layout };
-      parts.gallery.own.group = -1;
+      parts.gallery.own.cluster = -1;
       parts.gallery.own.page = 0;
       return app.attempt(() => Promise.all([again(), gallery()]));
     }
@@ -145,14 +145,14 @@ export const tab = {
     }
 
     function clear() {
-      if (!view.marks || (view.chosen.group < 0 && !view.chosen.polygon)) return;
+      if (!view.marks || (view.chosen.cluster < 0 && !view.chosen.polygon)) return;
       forget();
-      app.attempt(() => Promise.all([parts.gallery.refresh({ group: -1, page: 0 }), paint(), parts.plot.clear()]));
+      app.attempt(() => Promise.all([parts.gallery.refresh({ cluster: -1, page: 0 }), paint(), parts.plot.clear()]));
     }
 
     function forget() {
       view.chosen = { ...NOBODY };
-      Object.assign(parts.gallery.own, { group: -1, page: 0 });
+      Object.assign(parts.gallery.own, { cluster: -1, page: 0 });
     }
 
     function hover(row, at) {
@@ -163,7 +163,7 @@ export const tab = {
       const { marks } = view;
       const kept = marks.kept[row] === 1;
       const box = marks.box.subarray(4 * row, 4 * row + 4);
-      return parts.hover.show({ id, box, size: view.plane.sizes.get(id), rank: marks.rank[row], score: marks.score[row], group: marks.group[row], kept }, at);
+      return parts.hover.show({ id, box, size: view.plane.sizes.get(id), rank: marks.rank[row], score: marks.score[row], cluster: marks.cluster[row], kept }, at);
     }
 
     function pointAt(id) {
@@ -173,7 +173,7 @@ export const tab = {
     function showChosen() {
       const { image_id: id } = app.store.state;
       markChosen(parts.gallery.element, id);
-      parts.cards.mark(view.chosen.group, id);
+      parts.cards.mark(view.chosen.cluster, id);
       if (view.plane) parts.plot?.ring("chosen", view.plane.rows.get(id) ?? -1);
     }
 
@@ -181,7 +181,7 @@ export const tab = {
     async function follow(wait) {
       view.turn += 1;
       const { turn } = view;
-      const over = () => turn !== view.turn || app.store.state.tab !== "groups";
+      const over = () => turn !== view.turn || app.store.state.tab !== "clusters";
       for (let pause = wait; ; pause = POLL_MS) {
         await new Promise((resolve) => setTimeout(resolve, pause));
         if (over() || !view.plane) return;
@@ -221,8 +221,8 @@ function makeParts(app, view, on) {
     words: h("p.selected", { "aria-live": "polite" }),
     clear: h("button.quiet", { type: "button", title: "Clear the selection (Escape)", onclick: on.clear, hidden: true }, icon(ICONS.close), "Clear"),
     line: h("p.layout-line.soft", { role: "status" }),
-    legend: makeLegend(on.pickGroup),
-    cards: makeCards(app, { group: on.pickGroup, image: on.pickImage }),
+    legend: makeLegend(on.pickCluster),
+    cards: makeCards(app, { cluster: on.pickCluster, image: on.pickImage }),
     gallery: createGallery(app, { title: "Selected patches", filter: () => (view.chosen.polygon ? { polygon: view.chosen.polygon, layout: view.chosen.layout } : {}) }),
     plot: null,
   };
@@ -231,8 +231,8 @@ function makeParts(app, view, on) {
   const modes = makeModes(parts);
   const figure = h("figure.plot", { "aria-label": ABOUT }, parts.field, parts.blank);
   const left = h("section.plane", { "aria-label": "The plane" }, h("div.bar-line", {}, h("h2", {}, "The plane"), h("span.grow"), modes), figure, h("div.bar-line.chosen-line", {}, parts.words, parts.clear, h("span.grow"), parts.line), parts.legend.element);
-  const cards = h("section.cards-of-groups", { "aria-label": "Groups" }, h("h2", {}, "Groups"), parts.cards.element);
-  parts.element = h("div.groups-tab", {}, left, parts.gallery.element, cards);
+  const cards = h("section.cards-of-clusters", { "aria-label": "Clusters" }, h("h2", {}, "Clusters"), parts.cards.element);
+  parts.element = h("div.clusters-tab", {}, left, parts.gallery.element, cards);
   return parts;
 }
 
@@ -249,11 +249,11 @@ function makeModes(parts) {
   }
 }
 
-function bind(app, parts, { setGroup, clear, pointAt, repaint }) {
+function bind(app, parts, { setCluster, clear, pointAt, repaint }) {
   const { element, own } = parts.gallery;
   element.addEventListener("change", ({ target }) => {
-    // Its list of groups selects in the plane, too; -1 lets go.
-    if (target.getAttribute("aria-label") === "Group") setGroup(own.group);
+    // Its list of clusters selects in the plane, too; -1 lets go.
+    if (target.getAttribute("aria-label") === "Cluster") setCluster(own.cluster);
   });
   const point = ({ target }) => {
     const cell = target.closest?.(".cell");
@@ -262,7 +262,7 @@ function bind(app, parts, { setGroup, clear, pointAt, repaint }) {
   for (const kind of ["mouseover", "focusin"]) element.addEventListener(kind, point);
   for (const kind of ["mouseleave", "focusout"]) element.addEventListener(kind, () => pointAt(""));
   const before = app.keys.get("Escape");
-  app.keys.set("Escape", (event) => (app.store.state.tab === "groups" ? clear() : before?.(event)));
+  app.keys.set("Escape", (event) => (app.store.state.tab === "clusters" ? clear() : before?.(event)));
   new MutationObserver(repaint).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 }
 

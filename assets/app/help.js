@@ -7,8 +7,8 @@ const GAP_PX = 12;
 const AIR_PX = 6;
 
 const ABOUT = [
-  "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the prompt, and without. Where naming the class lowers the loss, the image is telling: that gap is the heat map.",
-  "dsel cuts the patch with the largest mean gap from each image, groups the patches of a class by what they look like, ranks them, and keeps as many as IPC says: a small training set of real pixels.",
+  "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the prompt, and without. Where naming the class lowers the loss, the image is discriminative: that gap is the heat map.",
+  "dsel cuts the patch with the largest mean gap from each image, clusters the patches of a class by what they look like, ranks them, and keeps as many as IPC says: a small training set of real pixels.",
 ];
 
 const KEYS = [
@@ -25,7 +25,7 @@ const KEYS = [
 const WORDS = [
   ["Gap", "unconditional minus conditional loss: above 0 where naming the class helps"],
   ["Patch", "a square box of an image; its score is the mean gap inside, as a share of the loss"],
-  ["Group", "one k-means cluster of a class's patches"],
+  ["Cluster", "one k-means cluster of a class's patches"],
   ["IPC", "images per class in the distilled set"],
   ["Timestep", "how much noise the prior saw: small is little, 999 is all"],
   ["Mosaic", "one distilled image made of several patches"],
@@ -34,8 +34,8 @@ const WORDS = [
 const TOUR = [
   { at: ".gallery", title: "Every image, its patch", text: "Each picture of the class with the patch that was chosen on it, best first. Choose one to see why." },
   { at: ".detail", title: "Why this patch", text: "The heat map says where naming the class helps the prior, the sentence says it in figures. Click anywhere on the map to read the values there." },
-  { at: ".side", title: "Move the sliders", text: "Timesteps, patch size, groups, IPC: everything follows at once, from stored maps. A triangle marks each default." },
-  { at: ".tabs", title: "Look further", text: "Groups shows what lies close together, Distilled set what is kept, Compare two settings side by side, Controls a random patch in place of the chosen one." },
+  { at: ".side", title: "Move the sliders", text: "Timesteps, patch size, clusters, IPC: everything follows at once, from stored maps. A triangle marks each default." },
+  { at: ".tabs", title: "Look further", text: "Clusters shows what lies close together, Distilled set what is kept, Compare two settings side by side, Controls a random patch in place of the chosen one." },
   { at: "#dsel-tab-export", title: "Keep it", text: "Export the whole set as a zip, or copy the command that makes the same files on another machine." },
 ];
 

@@ -1,4 +1,4 @@
-// Inspect: the class's patches on the left, and the chosen image's whole story beside them.
+// Inspect: the class's patches on the left, and the chosen image's whole explanation beside them.
 
 import { createDetail } from "./detail.js";
 import { unmove } from "./decisions.js";

@@ -9,8 +9,8 @@ import { asker, lines } from "./rpc.js";
 import { mountSettings } from "./settings.js";
 import { createStore } from "./store.js";
 
-const TABS = ["inspect", "groups", "distilled", "compare", "controls", "score", "export"];
-const LABELS = { inspect: "Inspect", groups: "Groups", distilled: "Distilled set", compare: "Compare", controls: "Controls", score: "Score", export: "Export" };
+const TABS = ["inspect", "clusters", "distilled", "compare", "baselines", "score", "export"];
+const LABELS = { inspect: "Inspect", clusters: "Clusters", distilled: "Distilled set", compare: "Compare", baselines: "Baselines", score: "Score", export: "Export" };
 const TOAST_MS = 6000;
 const RUN_KEY = "run";
 
@@ -121,7 +121,7 @@ function build(app) {
   import("./help.js").then(({ mountHelp }) => mountHelp(app), () => {});
 }
 
-/** The plot's library is large: it comes while nobody waits, so that Groups opens at once. */
+/** The plot's library is large: it comes while nobody waits, so that Clusters opens at once. */
 function prefetch({ files }) {
   const idle = window.requestIdleCallback ?? ((then) => setTimeout(then, 3000));
   idle(() => document.head.append(h("link", { rel: "prefetch", as: "script", href: files.plotly })), { timeout: 8000 });

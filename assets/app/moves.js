@@ -1,20 +1,20 @@
-// How groups move from A to B: a table of counts, whose cells choose the images listed.
+// How clusters move from A to B: a table of counts, whose cells choose the images listed.
 
 import { fill, h, percent, plural } from "./dom.js";
 
 const MOST = 40;
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-/** The table; `choose(a, b)` is called with the groups of a cell, or -1 and -1 to choose none. */
+/** The table; `choose(a, b)` is called with the clusters of a cell, or -1 and -1 to choose none. */
 export function createMoves(choose) {
   const table = h("table.moves", { onkeydown: move });
   const note = h("p.soft", {});
-  const scroll = h("div.moves-scroll", { role: "group", "aria-label": "How groups move" }, table);
-  const element = h("section.card.moves-card", { "aria-label": "How groups move" }, h("h2", {}, "How groups move"), note, scroll);
+  const scroll = h("div.moves-scroll", { role: "group", "aria-label": "How clusters move" }, table);
+  const element = h("section.card.moves-card", { "aria-label": "How clusters move" }, h("h2", {}, "How clusters move"), note, scroll);
   let shown = "";
   return { element, show };
 
-  function show(moves, { group_a: a, group_b: b }) {
+  function show(moves, { cluster_a: a, cluster_b: b }) {
     const key = JSON.stringify(moves);
     if (key !== shown) build(moves);
     shown = key;
@@ -31,9 +31,9 @@ export function createMoves(choose) {
     const columns = ordered(moves).slice(0, MOST);
     const head = h("tr", {}, h("td.corner", {}), columns.map((g) => h("th", { scope: "col" }, `B ${g + 1}`)), h("th.sum", { scope: "col" }, "all"));
     const body = moves.slice(0, MOST).map((row, g) => line(row, g, columns));
-    fill(table, h("caption.sr", {}, "Images by their group in A (rows) and in B (columns)"), h("thead", {}, head), h("tbody", {}, body));
-    const cut = moves.length > MOST || moves[0].length > MOST ? ` The first ${MOST} groups of each are shown.` : "";
-    fill(note, `Images by their group in A (rows) and in B (columns, beside the A group that most of them come from). Darker: a larger share of the row. Click a number to list its images.${cut}`);
+    fill(table, h("caption.sr", {}, "Images by their cluster in A (rows) and in B (columns)"), h("thead", {}, head), h("tbody", {}, body));
+    const cut = moves.length > MOST || moves[0].length > MOST ? ` The first ${MOST} clusters of each are shown.` : "";
+    fill(note, `Images by their cluster in A (rows) and in B (columns, beside the A cluster that most of them come from). Darker: a larger share of the row. Click a number to list its images.${cut}`);
   }
 
   function line(row, g, columns) {
@@ -43,7 +43,7 @@ export function createMoves(choose) {
   }
 
   function number(count, all, from, to) {
-    const words = `${plural(count, "image")} of group ${from + 1} of A in group ${to + 1} of B, ${percent(count / all, 2)} of group ${from + 1}`;
+    const words = `${plural(count, "image")} of cluster ${from + 1} of A in cluster ${to + 1} of B, ${percent(count / all, 2)} of cluster ${from + 1}`;
     const button = h("button", { type: "button", title: words, "aria-label": words, data: { a: from, b: to }, style: { "--share": count / all } }, count.toLocaleString("en"));
     button.addEventListener("click", () => (button.getAttribute("aria-pressed") === "true" ? choose(-1, -1) : choose(from, to)));
     return button;

@@ -1,7 +1,7 @@
 // The plane: a class's images as points that are coloured, picked and lassoed; plotly.js draws it.
 
 import { h } from "./dom.js";
-import { groupColour } from "./gallery.js";
+import { clusterColour } from "./gallery.js";
 import { symbolOf } from "./symbols.js";
 
 const GLIDE_MS = 150;
@@ -75,13 +75,13 @@ export function createPlane(Plotly, element, on) {
   function markers() {
     const { marks, isIn } = painted;
     const look = tokens();
-    const rows = Array.from(marks.group.keys());
-    const colour = (row) => (marks.group[row] < 0 || !isIn(row) ? look.grey : groupColour(marks.group[row]));
+    const rows = Array.from(marks.cluster.keys());
+    const colour = (row) => (marks.cluster[row] < 0 || !isIn(row) ? look.grey : clusterColour(marks.cluster[row]));
     return {
       color: rows.map(colour),
       opacity: 1,
-      symbol: rows.map((row) => (marks.group[row] < 0 ? "circle-open" : symbolOf(marks.group[row]).plotly)),
-      size: rows.map((row) => (marks.group[row] < 0 ? SIZE.none : marks.kept[row] ? SIZE.kept : SIZE.usual)),
+      symbol: rows.map((row) => (marks.cluster[row] < 0 ? "circle-open" : symbolOf(marks.cluster[row]).plotly)),
+      size: rows.map((row) => (marks.cluster[row] < 0 ? SIZE.none : marks.kept[row] ? SIZE.kept : SIZE.usual)),
       line: {
         width: rows.map((row) => (marks.kept[row] ? 2 : 0.75)),
         color: rows.map((row) => (!marks.kept[row] ? look.surface : isIn(row) ? look.ink : look.soft)),

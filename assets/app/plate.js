@@ -61,9 +61,9 @@ export function createPlate(app, { read, move }) {
     app.heat.draw(map, mapOf(shown.answer, view), scale, alpha);
   }
 
-  function paintOthers({ story, frame }) {
-    const at = story.patch?.box;
-    const spans = story.best
+  function paintOthers({ explanation, frame }) {
+    const at = explanation.patch?.box;
+    const spans = explanation.best
       .map((one, n) => ({ ...one.box, n }))
       .filter((one) => !at || one.x !== at.x || one.y !== at.y)
       .map((one) => h("span.other", { style: place(one, frame) }, h("span.tag", {}, one.n + 1)));
@@ -72,9 +72,9 @@ export function createPlate(app, { read, move }) {
 
   function settle() {
     box.classList.remove("dragged");
-    const { story, frame } = shown.answer;
-    box.hidden = !story.patch;
-    if (story.patch) putBox(story.patch.box, frame);
+    const { explanation, frame } = shown.answer;
+    box.hidden = !explanation.patch;
+    if (explanation.patch) putBox(explanation.patch.box, frame);
     box.classList.toggle("fixed", !movable());
   }
 
@@ -84,7 +84,7 @@ export function createPlate(app, { read, move }) {
 
   /** A move gives an image's best box another place; its further patches follow from it. */
   function movable() {
-    return Boolean(shown?.answer.story.patch) && shown.movable;
+    return Boolean(shown?.answer.explanation.patch) && shown.movable;
   }
 
   function grab(event) {
@@ -107,8 +107,8 @@ export function createPlate(app, { read, move }) {
     const far = Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]);
     drag.moved ||= far > DRAG_PX;
     if (!drag.moved) return;
-    const { story, frame } = shown.answer;
-    const start = story.patch.box;
+    const { explanation, frame } = shown.answer;
+    const start = explanation.patch.box;
     drag.to = within({ ...start, x: start.x + at.x - drag.start.x, y: start.y + at.y - drag.start.y }, frame);
     box.classList.add("dragged");
     putBox(drag.to, frame);
@@ -151,9 +151,9 @@ export function createPlate(app, { read, move }) {
 
   function nudge([x, y]) {
     if (!movable()) return;
-    const { story, frame } = shown.answer;
-    const to = within({ ...story.patch.box, x: story.patch.box.x + x, y: story.patch.box.y + y }, frame);
-    if (to.x !== story.patch.box.x || to.y !== story.patch.box.y) move(to.x, to.y);
+    const { explanation, frame } = shown.answer;
+    const to = within({ ...explanation.patch.box, x: explanation.patch.box.x + x, y: explanation.patch.box.y + y }, frame);
+    if (to.x !== explanation.patch.box.x || to.y !== explanation.patch.box.y) move(to.x, to.y);
   }
 
   function mark(next) {

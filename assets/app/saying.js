@@ -18,7 +18,7 @@ export function valueOf(app, name, select) {
   const value = select[name];
   if (name in BY_HAND) return value.length ? plural(value.length, "image") : "none";
   if (name === "timesteps") return timesteps(value, app.start.run.timesteps);
-  if (name === "groups" && value === 0) return `${select.ipc} (as IPC)`;
+  if (name === "clusters" && value === 0) return `${select.ipc} (as IPC)`;
   const widget = app.start.widgets.select.find((one) => one.name === name);
   const number = value === 0 && widget?.shown ? widget.shown : value;
   if (widget?.step < 1) return shareWords(value);
@@ -38,5 +38,5 @@ function timesteps(chosen, scored) {
 export function differing(app, a, b) {
   const first = app.start.widgets.select.map((one) => one.name);
   const names = [...first, ...Object.keys(app.store.defaults.select).filter((name) => !first.includes(name))];
-  return names.filter((name) => !same(a[name], b[name]) || (name === "groups" && a.groups === 0 && a.ipc !== b.ipc));
+  return names.filter((name) => !same(a[name], b[name]) || (name === "clusters" && a.clusters === 0 && a.ipc !== b.ipc));
 }

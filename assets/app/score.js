@@ -10,7 +10,7 @@ stylesheet(new URL("./jobs.css", import.meta.url));
 stylesheet(new URL("./score.css", import.meta.url));
 
 const USUAL = { prior: ["prior", "family"], source: ["per_class", "scene_seed"], score: ["timesteps", "draws", "prompt", "null_prompt"] };
-const GROUPS = [
+const CLUSTERS = [
   ["Which pictures", "source", ["split", "classes"]],
   ["How each is looked at", "score", ["antithetic", "refine", "first_draws", "names", "fit", "min_side_px", "noise_seed"]],
   ["The prior", "prior", ["resolution_px", "precision", "device", "lora", "revision", "labels", "null_class", "low_memory", "compile"]],
@@ -101,7 +101,7 @@ function createForm(app, options, started) {
   for (const [name, list] of [["source", options.source], ["prior", priors], ["score", options.score]]) forms[name] = createFields(list, changed);
   const fields = (form, names) => names.map((name) => forms[form].get(name)?.element).filter(Boolean);
   const summary = h("summary", {}, "More settings");
-  const more = h("details.more-settings", {}, summary, GROUPS.map(([title, form, names]) => [title && h("h3", {}, title), h("div.fields", {}, fields(form, names))]));
+  const more = h("details.more-settings", {}, summary, CLUSTERS.map(([title, form, names]) => [title && h("h3", {}, title), h("div.fields", {}, fields(form, names))]));
   const estimate = h("p.estimate.soft", { "aria-live": "polite" });
   const problem = h("p.notice.bad.form-problem", { hidden: true, role: "alert" });
   const start = h("button.primary", { type: "submit" }, "Score");
@@ -130,7 +130,7 @@ function createForm(app, options, started) {
     const most = forms.source.get("per_class");
     if (most) most.control.input.placeholder = sources.kind() === "toybox" ? String(options.toybox.per_class) : "all of them";
     more.querySelector("h3").hidden = !asked.includes("split") && !asked.includes("classes");
-    const folded = GROUPS.flatMap(([, form, names]) => names.map((name) => forms[form].get(name))).filter((field) => field?.isChanged());
+    const folded = CLUSTERS.flatMap(([, form, names]) => names.map((name) => forms[form].get(name))).filter((field) => field?.isChanged());
     summary.textContent = folded.length ? `More settings · ${folded.length} changed` : "More settings";
     estimate.textContent = estimated(sources, forms, options);
     start.textContent = sources.kind() === "picture" ? "Score this picture" : "Score";

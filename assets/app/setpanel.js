@@ -1,4 +1,4 @@
-// Where a cell of the distilled set comes from: its source image, box, score and group, and why.
+// Where a cell of the distilled set comes from: its source image, box, score and cluster, and why.
 
 import { empty, fill, h, icon, number } from "./dom.js";
 import { makeCrop } from "./crops.js";
@@ -42,11 +42,11 @@ export function createPanel(app, close) {
     const answer = await app.latest("why", () => app.ask("why", { nth })).catch((error) => {
       sentence.textContent = error.message;
     });
-    if (!answer || answer.story.image_id !== store.state.image_id) return;
+    if (!answer || answer.explanation.image_id !== store.state.image_id) return;
     source.show(answer);
-    sentence.textContent = answer.story.sentence;
+    sentence.textContent = answer.explanation.sentence;
     fill(facts, rowsOf(answer, store.state).map(([word, value]) => [h("dt", {}, word), h("dd", {}, value)]));
-    exchange.disabled = !answer.story.patch;
+    exchange.disabled = !answer.explanation.patch;
   }
 
   function showActs({ pins, bans, moves }, id) {
@@ -70,7 +70,7 @@ function makeSource(app) {
   const element = h("div.frame", {}, shot);
   return {
     element,
-    show({ frame, story: { image_id: id, patch } }) {
+    show({ frame, explanation: { image_id: id, patch } }) {
       const { proxy_width: width, proxy_height: height } = frame;
       const most = Math.max(width, height);
       shot.style.setProperty("--w", width / most);
@@ -92,15 +92,15 @@ function place(box, at, width, height) {
   for (const [name, share] of Object.entries(shares)) box.style[name] = `${100 * share}%`;
 }
 
-function rowsOf({ frame, story: { patch, standing } }, { class_name: className, select }) {
+function rowsOf({ frame, explanation: { patch, placement } }, { class_name: className, select }) {
   const rows = [["Class", className]];
-  if (standing) {
-    const numbers = standing.images.map((n) => n + 1).join(", ");
+  if (placement) {
+    const numbers = placement.images.map((n) => n + 1).join(", ");
     rows.push(["In the set", numbers ? `image ${numbers} of ${select.ipc}` : "not kept"]);
     rows.push(["Score", number(patch.score)], ["Margin", number(patch.margin)]);
-    rows.push(["Group", `${standing.group + 1} of ${standing.groups}`]);
-    rows.push(["Rank in group", `${standing.rank_in_group + 1} of ${standing.group_size}`]);
-    rows.push(["Rank in class", `${standing.rank + 1} of ${standing.patches}`]);
+    rows.push(["Cluster", `${placement.cluster + 1} of ${placement.clusters}`]);
+    rows.push(["Rank in cluster", `${placement.rank_in_cluster + 1} of ${placement.cluster_size}`]);
+    rows.push(["Rank in class", `${placement.rank + 1} of ${placement.patches}`]);
     rows.push(["Box", boxWords(patch.box)]);
     rows.push(["In the source", boxWords(patch.source_box)]);
   }
@@ -118,9 +118,9 @@ export async function offer(app, id) {
   const found = await app.attempt(() => app.ask("swap"));
   if (!found) return;
   const part = (title, pieces) => pieces.length > 0 && [h("h3", {}, title), h("div.offers", {}, pieces.map((piece) => candidate(app, className, piece, () => choose(piece))))];
-  const none = !found.group.length && !found.others.length && empty("Nothing to swap with", "All images of this class are kept or banned.");
+  const none = !found.cluster.length && !found.others.length && empty("Nothing to swap with", "All images of this class are kept or banned.");
   const words = h("p.soft", {}, "The patch that you choose is pinned, so that it comes first in its class, and ", h("strong", {}, id), " is banned. Both are one step of undo.");
-  const box = app.dialog("Swap a patch", words, part("Next best of its group", found.group), part("Next best of other groups", found.others), none);
+  const box = app.dialog("Swap a patch", words, part("Next best of its cluster", found.cluster), part("Next best of other clusters", found.others), none);
 
   function choose(piece) {
     box.close();
@@ -132,6 +132,6 @@ export async function offer(app, id) {
 function candidate(app, className, piece, onclick) {
   const crop = makeCrop(app);
   crop.show(className, piece, CANDIDATE_PX);
-  const words = `score ${number(piece.score)} · group ${piece.group + 1}`;
+  const words = `score ${number(piece.score)} · cluster ${piece.cluster + 1}`;
   return h("button.offer", { type: "button", onclick, title: piece.id, "aria-label": `Take ${piece.id}, ${words}` }, crop.element, h("span", {}, words));
 }

@@ -12,7 +12,7 @@ const PAIR_PX = 144;
 const HELP = {
   images: "Distilled images that the classes give, of those that the IPC asks for.",
   spread: "Mean distance, between features, from each patch of a class to the nearest kept one: 0 to 2. Less is better: the kept ones then stand for all.",
-  groups: "Groups that have at least one kept patch.",
+  clusters: "Clusters that have at least one kept patch.",
   near: "Pairs of kept patches of a class whose features are nearly the same (cosine of 0.95 or more).",
   size: "An estimate of the image files at the export's settings: a few of each class are encoded, from the run's own pictures.",
 };
@@ -20,7 +20,7 @@ const COLUMNS = [
   ["name", "Class", (one) => one.name],
   ["images", "Images", (one) => one.images],
   ["spread", "Spread", (one) => one.spread ?? Infinity],
-  ["groups", "Groups covered", (one) => (one.groups ? one.groups_covered / one.groups : 0)],
+  ["clusters", "Clusters covered", (one) => (one.clusters ? one.clusters_covered / one.clusters : 0)],
   ["near", "Near-duplicates", (one) => one.near_duplicates],
   ["size", "Size", (one) => one.bytes ?? -1],
 ];
@@ -111,7 +111,7 @@ function batches(app) {
 
 function makeLine(app, one, look) {
   const near = one.near_duplicates ? h("button.link", { type: "button", onclick: () => showPairs(app, [one], look), "aria-label": `${plural(one.near_duplicates, "pair")} of ${one.name}` }, one.near_duplicates) : "0";
-  const cells = [`${one.images} of ${one.images + one.short}`, number(one.spread), `${one.groups_covered} of ${one.groups}`, near, one.bytes == null ? "–" : `about ${bytes(one.bytes)}`];
+  const cells = [`${one.images} of ${one.images + one.short}`, number(one.spread), `${one.clusters_covered} of ${one.clusters}`, near, one.bytes == null ? "–" : `about ${bytes(one.bytes)}`];
   return h("tr", { className: one.short ? "lacks" : "" }, h("th", { scope: "row" }, one.name), cells.map((cell) => h("td.figure", {}, cell)));
 }
 
@@ -121,7 +121,7 @@ function makeTiles({ near, size }) {
     const value = h("dd", {}, "–");
     return { value, element: h("div.tile-figure", { title: HELP[key] }, h("dt", {}, word), value) };
   };
-  const tiles = { images: tile("images", "Images"), spread: tile("spread", "Spread"), groups: tile("groups", "Groups covered"), near: tile("near", "Near-duplicates"), size: tile("size", "Size") };
+  const tiles = { images: tile("images", "Images"), spread: tile("spread", "Spread"), clusters: tile("clusters", "Clusters covered"), near: tile("near", "Near-duplicates"), size: tile("size", "Size") };
   const about = h("button.about", { type: "button", "aria-label": "What the figures mean", "aria-expanded": "false" }, "?");
   const help = h("dl.meanings", { hidden: true }, Object.entries(tiles).map(([key, one]) => [h("dt", {}, one.element.querySelector("dt").textContent), h("dd", {}, HELP[key])]));
   about.addEventListener("click", () => {
@@ -135,7 +135,7 @@ function makeTiles({ near, size }) {
       tiles.images.value.textContent = `${all.images.toLocaleString("en")} of ${(all.images + all.short).toLocaleString("en")}`;
       tiles.images.element.classList.toggle("lacks", all.short > 0);
       tiles.spread.value.textContent = number(all.spread);
-      tiles.groups.value.textContent = `${all.groups_covered.toLocaleString("en")} of ${all.groups.toLocaleString("en")}`;
+      tiles.clusters.value.textContent = `${all.clusters_covered.toLocaleString("en")} of ${all.clusters.toLocaleString("en")}`;
       const pairs = plural(all.near_duplicates, "pair");
       fill(tiles.near.value, all.near_duplicates ? h("button.link", { type: "button", onclick: near }, pairs) : "none");
       const sum = [...sizes.values()].reduce((total, one) => total + one.bytes, 0);

@@ -137,11 +137,11 @@ function heightOf(place, count, side) {
   return Math.ceil(count / across) * (side + GAP);
 }
 
-function showFacts(place, { images, short, groups, groups_covered: covered, spread, near_duplicates: near }) {
+function showFacts(place, { images, short, clusters, clusters_covered: covered, spread, near_duplicates: near }) {
   fill(
     place,
     h("span", { className: short ? "short" : "" }, short ? `${images} of ${images + short} images` : plural(images, "image")),
-    h("span", {}, `${covered} of ${plural(groups, "group")}`),
+    h("span", {}, `${covered} of ${plural(clusters, "cluster")}`),
     h("span", {}, `spread ${number(spread)}`),
     near > 0 && h("span.short", {}, plural(near, "near-duplicate")),
   );
@@ -183,7 +183,7 @@ function makeTile(app, choose) {
     const hand = [piece.pinned && "pinned", piece.moved && "moved"].filter(Boolean).join(", ");
     mark.textContent = side < 56 ? "" : hand;
     tile.classList.toggle("decided", Boolean(hand));
-    const words = `image ${place + 1}${part ? `, part ${part}` : ""}: ${piece.id}, score ${number(piece.score)}, group ${piece.group + 1}, rank ${piece.rank + 1}${hand && `, ${hand}`}`;
+    const words = `image ${place + 1}${part ? `, part ${part}` : ""}: ${piece.id}, score ${number(piece.score)}, cluster ${piece.cluster + 1}, rank ${piece.rank + 1}${hand && `, ${hand}`}`;
     tile.title = words;
     tile.setAttribute("aria-label", words);
     const { class_name: chosen, image_id: id } = app.store.state;

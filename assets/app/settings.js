@@ -4,11 +4,11 @@ import { fill, h, icon, percent, set, uid } from "./dom.js";
 import { ICONS } from "./icons.js";
 import { same } from "./store.js";
 
-const FIRST = ["timesteps", "patch_px", "groups", "ipc"];
+const FIRST = ["timesteps", "patch_px", "clusters", "ipc"];
 /** What choices of settings are called. */
-const UNITS = { ipc: "per class", groups: "per class" };
+const UNITS = { ipc: "per class", clusters: "per class" };
 export const WORDS = {
-  across: { "round-robin": "Groups in turn", pooled: "Pooled" },
+  across: { "round-robin": "Clusters in turn", pooled: "Pooled" },
   within: { score: "Highest score", centroid: "Most central" },
   gap: { positive: "Positive only", signed: "Signed" },
   factor: { 1: "Single", 2: "2 × 2", 3: "3 × 3", 4: "4 × 4" },
@@ -90,9 +90,9 @@ function slider(widget, id, store) {
   return {
     element,
     show(value, select) {
-      const follows = name === "groups" && value === 0;
+      const follows = name === "clusters" && value === 0;
       const number = value === 0 ? (follows ? select.ipc : widget.shown) : value;
-      const usual = widget.default === 0 ? (name === "groups" ? select.ipc : widget.shown) : widget.default;
+      const usual = widget.default === 0 ? (name === "clusters" ? select.ipc : widget.shown) : widget.default;
       input.value = number;
       place(element, (number - low) / (high - low || 1), (usual - low) / (high - low || 1));
       const text = step < 1 ? shareWords(number) : `${number}${unit === "px" ? " px" : ""}${follows ? " (as IPC)" : ""}`;

@@ -17,7 +17,7 @@ export function createStrip(app) {
   const element = h("section.strip.card", { "aria-label": "Over timesteps" }, h("div.bar-line", {}, h("h3", {}, "Gap over timesteps"), h("span.grow"), legend), h("div.strip-scroll", {}, body), note);
   return { element, show };
 
-  function show({ image_id: id, story, strip, frame }) {
+  function show({ image_id: id, explanation, strip, frame }) {
     const { values, shape } = unpack(strip);
     const timesteps = app.start.run.timesteps;
     const counted = countedOf(store.state.select, timesteps);
@@ -29,9 +29,9 @@ export function createStrip(app) {
     const cells = shape[1] * shape[2];
     timesteps.forEach((timestep, n) => {
       const map = { values: values.subarray(n * cells, (n + 1) * cells), shape: shape.slice(1) };
-      maps.children[n].show({ id, timestep, map, ends, frame, box: story.patch?.box, counts: counted.includes(timestep), alone: counted.length === 1, toggle: () => toggle(timestep) });
+      maps.children[n].show({ id, timestep, map, ends, frame, box: explanation.patch?.box, counts: counted.includes(timestep), alone: counted.length === 1, toggle: () => toggle(timestep) });
     });
-    showCurve(story, timesteps);
+    showCurve(explanation, timesteps);
   }
 
   function toggle(timestep) {

@@ -1,7 +1,7 @@
-// A group's mark: its colour, and beyond ten groups another shape, in the plot and in lists alike.
+// A cluster's mark: its colour, and beyond ten clusters another shape, in the plot and in lists alike.
 
 import { h, svg } from "./dom.js";
-import { GROUP_COLOURS, groupColour } from "./gallery.js";
+import { CLUSTER_COLOURS, clusterColour } from "./gallery.js";
 
 const SHAPES = [
   ["circle", "M6 1.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9z"],
@@ -16,13 +16,13 @@ const SHAPES = [
   ["star", "M6 .7l1.6 3.5 3.8.4-2.8 2.6.8 3.8L6 9.1 2.6 11l.8-3.8L.6 4.6l3.8-.4z"],
 ].map(([plotly, path]) => ({ plotly, path }));
 
-/** The shape of a group: plotly's name of it, and its outline in a square of 12. */
-export function symbolOf(group) {
-  return SHAPES[Math.floor(group / GROUP_COLOURS.length) % SHAPES.length];
+/** The shape of a cluster: plotly's name of it, and its outline in a square of 12. */
+export function symbolOf(cluster) {
+  return SHAPES[Math.floor(cluster / CLUSTER_COLOURS.length) % SHAPES.length];
 }
 
-/** A group's mark for a list. */
-export function groupMark(group) {
-  const { path } = symbolOf(group);
-  return h("span.mark-of-group", { "aria-hidden": "true" }, svg("svg", { viewBox: "0 0 12 12" }, svg("path", { d: path, fill: groupColour(group) })));
+/** A cluster's mark for a list. */
+export function clusterMark(cluster) {
+  const { path } = symbolOf(cluster);
+  return h("span.mark-of-cluster", { "aria-hidden": "true" }, svg("svg", { viewBox: "0 0 12 12" }, svg("path", { d: path, fill: clusterColour(cluster) })));
 }

@@ -17,9 +17,9 @@ from dsel.core.selection import Maps
 from dsel.types import Box, ClassScores, ClassSelection, Frame
 
 Doubles: TypeAlias = NDArray[np.float64]
-Control: TypeAlias = Literal["random", "centre", "whole"]
+Baseline: TypeAlias = Literal["random", "centre", "whole"]
 
-CONTROLS: Final[tuple[Control, ...]] = ("random", "centre", "whole")
+BASELINES: Final[tuple[Baseline, ...]] = ("random", "centre", "whole")
 
 DRAWS: Final = 64
 """Random places of an image: as many as it may give patches. A random hit rate is their mean."""
@@ -44,7 +44,7 @@ class Truth:
 class Found:
     """How one kind of patch finds the objects of so many images, means over the best patch of each.
 
-    kind: chosen, or one of `CONTROLS`; coverage: the share of the object inside the patch.
+    kind: chosen, or one of `BASELINES`; coverage: the share of the object inside the patch.
     """
 
     kind: str
@@ -65,8 +65,8 @@ def random_places(scores: ClassScores, seed: int) -> Doubles:
     return drawn
 
 
-def control(
-    kind: Control,
+def baseline(
+    kind: Baseline,
     scores: ClassScores,
     selected: ClassSelection,
     maps: Maps,
@@ -102,7 +102,7 @@ def control(
 def kept_score(selected: ClassSelection, ipc: int) -> float:
     """The mean score of the different patches that the first IPC images are made of; NaN for none.
 
-    Of controls it says how much of the gap they catch at the same budget.
+    Of baselines it says how much of the gap they catch at the same budget.
     """
     places = {place for image in selected.images[:ipc] for place in image}
     scores = [selected.patches[place].score for place in sorted(places)]
@@ -129,7 +129,7 @@ def truth_of(scores: ClassScores, objects: Mapping[str, Mask], names: Mapping[st
 def find_objects(
     truth: Truth, scores: ClassScores, selected: ClassSelection, places: Doubles
 ) -> tuple[Found, ...]:
-    """How the chosen patches find the objects, and how each control of the same size does.
+    """How the chosen patches find the objects, and how each baseline of the same size does.
 
     Of each image with an object its best patch counts, as in `check_selection`;
     of its random places all of them. Without such an image the figures are NaN.
@@ -186,7 +186,7 @@ def _found(kind: str, truth: Truth, known: NDArray[np.int64], boxes: Doubles) ->
     return Found(kind, len(known), float(hit.mean()), float((inside / total).mean()))
 
 
-def _box(kind: Control, frame: Frame, side: float, right: float, down: float) -> Box:
+def _box(kind: Baseline, frame: Frame, side: float, right: float, down: float) -> Box:
     """A box in the proxy; a random one lies on whole pixels, this share of the free way along."""
     width, height = frame.proxy_width, frame.proxy_height
     if kind == "whole":

@@ -1,4 +1,4 @@
-"""Two settings side by side: where their boxes differ, how groups move, what they keep alike."""
+"""Two settings side by side: where their boxes differ, how clusters move, what they keep alike."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class Kept:
 class Comparison:
     """One class under A and B. Images whose boxes agree least come first.
 
-    moves[g, h]: how many images of A's group g are in B's group h, of those that have a patch in
-    both. rand_index: the adjusted Rand index of the two groupings (1 the same, 0 as by chance), NaN
-    without such images.
+    moves[g, h]: how many images of A's cluster g are in B's cluster h, of those that have a patch
+    in both. rand_index: the adjusted Rand index of the two clusterings (1 the same, 0 as by
+    chance), NaN without such images.
     """
 
     name: str
@@ -94,8 +94,8 @@ def compare(a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int) -> Com
         for image_id in sorted(first.keys() | second.keys())
     ]
     changes.sort(key=lambda change: change.overlap)
-    pairs = [(one.a.group, one.b.group) for one in changes if one.a and one.b]
-    sizes = [1 + max((patch.group for patch in one.patches), default=-1) for one in (a, b)]
+    pairs = [(one.a.cluster, one.b.cluster) for one in changes if one.a and one.b]
+    sizes = [1 + max((patch.cluster for patch in one.patches), default=-1) for one in (a, b)]
     moves = _contingency(pairs, sizes[0], sizes[1])
     return Comparison(
         name=a.name,
@@ -167,9 +167,9 @@ def _same(a: Sequence[Patch], b: Sequence[Patch]) -> Kept:
 
 
 def _contingency(
-    pairs: Sequence[tuple[int, int]], groups_a: int, groups_b: int
+    pairs: Sequence[tuple[int, int]], clusters_a: int, clusters_b: int
 ) -> NDArray[np.int64]:
-    table = np.zeros((groups_a, groups_b), np.int64)
+    table = np.zeros((clusters_a, clusters_b), np.int64)
     for pair in pairs:
         table[pair] += 1
     return table

@@ -14,7 +14,7 @@ from dsel.core.selection import combined_gap, image_bucket, patch_size, timestep
 from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry, Patch
 
 SHOWN = 5
-"""Boxes of an image that a story names, at least."""
+"""Boxes of an image that a explanation names, at least."""
 
 HARDLY = 1.005
 """A ratio to the runner-up that is not worth a number."""
@@ -50,23 +50,23 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a patch stands in its class. Ranks, groups and numbers of distilled images are from 0.
+class Placement:
+    """Where a patch ranks in its class; ranks, clusters and distilled images count from 0.
 
     images: the distilled images that it is part of, among the first IPC ones; mostly one or none.
     """
 
-    group: int
-    groups: int
-    rank_in_group: int
-    group_size: int
+    cluster: int
+    clusters: int
+    rank_in_cluster: int
+    cluster_size: int
     rank: int
     patches: int
     images: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Explanation:
     """All that is to be said of an image's patch; of an image without one, its best boxes.
 
     candidates: how many boxes were compared. place: which of `best` the patch is, from 0, and -1
@@ -80,7 +80,7 @@ class Story:
     place: int
     ratio: float
     curve: tuple[Moment, ...]
-    standing: Standing | None
+    placement: Placement | None
     sentence: str
 
 
@@ -105,22 +105,22 @@ class Reading:
     mean: Values
 
 
-def tell(
+def explain(
     scores: ClassScores,
     geometry: Geometry,
     settings: SelectSettings,
     selected: ClassSelection,
     row: int,
     nth: int = 0,
-) -> Story:
-    """The story of a class's `row`-th image and its patch, the `nth` of its patches by rank."""
+) -> Explanation:
+    """Explain a class's `row`-th image and its patch, the `nth` of its patches by rank."""
     image_id, bucket = scores.ids[row], image_bucket(scores, row)
     mine = [n for n, patch in enumerate(selected.patches) if patch.image_id == image_id]
     best = contenders(bucket, geometry, settings)
     x, y = _corners(bucket, geometry, settings)
-    untold = Story(
+    untold = Explanation(
         image_id=image_id, patch=None, candidates=len(x) * len(y), best=best, place=-1,
-        ratio=np.nan, curve=(), standing=None, sentence="",
+        ratio=np.nan, curve=(), placement=None, sentence="",
     )  # fmt: skip
     if nth < len(mine):
         patch = selected.patches[mine[nth]]
@@ -131,7 +131,7 @@ def tell(
             place=place,
             ratio=_ratio(patch.score, best[place + 1 : place + 2]),
             curve=curve(bucket, geometry, settings, patch.box),
-            standing=standing_of(selected, mine[nth], settings.ipc),
+            placement=placement_of(selected, mine[nth], settings.ipc),
         )
     return replace(untold, sentence=sentence(untold, settings))
 
@@ -175,16 +175,16 @@ def curve(
     )
 
 
-def standing_of(selected: ClassSelection, position: int, ipc: int) -> Standing:
+def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement:
     """Where the patch at a position of the class's ranking stands."""
-    group = selected.patches[position].group
-    mates = [n for n, patch in enumerate(selected.patches) if patch.group == group]
+    cluster = selected.patches[position].cluster
+    mates = [n for n, patch in enumerate(selected.patches) if patch.cluster == cluster]
     images = [n for n, image in enumerate(selected.images[:ipc]) if position in image]
-    return Standing(
-        group=group,
-        groups=len({patch.group for patch in selected.patches}),
-        rank_in_group=mates.index(position),
-        group_size=len(mates),
+    return Placement(
+        cluster=cluster,
+        clusters=len({patch.cluster for patch in selected.patches}),
+        rank_in_cluster=mates.index(position),
+        cluster_size=len(mates),
         rank=position,
         patches=len(selected.patches),
         images=tuple(images),
@@ -213,18 +213,29 @@ def read_cell(
     )
 
 
-def sentence(story: Story, settings: SelectSettings) -> str:
-    """The story in plain words, in one sentence that counts from 1."""
-    if story.patch is None or story.standing is None:
-        return _why_none(story, settings)
-    gain = _gain(story.patch.score, settings) + _comparison(story, story.patch, settings)
-    return "; ".join([gain, _rank(story.standing), _kept(story, story.standing, settings)]) + "."
+def sentence(explanation: Explanation, settings: SelectSettings) -> str:
+    """The explanation in plain words, in one sentence that counts from 1."""
+    if explanation.patch is None or explanation.placement is None:
+        return _why_none(explanation, settings)
+    gain = _gain(explanation.patch.score, settings) + _comparison(
+        explanation, explanation.patch, settings
+    )
+    return (
+        "; ".join(
+            [
+                gain,
+                _rank(explanation.placement),
+                _kept(explanation, explanation.placement, settings),
+            ]
+        )
+        + "."
+    )
 
 
-def _why_none(story: Story, settings: SelectSettings) -> str:
-    if story.image_id in settings.bans:
+def _why_none(explanation: Explanation, settings: SelectSettings) -> str:
+    if explanation.image_id in settings.bans:
         return "Banned by hand: this image is never kept."
-    if not story.best:
+    if not explanation.best:
         return "This image has no patch: its maps hold what is no number."
     return "This image has no such patch."
 
@@ -239,49 +250,51 @@ def _gain(score: float, settings: SelectSettings) -> str:
     return "Naming the class saves nothing inside this patch"
 
 
-def _comparison(story: Story, patch: Patch, settings: SelectSettings) -> str:
+def _comparison(explanation: Explanation, patch: Patch, settings: SelectSettings) -> str:
     """How the patch compares with the image's other boxes."""
-    boxes = f"{story.candidates:,} boxes"
+    boxes = f"{explanation.candidates:,} boxes"
     if _moved(patch, settings):
         best = (
-            "" if story.place == 0 else f", the best of {boxes} has {_signed(story.best[0].score)}"
+            ""
+            if explanation.place == 0
+            else f", the best of {boxes} has {_signed(explanation.best[0].score)}"
         )
         return f", moved here by hand{best}"
-    if story.candidates == 1:
+    if explanation.candidates == 1:
         return ", the only box of this size"
-    if story.place != 0:
-        choice = f"choice {story.place + 1} of" if story.place > 0 else "one of"
+    if explanation.place != 0:
+        choice = f"choice {explanation.place + 1} of" if explanation.place > 0 else "one of"
         return f", {choice} {boxes} where none may overlap a better one"
     if patch.score == 0:
         return f", nor inside any other of {boxes}"
-    return f", the {'most' if patch.score > 0 else 'least'} of {boxes}" + _lead(story, patch)
+    return f", the {'most' if patch.score > 0 else 'least'} of {boxes}" + _lead(explanation, patch)
 
 
-def _lead(story: Story, patch: Patch) -> str:
+def _lead(explanation: Explanation, patch: Patch) -> str:
     """How far the best box is ahead of the next."""
-    if len(story.best) == 1:
+    if len(explanation.best) == 1:
         return ", where no second one fits beside it"
     if patch.score <= 0:
         return ""
-    if np.isnan(story.ratio):
+    if np.isnan(explanation.ratio):
         return ", where the runner-up saves nothing"
-    if story.ratio < HARDLY:
+    if explanation.ratio < HARDLY:
         return ", hardly more than the runner-up"
-    return f" and {_times(story.ratio)} times the runner-up"
+    return f" and {_times(explanation.ratio)} times the runner-up"
 
 
-def _rank(standing: Standing) -> str:
+def _rank(placement: Placement) -> str:
     return (
-        f"group {standing.group + 1:,} of {standing.groups:,}, "
-        f"rank {standing.rank_in_group + 1:,} of {standing.group_size:,}"
+        f"cluster {placement.cluster + 1:,} of {placement.clusters:,}, "
+        f"rank {placement.rank_in_cluster + 1:,} of {placement.cluster_size:,}"
     )
 
 
-def _kept(story: Story, standing: Standing, settings: SelectSettings) -> str:
-    pinned = story.image_id in settings.pins
-    if not standing.images:
+def _kept(explanation: Explanation, placement: Placement, settings: SelectSettings) -> str:
+    pinned = explanation.image_id in settings.pins
+    if not placement.images:
         return f"{'pinned by hand, yet ' if pinned else ''}not kept at IPC {settings.ipc:,}"
-    numbers = [f"{n + 1:,}" for n in standing.images]
+    numbers = [f"{n + 1:,}" for n in placement.images]
     names = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
     word = "image" if len(numbers) == 1 else "images"
     link = "in" if settings.factor > 1 else "as"

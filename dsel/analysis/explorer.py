@@ -10,26 +10,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsel.analysis.baselines import (
-    Control,
+    Baseline,
     Found,
     Truth,
-    control,
+    baseline,
     find_objects,
     found_overall,
     random_places,
     truth_of,
 )
 from dsel.analysis.comparison import Comparison, Together, compare, together
-from dsel.analysis.explanation import Reading, Story, read_cell, tell
+from dsel.analysis.explanation import Explanation, Reading, explain, read_cell
 from dsel.analysis.layouts import FITTER, OWN, Wanted, layout_name, place_images
 from dsel.analysis.listing import (
-    GroupCard,
+    ClusterCard,
     Listing,
     Marks,
     Page,
     Row,
     SkippedRow,
-    group_cards,
+    cluster_cards,
     list_patches,
     list_skipped,
     marks_of,
@@ -48,7 +48,7 @@ from dsel.core.selection import (
     timestep_columns,
 )
 from dsel.data.images import crop, decode
-from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Steps
+from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
 from dsel.types import ClassSelection, Distilled, Patch, Pixels
 
 
@@ -74,7 +74,7 @@ class Objects:
     names: Mapping[str, str]
 
 
-class Explorer(Steps):
+class Explorer(Selector):
     """Answers questions about a finished run; what it computes stays for the next move."""
 
     # Pictures
@@ -82,7 +82,7 @@ class Explorer(Steps):
     def proxy(self, class_index: int, row: int) -> Pixels:
         """The picture of a class's `row`-th scored image as the prior saw it."""
         image = self.run.class_rows(class_index)[row]
-        return self._kept(
+        return self._cached(
             ("proxy", image.id), lambda: decode(self.run.pictures([image], "proxy")[0])
         )
 
@@ -110,12 +110,14 @@ class Explorer(Steps):
         combined = combined_gap(bucket, self.geometry, settings)[0]
         return Maps(conditional, conditional + gap, gap, combined)
 
-    def story(
+    def explanation(
         self, class_index: int, image_id: str, settings: SelectSettings, nth: int = 0
-    ) -> Story:
+    ) -> Explanation:
         """Why an image's patch was chosen, the `nth` of its patches by rank."""
         scores, row = self.scores(class_index), self.row_of(class_index, image_id)
-        return tell(scores, self.geometry, settings, self.select(class_index, settings), row, nth)
+        return explain(
+            scores, self.geometry, settings, self.select(class_index, settings), row, nth
+        )
 
     def values(
         self, class_index: int, image_id: str, settings: SelectSettings, x_px: float, y_px: float
@@ -143,11 +145,11 @@ class Explorer(Steps):
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         scores, maps = self.scores(class_index), self._maps(class_index, wanted)
         name = ("ranges", class_index, wanted)
-        return self._kept(name, lambda: class_ranges(scores, columns, maps))
+        return self._cached(name, lambda: class_ranges(scores, columns, maps))
 
     def layout(self, class_index: int, name: str = OWN) -> NDArray[np.float32]:
         """Places (N, 2) of the class's images in the plane, in the layout of that name."""
-        return self._kept(
+        return self._cached(
             ("layout", class_index, name),
             lambda: place_images(self.run, class_index, name, self._located, self.layout),
         )
@@ -180,9 +182,9 @@ class Explorer(Steps):
         """A page of a class's images that were not scored."""
         return list_skipped(self.run.images, class_index, page)
 
-    def cards(self, class_index: int, settings: SelectSettings) -> tuple[GroupCard, ...]:
-        """The groups of a class at a glance."""
-        return group_cards(self.select(class_index, settings), settings.ipc)
+    def cards(self, class_index: int, settings: SelectSettings) -> tuple[ClusterCard, ...]:
+        """The clusters of a class at a glance."""
+        return cluster_cards(self.select(class_index, settings), settings.ipc)
 
     def quality(self, class_index: int, settings: SelectSettings) -> Quality:
         """Figures of a class's kept set."""
@@ -192,13 +194,13 @@ class Explorer(Steps):
             features = self._features(class_index, settings, selected)
             return class_quality(selected, features, settings.ipc)
 
-        return self._kept(("quality", class_index, settings), make)
+        return self._cached(("quality", class_index, settings), make)
 
     def size(self, class_index: int, settings: SelectSettings, export: ExportSettings) -> Size:
         """About how many bytes a class's image files take, cut from proxies."""
         side = export.image_px or self.geometry.resolution_px
         check_image_px(side, settings.factor)
-        return self._kept(
+        return self._cached(
             ("size", class_index, settings, side, export.file_format),
             lambda: class_size(
                 self.select(class_index, settings), settings, export, side, self.cut
@@ -207,19 +209,19 @@ class Explorer(Steps):
 
     def compare(self, class_index: int, a: SelectSettings, b: SelectSettings) -> Comparison:
         """What differs between two settings on one class."""
-        return self._kept(
+        return self._cached(
             ("comparison", class_index, a, b),
             lambda: compare(self.select(class_index, a), self.select(class_index, b), a.ipc, b.ipc),
             lambda comparison: PATCH_BYTES * len(comparison.changes),
         )
 
-    def control(
-        self, class_index: int, settings: SelectSettings, kind: Control, seed: int = 0
+    def baseline(
+        self, class_index: int, settings: SelectSettings, kind: Baseline, seed: int = 0
     ) -> ClassSelection:
         """The class's patches with a random one, the centre or the whole image in their place."""
-        return self._kept(
-            ("control", class_index, settings, kind, seed),
-            lambda: control(
+        return self._cached(
+            ("baseline", class_index, settings, kind, seed),
+            lambda: baseline(
                 kind,
                 self.scores(class_index),
                 self.select(class_index, settings),
@@ -230,14 +232,14 @@ class Explorer(Steps):
             lambda selected: PATCH_BYTES * len(selected.patches),
         )
 
-    def preview_control(
-        self, class_index: int, settings: SelectSettings, kind: Control, image_px: int = 0
+    def preview_baseline(
+        self, class_index: int, settings: SelectSettings, kind: Baseline, image_px: int = 0
     ) -> Sequence[Distilled]:
-        """The distilled images that a control gives, cut from proxies."""
-        return self._composed(self.control(class_index, settings, kind), settings, image_px)
+        """The distilled images that a baseline gives, cut from proxies."""
+        return self._composed(self.baseline(class_index, settings, kind), settings, image_px)
 
     def found(self, class_index: int, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
-        """How the chosen patches and the controls find the true objects; empty without boxes.
+        """How the chosen patches and the baselines find the true objects; empty without boxes.
 
         Raises `SourceError` if the run's boxes cannot be read.
         """
@@ -245,7 +247,7 @@ class Explorer(Steps):
         if objects is None:
             return ()
         scores, places = self.scores(class_index), self._places(class_index, seed)
-        truth: Truth = self._kept(
+        truth: Truth = self._cached(
             ("truth", class_index), lambda: truth_of(scores, objects.masks, objects.names)
         )
         return find_objects(truth, scores, self.select(class_index, settings), places)
@@ -263,7 +265,7 @@ class Explorer(Steps):
             return Objects(masks, matched(masks, {row.id: row.row for row in self.run.images}))
 
         # What JSON holds takes several times its bytes as Python's numbers.
-        return self._kept(("objects",), make, lambda _: 4 * path.stat().st_size)
+        return self._cached(("objects",), make, lambda _: 4 * path.stat().st_size)
 
     def quality_overall(self, settings: SelectSettings) -> Overall:
         """Figures of all kept sets together."""
@@ -274,7 +276,7 @@ class Explorer(Steps):
         return together([self.compare(index, a, b) for index in range(len(self.classes))])
 
     def found_overall(self, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
-        """How all classes' patches and controls find the true objects; empty without boxes."""
+        """How all classes' patches and baselines find the true objects; empty without boxes."""
         return found_overall(
             [self.found(index, settings, seed) for index in range(len(self.classes))]
         )
@@ -287,7 +289,7 @@ class Explorer(Steps):
 
     def _places(self, class_index: int, seed: int) -> NDArray[np.float64]:
         scores = self.scores(class_index)
-        return self._kept(("places", class_index, seed), lambda: random_places(scores, seed))
+        return self._cached(("places", class_index, seed), lambda: random_places(scores, seed))
 
 
 def _mean(maps: NDArray[Any]) -> NDArray[np.float32]:

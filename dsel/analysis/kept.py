@@ -38,9 +38,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What could stand in a patch's place: the next best of its group, and of other groups."""
+    """What could stand in a patch's place: the next best of its cluster, and of other clusters."""
 
-    group: tuple[Piece, ...]
+    cluster: tuple[Piece, ...]
     others: tuple[Piece, ...]
 
 
@@ -82,13 +82,13 @@ def candidates_for(
         best.setdefault(patch.image_id, place)
     if image_id not in best:
         raise SettingError(f"image {image_id!r} has no patch that another one could replace")
-    group = selected.patches[best[image_id]].group
+    cluster = selected.patches[best[image_id]].cluster
     left = [place for one, place in best.items() if one not in kept and one != image_id]
-    alike = [place for place in left if selected.patches[place].group == group]
-    others = [place for place in left if selected.patches[place].group != group]
+    alike = [place for place in left if selected.patches[place].cluster == cluster]
+    others = [place for place in left if selected.patches[place].cluster != cluster]
     piece = _pieces(selected, scores, settings)
     return Candidates(
-        group=tuple(map(piece, alike[:most])), others=tuple(map(piece, others[:most]))
+        cluster=tuple(map(piece, alike[:most])), others=tuple(map(piece, others[:most]))
     )
 
 

@@ -62,7 +62,7 @@ class Wanted:
 def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSettings:
     """What a layout follows from, each value written in one way only.
 
-    Groups and ranks colour a layout and do not change it; nor do decisions by hand, of which each
+    Clusters and ranks colour a layout and do not change it; nor do decisions by hand, of which each
     concerns one image.
     """
     side, cell = geometry.resolution_px, geometry.cell_px
@@ -77,7 +77,7 @@ def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSetti
     if settings.features == "free":
         return wanted
     # What another model said was kept for just these patches.
-    free = {"groups": 0, "ipc": USUAL.ipc, "within": USUAL.within, "across": USUAL.across}
+    free = {"clusters": 0, "ipc": USUAL.ipc, "within": USUAL.within, "across": USUAL.across}
     return replace(settings, **free, factor=1, pins=(), bans=())  # type: ignore[arg-type]
 
 

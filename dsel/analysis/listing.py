@@ -18,14 +18,14 @@ from dsel.runs.schema import ImageRow
 from dsel.types import Box, ClassSelection, Frame, Patch
 
 T = TypeVar("T")
-Sort: TypeAlias = Literal["rank", "score", "margin", "group", "name"]
+Sort: TypeAlias = Literal["rank", "score", "margin", "cluster", "name"]
 Keeping: TypeAlias = Literal["any", "both", "a", "b", "neither"]
 
 MOST_ROWS: Final = 100
 """Rows on a page at most: pictures beyond that make a page slow."""
 
 CARD_ROWS: Final = 6
-"""Patches that a group's card shows of a kind, at most."""
+"""Patches that a cluster's card shows of a kind, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Listing:
     """Which rows are wanted, and in what order.
 
     Every order has its natural sense (highest score first, but lowest rank first), which
-    `backwards` turns round; patches without a margin come last either way. group: of this group
+    `backwards` turns round; patches without a margin come last either way. cluster: of this cluster
     alone, all for -1. image_ids: of these images alone, all for None. page counts from 0; where
     the rows have the image `holding`, it is the page that holds it.
     """
 
     sort: Sort = "rank"
     backwards: bool = False
-    group: int = -1
+    cluster: int = -1
     image_ids: Collection[str] | None = None
     page: int = 0
     rows: int = MOST_ROWS
@@ -83,14 +83,14 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Changing:
-    """Which changes are wanted: of images of these groups, of all for -1, and kept like this.
+    """Which changes are wanted: of images of these clusters, of all for -1, and kept like this.
 
     keeping: in both distilled sets, in a or b alone, in neither. Those that agree least come first,
     or last if `backwards`. page counts from 0.
     """
 
-    group_a: int = -1
-    group_b: int = -1
+    cluster_a: int = -1
+    cluster_b: int = -1
     keeping: Keeping = "any"
     backwards: bool = False
     page: int = 0
@@ -109,14 +109,14 @@ class ChangeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupCard:
-    """A group at a glance: its most telling and its most central patches, best first."""
+class ClusterCard:
+    """A cluster at a glance: its most discriminative and its most central patches, best first."""
 
-    group: int
+    cluster: int
     size: int
     kept: int
     median_score: float
-    telling: tuple[Patch, ...]
+    discriminative: tuple[Patch, ...]
     central: tuple[Patch, ...]
 
 
@@ -124,12 +124,12 @@ class GroupCard:
 class Marks:
     """What a plot shows of each of N images: its patch of the best rank.
 
-    group and rank: (N,) int32, -1 for an image that has no patch. score: (N,), box: (N, 4), its x,
-    y, width and height in proxy pixels; both nan for no patch. kept: (N,) uint8, 1 where any of the
-    image's patches is among the first IPC images.
+    cluster and rank: (N,) int32, -1 for an image that has no patch. score: (N,), box: (N, 4), its
+    x, y, width and height in proxy pixels; both nan for no patch. kept: (N,) uint8, 1 where any of
+    the image's patches is among the first IPC images.
     """
 
-    group: NDArray[np.int32]
+    cluster: NDArray[np.int32]
     rank: NDArray[np.int32]
     score: NDArray[np.float32]
     box: NDArray[np.float32]
@@ -146,7 +146,7 @@ def list_patches(
     patches = [
         (place, patch)
         for place, patch in enumerate(selected.patches)
-        if view.group in (-1, patch.group) and (wanted is None or patch.image_id in wanted)
+        if view.cluster in (-1, patch.cluster) and (wanted is None or patch.image_id in wanted)
     ]
     key = _KEYS[view.sort]
     last = [one for one in patches if view.sort == "margin" and math.isnan(one[1].margin)]
@@ -188,8 +188,8 @@ def list_changes(
     changes = [
         change
         for change in comparison.changes
-        if _in_group(change.a, view.group_a)
-        and _in_group(change.b, view.group_b)
+        if _in_cluster(change.a, view.cluster_a)
+        and _in_cluster(change.b, view.cluster_b)
         and (change.kept_a, change.kept_b) in _KEEPING[view.keeping]
     ]
     if view.backwards:
@@ -219,21 +219,21 @@ def kept_as(selected: ClassSelection, ipc: int) -> dict[int, tuple[int, ...]]:
     return found
 
 
-def group_cards(selected: ClassSelection, ipc: int) -> tuple[GroupCard, ...]:
-    """A card of each group, in their order."""
+def cluster_cards(selected: ClassSelection, ipc: int) -> tuple[ClusterCard, ...]:
+    """A card of each cluster, in their order."""
     members: dict[int, list[Patch]] = {}
     for patch in selected.patches:
-        members.setdefault(patch.group, []).append(patch)
-    kept = Counter(selected.patches[place].group for place in kept_as(selected, ipc))
-    return tuple(_card(group, members[group], kept[group]) for group in sorted(members))
+        members.setdefault(patch.cluster, []).append(patch)
+    kept = Counter(selected.patches[place].cluster for place in kept_as(selected, ipc))
+    return tuple(_card(cluster, members[cluster], kept[cluster]) for cluster in sorted(members))
 
 
-def group_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapping[int, int]:
-    """How many patches of these images each group has; groups of none count 0."""
+def cluster_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapping[int, int]:
+    """How many patches of these images each cluster has; clusters of none count 0."""
     wanted = frozenset(image_ids)
-    counts = dict.fromkeys(sorted({patch.group for patch in selected.patches}), 0)
+    counts = dict.fromkeys(sorted({patch.cluster for patch in selected.patches}), 0)
     for patch in selected.patches:
-        counts[patch.group] += patch.image_id in wanted
+        counts[patch.cluster] += patch.image_id in wanted
     return counts
 
 
@@ -241,22 +241,22 @@ def marks_of(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -> Ma
     """What a plot shows of these images."""
     count = len(image_ids)
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
-    group, rank = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
+    cluster, rank = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
     score, box = np.full(count, np.nan, np.float32), np.full((count, 4), np.nan, np.float32)
     for patch in reversed(selected.patches):  # an image's best patch is set last
         row, corner = row_of[patch.image_id], patch.box
-        group[row], rank[row], score[row] = patch.group, patch.rank, patch.score
+        cluster[row], rank[row], score[row] = patch.cluster, patch.rank, patch.score
         box[row] = corner.x, corner.y, corner.width, corner.height
     kept = np.zeros(count, np.uint8)
     kept[[row_of[selected.patches[place].image_id] for place in kept_as(selected, ipc)]] = 1
-    return Marks(group, rank, score, box, kept)
+    return Marks(cluster, rank, score, box, kept)
 
 
 _KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {
     "rank": lambda patch: patch.rank,
     "score": lambda patch: patch.score,
     "margin": lambda patch: patch.margin,
-    "group": lambda patch: patch.group,
+    "cluster": lambda patch: patch.cluster,
     "name": lambda patch: patch.image_id,
 }
 _FALLING: Final = ("score", "margin")
@@ -270,8 +270,8 @@ _KEEPING: Final[Mapping[str, Collection[tuple[bool, bool]]]] = {
 """Kept in A, kept in B."""
 
 
-def _in_group(patch: Patch | None, group: int) -> bool:
-    return group == -1 or (patch is not None and patch.group == group)
+def _in_cluster(patch: Patch | None, cluster: int) -> bool:
+    return cluster == -1 or (patch is not None and patch.cluster == cluster)
 
 
 def _change_rows(
@@ -300,15 +300,15 @@ def _boxes_of(selected: ClassSelection) -> Mapping[str, tuple[Box, ...]]:
     return found
 
 
-def _card(group: int, patches: Sequence[Patch], kept: int) -> GroupCard:
-    telling = sorted(patches, key=lambda patch: -patch.score)
+def _card(cluster: int, patches: Sequence[Patch], kept: int) -> ClusterCard:
+    discriminative = sorted(patches, key=lambda patch: -patch.score)
     central = sorted(patches, key=lambda patch: patch.distance)
-    return GroupCard(
-        group=group,
+    return ClusterCard(
+        cluster=cluster,
         size=len(patches),
         kept=kept,
         median_score=median(patch.score for patch in patches),
-        telling=tuple(telling[:CARD_ROWS]),
+        discriminative=tuple(discriminative[:CARD_ROWS]),
         central=tuple(central[:CARD_ROWS]),
     )
 

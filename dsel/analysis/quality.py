@@ -1,4 +1,4 @@
-"""How good a kept set is as a picture of its class: spread, groups, near-duplicates, shortfall."""
+"""How well a kept set represents its class: coverage distance, clusters, near-duplicates."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ ROUNDING: Final = 1e-6
 class Quality:
     """Figures of one class's kept set, of the first IPC distilled images.
 
-    spread: the mean distance from each of the class's patches to the nearest kept one, in the space
-    of `unit_features` (0 to 2); NaN without patches. near_duplicates: pairs of kept patches, by
-    their places in the ranking, whose cosine there is at least `NEAR_COSINE`. short: images that
-    are missing to IPC.
+    coverage_distance: the mean distance from each of the class's patches to the nearest kept one,
+    in the space of `unit_features` (0 to 2); NaN without patches. near_duplicates: pairs of kept
+    patches, by their places in the ranking, whose cosine there is at least `NEAR_COSINE`. short:
+    images that are missing to IPC.
     """
 
     name: str
     patches: int
     kept: int
-    spread: float
-    groups: int
-    groups_covered: int
+    coverage_distance: float
+    clusters: int
+    clusters_covered: int
     near_duplicates: tuple[tuple[int, int], ...]
     images: int
     short: int
@@ -45,7 +45,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """Figures of the kept sets of several classes: sums, and the spread over all their patches.
+    """Figures of the kept sets of several classes together.
 
     short_classes: names of the classes that give fewer images than IPC.
     """
@@ -53,9 +53,9 @@ class Overall:
     classes: int
     patches: int
     kept: int
-    spread: float
-    groups: int
-    groups_covered: int
+    coverage_distance: float
+    clusters: int
+    clusters_covered: int
     near_duplicates: int
     images: int
     short: int
@@ -65,15 +65,15 @@ class Overall:
 def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: int) -> Quality:
     """Figures of a class whose ranked patches have these features, (P, d)."""
     kept = sorted({place for image in selected.images[:ipc] for place in image})
-    groups = {patch.group for patch in selected.patches}
+    clusters = {patch.cluster for patch in selected.patches}
     points = unit_features(features) if len(features) else np.zeros((0, 1), np.float32)
     return Quality(
         name=selected.name,
         patches=len(selected.patches),
         kept=len(kept),
-        spread=spread(points, points[kept]),
-        groups=len(groups),
-        groups_covered=len({selected.patches[place].group for place in kept}),
+        coverage_distance=coverage_distance(points, points[kept]),
+        clusters=len(clusters),
+        clusters_covered=len({selected.patches[place].cluster for place in kept}),
         near_duplicates=tuple((kept[a], kept[b]) for a, b in near_pairs(points[kept])),
         images=len(selected.images[:ipc]),
         short=max(0, ipc - len(selected.images)),
@@ -83,14 +83,14 @@ def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: 
 def overall(classes: Sequence[Quality]) -> Overall:
     """Several classes together."""
     patches = sum(one.patches for one in classes)
-    distances = [one.spread * one.patches for one in classes if one.patches]
+    distances = [one.coverage_distance * one.patches for one in classes if one.patches]
     return Overall(
         classes=len(classes),
         patches=patches,
         kept=sum(one.kept for one in classes),
-        spread=sum(distances) / patches if patches else float("nan"),
-        groups=sum(one.groups for one in classes),
-        groups_covered=sum(one.groups_covered for one in classes),
+        coverage_distance=sum(distances) / patches if patches else float("nan"),
+        clusters=sum(one.clusters for one in classes),
+        clusters_covered=sum(one.clusters_covered for one in classes),
         near_duplicates=sum(len(one.near_duplicates) for one in classes),
         images=sum(one.images for one in classes),
         short=sum(one.short for one in classes),
@@ -98,7 +98,7 @@ def overall(classes: Sequence[Quality]) -> Overall:
     )
 
 
-def spread(points: NDArray[np.float32], kept: NDArray[np.float32]) -> float:
+def coverage_distance(points: NDArray[np.float32], kept: NDArray[np.float32]) -> float:
     """Mean distance from each point (N, d) to the nearest of the kept ones (K, d)."""
     if not len(points) or not len(kept):
         return float("nan")

@@ -130,4 +130,4 @@ def _words(name: str) -> str:
 
 
 SCORING: Final = MappingProxyType({"prior": PriorSettings, "score": ScoreSettings})
-"""The forms of a score job, by their names in questions."""
+"""The forms of a score job, by their names in requests."""

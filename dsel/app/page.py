@@ -1,4 +1,4 @@
-"""The app: one page, whose questions Python answers; what it looks like lies in assets/app."""
+"""The app: one page, whose requests Python answers; what it looks like lies in assets/app."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gradio as gr
 
 from dsel.app.public_api import offer
 from dsel.app.rpc import answer
-from dsel.app.state import Desk
+from dsel.app.state import AppState
 from dsel.app.uploads import comes_from_here
 from dsel.assets import asset
 
@@ -26,12 +26,12 @@ import(`${files.app}/main.js`).then(({ boot }) => boot({ element, server, upload
 """
 
 
-def build_app(desk: Desk) -> gr.Blocks:
-    """Lay out the app over the runs of a desk."""
+def build_app(state: AppState) -> gr.Blocks:
+    """Lay out the app over the runs of a state."""
 
     def ask(text: str, request: gr.Request) -> str:
-        """Answer one question of the page."""
-        return answer(desk, text, comes_from_here(request))
+        """Answer one request of the page."""
+        return answer(state, text, comes_from_here(request))
 
     files = {"app": str(asset("app").resolve()), "plotly": str(plotly_js())}
     gr.set_static_paths([files["app"], files["plotly"]])
@@ -47,7 +47,7 @@ def build_app(desk: Desk) -> gr.Blocks:
             elem_id="dsel",
             files=files,
         )
-        offer(desk)
+        offer(state)
     return app.queue(max_size=WAITING, default_concurrency_limit=CALLS)
 
 

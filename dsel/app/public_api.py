@@ -10,20 +10,20 @@ import gradio as gr
 
 from dsel.analysis.listing import Listing
 from dsel.app.requests import plain
-from dsel.app.state import Desk
+from dsel.app.state import AppState
 from dsel.config.url import View, view_of
 from dsel.errors import DselError
 
 
-def offer(desk: Desk) -> None:
+def offer(state: AppState) -> None:
     """Add the functions to the app that is being laid out; they read the first run alone."""
-    for function in functions(desk):
+    for function in functions(state):
         gr.api(function, api_name=function.__name__)
 
 
-def functions(desk: Desk) -> tuple[Callable[..., Any], ...]:
+def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
     """What programs may call. `link` is the query of a view, as the page's link holds it."""
-    explorer = desk.first
+    explorer = state.first
 
     def classes() -> list[str]:
         """Name the classes of the run."""
@@ -36,11 +36,11 @@ def functions(desk: Desk) -> tuple[Callable[..., Any], ...]:
             found = explorer.gallery(index, view_of(link).select, Listing(page=page))
             return [plain(row) for row in found.rows]
 
-    def story(class_name: str, image_id: str, link: str = "") -> dict[str, Any]:
+    def explanation(class_name: str, image_id: str, link: str = "") -> dict[str, Any]:
         """Say why an image's patch was chosen: figures, and a sentence."""
         with one_line():
             index = explorer.class_index(class_name)
-            told = plain(explorer.story(index, image_id, view_of(link).select))
+            told = plain(explorer.explanation(index, image_id, view_of(link).select))
             return dict(told)
 
     def heat_maps(class_name: str, image_id: str, link: str = "") -> dict[str, list[list[float]]]:
@@ -52,7 +52,7 @@ def functions(desk: Desk) -> tuple[Callable[..., Any], ...]:
             names = ("conditional", "unconditional", "gap", "combined")
             return {name: getattr(maps, name).tolist() for name in names}
 
-    return classes, patches, story, heat_maps
+    return classes, patches, explanation, heat_maps
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What an answer is made from: the question, checked, and values that JSON can carry."""
+"""What an answer is made from: the request, checked, and values that JSON can carry."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.explorer import Explorer
-from dsel.app.state import Desk
+from dsel.app.state import AppState
 from dsel.config import SelectSettings
 from dsel.config.url import View
 from dsel.errors import SettingError
 
 LARGEST = 1e12
-"""The largest number that a question may say, of either sign."""
+"""The largest number that a request may say, of either sign."""
 
 MOST_TEXTS = 1000
-"""Texts that a question may list, at most."""
+"""Texts that a request may list, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """What a page asks: about which run, under which view, and what else it said.
 
     here: whether a page of the app itself asks, opened on the app's own machine.
     """
 
-    desk: Desk
+    state: AppState
     explorer: Explorer
     view: View
     more: Mapping[str, Any]

@@ -17,7 +17,7 @@ from gradio.utils import get_upload_folder
 
 from dsel.analysis.layouts import warm_up
 from dsel.app.page import build_app
-from dsel.app.state import Desk, open_desk
+from dsel.app.state import AppState, open_state
 from dsel.app.uploads import place_of
 from dsel.assets import asset
 from dsel.cache import SHARED
@@ -39,8 +39,8 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     Without a host or a port Gradio's own GRADIO_SERVER_NAME and GRADIO_SERVER_PORT count, then
     127.0.0.1 and the first free port from 7860. Raises `SettingError` for a port that is taken.
     """
-    desk = open_desk(run_path, place_of(host), Path(get_upload_folder()))
-    app = build_app(desk)
+    state = open_state(run_path, place_of(host), Path(get_upload_folder()))
+    app = build_app(state)
     try:
         app.launch(
             server_name=host,
@@ -51,7 +51,7 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
             run_history=False,  # it would copy every answer into the browser's storage
             ssr_mode=False,
             prevent_thread_lock=True,
-            max_file_size=desk.place.upload_bytes,
+            max_file_size=state.place.upload_bytes,
         )
     except OSError as error:
         wanted = port or os.environ.get("GRADIO_SERVER_PORT", "7860 or those after it")
@@ -61,11 +61,11 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     # k-means takes a second or two to import: best done while the first page is being loaded.
     import_module("sklearn.cluster")
     Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
-    Thread(target=_keep_house, args=(desk,), name="dsel-house", daemon=True).start()
+    Thread(target=_keep_house, args=(state,), name="dsel-house", daemon=True).start()
     try:
         app.block_thread()
     finally:
-        desk.jobs.close()
+        state.jobs.close()
 
 
 def _warm_up() -> None:
@@ -79,12 +79,12 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _keep_house(desk: Desk) -> None:
+def _keep_house(state: AppState) -> None:
     """Let go of what nobody asks for any more: kept answers, and jobs that ended long ago."""
     while True:
         sleep(SWEEP_EVERY_S)
         SHARED.let_go(UNUSED_S)
-        desk.jobs.sweep()
+        state.jobs.sweep()
         _give_back()
 
 

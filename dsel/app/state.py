@@ -10,7 +10,7 @@ from typing import Final
 
 from dsel.analysis.explorer import Explorer
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.work import Limits, Workshop
+from dsel.app.jobs.work import JobRunner, Limits
 from dsel.app.uploads import Place, place_of
 from dsel.app.zerogpu import accelerator
 from dsel.config import PriorSettings
@@ -22,7 +22,7 @@ MOST_OPEN: Final = 16
 """Runs of jobs that stay open; the one not looked at for longest is closed first."""
 
 
-class Desk:
+class AppState:
     """The run that the app was opened on, and those that jobs made, by their tokens."""
 
     def __init__(
@@ -65,26 +65,26 @@ class Desk:
         )
 
 
-def open_desk(first: Path, place: Place, uploads: Path, folder: Path | None = None) -> Desk:
-    """A desk with jobs, in `folder` or where this user's caches are; `uploads` is Gradio's folder.
+def open_state(first: Path, place: Place, uploads: Path, folder: Path | None = None) -> AppState:
+    """A state with jobs, in `folder` or where this user's caches are; `uploads` is Gradio's folder.
 
     Exports lie below `uploads`, which is what Gradio hands out, under names that nobody can guess.
     """
     lent = accelerator()  # first: it must come before torch
     jobs = Jobs(
         folder or jobs_folder(),
-        workshop=Workshop(
+        runner=JobRunner(
             limits=Limits(place.images, place.evaluations),
             accelerate=lent,
-            open_explorer=lambda path: desk.explorer_at(path),
+            open_explorer=lambda path: state.explorer_at(path),
         ),
         served=uploads / EXPORTS,
         keep_s=place.keep_s,
     )
-    desk = Desk(first, jobs, place, str(uploads))
+    state = AppState(first, jobs, place, str(uploads))
     if lent:  # what is loaded before the accelerator is lent need not be loaded in that time
-        jobs.workshop.priors.get(PriorSettings())
-    return desk
+        jobs.runner.priors.get(PriorSettings())
+    return state
 
 
 def jobs_folder() -> Path:

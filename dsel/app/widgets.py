@@ -10,17 +10,17 @@ from dsel.config.base import Setting, settings_of
 from dsel.types import Geometry
 
 SLIDER_TOP: Final = 200
-"""The most that sliders of groups and IPC go to; runs of smaller classes stop at their size, or
+"""The most that sliders of clusters and IPC go to; runs of smaller classes stop at their size, or
 at the default IPC."""
 
 LABELS: Final[Mapping[str, str]] = {
     "timesteps": "Timesteps",
     "patch_px": "Patch size",
-    "groups": "Groups (k)",
+    "clusters": "Clusters (k)",
     "ipc": "IPC",
-    "telling": "Groups found among",
-    "across": "Ranking across groups",
-    "within": "Ranking in a group",
+    "discriminative_share": "Clusters found among",
+    "across": "Ranking across clusters",
+    "within": "Ranking in a cluster",
     "gap": "Gap",
     "stride_px": "Stride",
     "per_image": "Patches per image",
@@ -33,7 +33,8 @@ LABELS: Final[Mapping[str, str]] = {
 
 UNITS: Final[Mapping[str, str]] = {
     "patch_px": "px", "stride_px": "px", "image_px": "px", "ipc": "images per class",
-    "groups": "per class", "per_image": "per image", "telling": "share of the class's patches",
+    "clusters": "per class", "per_image": "per image", 
+    "discriminative_share": "share of the class's patches",
 }  # fmt: skip
 
 
@@ -48,9 +49,9 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
     ranges: Mapping[str, tuple[float, float, float]] = {
         "patch_px": (cell, side, cell),
         "stride_px": (fine, max(cell, side // 2), fine),
-        "groups": (1, top, 1),
+        "clusters": (1, top, 1),
         "ipc": (1, top, 1),
-        "telling": (0.05, 1.0, 0.05),
+        "discriminative_share": (0.05, 1.0, 0.05),
         "per_image": (1, min(16, max(1, (side // cell) ** 2)), 1),
     }
     shown = {"patch_px": side // 2, "stride_px": cell, "image_px": side}

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from dsel.app.jobs.work import Accelerate, Events, Portion, ScoreWork
+from dsel.app.jobs.work import Accelerate, Events, Portion, ScoreTask
 from dsel.errors import DselError, RunError
 from dsel.types import Event
 
@@ -24,7 +24,7 @@ def accelerator() -> Accelerate | None:
         return None
     spaces: Any = import_module("spaces")
 
-    def accelerate(portion: Portion, duration: Callable[[ScoreWork, Path, int], int]) -> Portion:
+    def accelerate(portion: Portion, duration: Callable[[ScoreTask, Path, int], int]) -> Portion:
         return _readable(spaces.GPU(portion, duration=duration))
 
     return accelerate
@@ -34,7 +34,7 @@ def _readable(portion: Portion) -> Portion:
     """The same, where a refusal, such as a quota that is used up, is an error in words."""
 
     @wraps(portion)
-    def ask(work: ScoreWork, folder: Path, left: int) -> Events[Event | DselError]:
+    def ask(work: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
         try:
             yield from portion(work, folder, left)
         except gr.Error as error:

@@ -69,7 +69,7 @@ def open_app(
     host: Annotated[str, Doc("address to listen on")] = "127.0.0.1",
     port: Annotated[int, Doc("port to listen on; 0 takes the first free one from 7860")] = 0,
 ) -> None:
-    """Open the app on a run: heat maps, boxes, groups, sliders, export."""
+    """Open the app on a run: heat maps, boxes, clusters, sliders, export."""
     from dsel.app import launch_app
     from dsel.assets import DEMO_RUN, asset
 
@@ -100,7 +100,7 @@ def select(
     where: Where = Where(),
     output: Output = Output(),
 ) -> None:
-    """Cut, group and rank the patches of a scored run."""
+    """Cut, cluster and rank the patches of a scored run."""
     opened, chosen = _open(run), settings.plain()
     if output.dry_run:
         return _dry_run(output, {"classes": len(opened.identity.classes)}, chosen)
@@ -251,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app_commands.cli(
             prog="dsel",
-            description="Dataset distillation by selection: the most class-telling patches.",
+            description="Dataset distillation by selection: the most discriminative patches.",
             args=arguments,
             config=(OmitArgPrefixes,),
         )

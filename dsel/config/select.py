@@ -38,7 +38,7 @@ class SelectSettings(Settings):
     features: Annotated[
         Literal["free", "reencode", "clip"],
         Doc(
-            "what patches are grouped by: activations kept from scoring, the cut patch shown to "
+            "what patches are clustered by: activations kept from scoring, the cut patch shown to "
             "the prior once more, or an image model's features (--feature-model)"
         ),
     ] = "free"
@@ -46,25 +46,28 @@ class SelectSettings(Settings):
         str, Doc("image model of transformers for --features clip (CLIP, SigLIP, DINOv2): "
                  "folder or Hub id")
     ] = ""  # fmt: skip
-    groups: Annotated[
-        int, Doc("k-means groups per class (k); 0 takes as many as IPC"), Range(0, 10_000)
+    clusters: Annotated[
+        int, Doc("k-means clusters per class (k); 0 takes as many as IPC"), Range(0, 10_000)
     ] = 0
-    telling: Annotated[
+    discriminative_share: Annotated[
         float,
         Doc(
-            "find groups among this share of a class's patches, the most telling; the others join "
-            "the nearest group. Below 1 what is kept is more telling and steadier, but less varied"
+            "find clusters among this share of a class's patches, the most discriminative ones; "
+            "the others join the nearest cluster. Below 1 the kept patches are more discriminative and "
+            "less sensitive to noise, but less varied"
         ),
         Range(0.0, 1.0),
     ] = 1.0
     ipc: Annotated[int, Doc("images per class in the distilled set"), Range(1, 100_000)] = 10
     within: Annotated[
         Literal["score", "centroid"],
-        Doc("order inside a group: highest score first, or nearest to the centroid first"),
+        Doc("order inside a cluster: highest score first, or nearest to the centroid first"),
     ] = "score"
     across: Annotated[
         Literal["round-robin", "pooled"],
-        Doc("order over groups: one of each group in turn, or all pooled regardless of group"),
+        Doc(
+            "order over clusters: one of each cluster in turn, or all pooled regardless of cluster"
+        ),
     ] = "round-robin"
     factor: Annotated[
         int,
@@ -96,8 +99,8 @@ class SelectSettings(Settings):
 
     @property
     def k(self) -> int:
-        """The number of groups asked for per class."""
-        return self.groups or self.ipc
+        """The number of clusters asked for per class."""
+        return self.clusters or self.ipc
 
     @property
     def overrides(self) -> Overrides:

@@ -17,63 +17,65 @@ ALONE = Lock()
 """How many threads a library takes, and which warnings show, is one state for the whole process."""
 
 LEAST = 2
-"""Telling patches for each group at least, among which groups are found."""
+"""Discriminative patches for each cluster at least, among which clusters are found."""
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
-    """The group of each of N patches.
+class Clusters:
+    """The cluster of each of N patches.
 
-    labels: (N,), 0 is the group of the highest median score. distance: (N,) to the centroid of its
-    group, in the space of `unit_features`.
+    labels: (N,), 0 is the cluster of the highest median score. distance: (N,) to the centroid of
+    its cluster, in the space of `unit_features`.
     """
 
     labels: Ints
     distance: Floats
 
 
-def group_patches(
-    features: Floats, scores: NDArray[np.floating], k: int, telling: float = 1.0
-) -> Groups:
-    """k-means over features (N, d), groups ordered by falling median score.
+def cluster_patches(
+    features: Floats, scores: NDArray[np.floating], k: int, discriminative_share: float = 1.0
+) -> Clusters:
+    """k-means over features (N, d), clusters ordered by falling median score.
 
-    Groups are found among the most telling patches, this share of all and at least two for each
-    group, and the others join the nearest: with a small share, what will hardly be kept does not
-    move what is, but kinds of patches that are all less telling have no group of their own.
+    Clusters are found among the most discriminative patches, this share of all and at least two for
+    each cluster, and the others join the nearest: with a small share, what will hardly be kept does
+    not move what is, but kinds of patches that are all less discriminative have no cluster of their
+    own.
 
-    It starts from telling patches that differ (see `first_centroids`) and not by chance: a
+    It starts from discriminative patches that differ (see `first_centroids`) and not by chance: a
     distilled set should not change with a seed, and hardly with the noise of the scores. With fewer
-    different patches than k there are fewer groups. It runs in one thread, because partial sums of
-    several would be added in any order.
+    different patches than k there are fewer clusters. It runs in one thread, because partial sums
+    of several would be added in any order.
     """
     if not len(features):
-        return Groups(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        return Clusters(np.zeros(0, np.int64), np.zeros(0, np.float32))
     points = unit_features(features)
-    best = most_telling(scores, max(telling * len(points), LEAST * k))
+    best = most_discriminative(scores, max(discriminative_share * len(points), LEAST * k))
     k = min(k, len(np.unique(points[best], axis=0)))
     labels = np.zeros(len(points), np.int64)
     if k > 1:
         labels = _kmeans(points, best, first_centroids(points[best], scores[best], k))
     labels = _by_median_score(labels, scores)
     centroids = np.stack(
-        [points[labels == group].mean(axis=0) for group in range(labels.max() + 1)]
+        [points[labels == cluster].mean(axis=0) for cluster in range(labels.max() + 1)]
     )
     distance = np.linalg.norm(points - centroids[labels], axis=1)
-    return Groups(labels, distance.astype(np.float32))
+    return Clusters(labels, distance.astype(np.float32))
 
 
-def most_telling(scores: NDArray[np.floating], count: float) -> Ints:
+def most_discriminative(scores: NDArray[np.floating], count: float) -> Ints:
     """Positions of the `count` highest scores, rounded up, in rising order."""
     best: Ints = np.sort(np.argsort(-scores, kind="stable")[: math.ceil(count)])
     return best
 
 
 def first_centroids(points: Floats, scores: NDArray[np.floating], k: int) -> Floats:
-    """The patches that k-means starts from, (k, d): telling ones that differ.
+    """The patches that k-means starts from, (k, d): discriminative ones that differ.
 
-    The most telling one is the first; each next one has the largest product of weight and squared
-    distance to those before it, where the weight falls with the rank of the score from 1 to 1 / n.
-    That is k-means++ (Arthur and Vassilvitskii, 2007) with its lots replaced by the likeliest draw.
+    The most discriminative one is the first; each next one has the largest product of weight and
+    squared distance to those before it, where the weight falls with the rank of the score from 1 to
+    1 / n. That is k-means++ (Arthur and Vassilvitskii, 2007) with its lots replaced by the
+    likeliest draw.
     """
     count = len(points)
     weight = np.empty(count)
@@ -106,7 +108,7 @@ def _kmeans(points: Floats, best: Ints, start: Floats) -> Ints:
     from threadpoolctl import threadpool_limits
 
     with ALONE, threadpool_limits(limits=1), warnings.catch_warnings():
-        # Points may differ and yet be too near to tell apart: there are fewer groups then.
+        # Points may differ and yet be too near to tell apart: there are fewer clusters then.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(len(start), init=start, n_init=1, random_state=0)
         return np.asarray(model.fit(points[best]).predict(points), np.int64)

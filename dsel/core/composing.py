@@ -1,4 +1,4 @@
-"""From ranked patches to distilled images: single patches, or mosaics of one group."""
+"""From ranked patches to distilled images: single patches, or mosaics of one cluster."""
 
 from __future__ import annotations
 

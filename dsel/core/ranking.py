@@ -1,4 +1,4 @@
-"""From groups to the order in which patches stay: one ranked pool per class serves any IPC."""
+"""From clusters to the order in which patches stay: one ranked pool per class serves any IPC."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def rank_patches(
 ) -> tuple[int, ...]:
     """Positions of all N patches, best first.
 
-    within: inside a group by falling score, or by rising distance to the centroid.
-    across: one patch of each group in turn, group 0 first, or all patches regardless of group.
+    within: inside a cluster by falling score, or by rising distance to the centroid.
+    across: one patch of each cluster in turn, cluster 0 first, or all patches regardless of
+    cluster.
     pins: positions that come before all others, in this order; the others keep theirs.
     """
     order = within_order(scores, distance, within)
@@ -44,10 +45,10 @@ def compose_images(
 ) -> tuple[tuple[int, ...], ...]:
     """The distilled images a class can give, best first, each as positions of its patches.
 
-    An image's patches come from one group. A group's last image may lack patches: they are filled
-    up with the group's best ones, and such images stand behind all full ones. Pinned patches are
-    the first of their groups, so that those of one group share an image, and the images that they
-    lead come before all others, full or not, in the order of the pins.
+    An image's patches come from one cluster. A cluster's last image may lack patches: they are
+    filled up with the cluster's best ones, and such images stand behind all full ones. Pinned
+    patches are the first of their clusters, so that those of one cluster share an image, and the
+    images that they lead come before all others, full or not, in the order of the pins.
     """
     if patches_per_image == 1:
         ranked = rank_patches(scores, labels, distance, within, across, pins)
@@ -55,12 +56,14 @@ def compose_images(
     full: list[list[tuple[int, ...]]] = []
     filled: list[list[tuple[int, ...]]] = []
     order = _first(pins, within_order(scores, distance, within))
-    for group in _split(order, labels):
-        whole = len(group) // patches_per_image * patches_per_image
+    for cluster in _split(order, labels):
+        whole = len(cluster) // patches_per_image * patches_per_image
         full.append(
-            [tuple(group[i : i + patches_per_image]) for i in range(0, whole, patches_per_image)]
+            [tuple(cluster[i : i + patches_per_image]) for i in range(0, whole, patches_per_image)]
         )
-        filled.append([_fill_up(group[whole:], group, patches_per_image)] if group[whole:] else [])
+        filled.append(
+            [_fill_up(cluster[whole:], cluster, patches_per_image)] if cluster[whole:] else []
+        )
     images = (*in_turn(full), *in_turn(filled))
     if across == "pooled":
         whole_images = sum(map(len, full))
@@ -79,10 +82,10 @@ def within_order(
     return [int(position) for position in np.argsort(key, kind="stable")]
 
 
-def in_turn(groups: Iterable[list[T]]) -> Iterator[T]:
+def in_turn(clusters: Iterable[list[T]]) -> Iterator[T]:
     """The first of each list, then the second of each, and so on."""
     missing = object()
-    for turn in zip_longest(*groups, fillvalue=missing):
+    for turn in zip_longest(*clusters, fillvalue=missing):
         yield from (item for item in turn if item is not missing)  # type: ignore[misc]
 
 
@@ -92,15 +95,15 @@ def _first(pins: Sequence[int], order: Iterable[int]) -> list[int]:
 
 
 def _split(order: list[int], labels: NDArray[np.integer]) -> list[list[int]]:
-    groups: list[list[int]] = [[] for _ in range(int(labels.max()) + 1 if len(labels) else 0)]
+    clusters: list[list[int]] = [[] for _ in range(int(labels.max()) + 1 if len(labels) else 0)]
     for position in order:
-        groups[labels[position]].append(position)
-    return groups
+        clusters[labels[position]].append(position)
+    return clusters
 
 
-def _fill_up(rest: list[int], group: list[int], size: int) -> tuple[int, ...]:
-    """`rest`, then the group's best from the top until the image is full."""
+def _fill_up(rest: list[int], cluster: list[int], size: int) -> tuple[int, ...]:
+    """`rest`, then the cluster's best from the top until the image is full."""
     filled = list(rest)
     while len(filled) < size:
-        filled += group[: size - len(filled)]
+        filled += cluster[: size - len(filled)]
     return tuple(filled)

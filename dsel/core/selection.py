@@ -20,7 +20,7 @@ from dsel.core.box_search import (
     combine_timesteps,
     patch_features,
 )
-from dsel.core.clustering import Groups, group_patches
+from dsel.core.clustering import Clusters, cluster_patches
 from dsel.core.ranking import compose_images, rank_patches
 from dsel.errors import SettingError
 from dsel.types import Box, Bucket, ClassScores, ClassSelection, Frame, Geometry, Patch
@@ -30,14 +30,14 @@ from dsel.types import Box, Bucket, ClassScores, ClassSelection, Frame, Geometry
 class Located:
     """P patches of one class: `image` is each one's row in the class; features (P, d).
 
-    standing: (P,), what patches are ordered by, see `standing`.
+    ranking_score: (P,), what patches are ordered by, see `ranking_scores`.
     """
 
     image: NDArray[np.int64]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     score: NDArray[np.float64]
-    standing: NDArray[np.float64]
+    ranking_score: NDArray[np.float64]
     margin: NDArray[np.float64]
     features: NDArray[np.float32]
     patch_px: int
@@ -56,7 +56,7 @@ def select_class(
     settings: SelectSettings,
     describe: Describe | None = None,
 ) -> ClassSelection:
-    """Locate, group and rank the patches of one class; by default, by the features of scoring.
+    """Locate, cluster and rank the patches of one class; by default, by the features of scoring.
 
     Banned images are described, which keeps what a model said of them, and then left out. Overrides
     of images that are not of this class say nothing here: see `check_overrides`.
@@ -65,15 +65,23 @@ def select_class(
     if describe and len(located.image):
         located = replace(located, features=describe(scores, located))
     located = without_banned(located, scores.ids, settings.bans)
-    groups = group_patches(located.features, located.standing, settings.k, settings.telling)
-    return rank_class(scores, located, groups, settings)
+    clusters = cluster_patches(
+        located.features, located.ranking_score, settings.k, settings.discriminative_share
+    )
+    return rank_class(scores, located, clusters, settings)
 
 
 def rank_class(
-    scores: ClassScores, located: Located, groups: Groups, settings: SelectSettings
+    scores: ClassScores, located: Located, clusters: Clusters, settings: SelectSettings
 ) -> ClassSelection:
     """The patches of one class in the order in which they stay, and the images that they make."""
-    keys = (located.standing, groups.labels, groups.distance, settings.within, settings.across)
+    keys = (
+        located.ranking_score,
+        clusters.labels,
+        clusters.distance,
+        settings.within,
+        settings.across,
+    )
     pins = _pinned(located, scores.ids, settings.pins)
     ranked = rank_patches(*keys, pins)
     rank_of = {position: rank for rank, position in enumerate(ranked)}
@@ -81,7 +89,7 @@ def rank_class(
     return ClassSelection(
         name=scores.name,
         index=scores.index,
-        patches=_patches(scores, located, groups, ranked),
+        patches=_patches(scores, located, clusters, ranked),
         images=tuple(tuple(rank_of[position] for position in image) for image in images),
     )
 
@@ -108,7 +116,7 @@ def locate_class(
         x=x,
         y=y,
         score=boxes.score[image, nth],
-        standing=standing(boxes.score[image, nth], scores.refined[image]),
+        ranking_score=ranking_scores(boxes.score[image, nth], scores.refined[image]),
         # Only the first box of an image leads over a runner-up.
         margin=np.where(nth == 0, boxes.margin[image], np.nan),
         features=patch_features(scores.features, x, y, patch_px, width, height, image),
@@ -116,7 +124,7 @@ def locate_class(
     )
 
 
-def standing(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> NDArray[np.float64]:
+def ranking_scores(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> NDArray[np.float64]:
     """What patches are ordered by, (P,): the score, but the refined ones stand before the others.
 
     The best box of few draws has caught the most noise, so that its score is too high beside one of
@@ -248,7 +256,7 @@ def without_banned(located: Located, ids: Sequence[str], bans: Sequence[str]) ->
     if not banned:
         return located
     kept = ~np.isin(located.image, list(banned))
-    arrays = ("image", "x", "y", "score", "standing", "margin", "features")
+    arrays = ("image", "x", "y", "score", "ranking_score", "margin", "features")
     return replace(located, **{name: getattr(located, name)[kept] for name in arrays})
 
 
@@ -261,17 +269,19 @@ def _pinned(located: Located, ids: Sequence[str], pins: Sequence[str]) -> tuple[
 
 
 def _patches(
-    scores: ClassScores, located: Located, groups: Groups, ranked: Sequence[int]
+    scores: ClassScores, located: Located, clusters: Clusters, ranked: Sequence[int]
 ) -> tuple[Patch, ...]:
     """Records of the patches at these positions, best first."""
     order = np.array(ranked, np.int64)
     arrays = (located.image, located.x, located.y, located.score, located.margin)
-    columns = [array[order].tolist() for array in (*arrays, groups.labels, groups.distance)]
+    columns = [array[order].tolist() for array in (*arrays, clusters.labels, clusters.distance)]
     side = float(located.patch_px)  # as a kept selection is read: the manifest shows it
     patches = []
-    for rank, (row, x, y, score, margin, group, distance) in enumerate(zip(*columns, strict=True)):
+    for rank, (row, x, y, score, margin, cluster, distance) in enumerate(
+        zip(*columns, strict=True)
+    ):
         box = Box(x, y, side, side)
         source_box = scores.frames[row].to_source(box)
-        story = (score, margin, group, distance, rank)
-        patches.append(Patch(scores.ids[row], scores.index, box, source_box, *story))
+        explanation = (score, margin, cluster, distance, rank)
+        patches.append(Patch(scores.ids[row], scores.index, box, source_box, *explanation))
     return tuple(patches)

@@ -1,8 +1,8 @@
 """Read a folder that holds one folder of images per class, or splits of them.
 
-Layout and names are those of `dsel.data.class_folders`. Every file in a class folder counts as an image,
-whatever its name, so that one that cannot be used is reported with its reason; only hidden files
-are passed over.
+Layout and names are those of `dsel.data.class_folders`. Every file in a class folder counts as an
+image, whatever its name, so that one that cannot be used is reported with its reason; only hidden
+files are passed over.
 
 Symbolic links are followed, out of ROOT too: whoever names ROOT may read what it links to.
 """

@@ -1,8 +1,8 @@
 """Read a zip file that holds one folder of images per class, or splits of them.
 
-Layout and names are those of `dsel.data.class_folders`, so a folder and its zip give the same images by
-the same ids. Every file in a class folder counts as an image, whatever its name, so that one that
-cannot be used is reported with its reason; only hidden files are passed over.
+Layout and names are those of `dsel.data.class_folders`, so a folder and its zip give the same
+images by the same ids. Every file in a class folder counts as an image, whatever its name, so that
+one that cannot be used is reported with its reason; only hidden files are passed over.
 
 Links are not followed, and nothing is extracted: see `dsel.data.archives` for what is refused.
 """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dsel.exports.base import (
     Export,
+    explanation_bytes,
     is_zip,
     refuse_foreign,
-    story_bytes,
     write_zip,
     zip_folder,
 )
@@ -15,9 +15,9 @@ from dsel.exports.image_folder import SIDE_FILES, write_image_folder
 __all__ = [
     "SIDE_FILES",
     "Export",
+    "explanation_bytes",
     "is_zip",
     "refuse_foreign",
-    "story_bytes",
     "write_image_folder",
     "write_zip",
     "zip_folder",

@@ -103,7 +103,7 @@ def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool
 
 
 def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict[str, Any]:
-    """One image of the manifest: its tiles row by row, with source image, boxes and story."""
+    """One image of the manifest: its tiles row by row, with source image, boxes and explanation."""
     return {
         "file": file,
         "class": classes[distilled.class_index],
@@ -113,7 +113,7 @@ def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict
                 "source_box": box_columns("", patch.source_box),
                 "proxy_box": box_columns("", patch.box),
                 "score": patch.score,
-                "group": patch.group,
+                "cluster": patch.cluster,
                 "rank": patch.rank,
             }
             for patch in distilled.patches
@@ -121,7 +121,7 @@ def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict
     }
 
 
-def story_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
+def explanation_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
     """About how much an image takes beside its picture: in the manifest, and as an entry of a zip.
 
     Its name stands in the zip twice.

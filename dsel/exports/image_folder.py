@@ -1,4 +1,4 @@
-"""The image folder: OUT/train/<class>/<class>_id00000.png, with its story beside it."""
+"""The image folder: OUT/train/<class>/<class>_id00000.png, with its explanation beside it."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def write_image_folder(
         entries.append(image_entry(name, distilled, export.classes))
         size += len(content)
         yield Progress()
-    _write_story(export, entries, out)
+    _write_explanation(export, entries, out)
     yield Done("export", {"images": len(entries), "bytes": size, "folder": str(out)})
 
 
-def _write_story(export: Export, entries: list[dict[str, Any]], out: Path) -> None:
+def _write_explanation(export: Export, entries: list[dict[str, Any]], out: Path) -> None:
     classes = [
         {"index": index, "name": name, "folder": folder}
         for index, (name, folder) in enumerate(

@@ -51,10 +51,10 @@ class Count:
         return cls(**{**plain, "notices": tuple(plain["notices"]), "skips": skips})
 
 
-class Tally:
+class ProgressCounter:
     """Takes events with the seconds of a clock that never goes back.
 
-    A tally that goes on where an earlier one stopped keeps what that one was told of skipped
+    A counter that goes on where an earlier one stopped keeps what that one was told of skipped
     images; one that is told of again counts once, as far as its name was kept.
     """
 

@@ -25,10 +25,10 @@ from dsel.types import (
 def select(
     run: Run, settings: SelectSettings, featurizer: Featurizer | None = None
 ) -> Iterator[Event]:
-    """Locate, group and rank the patches of every class, and keep them as the current selection.
+    """Locate, cluster and rank the patches of every class, and keep them as the current selection.
 
     The featurizer describes the patches for settings whose features are not the free ones; what it
-    says is kept in the run, so that the app can show the same groups without it.
+    says is kept in the run, so that the app can show the same clusters without it.
     """
     classes = run.identity.classes
     check_overrides_of(run, settings)
@@ -54,5 +54,6 @@ def select(
 
 
 def check_overrides_of(run: Run, settings: SelectSettings) -> None:
+    """Raise `SettingError` for decisions by hand that do not fit the run."""
     if settings.overrides:
         check_overrides(settings, run.geometry, {row.id: row.frame for row in run.images})

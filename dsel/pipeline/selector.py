@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dsel.cache import SHARED, Cache, bytes_of
 from dsel.config import SelectSettings
-from dsel.core.clustering import Groups, group_patches
+from dsel.core.clustering import Clusters, cluster_patches
 from dsel.core.selection import (
     Located,
     Maps,
@@ -30,14 +30,14 @@ from dsel.types import ClassScores, ClassSelection
 T = TypeVar("T")
 DEFAULTS = SelectSettings()
 
-MOST_GROUPS = 10_000
-"""Groups that may be asked for; IPC, which they follow by themselves, may be larger."""
+MOST_CLUSTERS = 10_000
+"""Clusters that may be asked for; IPC, which they follow by themselves, may be larger."""
 
 PATCH_BYTES = 800
 """What a patch and its place in a list take in memory."""
 
 
-class Steps:
+class Selector:
     """The steps over one finished run: a move of a setting repeats only those that it changes.
 
     Any number of threads may ask. The cache is that of the process unless another one is given.
@@ -68,23 +68,23 @@ class Steps:
 
     def scores(self, class_index: int) -> ClassScores:
         """All scores of a class."""
-        return self._kept(("scores", class_index), lambda: self.run.class_scores(class_index))
+        return self._cached(("scores", class_index), lambda: self.run.class_scores(class_index))
 
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
         """A class's ranked patches. Each step is kept apart, so that a move repeats no earlier one.
 
-        IPC changes nothing but the number of groups, where those follow it. Raises `SettingError`
+        IPC changes nothing but the number of clusters, where those follow it. Raises `SettingError`
         for overrides that do not fit the run.
         """
         if settings.overrides:
             check_overrides(settings, self.geometry, {one.id: one.frame for one in self.run.images})
-        wanted = replace(settings, groups=min(settings.k, MOST_GROUPS), ipc=1)
-        return self._kept(
+        wanted = replace(settings, clusters=min(settings.k, MOST_CLUSTERS), ipc=1)
+        return self._cached(
             ("selection", class_index, wanted),
             lambda: rank_class(
                 self.scores(class_index),
                 self._located(class_index, wanted),
-                self._groups(class_index, wanted),
+                self._clusters(class_index, wanted),
                 wanted,
             ),
             lambda selected: PATCH_BYTES * len(selected.patches),
@@ -93,17 +93,17 @@ class Steps:
     def _maps(self, class_index: int, settings: SelectSettings) -> Maps:
         """What locating reads, kept for the settings that it follows from."""
         wanted = replace(DEFAULTS, timesteps=settings.timesteps, gap=settings.gap)
-        return self._kept(
+        return self._cached(
             ("maps", class_index, wanted),
             lambda: combined_maps(self.scores(class_index), self.geometry, wanted),
         )
 
     def _located(self, class_index: int, settings: SelectSettings) -> Located:
-        """A class's patches and what groups them, but those of banned images."""
-        # What only grouping and ranking read is set aside.
+        """A class's patches and what clusters them, but those of banned images."""
+        # What only clustering and ranking read is set aside.
         wanted = replace(
-            settings, groups=1, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across, factor=1,
-            pins=(), bans=(), telling=DEFAULTS.telling,
+            settings, clusters=1, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across, factor=1,
+            pins=(), bans=(), discriminative_share=DEFAULTS.discriminative_share,
         )  # fmt: skip
         scores = self.scores(class_index)
 
@@ -115,20 +115,22 @@ class Steps:
                 return located
             return replace(located, features=describe(scores, located))
 
-        located: Located = self._kept(("located", class_index, wanted), make)
+        located: Located = self._cached(("located", class_index, wanted), make)
         return without_banned(located, scores.ids, settings.bans)
 
-    def _groups(self, class_index: int, settings: SelectSettings) -> Groups:
+    def _clusters(self, class_index: int, settings: SelectSettings) -> Clusters:
         wanted = replace(
-            settings, groups=min(settings.k, MOST_GROUPS), ipc=1, within=DEFAULTS.within,
+            settings, clusters=min(settings.k, MOST_CLUSTERS), ipc=1, within=DEFAULTS.within,
             across=DEFAULTS.across, factor=1, pins=(),
         )  # fmt: skip
 
-        def make() -> Groups:
+        def make() -> Clusters:
             located = self._located(class_index, wanted)
-            return group_patches(located.features, located.standing, wanted.k, wanted.telling)
+            return cluster_patches(
+                located.features, located.ranking_score, wanted.k, wanted.discriminative_share
+            )
 
-        return self._kept(("groups", class_index, wanted), make)
+        return self._cached(("clusters", class_index, wanted), make)
 
     def _features(
         self, class_index: int, settings: SelectSettings, selected: ClassSelection
@@ -140,7 +142,7 @@ class Steps:
         order = [place[one.image_id, one.box.x, one.box.y] for one in selected.patches]
         return located.features[order]
 
-    def _kept(
+    def _cached(
         self, name: Hashable, make: Callable[[], T], weigh: Callable[[T], int] = bytes_of
     ) -> T:
         return self._cache.get(self._owner, name, make, weigh)

@@ -69,7 +69,7 @@ class PipelinePrior:
         self.fingerprint = loading.fingerprint
         self.device, self._dtype = loading.device, loading.dtype
         self.precision = str(loading.dtype).removeprefix("torch.")
-        # A CPU's group norms are slow with the channels last, and lose digits.
+        # A CPU's cluster norms are slow with the channels last, and lose digits.
         on_processor = loading.device.type == "cpu"
         self._layout = torch.contiguous_format if on_processor else torch.channels_last
         self.cell_px = self._cell_px()
@@ -286,7 +286,8 @@ def tokens_as_grid(tokens: Tensor, latents: Tensor, patch: int) -> Tensor:
 
 def scaled(pixels: Pixels) -> Tensor:
     """Pixels (B, height, width, 3), 0 to 255, as (B, 3, height, width) float32, -1 to 1."""
-    # As the strides of `pixels` lie, a CPU's group norms would lose three digits of flat pictures.
+    # As the strides of `pixels` lie, a CPU's cluster norms would lose three digits of flat
+    # pictures.
     values = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
     return values.float().div(127.5).sub(1.0)
 

@@ -20,8 +20,8 @@ class Labels:
     def __init__(self, names: Sequence[Sequence[str]], null: int) -> None:
         """`names[label]` are all names of a label, `null` is the label that names no class."""
         self.null = null
-        self._shown = {_plain(name): name for group in names for name in group}
-        self._by_first = _by_name([group[:1] for group in names])
+        self._shown = {_plain(name): name for cluster in names for name in cluster}
+        self._by_first = _by_name([cluster[:1] for cluster in names])
         self._by_any = _by_name(names)
 
     def find(self, name: str) -> int:
@@ -115,8 +115,8 @@ def _refusal(path: Path) -> PriorError:
 def _by_name(names: Sequence[Sequence[str]]) -> Mapping[str, list[int]]:
     """The labels that have a name, by name."""
     found: dict[str, list[int]] = {}
-    for label, group in enumerate(names):
-        for key in dict.fromkeys(map(_plain, group)):
+    for label, cluster in enumerate(names):
+        for key in dict.fromkeys(map(_plain, cluster)):
             found.setdefault(key, []).append(label)
     return found
 

@@ -13,7 +13,7 @@ from dsel.config.base import fingerprint, restore, result_settings
 from dsel.errors import RunError
 from dsel.files import json_bytes, read_json
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "run.json"
 LEFT_ASIDE = frozenset({"settings", "prior", "prior_origin", "dataset_origin"})
 """What may change between two calls: where things lie, not what they are."""

@@ -47,7 +47,7 @@ PATCHES = pa.schema(
         ("class_name", pa.string()),
         ("class_index", pa.int32()),
         ("rank", pa.int32()),
-        ("group", pa.int32()),
+        ("cluster", pa.int32()),
         ("score", pa.float64()),
         ("margin", pa.float64()),
         ("distance", pa.float64()),
@@ -61,7 +61,7 @@ PATCHES = pa.schema(
         ("source_height", pa.float64()),
     ]
 )
-"""One patch with its whole story; boxes in proxy pixels, and in pixels of the upright source."""
+"""One patch and how it was ranked; boxes in proxy pixels and in upright source pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def patch_row(selected: ClassSelection, patch: Patch) -> dict[str, Any]:
         "class_name": selected.name,
         "class_index": patch.class_index,
         "rank": patch.rank,
-        "group": patch.group,
+        "cluster": patch.cluster,
         "score": patch.score,
         "margin": patch.margin,
         "distance": patch.distance,
@@ -147,7 +147,7 @@ def patch(line: Mapping[str, Any]) -> Patch:
         source_box=_box("source_", line),
         score=line["score"],
         margin=line["margin"],
-        group=line["group"],
+        cluster=line["cluster"],
         distance=line["distance"],
         rank=line["rank"],
     )

@@ -10,11 +10,11 @@ import pytest
 from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
 
 from dsel.analysis.baselines import (
-    CONTROLS,
+    BASELINES,
     DRAWS,
-    Control,
+    Baseline,
     Found,
-    control,
+    baseline,
     find_objects,
     found_overall,
     kept_score,
@@ -37,29 +37,29 @@ def drawn(seed: int = 0, shapes: tuple[tuple[int, int], ...] = SHAPES) -> ClassS
     return scores_of([rng.normal(size=(2, *shape)) * 0.1 for shape in shapes])
 
 
-def controlled(
-    kind: Control, scores: ClassScores, settings: SelectSettings = SETTINGS, seed: int = 0
+def chosen_and_baseline(
+    kind: Baseline, scores: ClassScores, settings: SelectSettings = SETTINGS, seed: int = 0
 ) -> tuple[ClassSelection, ClassSelection]:
-    """The selection and its control."""
+    """The selection and its baseline."""
     selected = select_class(scores, GEOMETRY, settings)
     maps = combined_maps(scores, GEOMETRY, settings)
     places = random_places(scores, seed)
-    return selected, control(kind, scores, selected, maps, CELL_PX, places)
+    return selected, baseline(kind, scores, selected, maps, CELL_PX, places)
 
 
-@pytest.mark.parametrize("kind", CONTROLS)
-def test_control__same_images_order_and_budget(kind: Control) -> None:
-    selected, found = controlled(kind, drawn())
+@pytest.mark.parametrize("kind", BASELINES)
+def test_control__same_images_order_and_budget(kind: Baseline) -> None:
+    selected, found = chosen_and_baseline(kind, drawn())
     assert found.images == selected.images
     for one, other in zip(selected.patches, found.patches, strict=True):
-        assert (one.image_id, one.rank, one.group) == (other.image_id, other.rank, other.group)
+        assert (one.image_id, one.rank, one.cluster) == (other.image_id, other.rank, other.cluster)
         assert isnan(other.margin)
 
 
-@pytest.mark.parametrize("kind", CONTROLS)
-def test_control__boxes(kind: Control) -> None:
+@pytest.mark.parametrize("kind", BASELINES)
+def test_control__boxes(kind: Baseline) -> None:
     scores = drawn()
-    _, found = controlled(kind, scores)
+    _, found = chosen_and_baseline(kind, scores)
     for patch in found.patches:
         frame, box = scores.frames[scores.ids.index(patch.image_id)], patch.box
         width, height = frame.proxy_width, frame.proxy_height
@@ -75,11 +75,11 @@ def test_control__boxes(kind: Control) -> None:
             assert box.x == int(box.x)
 
 
-@pytest.mark.parametrize("kind", CONTROLS)
-def test_control__score_is_the_mean_inside(kind: Control) -> None:
+@pytest.mark.parametrize("kind", BASELINES)
+def test_control__score_is_the_mean_inside(kind: Baseline) -> None:
     """By the slow definition, pixel by pixel."""
     scores = drawn()
-    _, found = controlled(kind, scores)
+    _, found = chosen_and_baseline(kind, scores)
     maps = combined_maps(scores, GEOMETRY, SETTINGS)
     for patch in found.patches:
         row = scores.ids.index(patch.image_id)
@@ -95,21 +95,21 @@ def test_control__score_is_the_mean_inside(kind: Control) -> None:
 def test_control__no_box_scores_more_than_the_chosen_one() -> None:
     scores = drawn()
     settings = replace(SETTINGS, stride_px=1)
-    selected, random = controlled("random", scores, settings)
+    selected, random = chosen_and_baseline("random", scores, settings)
     for one, other in zip(selected.patches, random.patches, strict=True):
         assert other.score <= one.score + 1e-9
 
 
 def test_control__random_follows_from_seed_and_image_alone() -> None:
     scores = drawn()
-    _, found = controlled("random", scores)
-    assert repr(controlled("random", scores)[1]) == repr(found)
+    _, found = chosen_and_baseline("random", scores)
+    assert repr(baseline("random", scores)[1]) == repr(found)
     boxes = {patch.image_id: patch.box for patch in found.patches}
-    _, few = controlled("random", drawn(shapes=SHAPES[:3]))
+    _, few = chosen_and_baseline("random", drawn(shapes=SHAPES[:3]))
     assert {patch.image_id: patch.box for patch in few.patches} == {
         name: boxes[name] for name in scores.ids[:3]
     }
-    _, others = controlled("random", scores, seed=1)
+    _, others = chosen_and_baseline("random", scores, seed=1)
     assert {patch.image_id: patch.box for patch in others.patches} != boxes
 
 
@@ -125,17 +125,17 @@ def test_control__random_is_spread_evenly() -> None:
 def test_control__several_patches_of_an_image() -> None:
     scores = drawn()
     settings = replace(SETTINGS, per_image=2)
-    _, random = controlled("random", scores, settings)
-    _, centre = controlled("centre", scores, settings)
+    _, random = chosen_and_baseline("random", scores, settings)
+    _, centre = chosen_and_baseline("centre", scores, settings)
     for image_id in scores.ids:
         assert len({p.box for p in random.patches if p.image_id == image_id}) == 2
         assert len({p.box for p in centre.patches if p.image_id == image_id}) == 1
 
 
-@pytest.mark.parametrize("kind", CONTROLS)
-def test_control__empty_class(kind: Control) -> None:
+@pytest.mark.parametrize("kind", BASELINES)
+def test_control__empty_class(kind: Baseline) -> None:
     scores = scores_of([])
-    assert controlled(kind, scores)[1].patches == ()
+    assert baseline(kind, scores)[1].patches == ()
 
 
 def objects_of(scores: ClassScores, seed: int = 0) -> dict[str, np.ndarray]:
@@ -193,8 +193,9 @@ def test_find_objects__slow_definition(settings: SelectSettings) -> None:
             )
             for u, v in places[row]
         ]  # fmt: skip
-    centres = control("centre", scores, selected, combined_maps(scores, GEOMETRY, settings),
-                      CELL_PX, places)  # fmt: skip
+    centres = baseline(
+        "centre", scores, selected, combined_maps(scores, GEOMETRY, settings), CELL_PX, places
+    )
     boxes = {
         "chosen": {name: [patch.source_box] for name, patch in best.items()},
         "random": random,
@@ -209,7 +210,7 @@ def test_find_objects__slow_definition(settings: SelectSettings) -> None:
 
 def test_find_objects__the_first_random_place_is_the_one_shown() -> None:
     scores = drawn()
-    _, shown = controlled("random", scores)
+    _, shown = chosen_and_baseline("random", scores)
     places = random_places(scores, 0)
     selected = select_class(scores, GEOMETRY, SETTINGS)
     masks = objects_of(scores)

@@ -56,8 +56,8 @@ def test_overlap__fractions_and_nothing() -> None:
 def some(*patches: tuple[str, int, float], images: list[tuple[int, ...]] | None = None) -> (
     ClassSelection
 ):  # fmt: skip
-    """Patches of (image, group, x), all 16 px wide."""
-    made = [patch_of(name, n, group, x=x) for n, (name, group, x) in enumerate(patches)]
+    """Patches of (image, cluster, x), all 16 px wide."""
+    made = [patch_of(name, n, cluster, x=x) for n, (name, cluster, x) in enumerate(patches)]
     return selection_of(made, images)
 
 
@@ -139,8 +139,8 @@ def test_compare__rand_index_slow_definition(seed: int) -> None:
     count, k, m = rng.integers(2, 12), rng.integers(1, 5), rng.integers(1, 5)
     a, b = rng.integers(0, k, count).tolist(), rng.integers(0, m, count).tolist()
     found = compare(
-        some(*((str(n), group, 0) for n, group in enumerate(a))),
-        some(*((str(n), group, 0) for n, group in enumerate(b))), 3, 3,
+        some(*((str(n), cluster, 0) for n, cluster in enumerate(a))),
+        some(*((str(n), cluster, 0) for n, cluster in enumerate(b))), 3, 3,
     )  # fmt: skip
     assert found.rand_index == pytest.approx(slow_rand_index(a, b))
 
@@ -150,8 +150,8 @@ def test_compare__rand_index_is_that_of_scikit_learn() -> None:
     a = rng.integers(0, 4, 90)
     b = np.where(rng.random(90) < 0.5, a, rng.integers(0, 6, 90))
     found = compare(
-        some(*((str(n), int(group), 0) for n, group in enumerate(a))),
-        some(*((str(n), int(group), 0) for n, group in enumerate(b))), 3, 3,
+        some(*((str(n), int(cluster), 0) for n, cluster in enumerate(a))),
+        some(*((str(n), int(cluster), 0) for n, cluster in enumerate(b))), 3, 3,
     )  # fmt: skip
     assert found.rand_index == pytest.approx(adjusted_rand_score(a, b))
     assert found.moves.tolist() == [

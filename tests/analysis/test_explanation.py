@@ -11,14 +11,14 @@ from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
 
 from dsel.analysis.explanation import (
     Contender,
-    Standing,
-    Story,
+    Explanation,
+    Placement,
     contenders,
     curve,
+    explain,
+    placement_of,
     read_cell,
     sentence,
-    standing_of,
-    tell,
 )
 from dsel.config import SelectSettings
 from dsel.core.selection import image_bucket, select_class
@@ -39,8 +39,8 @@ def chosen(scores: ClassScores, settings: SelectSettings) -> ClassSelection:
     return select_class(scores, GEOMETRY, settings)
 
 
-def told(scores: ClassScores, settings: SelectSettings, row: int = 0, nth: int = 0) -> Story:
-    return tell(scores, GEOMETRY, settings, chosen(scores, settings), row, nth)
+def told(scores: ClassScores, settings: SelectSettings, row: int = 0, nth: int = 0) -> Explanation:
+    return explain(scores, GEOMETRY, settings, chosen(scores, settings), row, nth)
 
 
 def slow_boxes(scores: ClassScores, row: int, cells: int) -> dict[tuple[int, int], float]:
@@ -120,9 +120,11 @@ def test_curve__slow_definition(settings: SelectSettings) -> None:
 
 
 def test_curve__means_to_the_score_if_all_count_signed() -> None:
-    story = told(noise(2), SIGNED, 1)
-    assert story.patch is not None
-    assert np.mean([one.share for one in story.curve]) == pytest.approx(story.patch.score, abs=1e-6)
+    explanation = told(noise(2), SIGNED, 1)
+    assert explanation.patch is not None
+    assert np.mean([one.share for one in explanation.curve]) == pytest.approx(
+        explanation.patch.score, abs=1e-6
+    )
 
 
 def test_read_cell__slow_definition() -> None:
@@ -160,58 +162,58 @@ def test_read_cell__beside_the_picture(x: float, y: float, cell: tuple[int, int]
     assert (found.row, found.column) == cell
 
 
-def test_standing_of__by_hand() -> None:
-    groups = [0, 1, 0, 2, 0]
-    patches = [patch_of(f"cat/{n}", n, group) for n, group in enumerate(groups)]
+def test_placement_of__by_hand() -> None:
+    clusters = [0, 1, 0, 2, 0]
+    patches = [patch_of(f"cat/{n}", n, cluster) for n, cluster in enumerate(clusters)]
     selected = selection_of(patches, [(0, 2), (1, 3), (4, 0)])
-    assert standing_of(selected, 2, 3) == Standing(0, 3, 1, 3, 2, 5, (0,))
-    assert standing_of(selected, 0, 3).images == (0, 2)
-    assert standing_of(selected, 4, 2) == Standing(0, 3, 2, 3, 4, 5, ())
+    assert placement_of(selected, 2, 3) == Placement(0, 3, 1, 3, 2, 5, (0,))
+    assert placement_of(selected, 0, 3).images == (0, 2)
+    assert placement_of(selected, 4, 2) == Placement(0, 3, 2, 3, 4, 5, ())
 
 
-def test_tell__all_figures_fit_together() -> None:
-    scores, settings = noise(9), replace(SIGNED, groups=2)
+def test_explain__all_figures_fit_together() -> None:
+    scores, settings = noise(9), replace(SIGNED, clusters=2)
     selected = chosen(scores, settings)
     for row, image_id in enumerate(scores.ids):
-        story = tell(scores, GEOMETRY, settings, selected, row)
+        explanation = explain(scores, GEOMETRY, settings, selected, row)
         patch = next(patch for patch in selected.patches if patch.image_id == image_id)
-        assert story.patch == patch
-        assert story.candidates == 5 * 6
-        assert story.place == 0
-        assert story.best[0].box == patch.box
-        assert story.standing is not None
-        assert story.standing.rank == patch.rank
-        assert story.standing.images == ((patch.rank,) if patch.rank < 3 else ())
-        both = patch.score > 0 and story.best[1].score > 0
-        assert isnan(story.ratio) != both
+        assert explanation.patch == patch
+        assert explanation.candidates == 5 * 6
+        assert explanation.place == 0
+        assert explanation.best[0].box == patch.box
+        assert explanation.placement is not None
+        assert explanation.placement.rank == patch.rank
+        assert explanation.placement.images == ((patch.rank,) if patch.rank < 3 else ())
+        both = patch.score > 0 and explanation.best[1].score > 0
+        assert isnan(explanation.ratio) != both
         if both:
-            assert story.ratio == patch.score / story.best[1].score
+            assert explanation.ratio == patch.score / explanation.best[1].score
 
 
-def test_tell__further_patches_and_none() -> None:
+def test_explain__further_patches_and_none() -> None:
     scores, settings = noise(2), replace(SIGNED, per_image=2)
     first, second, third = (told(scores, settings, 0, nth) for nth in range(3))
     assert first.patch is not None
     assert second.patch is not None
     assert {first.place, second.place} == {0, 1}
     assert first.patch.rank < second.patch.rank
-    assert (third.patch, third.curve, third.standing, third.place) == (None, (), None, -1)
+    assert (third.patch, third.curve, third.placement, third.place) == (None, (), None, -1)
     assert third.best == first.best
     assert third.sentence == "This image has no such patch."
 
 
-def test_tell__a_banned_image_still_shows_its_boxes() -> None:
-    story = told(noise(2), replace(SIGNED, bans=("cat/0",)))
-    assert story.patch is None
-    assert len(story.best) == 5
-    assert story.sentence == "Banned by hand: this image is never kept."
+def test_explain__a_banned_image_still_shows_its_boxes() -> None:
+    explanation = told(noise(2), replace(SIGNED, bans=("cat/0",)))
+    assert explanation.patch is None
+    assert len(explanation.best) == 5
+    assert explanation.sentence == "Banned by hand: this image is never kept."
 
 
-def test_tell__maps_that_hold_no_numbers() -> None:
+def test_explain__maps_that_hold_no_numbers() -> None:
     scores = scores_of([np.full((3, 6, 6), nan), np.zeros((3, 6, 6))])
-    story = told(scores, SIGNED)
-    assert (story.patch, story.best) == (None, ())
-    assert story.sentence == "This image has no patch: its maps hold what is no number."
+    explanation = told(scores, SIGNED)
+    assert (explanation.patch, explanation.best) == (None, ())
+    assert explanation.sentence == "This image has no patch: its maps hold what is no number."
 
 
 def flat(high: float, second: float, rest: float = 0.0) -> ClassScores:
@@ -222,7 +224,7 @@ def flat(high: float, second: float, rest: float = 0.0) -> ClassScores:
     return scores_of([gap * losses, np.zeros((3, 6, 6))])
 
 
-GROUP = "group 1 of 1, rank 1 of 2; kept at IPC 3 as image 1."
+CLUSTER = "cluster 1 of 1, rank 1 of 2; kept at IPC 3 as image 1."
 
 
 @pytest.mark.parametrize(
@@ -245,68 +247,68 @@ GROUP = "group 1 of 1, rank 1 of 2; kept at IPC 3 as image 1."
     ],
 )  # fmt: skip
 def test_sentence__the_lead(high: float, second: float, rest: float, words: str) -> None:
-    story = told(flat(high, second, rest), replace(SIGNED, groups=1))
-    assert story.sentence == f"Naming the class {words}; {GROUP}"
+    explanation = told(flat(high, second, rest), replace(SIGNED, clusters=1))
+    assert explanation.sentence == f"Naming the class {words}; {CLUSTER}"
 
 
 def test_sentence__cells_that_mislead_count_as_nothing() -> None:
-    settings = replace(SIGNED, gap="positive", groups=1)
-    story = told(flat(0.5, 0.25, -0.1), settings)
+    settings = replace(SIGNED, gap="positive", clusters=1)
+    explanation = told(flat(0.5, 0.25, -0.1), settings)
     start = "Where it helps, naming the class saves 50 % of the loss inside this patch, the most of"
-    assert story.sentence.startswith(f"{start} 25 boxes and 2.0 times the runner-up; ")
+    assert explanation.sentence.startswith(f"{start} 25 boxes and 2.0 times the runner-up; ")
 
 
 def test_sentence__no_gain() -> None:
-    nothing = told(flat(0, 0), replace(SIGNED, groups=1))
+    nothing = told(flat(0, 0), replace(SIGNED, clusters=1))
     start = "Naming the class saves nothing inside this patch, nor inside any other of 25 boxes; "
     assert nothing.sentence.startswith(start)
-    loss = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, groups=1))
+    loss = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, clusters=1))
     start = "Naming the class adds 25 % to the loss inside this patch, the least of 25 boxes; "
     assert loss.sentence.startswith(start)
     assert isnan(loss.ratio)
 
 
 def test_sentence__one_possible_box() -> None:
-    story = told(flat(0.5, 0.25), replace(SIGNED, patch_px=48, groups=1))
-    assert story.candidates == 1
-    assert "inside this patch, the only box of this size; group" in story.sentence
-    wide = told(flat(0.5, 0.25), replace(SIGNED, patch_px=40, groups=1))
+    explanation = told(flat(0.5, 0.25), replace(SIGNED, patch_px=48, clusters=1))
+    assert explanation.candidates == 1
+    assert "inside this patch, the only box of this size; cluster" in explanation.sentence
+    wide = told(flat(0.5, 0.25), replace(SIGNED, patch_px=40, clusters=1))
     assert wide.candidates == 4
-    assert "the most of 4 boxes, where no second one fits beside it; group" in wide.sentence
+    assert "the most of 4 boxes, where no second one fits beside it; cluster" in wide.sentence
 
 
 def test_sentence__choices_of_one_image() -> None:
-    settings = replace(SIGNED, per_image=2, groups=1)
-    story = told(flat(0.5, 0.25), settings, 0, 1)
-    assert story.place == 1
+    settings = replace(SIGNED, per_image=2, clusters=1)
+    explanation = told(flat(0.5, 0.25), settings, 0, 1)
+    assert explanation.place == 1
     assert "saves 25 % of the loss inside this patch, choice 2 of 25 boxes where none" in (
-        story.sentence
+        explanation.sentence
     )
 
 
 def test_sentence__moved_by_hand() -> None:
-    settings = replace(SIGNED, groups=1, moves=("cat/0@24,24",))
-    story = told(flat(0.5, 0.25), settings)
-    assert story.place == 1
+    settings = replace(SIGNED, clusters=1, moves=("cat/0@24,24",))
+    explanation = told(flat(0.5, 0.25), settings)
+    assert explanation.place == 1
     start = "Naming the class saves 25 % of the loss inside this patch, moved here by hand, the "
-    assert story.sentence.startswith(f"{start}best of 25 boxes has 50 %; group")
-    beside = told(flat(0.5, 0.25), replace(SIGNED, groups=1, moves=("cat/0@3,24",)))
+    assert explanation.sentence.startswith(f"{start}best of 25 boxes has 50 %; cluster")
+    beside = told(flat(0.5, 0.25), replace(SIGNED, clusters=1, moves=("cat/0@3,24",)))
     assert beside.place == -1
     assert beside.sentence.startswith("Naming the class saves nothing inside this patch, moved")
-    best = told(flat(0.5, 0.25), replace(SIGNED, groups=1, moves=("cat/0@0,0",)))
-    assert "inside this patch, moved here by hand; group" in best.sentence
-    worse = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, groups=1, moves=("cat/0@24,24",)))
-    assert "the best of 25 boxes has −25 %; group" in worse.sentence
+    best = told(flat(0.5, 0.25), replace(SIGNED, clusters=1, moves=("cat/0@0,0",)))
+    assert "inside this patch, moved here by hand; cluster" in best.sentence
+    worse = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, clusters=1, moves=("cat/0@24,24",)))
+    assert "the best of 25 boxes has −25 %; cluster" in worse.sentence
 
 
 def kept(images: tuple[int, ...], **settings: object) -> str:
-    standing = Standing(2, 10, 1, 1031, 7, 5000, images)
+    placement = Placement(2, 10, 1, 1031, 7, 5000, images)
     patch = patch_of("cat/0", 7, 2, 0.021)
     best = (Contender(patch.box, 0.021, 0.006), Contender(Box(20, 20, 16, 16), 0.015, nan))
-    story = Story("cat/0", patch, 1024, best, 0, 1.4, (), standing, "")
-    text = sentence(story, replace(SIGNED, **settings))
+    explanation = Explanation("cat/0", patch, 1024, best, 0, 1.4, (), placement, "")
+    text = sentence(explanation, replace(SIGNED, **settings))
     start = "Naming the class saves 2.1 % of the loss inside this patch, the most of 1,024 boxes"
-    head = f"{start} and 1.4 times the runner-up; group 3 of 10, rank 2 of 1,031; "
+    head = f"{start} and 1.4 times the runner-up; cluster 3 of 10, rank 2 of 1,031; "
     assert text.startswith(head)
     return text.removeprefix(head)
 
@@ -331,18 +333,18 @@ def test_sentence__kept() -> None:
 )  # fmt: skip
 def test_sentence__percent(score: float, text: str) -> None:
     patch = patch_of("cat/0", 0, 0, score)
-    standing = Standing(0, 1, 0, 1, 0, 1, ())
-    story = Story("cat/0", patch, 1, (), 0, nan, (), standing, "")
-    assert sentence(story, SIGNED).startswith(f"Naming the class saves {text} of the loss")
+    placement = Placement(0, 1, 0, 1, 0, 1, ())
+    explanation = Explanation("cat/0", patch, 1, (), 0, nan, (), placement, "")
+    assert sentence(explanation, SIGNED).startswith(f"Naming the class saves {text} of the loss")
 
 
-def test_tell__pictures_of_many_shapes() -> None:
+def test_explain__pictures_of_many_shapes() -> None:
     rng = np.random.default_rng(0)
     shapes = [(6, 6), (6, 9), (8, 6), (6, 9)]
     scores = scores_of([rng.normal(size=(3, *shape)) for shape in shapes])
     wide: Geometry = GEOMETRY
     selected = select_class(scores, wide, SIGNED)
     for row, shape in enumerate(shapes):
-        story = tell(scores, wide, SIGNED, selected, row)
-        assert story.candidates == (shape[0] - 1) * (shape[1] - 1)
-        assert story.place == 0
+        explanation = explain(scores, wide, SIGNED, selected, row)
+        assert explanation.candidates == (shape[0] - 1) * (shape[1] - 1)
+        assert explanation.place == 0

@@ -15,7 +15,7 @@ import pytest
 from support.synthetic import CELL_PX, MIXED, PX, TIMESTEPS, Drawn, draw, write_run
 from support.toyset import SMALL, finish
 
-from dsel.analysis.baselines import CONTROLS
+from dsel.analysis.baselines import BASELINES
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.listing import Listing
 from dsel.analysis.localization import check_selection, read_objects
@@ -155,20 +155,20 @@ def test_select__box_is_the_best_of_the_combined_map(explorer):
 def test_select__the_same_settings_again_cost_nothing(explorer):
     assert explorer.select(0, SMALL) is explorer.select(0, replace(SMALL))
     assert explorer.select(0, SMALL) is explorer.select(0, replace(SMALL, ipc=1))
-    assert explorer.select(0, SMALL) is not explorer.select(0, replace(SMALL, groups=1))
+    assert explorer.select(0, SMALL) is not explorer.select(0, replace(SMALL, clusters=1))
 
 
 LEVERS = (
-    {}, {"ipc": 1}, {"groups": 0}, {"groups": 1}, {"within": "centroid"}, {"across": "pooled"},
+    {}, {"ipc": 1}, {"clusters": 0}, {"clusters": 1}, {"within": "centroid"}, {"across": "pooled"},
     {"factor": 2}, {"patch_px": 32}, {"timesteps": (300,)}, {"gap": "signed"}, {"stride_px": 3},
     {"per_image": 2, "patch_px": 40}, {"pins": ("cat/000004", "cat/000001")},
     {"bans": ("cat/000002",)}, {"moves": ("cat/000005@3,7",)},
-    {"bans": ("cat/000002",), "pins": ("cat/000006",), "groups": 3, "within": "centroid"},
+    {"bans": ("cat/000002",), "pins": ("cat/000006",), "clusters": 3, "within": "centroid"},
 )  # fmt: skip
 
 
 def test_select__any_order_of_moves_gives_what_a_fresh_start_gives(explorer):
-    """Steps are kept apart, so no settings may get what belongs to others."""
+    """Selector are kept apart, so no settings may get what belongs to others."""
     rng = np.random.default_rng(0)
     scores, geometry = explorer.run.class_scores(0), explorer.geometry
     for number in rng.integers(0, len(LEVERS), 40):
@@ -181,7 +181,7 @@ def test_select__any_order_of_moves_gives_what_a_fresh_start_gives(explorer):
 def counted(explorer, monkeypatch):
     """How often each step of a selection runs."""
     counts = Counter()
-    for name in ("combined_maps", "locate_class", "group_patches", "rank_class"):
+    for name in ("combined_maps", "locate_class", "cluster_patches", "rank_class"):
         step = getattr(steps, name)
 
         def run(*values, step=step, name=name):
@@ -202,14 +202,14 @@ def counted(explorer, monkeypatch):
         ({"across": "pooled"}, ["rank"]),
         ({"factor": 2}, ["rank"]),
         ({"pins": ("cat/000001",)}, ["rank"]),
-        ({"groups": 3}, ["group", "rank"]),
-        ({"groups": 0, "ipc": 3}, ["group", "rank"]),
-        ({"bans": ("cat/000001",)}, ["group", "rank"]),
-        ({"patch_px": 40}, ["locate", "group", "rank"]),
-        ({"stride_px": 5}, ["locate", "group", "rank"]),
-        ({"moves": ("cat/000001@0,0",)}, ["locate", "group", "rank"]),
-        ({"timesteps": (200,)}, ["combined", "locate", "group", "rank"]),
-        ({"gap": "signed"}, ["combined", "locate", "group", "rank"]),
+        ({"clusters": 3}, ["cluster", "rank"]),
+        ({"clusters": 0, "ipc": 3}, ["cluster", "rank"]),
+        ({"bans": ("cat/000001",)}, ["cluster", "rank"]),
+        ({"patch_px": 40}, ["locate", "cluster", "rank"]),
+        ({"stride_px": 5}, ["locate", "cluster", "rank"]),
+        ({"moves": ("cat/000001@0,0",)}, ["locate", "cluster", "rank"]),
+        ({"timesteps": (200,)}, ["combined", "locate", "cluster", "rank"]),
+        ({"gap": "signed"}, ["combined", "locate", "cluster", "rank"]),
     ],
     ids=str,
 )
@@ -234,7 +234,7 @@ def test_select__features_that_a_model_gave(explorer):
     finish(select(explorer.run, asked, Colours()))
     _, kept = explorer.run.read_selection()
     assert repr([explorer.select(index, asked) for index in range(3)]) == repr(list(kept))
-    assert explorer.quality(0, asked).groups == 2
+    assert explorer.quality(0, asked).clusters == 2
     finish(select(explorer.run, SMALL))
 
 
@@ -270,7 +270,7 @@ def test_layout__has_a_finite_place_for_each_image(explorer):
         assert np.isfinite(places).all()
 
 
-@pytest.mark.parametrize("chosen", [SMALL, SelectSettings(ipc=2, groups=1, factor=2)])
+@pytest.mark.parametrize("chosen", [SMALL, SelectSettings(ipc=2, clusters=1, factor=2)])
 def test_preview__is_what_is_exported(explorer, tmp_path, chosen):
     selections = [explorer.select(index, chosen) for index in range(3)]
     run = explorer.run
@@ -291,15 +291,15 @@ def test_preview__default_size_is_the_priors(explorer):
 def test_story__of_every_image(explorer):
     selected = explorer.select(0, SMALL)
     for patch in selected.patches:
-        story = explorer.story(0, patch.image_id, SMALL)
-        assert story.patch == patch
-        assert story.best[0].box == patch.box
+        explanation = explorer.explanation(0, patch.image_id, SMALL)
+        assert explanation.patch == patch
+        assert explanation.best[0].box == patch.box
         kept = patch.rank < SMALL.ipc
-        assert story.standing.images == ((patch.rank,) if kept else ())
-        assert ("; not kept at IPC 2." in story.sentence) != kept
-        assert [moment.timestep for moment in story.curve] == list(TIMESTEPS)
+        assert explanation.placement.images == ((patch.rank,) if kept else ())
+        assert ("; not kept at IPC 2." in explanation.sentence) != kept
+        assert [moment.timestep for moment in explanation.curve] == list(TIMESTEPS)
     with pytest.raises(SettingError, match="has no scored image 'cat/000003'"):
-        explorer.story(0, "cat/000003", SMALL)
+        explorer.explanation(0, "cat/000003", SMALL)
 
 
 def test_values__are_those_of_the_maps(explorer):
@@ -342,14 +342,14 @@ def test_lasso__finds_places_in_the_plane(explorer):
 
 
 def test_quality__slow_definition(explorer):
-    """Distances in the space in which the class was grouped."""
+    """Distances in the space in which the class was clustered."""
     located = locate_class(explorer.scores(0), explorer.geometry, SMALL)
     points = dict(zip(explorer.scores(0).ids, unit_features(located.features), strict=True))
     selected = explorer.select(0, SMALL)
     kept = [points[patch.image_id] for patch in selected.patches[:2]]
     nearest = [min(np.linalg.norm(one - other) for other in kept) for one in points.values()]
     found = explorer.quality(0, SMALL)
-    assert found.spread == pytest.approx(np.mean(nearest), abs=1e-3)
+    assert found.coverage_distance == pytest.approx(np.mean(nearest), abs=1e-3)
     assert (found.patches, found.kept, found.short) == (6, 2, 0)
     every = explorer.quality_overall(SMALL)
     assert (every.classes, every.patches, every.short_classes) == (3, 10, ("emu",))
@@ -368,15 +368,15 @@ def test_compare__two_settings(explorer):
     assert explorer.compare_overall(SMALL, other).images == 10
 
 
-@pytest.mark.parametrize("kind", CONTROLS)
+@pytest.mark.parametrize("kind", BASELINES)
 def test_control__is_composed_as_the_choice_is(explorer, kind):
-    controlled = explorer.control(0, SMALL, kind)
-    shown = explorer.preview_control(0, SMALL, kind, 24)
+    baseline = explorer.baseline(0, SMALL, kind)
+    shown = explorer.preview_baseline(0, SMALL, kind, 24)
     chosen = explorer.preview(0, SMALL, 24)
     assert [image.pixels.shape for image in shown] == [(24, 24, 3)] * len(chosen)
     for number, image in enumerate(shown):
         (patch,) = image.patches
-        assert repr(patch) == repr(controlled.patches[controlled.images[number][0]])
+        assert repr(patch) == repr(baseline.patches[baseline.images[number][0]])
         assert patch.image_id == chosen[number].patches[0].image_id
         assert np.array_equal(image.pixels, explorer.cut(patch, 24, 24))
 
@@ -469,8 +469,8 @@ def test_explore__loads_no_heavy_library(run_path):
         "from dsel.runs import open_run; from dsel.config import SelectSettings; "
         f"e = Explorer(open_run(Path({str(run_path)!r}))); e.maps(0, 0); "
         "e.preview(0, SelectSettings(ipc=2)); e.layout(0); e.quality_overall(SelectSettings()); "
-        "e.story(0, 'cat/000000', SelectSettings()); "
-        "e.preview_control(0, SelectSettings(), 'random'); "
+        "e.explanation(0, 'cat/000000', SelectSettings()); "
+        "e.preview_baseline(0, SelectSettings(), 'random'); "
         "print(sorted({'torch', 'diffusers', 'transformers', 'umap', 'gradio'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]

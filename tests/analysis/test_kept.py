@@ -17,9 +17,11 @@ SCORES = scores_of([[[[0.0] * 4] * 4]] * 8)
 TWO = SelectSettings(ipc=2)
 
 
-def ranked(groups: str) -> ClassSelection:
-    """Patches of the images cat/0, cat/1, ... in this order, each of the group of its digit."""
-    return selection_of([patch_of(f"cat/{n}", n, int(group)) for n, group in enumerate(groups)])
+def ranked(clusters: str) -> ClassSelection:
+    """Patches of the images cat/0, cat/1, ... in this order, each of the cluster of its digit."""
+    return selection_of(
+        [patch_of(f"cat/{n}", n, int(cluster)) for n, cluster in enumerate(clusters)]
+    )
 
 
 def test_kept_images__the_first_ipc_ones_with_their_frames() -> None:
@@ -54,16 +56,16 @@ def test_kept_images__moved_where_the_box_lies_at_the_given_corner() -> None:
     assert (pieces[0].patch.box.x, pieces[0].patch.box.y) == (5, 2)
 
 
-def test_candidates__of_its_group_first_and_none_that_is_kept() -> None:
+def test_candidates__of_its_cluster_first_and_none_that_is_kept() -> None:
     found = candidates_for(ranked("01010012"), SCORES, TWO, "cat/1")
-    assert [one.patch.image_id for one in found.group] == ["cat/3", "cat/6"]
+    assert [one.patch.image_id for one in found.cluster] == ["cat/3", "cat/6"]
     assert [one.patch.image_id for one in found.others] == ["cat/2", "cat/4", "cat/5", "cat/7"]
     assert set(kept_as(ranked("01010012"), 2)) == {0, 1}
 
 
 def test_candidates__no_more_than_asked_for() -> None:
     found = candidates_for(ranked("00000000"), SCORES, TWO, "cat/0", most=3)
-    assert [one.patch.image_id for one in found.group] == ["cat/2", "cat/3", "cat/4"]
+    assert [one.patch.image_id for one in found.cluster] == ["cat/2", "cat/3", "cat/4"]
     assert found.others == ()
 
 
@@ -71,7 +73,7 @@ def test_candidates__the_best_patch_of_each_image() -> None:
     ids = ["cat/0", "cat/1", "cat/1", "cat/0", "cat/2", "cat/2"]
     selected = selection_of([patch_of(image_id, n) for n, image_id in enumerate(ids)])
     found = candidates_for(selected, SCORES, SelectSettings(ipc=1), "cat/0")
-    assert [(one.patch.image_id, one.nth) for one in found.group] == [("cat/1", 0), ("cat/2", 0)]
+    assert [(one.patch.image_id, one.nth) for one in found.cluster] == [("cat/1", 0), ("cat/2", 0)]
 
 
 def test_candidates__for_an_image_without_a_patch() -> None:

@@ -16,7 +16,7 @@ from dsel.analysis.explorer import Explorer
 from dsel.analysis.layouts import OWN, Fitter, layout_name, layout_settings, settings_of_layout
 from dsel.cache import Cache
 from dsel.config import SelectSettings
-from dsel.core import clustering as groups
+from dsel.core import clustering as clusters
 from dsel.errors import SettingError
 from dsel.runs import Run, open_run
 
@@ -54,7 +54,9 @@ def shifted(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     "same",
     [
         SelectSettings(),
-        SelectSettings(groups=7, ipc=3, within="centroid", across="pooled", factor=2, per_image=3),
+        SelectSettings(
+            clusters=7, ipc=3, within="centroid", across="pooled", factor=2, per_image=3
+        ),
         SelectSettings(patch_px=64, stride_px=8, timesteps=TIMESTEPS[::-1]),
         SelectSettings(pins=("disc/000001",), bans=("disc/000002",), moves=("disc/000003@8,8",)),
     ],
@@ -64,7 +66,7 @@ def test_layout_name__is_the_runs_own_for_the_default_patches(run, same) -> None
 
 
 def test_layout_name__says_what_the_patches_follow_from(run) -> None:
-    settings = SelectSettings(patch_px=32, timesteps=(400, 200), gap="signed", groups=4, ipc=2)
+    settings = SelectSettings(patch_px=32, timesteps=(400, 200), gap="signed", clusters=4, ipc=2)
     name = layout_name(run, 0, settings)
     assert name == "of:patch_px=32&timesteps=200&timesteps=400&gap=signed"
     assert settings_of_layout(name) == layout_settings(settings, run.geometry)
@@ -72,9 +74,9 @@ def test_layout_name__says_what_the_patches_follow_from(run) -> None:
 
 def test_layout_settings__features_of_a_model_keep_the_patches_they_are_of(run) -> None:
     moved = ("disc/000003@8,8",)
-    settings = SelectSettings(features="reencode", moves=moved, groups=4, per_image=2)
+    settings = SelectSettings(features="reencode", moves=moved, clusters=4, per_image=2)
     found = layout_settings(settings, run.geometry)
-    assert (found.features, found.moves, found.per_image, found.groups) == (
+    assert (found.features, found.moves, found.per_image, found.clusters) == (
         "reencode", moved, 2, 0,
     )  # fmt: skip
 
@@ -119,7 +121,7 @@ def test_layout__principal_components_where_a_run_has_none(tmp_path: Path) -> No
     run = open_run(tmp_path / "run")
     explorer = Explorer(run, Cache())
     features = explorer._located(0, SelectSettings()).features
-    expected = groups.principal_plane(groups.unit_features(features))
+    expected = clusters.principal_plane(clusters.unit_features(features))
     assert np.array_equal(explorer.layout(0), expected)
     assert layout_name(run, 0, SelectSettings()) == "of:"
 

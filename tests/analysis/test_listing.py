@@ -1,4 +1,4 @@
-"""Rows of the gallery in every order, page by page, and cards of groups."""
+"""Rows of the gallery in every order, page by page, and cards of clusters."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dsel.analysis.listing import (
     Page,
     SkippedRow,
     change_row,
-    group_cards,
-    group_counts,
+    cluster_cards,
+    cluster_counts,
     kept_as,
     list_changes,
     list_patches,
@@ -30,12 +30,12 @@ from dsel.errors import SettingError
 from dsel.runs.schema import ImageRow
 from dsel.types import Box, ClassSelection, Frame
 
-PATCHES = [  # name, group, score, margin
+PATCHES = [  # name, cluster, score, margin
     ("d", 1, 0.5, 0.1), ("a", 0, 0.9, nan), ("c", 1, 0.7, 0.3), ("b", 0, 0.7, -0.2),
     ("e", 2, -0.1, 0.3),
 ]  # fmt: skip
 SELECTED = selection_of(
-    [patch_of(name, n, group, score, margin) for n, (name, group, score, margin) in
+    [patch_of(name, n, cluster, score, margin) for n, (name, cluster, score, margin) in
      enumerate(PATCHES)],
     [(0, 1), (2, 0), (3, 4)],
 )  # fmt: skip
@@ -60,7 +60,7 @@ def names(view: Listing, selected: ClassSelection = SELECTED) -> str:
         ("rank", "dacbe", "ebcad"),
         ("score", "acbde", "edcba"),  # of equal ones, c stands before b: it has the better rank
         ("margin", "cedba", "bdcea"),  # a has none
-        ("group", "abdce", "edcab"),
+        ("cluster", "abdce", "edcab"),
         ("name", "abcde", "edcba"),
     ],
 )
@@ -69,7 +69,7 @@ def test_list_patches__order(sort: str, forwards: str, backwards: str) -> None:
     assert names(Listing(sort=sort, backwards=True)) == backwards
 
 
-@pytest.mark.parametrize(("sort", "back"), product(["score", "margin", "group"], [False, True]))
+@pytest.mark.parametrize(("sort", "back"), product(["score", "margin", "cluster"], [False, True]))
 def test_list_patches__slow_definition(sort: str, back: bool) -> None:
     """Each row comes before all those that it should come before, of many equal ones."""
     rng = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def test_list_patches__slow_definition(sort: str, back: bool) -> None:
     assert len(found) == 60
     for one, other in pairwise(found):
         a, b = getattr(one, sort), getattr(other, sort)
-        falling = back != (sort != "group")
+        falling = back != (sort != "cluster")
         assert (a > b if falling else a < b) or isnan(b) or (a == b and one.rank < other.rank)
         assert not isnan(a) or (isnan(b) and one.rank < other.rank)
 
@@ -94,12 +94,12 @@ def test_list_patches__unknown_order() -> None:
         names(Listing(sort="size"))  # type: ignore[arg-type]
 
 
-def test_list_patches__of_a_group_and_of_some_images() -> None:
-    assert names(Listing(group=1)) == "dc"
-    assert names(Listing(group=7)) == ""
+def test_list_patches__of_a_cluster_and_of_some_images() -> None:
+    assert names(Listing(cluster=1)) == "dc"
+    assert names(Listing(cluster=7)) == ""
     assert names(Listing(image_ids=["e", "b", "x"])) == "be"
     assert names(Listing(image_ids=[])) == ""
-    assert names(Listing(sort="score", group=0, image_ids=("a", "c"))) == "a"
+    assert names(Listing(sort="score", cluster=0, image_ids=("a", "c"))) == "a"
 
 
 def test_list_patches__rows_hold_size_and_distilled_images() -> None:
@@ -152,30 +152,30 @@ def test_kept_as__a_patch_may_fill_up_several_images() -> None:
     assert kept_as(selected, 1) == {0: (0,)}
 
 
-def test_group_cards__by_hand() -> None:
+def test_cluster_cards__by_hand() -> None:
     scores, distances = [0.9, 0.1, 0.5, 0.3], [3, 1, 2, 1]
     patches = [
         patch_of(str(n), n, 0, score, distance=distance)
         for n, (score, distance) in enumerate(zip(scores, distances, strict=True))
     ]
     patches.append(patch_of("4", 4, 1, 0.2))
-    card, other = group_cards(selection_of(patches, [(0, 2), (4, 4)]), 1)
-    assert (card.group, card.size, card.kept) == (0, 4, 2)
+    card, other = cluster_cards(selection_of(patches, [(0, 2), (4, 4)]), 1)
+    assert (card.cluster, card.size, card.kept) == (0, 4, 2)
     assert card.median_score == pytest.approx(0.4) == median(scores)
-    assert [patch.image_id for patch in card.telling] == ["0", "2", "3", "1"]
+    assert [patch.image_id for patch in card.discriminative] == ["0", "2", "3", "1"]
     assert [patch.image_id for patch in card.central] == ["1", "3", "2", "0"]
-    assert (other.group, other.size, other.kept, other.median_score) == (1, 1, 0, 0.2)
-    assert group_cards(selection_of([]), 3) == ()
+    assert (other.cluster, other.size, other.kept, other.median_score) == (1, 1, 0, 0.2)
+    assert cluster_cards(selection_of([]), 3) == ()
 
 
-def test_group_cards__show_a_few() -> None:
-    (card,) = group_cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
-    assert (card.size, len(card.telling), len(card.central)) == (9, 6, 6)
+def test_cluster_cards__show_a_few() -> None:
+    (card,) = cluster_cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
+    assert (card.size, len(card.discriminative), len(card.central)) == (9, 6, 6)
 
 
-def test_group_counts__follow_the_images() -> None:
-    assert group_counts(SELECTED, ["a", "d", "c", "x"]) == {0: 1, 1: 2, 2: 0}
-    assert group_counts(SELECTED, []) == {0: 0, 1: 0, 2: 0}
+def test_cluster_counts__follow_the_images() -> None:
+    assert cluster_counts(SELECTED, ["a", "d", "c", "x"]) == {0: 1, 1: 2, 2: 0}
+    assert cluster_counts(SELECTED, []) == {0: 0, 1: 0, 2: 0}
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,13 @@ def test_list_patches__the_page_that_holds_an_image(rows: int, image: str, page:
 def test_list_patches__the_page_asked_for_where_no_row_has_the_image() -> None:
     for view in (Listing(rows=2, page=1, holding="z"), Listing(rows=2, page=1, holding="")):
         assert list_patches(SELECTED, frames(SELECTED), 2, view).page == 1
-    other = Listing(rows=1, page=1, group=1, holding="a")
+    other = Listing(rows=1, page=1, cluster=1, holding="a")
     assert list_patches(SELECTED, frames(SELECTED), 2, other).page == 1
 
 
 def test_marks_of__the_best_patch_of_each_image() -> None:
     marks = marks_of(SELECTED, ["a", "b", "c", "gone", "d", "e"], 2)
-    assert marks.group.tolist() == [0, 0, 1, -1, 1, 2]
+    assert marks.cluster.tolist() == [0, 0, 1, -1, 1, 2]
     assert marks.rank.tolist() == [1, 3, 2, -1, 0, 4]
     assert np.allclose(marks.score, [0.9, 0.7, 0.7, nan, 0.5, -0.1], equal_nan=True)
     assert marks.kept.tolist() == [1, 0, 1, 0, 1, 0]
@@ -212,7 +212,7 @@ def test_marks_of__of_two_patches_the_better_one() -> None:
         [(1,), (2,)],
     )
     marks = marks_of(twice, ["a", "b"], 2)
-    assert (marks.group.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
+    assert (marks.cluster.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
     assert marks.kept.tolist() == [1, 1]
 
 
@@ -237,10 +237,10 @@ def frames_of_changes() -> dict[str, Frame]:
     [
         (Changing(), "rsqp"),
         (Changing(backwards=True), "pqrs"),  # those that agree alike keep their order
-        (Changing(group_a=0), "rp"),
-        (Changing(group_b=0), "qp"),
-        (Changing(group_a=1, group_b=0), "q"),
-        (Changing(group_a=0, group_b=2), ""),
+        (Changing(cluster_a=0), "rp"),
+        (Changing(cluster_b=0), "qp"),
+        (Changing(cluster_a=1, cluster_b=0), "q"),
+        (Changing(cluster_a=0, cluster_b=2), ""),
         (Changing(keeping="both"), "qp"),
         (Changing(keeping="a"), ""),
         (Changing(keeping="neither"), "rs"),

@@ -9,7 +9,14 @@ import pytest
 from support.drawn import patch_of, selection_of
 
 from dsel.analysis import quality
-from dsel.analysis.quality import NEAR_COSINE, Quality, class_quality, near_pairs, overall, spread
+from dsel.analysis.quality import (
+    NEAR_COSINE,
+    Quality,
+    class_quality,
+    coverage_distance,
+    near_pairs,
+    overall,
+)
 from dsel.core.clustering import unit_features
 
 
@@ -18,7 +25,7 @@ def points(n: int, seed: int = 0, dim: int = 3) -> np.ndarray:
     return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
-def slow_spread(all_points: np.ndarray, kept: np.ndarray) -> float:
+def slow_coverage_distance(all_points: np.ndarray, kept: np.ndarray) -> float:
     return float(np.mean([min(np.linalg.norm(p - k) for k in kept) for p in all_points]))
 
 
@@ -31,11 +38,13 @@ def slow_pairs(unit: np.ndarray) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("at_once", [1, 100, 1 << 20])
-def test_spread__slow_definition(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+def test_coverage_distance__slow_definition(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     monkeypatch.setattr(quality, "AT_ONCE", at_once)
     unit = points(40)
-    assert spread(unit, unit[:7]) == pytest.approx(slow_spread(unit, unit[:7]), abs=1e-5)
-    assert spread(unit, unit) == 0
+    assert coverage_distance(unit, unit[:7]) == pytest.approx(
+        slow_coverage_distance(unit, unit[:7]), abs=1e-5
+    )
+    assert coverage_distance(unit, unit) == 0
 
 
 @pytest.mark.parametrize("at_once", [1, 100, 1 << 20])
@@ -55,17 +64,19 @@ def test_near_pairs__patches_that_are_all_the_same() -> None:
 
 
 def test_class_quality__by_hand() -> None:
-    """Five patches of three groups; two images are kept, the second one filled up."""
+    """Five patches of three clusters; two images are kept, the second one filled up."""
     features = np.array([[4, 0], [4.1, 0], [0, 4], [-4, 0], [-4.1, -4]], np.float32)
-    patches = [patch_of(str(n), n, group) for n, group in enumerate([0, 0, 1, 2, 2])]
+    patches = [patch_of(str(n), n, cluster) for n, cluster in enumerate([0, 0, 1, 2, 2])]
     selected = selection_of(patches, [(0, 1), (3, 3), (2, 4)])
     found = class_quality(selected, features, 2)
     unit = unit_features(features)
     assert found == Quality(
-        name="cat", patches=5, kept=3, spread=found.spread, groups=3, groups_covered=2,
-        near_duplicates=((0, 1),), images=2, short=0,
+        name="cat", patches=5, kept=3, coverage_distance=found.coverage_distance, clusters=3,
+        clusters_covered=2, near_duplicates=((0, 1),), images=2, short=0,
     )  # fmt: skip
-    assert found.spread == pytest.approx(slow_spread(unit, unit[[0, 1, 3]]), abs=1e-3)
+    assert found.coverage_distance == pytest.approx(
+        slow_coverage_distance(unit, unit[[0, 1, 3]]), abs=1e-3
+    )
     assert class_quality(selected, features, 7).short == 4
     assert class_quality(selected, features, 7).images == 3
 
@@ -73,15 +84,15 @@ def test_class_quality__by_hand() -> None:
 def test_class_quality__more_kept_is_less_spread() -> None:
     features = np.random.default_rng(3).normal(size=(50, 6)).astype(np.float32)
     selected = selection_of([patch_of(str(n), n, n % 4) for n in range(50)])
-    spreads = [class_quality(selected, features, ipc).spread for ipc in (1, 5, 20, 50)]
+    spreads = [class_quality(selected, features, ipc).coverage_distance for ipc in (1, 5, 20, 50)]
     assert spreads == sorted(spreads, reverse=True)
     assert spreads[-1] == pytest.approx(0, abs=1e-3)
 
 
 def test_class_quality__empty_class() -> None:
     found = class_quality(selection_of([]), np.zeros((0, 5), np.float32), 3)
-    assert isnan(found.spread)
-    assert (found.patches, found.kept, found.groups, found.groups_covered) == (0, 0, 0, 0)
+    assert isnan(found.coverage_distance)
+    assert (found.patches, found.kept, found.clusters, found.clusters_covered) == (0, 0, 0, 0)
     assert (found.near_duplicates, found.images, found.short) == ((), 0, 3)
 
 
@@ -92,8 +103,8 @@ def test_overall__by_hand() -> None:
         Quality("c", 0, 0, nan, 0, 0, (), 0, 3),
     ]
     found = overall(classes)
-    assert found.spread == pytest.approx((10 * 0.5 + 30 * 0.25) / 40)
+    assert found.coverage_distance == pytest.approx((10 * 0.5 + 30 * 0.25) / 40)
     assert (found.classes, found.patches, found.kept) == (3, 40, 5)
-    assert (found.groups, found.groups_covered, found.near_duplicates) == (6, 5, 1)
+    assert (found.clusters, found.clusters_covered, found.near_duplicates) == (6, 5, 1)
     assert (found.images, found.short, found.short_classes) == (4, 4, ("b", "c"))
-    assert isnan(overall([]).spread)
+    assert isnan(overall([]).coverage_distance)

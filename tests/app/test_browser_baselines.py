@@ -1,4 +1,4 @@
-"""Controls in a browser: four columns at equal budget, and their hits where there are boxes."""
+"""Baselines in a browser: four columns at equal budget, and their hits where there are boxes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def boxed(boxed_path: Path) -> Iterator[str]:
 
 
 def column(kind: str) -> str:
-    return f".control[data-kind={kind}]"
+    return f".baseline[data-kind={kind}]"
 
 
 def styles(page: Any, kind: str) -> list[str]:
@@ -43,7 +43,7 @@ def styles(page: Any, kind: str) -> list[str]:
 
 
 def test_columns__same_images_with_other_places(visit: Opener) -> None:
-    page = visit("tab=controls&ipc=6&patch_px=48")
+    page = visit("tab=baselines&ipc=6&patch_px=48")
     page.wait_for_selector(f"{column('whole')} .crop img[src]")
     ids = [
         page.eval_on_selector_all(
@@ -61,7 +61,7 @@ def test_columns__same_images_with_other_places(visit: Opener) -> None:
 
 
 def test_sliders__all_columns_follow(visit: Opener) -> None:
-    page = visit("tab=controls&ipc=6")
+    page = visit("tab=baselines&ipc=6")
     page.wait_for_selector(f"{column('chosen')} .crop")
     page.get_by_label("IPC", exact=True).press("ArrowRight")
     for kind in KINDS:
@@ -72,7 +72,7 @@ def test_sliders__all_columns_follow(visit: Opener) -> None:
 
 
 def test_draw_again__moves_random_patches_alone(visit: Opener) -> None:
-    page = visit("tab=controls&ipc=6&patch_px=32")
+    page = visit("tab=baselines&ipc=6&patch_px=32")
     page.wait_for_selector(f"{column('whole')} .crop")
     before = {kind: styles(page, kind) for kind in KINDS}
     page.get_by_role("button", name="Draw again").click()
@@ -86,15 +86,15 @@ def test_draw_again__moves_random_patches_alone(visit: Opener) -> None:
 
 
 def test_click__marks_the_image_in_every_column(visit: Opener) -> None:
-    page = visit("tab=controls&ipc=6")
+    page = visit("tab=baselines&ipc=6")
     crop = page.locator(f"{column('random')} .crop").nth(2)
     crop.click()
-    until(page, ".controls", "e => e.querySelectorAll('.crop[aria-current=true]').length === 4")
+    until(page, ".baselines", "e => e.querySelectorAll('.crop[aria-current=true]').length === 4")
     assert "image=disc" in page.url
 
 
 def test_no_boxes__the_page_says_how_to_bring_them(visit: Opener) -> None:
-    page = visit("tab=controls")
+    page = visit("tab=baselines")
     page.wait_for_selector(".no-boxes")
     assert "boxes.json" in page.locator(".no-boxes").inner_text()
     assert page.locator(".meters:visible").count() == 0
@@ -102,7 +102,7 @@ def test_no_boxes__the_page_says_how_to_bring_them(visit: Opener) -> None:
 
 
 def test_hit_rates__live_for_class_and_all_classes(chromium: Any, boxed: str) -> None:
-    with opened(chromium, boxed, "tab=controls&patch_px=64") as page:
+    with opened(chromium, boxed, "tab=baselines&patch_px=64") as page:
         for kind in KINDS:
             until(page, f"{column(kind)} .meter-value", "e => e.textContent.endsWith('%')")
             until(page, f"{column(kind)} .meter-all", "e => /[0-9] %/.test(e.textContent)")
@@ -114,14 +114,14 @@ def test_hit_rates__live_for_class_and_all_classes(chromium: Any, boxed: str) ->
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe__no_barriers(chromium: Any, boxed: str, dark: bool) -> None:
-    with opened(chromium, boxed, "tab=controls", dark=dark) as page:
+    with opened(chromium, boxed, "tab=baselines", dark=dark) as page:
         until(page, f"{column('whole')} .meter-all", "e => /[0-9] %/.test(e.textContent)")
         assert violations(page) == []
 
 
 def test_phone__nothing_is_wider_than_the_page(chromium: Any, boxed: str) -> None:
     how = {"viewport": {"width": 390, "height": 844}}
-    with opened(chromium, boxed, "tab=controls", **how) as page:
+    with opened(chromium, boxed, "tab=baselines", **how) as page:
         page.wait_for_selector(f"{column('whole')} .crop")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -129,6 +129,6 @@ def test_phone__nothing_is_wider_than_the_page(chromium: Any, boxed: str) -> Non
 def test_broken_boxes__are_one_line(chromium: Any, tmp_path: Path) -> None:
     run = synthetic_run(tmp_path / "run", classes=1, per_class=4)
     run.objects_path.write_text("{}")
-    with served(run.path) as url, opened(chromium, url, "tab=controls") as page:
+    with served(run.path) as url, opened(chromium, url, "tab=baselines") as page:
         until(page, ".truth .notice.bad", "e => e.textContent.includes('is not COCO JSON')")
         page.wait_for_selector(f"{column('whole')} .crop")

@@ -1,4 +1,4 @@
-"""The Groups tab, used as a person would: the plane, its lasso, its legend, its cards."""
+"""The Clusters tab, used as a person would: the plane, its lasso, its legend, its cards."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FITTED_MS = 300_000
 
 
 @pytest.fixture
-def groups(visit: Opener) -> Any:
-    return opened(visit, "tab=groups")
+def clusters(visit: Opener) -> Any:
+    return opened(visit, "tab=clusters")
 
 
 def opened(visit: Opener, query: str, **how: Any) -> Any:
@@ -28,7 +28,7 @@ def opened(visit: Opener, query: str, **how: Any) -> Any:
 def drawn(page: Any, points: int = 24) -> None:
     page.wait_for_function(
         f"document.querySelectorAll('{PLOT} .points path').length === {points} "
-        "&& document.querySelectorAll('.group-card .crop img').length > 0"
+        "&& document.querySelectorAll('.cluster-card .crop img').length > 0"
     )
 
 
@@ -51,7 +51,7 @@ def colours(page: Any) -> list[str]:
 
 def ids(page: Any) -> list[str]:
     found: list[str] = page.evaluate(
-        "[...document.querySelectorAll('.groups-tab .cell')].map((cell) => cell.dataset.id)"
+        "[...document.querySelectorAll('.clusters-tab .cell')].map((cell) => cell.dataset.id)"
     )
     return found
 
@@ -77,125 +77,125 @@ def in_left_half(page: Any) -> int:
     return sum(x < box["x"] + box["width"] / 2 for x, _ in places(page))
 
 
-def test_plane__a_point_for_each_image_in_the_colour_of_its_group(groups: Any) -> None:
-    assert groups.locator(".group-legend li").count() == 10
-    assert len(set(colours(groups))) == 10
-    words(groups, "all 24 patches")
-    assert len(ids(groups)) == 24
-    until(groups, ".layout-line", "e => e.textContent === 'Layout of the default patches'")
+def test_plane__a_point_for_each_image_in_the_colour_of_its_cluster(clusters: Any) -> None:
+    assert clusters.locator(".cluster-legend li").count() == 10
+    assert len(set(colours(clusters))) == 10
+    words(clusters, "all 24 patches")
+    assert len(ids(clusters)) == 24
+    until(clusters, ".layout-line", "e => e.textContent === 'Layout of the default patches'")
 
 
-def test_k__regroups_and_moves_no_point(groups: Any) -> None:
-    before = places(groups)
-    groups.get_by_label("Groups (k)", exact=True).press("ArrowLeft")
-    until(groups, ".group-legend", "e => e.children.length === 9")
-    until(groups, ".group-cards", "e => e.children.length === 9")
-    groups.wait_for_function(
+def test_k__reclusters_and_moves_no_point(clusters: Any) -> None:
+    before = places(clusters)
+    clusters.get_by_label("Clusters (k)", exact=True).press("ArrowLeft")
+    until(clusters, ".cluster-legend", "e => e.children.length === 9")
+    until(clusters, ".cluster-cards", "e => e.children.length === 9")
+    clusters.wait_for_function(
         f"new Set([...document.querySelectorAll('{PLOT} .points path')]"
         ".map((point) => point.style.fill)).size === 9"
     )
-    assert sorted(places(groups)) == sorted(before)
+    assert sorted(places(clusters)) == sorted(before)
 
 
-def test_click__on_a_point_selects_its_image(groups: Any) -> None:
-    x, y = places(groups)[3]
-    groups.mouse.move(x, y)
-    groups.wait_for_selector(".hover-card")
-    name = groups.locator(".hover-card .name").inner_text()
-    groups.mouse.click(x, y)
-    until(groups, ".cell[aria-current=true]", f"e => e.dataset.id === {name!r}")
-    assert groups.locator(".ring.chosen").is_visible()
+def test_click__on_a_point_selects_its_image(clusters: Any) -> None:
+    x, y = places(clusters)[3]
+    clusters.mouse.move(x, y)
+    clusters.wait_for_selector(".hover-card")
+    name = clusters.locator(".hover-card .name").inner_text()
+    clusters.mouse.click(x, y)
+    until(clusters, ".cell[aria-current=true]", f"e => e.dataset.id === {name!r}")
+    assert clusters.locator(".ring.chosen").is_visible()
 
 
-def test_hover__shows_the_patch_and_points_at_the_gallery(groups: Any) -> None:
-    groups.mouse.move(*places(groups)[0])
-    groups.wait_for_selector(".hover-card .crop img[src]")
-    said = groups.locator(".hover-card").inner_text()
+def test_hover__shows_the_patch_and_points_at_the_gallery(clusters: Any) -> None:
+    clusters.mouse.move(*places(clusters)[0])
+    clusters.wait_for_selector(".hover-card .crop img[src]")
+    said = clusters.locator(".hover-card").inner_text()
     assert "rank" in said
-    assert "group" in said
-    name = groups.locator(".hover-card .name").inner_text()
-    assert groups.locator(".cell.pointed").get_attribute("data-id") == name
-    groups.locator(".cell").nth(5).hover()
-    groups.wait_for_selector(".ring.pointed")
-    until(groups, ".hover-card", "e => e.hidden")
+    assert "cluster" in said
+    name = clusters.locator(".hover-card .name").inner_text()
+    assert clusters.locator(".cell.pointed").get_attribute("data-id") == name
+    clusters.locator(".cell").nth(5).hover()
+    clusters.wait_for_selector(".ring.pointed")
+    until(clusters, ".hover-card", "e => e.hidden")
 
 
-def test_lasso__gallery_and_legend_follow_and_the_rest_is_greyed(groups: Any) -> None:
-    count = in_left_half(groups)
+def test_lasso__gallery_and_legend_follow_and_the_rest_is_greyed(clusters: Any) -> None:
+    count = in_left_half(clusters)
     assert 0 < count < 24
-    lasso_left(groups)
-    words(groups, f"{count} patch")
-    until(groups, ".groups-tab .cells", f"e => e.children.length === {count}")
-    assert len(places(groups)) == 24
-    counts = groups.locator(".group-legend li").all_inner_texts()
+    lasso_left(clusters)
+    words(clusters, f"{count} patch")
+    until(clusters, ".clusters-tab .cells", f"e => e.children.length === {count}")
+    assert len(places(clusters)) == 24
+    counts = clusters.locator(".cluster-legend li").all_inner_texts()
     assert all(" of " in text for text in counts)
     assert sum(int(text.split("\n")[-1].split(" of ")[0].split()[-1]) for text in counts) == count
-    grey = max(colours(groups), key=colours(groups).count)
-    assert colours(groups).count(grey) == 24 - count
-    groups.get_by_label("Groups (k)", exact=True).press("ArrowLeft")
-    until(groups, ".group-legend", "e => e.children.length === 9")
-    words(groups, f"{count} patch")
-    groups.keyboard.press("Escape")
-    words(groups, "all 24 patches")
-    until(groups, ".groups-tab .cells", "e => e.children.length === 24")
+    grey = max(colours(clusters), key=colours(clusters).count)
+    assert colours(clusters).count(grey) == 24 - count
+    clusters.get_by_label("Clusters (k)", exact=True).press("ArrowLeft")
+    until(clusters, ".cluster-legend", "e => e.children.length === 9")
+    words(clusters, f"{count} patch")
+    clusters.keyboard.press("Escape")
+    words(clusters, "all 24 patches")
+    until(clusters, ".clusters-tab .cells", "e => e.children.length === 24")
 
 
-def test_lasso__ends_with_the_class(groups: Any) -> None:
-    lasso_left(groups)
-    until(groups, ".plane .selected", "e => e.textContent.includes('in the lasso')")
-    groups.keyboard.press("]")
-    until(groups, ".pick select", "e => e.value === 'square'")
-    words(groups, "all 24 patches")
-    until(groups, ".groups-tab .cell", "e => e.dataset.id.startsWith('square')")
+def test_lasso__ends_with_the_class(clusters: Any) -> None:
+    lasso_left(clusters)
+    until(clusters, ".plane .selected", "e => e.textContent.includes('in the lasso')")
+    clusters.keyboard.press("]")
+    until(clusters, ".pick select", "e => e.value === 'square'")
+    words(clusters, "all 24 patches")
+    until(clusters, ".clusters-tab .cell", "e => e.dataset.id.startsWith('square')")
 
 
-def test_group__selected_in_the_legend_on_its_card_and_in_the_gallery(groups: Any) -> None:
-    entry = groups.locator(".group-legend button").nth(1)
+def test_cluster__selected_in_the_legend_on_its_card_and_in_the_gallery(clusters: Any) -> None:
+    entry = clusters.locator(".cluster-legend button").nth(1)
     size = int(entry.inner_text().split()[-1])
     entry.press("Enter")
-    until(groups, ".groups-tab .cells", f"e => e.children.length === {size}")
-    assert groups.locator(".gallery h2").inner_text() == "Group 2"
+    until(clusters, ".clusters-tab .cells", f"e => e.children.length === {size}")
+    assert clusters.locator(".gallery h2").inner_text() == "Cluster 2"
     assert entry.get_attribute("aria-pressed") == "true"
-    groups.locator(".card-head").nth(2).click()
-    until(groups, ".gallery h2", "e => e.textContent === 'Group 3'")
-    groups.get_by_label("Group", exact=True).select_option("3")
-    until(groups, ".gallery h2", "e => e.textContent === 'Group 4'")
-    assert groups.locator(".card-head").nth(3).get_attribute("aria-pressed") == "true"
-    groups.get_by_role("button", name="Clear").click()
-    words(groups, "all 24 patches")
+    clusters.locator(".card-head").nth(2).click()
+    until(clusters, ".gallery h2", "e => e.textContent === 'Cluster 3'")
+    clusters.get_by_label("Cluster", exact=True).select_option("3")
+    until(clusters, ".gallery h2", "e => e.textContent === 'Cluster 4'")
+    assert clusters.locator(".card-head").nth(3).get_attribute("aria-pressed") == "true"
+    clusters.get_by_role("button", name="Clear").click()
+    words(clusters, "all 24 patches")
 
 
-def test_card__its_patches_select_their_image(groups: Any) -> None:
-    assert "median" in groups.locator(".card-head").first.inner_text()
-    patch = groups.locator(".group-card .patch").first
+def test_card__its_patches_select_their_image(clusters: Any) -> None:
+    assert "median" in clusters.locator(".card-head").first.inner_text()
+    patch = clusters.locator(".cluster-card .patch").first
     patch.click()
     name = patch.get_attribute("data-id")
-    until(groups, ".cell[aria-current=true]", f"e => e.dataset.id === {name!r}")
+    until(clusters, ".cell[aria-current=true]", f"e => e.dataset.id === {name!r}")
     assert patch.get_attribute("aria-current") == "true"
 
 
-def test_patch_size__keeps_the_layout_until_a_new_one_is_ready(groups: Any) -> None:
-    before = places(groups)
-    groups.evaluate(
+def test_patch_size__keeps_the_layout_until_a_new_one_is_ready(clusters: Any) -> None:
+    before = places(clusters)
+    clusters.evaluate(
         "() => { const line = document.querySelector('.layout-line'); window.said = [];"
         " new MutationObserver(() => window.said.push(line.textContent))"
         ".observe(line, { childList: true, characterData: true, subtree: true }); }"
     )
-    groups.get_by_label("Patch size", exact=True).press("ArrowLeft")
-    until(groups, ".layout-line.pending", "e => e.textContent.includes('is being computed')")
-    assert places(groups) == before
-    groups.wait_for_function(
+    clusters.get_by_label("Patch size", exact=True).press("ArrowLeft")
+    until(clusters, ".layout-line.pending", "e => e.textContent.includes('is being computed')")
+    assert places(clusters) == before
+    clusters.wait_for_function(
         "document.querySelector('.layout-line').textContent === 'Layout of patches of 56 px'",
         timeout=FITTED_MS,
     )
-    groups.wait_for_function(
+    clusters.wait_for_function(
         f"(before) => {{ const r = document.querySelector('{PLOT} .points path')"
         ".getBoundingClientRect(); return Math.abs(r.x + r.width / 2 - before[0]) > 0.5; }",
         arg=before[0],
     )
-    groups.get_by_label("Patch size", exact=True).press("ArrowRight")
-    until(groups, ".layout-line", "e => e.textContent === 'Layout of the default patches'")
-    groups.wait_for_function(
+    clusters.get_by_label("Patch size", exact=True).press("ArrowRight")
+    until(clusters, ".layout-line", "e => e.textContent === 'Layout of the default patches'")
+    clusters.wait_for_function(
         f"(before) => {{ const r = document.querySelector('{PLOT} .points path')"
         ".getBoundingClientRect(); return Math.abs(r.x + r.width / 2 - before[0]) < 0.5; }",
         arg=before[0],
@@ -204,12 +204,12 @@ def test_patch_size__keeps_the_layout_until_a_new_one_is_ready(groups: Any) -> N
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
-    page = opened(visit, "tab=groups", dark=dark)
-    page.locator(".group-legend button").first.click()
-    until(page, ".gallery h2", "e => e.textContent === 'Group 1'")
+    page = opened(visit, "tab=clusters", dark=dark)
+    page.locator(".cluster-legend button").first.click()
+    until(page, ".gallery h2", "e => e.textContent === 'Cluster 1'")
     assert violations(page) == []
 
 
 def test_phone__nothing_is_cut_off(visit: Opener) -> None:
-    page = opened(visit, "tab=groups", viewport={"width": 390, "height": 844})
+    page = opened(visit, "tab=clusters", viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

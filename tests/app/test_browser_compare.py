@@ -1,4 +1,4 @@
-"""Compare in a browser: pin, move, read, wipe, follow groups, swap and forget."""
+"""Compare in a browser: pin, move, read, wipe, follow clusters, swap and forget."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_image__maps_and_boxes_under_both_and_a_slider_that_wipes(visit: Opener)
     assert f"image={wanted.replace('/', '%2F')}" in page.url
 
 
-def test_groups__a_number_lists_its_images(visit: Opener) -> None:
-    page = visit(f"{PAIR}&groups=4")
+def test_clusters__a_number_lists_its_images(visit: Opener) -> None:
+    page = visit(f"{PAIR}&clusters=4")
     button = page.locator("table.moves button").first
     button.wait_for()
     counts = page.locator("table.moves button").all_inner_texts()
@@ -99,8 +99,8 @@ def test_groups__a_number_lists_its_images(visit: Opener) -> None:
     until(page, ".changes", "e => e.querySelectorAll('.cell').length === 24")
 
 
-def test_groups__arrows_lead_from_number_to_number(visit: Opener) -> None:
-    page = visit(f"{PAIR}&groups=4")
+def test_clusters__arrows_lead_from_number_to_number(visit: Opener) -> None:
+    page = visit(f"{PAIR}&clusters=4")
     page.locator("table.moves button").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")

@@ -96,19 +96,21 @@ def test_click__leads_to_the_source_image(visit: Opener, explorer: Explorer) -> 
     image_id = choose(page, 4)
     settings = SelectSettings(ipc=3)
     assert image_id == kept(explorer, 1, settings)[1]
-    story = explorer.story(1, image_id, settings)
-    assert page.locator(".source .why").inner_text() == story.sentence
+    explanation = explorer.explanation(1, image_id, settings)
+    assert page.locator(".source .why").inner_text() == explanation.sentence
     said = page.locator(".source .figures").inner_text()
     assert re.search(r"Class\s+square", said)
     assert re.search(r"In the set\s+image 2 of 3", said)
-    assert story.patch is not None
-    assert story.standing is not None
-    assert re.search(rf"Group\s+{story.patch.group + 1} of {story.standing.groups}", said)
+    assert explanation.patch is not None
+    assert explanation.placement is not None
+    assert re.search(
+        rf"Cluster\s+{explanation.patch.cluster + 1} of {explanation.placement.clusters}", said
+    )
     assert "class=square" in page.url
     until(page, ".source .frame img", "e => e.naturalWidth >= 128")
     box = page.locator(".source .box").evaluate("e => e.style.left")
     frame = explorer.scores(1).frames[explorer.row_of(1, image_id)]
-    left = 100 * story.patch.box.x / frame.proxy_width
+    left = 100 * explanation.patch.box.x / frame.proxy_width
     assert float(box.rstrip("%")) == pytest.approx(left, abs=0.01)
     page.get_by_role("button", name="Open in Inspect").click()
     until(page, "#dsel-panel-inspect", "e => !e.hidden")
@@ -226,7 +228,7 @@ def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> No
     until(page, ".tiles", "e => e.textContent.includes('about')")
     strip = page.locator(".tiles").inner_text()
     assert f"{whole.spread:.3g}" in strip
-    assert f"{whole.groups_covered} of {whole.groups}" in strip
+    assert f"{whole.clusters_covered} of {whole.clusters}" in strip
     page.get_by_text("Figures of each class").click()
     table = page.locator(".per-class tbody")
     assert [line.split()[0] for line in table.locator("tr").all_inner_texts()] == [
@@ -237,7 +239,7 @@ def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> No
         figures = explorer.quality(index, settings)
         assert line.startswith(name)
         assert f"{figures.spread:.3g}" in line
-        assert f"{figures.groups_covered} of {figures.groups}" in line
+        assert f"{figures.clusters_covered} of {figures.clusters}" in line
         assert "about" in line
     page.get_by_role("button", name="Spread").click()
     spreads = {explorer.quality(n, settings).spread: explorer.classes[n] for n in range(3)}

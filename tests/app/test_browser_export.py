@@ -110,7 +110,7 @@ def test_summary__what_cannot_be_exported_is_said(visit: Opener, own_run: Path) 
 def test_zip__is_that_of_the_command(
     visit: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
 ) -> None:
-    page = visit(f"{SET}&patch_px=48&telling=0.5{more}")
+    page = visit(f"{SET}&patch_px=48&discriminative_share=0.5{more}")
     page.locator(".start").click()
     page.wait_for_selector(READY, timeout=LONG_MS)
     assert page.locator(READY).inner_text().startswith("Download dsel_export.zip (")
@@ -148,7 +148,7 @@ def test_export__tells_of_its_end_in_another_tab(visit: Opener) -> None:
     page = visit()
     page.locator(".start").click()
     page.wait_for_selector(".latest .job")
-    page.get_by_role("tab", name="Controls").click()
+    page.get_by_role("tab", name="Baselines").click()
     said = "document.querySelector('.toasts').textContent.includes('is ready')"
     there = "document.querySelector('.latest a[download]')"
     page.wait_for_function(f"{said} || {there}", timeout=LONG_MS)

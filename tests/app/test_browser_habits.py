@@ -77,7 +77,7 @@ def test_focus__is_visible_on_the_first_tab_stop(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "tab", ["inspect", "groups", "distilled", "compare", "controls", "score", "export"]
+    "tab", ["inspect", "clusters", "distilled", "compare", "baselines", "score", "export"]
 )
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 800}, LARGE])
 def test_tabs__nothing_is_cut_off(visit: Opener, tab: str, viewport: dict[str, int]) -> None:
@@ -110,7 +110,7 @@ def test_phone__the_tab_of_a_link_is_seen(visit: Opener) -> None:
 
 def test_keys__work_from_a_tab_and_from_a_slider(page: Any) -> None:
     page.wait_for_selector(".gallery .cell")
-    page.get_by_role("tab", name="Controls").click()
+    page.get_by_role("tab", name="Baselines").click()
     page.keyboard.press("]")
     until(page, ".pick select", "e => e.selectedIndex === 1")
     page.get_by_label("IPC", exact=True).focus()
@@ -119,9 +119,9 @@ def test_keys__work_from_a_tab_and_from_a_slider(page: Any) -> None:
 
 
 def test_trouble__is_said_as_long_as_it_lasts(visit: Opener) -> None:
-    page = visit("class=disc&image=disc/000000&tab=groups&patch_px=64&moves=disc/000000@96,96")
+    page = visit("class=disc&image=disc/000000&tab=clusters&patch_px=64&moves=disc/000000@96,96")
     page.wait_for_selector(".toast.error")
     assert page.locator(".toast.error").count() == 1
     page.get_by_label("Patch size", exact=True).fill("32")
-    page.wait_for_selector(".group-card")
+    page.wait_for_selector(".cluster-card")
     assert page.locator(".toast.error").count() == 0

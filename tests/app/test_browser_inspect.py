@@ -52,9 +52,9 @@ def test_open__the_best_image_and_why(page: Any) -> None:
     ready(page)
     assert image_id(page) == page.locator(".cell[aria-current=true]").get_attribute("data-id")
     sentence = page.locator(".sentence").inner_text()
-    assert re.search(r"group \d+ of \d+, rank 1 of \d+; kept at IPC 10 as image 1\.$", sentence)
+    assert re.search(r"cluster \d+ of \d+, rank 1 of \d+; kept at IPC 10 as image 1\.$", sentence)
     facts = page.locator(".facts").inner_text()
-    for word in ("score", "margin", "rank", "group", "kept", "box in the source"):
+    for word in ("score", "margin", "rank", "cluster", "kept", "box in the source"):
         assert word in facts
     assert page.locator(".moment").count() == 6
     assert page.locator(".curve .point").count() == 6
@@ -213,7 +213,7 @@ def test_per_image__a_switch_between_its_patches(visit: Opener) -> None:
     until(page, ".plate .box.chosen", f"e => Math.abs(parseFloat(e.style.left) - {wanted}) < 1e-3")
 
 
-def test_gallery__order_group_and_arrow_keys(page: Any) -> None:
+def test_gallery__order_cluster_and_arrow_keys(page: Any) -> None:
     ready(page)
     page.get_by_label("Order", exact=True).select_option("name")
     until(page, ".gallery .cell", "e => e.dataset.id === 'disc/000000'")
@@ -224,9 +224,9 @@ def test_gallery__order_group_and_arrow_keys(page: Any) -> None:
     assert page.evaluate("document.activeElement.dataset.id") == "disc/000022"
     page.keyboard.press("Enter")
     shows(page, "disc/000022")
-    page.get_by_label("Group", exact=True).select_option("1")
-    until(page, ".gallery .cell .dot", "e => e.title === 'group 2'")
-    assert page.locator(".gallery .cell .dot:not([title='group 2'])").count() == 0
+    page.get_by_label("Cluster", exact=True).select_option("1")
+    until(page, ".gallery .cell .dot", "e => e.title === 'cluster 2'")
+    assert page.locator(".gallery .cell .dot:not([title='cluster 2'])").count() == 0
 
 
 def test_patch_as_large_as_the_picture(visit: Opener) -> None:
@@ -246,7 +246,7 @@ def test_poor_classes__one_image_and_none(chromium: Any, poor_url: str) -> None:
         assert page.locator(".plate img").is_visible()
         page.keyboard.press("]")
         until(page, ".nothing", "e => !e.hidden && e.textContent.includes('3 images')")
-        assert not page.get_by_label("Group", exact=True).is_visible()
+        assert not page.get_by_label("Cluster", exact=True).is_visible()
         page.get_by_role("button", name="3 skipped").click()
         page.wait_for_selector("dialog tbody tr")
         assert page.locator("dialog tbody tr").count() == 3

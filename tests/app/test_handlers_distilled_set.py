@@ -10,7 +10,7 @@ import pytest
 from support.synthetic import MIXED, PX, synthetic_run
 
 from dsel.app.rpc import answer
-from dsel.app.state import Desk
+from dsel.app.state import AppState
 from dsel.config import ExportSettings, SelectSettings
 from dsel.data.images import encode
 
@@ -18,33 +18,33 @@ CLASSES = ("disc", "square")
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
     path = tmp_path_factory.mktemp("sets") / "run"
     synthetic_run(path, classes=2, per_class=12, sizes=MIXED)
-    return Desk(path)
+    return AppState(path)
 
 
-def told(desk: Desk, name: str, view: Any = (), **more: Any) -> Any:
+def told(state: AppState, name: str, view: Any = (), **more: Any) -> Any:
     text = json.dumps({"ask": name, "run": "", "view": urlencode(view), **more})
-    return json.loads(answer(desk, text))
+    return json.loads(answer(state, text))
 
 
-def ask(desk: Desk, name: str, view: Any = (), **more: Any) -> Any:
-    said = told(desk, name, view, **more)
+def ask(state: AppState, name: str, view: Any = (), **more: Any) -> Any:
+    said = told(state, name, view, **more)
     assert "answer" in said, said
     return said["answer"]
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
-def test_distilled__the_patches_that_the_preview_is_made_of(desk: Desk, factor: int) -> None:
+def test_distilled__the_patches_that_the_preview_is_made_of(state: AppState, factor: int) -> None:
     settings = SelectSettings(ipc=5, factor=factor)
-    said = ask(desk, "distilled", {"ipc": 5, "factor": factor}, classes=CLASSES)
+    said = ask(state, "distilled", {"ipc": 5, "factor": factor}, classes=CLASSES)
     assert sum(said["sides"]) == PX
     assert [one["name"] for one in said["classes"]] == list(CLASSES)
     for index, one in enumerate(said["classes"]):
-        made = desk.first.preview(index, settings)
+        made = state.first.preview(index, settings)
         frames = dict(
-            zip(desk.first.scores(index).ids, desk.first.scores(index).frames, strict=True)
+            zip(state.first.scores(index).ids, state.first.scores(index).frames, strict=True)
         )
         assert len(one["images"]) == len(made)
         for pieces, image in zip(one["images"], made, strict=True):
@@ -56,93 +56,96 @@ def test_distilled__the_patches_that_the_preview_is_made_of(desk: Desk, factor: 
                 assert piece["size"] == [frame.proxy_width, frame.proxy_height]
 
 
-def test_distilled__the_sides_of_the_exports_size(desk: Desk) -> None:
-    said = ask(desk, "distilled", {"factor": 3, "image_px": 100})
+def test_distilled__the_sides_of_the_exports_size(state: AppState) -> None:
+    said = ask(state, "distilled", {"factor": 3, "image_px": 100})
     assert said["sides"] == [34, 33, 33]
     assert [one["name"] for one in said["classes"]] == ["disc"]
 
 
-def test_distilled__too_many_classes_at_once(desk: Desk) -> None:
-    said = told(desk, "distilled", classes=["disc"] * 26)
+def test_distilled__too_many_classes_at_once(state: AppState) -> None:
+    said = told(state, "distilled", classes=["disc"] * 26)
     assert said == {"error": "classes must be at most 25 at once, got 26"}
 
 
-def test_distilled__a_moved_box_that_sticks_out_is_said(desk: Desk) -> None:
+def test_distilled__a_moved_box_that_sticks_out_is_said(state: AppState) -> None:
     view = {"patch_px": 64, "moves": "disc/000000@100,0"}
-    assert "the corner of image 'disc/000000' in moves" in told(desk, "distilled", view)["error"]
-    (found,) = ask(desk, "by_hand", view)
+    assert "the corner of image 'disc/000000' in moves" in told(state, "distilled", view)["error"]
+    (found,) = ask(state, "by_hand", view)
     assert (found["kind"], found["class_name"]) == ("move", "disc")
-    assert found["problem"] == told(desk, "distilled", view)["error"]
+    assert found["problem"] == told(state, "distilled", view)["error"]
 
 
-def test_why__the_story_without_maps(desk: Desk) -> None:
+def test_why__the_story_without_maps(state: AppState) -> None:
     view = {"class": "square", "image": "square/000002"}
-    said = ask(desk, "why", view)
-    story = desk.first.story(1, "square/000002", SelectSettings())
-    assert said["story"]["sentence"] == story.sentence
+    said = ask(state, "why", view)
+    explanation = state.first.explanation(1, "square/000002", SelectSettings())
+    assert said["explanation"]["sentence"] == explanation.sentence
     assert said["frame"]["source_width"] == MIXED[2][0]
     assert "maps" not in said
 
 
-def test_swap__none_that_is_kept(desk: Desk) -> None:
+def test_swap__none_that_is_kept(state: AppState) -> None:
     view = {"class": "disc", "ipc": 4}
     kept = {
-        piece["id"] for image in ask(desk, "distilled", view)["classes"][0]["images"]
+        piece["id"] for image in ask(state, "distilled", view)["classes"][0]["images"]
         for piece in image
     }  # fmt: skip
-    found = ask(desk, "swap", {**view, "image": min(kept)})
-    offered = [piece["id"] for piece in found["group"] + found["others"]]
+    found = ask(state, "swap", {**view, "image": min(kept)})
+    offered = [piece["id"] for piece in found["cluster"] + found["others"]]
     assert offered
     assert not kept & set(offered)
 
 
-def test_quality__the_explorers_figures(desk: Desk) -> None:
+def test_quality__the_explorers_figures(state: AppState) -> None:
     settings = SelectSettings(ipc=6, patch_px=32)
     view = {"ipc": 6, "patch_px": 32}
-    said = ask(desk, "quality", view, classes=CLASSES)
+    said = ask(state, "quality", view, classes=CLASSES)
     for index, one in enumerate(said):
-        figures = desk.first.quality(index, settings)
-        assert one["spread"] == figures.spread
+        figures = state.first.quality(index, settings)
+        assert one["coverage_distance"] == figures.coverage_distance
         assert one["near_duplicates"] == len(figures.near_duplicates) == len(one["pairs"])
-        assert (one["groups_covered"], one["groups"]) == (figures.groups_covered, figures.groups)
+        assert (one["clusters_covered"], one["clusters"]) == (
+            figures.clusters_covered,
+            figures.clusters,
+        )
         assert [[piece["rank"] for piece in pair] for pair in one["pairs"]] == [
             list(pair) for pair in figures.near_duplicates
         ]
-    whole = desk.first.quality_overall(settings)
-    said = ask(desk, "overall", view)
-    assert said["spread"] == whole.spread
+    whole = state.first.quality_overall(settings)
+    said = ask(state, "overall", view)
+    assert said["coverage_distance"] == whole.coverage_distance
     assert (said["images"], said["short"]) == (12, 0)
-    assert ask(desk, "overall", {"ipc": 13})["short_classes"] == list(CLASSES)
+    assert ask(state, "overall", {"ipc": 13})["short_classes"] == list(CLASSES)
 
 
-def test_sizes__those_of_the_files(desk: Desk) -> None:
-    said = ask(desk, "sizes", {"ipc": 3, "file_format": "jpeg", "image_px": 96}, classes=CLASSES)
+def test_sizes__those_of_the_files(state: AppState) -> None:
+    said = ask(state, "sizes", {"ipc": 3, "file_format": "jpeg", "image_px": 96}, classes=CLASSES)
     for index, one in enumerate(said):
-        made = desk.first.preview(index, SelectSettings(ipc=3), 96)
+        made = state.first.preview(index, SelectSettings(ipc=3), 96)
         assert one["bytes"] == sum(len(encode(image.pixels, "jpeg")) for image in made)
         assert (one["images"], one["sampled"]) == (3, 3)
 
 
-def test_size__is_that_of_the_export_settings(desk: Desk) -> None:
+def test_size__is_that_of_the_export_settings(state: AppState) -> None:
     settings = SelectSettings(ipc=3)
     png, jpeg = (
-        desk.first.size(0, settings, ExportSettings(file_format=kind)) for kind in ("png", "jpeg")
+        state.first.size(0, settings, ExportSettings(file_format=kind)) for kind in ("png", "jpeg")
     )
     assert png.bytes > jpeg.bytes > 0
 
 
-def test_by_hand__in_the_order_of_pins_bans_moves(desk: Desk) -> None:
+def test_by_hand__in_the_order_of_pins_bans_moves(state: AppState) -> None:
     view = [
         ("pins", "square/000001"), ("pins", "disc/000001"), ("bans", "disc/000002"),
         ("moves", "disc/000003@0,8"), ("bans", "cow/1"),
     ]  # fmt: skip
-    found = ask(desk, "by_hand", view)
+    found = ask(state, "by_hand", view)
     assert [(one["kind"], one["image_id"], one["class_name"]) for one in found] == [
         ("pin", "square/000001", "square"), ("pin", "disc/000001", "disc"),
         ("ban", "disc/000002", "disc"), ("ban", "cow/1", ""), ("move", "disc/000003", "disc"),
     ]  # fmt: skip
     assert [bool(one["problem"]) for one in found] == [False, False, False, True, False]
-    pieces = ask(desk, "distilled", [("ipc", 12), *view[:-1]])["classes"][0]["images"]
+    pieces = ask(state, "distilled", [("ipc", 12), *view[:-1]])["classes"][0]["images"]
     first = pieces[0][0]
     assert (first["id"], first["pinned"]) == ("disc/000001", True)
     assert {piece["id"] for image in pieces for piece in image if piece["moved"]} == {"disc/000003"}

@@ -1,4 +1,4 @@
-"""The page's questions about jobs: what it may give, what it hears, what is refused."""
+"""The page's requests about jobs: what it may give, what it hears, what is refused."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from dsel.analysis.explorer import Explorer
 from dsel.analysis.summary import export_summary
 from dsel.app.forms import filled, form_of
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.work import Priors, ScoreWork, Workshop
+from dsel.app.jobs.work import JobRunner, Priors, ScoreTask
 from dsel.app.rpc import answer
-from dsel.app.state import Desk, open_desk
+from dsel.app.state import AppState, open_state
 from dsel.app.uploads import place_of
 from dsel.app.zerogpu import accelerator
 from dsel.config import ExportSettings, PriorSettings, ScoreSettings, SelectSettings
@@ -49,13 +49,13 @@ def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Page:
     """A page that asks as a visitor does."""
 
-    def __init__(self, desk: Desk, folder: Path) -> None:
-        self.desk, self.folder, self.here = desk, folder, True
+    def __init__(self, state: AppState, folder: Path) -> None:
+        self.state, self.folder, self.here = state, folder, True
 
     def ask(self, name: str, view: str = "", run: str = "", **more: Any) -> Any:
         said = json.loads(
             answer(
-                self.desk, json.dumps({"ask": name, "view": view, "run": run, **more}), self.here
+                self.state, json.dumps({"ask": name, "view": view, "run": run, **more}), self.here
             )
         )
         if "error" in said:
@@ -69,7 +69,7 @@ class Page:
         return str(path)
 
     def done(self, token: str) -> Any:
-        wait(self.desk.jobs, token)
+        wait(self.state.jobs, token)
         return self.ask("job", token=token)
 
 
@@ -83,11 +83,11 @@ def page_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
         uploads.mkdir(exist_ok=True)
         jobs = Jobs(
             tmp_path / "jobs",
-            workshop=Workshop(Priors(lambda _: prior or toy_prior())),
+            runner=JobRunner(Priors(lambda _: prior or toy_prior())),
             served=uploads / "dsel_exports",
         )
         opened.append(jobs)
-        return Page(Desk(run_path, jobs, place, str(uploads)), uploads)
+        return Page(AppState(run_path, jobs, place, str(uploads)), uploads)
 
     yield make
     for jobs in opened:
@@ -143,7 +143,7 @@ def test_score_start__one_picture_and_a_class(page_of) -> None:
     assert page.ask("start", run=token)["classes"] == [{"name": "cat", "scored": 1, "skipped": 0}]
     shown = page.ask("image", run=token)
     assert shown["image_id"] == "class/Tom_s.png"
-    (kept,) = page.desk.jobs.result(token).parent.glob("picture/class/*")
+    (kept,) = page.state.jobs.result(token).parent.glob("picture/class/*")
     assert kept.read_bytes() == png()
 
 
@@ -363,7 +363,7 @@ def test_accelerator__on_a_zerogpu_space_only(monkeypatch) -> None:
     accelerate = accelerator()
     assert accelerate is not None
     borrowed = accelerate(lambda *asked: iter(asked[2:]), lambda *_: 42)
-    work = ScoreWork(title="", source="")
+    work = ScoreTask(title="", source="")
     assert list(borrowed(work, Path(), 3)) == [3]
     assert sys.modules["spaces"].asked == [42]
 
@@ -374,14 +374,14 @@ def test_accelerator__a_refusal_is_in_words(monkeypatch) -> None:
     accelerate = accelerator()
     borrowed = accelerate(lambda *_: iter([]), lambda *_: 42)
     with pytest.raises(RunError, match="exceeded your GPU quota; resume the job later"):
-        list(borrowed(ScoreWork(title="", source=""), Path(), 3))
+        list(borrowed(ScoreTask(title="", source=""), Path(), 3))
 
 
 def test_open_desk__as_the_app_opens_it(run_path, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DSEL_JOBS", str(tmp_path / "mine"))
-    desk = open_desk(run_path, HERE, tmp_path / "gradio")
-    page = Page(desk, tmp_path / "gradio")
+    state = open_state(run_path, HERE, tmp_path / "gradio")
+    page = Page(state, tmp_path / "gradio")
     report = page.done(page.ask("export_start", "ipc=1")["token"])
     assert report["state"] == "done"
-    assert desk.explorer_at(run_path) is desk.first
-    desk.jobs.close()
+    assert state.explorer_at(run_path) is state.first
+    state.jobs.close()

@@ -19,7 +19,7 @@ from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pic
 
 from dsel.analysis.explorer import Explorer
 from dsel.app.jobs.queue import BUG, JobReport, Jobs
-from dsel.app.jobs.work import ExportWork, Limits, Priors, ScoreWork, Workshop, seconds_of
+from dsel.app.jobs.work import ExportTask, JobRunner, Limits, Priors, ScoreTask, seconds_of
 from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
 from dsel.config.overrides import Corner
@@ -76,17 +76,17 @@ def jobs_with(tmp_path: Path, opened: list[Jobs]) -> Callable[..., Jobs]:
     """Jobs whose prior is this one, in one folder."""
 
     def make(prior: Any = None, **more: Any) -> Jobs:
-        workshop = more.pop("workshop", None) or Workshop(
+        runner = more.pop("runner", None) or JobRunner(
             Priors(lambda _: prior or toy_prior()), more.pop("limits", None)
         )
-        opened.append(Jobs(tmp_path / "jobs", workshop=workshop, **more))
+        opened.append(Jobs(tmp_path / "jobs", runner=runner, **more))
         return opened[-1]
 
     return make
 
 
-def work_of(source: Path, **more: Any) -> ScoreWork:
-    return ScoreWork(title="pets", source=str(source), settings=QUICK, **more)
+def work_of(source: Path, **more: Any) -> ScoreTask:
+    return ScoreTask(title="pets", source=str(source), settings=QUICK, **more)
 
 
 def wait(jobs: Jobs, token: str) -> JobReport:
@@ -113,7 +113,7 @@ def test_start__scores_and_reports(jobs_with, source, tmp_path) -> None:
     assert report.asked <= report.started <= report.finished
     finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", QUICK))
     assert tree(jobs.result(token)) == tree(tmp_path / "direct")
-    assert len(Explorer(jobs.workshop._explorer(jobs.result(token)).run).classes) == 2
+    assert len(Explorer(jobs.runner._explorer(jobs.result(token)).run).classes) == 2
 
 
 def test_start__in_the_context_of_who_asks(jobs_with, source) -> None:
@@ -124,7 +124,7 @@ def test_start__in_the_context_of_who_asks(jobs_with, source) -> None:
         seen.append(asked_by.get())
         return toy_prior()
 
-    jobs = jobs_with(workshop=Workshop(Priors(load)))
+    jobs = jobs_with(runner=JobRunner(Priors(load)))
     asked_by.set("a page")
     wait(jobs, jobs.start(work_of(source)))
     assert seen == ["a page"]
@@ -163,7 +163,7 @@ def test_failure__a_bug_is_told_by_the_log(jobs_with, source, caplog) -> None:
     def load(settings: PriorSettings) -> Any:
         raise ZeroDivisionError("secret")
 
-    jobs = jobs_with(workshop=Workshop(Priors(load)))
+    jobs = jobs_with(runner=JobRunner(Priors(load)))
     report = wait(jobs, jobs.start(work_of(source)))
     assert (report.state, report.error) == ("failed", BUG)
     assert "ZeroDivisionError: secret" in caplog.text
@@ -246,7 +246,7 @@ def test_cancel__in_the_middle_then_resume_gives_the_same_bytes(jobs_with, sourc
 def test_cancel__a_generator_is_closed(jobs_with, source) -> None:
     closed, begun = threading.Event(), threading.Event()
 
-    class Endless(Workshop):
+    class Endless(JobRunner):
         def events(self, *_: Any) -> Any:
             try:
                 yield Started("score", 10, "images")
@@ -256,7 +256,7 @@ def test_cancel__a_generator_is_closed(jobs_with, source) -> None:
             finally:
                 closed.set()
 
-    jobs = jobs_with(workshop=Endless())
+    jobs = jobs_with(runner=Endless())
     token = jobs.start(work_of(source))
     assert begun.wait(WAIT_S)
     jobs.cancel(token)
@@ -286,7 +286,7 @@ def test_queue__exports_do_not_wait_for_scores(jobs_with, source, run) -> None:
     gate = Gate(0)
     jobs = jobs_with(gate)
     first = jobs.start(work_of(source))
-    token = jobs.start(ExportWork(title="set", run=str(run.path), select=SelectSettings(ipc=1)))
+    token = jobs.start(ExportTask(title="set", run=str(run.path), select=SelectSettings(ipc=1)))
     assert wait(jobs, token).state == "done"
     assert jobs.report(first).state == "running"
     gate.open.set()
@@ -405,8 +405,8 @@ def lent(portions: list[int], most: int) -> Any:
 
 def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> None:
     portions: list[int] = []
-    workshop = Workshop(Priors(lambda _: toy_prior()), accelerate=lent(portions, 7))
-    jobs = jobs_with(workshop=workshop)
+    runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent(portions, 7))
+    jobs = jobs_with(runner=runner)
     token = jobs.start(work_of(source))
     assert wait(jobs, token).state == "done"
     assert len(portions) > 2
@@ -416,24 +416,24 @@ def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> 
 
 
 def test_lent__for_less_than_a_shard_takes_is_said(jobs_with, source) -> None:
-    workshop = Workshop(Priors(lambda _: toy_prior()), accelerate=lent([], 3))
-    jobs = jobs_with(workshop=workshop)
+    runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent([], 3))
+    jobs = jobs_with(runner=runner)
     report = wait(jobs, jobs.start(work_of(source)))
     assert "a shard of 3 images takes longer" in report.error
 
 
 def test_seconds_of__by_hand() -> None:
-    work = ScoreWork(title="", source="", prior=PriorSettings(prior="a/b"))  # 48 evaluations each
+    work = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))  # 48 evaluations each
     assert seconds_of(work, Path(), 100) == 52  # 20 to load, and 4800 at 150 a second
     assert seconds_of(work, Path(), 1) == 30
     assert seconds_of(work, Path(), 10_000) == 300
 
 
 def test_fitted__shards_fit_into_the_time() -> None:
-    work = ScoreWork(title="", source="", prior=PriorSettings(prior="a/b"))
-    workshop = Workshop(accelerate=lent([], 0))
-    assert workshop.fitted(work).settings.shard_size == 94  # 30 s at 150 a second, 48 for each
-    assert Workshop().fitted(work) is work
+    work = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))
+    runner = JobRunner(accelerate=lent([], 0))
+    assert runner.fitted(work).settings.shard_size == 94  # 30 s at 150 a second, 48 for each
+    assert JobRunner().fitted(work) is work
 
 
 # Exports
@@ -443,7 +443,7 @@ EXPORTS = [
     (SelectSettings(ipc=3), ExportSettings()),
     (
         SelectSettings(
-            ipc=2, groups=3, factor=2, patch_px=32, pins=("disc/000003",), bans=("disc/000001",),
+            ipc=2, clusters=3, factor=2, patch_px=32, pins=("disc/000003",), bans=("disc/000001",),
         ).with_overrides(
             SelectSettings(pins=("disc/000003",), bans=("disc/000001",)).overrides.move(
                 "square/000002", Corner(5, 9)
@@ -458,7 +458,7 @@ EXPORTS = [
 def test_export__is_the_command_lines_zip(jobs_with, run, tmp_path, select, export) -> None:
     jobs = jobs_with()
     before = tree(run.path)
-    token = jobs.start(ExportWork(title="", run=str(run.path), select=select, settings=export))
+    token = jobs.start(ExportTask(title="", run=str(run.path), select=select, settings=export))
     report = wait(jobs, token)
     assert report.state == "done", report.error
     assert tree(run.path) == before  # nothing is written to the run
@@ -474,7 +474,7 @@ def test_export__is_the_command_lines_zip(jobs_with, run, tmp_path, select, expo
 
 def test_export__lies_where_it_is_served(jobs_with, run, tmp_path) -> None:
     jobs = jobs_with(served=tmp_path / "served")
-    token = jobs.start(ExportWork(title="", run=str(run.path), select=SelectSettings(ipc=1)))
+    token = jobs.start(ExportTask(title="", run=str(run.path), select=SelectSettings(ipc=1)))
     wait(jobs, token)
     assert jobs.result(token).parent.parent == tmp_path / "served"
     assert jobs_with(served=tmp_path / "served").report(token).state == "done"
@@ -483,14 +483,14 @@ def test_export__lies_where_it_is_served(jobs_with, run, tmp_path) -> None:
 def test_export__of_settings_that_do_not_fit(jobs_with, run) -> None:
     select = SelectSettings(pins=("nobody",))
     report = wait(
-        jobs := jobs_with(), jobs.start(ExportWork(title="", run=str(run.path), select=select))
+        jobs := jobs_with(), jobs.start(ExportTask(title="", run=str(run.path), select=select))
     )
     assert "unknown image 'nobody' in pins" in report.error
 
 
 def test_export__notices_of_short_classes(jobs_with, run) -> None:
     jobs = jobs_with()
-    token = jobs.start(ExportWork(title="", run=str(run.path), select=SelectSettings(ipc=20)))
+    token = jobs.start(ExportTask(title="", run=str(run.path), select=SelectSettings(ipc=20)))
     report = wait(jobs, token)
     assert any("class 'disc' has 14 patches" in notice for notice in report.notices)
     assert any("cutting from the run's proxies" in notice for notice in report.notices)
@@ -500,7 +500,7 @@ def test_toybox__with_its_settings(jobs_with) -> None:
     """A job's settings come back from its file."""
     chosen = SourceSettings(per_class=1, classes=("cactus",))
     jobs = jobs_with(limits=Limits(images=1, evaluations=1))
-    token = jobs.start(ScoreWork(title="", source="toybox", source_settings=chosen))
+    token = jobs.start(ScoreTask(title="", source="toybox", source_settings=chosen))
     wait(jobs, token)
     assert jobs_with().work(token) == jobs.work(token)
 
@@ -509,7 +509,7 @@ def test_lent__what_goes_between_processes_can(tmp_path) -> None:
     """ZeroGPU sends arguments and events through a pipe of its own."""
     work = work_of(tmp_path / "nowhere", prior=PriorSettings(prior="demo"))
     assert pickle.loads(pickle.dumps(work)) == work
-    events = list(Workshop(Priors(lambda _: toy_prior()))._score(work, tmp_path, 0))
+    events = list(JobRunner(Priors(lambda _: toy_prior()))._score(work, tmp_path, 0))
     (*_, error) = pickle.loads(pickle.dumps(events))
     assert str(error) == str(events[-1])
     assert "is not a dataset" in str(error)

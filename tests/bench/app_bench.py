@@ -37,7 +37,7 @@ from support.browsing import FLAGS, SEEN, served  # noqa: E402
 from support.tiled import tiled_run  # noqa: E402
 
 from dsel.app.rpc import answer  # noqa: E402
-from dsel.app.state import Desk  # noqa: E402
+from dsel.app.state import AppState  # noqa: E402
 from dsel.assets import DEMO_RUN, asset  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
 
@@ -59,7 +59,7 @@ MOVE = """async ([selector, value]) => {
 SLIDERS = {
     "timestep": "[data-name=timesteps] input",
     "patch_px": "[data-name=patch_px] input",
-    "groups": "[data-name=groups] input",
+    "clusters": "[data-name=clusters] input",
 }
 UNCOUNTED = 3
 REST_S = 150
@@ -83,16 +83,16 @@ def main() -> None:
 
 def python_side(path: Path, moves: int) -> dict[str, Any]:
     """What Python takes to answer the questions of a move, one behind the other."""
-    desk = Desk(path)
-    name, image = desk.first.classes[0], desk.first.scores(0).ids[0]
+    state = AppState(path)
+    name, image = state.first.classes[0], state.first.scores(0).ids[0]
 
     def ask(question: str, **values: Any) -> None:
         view = urlencode({"class": name, "image": image, **values}, doseq=True)
-        said = json.loads(answer(desk, json.dumps({"ask": question, "view": view, "rows": 60})))
+        said = json.loads(answer(state, json.dumps({"ask": question, "view": view, "rows": 60})))
         assert "answer" in said, said
 
     found = {}
-    for slider, values in _values(desk, moves).items():
+    for slider, values in _values(state, moves).items():
         times = []
         for value in values:
             began = time.perf_counter()
@@ -103,9 +103,9 @@ def python_side(path: Path, moves: int) -> dict[str, Any]:
     return found
 
 
-def _values(desk: Desk, moves: int) -> dict[str, list[Any]]:
+def _values(state: AppState, moves: int) -> dict[str, list[Any]]:
     """Values of each slider that differ from one another, as far as it has so many."""
-    geometry = desk.first.geometry
+    geometry = state.first.geometry
     scored, cell = sorted(geometry.timesteps), geometry.cell_px
     ranges = [
         scored[start:end]
@@ -116,7 +116,7 @@ def _values(desk: Desk, moves: int) -> dict[str, list[Any]]:
     return {
         "timesteps": _shuffled(ranges)[:moves],
         "patch_px": _shuffled(list(sides))[:moves],
-        "groups": _shuffled(list(range(2, 101)))[:moves],
+        "clusters": _shuffled(list(range(2, 101)))[:moves],
     }
 
 
@@ -179,7 +179,7 @@ def _classes(page: Any) -> Iterator[float]:
 
 LASSO = """async () => {
     const root = document.querySelector('.dsel');
-    const count = () => root.querySelector('#dsel-panel-groups .gallery .count').textContent;
+    const count = () => root.querySelector('#dsel-panel-clusters .gallery .count').textContent;
     const before = count(), began = performance.now();
     while (count() === before) {
         if (performance.now() - began > 20000) throw new Error('the gallery does not follow');
@@ -191,10 +191,10 @@ LASSO = """async () => {
 
 def _lassos(page: Any) -> Iterator[float]:
     """From letting the mouse go to the filtered gallery; every lasso is around another part."""
-    page.get_by_role("tab", name="Groups").click()
-    page.wait_for_selector("#dsel-panel-groups .gallery .cell")
-    page.wait_for_selector("#dsel-panel-groups .points path")
-    box = page.locator("#dsel-panel-groups .nsewdrag").first.bounding_box()
+    page.get_by_role("tab", name="Clusters").click()
+    page.wait_for_selector("#dsel-panel-clusters .gallery .cell")
+    page.wait_for_selector("#dsel-panel-clusters .points path")
+    box = page.locator("#dsel-panel-clusters .nsewdrag").first.bounding_box()
     for n in range(8):
         x, y = box["x"] + 20 + 5 * n, box["y"] + 20
         width, height = (box["width"] - 60) * (0.4 + 0.05 * n), box["height"] - 60
@@ -251,8 +251,8 @@ def _visit(
     start = ask("start", "")
     name = rng.choice(start["classes"])["name"]
     while time.perf_counter() < end:
-        side, groups = rng.randrange(8, 129, 8), rng.randint(1, 60)
-        view = urlencode({"class": name, "patch_px": side, "groups": groups})
+        side, clusters = rng.randrange(8, 129, 8), rng.randint(1, 60)
+        view = urlencode({"class": name, "patch_px": side, "clusters": clusters})
         began = time.perf_counter()
         try:
             image, page = ask("image", view), ask("gallery", view)
@@ -261,9 +261,9 @@ def _visit(
             continue
         times.append(1000 * (time.perf_counter() - began))
         boxes = [row["box"] for row in page["rows"]] + [
-            [0, 0, image["story"]["patch"]["box"]["width"], 0]
+            [0, 0, image["explanation"]["patch"]["box"]["width"], 0]
         ]
-        mine = {box[2] for box in boxes} == {side} and len(page["counts"]) <= groups
+        mine = {box[2] for box in boxes} == {side} and len(page["counts"]) <= clusters
         if not mine or not image["image_id"].startswith(f"{name}/"):
             wrong.append(f"visitor {number} asked for {view}, and got other settings")
         time.sleep(rng.uniform(0.2, 0.6))

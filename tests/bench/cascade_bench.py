@@ -32,7 +32,7 @@ from dsel.types import Event, Patch, Started
 
 RULES = {
     "default": SelectSettings(),
-    "telling": SelectSettings(telling=0.2),
+    "discriminative_share": SelectSettings(discriminative_share=0.2),
     "pooled": SelectSettings(across="pooled"),
 }
 

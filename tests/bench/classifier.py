@@ -4,7 +4,7 @@
 
 The diffusion classifier (Li et al., arXiv 2303.16203, algorithm 1): every class's prompt is tried
 on the same noised latents, and the lowest mean loss wins. A prior whose accuracy is at chance
-cannot tell which patch is telling. Prints one JSON object.
+cannot tell which patch is discriminative. Prints one JSON object.
 """
 
 from __future__ import annotations

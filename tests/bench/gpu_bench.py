@@ -29,7 +29,7 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
 from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
-from dsel.pipeline.score import score
+from dsel.pipeline.score import score  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
 from dsel.priors.scorer import Scorer  # noqa: E402
 from dsel.types import Dataset, Prior, Started  # noqa: E402

@@ -38,7 +38,7 @@ from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E4
 from dsel.core.box_search import best_boxes, combine_timesteps  # noqa: E402
 from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
-from dsel.pipeline.score import score
+from dsel.pipeline.score import score  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
 from dsel.priors.losses import draw_noise  # noqa: E402
 from dsel.priors.scorer import Scorer  # noqa: E402

@@ -123,7 +123,7 @@ def test_score__skipped_images_are_told(capsys, source, tiny_prior, tmp_path):
 
 
 def test_select__figures(figures, run):
-    made = figures("select", run, "--ipc", "3", "--groups", "2", "--patch-px", "12")
+    made = figures("select", run, "--ipc", "3", "--clusters", "2", "--patch-px", "12")
     assert made | {"classes": 2, "patches": 8, "images": 6} == made
     assert (run / "selections" / made["selection"] / "patches.parquet").is_file()
 
@@ -180,7 +180,7 @@ def test_distill__is_score_select_and_export(figures, source, tiny_prior, finish
 def test_distill__with_a_run_elsewhere(figures, source, tiny_prior, tmp_path):
     figures(
         "distill", source, "--out", tmp_path / "out", "--run", tmp_path / "run",
-        "--prior", tiny_prior, *QUICK, "--ipc", "1", "--factor", "2", "--groups", "1",
+        "--prior", tiny_prior, *QUICK, "--ipc", "1", "--factor", "2", "--clusters", "1",
     )  # fmt: skip
     assert not (tmp_path / "out/run").exists()
     assert (tmp_path / "run/run.json").is_file()
@@ -502,7 +502,8 @@ def test_process__figures_are_alone_on_standard_output(source, tiny_prior, tmp_p
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     out = tmp_path / "out"
     done = subprocess.run(
-        [sys.executable, "-m", "dsel.cli.commands", "distill", str(source), "--out", str(out), "--prior",
+        [sys.executable, "-m", "dsel.cli.commands", "distill", str(source), "--out", str(out),
+        "--prior",
          str(tiny_prior), *QUICK, "--ipc", "2", "--json"],
         capture_output=True, text=True, env=environment, check=True,
     )  # fmt: skip

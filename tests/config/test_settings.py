@@ -204,7 +204,7 @@ def test_train_settings__widths_are_two_or_more_multiples_of_16() -> None:
 
 def test_select_settings__k_is_ipc_unless_named() -> None:
     assert SelectSettings(ipc=7).k == 7
-    assert SelectSettings(ipc=7, groups=3).k == 3
+    assert SelectSettings(ipc=7, clusters=3).k == 3
 
 
 def test_select_settings__overrides() -> None:
@@ -246,7 +246,8 @@ def other_value(setting: Setting) -> Any:
         "resolution_px": 64, "widths": (32, 48), "timesteps": (1, 2), "null_share": 0.5,
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
-        "null_prompt": "x", "refine": 0.5, "telling": 0.5, "low_memory": True, "compile": True,
+        "null_prompt": "x", "refine": 0.5, "discriminative_share": 0.5,
+        "low_memory": True, "compile": True,
         "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip
     if setting.name in special:

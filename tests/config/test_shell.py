@@ -113,7 +113,7 @@ def select_settings(draw: st.DrawFn) -> SelectSettings:
         gap=draw(st.sampled_from(["positive", "signed"])),
         features="clip" if model else draw(st.sampled_from(["free", "reencode"])),
         feature_model=model,
-        groups=draw(st.sampled_from([0, 5])),
+        clusters=draw(st.sampled_from([0, 5])),
         ipc=draw(st.sampled_from([10, 3])),
         within=draw(st.sampled_from(["score", "centroid"])),
         across=draw(st.sampled_from(["round-robin", "pooled"])),
@@ -184,7 +184,7 @@ def by_hand(explorer: Explorer, chosen: SelectSettings) -> SelectSettings:
     ("chosen", "how"),
     [
         (SelectSettings(ipc=3), ExportSettings()),
-        (SelectSettings(ipc=2, factor=2, patch_px=40, per_image=2, groups=2, stride_px=5),
+        (SelectSettings(ipc=2, factor=2, patch_px=40, per_image=2, clusters=2, stride_px=5),
          ExportSettings(image_px=50, file_format="jpeg")),
         (SelectSettings(timesteps=(300, 600), gap="signed", within="centroid", across="pooled"),
          ExportSettings(image_px=16, pixels="proxy")),

@@ -61,14 +61,14 @@ def views(draw: st.DrawFn) -> View:
 def test_query_of__by_hand() -> None:
     assert query_of(View()) == ""
     view = View(
-        class_name="a & b", image_id="a & b/1+.png", tab="groups",
+        class_name="a & b", image_id="a & b/1+.png", tab="clusters",
         select=SelectSettings(
             patch_px=32, timesteps=(300, 200), pins=("é", "x=y"), moves=("cat/1.png@16,24",)
         ),
         export=ExportSettings(file_format="jpeg"),
     )  # fmt: skip
     assert query_of(view) == (
-        "class=a%20%26%20b&image=a%20%26%20b/1%2B.png&tab=groups&patch_px=32&timesteps=300"
+        "class=a%20%26%20b&image=a%20%26%20b/1%2B.png&tab=clusters&patch_px=32&timesteps=300"
         "&timesteps=200&pins=%C3%A9&pins=x%3Dy&moves=cat/1.png@16,24&file_format=jpeg"
     )
     assert view_of(query_of(view)) == view

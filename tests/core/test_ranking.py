@@ -24,9 +24,9 @@ Class = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]
 def any_class(draw: st.DrawFn) -> Class:
     """Scores, gapless labels and distances, with ties among the scores."""
     n = draw(st.integers(1, 40))
-    groups = draw(st.integers(1, min(n, 7)))
+    clusters = draw(st.integers(1, min(n, 7)))
     rng = np.random.default_rng(draw(st.integers(0, 9999)))
-    labels = np.concatenate([np.arange(groups), rng.integers(0, groups, n - groups)])
+    labels = np.concatenate([np.arange(clusters), rng.integers(0, clusters, n - clusters)])
     rng.shuffle(labels)
     return rng.integers(0, 9, n) / 8, labels, rng.random(n).astype(np.float32)
 
@@ -34,9 +34,9 @@ def any_class(draw: st.DrawFn) -> Class:
 @pytest.mark.parametrize(
     ("within", "across", "expected"),
     [
-        # groups by score: 0 holds 1 3 0, 1 holds 2 4, 2 holds 5
+        # clusters by score: 0 holds 1 3 0, 1 holds 2 4, 2 holds 5
         ("score", "round-robin", (1, 2, 5, 3, 4, 0)),
-        # groups by distance: 0 holds 0 1 3, 1 holds 4 2, 2 holds 5
+        # clusters by distance: 0 holds 0 1 3, 1 holds 4 2, 2 holds 5
         ("centroid", "round-robin", (0, 4, 5, 1, 2, 3)),
         ("score", "pooled", (1, 5, 3, 2, 4, 0)),
         ("centroid", "pooled", (4, 0, 2, 1, 3, 5)),
@@ -61,15 +61,15 @@ def test_rank_patches__each_patch_once(one: Class, within: str, across: str) -> 
 
 @settings(max_examples=60, deadline=None)
 @given(one=any_class(), within=st.sampled_from(WITHIN))
-def test_rank_patches__every_head_holds_all_groups_evenly(one: Class, within: str) -> None:
-    """Any two groups that still have patches left differ by at most one, the earlier one ahead."""
+def test_rank_patches__every_head_holds_all_clusters_evenly(one: Class, within: str) -> None:
+    """Clusters with patches left differ by at most one, the earlier one ahead."""
     scores, labels, distance = one
     sizes = Counter(labels.tolist())
     ranked = rank_patches(scores, labels, distance, within, "round-robin")
     for head in range(len(ranked) + 1):
         taken = Counter(labels[list(ranked[:head])].tolist())
-        left = [group for group in sorted(sizes) if taken[group] < sizes[group]]
-        counts = [taken[group] for group in left]
+        left = [cluster for cluster in sorted(sizes) if taken[cluster] < sizes[cluster]]
+        counts = [taken[cluster] for cluster in left]
         assert counts == sorted(counts, reverse=True)
         assert not counts or max(counts) - min(counts) <= 1
         assert not counts or max(taken.values(), default=0) <= min(counts) + 1
@@ -77,11 +77,11 @@ def test_rank_patches__every_head_holds_all_groups_evenly(one: Class, within: st
 
 @settings(max_examples=60, deadline=None)
 @given(one=any_class(), within=st.sampled_from(WITHIN), across=st.sampled_from(ACROSS))
-def test_rank_patches__order_inside_each_group(one: Class, within: str, across: str) -> None:
+def test_rank_patches__order_inside_each_cluster(one: Class, within: str, across: str) -> None:
     scores, labels, distance = one
     ranked = list(rank_patches(scores, labels, distance, within, across))
-    for group in set(labels.tolist()):
-        mates = [position for position in ranked if labels[position] == group]
+    for cluster in set(labels.tolist()):
+        mates = [position for position in ranked if labels[position] == cluster]
         keys = [-scores[p] if within == "score" else distance[p] for p in mates]
         assert list(zip(keys, mates, strict=True)) == sorted(zip(keys, mates, strict=True))
 
@@ -108,7 +108,7 @@ def test_compose_images__one_patch_each_is_the_ranking() -> None:
 
 
 def test_compose_images__mosaics_by_hand() -> None:
-    """Group 0 holds 9 patches by falling score, group 1 holds 5, group 2 two."""
+    """Cluster 0 holds 9 patches by falling score, cluster 1 holds 5, cluster 2 two."""
     labels = np.repeat([0, 1, 2], (9, 5, 2))
     scores, distance = -np.arange(16.0), np.arange(16.0)
     expected = (
@@ -122,11 +122,12 @@ def test_compose_images__mosaics_by_hand() -> None:
 def test_compose_images__pooled_orders_full_mosaics_by_their_mean() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1])
     scores = np.array([5, 1, 4, 2, 9, 8, 1, 0, -9.0])
-    # by score: group 0 makes (0 2) and (3 1), group 1 makes (4 5) and (6 7), and 8 is left over
+    # by score: cluster 0 makes (0 2) and (3 1), cluster 1 makes (4 5) and (6 7), and 8 is left over
     images = compose_images(scores, labels, scores, "score", "pooled", 2)
     assert images == ((4, 5), (0, 2), (3, 1), (6, 7), (8, 4))
     distance = np.array([1, 2, 3, 4, 9, 8, 7, 6, 5.0])
-    # by distance: group 0 makes (0 1) and (2 3), group 1 makes (8 7) and (6 5), and 4 is left over
+    # by distance: cluster 0 makes (0 1) and (2 3), cluster 1 makes (8 7) and (6 5), and 4 is left
+    # over
     images = compose_images(scores, labels, distance, "centroid", "pooled", 2)
     assert images == ((0, 1), (2, 3), (8, 7), (6, 5), (4, 8))
 
@@ -150,12 +151,12 @@ def test_compose_images__full_mosaics_use_each_patch_once(
     assert len(used) == len(set(used)) == whole * size
     # each filled-up image begins with what no full one holds, so that every patch has its place
     for image in images[whole:]:
-        group = int(labels[image[0]])
-        rest = sizes[group] % size
+        cluster = int(labels[image[0]])
+        rest = sizes[cluster] % size
         assert rest > 0
         assert not set(image[:rest]) & set(used)
         used += image[:rest]
-        best = [p for p in within_order(scores, distance, within) if labels[p] == group]
+        best = [p for p in within_order(scores, distance, within) if labels[p] == cluster]
         filling = (best * size)[: size - rest]
         assert list(image[rest:]) == filling
     assert sorted(used) == list(range(len(scores)))
@@ -171,15 +172,15 @@ def test_rank_patches__pins_come_first_and_the_others_keep_their_order() -> None
 
 
 def test_compose_images__pinned_patches_lead_the_first_mosaics() -> None:
-    """Group 0 holds 9 patches by falling score, group 1 holds 5, group 2 two."""
+    """Cluster 0 holds 9 patches by falling score, cluster 1 holds 5, cluster 2 two."""
     labels = np.repeat([0, 1, 2], (9, 5, 2))
     keys = (-np.arange(16.0), labels, np.arange(16.0), "score", "round-robin", 4)
-    # one pin of group 1, two of group 0, which share an image
+    # one pin of cluster 1, two of cluster 0, which share an image
     assert compose_images(*keys, (12, 8, 5)) == (
         (12, 9, 10, 11), (8, 5, 0, 1),
         (2, 3, 4, 6), (7, 8, 5, 0), (13, 12, 9, 10), (14, 15, 14, 15),
     )  # fmt: skip
-    # a group that fills no image, and more pins than an image has places
+    # a cluster that fills no image, and more pins than an image has places
     assert compose_images(*keys, (15, 8, 7, 6, 5, 4))[:4] == (
         (15, 14, 15, 14), (8, 7, 6, 5), (4, 0, 1, 2), (9, 10, 11, 12),
     )  # fmt: skip
@@ -203,7 +204,7 @@ def test_compose_images__pins_of_any_class(
     images = compose_images(*one, within, across, size, pins)
     assert len(images) == len(compose_images(*one, within, across, size))
     assert set(np.concatenate(images).tolist()) == set(range(len(labels)))
-    # the pins of a group stand together at its front, and fill as many images as they need
+    # the pins of a cluster stand together at its front, and fill as many images as they need
     needed = sum(-(-n // size) for n in Counter(labels[pins].tolist()).values())
     leaders = [image[0] for image in images]
     assert all(leader in pins for leader in leaders[:needed])

@@ -15,8 +15,8 @@ from dsel.core.selection import (
     image_bucket,
     locate_class,
     patch_size,
+    ranking_scores,
     select_class,
-    standing,
     timestep_columns,
 )
 from dsel.errors import SettingError
@@ -192,33 +192,33 @@ def test_select_class__boxes_in_source_pixels_by_hand() -> None:
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 @pytest.mark.parametrize("factor", [1, 2])
 def test_select_class__small_classes(n: int, factor: int) -> None:
-    """Ten groups are asked for, and there are fewer patches than that."""
+    """Ten clusters are asked for, and there are fewer patches than that."""
     found = selected(n, ipc=10, factor=factor)
     assert (found.name, found.index) == ("cat", 2)
     assert [patch.rank for patch in found.patches] == list(range(n))
     assert {patch.image_id for patch in found.patches} == {f"cat/{i}" for i in range(n)}
-    assert len({patch.group for patch in found.patches}) == n
+    assert len({patch.cluster for patch in found.patches}) == n
     assert all(patch.class_index == 2 for patch in found.patches)
     assert len(found.images) == n
     assert all(len(image) == factor**2 for image in found.images)
     best = max(found.patches, key=lambda patch: patch.score)
-    assert (best.rank, best.group) == (0, 0)
+    assert (best.rank, best.cluster) == (0, 0)
 
 
 def test_select_class__no_scored_images() -> None:
     assert selected(0) == ClassSelection("cat", 2, (), ())
 
 
-def test_select_class__identical_features_are_one_group() -> None:
+def test_select_class__identical_features_are_one_cluster() -> None:
     scores = class_scores(8, identical=True)
     found = select_class(scores, GEOMETRY, SelectSettings(ipc=5))
-    assert {patch.group for patch in found.patches} == {0}
+    assert {patch.cluster for patch in found.patches} == {0}
     order = [patch.score for patch in found.patches]
     assert order == sorted(order, reverse=True)
 
 
 def test_select_class__every_ipc_is_a_head_when_k_is_fixed() -> None:
-    pools = [plain(selected(40, groups=3, ipc=ipc)) for ipc in (1, 5, 40)]
+    pools = [plain(selected(40, clusters=3, ipc=ipc)) for ipc in (1, 5, 40)]
     assert pools[0] == pools[1] == pools[2]
 
 
@@ -247,33 +247,33 @@ def test_select_class__an_image_with_room_for_one_gives_one() -> None:
     assert sorted(patch.image_id for patch in found.patches) == ["cat/0", "cat/1", "cat/1"]
 
 
-def test_select_class__mosaics_come_from_one_group_and_use_each_patch_once() -> None:
-    found = selected(50, factor=2, groups=3)
-    groups = [patch.group for patch in found.patches]
-    sizes = [groups.count(group) for group in range(3)]
+def test_select_class__mosaics_come_from_one_cluster_and_use_each_patch_once() -> None:
+    found = selected(50, factor=2, clusters=3)
+    clusters = [patch.cluster for patch in found.patches]
+    sizes = [clusters.count(cluster) for cluster in range(3)]
     full = found.images[: sum(size // 4 for size in sizes)]
     assert len(full) >= 9
-    assert all(len({groups[position] for position in image}) == 1 for image in found.images)
+    assert all(len({clusters[position] for position in image}) == 1 for image in found.images)
     used = [position for image in full for position in image]
     assert len(used) == len(set(used))
-    turns = [groups[image[0]] for image in full]
+    turns = [clusters[image[0]] for image in full]
     assert turns[:3] == [0, 1, 2]
 
 
 def test_select_class__images_point_into_the_ranked_patches() -> None:
-    found = selected(9, groups=2)
+    found = selected(9, clusters=2)
     assert found.images == tuple((position,) for position in range(9))
 
 
-def test_standing__by_hand() -> None:
+def test_ranking_scores__by_hand() -> None:
     score = np.array([5.0, 1.0, 4.0, 2.0])
     refined = np.array([False, True, False, True])
-    np.testing.assert_allclose(standing(score, refined), [1, 1, 0, 2], atol=1e-6)
-    assert np.argsort(-standing(score, refined)).tolist() == [3, 1, 0, 2]
+    np.testing.assert_allclose(ranking_scores(score, refined), [1, 1, 0, 2], atol=1e-6)
+    assert np.argsort(-ranking_scores(score, refined)).tolist() == [3, 1, 0, 2]
     apart = np.array([0.5, 1.0, 0.2, 2.0])
-    np.testing.assert_allclose(standing(apart, refined), apart, atol=1e-6)
+    np.testing.assert_allclose(ranking_scores(apart, refined), apart, atol=1e-6)
     for all_alike in (np.zeros(4, bool), np.ones(4, bool)):
-        assert standing(score, all_alike) is score
+        assert ranking_scores(score, all_alike) is score
 
 
 @pytest.mark.parametrize("across", ["pooled", "round-robin"])
@@ -284,11 +284,11 @@ def test_select_class__few_draws_stand_behind_many(across: str) -> None:
     found = select_class(replace(scores, refined=refined), GEOMETRY, settings)
     by_score = {p.image_id: p.score for p in select_class(scores, GEOMETRY, settings).patches}
     assert {p.image_id: p.score for p in found.patches} == by_score
-    groups = [found.patches] if across == "pooled" else [
-        [p for p in found.patches if p.group == group] for group in range(3)
+    clusters = [found.patches] if across == "pooled" else [
+        [p for p in found.patches if p.cluster == cluster] for cluster in range(3)
     ]  # fmt: skip
-    for group in groups:
-        many = [bool(refined[int(p.image_id.removeprefix("cat/"))]) for p in group]
+    for cluster in clusters:
+        many = [bool(refined[int(p.image_id.removeprefix("cat/"))]) for p in cluster]
         assert many == sorted(many, reverse=True)
 
 
@@ -512,7 +512,7 @@ def test_select_class__banned_images_are_described_and_left_out() -> None:
 
 def test_select_class__pins_come_first_and_nothing_else_changes() -> None:
     scores = class_scores(30, shapes=SHAPES)
-    settings = SelectSettings(groups=4, ipc=5)
+    settings = SelectSettings(clusters=4, ipc=5)
     before = select_class(scores, GEOMETRY, settings)
     pins = (before.patches[20].image_id, "dog/1", before.patches[3].image_id)
     after = select_class(scores, GEOMETRY, replace(settings, pins=pins))
@@ -532,17 +532,17 @@ def test_select_class__a_pin_takes_the_best_of_several_patches_where_it_was_move
 
 @pytest.mark.parametrize("ipc", [1, 3])
 def test_select_class__pinned_patches_lead_the_first_mosaics(ipc: int) -> None:
-    settings = SelectSettings(groups=3, factor=2)
+    settings = SelectSettings(clusters=3, factor=2)
     scores = class_scores(50)
-    groups: dict[int, list[str]] = {}
+    clusters: dict[int, list[str]] = {}
     for patch in select_class(scores, GEOMETRY, settings).patches:
-        groups.setdefault(patch.group, []).append(patch.image_id)
-    pins = (groups[2][-1], groups[0][-1], groups[2][-2])
+        clusters.setdefault(patch.cluster, []).append(patch.image_id)
+    pins = (clusters[2][-1], clusters[0][-1], clusters[2][-2])
     found = select_class(scores, GEOMETRY, replace(settings, pins=pins, ipc=ipc))
     named = [[found.patches[p].image_id for p in image] for image in found.images]
-    assert named[0] == [pins[0], pins[2], *groups[2][:2]]
-    assert named[1] == [pins[1], *groups[0][:3]]
-    assert named[2] == groups[1][:4]  # the group that led no image yet
+    assert named[0] == [pins[0], pins[2], *clusters[2][:2]]
+    assert named[1] == [pins[1], *clusters[0][:3]]
+    assert named[2] == clusters[1][:4]  # the cluster that led no image yet
     assert [patch.image_id for patch in found.patches[:3]] == list(pins)
 
 

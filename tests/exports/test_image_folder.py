@@ -146,10 +146,10 @@ def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
     [
         (SMALL, 0),
         (SMALL, 16),
-        (SelectSettings(ipc=3, groups=2, patch_px=9, stride_px=1, per_image=2), 33),
-        (SelectSettings(ipc=1, groups=1, factor=2), 0),
-        (SelectSettings(ipc=3, groups=2, factor=2, patch_px=11, per_image=4), 21),
-        (SelectSettings(ipc=1, groups=1, factor=3, patch_px=8, per_image=4), 64),
+        (SelectSettings(ipc=3, clusters=2, patch_px=9, stride_px=1, per_image=2), 33),
+        (SelectSettings(ipc=1, clusters=1, factor=2), 0),
+        (SelectSettings(ipc=3, clusters=2, factor=2, patch_px=11, per_image=4), 21),
+        (SelectSettings(ipc=1, clusters=1, factor=3, patch_px=8, per_image=4), 64),
     ],
 )
 def test_export__manifest_tells_every_pixel(work, tmp_path, kind, chosen, image_px):
@@ -283,7 +283,7 @@ def test_export__jpeg_is_near_png(run, tmp_path):
 
 
 def test_export__image_too_small_for_its_tiles(work, tmp_path):
-    finish(select(work, SelectSettings(ipc=1, groups=1, factor=2)))
+    finish(select(work, SelectSettings(ipc=1, clusters=1, factor=2)))
     with pytest.raises(SettingError, match="image px must be at least 2 for 2 x 2 mosaics, got 1"):
         finish(export(work, tmp_path / "out", ExportSettings(image_px=1)))
     assert not (tmp_path / "out").exists()

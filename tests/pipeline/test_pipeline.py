@@ -363,7 +363,7 @@ def test_stages__gray_pictures_and_pictures_of_any_shape(tmp_path):
         (SelectSettings(ipc=4), "class 'cat' has 3 patches and gives 3 images, fewer than IPC 4"),
         (SelectSettings(ipc=4, per_image=2), "class 'dog' has 2 patches and gives 2 images"),
         (
-            SelectSettings(ipc=2, groups=1, factor=2),
+            SelectSettings(ipc=2, clusters=1, factor=2),
             "class 'cat' has 3 patches and gives 1 2 x 2 mosaics, fewer than IPC 2",
         ),
     ],
@@ -434,11 +434,11 @@ def test_score__where_the_class_shows_the_gap_is_positive(tmp_path):
     settings = replace(QUICK, draws=16)
     finish(score(dataset_of(folder), prior, tmp_path / "run", settings))
     run = open_run(tmp_path / "run")
-    telling = np.zeros((8, 8), bool)
-    telling[2:5, 3:6] = True
+    discriminative = np.zeros((8, 8), bool)
+    discriminative[2:5, 3:6] = True
     for index, sign in ((0, 1), (1, -1)):
         gap = run.class_scores(index).buckets[0].gap[0].astype(np.float32).mean(axis=0)
-        assert (sign * gap[telling]).mean() > 3 * abs(gap[~telling]).mean()
+        assert (sign * gap[discriminative]).mean() > 3 * abs(gap[~discriminative]).mean()
     finish(select(run, SelectSettings(patch_px=12, ipc=1)))
     patch = run.read_selection()[1][0].patches[0]
     assert (patch.box.x, patch.box.y) == (12, 8)
@@ -561,11 +561,13 @@ def test_select__features_of_a_model_are_kept(source, tmp_path):
     finish(select(run, settings, namer))
     assert namer.asked == 6
     once = run.read_selection()
-    finish(select(run, replace(settings, groups=1), namer))
+    finish(select(run, replace(settings, clusters=1), namer))
     finish(select(run, settings))  # the model is needed no more
     assert namer.asked == 6
     assert run.read_selection() == once
-    missing = r"make them with dsel select .* --patch-px 8 --features reencode --groups 2 --ipc 2$"
+    missing = (
+        r"make them with dsel select .* --patch-px 8 --features reencode --clusters 2 --ipc 2$"
+    )
     with pytest.raises(SettingError, match=missing):
         finish(select(run, replace(settings, patch_px=8)))
     namer.fingerprint = "another"

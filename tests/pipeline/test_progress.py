@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from dsel.pipeline.progress import NOTICES_KEPT, SKIPS_KEPT, Count, SkippedImage, Tally
+from dsel.pipeline.progress import NOTICES_KEPT, SKIPS_KEPT, Count, ProgressCounter, SkippedImage
 from dsel.types import Done, ImageRef, Notice, Progress, Skipped, Started
 
 
@@ -13,61 +13,61 @@ def skip(number: int) -> Skipped:
 
 
 def test_count__of_a_stage() -> None:
-    tally = Tally()
-    tally.take(Started("score", 10, "images", 4), 0.0)
-    tally.take(Progress(2, "fast"), 1.0)
-    tally.take(skip(1), 1.0)
-    tally.take(Notice("so"), 1.0)
-    tally.take(Notice("so"), 1.0)
-    count = tally.count
+    counter = ProgressCounter()
+    counter.take(Started("score", 10, "images", 4), 0.0)
+    counter.take(Progress(2, "fast"), 1.0)
+    counter.take(skip(1), 1.0)
+    counter.take(Notice("so"), 1.0)
+    counter.take(Notice("so"), 1.0)
+    count = counter.count
     assert (count.stage, count.done, count.total, count.unit) == ("score", 6, 10, "images")
     assert (count.note, count.notices) == ("fast", ("so",))
     assert count.skips == (SkippedImage("cat/1.png", "is empty"),)
-    tally.take(Started("layout", 2, "classes"), 2.0)
-    tally.take(Done("score", {"images": 9, "skipped": 3}), 2.0)
-    assert (tally.count.stage, tally.count.done, tally.count.note) == ("layout", 0, "")
-    assert (tally.count.figures["images"], tally.count.skipped) == (9, 3)
+    counter.take(Started("layout", 2, "classes"), 2.0)
+    counter.take(Done("score", {"images": 9, "skipped": 3}), 2.0)
+    assert (counter.count.stage, counter.count.done, counter.count.note) == ("layout", 0, "")
+    assert (counter.count.figures["images"], counter.count.skipped) == (9, 3)
 
 
 def test_rate__is_that_of_what_was_done_here() -> None:
     """What an earlier try had done took no time."""
-    tally = Tally()
-    tally.take(Started("score", 100, "images", 50), 0.0)
-    assert tally.per_second(5.0) is None
-    assert tally.left_s(5.0) is None
-    tally.take(Progress(10), 5.0)
-    assert tally.per_second(5.0) == 2.0
-    assert tally.left_s(5.0) == 20.0
-    assert tally.per_second(10.0) == 1.0  # nothing came since
+    counter = ProgressCounter()
+    counter.take(Started("score", 100, "images", 50), 0.0)
+    assert counter.per_second(5.0) is None
+    assert counter.left_s(5.0) is None
+    counter.take(Progress(10), 5.0)
+    assert counter.per_second(5.0) == 2.0
+    assert counter.left_s(5.0) == 20.0
+    assert counter.per_second(10.0) == 1.0  # nothing came since
 
 
 def test_rate__forgets_what_is_long_ago() -> None:
-    tally = Tally()
-    tally.take(Started("score", 1000, "images"), 0.0)
+    counter = ProgressCounter()
+    counter.take(Started("score", 1000, "images"), 0.0)
     for second in range(1, 101):
-        tally.take(Progress(1 if second <= 50 else 3), float(second))
-    assert tally.per_second(100.0) == 3.0
+        counter.take(Progress(1 if second <= 50 else 3), float(second))
+    assert counter.per_second(100.0) == 3.0
 
 
 def test_skips__are_listed_up_to_a_number_and_counted_once() -> None:
-    tally = Tally()
+    counter = ProgressCounter()
     for number in (*range(SKIPS_KEPT + 5), 0, 1):
-        tally.take(skip(number), 0.0)
+        counter.take(skip(number), 0.0)
     for number in range(NOTICES_KEPT + 5):
-        tally.take(Notice(str(number)), 0.0)
-    assert tally.count.skipped == SKIPS_KEPT + 5
-    assert len(tally.count.skips) == SKIPS_KEPT
-    assert len(tally.count.notices) == NOTICES_KEPT
+        counter.take(Notice(str(number)), 0.0)
+    assert counter.count.skipped == SKIPS_KEPT + 5
+    assert len(counter.count.skips) == SKIPS_KEPT
+    assert len(counter.count.notices) == NOTICES_KEPT
 
 
 def test_before__goes_on_with_what_an_earlier_try_said() -> None:
-    first = Tally()
+    first = ProgressCounter()
     first.take(Started("score", 10, "images"), 0.0)
     first.take(skip(1), 0.0)
     first.take(Notice("so"), 0.0)
     stored = json.loads(json.dumps(first.count.plain()))
     assert Count.restored(stored) == first.count
-    again = Tally(Count.restored(stored))
+    again = ProgressCounter(Count.restored(stored))
     assert again.count == first.count
     again.take(skip(1), 1.0)
     again.take(skip(2), 1.0)

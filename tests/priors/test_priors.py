@@ -145,7 +145,7 @@ def test_encode__of_a_flat_picture_is_finite(prior):
 
 @pytest.mark.parametrize("name", ["sd_epsilon", "sd3", "dit"])
 def test_encode__of_a_nearly_flat_picture_keeps_its_digits(family_folder, name):
-    """Drawings have flat grounds, where some kernels of group norms cancel: against float64."""
+    """Drawings have flat grounds, where some kernels of cluster norms cancel: against float64."""
     folder = family_folder(name)
     pixels = np.full((1, 64, 64, 3), 130, np.uint8)
     pixels[0, 20:40, 10:50] = (200, 40, 90)

@@ -282,7 +282,7 @@ def test_run__can_be_moved(run_path, tmp_path):
     "settings",
     [
         SMALL,
-        SelectSettings(ipc=3, groups=1, patch_px=10, stride_px=1, per_image=3),
+        SelectSettings(ipc=3, clusters=1, patch_px=10, stride_px=1, per_image=3),
         SelectSettings(ipc=2, timesteps=(600,), across="pooled", within="centroid", factor=2),
     ],
 )

@@ -88,7 +88,7 @@ def test_patch_row__fills_every_column() -> None:
     row = patch_row(ClassSelection("cat", 0, (one,), ((0,),)), one)
     assert list(row) != []
     assert sorted(row) == sorted(PATCHES.names)
-    assert (row["x"], row["source_x"], row["rank"], row["group"]) == (1, 5, 9, 2)
+    assert (row["x"], row["source_x"], row["rank"], row["cluster"]) == (1, 5, 9, 2)
 
 
 def test_proxy_row__fills_every_column() -> None:

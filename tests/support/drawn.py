@@ -46,11 +46,11 @@ def _bucket(maps: list[np.ndarray], shape: tuple[int, ...], conditional: float) 
 
 
 def patch_of(
-    image_id: str, rank: int, group: int = 0, score: float = 0.1, margin: float = 0.05,
+    image_id: str, rank: int, cluster: int = 0, score: float = 0.1, margin: float = 0.05,
     x: float = 0, y: float = 0, side: float = 16, distance: float = 0.0,
 ) -> Patch:  # fmt: skip
     box = Box(float(x), float(y), float(side), float(side))
-    return Patch(image_id, 0, box, box, score, margin, group, distance, rank)
+    return Patch(image_id, 0, box, box, score, margin, cluster, distance, rank)
 
 
 def selection_of(

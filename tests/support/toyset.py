@@ -23,7 +23,7 @@ QUICK = ScoreSettings(
 )
 """Settings that score a picture in milliseconds, three to a shard."""
 
-SMALL = SelectSettings(ipc=2, groups=2)
+SMALL = SelectSettings(ipc=2, clusters=2)
 
 TINY_CLASSES = {"cat": 4, "dog": 4}
 TINY = TrainSettings(

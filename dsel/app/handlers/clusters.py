@@ -1,4 +1,4 @@
-"""Answers about a class in the plane: places, marks, who is inside a lasso, cards of groups."""
+"""Answers about a class in the plane: places, marks, who is inside a lasso, cards of clusters."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from dsel.analysis.layouts import OWN, settings_of_layout
-from dsel.analysis.listing import group_counts
-from dsel.app.requests import Question, packed, plain
+from dsel.analysis.listing import cluster_counts
+from dsel.app.requests import Request, packed, plain
 from dsel.types import Patch
 
 
-def plane(question: Question) -> Mapping[str, Any]:
+def plane(request: Request) -> Mapping[str, Any]:
     """The images' places in a layout, asked once for each; more: layout, its name."""
-    explorer, index = question.explorer, question.class_index
-    name = question.text("layout", OWN)
+    explorer, index = request.explorer, request.class_index
+    name = request.text("layout", OWN)
     scores = explorer.scores(index)
     sides = [(frame.proxy_width, frame.proxy_height) for frame in scores.frames]
     return {
@@ -29,21 +29,21 @@ def plane(question: Question) -> Mapping[str, Any]:
     }
 
 
-def relayout(question: Question) -> Mapping[str, Any]:
+def relayout(request: Request) -> Mapping[str, Any]:
     """The layout of the view's patches: its name, whether it is ready; it is begun if it is not."""
     answer: Mapping[str, Any] = plain(
-        question.explorer.layout_of(question.class_index, question.settings)
+        request.explorer.layout_of(request.class_index, request.settings)
     )
     return answer
 
 
-def marks(question: Question) -> Mapping[str, Any]:
+def marks(request: Request) -> Mapping[str, Any]:
     """What is shown of each image of the plane, in its order, under the view's settings."""
-    explorer, index = question.explorer, question.class_index
-    found = explorer.marks(index, question.settings)
-    counts = group_counts(explorer.select(index, question.settings), explorer.scores(index).ids)
+    explorer, index = request.explorer, request.class_index
+    found = explorer.marks(index, request.settings)
+    counts = cluster_counts(explorer.select(index, request.settings), explorer.scores(index).ids)
     return {
-        "group": packed(found.group),
+        "cluster": packed(found.cluster),
         "rank": packed(found.rank),
         "score": packed(found.score),
         "box": packed(found.box),
@@ -52,31 +52,31 @@ def marks(question: Question) -> Mapping[str, Any]:
     }
 
 
-def lasso(question: Question) -> Mapping[str, Any]:
-    """Which images lie inside a polygon, and their patches by group; more: polygon, layout."""
-    explorer, index = question.explorer, question.class_index
-    polygon = question.polygon("polygon")
+def lasso(request: Request) -> Mapping[str, Any]:
+    """Which images lie inside a polygon, and their patches by cluster; more: polygon, layout."""
+    explorer, index = request.explorer, request.class_index
+    polygon = request.polygon("polygon")
     ids = explorer.scores(index).ids
     corners = np.zeros((0, 2)) if polygon is None else polygon
-    chosen = frozenset(explorer.lasso(index, corners, question.text("layout", OWN)))
-    counts = group_counts(explorer.select(index, question.settings), chosen)
+    chosen = frozenset(explorer.lasso(index, corners, request.text("layout", OWN)))
+    counts = cluster_counts(explorer.select(index, request.settings), chosen)
     return {
         "inside": packed(np.array([image_id in chosen for image_id in ids], np.uint8)),
         "counts": list(counts.values()),
     }
 
 
-def cards(question: Question) -> Mapping[str, Any]:
-    """The groups of the class at a glance."""
-    found = question.explorer.cards(question.class_index, question.settings)
+def cards(request: Request) -> Mapping[str, Any]:
+    """The clusters of the class at a glance."""
+    found = request.explorer.cards(request.class_index, request.settings)
     return {
         "cards": [
             {
-                "group": card.group,
+                "cluster": card.cluster,
                 "size": card.size,
                 "kept": card.kept,
                 "median": plain(card.median_score),
-                "telling": [_patch(patch) for patch in card.telling],
+                "discriminative": [_patch(patch) for patch in card.discriminative],
                 "central": [_patch(patch) for patch in card.central],
             }
             for card in found
@@ -84,7 +84,7 @@ def cards(question: Question) -> Mapping[str, Any]:
     }
 
 
-ANSWERS = {"plane": plane, "relayout": relayout, "marks": marks, "lasso": lasso, "cards": cards}
+HANDLERS = {"plane": plane, "relayout": relayout, "marks": marks, "lasso": lasso, "cards": cards}
 
 
 def _patch(patch: Patch) -> Mapping[str, Any]:

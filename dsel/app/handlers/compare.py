@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dsel.analysis.baselines import CONTROLS, DRAWS, Found, kept_score
+from dsel.analysis.baselines import BASELINES, DRAWS, Found, kept_score
 from dsel.analysis.comparison import SAME_BOX, Together, together
 from dsel.analysis.listing import ChangeRow, Changing, change_row, list_changes
 from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE
-from dsel.app.requests import Question, plain
+from dsel.app.requests import Request, plain
 from dsel.config import SelectSettings
 from dsel.config.url import view_of
 from dsel.types import Box, ClassSelection, Frame, Patch
@@ -18,31 +18,31 @@ MOST_IMAGES: Final = 60
 """Distilled images of one kind in one answer."""
 
 
-def compare(question: Question) -> Mapping[str, Any]:
+def compare(request: Request) -> Mapping[str, Any]:
     """What differs between A and the view's settings on the class.
 
-    more: group_a, group_b, keeping, backwards, page, rows. Without an image of that name in the
+    more: cluster_a, cluster_b, keeping, backwards, page, rows. Without an image of that name in the
     view, the first of the list is the chosen one.
     """
-    explorer, index, b = question.explorer, question.class_index, question.settings
-    a = settings_a(question)
+    explorer, index, b = request.explorer, request.class_index, request.settings
+    a = settings_a(request)
     found = explorer.compare(index, a, b)
     selections = explorer.select(index, a), explorer.select(index, b)
-    frames = _frames(question)
+    frames = _frames(request)
     page = list_changes(
         found,
         *selections,
         frames,
         Changing(
-            group_a=question.whole("group_a", -1),
-            group_b=question.whole("group_b", -1),
-            keeping=question.text("keeping", "any"),  # type: ignore[arg-type]  # checked there
-            backwards=question.flag("backwards"),
-            page=question.whole("page", 0),
-            rows=question.whole("rows", 60),
+            cluster_a=request.whole("cluster_a", -1),
+            cluster_b=request.whole("cluster_b", -1),
+            keeping=request.text("keeping", "any"),  # type: ignore[arg-type]  # checked there
+            backwards=request.flag("backwards"),
+            page=request.whole("page", 0),
+            rows=request.whole("rows", 60),
         ),
     )
-    chosen = change_row(found, *selections, frames, question.view.image_id)
+    chosen = change_row(found, *selections, frames, request.view.image_id)
     rows = [_change(row) for row in page.rows]
     return {
         "a": plain(a),
@@ -56,26 +56,26 @@ def compare(question: Question) -> Mapping[str, Any]:
     }
 
 
-def compare_overall(question: Question) -> Mapping[str, Any]:
+def compare_overall(request: Request) -> Mapping[str, Any]:
     """What differs between A and the view's settings on all classes."""
-    found = question.explorer.compare_overall(settings_a(question), question.settings)
+    found = request.explorer.compare_overall(settings_a(request), request.settings)
     return _figures(found)
 
 
-def controls(question: Question) -> Mapping[str, Any]:
-    """The class's distilled set as chosen and as each control gives it, as boxes; more: seed.
+def baselines(request: Request) -> Mapping[str, Any]:
+    """The class's distilled set as chosen and as each baseline gives it, as boxes; more: seed.
 
     A patch is the place of its image in `ids`, then its box: corner, width and height.
     """
-    explorer, index, settings = question.explorer, question.class_index, question.settings
-    seed = question.whole("seed", 0)
+    explorer, index, settings = request.explorer, request.class_index, request.settings
+    seed = request.whole("seed", 0)
     chosen = explorer.select(index, settings)
     kinds = {"chosen": chosen} | {
-        kind: explorer.control(index, settings, kind, seed) for kind in CONTROLS
+        kind: explorer.baseline(index, settings, kind, seed) for kind in BASELINES
     }
     images = chosen.images[: min(settings.ipc, MOST_IMAGES)]
     ids = list(dict.fromkeys(chosen.patches[place].image_id for one in images for place in one))
-    frames = _frames(question)
+    frames = _frames(request)
     return {
         "ids": ids,
         "sizes": [[frames[one].proxy_width, frames[one].proxy_height] for one in ids],
@@ -93,33 +93,33 @@ def controls(question: Question) -> Mapping[str, Any]:
     }
 
 
-def found(question: Question) -> Mapping[str, Any]:
-    """How the class's patches and controls find the true objects; more: seed."""
-    seed = question.whole("seed", 0)
-    return _found(question.explorer.found(question.class_index, question.settings, seed))
+def found(request: Request) -> Mapping[str, Any]:
+    """How the class's patches and baselines find the true objects; more: seed."""
+    seed = request.whole("seed", 0)
+    return _found(request.explorer.found(request.class_index, request.settings, seed))
 
 
-def found_overall(question: Question) -> Mapping[str, Any]:
+def found_overall(request: Request) -> Mapping[str, Any]:
     """The same of all classes; more: seed."""
-    return _found(question.explorer.found_overall(question.settings, question.whole("seed", 0)))
+    return _found(request.explorer.found_overall(request.settings, request.whole("seed", 0)))
 
 
-ANSWERS = {
+HANDLERS = {
     "compare": compare,
     "compare_overall": compare_overall,
-    "controls": controls,
+    "baselines": baselines,
     "found": found,
     "found_overall": found_overall,
 }
 
 
-def settings_a(question: Question) -> SelectSettings:
+def settings_a(request: Request) -> SelectSettings:
     """The settings that the view's are compared with; raises `SettingError` for no settings."""
-    return view_of(question.view.a).select
+    return view_of(request.view.a).select
 
 
-def _frames(question: Question) -> Mapping[str, Frame]:
-    scores = question.explorer.scores(question.class_index)
+def _frames(request: Request) -> Mapping[str, Frame]:
+    scores = request.explorer.scores(request.class_index)
     return dict(zip(scores.ids, scores.frames, strict=True))
 
 
@@ -145,8 +145,8 @@ def _side(patch: Patch | None, boxes: Sequence[Box], kept: bool) -> Mapping[str,
     if patch is None:
         return None
     corners = [[box.x, box.y, box.width, box.height] for box in boxes]
-    story = {"rank": patch.rank, "group": patch.group, "score": plain(patch.score)}
-    return {**story, "boxes": corners, "kept": kept}
+    explanation = {"rank": patch.rank, "cluster": patch.cluster, "score": plain(patch.score)}
+    return {**explanation, "boxes": corners, "kept": kept}
 
 
 def _boxes(selected: ClassSelection, count: int, ids: Sequence[str]) -> list[list[list[float]]]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from dsel.analysis.kept import Piece, candidates_for, decisions, kept_images
 from dsel.analysis.listing import kept_as
-from dsel.app.requests import Question, plain
+from dsel.app.requests import Request, plain
 from dsel.core.composing import tile_sides
 from dsel.errors import SettingError
 
@@ -18,13 +18,13 @@ MOST_PAIRS: Final = 100
 """Near-duplicates of a class that are listed; all of them are counted."""
 
 
-def distilled(question: Question) -> Mapping[str, Any]:
+def distilled(request: Request) -> Mapping[str, Any]:
     """The distilled images of classes as their patches, without pixels; more: classes.
 
     sides: what parts of an image's side its mosaic's columns and rows take.
     """
-    explorer, settings = question.explorer, question.settings
-    side = question.view.export.image_px or explorer.geometry.resolution_px
+    explorer, settings = request.explorer, request.settings
+    side = request.view.export.image_px or explorer.geometry.resolution_px
     return {
         "sides": tile_sides(side, settings.factor),
         "classes": [
@@ -37,64 +37,63 @@ def distilled(question: Question) -> Mapping[str, Any]:
                     )
                 ],
             }
-            for index in _indices(question)
+            for index in _indices(request)
         ],
     }
 
 
-def why(question: Question) -> Mapping[str, Any]:
-    """The story of the view's image, without its maps; more: nth, of its patches by rank."""
-    explorer, index, settings = question.explorer, question.class_index, question.settings
-    image_id, nth = question.view.image_id, question.whole("nth", 0)
+def why(request: Request) -> Mapping[str, Any]:
+    """The explanation of the view's image, without its maps; more: nth, of its patches by rank."""
+    explorer, index, settings = request.explorer, request.class_index, request.settings
+    image_id, nth = request.view.image_id, request.whole("nth", 0)
     frame = explorer.scores(index).frames[explorer.row_of(index, image_id)]
     return {
         "frame": plain(frame),
-        "story": plain(explorer.story(index, image_id, settings, nth)),
+        "explanation": plain(explorer.explanation(index, image_id, settings, nth)),
     }
 
 
-def swap(question: Question) -> Mapping[str, Any]:
+def swap(request: Request) -> Mapping[str, Any]:
     """What could stand in the place of the view's image, which stays out of the answer."""
-    explorer, index, settings = question.explorer, question.class_index, question.settings
+    explorer, index, settings = request.explorer, request.class_index, request.settings
     found = candidates_for(
-        explorer.select(index, settings), explorer.scores(index), settings, question.view.image_id
+        explorer.select(index, settings), explorer.scores(index), settings, request.view.image_id
     )
     return {
-        "group": [_piece(one) for one in found.group],
+        "cluster": [_piece(one) for one in found.cluster],
         "others": [_piece(one) for one in found.others],
     }
 
 
-def quality(question: Question) -> Sequence[Mapping[str, Any]]:
+def quality(request: Request) -> Sequence[Mapping[str, Any]]:
     """Figures of the kept sets of classes; more: classes. pairs: the first near-duplicates."""
     found = []
-    for index in _indices(question):
-        figures = question.explorer.quality(index, question.settings)
+    for index in _indices(request):
+        figures = request.explorer.quality(index, request.settings)
         pairs = figures.near_duplicates
         told = plain(figures) | {"near_duplicates": len(pairs)}
-        found.append(told | {"pairs": _pairs(question, index, pairs[:MOST_PAIRS])})
+        found.append(told | {"pairs": _pairs(request, index, pairs[:MOST_PAIRS])})
     return found
 
 
-def overall(question: Question) -> Mapping[str, Any]:
+def overall(request: Request) -> Mapping[str, Any]:
     """Figures of all kept sets together."""
-    answer: Mapping[str, Any] = plain(question.explorer.quality_overall(question.settings))
+    answer: Mapping[str, Any] = plain(request.explorer.quality_overall(request.settings))
     return answer
 
 
-def sizes(question: Question) -> Sequence[Mapping[str, Any]]:
+def sizes(request: Request) -> Sequence[Mapping[str, Any]]:
     """About how many bytes the image files of classes take; more: classes."""
-    export = question.view.export
+    export = request.view.export
     return [
-        plain(question.explorer.size(index, question.settings, export))
-        for index in _indices(question)
+        plain(request.explorer.size(index, request.settings, export)) for index in _indices(request)
     ]
 
 
-def by_hand(question: Question) -> Sequence[Mapping[str, Any]]:
+def by_hand(request: Request) -> Sequence[Mapping[str, Any]]:
     """All that was decided by hand, with the class of each image and what does not fit."""
-    explorer = question.explorer
-    found = decisions(question.settings, explorer.geometry, explorer.run.images)
+    explorer = request.explorer
+    found = decisions(request.settings, explorer.geometry, explorer.run.images)
     return [
         plain(one)
         | {"class_name": explorer.classes[one.class_index] if one.class_index >= 0 else ""}
@@ -102,7 +101,7 @@ def by_hand(question: Question) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-ANSWERS = {
+HANDLERS = {
     "distilled": distilled,
     "why": why,
     "swap": swap,
@@ -113,20 +112,20 @@ ANSWERS = {
 }
 
 
-def _indices(question: Question) -> Sequence[int]:
+def _indices(request: Request) -> Sequence[int]:
     """The classes asked about: the view's one if none is named."""
-    names = question.texts("classes")
+    names = request.texts("classes")
     if len(names) > MOST_CLASSES:
         raise SettingError(f"classes must be at most {MOST_CLASSES} at once, got {len(names)}")
-    return [question.explorer.class_index(name) for name in names] or [question.class_index]
+    return [request.explorer.class_index(name) for name in names] or [request.class_index]
 
 
 def _pairs(
-    question: Question, index: int, pairs: Sequence[tuple[int, int]]
+    request: Request, index: int, pairs: Sequence[tuple[int, int]]
 ) -> Sequence[Sequence[Mapping[str, Any]]]:
     if not pairs:
         return []
-    explorer, settings = question.explorer, question.settings
+    explorer, settings = request.explorer, request.settings
     selected = explorer.select(index, settings)
     images = kept_images(selected, explorer.scores(index), settings)
     numbers = kept_as(selected, settings.ipc)
@@ -141,7 +140,7 @@ def _piece(piece: Piece) -> Mapping[str, Any]:
         "box": [box.x, box.y, box.width, box.height],
         "size": [piece.width_px, piece.height_px],
         "score": plain(patch.score),
-        "group": patch.group,
+        "cluster": patch.cluster,
         "rank": patch.rank,
         "nth": piece.nth,
         "pinned": piece.pinned,

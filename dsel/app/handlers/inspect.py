@@ -1,4 +1,4 @@
-"""Answers about images: the run as it opens, the gallery, one image and its story."""
+"""Answers about images: the run as it opens, the gallery, one image and its explanation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from dsel import __version__
 from dsel.analysis.layouts import OWN
-from dsel.analysis.listing import Listing, Row, group_counts
+from dsel.analysis.listing import Listing, Row, cluster_counts
 from dsel.app.colormaps import colour_tables
-from dsel.app.requests import Question, packed, plain
+from dsel.app.requests import Request, packed, plain
 from dsel.app.widgets import widgets_of
 from dsel.config.url import View
 from dsel.core.selection import image_bucket
@@ -22,9 +22,9 @@ MOST_PICTURES = 100
 """Pictures of one answer."""
 
 
-def start(question: Question) -> Mapping[str, Any]:
+def start(request: Request) -> Mapping[str, Any]:
     """What a page needs before anything else: the run, its classes, the widgets, the view."""
-    explorer = question.explorer
+    explorer = request.explorer
     run = explorer.run
     scored = [len(run.class_rows(index)) for index in range(len(explorer.classes))]
     skipped = [0] * len(scored)
@@ -32,41 +32,41 @@ def start(question: Question) -> Mapping[str, Any]:
         skipped[row.class_index] += row.row < 0
     return {
         "version": __version__,
-        "run": _facts(question),
+        "run": _facts(request),
         "classes": [
             {"name": name, "scored": here, "skipped": gone}
             for name, here, gone in zip(explorer.classes, scored, skipped, strict=True)
         ],
         "widgets": widgets_of(explorer.geometry, max(scored)),
         "colours": {name: packed(table) for name, table in colour_tables().items()},
-        "view": plain(question.view),
+        "view": plain(request.view),
         "defaults": plain(View()),
     }
 
 
-def gallery(question: Question) -> Mapping[str, Any]:
-    """A page of patches; more: sort, backwards, group, polygon, layout, page, rows, holding."""
-    explorer, index = question.explorer, question.class_index
-    polygon = question.polygon("polygon")
-    layout = question.text("layout", OWN)
+def gallery(request: Request) -> Mapping[str, Any]:
+    """A page of patches; more: sort, backwards, cluster, polygon, layout, page, rows, holding."""
+    explorer, index = request.explorer, request.class_index
+    polygon = request.polygon("polygon")
+    layout = request.text("layout", OWN)
     inside = None if polygon is None else explorer.lasso(index, polygon, layout)
     page = explorer.gallery(
         index,
-        question.settings,
+        request.settings,
         Listing(
-            sort=question.text("sort", "rank"),  # type: ignore[arg-type]  # it is checked there
-            backwards=question.flag("backwards"),
-            group=question.whole("group", -1),
+            sort=request.text("sort", "rank"),  # type: ignore[arg-type]  # it is checked there
+            backwards=request.flag("backwards"),
+            cluster=request.whole("cluster", -1),
             image_ids=inside,
-            page=question.whole("page", 0),
-            rows=question.whole("rows", 100),
-            holding=question.text("holding", ""),
+            page=request.whole("page", 0),
+            rows=request.whole("rows", 100),
+            holding=request.text("holding", ""),
         ),
     )
     ids = explorer.scores(index).ids
-    banned = set(question.settings.bans)
-    counts = group_counts(
-        explorer.select(index, question.settings), ids if inside is None else inside
+    banned = set(request.settings.bans)
+    counts = cluster_counts(
+        explorer.select(index, request.settings), ids if inside is None else inside
     )
     return {
         "rows": [_row(row) for row in page.rows],
@@ -78,35 +78,35 @@ def gallery(question: Question) -> Mapping[str, Any]:
     }
 
 
-def skipped(question: Question) -> Mapping[str, Any]:
+def skipped(request: Request) -> Mapping[str, Any]:
     """A page of the class's images that were not scored; more: page."""
-    found = question.explorer.skipped(question.class_index, question.whole("page", 0))
+    found = request.explorer.skipped(request.class_index, request.whole("page", 0))
     answer: Mapping[str, Any] = plain(found)
     return answer
 
 
-def pictures(question: Question) -> Mapping[str, Any]:
+def pictures(request: Request) -> Mapping[str, Any]:
     """Pictures of the class as they are stored, WebP; more: kind (proxy, thumbnail), ids."""
-    kind = "proxy" if question.text("kind", "thumbnail") == "proxy" else "thumbnail"
-    ids = question.texts("ids")[:MOST_PICTURES]
-    files = question.explorer.files(question.class_index, ids, kind)  # type: ignore[arg-type]
+    kind = "proxy" if request.text("kind", "thumbnail") == "proxy" else "thumbnail"
+    ids = request.texts("ids")[:MOST_PICTURES]
+    files = request.explorer.files(request.class_index, ids, kind)  # type: ignore[arg-type]
     return {
         image_id: base64.b64encode(file).decode() for image_id, file in zip(ids, files, strict=True)
     }
 
 
-def image(question: Question) -> Mapping[str, Any]:
-    """One image whole: its patch's story and its maps; more: nth, of its patches by rank.
+def image(request: Request) -> Mapping[str, Any]:
+    """One image whole: its patch's explanation and its maps; more: nth, of its patches by rank.
 
     An image that the class has not is the best one; a class without images answers nothing.
     """
-    explorer, index, settings = question.explorer, question.class_index, question.settings
+    explorer, index, settings = request.explorer, request.class_index, request.settings
     scores = explorer.scores(index)
     if not scores.ids:
         return {"image_id": ""}
     patches = explorer.select(index, settings).patches
     ranked = [patch.image_id for patch in patches]
-    wanted = question.view.image_id
+    wanted = request.view.image_id
     image_id = wanted if wanted in scores.ids else next(iter(ranked), scores.ids[0])
     row = explorer.row_of(index, image_id)
     maps = explorer.maps(index, row, settings)
@@ -116,7 +116,9 @@ def image(question: Question) -> Mapping[str, Any]:
     return {
         "image_id": image_id,
         "frame": plain(frame),
-        "story": plain(explorer.story(index, image_id, settings, question.whole("nth", 0))),
+        "explanation": plain(
+            explorer.explanation(index, image_id, settings, request.whole("nth", 0))
+        ),
         "boxes": [plain(patch.box) for patch in patches if patch.image_id == image_id],
         "maps": {
             "conditional": packed(maps.conditional),
@@ -129,33 +131,33 @@ def image(question: Question) -> Mapping[str, Any]:
     }
 
 
-def ranges(question: Question) -> Mapping[str, Any]:
+def ranges(request: Request) -> Mapping[str, Any]:
     """The ranges of the class's maps, to colour all its pictures on one scale."""
     answer: Mapping[str, Any] = plain(
-        question.explorer.ranges(question.class_index, question.settings)
+        request.explorer.ranges(request.class_index, request.settings)
     )
     return answer
 
 
-def misplaced(question: Question) -> Sequence[str]:
+def misplaced(request: Request) -> Sequence[str]:
     """The images of the run whose boxes, moved by hand, no longer lie inside their pictures."""
-    return question.explorer.misplaced(question.settings)
+    return request.explorer.misplaced(request.settings)
 
 
-def values(question: Question) -> Mapping[str, Any]:
+def values(request: Request) -> Mapping[str, Any]:
     """Losses and gaps of the view's image at a pixel of its proxy; more: x, y."""
-    reading = question.explorer.values(
-        question.class_index,
-        question.view.image_id,
-        question.settings,
-        question.number("x"),
-        question.number("y"),
+    reading = request.explorer.values(
+        request.class_index,
+        request.view.image_id,
+        request.settings,
+        request.number("x"),
+        request.number("y"),
     )
     answer: Mapping[str, Any] = plain(reading)
     return answer
 
 
-ANSWERS = {
+HANDLERS = {
     "start": start,
     "gallery": gallery,
     "skipped": skipped,
@@ -167,8 +169,8 @@ ANSWERS = {
 }
 
 
-def _facts(question: Question) -> Mapping[str, Any]:
-    explorer = question.explorer
+def _facts(request: Request) -> Mapping[str, Any]:
+    explorer = request.explorer
     identity, summary = explorer.run.identity, explorer.run.summary
     return {
         "dataset": _last_part(str(identity.dataset_origin.get("source", "unknown"))),
@@ -199,7 +201,7 @@ def _row(row: Row) -> Mapping[str, Any]:
         "size": [row.width_px, row.height_px],
         "score": plain(patch.score),
         "margin": plain(patch.margin),
-        "group": patch.group,
+        "cluster": patch.cluster,
         "rank": patch.rank,
         "images": list(row.images),
     }

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from dsel.analysis.summary import export_summary as summary_of
 from dsel.app.forms import filled, form_of
-from dsel.app.jobs.work import SET, ExportWork, ScoreWork
-from dsel.app.requests import Question, plain
+from dsel.app.jobs.work import SET, ExportTask, ScoreTask
+from dsel.app.requests import Request, plain
 from dsel.app.uploads import PICTURES, ZIPS, checked_upload
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings
 from dsel.config.shell import select_and_export
@@ -32,9 +32,9 @@ _NO_FILE_NAME: Final = re.compile(r"[^\w.-]+")
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def score_options(question: Question) -> Mapping[str, Any]:
+def score_options(request: Request) -> Mapping[str, Any]:
     """What may be scored, with what, and how: the forms and their limits."""
-    place, trusted = question.desk.place, _trusted(question)
+    place, trusted = request.state.place, _trusted(request)
     return {
         "trusted": trusted,
         "kinds": [kind for kind in SOURCES if trusted or kind != "folder"],
@@ -52,80 +52,80 @@ def score_options(question: Question) -> Mapping[str, Any]:
     }
 
 
-def score_start(question: Question) -> Mapping[str, Any]:
+def score_start(request: Request) -> Mapping[str, Any]:
     """Begin to score; more: source {kind, path, class_name}, prior, score, source_settings."""
-    trusted = _trusted(question)
-    prior = filled(PriorSettings, question.mapping("prior"), "prior", trusted)
-    priors = question.desk.place.priors
+    trusted = _trusted(request)
+    prior = filled(PriorSettings, request.mapping("prior"), "prior", trusted)
+    priors = request.state.place.priors
     if not trusted and prior.prior not in priors:
         raise unknown("prior", prior.prior[:LONGEST_NAME], priors)
-    source = replace(question, more=question.mapping("source"))
+    source = replace(request, more=request.mapping("source"))
     kind = source.text("kind")
     if kind not in SOURCES:
         raise unknown("kind of source", kind[:LONGEST_NAME], SOURCES)
-    work = ScoreWork(
+    work = ScoreTask(
         title="",
         source="",
         source_settings=filled(
-            SourceSettings, question.mapping("source_settings"), "source settings", trusted
+            SourceSettings, request.mapping("source_settings"), "source settings", trusted
         ),
         prior=prior,
-        settings=filled(ScoreSettings, question.mapping("score"), "score", trusted),
+        settings=filled(ScoreSettings, request.mapping("score"), "score", trusted),
     )
-    return {"token": question.desk.jobs.start(SOURCES[kind](source, work))}
+    return {"token": request.state.jobs.start(SOURCES[kind](source, work))}
 
 
-def job(question: Question) -> Mapping[str, Any]:
+def job(request: Request) -> Mapping[str, Any]:
     """How a job stands; more: token."""
-    return _report(question, question.text("token"))
+    return _report(request, request.text("token"))
 
 
-def jobs(question: Question) -> Mapping[str, Any]:
+def jobs(request: Request) -> Mapping[str, Any]:
     """How those of some jobs stand that are still there; more: tokens."""
-    known = [token for token in question.texts("tokens") if question.desk.jobs.knows(token)]
-    return {"jobs": [_report(question, token) for token in known]}
+    known = [token for token in request.texts("tokens") if request.state.jobs.knows(token)]
+    return {"jobs": [_report(request, token) for token in known]}
 
 
-def job_cancel(question: Question) -> Mapping[str, Any]:
+def job_cancel(request: Request) -> Mapping[str, Any]:
     """Stop a job; more: token."""
-    question.desk.jobs.cancel(question.text("token"))
-    return job(question)
+    request.state.jobs.cancel(request.text("token"))
+    return job(request)
 
 
-def job_resume(question: Question) -> Mapping[str, Any]:
+def job_resume(request: Request) -> Mapping[str, Any]:
     """Go on with a job that ended before its end; more: token."""
-    question.desk.jobs.resume(question.text("token"))
-    return job(question)
+    request.state.jobs.resume(request.text("token"))
+    return job(request)
 
 
-def export_summary(question: Question) -> Mapping[str, Any]:
+def export_summary(request: Request) -> Mapping[str, Any]:
     """What an export of the view would give."""
-    view = question.view
-    answer: Mapping[str, Any] = plain(summary_of(question.explorer, view.select, view.export))
+    view = request.view
+    answer: Mapping[str, Any] = plain(summary_of(request.explorer, view.select, view.export))
     return answer
 
 
-def export_start(question: Question) -> Mapping[str, Any]:
+def export_start(request: Request) -> Mapping[str, Any]:
     """Begin to export what the view shows."""
-    run, view = question.explorer.run, question.view
+    run, view = request.explorer.run, request.view
     title = f"{len(run.identity.classes)} classes at IPC {view.select.ipc}"
-    work = ExportWork(title=title, run=str(run.path), select=view.select, settings=view.export)
-    return {"token": question.desk.jobs.start(work)}
+    work = ExportTask(title=title, run=str(run.path), select=view.select, settings=view.export)
+    return {"token": request.state.jobs.start(work)}
 
 
-def export_commands(question: Question) -> Mapping[str, Any]:
+def export_commands(request: Request) -> Mapping[str, Any]:
     """The command that writes the same zip file, byte for byte."""
-    view = question.view
-    path = question.explorer.run.path.resolve() if _trusted(question) else Path(RUN_WORD)
+    view = request.view
+    path = request.explorer.run.path.resolve() if _trusted(request) else Path(RUN_WORD)
     return {
         "command": select_and_export(path, Path(SET), view.select, view.export),
         "run": shlex.quote(str(path)),
-        "placeholder": not _trusted(question),
+        "placeholder": not _trusted(request),
         "zip": SET,
     }
 
 
-ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType({
+HANDLERS: Final[Mapping[str, Callable[[Request], Any]]] = MappingProxyType({
     "score_options": score_options,
     "score_start": score_start,
     "job": job,
@@ -138,29 +138,29 @@ ANSWERS: Final[Mapping[str, Callable[[Question], Any]]] = MappingProxyType({
 })  # fmt: skip
 
 
-def _trusted(question: Question) -> bool:
+def _trusted(request: Request) -> bool:
     """Whether who asks may name any file that the app can read."""
-    return question.here and question.desk.place.here
+    return request.here and request.state.place.here
 
 
-def _report(question: Question, token: str) -> Mapping[str, Any]:
+def _report(request: Request, token: str) -> Mapping[str, Any]:
     """A report, and for a finished export what `file=` of Gradio is to be asked for."""
-    desk = question.desk
-    report = desk.jobs.report(token)
+    state = request.state
+    report = state.jobs.report(token)
     download = None
     if report.state == "done" and report.kind == "export":
-        file = desk.jobs.result(token)
+        file = state.jobs.result(token)
         download = {"path": quote(str(file)), "name": SET, "bytes": report.figures.get("bytes")}
     return {**plain(report), "download": download}
 
 
-def _zip(source: Question, work: ScoreWork) -> ScoreWork:
+def _zip(source: Request, work: ScoreTask) -> ScoreTask:
     file = _uploaded(source, ZIPS)
     place = f"source/{_file_name(file)}"
     return replace(work, title=file.name, source=place, moved=((str(file), place),))
 
 
-def _folder(source: Question, work: ScoreWork) -> ScoreWork:
+def _folder(source: Request, work: ScoreTask) -> ScoreTask:
     if not _trusted(source):
         raise SettingError(
             "a folder can be named only in an app that listens to its own machine alone, from a "
@@ -172,7 +172,7 @@ def _folder(source: Question, work: ScoreWork) -> ScoreWork:
     return replace(work, title=path.name or str(path), source=str(path))
 
 
-def _picture(source: Question, work: ScoreWork) -> ScoreWork:
+def _picture(source: Request, work: ScoreTask) -> ScoreTask:
     """A picture and the class to look for in it: a folder of one class, called by classes.json."""
     name = source.text("class_name").strip()
     if not name or len(name) > LONGEST_NAME or _UNSEEN.search(name):
@@ -196,25 +196,25 @@ def _picture(source: Question, work: ScoreWork) -> ScoreWork:
     )
 
 
-def _toybox(source: Question, work: ScoreWork) -> ScoreWork:  # noqa: ARG001
+def _toybox(source: Request, work: ScoreTask) -> ScoreTask:  # noqa: ARG001
     return replace(work, title="toybox", source="toybox")
 
 
 CLASS: Final = "class"
 """The folder of a single picture: a name that is neither a split's nor a picture's."""
 
-SOURCES: Final[Mapping[str, Callable[[Question, ScoreWork], ScoreWork]]] = MappingProxyType(
+SOURCES: Final[Mapping[str, Callable[[Request, ScoreTask], ScoreTask]]] = MappingProxyType(
     {"zip": _zip, "folder": _folder, "picture": _picture, "toybox": _toybox}
 )
 """Kinds of sources that the page may give."""
 
 
-def _uploaded(source: Question, suffixes: tuple[str, ...]) -> Path:
-    desk = source.desk
-    if not desk.uploads:
+def _uploaded(source: Request, suffixes: tuple[str, ...]) -> Path:
+    state = source.state
+    if not state.uploads:
         raise SettingError("this app takes no uploads")
     path = source.text("path")
-    return checked_upload(path, Path(desk.uploads), suffixes, desk.place.upload_bytes)
+    return checked_upload(path, Path(state.uploads), suffixes, state.place.upload_bytes)
 
 
 def _file_name(file: Path) -> str:

@@ -15,10 +15,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 import psutil
 
-from dsel.app.jobs.work import Work, plain_work, restored_work
+from dsel.app.jobs.work import Work, plain_task, restored_task
 from dsel.errors import DselError, StorageError, storage_errors
 from dsel.files import json_bytes, read_json, write_atomically
-from dsel.pipeline.progress import Count, Tally
+from dsel.pipeline.progress import Count, ProgressCounter
 
 MARKER: Final = "job.json"
 FORMAT: Final = "dsel job 2"
@@ -44,7 +44,7 @@ class Job:
     error: str = ""
     keep_s: float = 0.0
     stop: State | None = None
-    tally: Tally = field(default_factory=Tally)
+    counter: ProgressCounter = field(default_factory=ProgressCounter)
     context: Context = field(default_factory=copy_context)
     saving: RLock = field(default_factory=RLock)
 
@@ -69,13 +69,13 @@ def record(job: Job) -> dict[str, Any]:
         "format": FORMAT,
         "pid": os.getpid(),
         "state": job.state,
-        "work": plain_work(job.work),
+        "work": plain_task(job.work),
         "error": job.error,
         "asked": job.asked,
         "started": job.started,
         "finished": job.finished,
         "keep_s": job.keep_s,
-        "count": job.tally.count.plain(),
+        "count": job.counter.count.plain(),
     }
 
 
@@ -106,9 +106,9 @@ def _restored(path: Path) -> Job | None:
             _abandoned(path.parent, kept["pid"])
             return None
         job = Job(
-            path.parent, restored_work(kept["work"]), kept["asked"], kept["state"],
+            path.parent, restored_task(kept["work"]), kept["asked"], kept["state"],
             kept["started"], kept["finished"], kept["error"], kept["keep_s"],
-            tally=Tally(Count.restored(kept["count"])),
+            counter=ProgressCounter(Count.restored(kept["count"])),
         )  # fmt: skip
         written = path.stat().st_mtime
         if job.state in ACTIVE:

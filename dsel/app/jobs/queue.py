@@ -22,9 +22,9 @@ from threading import RLock, Thread
 from typing import Final, Literal
 
 from dsel.app.jobs.folder import ACTIVE, Job, State, jobs_in, make_folder, record, write_record
-from dsel.app.jobs.work import Work, Workshop
+from dsel.app.jobs.work import JobRunner, Work
 from dsel.errors import DselError, SettingError
-from dsel.pipeline.progress import SkippedImage, Tally
+from dsel.pipeline.progress import ProgressCounter, SkippedImage
 
 DAY_S: Final = 24 * 3600.0
 SAVE_EVERY_S: Final = 10.0
@@ -80,12 +80,12 @@ class Jobs:
         workers: int = 1,
         waiting: int = 8,
         *,
-        workshop: Workshop | None = None,
+        runner: JobRunner | None = None,
         served: Path | None = None,
         keep_s: float = DAY_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.workshop = workshop or Workshop()
+        self.runner = runner or JobRunner()
         self._roots = {"score": folder, "export": served or folder}
         self._workers, self._most, self._keep_s, self._clock = workers, waiting, keep_s, clock
         self._lock = RLock()
@@ -102,7 +102,7 @@ class Jobs:
         with self._lock:
             self.sweep()
             self._check_waiting(work.kind)
-        token, work = secrets.token_urlsafe(24), self.workshop.fitted(work)
+        token, work = secrets.token_urlsafe(24), self.runner.fitted(work)
         job = Job(self._roots[work.kind] / _name(token), work, self._clock(), keep_s=self._keep_s)
         make_folder(job.folder)
         try:
@@ -156,7 +156,7 @@ class Jobs:
             if not job.resumable:
                 return
             self._check_waiting(job.work.kind)
-            job.tally, job.context = Tally(job.tally.count), copy_context()
+            job.counter, job.context = ProgressCounter(job.counter.count), copy_context()
             job.state, job.error, job.stop, job.finished = "waiting", "", None, None
             self._queues[job.work.kind].append(job)
             self._begin(job.work.kind)
@@ -196,7 +196,7 @@ class Jobs:
         return job
 
     def _report(self, token: str, job: Job) -> JobReport:
-        count, now = job.tally.count, time.monotonic()
+        count, now = job.counter.count, time.monotonic()
         runs, queue = job.state == "running", self._queues[job.work.kind]
         hide = _Hide(job.folder)
         return JobReport(
@@ -205,8 +205,8 @@ class Jobs:
             stopping=runs and job.stop is not None, resumable=job.resumable,
             stage=count.stage, done=count.done, total=count.total, unit=count.unit,
             note=count.note,
-            per_second=job.tally.per_second(now) if runs else None,
-            left_s=job.tally.left_s(now) if runs else None,
+            per_second=job.counter.per_second(now) if runs else None,
+            left_s=job.counter.left_s(now) if runs else None,
             notices=tuple(map(hide.text, count.notices)),
             skipped=count.skipped, skips=count.skips,
             figures={key: hide.value(value) for key, value in count.figures.items()},
@@ -250,11 +250,11 @@ class Jobs:
     def _follow(self, job: Job) -> State:
         self._save(job)
         saved = time.monotonic()
-        with closing(self.workshop.events(job.work, job.folder)) as events:
+        with closing(self.runner.events(job.work, job.folder)) as events:
             for event in events:
                 now = time.monotonic()
                 with self._lock:
-                    job.tally.take(event, now)
+                    job.counter.take(event, now)
                     stop = job.stop
                 if stop:
                     return stop

@@ -60,7 +60,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreWork:
+class ScoreTask:
     """Score a source into a run.
 
     moved: (file, place in the job's folder) each, copied there first, and written: (place, text)
@@ -76,7 +76,7 @@ class ScoreWork:
     moved: tuple[tuple[str, str], ...] = ()
     written: tuple[tuple[str, str], ...] = ()
 
-    def taken_into(self, folder: Path) -> ScoreWork:
+    def taken_into(self, folder: Path) -> ScoreTask:
         """The same work on copies in the job's folder, which no visitor can reach any more."""
         if not self.moved:
             return self
@@ -92,7 +92,7 @@ class ScoreWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportWork:
+class ExportTask:
     """Write the distilled set of a run as a zip file."""
 
     kind: ClassVar[Literal["export"]] = "export"
@@ -101,7 +101,7 @@ class ExportWork:
     select: SelectSettings = field(default_factory=SelectSettings)
     settings: ExportSettings = field(default_factory=ExportSettings)
 
-    def taken_into(self, folder: Path) -> ExportWork:  # noqa: ARG002
+    def taken_into(self, folder: Path) -> ExportTask:  # noqa: ARG002
         """Nothing lies elsewhere."""
         return self
 
@@ -111,32 +111,32 @@ class ExportWork:
 
 
 T = TypeVar("T")
-Work: TypeAlias = ScoreWork | ExportWork
+Work: TypeAlias = ScoreTask | ExportTask
 Events: TypeAlias = Generator[T, None, None]
-Portion: TypeAlias = Callable[[ScoreWork, Path, int], Events[Event | DselError]]
-Accelerate: TypeAlias = Callable[[Portion, Callable[[ScoreWork, Path, int], int]], Portion]
+Portion: TypeAlias = Callable[[ScoreTask, Path, int], Events[Event | DselError]]
+Accelerate: TypeAlias = Callable[[Portion, Callable[[ScoreTask, Path, int], int]], Portion]
 """(what needs the accelerator, the seconds that it takes) -> the same, where there is one.
 
 Both are called with the same arguments, which go to another process there, and events come back.
 """
 
 
-def plain_work(work: Work) -> dict[str, Any]:
+def plain_task(work: Work) -> dict[str, Any]:
     """Values for JSON."""
     return {"kind": work.kind, **asdict(work)}
 
 
-def restored_work(plain: Mapping[str, Any]) -> Work:
-    """Undo `plain_work`."""
+def restored_task(plain: Mapping[str, Any]) -> Work:
+    """Undo `plain_task`."""
     values = {key: value for key, value in plain.items() if key not in ("kind", "moved", "written")}
     if plain["kind"] == "export":
         values["select"] = restore(SelectSettings, plain["select"])
         values["settings"] = restore(ExportSettings, plain["settings"])
-        return ExportWork(**values)
+        return ExportTask(**values)
     values["source_settings"] = restore(SourceSettings, plain["source_settings"])
     values["prior"] = restore(PriorSettings, plain["prior"])
     values["settings"] = restore(ScoreSettings, plain["settings"])
-    return ScoreWork(**values)
+    return ScoreTask(**values)
 
 
 class Priors:
@@ -169,7 +169,7 @@ class Priors:
             self._kept.popitem(last=False)
 
 
-class Workshop:
+class JobRunner:
     """Does works, as generators of events.
 
     accelerate: where an accelerator is lent for seconds only, what borrows it. open_explorer: where
@@ -192,7 +192,7 @@ class Workshop:
 
     def fitted(self, work: Work) -> Work:
         """The same work in shards that are done within the time that an accelerator is lent for."""
-        if not self._lent or isinstance(work, ExportWork):
+        if not self._lent or isinstance(work, ExportTask):
             return work
         most = max(round(SHARD_S * _rate(work) / evaluations_of(work.settings)), 1)
         size = min(work.settings.shard_size, most)
@@ -200,11 +200,11 @@ class Workshop:
 
     def events(self, work: Work, folder: Path) -> Events[Event]:
         """Do a work in its folder; the same call again goes on where an earlier one stopped."""
-        if isinstance(work, ExportWork):
+        if isinstance(work, ExportTask):
             return self._export(work, folder)
         return self._portions(work, folder)
 
-    def _portions(self, work: ScoreWork, folder: Path) -> Events[Event]:
+    def _portions(self, work: ScoreTask, folder: Path) -> Events[Event]:
         """Score at once, or as often as a lent accelerator must be asked for again."""
         yield Started("open", 1, "sources")
         dataset = self._opened[folder] = open_dataset(work.source, work.source_settings)
@@ -216,7 +216,7 @@ class Workshop:
         finally:
             del self._opened[folder]
 
-    def _once(self, work: ScoreWork, folder: Path, images: int) -> Generator[Event, None, bool]:
+    def _once(self, work: ScoreTask, folder: Path, images: int) -> Generator[Event, None, bool]:
         """Score a portion; tell whether it was the last one."""
         if self._lent and _is_scored(work, folder):
             yield from _laid_out(open_run(work.result(folder)))
@@ -238,7 +238,7 @@ class Workshop:
             )
         return False
 
-    def _score(self, work: ScoreWork, folder: Path, left: int) -> Events[Event | DselError]:
+    def _score(self, work: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
         """Score the `left` images for as long as they should take; 0 takes all the time it needs.
 
         A lent accelerator is given back before the layouts, which have no use for it. What went
@@ -262,7 +262,7 @@ class Workshop:
         except DselError as error:
             yield error
 
-    def _check(self, work: ScoreWork, dataset: Dataset) -> None:
+    def _check(self, work: ScoreTask, dataset: Dataset) -> None:
         images, most = len(dataset.refs), self.limits
         evaluations = images * evaluations_of(work.settings)
         if most.images and images > most.images:
@@ -277,7 +277,7 @@ class Workshop:
                 "each class, fewer timesteps or fewer draws"
             )
 
-    def _export(self, work: ExportWork, folder: Path) -> Events[Event]:
+    def _export(self, work: ExportTask, folder: Path) -> Events[Event]:
         explorer = self._explorer(Path(work.run))
         classes = range(len(explorer.classes))
         yield Started("select", len(classes), "classes")
@@ -296,23 +296,23 @@ def evaluations_of(settings: ScoreSettings) -> int:
     return 2 * len(settings.timesteps) * settings.draws
 
 
-def seconds_of(work: ScoreWork, folder: Path, left: int) -> int:  # noqa: ARG001
+def seconds_of(work: ScoreTask, folder: Path, left: int) -> int:  # noqa: ARG001
     """How long to borrow an accelerator for `left` images."""
     wanted = LOADING_S + left * evaluations_of(work.settings) / _rate(work)
     return min(max(round(wanted), LEAST_S), MOST_S)
 
 
-def _rate(work: ScoreWork) -> float:
+def _rate(work: ScoreTask) -> float:
     return PER_SECOND_DEMO if work.prior.prior == DEMO else PER_SECOND
 
 
-def _shards(work: ScoreWork, folder: Path) -> int:
+def _shards(work: ScoreTask, folder: Path) -> int:
     """Shards that are there: of the first pass, and of the second where there is one."""
     run = work.result(folder)
     return sum(len(list((run / name).glob("*.safetensors"))) for name in ("scores", "refined"))
 
 
-def _is_scored(work: ScoreWork, folder: Path) -> bool:
+def _is_scored(work: ScoreTask, folder: Path) -> bool:
     return (work.result(folder) / "summary.json").is_file()
 
 
