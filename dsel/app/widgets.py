@@ -33,7 +33,7 @@ LABELS: Final[Mapping[str, str]] = {
 
 UNITS: Final[Mapping[str, str]] = {
     "patch_px": "px", "stride_px": "px", "image_px": "px", "ipc": "images per class",
-    "clusters": "per class", "per_image": "per image", 
+    "clusters": "per class", "per_image": "per image",
     "discriminative_share": "share of the class's patches",
 }  # fmt: skip
 

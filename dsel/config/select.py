@@ -53,8 +53,8 @@ class SelectSettings(Settings):
         float,
         Doc(
             "find clusters among this share of a class's patches, the most discriminative ones; "
-            "the others join the nearest cluster. Below 1 the kept patches are more discriminative and "
-            "less sensitive to noise, but less varied"
+            "the others join the nearest cluster. Below 1 the kept patches are more discriminative "
+            "and less sensitive to noise, but less varied"
         ),
         Range(0.0, 1.0),
     ] = 1.0

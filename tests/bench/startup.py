@@ -25,7 +25,10 @@ ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COUNT = "; import sys; print(len(sys.modules))"
 HELP = "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    {}\n"
-RUN_HELP = "try:\n        from dsel.cli.commands import main; main(['--help'])\n    except SystemExit: pass"
+RUN_HELP = (
+    "try:\n        from dsel.cli.commands import main; main(['--help'])\n"
+    "    except SystemExit: pass"
+)
 LIMIT_S = 120
 
 
