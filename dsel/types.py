@@ -151,6 +151,14 @@ class ClassSelection:
     patches: tuple[Patch, ...]
     images: tuple[tuple[int, ...], ...]
 
+    def kept(self, ipc: int) -> dict[int, tuple[int, ...]]:
+        """Which patches the first `ipc` images are made of: their ranks, with those images."""
+        found: dict[int, tuple[int, ...]] = {}
+        for number, image in enumerate(self.images[:ipc]):
+            for rank in set(image):
+                found[rank] = (*found.get(rank, ()), number)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Distilled:

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.drawn import patch_of, selection_of
 
-from dsel import types as records
+from dsel import types
 from dsel.types import Box, Frame
 
 sides = st.integers(1, 5000)
@@ -83,8 +84,14 @@ def test_to_source__what_lies_in_the_proxy_lies_in_the_view(
 
 
 def test_records__are_frozen_and_slotted() -> None:
-    found = [c for c in vars(records).values() if dataclasses.is_dataclass(c)]
+    found = [c for c in vars(types).values() if dataclasses.is_dataclass(c)]
     assert len(found) > 10
     for kind in found:
         assert kind.__dataclass_params__.frozen, kind
         assert "__slots__" in vars(kind), kind
+
+
+def test_kept__a_patch_may_fill_up_several_images() -> None:
+    selected = selection_of([patch_of(name, n) for n, name in enumerate("abc")], [(0, 0), (1, 0)])
+    assert selected.kept(2) == {0: (0, 1), 1: (1,)}
+    assert selected.kept(1) == {0: (0,)}

@@ -104,8 +104,7 @@ def kept_score(selected: ClassSelection, ipc: int) -> float:
 
     Of baselines it says how much of the gap they catch at the same budget.
     """
-    places = {place for image in selected.images[:ipc] for place in image}
-    scores = [selected.patches[place].score for place in sorted(places)]
+    scores = [selected.patches[place].score for place in sorted(selected.kept(ipc))]
     return float(np.mean(scores)) if scores else float("nan")
 
 

@@ -149,7 +149,7 @@ def _by_image(selected: ClassSelection) -> dict[str, list[Patch]]:
 
 
 def _kept(selected: ClassSelection, ipc: int) -> list[Patch]:
-    places = sorted({place for image in selected.images[:ipc] for place in image})
+    places = sorted(selected.kept(ipc))
     return [selected.patches[place] for place in places]
 
 

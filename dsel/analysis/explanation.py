@@ -179,7 +179,7 @@ def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement
     """Where the patch at a position of the class's ranking stands."""
     cluster = selected.patches[position].cluster
     mates = [n for n, patch in enumerate(selected.patches) if patch.cluster == cluster]
-    images = [n for n, image in enumerate(selected.images[:ipc]) if position in image]
+    images = selected.kept(ipc).get(position, ())
     return Placement(
         cluster=cluster,
         clusters=len({patch.cluster for patch in selected.patches}),
@@ -187,7 +187,7 @@ def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement
         cluster_size=len(mates),
         rank=position,
         patches=len(selected.patches),
-        images=tuple(images),
+        images=images,
     )
 
 

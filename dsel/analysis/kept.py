@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from dsel.analysis.listing import kept_as
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner
 from dsel.core.selection import check_overrides
@@ -64,7 +63,7 @@ def kept_images(
     """The pieces of each of a class's distilled images, row by row as it is composed."""
     pieces = _pieces(selected, scores, settings)
     images = selected.images[: settings.ipc]
-    made = {place: pieces(place) for place in kept_as(selected, settings.ipc)}
+    made = {place: pieces(place) for place in selected.kept(settings.ipc)}
     return tuple(tuple(made[place] for place in image) for image in images)
 
 
@@ -76,7 +75,7 @@ def candidates_for(
     most: int = CANDIDATES,
 ) -> Candidates:
     """The best patches of images that are not kept, for the place of an image's best patch."""
-    kept = {selected.patches[place].image_id for place in kept_as(selected, settings.ipc)}
+    kept = {selected.patches[place].image_id for place in selected.kept(settings.ipc)}
     best: dict[str, int] = {}
     for place, patch in enumerate(selected.patches):
         best.setdefault(patch.image_id, place)

@@ -155,7 +155,7 @@ def list_patches(
     # Python's sort keeps equal ones in their order, forwards and backwards: by rank.
     patches.sort(key=lambda one: key(one[1]), reverse=view.backwards != (view.sort in _FALLING))
     shown = _page([*patches, *last], _page_of([*patches, *last], view), view.rows)
-    images = kept_as(selected, ipc)
+    images = selected.kept(ipc)
     rows = (
         Row(patch, *_sides(frames[patch.image_id]), images.get(place, ()))
         for place, patch in shown.rows
@@ -210,21 +210,12 @@ def change_row(
     return next(iter(_change_rows(found, a, b, frames)), None)
 
 
-def kept_as(selected: ClassSelection, ipc: int) -> dict[int, tuple[int, ...]]:
-    """Of each kept patch, by its place in the ranking, the distilled images that it is part of."""
-    found: dict[int, tuple[int, ...]] = {}
-    for number, image in enumerate(selected.images[:ipc]):
-        for place in set(image):
-            found[place] = (*found.get(place, ()), number)
-    return found
-
-
 def cluster_cards(selected: ClassSelection, ipc: int) -> tuple[ClusterCard, ...]:
     """A card of each cluster, in their order."""
     members: dict[int, list[Patch]] = {}
     for patch in selected.patches:
         members.setdefault(patch.cluster, []).append(patch)
-    kept = Counter(selected.patches[place].cluster for place in kept_as(selected, ipc))
+    kept = Counter(selected.patches[place].cluster for place in selected.kept(ipc))
     return tuple(_card(cluster, members[cluster], kept[cluster]) for cluster in sorted(members))
 
 
@@ -248,7 +239,7 @@ def marks_of(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -> Ma
         cluster[row], rank[row], score[row] = patch.cluster, patch.rank, patch.score
         box[row] = corner.x, corner.y, corner.width, corner.height
     kept = np.zeros(count, np.uint8)
-    kept[[row_of[selected.patches[place].image_id] for place in kept_as(selected, ipc)]] = 1
+    kept[[row_of[selected.patches[place].image_id] for place in selected.kept(ipc)]] = 1
     return Marks(cluster, rank, score, box, kept)
 
 

@@ -64,7 +64,7 @@ class Overall:
 
 def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: int) -> Quality:
     """Figures of a class whose ranked patches have these features, (P, d)."""
-    kept = sorted({place for image in selected.images[:ipc] for place in image})
+    kept = sorted(selected.kept(ipc))
     clusters = {patch.cluster for patch in selected.patches}
     points = unit_features(features) if len(features) else np.zeros((0, 1), np.float32)
     return Quality(

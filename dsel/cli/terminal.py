@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from dsel import types as records
+from dsel import types
 
 SKIPS_SHOWN = 10
 LOG_EVERY_S = 10.0
@@ -57,21 +57,21 @@ class Terminal:
         self._task: Any = None
         self._skipped = 0
 
-    def follow(self, events: Iterable[records.Event]) -> Figures:
+    def follow(self, events: Iterable[types.Event]) -> Figures:
         """Draw events until they end; return the figures of the last `Done`."""
         figures: Figures = {}
         with self._bars:
             for event in events:
                 match event:
-                    case records.Started():
+                    case types.Started():
                         self._start(event)
-                    case records.Progress():
+                    case types.Progress():
                         self._advance(event)
-                    case records.Skipped():
+                    case types.Skipped():
                         self._skip(event)
-                    case records.Notice():
+                    case types.Notice():
                         self.say(f"note: {event.text}")
-                    case records.Done():
+                    case types.Done():
                         figures = event.figures
         self._end()
         return figures
@@ -80,7 +80,7 @@ class Terminal:
         """Print one line beside the bars."""
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def _start(self, event: records.Started) -> None:
+    def _start(self, event: types.Started) -> None:
         if self._console.is_terminal:
             self._task = self._bars.add_task(
                 event.stage, total=event.total, completed=event.done, unit=event.unit, note=""
@@ -90,13 +90,13 @@ class Terminal:
         if event.done:
             self.say(f"{event.stage}: {event.done} of {event.total} {event.unit} are there already")
 
-    def _advance(self, event: records.Progress) -> None:
+    def _advance(self, event: types.Progress) -> None:
         if self._task is not None:
             self._bars.update(self._task, advance=event.count, note=event.note)
         else:
             self._log.advance(event)
 
-    def _skip(self, event: records.Skipped) -> None:
+    def _skip(self, event: types.Skipped) -> None:
         self._skipped += 1
         if self._skipped <= SKIPS_SHOWN:
             self.say(f"skipped {event.ref.id}: {event.reason}")
@@ -115,14 +115,14 @@ class _Log:
         self._console = console
         self._began = self._said = time.monotonic()
         self._done = self._first = 0
-        self._stage = records.Started("", 0, "")
+        self._stage = types.Started("", 0, "")
 
-    def start(self, event: records.Started) -> None:
+    def start(self, event: types.Started) -> None:
         self._began = self._said = time.monotonic()
         self._done = self._first = event.done
         self._stage = event
 
-    def advance(self, event: records.Progress) -> None:
+    def advance(self, event: types.Progress) -> None:
         self._done += event.count
         now = time.monotonic()
         if now - self._said < LOG_EVERY_S:

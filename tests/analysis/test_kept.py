@@ -6,7 +6,6 @@ import pytest
 from support.drawn import geometry, patch_of, scores_of, selection_of
 
 from dsel.analysis.kept import Decision, candidates_for, decisions, kept_images
-from dsel.analysis.listing import kept_as
 from dsel.config import SelectSettings
 from dsel.core.selection import select_class
 from dsel.errors import SettingError
@@ -60,7 +59,7 @@ def test_candidates__of_its_cluster_first_and_none_that_is_kept() -> None:
     found = candidates_for(ranked("01010012"), SCORES, TWO, "cat/1")
     assert [one.patch.image_id for one in found.cluster] == ["cat/3", "cat/6"]
     assert [one.patch.image_id for one in found.others] == ["cat/2", "cat/4", "cat/5", "cat/7"]
-    assert set(kept_as(ranked("01010012"), 2)) == {0, 1}
+    assert set(ranked("01010012").kept(2)) == {0, 1}
 
 
 def test_candidates__no_more_than_asked_for() -> None:

@@ -20,7 +20,6 @@ from dsel.analysis.listing import (
     change_row,
     cluster_cards,
     cluster_counts,
-    kept_as,
     list_changes,
     list_patches,
     list_skipped,
@@ -144,12 +143,6 @@ def test_list_skipped__with_reasons_in_dataset_order() -> None:
     assert list_skipped(images, 0) == Page(rows, 0, 1, 2)
     assert list_skipped(images, 0, 1, 1) == Page(rows[1:], 1, 2, 2)
     assert list_skipped(images, 2) == Page((), 0, 1, 0)
-
-
-def test_kept_as__a_patch_may_fill_up_several_images() -> None:
-    selected = selection_of([patch_of(name, n) for n, name in enumerate("abc")], [(0, 0), (1, 0)])
-    assert kept_as(selected, 2) == {0: (0, 1), 1: (1,)}
-    assert kept_as(selected, 1) == {0: (0,)}
 
 
 def test_cluster_cards__by_hand() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dsel import assets as shipped
+from dsel import assets
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
 from dsel.data import READERS, open_dataset, toybox
@@ -469,9 +469,9 @@ def test_wnids__the_layout_of_imagenette_without_its_names(tmp_path: Path) -> No
 def test_wnids__a_broken_table_is_named_and_only_read_for_wnids(
     wnids: Path, pets: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
 ) -> None:
-    monkeypatch.setattr(shipped, "asset", lambda name: wnids.parent / name)
+    monkeypatch.setattr(assets, "asset", lambda name: wnids.parent / name)
     if text is not None:
-        (wnids.parent / shipped.IMAGENET_CLASSES).write_text(text)
+        (wnids.parent / assets.IMAGENET_CLASSES).write_text(text)
     with pytest.raises(StorageError, match=r"cannot be read from .*: install dsel again"):
         opened(wnids)
     assert opened(pets).classes == ("cat", "dog")
@@ -480,7 +480,7 @@ def test_wnids__a_broken_table_is_named_and_only_read_for_wnids(
 
 
 def test_imagenet_names__a_thousand_classes_with_first_names_that_differ() -> None:
-    table = shipped.imagenet_names()
+    table = assets.imagenet_names()
     assert len(table) == 1000
     assert all(re.fullmatch("n[0-9]{8}", wnid) for wnid in table)
     assert list(table) == sorted(table)  # the order in which models number the classes
@@ -500,7 +500,7 @@ IMAGENETTE = {
 
 
 def test_imagenet_names__known_classes() -> None:
-    table = shipped.imagenet_names()
+    table = assets.imagenet_names()
     assert {wnid: table[wnid][0] for wnid in IMAGENETTE} == IMAGENETTE
     assert table["n03126707"] == ("construction crane", "crane")
     assert table["n02113186"] == ("Cardigan Welsh corgi", "Cardigan")
@@ -511,7 +511,7 @@ def test_imagenet_names__known_classes() -> None:
 
 
 def test_imagenet_names__carry_their_licence() -> None:
-    stored = json.loads(shipped.asset(shipped.IMAGENET_CLASSES).read_text("utf-8"))
+    stored = json.loads(assets.asset(assets.IMAGENET_CLASSES).read_text("utf-8"))
     assert stored["licence"] == "WordNet"
     assert "Copyright 2006 by Princeton University" in " ".join(stored["licence_text"])
 

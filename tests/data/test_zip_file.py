@@ -21,7 +21,7 @@ from PIL import Image
 from support.toyset import QUICK, dataset_of, finish, scored_run, toy_prior, write_pictures
 
 from dsel.cli.commands import main
-from dsel.data import archives, zipped
+from dsel.data import archives, zip_file
 from dsel.errors import DselError, SettingError, SourceError, UnreadableImage
 from dsel.pipeline.score import score
 from dsel.runs import open_run
@@ -208,7 +208,7 @@ def test_zip__a_classes_json_that_cannot_be_read(
 ) -> None:
     path = with_entry(tmp_path / "x.zip", "classes.json", b'{"cat": "tom"}')
     assert opened(path).classes == ("tom", "dog")
-    monkeypatch.setattr(zipped, "MAX_CLASSES_BYTES", 10)
+    monkeypatch.setattr(zip_file, "MAX_CLASSES_BYTES", 10)
     with pytest.raises(SourceError, match=r"classes\.json has 0 MiB; dsel reads at most 0 MiB"):
         opened(path)
     monkeypatch.undo()

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dsel.analysis.kept import Piece, candidates_for, decisions, kept_images
-from dsel.analysis.listing import kept_as
 from dsel.app.requests import Request, plain
 from dsel.core.composing import tile_sides
 from dsel.errors import SettingError
@@ -128,7 +127,7 @@ def _pairs(
     explorer, settings = request.explorer, request.settings
     selected = explorer.select(index, settings)
     images = kept_images(selected, explorer.scores(index), settings)
-    numbers = kept_as(selected, settings.ipc)
+    numbers = selected.kept(settings.ipc)
     pieces = {one.patch.rank: one for image in images for one in image}
     return [[{**_piece(pieces[a]), "images": numbers[a]} for a in pair] for pair in pairs]
 
