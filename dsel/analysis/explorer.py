@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -141,7 +141,7 @@ class Explorer(Selector):
 
     def ranges(self, class_index: int, settings: SelectSettings) -> Ranges:
         """The ranges of a class's maps, over the timesteps that the settings count."""
-        wanted = replace(DEFAULTS, timesteps=settings.timesteps, gap=settings.gap)
+        wanted = DEFAULTS.replace(timesteps=settings.timesteps, gap=settings.gap)
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         scores, maps = self.scores(class_index), self._maps(class_index, wanted)
         name = ("ranges", class_index, wanted)

@@ -115,7 +115,7 @@ def _sampled(
     """A few of the images, spread over the classes and their ranks, as long as it takes no time."""
     filled = [selected for selected in selections if selected.images[: select.ipc]]
     count, end = min(SAMPLES, len(filled)), time.monotonic() + SAMPLE_S
-    one = replace(select, ipc=1)
+    one = select.replace(ipc=1)
     for place in range(count):
         selected = filled[place * len(filled) // count]
         kept = selected.images[: select.ipc]

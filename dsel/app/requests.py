@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dsel.analysis.explorer import Explorer
 from dsel.app.state import AppState
 from dsel.config import SelectSettings
+from dsel.config.base import Settings
 from dsel.config.url import View
 from dsel.errors import SettingError
 
@@ -109,6 +110,8 @@ class Request:
 
 def plain(value: Any) -> Any:
     """Records, tuples and numbers as what JSON holds; what is no finite number is null."""
+    if isinstance(value, Settings):
+        return plain(value.plain())
     if is_dataclass(value) and not isinstance(value, type):
         return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):

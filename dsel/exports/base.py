@@ -94,9 +94,9 @@ def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool
         "fingerprint": export.fingerprint,
         "complete": complete,
         **export.facts,
-        "select": asdict(export.select),
+        "select": export.select.plain(),
         "overrides": _overrides(export.select.overrides),
-        "export": asdict(export.settings) | {"image_px": export.image_px, "pixels": export.pixels},
+        "export": export.settings.plain() | {"image_px": export.image_px, "pixels": export.pixels},
         "classes": list(export.classes),
         "images": list(images),
     }

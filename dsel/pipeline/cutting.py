@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Literal
 
 from dsel.config import SourceSettings
-from dsel.config.base import restore
 from dsel.core.composing import Cut
 from dsel.data import open_dataset
 from dsel.data.images import crop, decode
@@ -38,7 +37,7 @@ def open_origin(run: Run) -> Dataset:
     """Open the dataset that a run was scored from; raises `SourceError` if it is gone."""
     origin = dict(run.identity.dataset_origin)
     source = str(origin.pop("source"))
-    return open_dataset(source, restore(SourceSettings, origin))
+    return open_dataset(source, SourceSettings.from_plain(origin))
 
 
 def source_cutter(run: Run, dataset: Dataset) -> Cut:

@@ -78,7 +78,7 @@ class Selector:
         """
         if settings.overrides:
             check_overrides(settings, self.geometry, {one.id: one.frame for one in self.run.images})
-        wanted = replace(settings, clusters=min(settings.k, MOST_CLUSTERS), ipc=1)
+        wanted = settings.replace(clusters=min(settings.k, MOST_CLUSTERS), ipc=1)
         return self._cached(
             ("selection", class_index, wanted),
             lambda: rank_class(
@@ -92,7 +92,7 @@ class Selector:
 
     def _maps(self, class_index: int, settings: SelectSettings) -> Maps:
         """What locating reads, kept for the settings that it follows from."""
-        wanted = replace(DEFAULTS, timesteps=settings.timesteps, gap=settings.gap)
+        wanted = DEFAULTS.replace(timesteps=settings.timesteps, gap=settings.gap)
         return self._cached(
             ("maps", class_index, wanted),
             lambda: combined_maps(self.scores(class_index), self.geometry, wanted),
@@ -101,8 +101,8 @@ class Selector:
     def _located(self, class_index: int, settings: SelectSettings) -> Located:
         """A class's patches and what clusters them, but those of banned images."""
         # What only clustering and ranking read is set aside.
-        wanted = replace(
-            settings, clusters=1, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across, factor=1,
+        wanted = settings.replace(
+            clusters=1, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across, factor=1,
             pins=(), bans=(), discriminative_share=DEFAULTS.discriminative_share,
         )  # fmt: skip
         scores = self.scores(class_index)
@@ -119,8 +119,8 @@ class Selector:
         return without_banned(located, scores.ids, settings.bans)
 
     def _clusters(self, class_index: int, settings: SelectSettings) -> Clusters:
-        wanted = replace(
-            settings, clusters=min(settings.k, MOST_CLUSTERS), ipc=1, within=DEFAULTS.within,
+        wanted = settings.replace(
+            clusters=min(settings.k, MOST_CLUSTERS), ipc=1, within=DEFAULTS.within,
             across=DEFAULTS.across, factor=1, pins=(),
         )  # fmt: skip
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from dsel import __version__
 from dsel.config import ScoreSettings
-from dsel.config.base import fingerprint, restore, result_settings
-from dsel.errors import RunError
+from dsel.config.base import fingerprint, result_settings
+from dsel.errors import RunError, SettingError
 from dsel.files import json_bytes, read_json
 
 FORMAT = 3
@@ -66,7 +66,7 @@ def read_manifest(folder: Path) -> Identity:
     try:
         _check_format(folder, record.get("format"))
         return _identity(record)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, SettingError) as error:
         raise RunError(f"{path} is damaged: score the dataset again into a new folder") from error
 
 
@@ -95,7 +95,7 @@ def _check_format(folder: Path, found: Any) -> None:
 
 def _identity(record: Mapping[str, Any]) -> Identity:
     plain = {k: v for k, v in record.items() if k not in {"format", "dsel", "fingerprint"}}
-    settings = restore(ScoreSettings, plain["settings"])
+    settings = ScoreSettings.from_plain(plain["settings"])
     return Identity(**{**plain, "classes": tuple(plain["classes"]), "settings": settings})
 
 

@@ -26,7 +26,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from dsel.config import SelectSettings
-from dsel.config.base import fingerprint, restore
+from dsel.config.base import fingerprint
 from dsel.core.box_search import image_losses, losses_of
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.files import (
@@ -252,7 +252,7 @@ class Run:
         rows = [patch_row(selected, item) for selected in classes for item in selected.patches]
         self._write(folder / "patches.parquet", table_bytes(rows, PATCHES))
         images = {selected.name: selected.images for selected in classes}
-        record = {"settings": asdict(settings), "images": images}
+        record = {"settings": settings.plain(), "images": images}
         self._write(folder / "settings.json", json_bytes(record))
         self._write("selections/current.json", json_bytes({"selection": folder.name}))
         return self.path / folder
@@ -275,7 +275,7 @@ class Run:
             )
             for index, class_name in enumerate(self.identity.classes)
         )
-        return restore(SelectSettings, record["settings"]), selections
+        return SelectSettings.from_plain(record["settings"]), selections
 
     def _current_selection(self) -> str:
         path = self.path / "selections" / "current.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import isnan, nan
 
 import numpy as np
@@ -94,7 +93,7 @@ def test_control__score_is_the_mean_inside(kind: Baseline) -> None:
 
 def test_control__no_box_scores_more_than_the_chosen_one() -> None:
     scores = drawn()
-    settings = replace(SETTINGS, stride_px=1)
+    settings = SETTINGS.replace(stride_px=1)
     selected, random = chosen_and_baseline("random", scores, settings)
     for one, other in zip(selected.patches, random.patches, strict=True):
         assert other.score <= one.score + 1e-9
@@ -124,7 +123,7 @@ def test_control__random_is_spread_evenly() -> None:
 
 def test_control__several_patches_of_an_image() -> None:
     scores = drawn()
-    settings = replace(SETTINGS, per_image=2)
+    settings = SETTINGS.replace(per_image=2)
     _, random = chosen_and_baseline("random", scores, settings)
     _, centre = chosen_and_baseline("centre", scores, settings)
     for image_id in scores.ids:
@@ -172,7 +171,7 @@ def slow_found(masks: dict[str, np.ndarray], boxes: dict[str, list[Box]]) -> tup
     )
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, replace(SETTINGS, per_image=2, patch_px=24)])
+@pytest.mark.parametrize("settings", [SETTINGS, SETTINGS.replace(per_image=2, patch_px=24)])
 def test_find_objects__slow_definition(settings: SelectSettings) -> None:
     scores = drawn()
     selected, masks, found = found_in(scores, settings)
@@ -223,7 +222,7 @@ def test_find_objects__the_first_random_place_is_the_one_shown() -> None:
 
 def test_find_objects__images_without_objects_do_not_count() -> None:
     scores = drawn()
-    selected = select_class(scores, GEOMETRY, replace(SETTINGS, bans=("cat/1",)))
+    selected = select_class(scores, GEOMETRY, SETTINGS.replace(bans=("cat/1",)))
     masks = objects_of(scores)
     names = {image_id: f"deep/{image_id}" for image_id in scores.ids[:3]}
     places = random_places(scores, 0)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +104,7 @@ def test_ranges__hold_every_map_of_the_class(explorer, settings):
         values = np.concatenate([getattr(maps, name).ravel() for maps in every])
         ends = getattr(found, name)
         assert (ends.low, ends.high) == pytest.approx((values.min(), values.max()), abs=1e-6)
-    assert explorer.ranges(0, replace(settings, patch_px=16, ipc=3)) is found
+    assert explorer.ranges(0, settings.replace(patch_px=16, ipc=3)) is found
 
 
 def test_misplaced__boxes_that_larger_patches_push_out(explorer):
@@ -113,9 +112,9 @@ def test_misplaced__boxes_that_larger_patches_push_out(explorer):
     moves = (f"{square}@64,64", f"{wide}@128,0")
     settings = SelectSettings(patch_px=64, moves=moves)
     assert explorer.misplaced(settings) == ()
-    assert explorer.misplaced(replace(settings, patch_px=72)) == (square,)
-    assert explorer.misplaced(replace(settings, patch_px=128)) == (square,)
-    gone = replace(settings, moves=("cow@999,0", f"{wide}@200,0"))
+    assert explorer.misplaced(settings.replace(patch_px=72)) == (square,)
+    assert explorer.misplaced(settings.replace(patch_px=128)) == (square,)
+    gone = settings.replace(moves=("cow@999,0", f"{wide}@200,0"))
     assert explorer.misplaced(gone) == (wide,)
     assert explorer.misplaced(SelectSettings()) == ()
 
@@ -153,9 +152,9 @@ def test_select__box_is_the_best_of_the_combined_map(explorer):
 
 
 def test_select__the_same_settings_again_cost_nothing(explorer):
-    assert explorer.select(0, SMALL) is explorer.select(0, replace(SMALL))
-    assert explorer.select(0, SMALL) is explorer.select(0, replace(SMALL, ipc=1))
-    assert explorer.select(0, SMALL) is not explorer.select(0, replace(SMALL, clusters=1))
+    assert explorer.select(0, SMALL) is explorer.select(0, SMALL.replace())
+    assert explorer.select(0, SMALL) is explorer.select(0, SMALL.replace(ipc=1))
+    assert explorer.select(0, SMALL) is not explorer.select(0, SMALL.replace(clusters=1))
 
 
 LEVERS = (
@@ -172,7 +171,7 @@ def test_select__any_order_of_moves_gives_what_a_fresh_start_gives(explorer):
     rng = np.random.default_rng(0)
     scores, geometry = explorer.run.class_scores(0), explorer.geometry
     for number in rng.integers(0, len(LEVERS), 40):
-        settings = replace(SMALL, **LEVERS[number])
+        settings = SMALL.replace(**LEVERS[number])
         expected = select_class(scores, geometry, settings)
         assert repr(explorer.select(0, settings)) == repr(expected), LEVERS[number]
 
@@ -214,14 +213,14 @@ def counted(explorer, monkeypatch):
     ids=str,
 )
 def test_select__a_move_repeats_no_earlier_step(explorer, counted, change, steps):
-    explorer.select(0, replace(SMALL, **change))
+    explorer.select(0, SMALL.replace(**change))
     assert [name.partition("_")[0] for name in counted] == steps
     assert set(counted.values()) <= {1}
 
 
 def test_select__features_that_a_model_gave(explorer):
     """They are those that the engine kept; without them there is one clear line."""
-    asked = replace(SMALL, features="reencode", patch_px=40)
+    asked = SMALL.replace(features="reencode", patch_px=40)
     with pytest.raises(SettingError, match="reencode features of these patches are not in the run"):
         explorer.select(0, asked)
 
@@ -356,7 +355,7 @@ def test_quality__slow_definition(explorer):
 
 
 def test_compare__two_settings(explorer):
-    other = replace(SMALL, patch_px=32, ipc=3)
+    other = SMALL.replace(patch_px=32, ipc=3)
     found = explorer.compare(0, SMALL, other)
     a, b = explorer.select(0, SMALL), explorer.select(0, other)
     assert {change.image_id for change in found.changes} == set(explorer.scores(0).ids)
@@ -452,7 +451,7 @@ def test_cache__stays_in_its_bounds(run_path):
 def test_threads__each_gets_its_own_answer(run_path):
     """Sixteen threads move all levers at once."""
     fresh = open_run(run_path)
-    wanted = [(n % 3, replace(SMALL, **LEVERS[n % 12])) for n in range(36)]
+    wanted = [(n % 3, SMALL.replace(**LEVERS[n % 12])) for n in range(36)]
     expected = [
         repr(select_class(fresh.class_scores(index), fresh.geometry, settings))
         for index, settings in wanted

@@ -454,7 +454,7 @@ def test_select_class__a_box_moved_to_where_it_is_changes_nothing() -> None:
         for image_id, patches in by_image(before).items()
     )
     assert len(moves) == 9
-    assert plain(select_class(scores, GEOMETRY, replace(settings, moves=moves))) == plain(before)
+    assert plain(select_class(scores, GEOMETRY, settings.replace(moves=moves))) == plain(before)
 
 
 def test_select_class__a_move_replaces_the_best_of_several_patches() -> None:
@@ -463,7 +463,7 @@ def test_select_class__a_move_replaces_the_best_of_several_patches() -> None:
     before = by_image(select_class(scores, GEOMETRY, settings))
     for image_id, patches in before.items():
         x, y = (96, 33) if patches[0].box.x < 64 else (3, 5)
-        moved = replace(settings, moves=(f"{image_id}@{x},{y}",))
+        moved = settings.replace(moves=(f"{image_id}@{x},{y}",))
         after = by_image(select_class(scores, GEOMETRY, moved))[image_id]
         assert after[0].box == Box(x, y, 24, 24)
         assert all(patch.box != patches[0].box for patch in after)
@@ -479,7 +479,7 @@ def test_select_class__a_move_replaces_the_best_of_several_patches() -> None:
 def test_select_class__bans_leave_the_class_as_if_the_images_were_not_there() -> None:
     scores = class_scores(12, shapes=SHAPES)
     settings = SelectSettings(ipc=3, factor=2, patch_px=24, per_image=2)
-    banned = replace(settings, bans=("cat/11", "dog/1", "cat/10"))
+    banned = settings.replace(bans=("cat/11", "dog/1", "cat/10"))
     few = class_scores(12, shapes=SHAPES)
     few = replace(
         few, ids=few.ids[:10], frames=few.frames[:10], features=few.features[:10],
@@ -491,7 +491,7 @@ def test_select_class__bans_leave_the_class_as_if_the_images_were_not_there() ->
     )  # fmt: skip
     expected = select_class(few, GEOMETRY, settings)
     assert plain(select_class(scores, GEOMETRY, banned)) == plain(expected)
-    every = replace(settings, bans=scores.ids)
+    every = settings.replace(bans=scores.ids)
     assert select_class(scores, GEOMETRY, every) == ClassSelection("cat", 2, (), ())
 
 
@@ -515,7 +515,7 @@ def test_select_class__pins_come_first_and_nothing_else_changes() -> None:
     settings = SelectSettings(clusters=4, ipc=5)
     before = select_class(scores, GEOMETRY, settings)
     pins = (before.patches[20].image_id, "dog/1", before.patches[3].image_id)
-    after = select_class(scores, GEOMETRY, replace(settings, pins=pins))
+    after = select_class(scores, GEOMETRY, settings.replace(pins=pins))
     order = [20, 3, *(n for n in range(30) if n not in (3, 20))]
     expected = [replace(before.patches[n], rank=rank) for rank, n in enumerate(order)]
     assert repr(after.patches) == repr(tuple(expected))
@@ -538,7 +538,7 @@ def test_select_class__pinned_patches_lead_the_first_mosaics(ipc: int) -> None:
     for patch in select_class(scores, GEOMETRY, settings).patches:
         clusters.setdefault(patch.cluster, []).append(patch.image_id)
     pins = (clusters[2][-1], clusters[0][-1], clusters[2][-2])
-    found = select_class(scores, GEOMETRY, replace(settings, pins=pins, ipc=ipc))
+    found = select_class(scores, GEOMETRY, settings.replace(pins=pins, ipc=ipc))
     named = [[found.patches[p].image_id for p in image] for image in found.images]
     assert named[0] == [pins[0], pins[2], *clusters[2][:2]]
     assert named[1] == [pins[1], *clusters[0][:3]]

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +102,8 @@ def test_export__story_of_what_was_decided_by_hand(run, tmp_path):
     finish(export_selections(run, selections, SMALL, tmp_path / "none", ExportSettings()))
     record = manifest_of(tmp_path / "none")
     assert record["overrides"] == {"pins": [], "bans": [], "moves": []}
-    chosen = replace(
-        SMALL, pins=("dog/03.png", "cat/01.png"), bans=("cat/00.png",), moves=("dog/03.png@2,5",)
+    chosen = SMALL.replace(
+        pins=("dog/03.png", "cat/01.png"), bans=("cat/00.png",), moves=("dog/03.png@2,5",)
     )
     selections = [Explorer(run).select(index, chosen) for index in range(2)]
     finish(export_selections(run, selections, chosen, tmp_path / "out", ExportSettings()))
@@ -186,7 +185,7 @@ def test_export__again_into_the_same_folder_gives_the_same_bytes(run, tmp_path):
 
 def test_export__equal_runs_made_at_another_speed_export_the_same_bytes(run, tmp_path):
     source = Path(run.identity.dataset_origin["source"])
-    other = scored_run(source, tmp_path / "run", replace(QUICK, decoders=1, rows_per_call=4))
+    other = scored_run(source, tmp_path / "run", QUICK.replace(decoders=1, rows_per_call=4))
     finish(export(run, tmp_path / "one", ExportSettings()))
     finish(export(other, tmp_path / "two", ExportSettings()))
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
@@ -204,7 +203,7 @@ def test_export_selections__as_the_app_does_gives_the_same_bytes(run, tmp_path):
 
 def test_export__of_a_kept_selection_by_name(work, tmp_path):
     first = work.selection_name(SMALL)
-    finish(select(work, replace(SMALL, ipc=1)))
+    finish(select(work, SMALL.replace(ipc=1)))
     assert finish(export(work, tmp_path / "one", ExportSettings()))[-1].figures["images"] == 2
     named = finish(export(work, tmp_path / "two", ExportSettings(), first))
     assert named[-1].figures["images"] == 4
@@ -236,9 +235,9 @@ def test_export__other_settings_are_refused(work, tmp_path, how):
     finish(export(work, out, ExportSettings()))
     before = tree(out)
     if how == "selection":
-        finish(select(work, replace(SMALL, ipc=1)))
+        finish(select(work, SMALL.replace(ipc=1)))
     settings = how if isinstance(how, ExportSettings) else ExportSettings()
-    settings = replace(settings, pixels="proxy") if how == "proxy" else settings
+    settings = settings.replace(pixels="proxy") if how == "proxy" else settings
     with pytest.raises(StorageError, match="holds another export, made with other settings"):
         finish(export(work, out, settings))
     assert tree(out) == before
@@ -247,7 +246,7 @@ def test_export__other_settings_are_refused(work, tmp_path, how):
 def test_export__a_file_in_the_way(run, tmp_path):
     (tmp_path / "out").write_text("")
     for out in (tmp_path / "out", tmp_path / "out/below"):
-        with pytest.raises(StorageError, match="a file stands in its way"):
+        with pytest.raises(StorageError, match="a file is in the way"):
             finish(export(run, out, ExportSettings()))
 
 

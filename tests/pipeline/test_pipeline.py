@@ -6,7 +6,6 @@ import errno
 import itertools
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +54,7 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     return tree(folder)
 
 
-CASCADE = replace(QUICK, draws=6, refine=0.4)
+CASCADE = QUICK.replace(draws=6, refine=0.4)
 
 
 def all_stages(source: Path, folder: Path, settings: ScoreSettings = QUICK) -> Iterator[Event]:
@@ -229,7 +228,7 @@ def test_score__figures(source, tmp_path):
 )
 def test_score__speed_settings_change_no_byte(source, tmp_path, whole, changed):
     dataset = dataset_of(source)
-    finish(score(dataset, toy_prior(), tmp_path / "run", replace(QUICK, **changed)))
+    finish(score(dataset, toy_prior(), tmp_path / "run", QUICK.replace(**changed)))
     made = tree(tmp_path)
     assert made == {name: print_ for name, print_ in whole.items() if name in made}
 
@@ -241,7 +240,7 @@ def known(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, t
 
 @pytest.mark.parametrize("shard_size", [1, 2, 100])
 def test_score__shards_change_no_score(source, tmp_path, known, shard_size):
-    scored_run(source, tmp_path / "run", replace(QUICK, shard_size=shard_size))
+    scored_run(source, tmp_path / "run", QUICK.replace(shard_size=shard_size))
     assert gaps(tmp_path / "run") == known
 
 
@@ -272,7 +271,7 @@ def test_score__order_changes_no_score(source, tmp_path, known):
 
 
 def test_score__noise_follows_the_seed(source, tmp_path, known):
-    scored_run(source, tmp_path / "run", replace(QUICK, noise_seed=1))
+    scored_run(source, tmp_path / "run", QUICK.replace(noise_seed=1))
     found = gaps(tmp_path / "run")
     assert set(found) == set(known)
     assert all(found[image_id] != known[image_id] for image_id in known)
@@ -431,7 +430,7 @@ def test_score__where_the_class_shows_the_gap_is_positive(tmp_path):
     for name in ("cat", "dog"):
         (folder / name).mkdir(parents=True)
         Image.fromarray(prior.decode(latent)).save(folder / name / "0.png")
-    settings = replace(QUICK, draws=16)
+    settings = QUICK.replace(draws=16)
     finish(score(dataset_of(folder), prior, tmp_path / "run", settings))
     run = open_run(tmp_path / "run")
     discriminative = np.zeros((8, 8), bool)
@@ -445,7 +444,7 @@ def test_score__where_the_class_shows_the_gap_is_positive(tmp_path):
 
 
 def test_proxies__are_what_the_prior_saw(source, tmp_path):
-    run = scored_run(source, tmp_path / "run", replace(QUICK, fit="crop"))
+    run = scored_run(source, tmp_path / "run", QUICK.replace(fit="crop"))
     row = run.class_rows(0)[2]
     shown = draw_picture(0, 0, 2)[:, 5:41]  # 46 x 36 px: the middle 36
     assert (row.frame.view.x, row.frame.view.width) == (5, 36)
@@ -475,7 +474,7 @@ def test_refine__interrupted_after_any_event(source, tmp_path):
 def test_refine__the_promising_get_all_draws_and_the_others_keep_theirs(source, tmp_path):
     """A refined image's maps are those of a run that gave all draws to all."""
     for name, settings in (
-        ("cascade", CASCADE), ("full", replace(CASCADE, refine=0.0)), ("first", QUICK),
+        ("cascade", CASCADE), ("full", CASCADE.replace(refine=0.0)), ("first", QUICK),
     ):  # fmt: skip
         finish(score(dataset_of(source), toy_prior(), tmp_path / name, settings))
     cascade, full, first = (open_run(tmp_path / name) for name in ("cascade", "full", "first"))
@@ -557,11 +556,11 @@ class Namer:
 
 def test_select__features_of_a_model_are_kept(source, tmp_path):
     run = scored_run(source, tmp_path / "run")
-    settings, namer = replace(SMALL, features="reencode"), Namer()
+    settings, namer = SMALL.replace(features="reencode"), Namer()
     finish(select(run, settings, namer))
     assert namer.asked == 6
     once = run.read_selection()
-    finish(select(run, replace(settings, clusters=1), namer))
+    finish(select(run, settings.replace(clusters=1), namer))
     finish(select(run, settings))  # the model is needed no more
     assert namer.asked == 6
     assert run.read_selection() == once
@@ -569,7 +568,7 @@ def test_select__features_of_a_model_are_kept(source, tmp_path):
         r"make them with dsel select .* --patch-px 8 --features reencode --clusters 2 --ipc 2$"
     )
     with pytest.raises(SettingError, match=missing):
-        finish(select(run, replace(settings, patch_px=8)))
+        finish(select(run, settings.replace(patch_px=8)))
     namer.fingerprint = "another"
     finish(select(run, settings, namer))
     assert namer.asked == 12
@@ -577,19 +576,19 @@ def test_select__features_of_a_model_are_kept(source, tmp_path):
 
 def test_select__a_model_is_asked_again_for_moved_boxes_only(source, tmp_path):
     run = scored_run(source, tmp_path / "run")
-    settings, namer = replace(SMALL, features="reencode"), Namer()
+    settings, namer = SMALL.replace(features="reencode"), Namer()
     finish(select(run, settings, namer))
     assert namer.asked == 6
-    unmoved = replace(settings, pins=("cat/02.png",), bans=("cat/01.png", "dog/00.png"))
+    unmoved = settings.replace(pins=("cat/02.png",), bans=("cat/01.png", "dog/00.png"))
     finish(select(run, unmoved))
-    moved = replace(unmoved, moves=("cat/03.png@0,1", "cat/02.png@3,0"))
+    moved = unmoved.replace(moves=("cat/03.png@0,1", "cat/02.png@3,0"))
     with pytest.raises(
         SettingError, match=r"make them with dsel select .* --moves=cat/03.png@0,1 "
     ):
         finish(select(run, moved))
     finish(select(run, moved, namer))
     assert namer.asked == 6 + 4  # of the class that the moved boxes are of
-    finish(select(run, replace(moved, moves=moved.moves[::-1], bans=())))
+    finish(select(run, moved.replace(moves=moved.moves[::-1], bans=())))
 
 
 UNFIT = {
@@ -606,7 +605,7 @@ UNFIT = {
 @pytest.mark.parametrize("message", UNFIT)
 def test_select__overrides_that_do_not_fit_are_refused_at_once(source, tmp_path, message):
     run = scored_run(source, tmp_path / "run")
-    before, unfit = tree(tmp_path), replace(SMALL, **UNFIT[message])
+    before, unfit = tree(tmp_path), SMALL.replace(**UNFIT[message])
     with pytest.raises(SettingError) as caught:
         next(select(run, unfit))
     assert str(caught.value) == message
@@ -620,13 +619,13 @@ def test_select__overrides_that_do_not_fit_are_refused_at_once(source, tmp_path,
 def test_select__a_skipped_image_may_be_banned(source, tmp_path):
     run = scored_run(source, tmp_path / "run")
     before = repr(run.read_selection()[1])
-    finish(select(run, replace(SMALL, bans=("dog/01.png",))))
+    finish(select(run, SMALL.replace(bans=("dog/01.png",))))
     assert repr(run.read_selection()[1]) == before
 
 
 def test_select__without_overrides_it_keeps_its_name(source, tmp_path):
     run = scored_run(source, tmp_path / "run")
-    names = {run.selection_name(replace(SMALL, pins=pins)) for pins in ((), ("cat/00.png",), ())}
+    names = {run.selection_name(SMALL.replace(pins=pins)) for pins in ((), ("cat/00.png",), ())}
     assert len(names) == 2
     assert (tmp_path / "run/selections" / run.selection_name(SMALL)).is_dir()
 

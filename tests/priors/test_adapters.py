@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def scored(
 ) -> list[Score]:  # fmt: skip
     """Score so many at a time, in one call of the prior each time."""
     rows = 2 * len(settings.timesteps) * settings.draws * together
-    asked_so = replace(settings, rows_per_call=rows)
+    asked_so = settings.replace(rows_per_call=rows)
     scorer = Scorer(prior, [(label,) for label in CLASS_NAMES[name]], asked_so)
     found: list[Score | None] = []
     for start in range(0, len(images), together):

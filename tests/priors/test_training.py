@@ -6,7 +6,6 @@ import errno
 import itertools
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -123,7 +122,7 @@ def test_train__a_finished_one_changes_nothing(tiny_prior, source, tmp_path):
 def test_train__other_settings_are_refused(tiny_prior, source, changed):
     before = tree(tiny_prior)
     with pytest.raises(RunError, match="was trained with other settings or data") as error:
-        finish(train(dataset_of(source), replace(TINY, **changed), tiny_prior))
+        finish(train(dataset_of(source), TINY.replace(**changed), tiny_prior))
     assert "\n" not in str(error.value)
     assert tree(tiny_prior) == before
 
@@ -140,7 +139,7 @@ def test_train__other_settings_are_refused_before_the_first_checkpoint(source, t
     events.close()
     before = tree(tmp_path)
     with pytest.raises(RunError, match="was trained with other settings or data"):
-        finish(train(dataset_of(source), replace(TINY, fit="squash"), tmp_path))
+        finish(train(dataset_of(source), TINY.replace(fit="squash"), tmp_path))
     assert tree(tmp_path) == before
 
 

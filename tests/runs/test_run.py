@@ -73,7 +73,7 @@ def _line(error: pytest.ExceptionInfo[DselError]) -> str:
     ],
 )
 def test_create_run__other_settings_are_told(run_path, identity, changed, told):
-    other = replace(identity, settings=replace(QUICK, **changed))
+    other = replace(identity, settings=QUICK.replace(**changed))
     with pytest.raises(RunError) as error:
         create_run(run_path, other)
     assert told in _line(error)
@@ -100,10 +100,10 @@ def test_create_run__other_data_or_prior_is_told(run_path, identity, changed, to
 
 
 def test_create_run__speed_settings_may_change_and_are_not_blamed(run_path, identity):
-    faster = replace(QUICK, decoders=5, rows_per_call=8)
+    faster = QUICK.replace(decoders=5, rows_per_call=8)
     create_run(run_path, replace(identity, settings=faster))
     with pytest.raises(RunError) as error:
-        create_run(run_path, replace(identity, settings=replace(faster, draws=4)))
+        create_run(run_path, replace(identity, settings=faster.replace(draws=4)))
     assert "decoders" not in _line(error)
 
 
@@ -233,7 +233,7 @@ def test_score__damaged_shard_is_named_and_its_deletion_mends_the_run(run_path, 
 
 
 def test_score__shard_of_another_run_is_refused(run_path, source, tmp_path):
-    other = replace(QUICK, noise_seed=1)
+    other = QUICK.replace(noise_seed=1)
     finish(score(dataset_of(source), toy_prior(), tmp_path / "other", other))
     shutil.copy(tmp_path / "other/scores/00001.safetensors", run_path / "scores")
     with pytest.raises(RunError, match="belongs to another run"):
@@ -298,7 +298,7 @@ def test_selection__round_trip(run_path, settings):
 
 def test_selection__many_are_kept_and_the_last_is_current(run_path):
     run = open_run(run_path)
-    other = replace(SMALL, ipc=1)
+    other = SMALL.replace(ipc=1)
     finish(select(run, other))
     assert run.read_selection()[0] == other
     assert run.read_selection(run.selection_name(SMALL))[0] == SMALL
@@ -354,7 +354,7 @@ def test_manifest__is_plain_and_names_the_result_alone(finished):
 
 
 def test_identity__fingerprint_ignores_speed(identity):
-    faster = replace(identity, settings=replace(QUICK, decoders=9, rows_per_call=2))
+    faster = replace(identity, settings=QUICK.replace(decoders=9, rows_per_call=2))
     assert faster.fingerprint == identity.fingerprint
     assert replace(identity, settings=ScoreSettings()).fingerprint != identity.fingerprint
 

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, cast
@@ -20,7 +20,7 @@ from dsel.config import (
     SelectSettings,
     SourceSettings,
 )
-from dsel.config.base import restore
+from dsel.config.base import Settings
 from dsel.core.composing import shortfall
 from dsel.data import open_dataset
 from dsel.errors import DselError, RunError, SettingError
@@ -123,19 +123,21 @@ Both are called with the same arguments, which go to another process there, and 
 
 def plain_task(work: Work) -> dict[str, Any]:
     """Values for JSON."""
-    return {"kind": work.kind, **asdict(work)}
+    values = {one.name: getattr(work, one.name) for one in fields(work)}
+    plain = {k: v.plain() if isinstance(v, Settings) else v for k, v in values.items()}
+    return {"kind": work.kind, **plain}
 
 
 def restored_task(plain: Mapping[str, Any]) -> Work:
     """Undo `plain_task`."""
     values = {key: value for key, value in plain.items() if key not in ("kind", "moved", "written")}
     if plain["kind"] == "export":
-        values["select"] = restore(SelectSettings, plain["select"])
-        values["settings"] = restore(ExportSettings, plain["settings"])
+        values["select"] = SelectSettings.from_plain(plain["select"])
+        values["settings"] = ExportSettings.from_plain(plain["settings"])
         return ExportTask(**values)
-    values["source_settings"] = restore(SourceSettings, plain["source_settings"])
-    values["prior"] = restore(PriorSettings, plain["prior"])
-    values["settings"] = restore(ScoreSettings, plain["settings"])
+    values["source_settings"] = SourceSettings.from_plain(plain["source_settings"])
+    values["prior"] = PriorSettings.from_plain(plain["prior"])
+    values["settings"] = ScoreSettings.from_plain(plain["settings"])
     return ScoreTask(**values)
 
 
@@ -196,7 +198,7 @@ class JobRunner:
             return work
         most = max(round(SHARD_S * _rate(work) / evaluations_of(work.settings)), 1)
         size = min(work.settings.shard_size, most)
-        return replace(work, settings=replace(work.settings, shard_size=size))
+        return replace(work, settings=work.settings.replace(shard_size=size))
 
     def events(self, work: Work, folder: Path) -> Events[Event]:
         """Do a work in its folder; the same call again goes on where an earlier one stopped."""

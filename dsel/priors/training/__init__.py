@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
     something else.
     """
     # Not the number of images: the same checkpoint may be trained for longer.
-    identity = fingerprint(replace(settings, images=1), dataset.fingerprint)
+    identity = fingerprint(settings.replace(images=1), dataset.fingerprint)
     _claim(out, out / WORK, identity)
     with _tuned_processor(settings.threads):
         yield from _train_parts(dataset, settings, out, identity)
