@@ -38,17 +38,15 @@ from dsel.analysis.localization import Mask, matched, read_objects
 from dsel.analysis.quality import Overall, Quality, class_quality, overall
 from dsel.analysis.ranges import Ranges, class_ranges
 from dsel.analysis.sizes import Size, class_size
+from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.composing import check_image_px, compose_class
+from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.lasso import inside
-from dsel.core.selection import (
-    combined_gap,
-    image_bucket,
-    misplaced,
-    timestep_columns,
-)
+from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
 from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
+from dsel.runs import Run
 from dsel.types import ClassSelection, Distilled, Patch, Pixels
 
 
@@ -76,6 +74,9 @@ class Objects:
 
 class Explorer(Selector):
     """Answers questions about a finished run; what it computes stays for the next move."""
+
+    def __init__(self, run: Run, cache: Cache = SHARED) -> None:
+        super().__init__(run, cache)
 
     # Pictures
 
@@ -151,7 +152,7 @@ class Explorer(Selector):
         """Places (N, 2) of the class's images in the plane, in the layout of that name."""
         return self._cached(
             ("layout", class_index, name),
-            lambda: place_images(self.run, class_index, name, self._located, self.layout),
+            lambda: place_images(self.run, class_index, name, self.located, self.layout),
         )
 
     def layout_of(self, class_index: int, settings: SelectSettings) -> Wanted:

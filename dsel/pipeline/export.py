@@ -13,7 +13,7 @@ from dsel.config.base import result_settings
 from dsel.core.composing import check_image_px, compose_class
 from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
-from dsel.pipeline.select import check_overrides_of
+from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.types import (
     ClassSelection,
@@ -76,7 +76,7 @@ def export_selections(
 
 def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
     """The side of the distilled images; raises `SettingError` for what cannot be exported."""
-    check_overrides_of(run, select)
+    Selector(run).check_overrides(select)
     image_px = settings.image_px or run.identity.resolution_px
     check_image_px(image_px, select.factor)
     return image_px

@@ -27,7 +27,7 @@ from safetensors.numpy import save
 
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
-from dsel.core.box_search import image_losses, losses_of
+from dsel.core.gap_maps import image_losses, mean_losses
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.files import (
     json_bytes,
@@ -310,7 +310,7 @@ class Run:
     def _losses(self, folder: Folder) -> tuple[float, ...]:
         headers = [self._header(folder, number) for number in range(self.identity.shards)]
         sums = sum((np.array(header.losses) for header in headers), start=self._no_losses())
-        return tuple(losses_of(sums, sum(len(header.ids) for header in headers)).tolist())
+        return tuple(mean_losses(sums, sum(len(header.ids) for header in headers)).tolist())
 
     def _no_losses(self) -> NDArray[np.float64]:
         return np.zeros(len(self.identity.settings.timesteps))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.selecting import select_class
 from support.synthetic import CELL_PX, MIXED, PX, TIMESTEPS, Drawn, draw, write_run
 from support.toyset import SMALL, finish
 
@@ -21,7 +22,6 @@ from dsel.analysis.localization import check_selection, read_objects
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.clustering import unit_features
-from dsel.core.selection import locate_class, select_class
 from dsel.data.images import decode
 from dsel.errors import SettingError, SourceError
 from dsel.pipeline import selector as steps
@@ -342,7 +342,7 @@ def test_lasso__finds_places_in_the_plane(explorer):
 
 def test_quality__slow_definition(explorer):
     """Distances in the space in which the class was clustered."""
-    located = locate_class(explorer.scores(0), explorer.geometry, SMALL)
+    located = explorer.located(0, SMALL)
     points = dict(zip(explorer.scores(0).ids, unit_features(located.features), strict=True))
     selected = explorer.select(0, SMALL)
     kept = [points[patch.image_id] for patch in selected.patches[:2]]
