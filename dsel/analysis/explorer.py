@@ -84,7 +84,7 @@ class Explorer(Selector):
         """The picture of a class's `row`-th scored image as the prior saw it."""
         image = self.run.class_rows(class_index)[row]
         return self._cached(
-            ("proxy", image.id), lambda: decode(self.run.pictures([image], "proxy")[0])
+            ("proxy", image.id), lambda: decode(self.run.image_bytes([image], "proxy")[0])
         )
 
     def files(
@@ -93,7 +93,7 @@ class Explorer(Selector):
         """Pictures of a class's images as they are stored: WebP bytes."""
         rows = self.run.class_rows(class_index)
         wanted = [rows[self.row_of(class_index, image_id)] for image_id in image_ids]
-        return self.run.pictures(wanted, kind)
+        return self.run.image_bytes(wanted, kind)
 
     def cut(self, patch: Patch, width_px: int, height_px: int) -> Pixels:
         """A patch's pixels from its image's proxy."""

@@ -9,9 +9,7 @@ from dsel.config.base import Settings, settings_of
 from dsel.errors import unknown
 
 
-def with_keywords(
-    keywords: Mapping[str, Any], *stages: Settings
-) -> tuple[Settings, ...]:
+def with_keywords(keywords: Mapping[str, Any], *stages: Settings) -> tuple[Settings, ...]:
     """Change the settings of stages by keywords that are names of their fields.
 
     A name that two stages share changes the first of them. Raises `SettingError` for a name that

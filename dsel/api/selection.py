@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dsel.api.run import Run
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import ExportSettings
 from dsel.errors import SettingError
 from dsel.types import ClassSelection, Patch
 

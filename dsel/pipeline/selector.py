@@ -189,4 +189,4 @@ def narrowed(settings: SelectSettings, step: str) -> SelectSettings:
     read = {name: getattr(settings, name) for name in READS[step]}
     if "k" in read:
         read["ipc"] = read.pop("k")  # `clusters` of 0 follows it, and IPC has the larger range
-    return replace(DEFAULTS, **read)
+    return DEFAULTS.replace(**read)

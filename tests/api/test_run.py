@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.synthetic import synthetic_run
 
 import dsel
-from support.synthetic import synthetic_run
 
 
 @pytest.fixture

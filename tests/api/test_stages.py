@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from support.synthetic import synthetic_run
+from support.toyset import TINY_CLASSES, write_pictures
 
 import dsel
 from dsel.cli.commands import main
 from dsel.types import Done, Notice, Progress, Skipped, Started
-from support.synthetic import synthetic_run
-from support.toyset import TINY_CLASSES, write_pictures
 
 README = Path(__file__).parents[2] / "README.md"
 SCORING = {"timesteps": (300, 600), "draws": 2}
@@ -67,12 +67,12 @@ def test_distill__wrong_output_is_refused_before_scoring(tmp_path: Path) -> None
 
 def test_iter_score__events(tmp_path: Path, tiny_prior: Path) -> None:
     source = write_pictures(tmp_path / "photos", TINY_CLASSES)
-    (source / TINY_CLASSES[0] / "broken.png").write_bytes(b"no image")
+    (source / next(iter(TINY_CLASSES)) / "broken.png").write_bytes(b"no image")
     events = list(dsel.iter_score(source, tmp_path / "run", prior=tiny_prior, **SCORING))
     assert isinstance(events[0], Notice | Started)
     assert {type(event) for event in events} >= {Started, Progress, Skipped, Done}
     reasons = dsel.open_run(tmp_path / "run").skipped
-    assert list(reasons) == [f"{TINY_CLASSES[0]}/broken.png"]
+    assert list(reasons) == [f"{next(iter(TINY_CLASSES))}/broken.png"]
 
 
 def test_select__models_and_keywords_mix(run: dsel.Run) -> None:

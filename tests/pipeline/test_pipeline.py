@@ -448,7 +448,7 @@ def test_proxies__are_what_the_prior_saw(source, tmp_path):
     row = run.class_rows(0)[2]
     shown = draw_picture(0, 0, 2)[:, 5:41]  # 46 x 36 px: the middle 36
     assert (row.frame.view.x, row.frame.view.width) == (5, 36)
-    proxy = decode(run.pictures([row], "proxy")[0])
+    proxy = decode(run.image_bytes([row], "proxy")[0])
     resized = np.asarray(Image.fromarray(shown).resize((PX, PX), Image.Resampling.LANCZOS))
     assert np.abs(_cells(proxy) - _cells(resized)).mean() < 3  # WebP blurs the noise's colours
     assert np.abs(_cells(proxy) - _cells(resized[:, ::-1])).mean() > 6
