@@ -24,7 +24,7 @@ DPI: Final = 110
 SIZE_INCHES: Final = (11.0, 4.0)
 CAPTION_CHARACTERS: Final = 130
 CHOSEN: Final = "#ffd400"
-OTHERS: Final = "#ffffff"
+OTHERS: Final = "#555555"
 
 
 class ExplanationFigure:
