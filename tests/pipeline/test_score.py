@@ -24,7 +24,7 @@ from support.toyset import (
 )
 
 from dsel.config import SelectSettings
-from dsel.core.selection import image_bucket
+from dsel.core.gap_maps import image_bucket
 from dsel.data.images import decode
 from dsel.errors import PriorError, SettingError
 from dsel.pipeline.score import score

@@ -17,7 +17,7 @@ from support.toyset import (
 )
 
 from dsel.config import SelectSettings
-from dsel.core.selection import image_bucket
+from dsel.core.gap_maps import image_bucket
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
 from dsel.runs import open_run

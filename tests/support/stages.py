@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dsel.config import ExportSettings, ScoreSettings
-from dsel.core.selection import image_bucket
+from dsel.core.gap_maps import image_bucket
 from dsel.pipeline.export import export
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
