@@ -32,9 +32,9 @@ def export(
     selection: str = "",
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of a kept selection, by default the current one, into an image folder.
+    """Write the images of a stored selection, by default the current one, as an image folder.
 
-    Where `out` ends in .zip, the folder is packed, to the same bytes every time.
+    Where `out` ends in .zip, the folder is packed into one file, with the same bytes every time.
     """
     select_settings, selections = run.read_selection(selection)
     yield from export_selections(run, selections, select_settings, out, settings, also_ours)
@@ -48,7 +48,7 @@ def export_selections(
     settings: ExportSettings,
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of any selections, like `export`; nothing is written to the run."""
+    """Write the images of any selections, like `export`; nothing is written to the run."""
     image_px = check_export(run, select_settings, settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
@@ -87,7 +87,7 @@ def compose_images(
 
 
 def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
-    """The side of the distilled images; raises `SettingError` for what cannot be exported."""
+    """Return the side of the distilled images; raises `SettingError` if settings do not fit."""
     Selector(run).check_overrides(select)
     image_px = settings.image_px or run.identity.resolution_px
     check_image_px(image_px, select.factor)

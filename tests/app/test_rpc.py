@@ -149,7 +149,7 @@ def test_answer__places_are_named_to_this_machine_alone(state: AppState) -> None
     place = str(state.first.run.path)
     assert place in answer(state, text, here=True)
     assert place not in answer(state, text)
-    assert "cannot be had" in answer(state, text)
+    assert "the source cannot be read" in answer(state, text)
 
 
 def test_answer__a_bug_is_said_without_its_inside(

@@ -296,7 +296,7 @@ def test_export__source_gone_is_an_error(work, tmp_path):
         "cutting from the run's proxies, since the source cannot be read: "
     )
     assert manifest_of(tmp_path / "out")["export"]["pixels"] == "proxy"
-    with pytest.raises(RunError, match="the source's pixels cannot be had: "):
+    with pytest.raises(RunError, match="the source cannot be read: "):
         finish(export(work, tmp_path / "strict", ExportSettings(pixels="source")))
     assert not (tmp_path / "strict").exists()
 
