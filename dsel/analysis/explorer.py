@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsel.analysis.baselines import (
-    Baseline,
-    Found,
-    Truth,
-    baseline,
-    find_objects,
-    found_overall,
-    random_places,
-    truth_of,
-)
+from dsel.analysis.baselines import Baseline, baseline, random_places
 from dsel.analysis.comparison import Comparison, Together, compare, together
 from dsel.analysis.explanation import Explanation, Reading, explain, read_cell
+from dsel.analysis.ground_truth import GroundTruth, read_ground_truth, read_objects
 from dsel.analysis.layouts import FITTER, OWN, Wanted, layout_name, place_images
 from dsel.analysis.listing import (
     ClusterCard,
@@ -34,12 +26,21 @@ from dsel.analysis.listing import (
     list_skipped,
     marks_of,
 )
-from dsel.analysis.localization import Mask, matched, read_objects
+from dsel.analysis.localization import (
+    BaselineRates,
+    ClassObjects,
+    Localization,
+    baseline_rates,
+    class_objects,
+    localization,
+    localization_overall,
+)
 from dsel.analysis.quality import Overall, Quality, class_quality, overall
 from dsel.analysis.ranges import Ranges, class_ranges
 from dsel.analysis.sizes import Size, class_size
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
+from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px, compose_class
 from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.lasso import inside
@@ -62,14 +63,6 @@ class Maps:
     unconditional: NDArray[np.float32]
     gap: NDArray[np.float32]
     combined: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """A run's true objects, and which one each of its images has."""
-
-    masks: Mapping[str, Mask]
-    names: Mapping[str, str]
 
 
 class Explorer(Selector):
@@ -239,34 +232,38 @@ class Explorer(Selector):
         """The distilled images that a baseline gives, cut from proxies."""
         return self._composed(self.baseline(class_index, settings, kind), settings, image_px)
 
-    def found(self, class_index: int, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
-        """How the chosen patches and the baselines find the true objects; empty without boxes.
+    def localization(self, class_index: int, settings: SelectSettings) -> tuple[Localization, ...]:
+        """Hit rate and coverage of the chosen patches and of each baseline; empty without boxes.
 
         Raises `SourceError` if the run's boxes cannot be read.
         """
-        objects = self.objects()
-        if objects is None:
+        truth = self.ground_truth()
+        if truth is None:
             return ()
-        scores, places = self.scores(class_index), self._places(class_index, seed)
-        truth: Truth = self._cached(
-            ("truth", class_index), lambda: truth_of(scores, objects.masks, objects.names)
+        scores, selected = self.scores(class_index), self.select(class_index, settings)
+        frames = dict(zip(scores.ids, scores.frames, strict=True))
+        objects: ClassObjects = self._cached(
+            ("objects", class_index), lambda: class_objects(frames, truth)
         )
-        return find_objects(truth, scores, self.select(class_index, settings), places)
+        patch_px = patch_size(settings, self.geometry)
+        baselines: BaselineRates = self._cached(
+            ("baseline rates", class_index, patch_px), lambda: baseline_rates(objects, patch_px)
+        )
+        return localization(objects, selected, baselines)
 
     # All classes
 
-    def objects(self) -> Objects | None:
+    def ground_truth(self) -> GroundTruth | None:
         """The true objects that the run carries; raises `SourceError` if they cannot be read."""
         path = self.run.objects_path
         if not path.is_file():
             return None
-
-        def make() -> Objects:
-            masks = read_objects(path)
-            return Objects(masks, matched(masks, {row.id: row.row for row in self.run.images}))
-
-        # What JSON holds takes several times its bytes as Python's numbers.
-        return self._cached(("objects",), make, lambda _: 4 * path.stat().st_size)
+        return self._cached(
+            ("ground truth",),
+            lambda: read_ground_truth(self.run, read_objects(path)),
+            # Python's numbers take several times the bytes of their JSON.
+            lambda _: 4 * path.stat().st_size,
+        )
 
     def quality_overall(self, settings: SelectSettings) -> Overall:
         """Figures of all kept sets together."""
@@ -276,10 +273,10 @@ class Explorer(Selector):
         """What differs between two settings on all classes."""
         return together([self.compare(index, a, b) for index in range(len(self.classes))])
 
-    def found_overall(self, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
-        """How all classes' patches and baselines find the true objects; empty without boxes."""
-        return found_overall(
-            [self.found(index, settings, seed) for index in range(len(self.classes))]
+    def localization_overall(self, settings: SelectSettings) -> tuple[Localization, ...]:
+        """Hit rate and coverage over all classes; empty without boxes."""
+        return localization_overall(
+            [self.localization(index, settings) for index in range(len(self.classes))]
         )
 
     def _composed(

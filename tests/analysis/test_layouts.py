@@ -16,7 +16,8 @@ from dsel.analysis.explorer import Explorer
 from dsel.analysis.layouts import OWN, Fitter, layout_name, layout_settings, settings_of_layout
 from dsel.cache import Cache
 from dsel.config import SelectSettings
-from dsel.core import clustering as clusters
+from dsel.core.clustering import unit_features
+from dsel.core.projection import principal_plane
 from dsel.errors import SettingError
 from dsel.runs import Run, open_run
 
@@ -121,7 +122,7 @@ def test_layout__principal_components_where_a_run_has_none(tmp_path: Path) -> No
     run = open_run(tmp_path / "run")
     explorer = Explorer(run, Cache())
     features = explorer.located(0, SelectSettings()).features
-    expected = clusters.principal_plane(clusters.unit_features(features))
+    expected = principal_plane(unit_features(features))
     assert np.array_equal(explorer.layout(0), expected)
     assert layout_name(run, 0, SelectSettings()) == "of:"
 

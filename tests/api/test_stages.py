@@ -112,9 +112,9 @@ def test_readme__its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (block,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for said, fewer in (("per_class=20", "per_class=1"), ("draws=4", "draws=2"), ("ipc=5", "ipc=1")):
-        assert said in block
-        block = block.replace(said, fewer)
+    for text, few in (("per_class=20", "per_class=1"), ("draws=4", "draws=2"), ("ipc=5", "ipc=1")):
+        assert text in block
+        block = block.replace(text, few)
     exec(block, names)
     assert (tmp_path / "OUT" / "manifest.json").is_file()
     assert len(list((tmp_path / "OUT" / "train").rglob("*.png"))) == 10

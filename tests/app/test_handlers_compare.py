@@ -114,20 +114,20 @@ def test_controls__mosaics_and_mean_scores(state: AppState) -> None:
     assert again["kinds"][1] != found["kinds"][1]
 
 
-def test_found__only_with_boxes_and_a_line_for_broken_ones(state: AppState) -> None:
-    assert ask(state, "found")["kinds"] == ask(state, "found_overall")["kinds"] == []
+def test_localization__only_with_boxes_and_a_line_for_broken_ones(state: AppState) -> None:
+    assert ask(state, "localization")["kinds"] == ask(state, "localization_overall")["kinds"] == []
     path: Path = state.first.run.objects_path
     path.write_text("[]")
     broken = AppState(state.first.run.path)
-    assert "is not COCO JSON" in ask(broken, "found")["error"]
+    assert "is not COCO JSON" in ask(broken, "localization")["error"]
     write_boxes(state.first.run)
     try:
         whole = AppState(state.first.run.path)
-        found = ask(whole, "found", {"patch_px": 56})
+        found = ask(whole, "localization", {"patch_px": 56})
         assert [one["kind"] for one in found["kinds"]] == ["chosen", *BASELINES]
         assert {one["images"] for one in found["kinds"]} == {12}
         chosen, random, *_ = (one["hit_rate"] for one in found["kinds"])
         assert chosen > random
-        assert ask(whole, "found_overall")["kinds"][0]["images"] == 24
+        assert ask(whole, "localization_overall")["kinds"][0]["images"] == 24
     finally:
         path.unlink()

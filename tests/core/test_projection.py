@@ -1,13 +1,16 @@
-"""Layouts of one class in the plane: small classes, starts, and determinism."""
+"""Projections onto the plane: UMAP, principal components and alignment with earlier positions."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support.clouds import clouds
 
 from dsel.core.clustering import unit_features
-from dsel.core.projection import laid_onto, layout
+from dsel.core.projection import aligned, layout, principal_plane
+
+Floats = NDArray[np.float32]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
@@ -66,8 +69,45 @@ def test_layout__begun_from_one_point_or_a_line(n: int) -> None:
         assert np.isfinite(layout(features, 0, start)).all()
 
 
-def test_laid_onto__undoes_turns_mirrors_scales_and_moves() -> None:
+def test_aligned__undoes_turns_mirrors_scales_and_moves() -> None:
     places = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
     turn = np.array([[0.6, 0.8], [0.8, -0.6]], np.float32)
-    np.testing.assert_allclose(laid_onto(places @ turn * 3 + 7, places), places, atol=1e-5)
-    assert laid_onto(places[:0], places[:0]).shape == (0, 2)
+    np.testing.assert_allclose(aligned(places @ turn * 3 + 7, places), places, atol=1e-5)
+    assert aligned(places[:0], places[:0]).shape == (0, 2)
+
+
+def slow_alignment(positions: Floats, target: Floats) -> Floats:
+    """The best of many rotations, with and without a mirror, by brute force."""
+    own, other = positions - positions.mean(axis=0), target - target.mean(axis=0)
+    own = own * np.sqrt(np.square(other).sum() / np.square(own).sum())
+    angles = np.linspace(0, 2 * np.pi, 20_001)
+    turns = np.array([[np.cos(angles), -np.sin(angles)], [np.sin(angles), np.cos(angles)]])
+    tried = [own * sign @ turn for sign in ([1, 1], [1, -1]) for turn in np.moveaxis(turns, 2, 0)]
+    best = min(tried, key=lambda one: np.square(one - other).sum())
+    return best + target.mean(axis=0)
+
+
+def test_aligned__slow_definition() -> None:
+    rng = np.random.default_rng(2)
+    positions, target = rng.normal(size=(2, 12, 2)).astype(np.float32)
+    found = aligned(positions, target)
+    np.testing.assert_allclose(found, slow_alignment(positions, target), atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (1, 3), (2, 3), (7, 1), (7, 2), (20, 9)])
+def test_principal_plane__slow_definition(shape: tuple[int, int]) -> None:
+    """Eigenvectors of the covariance; the sign of each component is free."""
+    points = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    plane = principal_plane(points)
+    assert plane.shape == (shape[0], 2)
+    assert plane.dtype == np.float32
+    assert np.array_equal(plane, principal_plane(points))
+    if shape[0] < 2:
+        assert not plane.any()
+        return
+    centred = points - points.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T.astype(float) @ centred)  # by rising eigenvalue
+    for component in range(min(2, *shape)):
+        slow = centred @ axes[:, -1 - component]
+        sign = np.sign(slow @ plane[:, component]) or 1.0
+        np.testing.assert_allclose(plane[:, component], sign * slow, atol=1e-4)

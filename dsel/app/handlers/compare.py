@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dsel.analysis.baselines import BASELINES, DRAWS, Found, kept_score
+from dsel.analysis.baselines import BASELINES, kept_score
 from dsel.analysis.comparison import SAME_BOX, Together, together
 from dsel.analysis.listing import ChangeRow, Changing, change_row, list_changes
-from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE
+from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE, Localization
 from dsel.app.requests import Request, plain
 from dsel.config import SelectSettings
 from dsel.config.url import view_of
@@ -93,23 +93,22 @@ def baselines(request: Request) -> Mapping[str, Any]:
     }
 
 
-def found(request: Request) -> Mapping[str, Any]:
-    """How the class's patches and baselines find the true objects; more: seed."""
-    seed = request.whole("seed", 0)
-    return _found(request.explorer.found(request.class_index, request.settings, seed))
+def localization(request: Request) -> Mapping[str, Any]:
+    """Hit rate and coverage of the class's patches and baselines."""
+    return _localization(request.explorer.localization(request.class_index, request.settings))
 
 
-def found_overall(request: Request) -> Mapping[str, Any]:
-    """The same of all classes; more: seed."""
-    return _found(request.explorer.found_overall(request.settings, request.whole("seed", 0)))
+def localization_overall(request: Request) -> Mapping[str, Any]:
+    """Hit rate and coverage over all classes."""
+    return _localization(request.explorer.localization_overall(request.settings))
 
 
 HANDLERS = {
     "compare": compare,
     "compare_overall": compare_overall,
     "baselines": baselines,
-    "found": found,
-    "found_overall": found_overall,
+    "localization": localization,
+    "localization_overall": localization_overall,
 }
 
 
@@ -162,10 +161,9 @@ def _boxes(selected: ClassSelection, count: int, ids: Sequence[str]) -> list[lis
     ]
 
 
-def _found(kinds: Sequence[Found]) -> Mapping[str, Any]:
+def _localization(kinds: Sequence[Localization]) -> Mapping[str, Any]:
     return {
         "kinds": plain(kinds),
         "small_share": SMALL_SHARE,
         "large_share": LARGE_SHARE,
-        "draws": DRAWS,
     }
