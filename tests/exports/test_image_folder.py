@@ -247,7 +247,7 @@ def test_export__other_settings_are_refused(work, tmp_path, how):
 def test_export__a_file_in_the_way(run, tmp_path):
     (tmp_path / "out").write_text("")
     for out in (tmp_path / "out", tmp_path / "out/below"):
-        with pytest.raises(StorageError, match="a file stands in its way"):
+        with pytest.raises(StorageError, match="a file is in the way"):
             finish(export(run, out, ExportSettings()))
 
 
