@@ -58,9 +58,9 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
 })  # fmt: skip
 """Each method's parameters and its handler."""
 
-BUG: Final = "dsel failed to answer this request; its log has the details"
+BUG: Final = "the request failed because of a bug in dsel; the app's log has the details"
 MOST: Final = 1024
-"""Images per class, clusters, and pixels of a side that remote visitors may ask for."""
+"""Images per class, clusters, and pixels of a side that remote visitors may request."""
 
 LONGEST: Final = 1 << 20
 """Letters of a request, at most."""

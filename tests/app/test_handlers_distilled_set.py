@@ -47,12 +47,6 @@ def test_distilled__the_sides_of_the_exports_size(state: AppState) -> None:
     assert [one["name"] for one in found["classes"]] == ["disc"]
 
 
-def test_distilled__too_many_classes_at_once(state: AppState) -> None:
-    error = refused(state, "distilled", classes=["disc"] * 26)
-    assert error["message"] == "classes must have at most 25 entries, got 26"
-    assert error["fields"] == {"param": "classes"}
-
-
 def test_distilled__a_moved_box_beyond_the_image(state: AppState) -> None:
     view = {"patch_px": 64, "moves": "disc/000000@100,0"}
     message = refused(state, "distilled", view)["message"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+
+import numpy as np
 import pytest
-from support.page import ask
+from support.page import ask, unpacked
 from support.synthetic import MIXED, synthetic_run
 
 from dsel.app.state import AppState
+from dsel.config import SelectSettings
+from dsel.config.url import View, query_of
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +19,67 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
     path = tmp_path_factory.mktemp("inspecting") / "run"
     synthetic_run(path, classes=2, per_class=12, sizes=MIXED)
     return AppState(path)
+
+
+def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
+    start = ask(state, "start", "class=square&patch_px=32&pins=square/000001")
+    assert [one["scored"] for one in start["classes"]] == [12, 12]
+    assert start["view"]["class_name"] == "square"
+    assert start["view"]["select"]["patch_px"] == 32
+    assert start["view"]["select"]["pins"] == ["square/000001"]
+    assert start["defaults"]["select"]["patch_px"] == 0
+    names = [widget["name"] for widget in start["widgets"]["select"]]
+    assert names[:4] == ["timesteps", "patch_px", "clusters", "ipc"]
+    patch = start["widgets"]["select"][1]
+    assert (patch["low"], patch["high"], patch["step"], patch["shown"]) == (8, 128, 8, 64)
+    assert unpacked(start["colours"]["signed"]).shape == (256, 3)
+
+
+def test_gallery__pages_orders_and_polygons(state: AppState) -> None:
+    every = ask(state, "gallery", rows=10)
+    assert (every["total"], every["pages"], len(every["rows"])) == (12, 2, 10)
+    assert sum(every["counts"]) == 12
+    scores = [row["score"] for row in ask(state, "gallery", sort="score")["rows"]]
+    assert scores == sorted(scores, reverse=True)
+    positions = state.first.layout(0)
+    left, low = positions.min(axis=0) - 1
+    right, high = positions.max(axis=0) + 1
+    around = [float(one) for one in (left, low, right, low, right, high, left, high)]
+    assert ask(state, "gallery", polygon=around)["total"] == 12
+    assert ask(state, "gallery", polygon=[9e9, 9e9, 9e9, 9e9 + 1, 9e9 + 1, 9e9])["total"] == 0
+
+
+def test_image__maps_and_explanation_are_the_explorers(state: AppState) -> None:
+    query = query_of(View(class_name="disc", image_id="disc/000003", select=SelectSettings(ipc=3)))
+    found = ask(state, "image", query)
+    maps = state.first.maps(0, 3, SelectSettings(ipc=3))
+    assert np.array_equal(unpacked(found["maps"]["gap"]), maps.gap)
+    assert np.array_equal(unpacked(found["maps"]["combined"]), maps.combined)
+    explanation = state.first.explanation(0, "disc/000003", SelectSettings(ipc=3))
+    assert found["explanation"]["sentence"] == explanation.sentence
+    box, source = explanation.patch.box, explanation.patch.source_box
+    assert found["explanation"]["patch"]["box"] == [box.x, box.y, box.width, box.height]
+    assert list(found["explanation"]["patch"]["source_box"].values()) == [
+        source.x, source.y, source.width, source.height,
+    ]  # fmt: skip
+    assert unpacked(found["strip"]).shape == (6, *maps.gap.shape)
+
+
+def test_image__of_another_class_is_the_best_of_this_one(state: AppState) -> None:
+    best = state.first.select(1, SelectSettings()).patches[0].image_id
+    assert ask(state, "image", "class=square&image=disc/000003")["image_id"] == best
+
+
+def test_images__as_stored(state: AppState) -> None:
+    found = ask(state, "images", "class=disc", kind="proxy", ids=["disc/000001"])
+    stored = state.first.files(0, ["disc/000001"], "proxy")[0]
+    assert base64.b64decode(found["disc/000001"]) == stored
+
+
+def test_values__of_the_cell_under_a_pixel(state: AppState) -> None:
+    found = ask(state, "values", "class=disc&image=disc/000000", x=9.0, y=17)
+    assert (found["row"], found["column"]) == (2, 1)
+    assert len(found["values"]) == 6
 
 
 def test_image__boxes_by_rank(state: AppState) -> None:

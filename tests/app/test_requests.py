@@ -71,6 +71,16 @@ from dsel.errors import SettingError
         (ScoreParams, {"source": {"kind": "zip", "path": 7}}, "path must be a text, got 7"),
         (
             ScoreParams,
+            {"source": {"kind": "web"}},
+            "kind must be one of zip, folder, picture, toybox, got 'web'",
+        ),
+        (
+            ScoreParams,
+            {"source": {}},
+            "kind must be one of zip, folder, picture, toybox, got None",
+        ),
+        (
+            ScoreParams,
             {"source": {"kind": "zip", "size": 7}},
             "unknown parameter 'size'; known are: kind, path, class_name",
         ),
