@@ -1,4 +1,11 @@
-"""The app: widgets -> settings -> explore and engine -> widgets; no model is loaded for it."""
+"""The app: a page of Gradio that shows a run, and the Python that responds to its requests.
+
+A request goes from `page` to `rpc`, which checks it against a model of `requests` and calls one of
+the `handlers`; `wire` turns records into JSON values. What a handler computes comes from
+`dsel.analysis`, and `jobs` run `dsel.pipeline` in the background. A new view of a run needs a
+handler here and a method in `rpc.METHODS`; figures belong to analysis, and layout and drawing to
+assets/app. No model library is imported here.
+"""
 
 from __future__ import annotations
 
