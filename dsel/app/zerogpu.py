@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from dsel.app.jobs.work import Accelerate, Events, Portion, ScoreTask
 from dsel.errors import DselError, RunError
 from dsel.types import Event
@@ -32,6 +30,7 @@ def accelerator() -> Accelerate | None:
 
 def _readable(portion: Portion) -> Portion:
     """The same, where a refusal, such as a quota that is used up, is an error in words."""
+    import gradio as gr
 
     @wraps(portion)
     def ask(work: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:

@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 from support.synthetic import MIXED, synthetic_run
 
-from dsel.app import build_app
-from dsel.app.public_api import functions
 from dsel.app.requests import Request, packed, plain
 from dsel.app.rpc import BUG, answer
 from dsel.app.state import AppState
@@ -186,6 +184,8 @@ def test_texts__a_list_of_texts_only(state: AppState) -> None:
 def test_functions__of_the_public_api(state: AppState) -> None:
     import gradio as gr
 
+    from dsel.app.public_api import functions
+
     classes, patches, explanation, heat_maps = functions(state)
     assert classes() == ["disc", "square"]
     first = patches("square", "patch_px=32")[0]["patch"]
@@ -198,6 +198,8 @@ def test_functions__of_the_public_api(state: AppState) -> None:
 
 
 def test_build_app__refuses_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    from dsel.app import build_app
+
     with pytest.raises(RunError):
         build_app(AppState(tmp_path))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from support.lazy import LazyModule
 from support.toyset import (
     PX,
     QUICK,
@@ -33,9 +33,11 @@ from dsel.errors import PriorError, SettingError, StorageError
 from dsel.pipeline.export import export, export_selections
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
-from dsel.priors.losses import diffusion_schedule
 from dsel.runs import open_run
 from dsel.types import Done, Event, Notice, Progress, Skipped, Started
+
+torch = LazyModule("torch")
+losses = LazyModule("dsel.priors.losses")
 
 CLASSES = {"cat": 4, "dog": 3}
 
@@ -400,7 +402,7 @@ def test_select__unfit_settings_write_nothing(source, tmp_path):
 
 def test_score__settings_that_do_not_fit_the_prior(source, tmp_path):
     prior = toy_prior()
-    prior.schedule = diffusion_schedule(prior.alphas_cumprod[:500])
+    prior.schedule = losses.diffusion_schedule(prior.alphas_cumprod[:500])
     with pytest.raises(SettingError, match=r"timestep must be between 0 and 499.*got 600"):
         finish(score(dataset_of(source), prior, tmp_path / "run", QUICK))
     prior = toy_prior()
