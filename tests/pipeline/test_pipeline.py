@@ -37,7 +37,7 @@ from dsel.runs import open_run
 from dsel.types import Done, Event, Notice, Progress, Skipped, Started
 
 torch = LazyModule("torch")
-losses = LazyModule("dsel.priors.losses")
+schedules = LazyModule("dsel.priors.schedules")
 
 CLASSES = {"cat": 4, "dog": 3}
 
@@ -402,7 +402,7 @@ def test_select__unfit_settings_write_nothing(source, tmp_path):
 
 def test_score__settings_that_do_not_fit_the_prior(source, tmp_path):
     prior = toy_prior()
-    prior.schedule = losses.diffusion_schedule(prior.alphas_cumprod[:500])
+    prior.schedule = schedules.diffusion_schedule(prior.alphas_cumprod[:500])
     with pytest.raises(SettingError, match=r"timestep must be between 0 and 499.*got 600"):
         finish(score(dataset_of(source), prior, tmp_path / "run", QUICK))
     prior = toy_prior()

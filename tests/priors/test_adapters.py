@@ -31,7 +31,7 @@ from dsel.errors import SettingError
 from dsel.pipeline.score import score
 from dsel.priors import ADAPTERS, load_prior
 from dsel.priors import FAMILIES as PIPELINES
-from dsel.priors.losses import draw_noise
+from dsel.priors.noise import draw_noise
 from dsel.priors.scorer import Scorer
 from dsel.runs import Run, open_run
 from dsel.types import Conditioning, ImageRef, Pixels, Prior, Score
