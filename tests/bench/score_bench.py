@@ -41,7 +41,7 @@ from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
 from dsel.pipeline.score import score  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
-from dsel.priors.losses import draw_noise  # noqa: E402
+from dsel.priors.noise import draw_noise  # noqa: E402
 from dsel.priors.scorer import Scorer  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
 from dsel.types import Dataset, Done, Prior, Started  # noqa: E402

@@ -28,7 +28,7 @@ from dsel.data.images import decode
 from dsel.errors import PriorError, SettingError
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
-from dsel.priors.losses import diffusion_schedule
+from dsel.priors.schedules import diffusion_schedule
 from dsel.runs import open_run
 from dsel.types import Done, Notice, Skipped, Started
 

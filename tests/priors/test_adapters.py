@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from support.families import CLASS_NAMES, FAMILIES
+from support.lazy import LazyModule
 from support.reference import reference_maps
 from support.toyset import dataset_of, finish
 
@@ -30,11 +31,12 @@ from dsel.errors import SettingError
 from dsel.pipeline.score import score
 from dsel.priors import ADAPTERS, load_prior
 from dsel.priors import FAMILIES as PIPELINES
-from dsel.priors.base import Loading
-from dsel.priors.losses import draw_noise
+from dsel.priors.noise import draw_noise
 from dsel.priors.scorer import Scorer
 from dsel.runs import Run, open_run
 from dsel.types import Conditioning, ImageRef, Pixels, Prior, Score
+
+base = LazyModule("dsel.priors.base")
 
 SETTINGS = ScoreSettings(timesteps=(50, 700), draws=2, feature_grid=4, feature_dim=8)
 ONE_TIMESTEP = ScoreSettings(timesteps=(500,), draws=2, feature_grid=4, feature_dim=8)
@@ -235,7 +237,7 @@ def in_float64(name: str, folder: Path) -> Prior:
     kind = json.loads((folder / "model_index.json").read_text())["_class_name"]
     module, _, attribute = ADAPTERS[PIPELINES[kind]].partition(":")
     settings = asked(name, folder)
-    loading = Loading(
+    loading = base.Loading(
         folder=folder, settings=settings, origin={}, fingerprint="", device=torch.device("cpu"),
         dtype=torch.float64,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from dsel.config import PriorSettings, ScoreSettings, SelectSettings
 from dsel.errors import PriorError
 from dsel.priors import load_featurizer, load_prior
 from dsel.priors.featurizer import PriorFeaturizer
-from dsel.priors.losses import draw_noise
+from dsel.priors.noise import draw_noise
 from dsel.types import Conditioning, Pixels, Prediction, Prior
 
 SETTINGS = ScoreSettings(feature_timestep=161, noise_seed=3)
