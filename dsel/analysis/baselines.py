@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.localization import Mask, best_patches, hits
-from dsel.core.box_search import summed_area
-from dsel.core.integral_image import Tables, joined, sums_inside
-from dsel.core.selection import Maps
+from dsel.core.gap_maps import Maps
+from dsel.core.integral_image import Tables, joined, summed_area, sums_inside
 from dsel.types import Box, ClassScores, ClassSelection, Frame
 
 Doubles: TypeAlias = NDArray[np.float64]

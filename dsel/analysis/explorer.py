@@ -38,17 +38,15 @@ from dsel.analysis.localization import Mask, matched, read_objects
 from dsel.analysis.quality import Overall, Quality, class_quality, overall
 from dsel.analysis.ranges import Ranges, class_ranges
 from dsel.analysis.sizes import Size, class_size
+from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.composing import check_image_px, compose_class
+from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.lasso import inside
-from dsel.core.selection import (
-    combined_gap,
-    image_bucket,
-    misplaced,
-    timestep_columns,
-)
+from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
 from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
+from dsel.runs import Run
 from dsel.types import ClassSelection, Distilled, Patch, Pixels
 
 
@@ -77,13 +75,16 @@ class Objects:
 class Explorer(Selector):
     """Answers questions about a finished run; what it computes stays for the next move."""
 
+    def __init__(self, run: Run, cache: Cache = SHARED) -> None:
+        super().__init__(run, cache)
+
     # Pictures
 
     def proxy(self, class_index: int, row: int) -> Pixels:
         """The picture of a class's `row`-th scored image as the prior saw it."""
         image = self.run.class_rows(class_index)[row]
         return self._cached(
-            ("proxy", image.id), lambda: decode(self.run.pictures([image], "proxy")[0])
+            ("proxy", image.id), lambda: decode(self.run.image_bytes([image], "proxy")[0])
         )
 
     def files(
@@ -92,7 +93,7 @@ class Explorer(Selector):
         """Pictures of a class's images as they are stored: WebP bytes."""
         rows = self.run.class_rows(class_index)
         wanted = [rows[self.row_of(class_index, image_id)] for image_id in image_ids]
-        return self.run.pictures(wanted, kind)
+        return self.run.image_bytes(wanted, kind)
 
     def cut(self, patch: Patch, width_px: int, height_px: int) -> Pixels:
         """A patch's pixels from its image's proxy."""
@@ -151,7 +152,7 @@ class Explorer(Selector):
         """Places (N, 2) of the class's images in the plane, in the layout of that name."""
         return self._cached(
             ("layout", class_index, name),
-            lambda: place_images(self.run, class_index, name, self._located, self.layout),
+            lambda: place_images(self.run, class_index, name, self.located, self.layout),
         )
 
     def layout_of(self, class_index: int, settings: SelectSettings) -> Wanted:

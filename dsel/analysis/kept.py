@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner
-from dsel.core.selection import check_overrides
+from dsel.core.overrides import check_overrides
 from dsel.errors import SettingError
 from dsel.runs.schema import ImageRow
 from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Patch

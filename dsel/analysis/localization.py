@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.core.box_search import box_means, summed_area
+from dsel.core.integral_image import box_means, summed_area
 from dsel.errors import SourceError, storage_errors
 from dsel.runs import Run
 from dsel.types import Box, ClassSelection, Frame, Patch

@@ -115,8 +115,9 @@ def _kmeans(points: Floats, best: Ints, start: Floats) -> Ints:
 
 
 def _by_median_score(labels: Ints, scores: NDArray[np.floating]) -> Ints:
-    names = np.unique(labels)
+    """Number the clusters from 0 by falling median score."""
+    names, cluster = np.unique(labels, return_inverse=True)
     medians = np.array([np.median(scores[labels == name]) for name in names])
     rank = np.empty(len(names), np.int64)
     rank[np.argsort(-medians, kind="stable")] = np.arange(len(names))
-    return rank[np.searchsorted(names, labels)]
+    return rank[cluster]

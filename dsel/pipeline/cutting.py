@@ -80,6 +80,6 @@ def proxy_cutter(run: Run) -> Cut:
 def read_proxy(run: Run, row: ImageRow) -> Pixels:
     """The picture of an image as the prior saw it; raises `RunError` if it is damaged."""
     try:
-        return decode(run.pictures([row], "proxy")[0])
+        return decode(run.image_bytes([row], "proxy")[0])
     except UnreadableImage as reason:
         raise RunError(f"the proxy of {row.id} {reason}: score it again into a new run") from reason

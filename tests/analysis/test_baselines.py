@@ -7,6 +7,7 @@ from math import isnan, nan
 import numpy as np
 import pytest
 from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
+from support.selecting import select_class
 
 from dsel.analysis.baselines import (
     BASELINES,
@@ -22,8 +23,8 @@ from dsel.analysis.baselines import (
 )
 from dsel.analysis.localization import patch_finding
 from dsel.config import SelectSettings
+from dsel.core.gap_maps import combined_maps
 from dsel.core.integral_image import Tables
-from dsel.core.selection import combined_maps, select_class
 from dsel.types import Box, ClassScores, ClassSelection
 
 GEOMETRY = geometry((200, 500), [0.5, 0.25], 48)

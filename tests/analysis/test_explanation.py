@@ -7,6 +7,7 @@ from math import isnan, nan
 import numpy as np
 import pytest
 from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
+from support.selecting import select_class
 
 from dsel.analysis.explanation import (
     Contender,
@@ -20,7 +21,7 @@ from dsel.analysis.explanation import (
     sentence,
 )
 from dsel.config import SelectSettings
-from dsel.core.selection import image_bucket, select_class
+from dsel.core.gap_maps import image_bucket
 from dsel.types import Box, ClassScores, ClassSelection, Geometry
 
 TIMESTEPS = (200, 500, 700)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.selecting import select_class
 from support.synthetic import CELL_PX, MIXED, PX, TIMESTEPS, Drawn, draw, write_run
 from support.toyset import SMALL, finish
 
@@ -21,7 +22,6 @@ from dsel.analysis.localization import check_selection, read_objects
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.clustering import unit_features
-from dsel.core.selection import locate_class, select_class
 from dsel.data.images import decode
 from dsel.errors import SettingError, SourceError
 from dsel.pipeline import selector as steps
@@ -251,15 +251,15 @@ def test_rows__skipped_images_are_left_out(explorer):
 
 def test_proxy__is_the_image_of_its_row(explorer):
     for row, image in enumerate(explorer.run.class_rows(0)):
-        whole = decode(explorer.run.pictures([image], "proxy")[0])
+        whole = decode(explorer.run.image_bytes([image], "proxy")[0])
         assert np.array_equal(explorer.proxy(0, row), whole)
         assert whole.shape == (image.frame.proxy_height, image.frame.proxy_width, 3)
 
 
 def test_pictures__any_order_over_shards(explorer):
     rows = list(explorer.run.class_rows(0))
-    backward = explorer.run.pictures(rows[::-1], "thumbnail")
-    assert backward == explorer.run.pictures(rows, "thumbnail")[::-1]
+    backward = explorer.run.image_bytes(rows[::-1], "thumbnail")
+    assert backward == explorer.run.image_bytes(rows, "thumbnail")[::-1]
 
 
 def test_layout__has_a_finite_place_for_each_image(explorer):
@@ -326,7 +326,7 @@ def test_files__are_what_is_stored(explorer):
     ids = ["cat/000006", "cat/000000"]
     for kind in ("thumbnail", "proxy"):
         rows = [row for name in ids for row in explorer.run.class_rows(0) if row.id == name]
-        assert explorer.files(0, ids, kind) == explorer.run.pictures(rows, kind)
+        assert explorer.files(0, ids, kind) == explorer.run.image_bytes(rows, kind)
 
 
 def test_lasso__finds_places_in_the_plane(explorer):
@@ -342,7 +342,7 @@ def test_lasso__finds_places_in_the_plane(explorer):
 
 def test_quality__slow_definition(explorer):
     """Distances in the space in which the class was clustered."""
-    located = locate_class(explorer.scores(0), explorer.geometry, SMALL)
+    located = explorer.located(0, SMALL)
     points = dict(zip(explorer.scores(0).ids, unit_features(located.features), strict=True))
     selected = explorer.select(0, SMALL)
     kept = [points[patch.image_id] for patch in selected.patches[:2]]

@@ -78,7 +78,7 @@ def test_export__layout(run, tmp_path):
     assert len(dataset.refs) == 4
 
 
-def test_export__story(run, tmp_path):
+def test_export__manifest_records_the_run(run, tmp_path):
     finish(export(run, tmp_path / "out", ExportSettings()))
     record = manifest_of(tmp_path / "out")
     chosen, selections = run.read_selection()
@@ -97,7 +97,7 @@ def test_export__story(run, tmp_path):
     assert [row["rank"] for row in rows if row["class_name"] == "dog"] == [0, 1, 2, 3]
 
 
-def test_export__story_of_what_was_decided_by_hand(run, tmp_path):
+def test_export__manifest_records_the_overrides(run, tmp_path):
     selections = [Explorer(run).select(index, SMALL) for index in range(2)]
     finish(export_selections(run, selections, SMALL, tmp_path / "none", ExportSettings()))
     record = manifest_of(tmp_path / "none")
@@ -133,7 +133,7 @@ def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
         if kind == "source":
             pixels, box = decode(source / patch["image_id"]), patch["source_box"]
         else:
-            pixels = decode(run.pictures([rows[patch["image_id"]]], "proxy")[0])
+            pixels = decode(run.image_bytes([rows[patch["image_id"]]], "proxy")[0])
             box = patch["proxy_box"]
         tiles.append(crop(pixels, Box(**box), sides[place % factor], sides[place // factor]))
     return mosaic(tiles, factor)
@@ -151,7 +151,7 @@ def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
         (SelectSettings(ipc=1, clusters=1, factor=3, patch_px=8, per_image=4), 64),
     ],
 )
-def test_export__manifest_tells_every_pixel(work, tmp_path, kind, chosen, image_px):
+def test_export__manifest_has_the_origin_of_every_pixel(work, tmp_path, kind, chosen, image_px):
     finish(select(work, chosen))
     out = tmp_path / "out"
     finish(export(work, out, ExportSettings(image_px=image_px, pixels=kind)))
@@ -201,7 +201,7 @@ def test_export_selections__as_the_app_does_gives_the_same_bytes(run, tmp_path):
     assert tree(tmp_path / "kept") == tree(tmp_path / "live")
 
 
-def test_export__of_a_kept_selection_by_name(work, tmp_path):
+def test_export__of_a_stored_selection_by_name(work, tmp_path):
     first = work.selection_name(SMALL)
     finish(select(work, SMALL.replace(ipc=1)))
     assert finish(export(work, tmp_path / "one", ExportSettings()))[-1].figures["images"] == 2
@@ -250,7 +250,7 @@ def test_export__a_file_in_the_way(run, tmp_path):
             finish(export(run, out, ExportSettings()))
 
 
-def test_export__unfinished_one_says_so(run, tmp_path):
+def test_export__unfinished_one_is_marked(run, tmp_path):
     events = export(run, tmp_path, ExportSettings())
     for _, _ in zip(range(3), events, strict=False):
         pass
@@ -288,7 +288,7 @@ def test_export__image_too_small_for_its_tiles(work, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_export__source_gone_is_told(work, tmp_path):
+def test_export__source_gone_is_an_error(work, tmp_path):
     shutil.rmtree(tmp_path / "pictures")
     events = finish(export(work, tmp_path / "out", ExportSettings()))
     assert len(notices(events)) == 1
@@ -301,7 +301,7 @@ def test_export__source_gone_is_told(work, tmp_path):
     assert not (tmp_path / "strict").exists()
 
 
-def test_export__source_changed_is_told(work, tmp_path):
+def test_export__source_changed_is_an_error(work, tmp_path):
     Image.new("RGB", (50, 50)).save(tmp_path / "pictures/cat/new.png")
     events = finish(export(work, tmp_path / "out", ExportSettings()))
     assert notices(events) == [
@@ -409,7 +409,7 @@ def test_zip_folder__leaves_out_what_is_named_and_itself(tmp_path):
             assert archive.namelist() == ["a.txt"]
 
 
-def test_zip_folder__no_place_for_it(tmp_path):
+def test_zip_folder__no_folder_for_it(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         zip_folder(tmp_path, tmp_path / "file/all.zip")
@@ -443,8 +443,8 @@ def test_export__a_zip_file_of_others_stays(run, tmp_path):
         archive.writestr("a.txt", "a")
     before = tree(tmp_path)
     for name, told in (
-        ("other", "another export"), ("text", "no export"), ("folder", "no export"),
-        ("foreign", "no export"),
+        ("other", "another export"), ("text", "is not an export"), ("folder", "is not an export"),
+        ("foreign", "is not an export"),
     ):  # fmt: skip
         with pytest.raises(StorageError, match=told):
             finish(export(run, tmp_path / f"{name}.zip", ExportSettings(image_px=8)))

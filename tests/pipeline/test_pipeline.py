@@ -448,7 +448,7 @@ def test_proxies__are_what_the_prior_saw(source, tmp_path):
     row = run.class_rows(0)[2]
     shown = draw_picture(0, 0, 2)[:, 5:41]  # 46 x 36 px: the middle 36
     assert (row.frame.view.x, row.frame.view.width) == (5, 36)
-    proxy = decode(run.pictures([row], "proxy")[0])
+    proxy = decode(run.image_bytes([row], "proxy")[0])
     resized = np.asarray(Image.fromarray(shown).resize((PX, PX), Image.Resampling.LANCZOS))
     assert np.abs(_cells(proxy) - _cells(resized)).mean() < 3  # WebP blurs the noise's colours
     assert np.abs(_cells(proxy) - _cells(resized[:, ::-1])).mean() > 6
@@ -565,7 +565,7 @@ def test_select__features_of_a_model_are_kept(source, tmp_path):
     assert namer.asked == 6
     assert run.read_selection() == once
     missing = (
-        r"make them with dsel select .* --patch-px 8 --features reencode --clusters 2 --ipc 2$"
+        r"compute them with dsel select .* --patch-px 8 --features reencode --clusters 2 --ipc 2$"
     )
     with pytest.raises(SettingError, match=missing):
         finish(select(run, settings.replace(patch_px=8)))
@@ -583,7 +583,7 @@ def test_select__a_model_is_asked_again_for_moved_boxes_only(source, tmp_path):
     finish(select(run, unmoved))
     moved = unmoved.replace(moves=("cat/03.png@0,1", "cat/02.png@3,0"))
     with pytest.raises(
-        SettingError, match=r"make them with dsel select .* --moves=cat/03.png@0,1 "
+        SettingError, match=r"compute them with dsel select .* --moves=cat/03.png@0,1 "
     ):
         finish(select(run, moved))
     finish(select(run, moved, namer))
@@ -635,7 +635,7 @@ def test_score__squares_only_is_told(source, tmp_path):
     prior.step_px = 0
     events = finish(score(dataset_of(source), prior, tmp_path, QUICK))
     notices = [event.text for event in events if isinstance(event, Notice)]
-    assert notices == ["this prior sees squares only: pictures are cut to their centre"]
+    assert notices == ["this prior sees squares only: images are cropped to their centre"]
     frames = {row.frame.proxy_width for row in open_run(tmp_path).images if row.frame}
     assert frames == {PX}
 

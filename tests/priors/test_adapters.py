@@ -23,7 +23,8 @@ from support.toyset import dataset_of, finish
 
 from dsel.cli.commands import main
 from dsel.config import PriorSettings, ScoreSettings
-from dsel.core.box_search import best_boxes, combine_timesteps, timestep_losses
+from dsel.core.box_search import largest_mean_boxes
+from dsel.core.gap_maps import combine_timesteps, image_losses, mean_losses
 from dsel.data.images import to_proxy
 from dsel.errors import SettingError
 from dsel.pipeline.score import score
@@ -202,14 +203,16 @@ def test_score__how_many_go_together_does_not_matter(prior_of, name):
     pixels = proxies(prior, 16)
     one, three, all_ = (scored(prior, name, pixels, refs(16), n) for n in (1, 3, 16))
     losses = stacked(one, "conditional")
-    scales = timestep_losses(stacked(one, "conditional"))
+    scales = mean_losses(image_losses(losses).sum(axis=0), len(losses))
     boxes = []
     for several in (one, three, all_):
         for part in ("conditional", "gap"):
             assert away(stacked(several, part), stacked(one, part), losses) < 2e-6
         assert away(stacked(several, "features"), stacked(one, "features")) < 1e-5
         maps = combine_timesteps(stacked(several, "gap"), scales, positive=True)
-        boxes.append(best_boxes(maps, prior.cell_px, prior.resolution_px / 2, prior.cell_px))
+        boxes.append(
+            largest_mean_boxes(maps, prior.cell_px, prior.resolution_px / 2, prior.cell_px)
+        )
     for several in boxes[1:]:
         np.testing.assert_array_equal(several.x, boxes[0].x)
         np.testing.assert_array_equal(several.y, boxes[0].y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import json
+import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +18,13 @@ from safetensors import safe_open
 from support.toyset import TINY, TINY_CLASSES, dataset_of, finish, tree, write_pictures
 
 from dsel.config import TrainSettings
+from dsel.data.images import decode
 from dsel.errors import PriorError, RunError, SettingError, SourceError, StorageError
 from dsel.priors.training import train
 from dsel.priors.training.autoencoder import encode_all
 from dsel.priors.training.denoiser import moving_average
 from dsel.priors.training.loop import learning_rate, step_generator
+from dsel.priors.training.loss_chart import HEIGHT_PX, WIDTH_PX, loss_chart
 from dsel.priors.training.models import new_autoencoder, new_tokenizer, tokenize
 from dsel.types import Done, Progress, Skipped, Started
 
@@ -299,3 +302,34 @@ def test_moving_average__forgets_the_beginning():
     for step in range(1, 200):
         moving_average(0.999)(averaged, [torch.ones(1)], step)
     assert averaged[0] > 0.999
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [],
+        [(3.0, 3.0)],
+        [(0.0, 1.0), (1.0, math.nan), (2.0, 0.1)],
+        [(0.0, 1e-9), (1e9, 2e-9)],
+    ],
+)
+def test_loss_chart__any_points(points: list[tuple[float, float]]) -> None:
+    drawn = decode(loss_chart("denoiser", points))
+    assert drawn.shape == (HEIGHT_PX, WIDTH_PX, 3)
+    assert drawn.min() < 100
+    assert loss_chart("denoiser", points) == loss_chart("denoiser", points)
+
+
+def test_loss_chart__shows_a_falling_loss() -> None:
+    """The curve starts high on the left and ends low on the right."""
+    chart = decode(loss_chart("denoiser", [(0.0, 1.0), (1000.0, 0.5), (2000.0, 0.0)])).astype(int)
+    blue = chart[..., 2] - chart[..., 0] > 100
+    rows, columns = np.nonzero(blue)
+    assert rows[columns.argmin()] < HEIGHT_PX / 3
+    assert rows[columns.argmax()] > HEIGHT_PX / 2
+    assert columns.max() - columns.min() > WIDTH_PX / 2
+
+
+def test_train__draws_the_losses(tiny_prior: Path) -> None:
+    for name in ("autoencoder", "denoiser"):
+        assert decode(tiny_prior / f"loss_{name}.png").shape == (HEIGHT_PX, WIDTH_PX, 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsel.core.selection import image_bucket
+from dsel.core.gap_maps import image_bucket
 from dsel.runs import Run, create_run
 from dsel.runs.schema import ShardRow
 from dsel.types import ImageRef, Score

@@ -16,7 +16,7 @@ from dsel.app.colormaps import colour_tables
 from dsel.app.requests import Request, packed, plain
 from dsel.app.widgets import widgets_of
 from dsel.config.url import View
-from dsel.core.selection import image_bucket
+from dsel.core.gap_maps import image_bucket
 
 MOST_PICTURES = 100
 """Pictures of one answer."""

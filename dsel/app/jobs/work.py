@@ -21,15 +21,15 @@ from dsel.config import (
     SourceSettings,
 )
 from dsel.config.base import Settings
-from dsel.core.composing import shortfall
 from dsel.data import open_dataset
 from dsel.errors import DselError, RunError, SettingError
 from dsel.files import place_copy, write_atomically
 from dsel.pipeline.export import export_selections
 from dsel.pipeline.score import fit_layouts, score
+from dsel.pipeline.select import select_classes
 from dsel.priors import load_prior
 from dsel.runs import Run, open_run
-from dsel.types import Dataset, Done, Event, Notice, Prior, Progress, Started
+from dsel.types import Dataset, Done, Event, Prior, Progress, Started
 
 RUN: Final = "run"
 """Where a score job's run lies in its folder."""
@@ -281,14 +281,7 @@ class JobRunner:
 
     def _export(self, work: ExportTask, folder: Path) -> Events[Event]:
         explorer = self._explorer(Path(work.run))
-        classes = range(len(explorer.classes))
-        yield Started("select", len(classes), "classes")
-        selections = []
-        for index in classes:
-            selections.append(explorer.select(index, work.select))
-            if lack := shortfall(selections[-1], work.select):
-                yield Notice(lack)
-            yield Progress()
+        selections = yield from select_classes(explorer, work.select)
         out = work.result(folder)
         yield from export_selections(explorer.run, selections, work.select, out, work.settings)
 
