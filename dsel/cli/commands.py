@@ -316,7 +316,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "dataset": identity.dataset_origin.get("source", ""),
         "prior": f"{identity.prior} ({identity.prior_fingerprint}, {identity.precision})",
         "prior_origin": dict(identity.prior_origin),
-        "picture": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
+        "proxies": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
         "classes": len(identity.classes),
         "images": identity.images,
         "shards": f"{len(run.finished_shards())} of {identity.shards}",

@@ -67,13 +67,13 @@ class Commands:
             raise SettingError(self._mistake(arguments, printed.getvalue())) from None
 
     def _read(self, arguments: Sequence[str]) -> Callable[[], None]:
-        call: Callable[[], None] = self._app.cli(
-            prog=PROGRAM,
-            description=self._description,
-            args=list(arguments),
-            config=(OmitArgPrefixes,),
-            registry=REGISTRY,
-        )
+        with REGISTRY:
+            call: Callable[[], None] = self._app.cli(
+                prog=PROGRAM,
+                description=self._description,
+                args=list(arguments),
+                config=(OmitArgPrefixes,),
+            )
         return call
 
     def _mistake(self, arguments: Sequence[str], printed: str) -> str:
