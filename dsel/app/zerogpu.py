@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from dsel.app.jobs.tasks import Accelerate, Events, Portion, ScoreTask
 from dsel.errors import DselError, RunError
 from dsel.types import Event
@@ -32,6 +30,7 @@ def accelerator() -> Accelerate | None:
 
 def _readable(portion: Portion) -> Portion:
     """Turn a refusal, such as a used-up quota, into a `RunError`."""
+    import gradio as gr
 
     @wraps(portion)
     def borrow(task: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:

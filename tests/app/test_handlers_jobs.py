@@ -8,7 +8,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +234,7 @@ def test_job__cancel_and_resume(page_of) -> None:
 
 
 def test_filled__is_what_was_given() -> None:
-    assert filled(ScoreSettings, SCORE, "score") == replace(QUICK, min_side_px=16)
+    assert filled(ScoreSettings, SCORE, "score") == QUICK.replace(min_side_px=16)
     assert filled(ScoreSettings, {"null_prompt": None, "refine": 1, "draws": 4}, "x").refine == 1.0
     for kind in (ScoreSettings, PriorSettings):
         defaults = {field["name"]: field["default"] for field in form_of(kind)}

@@ -90,7 +90,7 @@ def test_respond__paths_are_for_local_visitors_only(state: AppState) -> None:
     path = str(state.first.run.path)
     assert path in respond(state, text, local=True)
     assert path not in respond(state, text)
-    assert "cannot be had" in respond(state, text)
+    assert "the source cannot be read" in respond(state, text)
 
 
 def test_respond__sizes_that_remote_visitors_may_not_request(state: AppState) -> None:

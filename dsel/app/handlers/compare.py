@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from dsel.analysis.baselines import BASELINES, DRAWS, Found, kept_score
+from dsel.analysis.baselines import BASELINES, kept_score
 from dsel.analysis.comparison import SAME_BOX, Together, together
 from dsel.analysis.listing import ChangeRow, Changing, change_row, list_changes
-from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE
+from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE, Localization
 from dsel.app.context import Context
 from dsel.app.requests import CompareParams, Params, Seeded
 from dsel.app.wire import PatchWire, page_numbers, plain
@@ -67,14 +67,14 @@ def baselines(context: Context, params: Seeded) -> Mapping[str, Any]:
     }
 
 
-def localization(context: Context, params: Seeded) -> Mapping[str, Any]:
-    """Return how well the class's patches and baselines find the true objects."""
-    return _localization(context.explorer.found(context.class_index, context.settings, params.seed))
+def localization(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return hit rate and coverage of the class's patches and baselines."""
+    return _localization(context.explorer.localization(context.class_index, context.settings))
 
 
-def localization_overall(context: Context, params: Seeded) -> Mapping[str, Any]:
-    """Return how well the patches and baselines of all classes find the true objects."""
-    return _localization(context.explorer.found_overall(context.settings, params.seed))
+def localization_overall(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return hit rate and coverage over all classes."""
+    return _localization(context.explorer.localization_overall(context.settings))
 
 
 def _settings_a(context: Context) -> SelectSettings:
@@ -140,10 +140,9 @@ def _kind(context: Context, kind: str, selected: ClassSelection) -> Mapping[str,
     return {"kind": kind, "images": images, "score": plain(kept_score(selected, ipc))}
 
 
-def _localization(kinds: Sequence[Found]) -> Mapping[str, Any]:
+def _localization(kinds: Sequence[Localization]) -> Mapping[str, Any]:
     return {
         "kinds": plain(kinds),
         "small_share": SMALL_SHARE,
         "large_share": LARGE_SHARE,
-        "draws": DRAWS,
     }

@@ -25,7 +25,7 @@ from dsel.app.requests import (
 from dsel.app.widgets import widgets_of
 from dsel.app.wire import packed, page_numbers, plain
 from dsel.config.url import View
-from dsel.core.selection import image_bucket
+from dsel.core.gap_maps import image_bucket
 
 
 def start(context: Context, _: Params) -> Mapping[str, Any]:

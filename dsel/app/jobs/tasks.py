@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, cast
@@ -20,16 +20,16 @@ from dsel.config import (
     SelectSettings,
     SourceSettings,
 )
-from dsel.config.base import restore
-from dsel.core.composing import shortfall
+from dsel.config.base import Settings
 from dsel.data import open_dataset
 from dsel.errors import DselError, RunError, SettingError
 from dsel.files import place_copy, write_atomically
 from dsel.pipeline.export import export_selections
 from dsel.pipeline.score import fit_layouts, score
+from dsel.pipeline.select import select_classes
 from dsel.priors import load_prior
 from dsel.runs import Run, open_run
-from dsel.types import Dataset, Done, Event, Notice, Prior, Progress, Started
+from dsel.types import Dataset, Done, Event, Prior, Progress, Started
 
 RUN: Final = "run"
 """The run of a score job, in its folder."""
@@ -123,19 +123,21 @@ Both functions get the same arguments, which are sent to another process; its ev
 
 def plain_task(task: Task) -> dict[str, Any]:
     """Return a task as values for JSON."""
-    return {"kind": task.kind, **asdict(task)}
+    values = {one.name: getattr(task, one.name) for one in fields(task)}
+    plain = {k: v.plain() if isinstance(v, Settings) else v for k, v in values.items()}
+    return {"kind": task.kind, **plain}
 
 
 def restored_task(plain: Mapping[str, Any]) -> Task:
     """Return the task of values from `plain_task`."""
     values = {key: value for key, value in plain.items() if key not in ("kind", "moved", "written")}
     if plain["kind"] == "export":
-        values["select"] = restore(SelectSettings, plain["select"])
-        values["settings"] = restore(ExportSettings, plain["settings"])
+        values["select"] = SelectSettings.from_plain(plain["select"])
+        values["settings"] = ExportSettings.from_plain(plain["settings"])
         return ExportTask(**values)
-    values["source_settings"] = restore(SourceSettings, plain["source_settings"])
-    values["prior"] = restore(PriorSettings, plain["prior"])
-    values["settings"] = restore(ScoreSettings, plain["settings"])
+    values["source_settings"] = SourceSettings.from_plain(plain["source_settings"])
+    values["prior"] = PriorSettings.from_plain(plain["prior"])
+    values["settings"] = ScoreSettings.from_plain(plain["settings"])
     return ScoreTask(**values)
 
 
@@ -196,7 +198,7 @@ class JobRunner:
             return task
         most = max(round(SHARD_S * _rate(task) / evaluations_of(task.settings)), 1)
         size = min(task.settings.shard_size, most)
-        return replace(task, settings=replace(task.settings, shard_size=size))
+        return replace(task, settings=task.settings.replace(shard_size=size))
 
     def events(self, task: Task, folder: Path) -> Events[Event]:
         """Run a task in its folder; the same call again resumes it."""
@@ -279,14 +281,7 @@ class JobRunner:
 
     def _export(self, task: ExportTask, folder: Path) -> Events[Event]:
         explorer = self._explorer(Path(task.run))
-        classes = range(len(explorer.classes))
-        yield Started("select", len(classes), "classes")
-        selections = []
-        for index in classes:
-            selections.append(explorer.select(index, task.select))
-            if lack := shortfall(selections[-1], task.select):
-                yield Notice(lack)
-            yield Progress()
+        selections = yield from select_classes(explorer, task.select)
         out = task.result(folder)
         yield from export_selections(explorer.run, selections, task.select, out, task.settings)
 
