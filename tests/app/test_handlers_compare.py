@@ -68,6 +68,18 @@ def test_compare__a_banned_image_has_no_side(state: AppState) -> None:
     assert found["chosen"]["overlap"] == 0
 
 
+def test_compare__a_side_has_all_patches_of_its_image(state: AppState) -> None:
+    view = {"a": A, "patch_px": 32, "per_image": 3, "ipc": 20}
+    numbers: dict[str, list[int]] = {}
+    for number, (patch,) in enumerate(ask(state, "distilled", view)["classes"][0]["images"]):
+        numbers.setdefault(patch["id"], []).append(number)
+    assert any(len(found) > 1 for found in numbers.values())
+    for row in ask(state, "compare", view)["rows"]:
+        assert row["b"]["nth"] == 0
+        assert row["b"]["box"] == row["b"]["boxes"][0]
+        assert row["b"]["kept"] == numbers.get(row["id"], [])
+
+
 def test_compare__an_invalid_a_is_one_line(state: AppState) -> None:
     error = refused(state, "compare", {"a": "patch_px=wide"})
     assert error["code"] == "setting"

@@ -56,15 +56,6 @@ def test_distilled__a_moved_box_beyond_the_image(state: AppState) -> None:
     assert found["problem"] == message
 
 
-def test_explanation__without_maps(state: AppState) -> None:
-    view = {"class": "square", "image": "square/000002"}
-    found = ask(state, "explanation", view)
-    explanation = state.first.explanation(1, "square/000002", SelectSettings())
-    assert found["explanation"]["sentence"] == explanation.sentence
-    assert found["frame"]["source_width"] == MIXED[2][0]
-    assert "maps" not in found
-
-
 def test_replacements__none_that_is_kept(state: AppState) -> None:
     view = {"class": "disc", "ipc": 4}
     kept = {

@@ -100,6 +100,15 @@ def test_gallery__the_page_of_an_image_and_the_banned_ones(state: AppState) -> N
     assert "disc/000011" in [row["id"] for row in other["rows"]]
 
 
+def test_explanation__without_maps(state: AppState) -> None:
+    view = {"class": "square", "image": "square/000002"}
+    found = ask(state, "explanation", view)
+    explanation = state.first.explanation(1, "square/000002", SelectSettings())
+    assert found["explanation"]["sentence"] == explanation.sentence
+    assert found["frame"]["source_width"] == MIXED[2][0]
+    assert "maps" not in found
+
+
 def test_ranges__of_all_and_of_one_timestep(state: AppState) -> None:
     found = ask(state, "ranges")
     assert list(found) == ["conditional", "unconditional", "gap", "combined"]
