@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings
-from dsel.errors import PriorError
+from dsel.errors import PriorError, library_errors
 from dsel.records import Featurizer, Prior
 from dsel.settings import restore
 
@@ -45,8 +45,9 @@ def load_prior(settings: PriorSettings) -> Prior:
 
     Raises `PriorError` for anything that is not a diffusers pipeline of a known family.
     """
-    from dsel.loading import choose_device, choose_precision
-    from dsel.priors.base import Loading
+    with library_errors(extra="lora", use="a prior", error=PriorError):
+        from dsel.loading import choose_device, choose_precision
+        from dsel.priors.base import Loading
     from dsel.weights import check_memory, find_weights, origin_of, prior_fingerprint
 
     device = choose_device(settings.device)
@@ -79,11 +80,10 @@ def load_featurizer(
     score, origin and fingerprint are those of the run: reencoding asks the prior that scored it,
     and raises `PriorError` if another one lies in its place.
     """
-    from dsel.loading import choose_device
-
-    if select.features == "clip":
+    with library_errors(extra="lora", use="a prior", error=PriorError):
+        from dsel.loading import choose_device
         from dsel.priors.images import ImageFeaturizer
-
+    if select.features == "clip":
         return ImageFeaturizer(select.feature_model, choose_device(device))
     from dsel.describing import PriorFeaturizer
 
