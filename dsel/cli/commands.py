@@ -22,7 +22,7 @@ from dsel.config import (
     TrainSettings,
 )
 from dsel.config.base import Settings
-from dsel.errors import DselError, SettingError
+from dsel.errors import DselError, PriorError, SettingError, library_errors
 
 if TYPE_CHECKING:
     from dsel.runs import Run
@@ -184,7 +184,8 @@ def train(
     if output.dry_run:
         work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
         return _dry_run(output, work, settings)
-    from dsel.priors.training import train as train_prior
+    with library_errors(extra="lora", use="training", error=PriorError):
+        from dsel.priors.training import train as train_prior
 
     _print(Terminal().follow(train_prior(dataset, settings, out)), output)
     return None
