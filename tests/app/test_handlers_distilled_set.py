@@ -11,8 +11,7 @@ from support.synthetic import MIXED, PX, synthetic_run
 
 from dsel.app.rpc import answer
 from dsel.app.state import AppState
-from dsel.config import ExportSettings, SelectSettings
-from dsel.data.images import encode
+from dsel.config import SelectSettings
 
 CLASSES = ("disc", "square")
 
@@ -116,22 +115,6 @@ def test_quality__the_explorers_figures(state: AppState) -> None:
     assert said["coverage_distance"] == whole.coverage_distance
     assert (said["images"], said["short"]) == (12, 0)
     assert ask(state, "overall", {"ipc": 13})["short_classes"] == list(CLASSES)
-
-
-def test_sizes__those_of_the_files(state: AppState) -> None:
-    said = ask(state, "sizes", {"ipc": 3, "file_format": "jpeg", "image_px": 96}, classes=CLASSES)
-    for index, one in enumerate(said):
-        made = state.first.preview(index, SelectSettings(ipc=3), 96)
-        assert one["bytes"] == sum(len(encode(image.pixels, "jpeg")) for image in made)
-        assert (one["images"], one["sampled"]) == (3, 3)
-
-
-def test_size__is_that_of_the_export_settings(state: AppState) -> None:
-    settings = SelectSettings(ipc=3)
-    png, jpeg = (
-        state.first.size(0, settings, ExportSettings(file_format=kind)) for kind in ("png", "jpeg")
-    )
-    assert png.bytes > jpeg.bytes > 0
 
 
 def test_by_hand__in_the_order_of_pins_bans_moves(state: AppState) -> None:

@@ -22,7 +22,7 @@ from support.toyset import QUICK, draw_picture, toy_prior, write_pictures
 from test_jobs import WAIT_S, Gate, wait
 
 from dsel.analysis.explorer import Explorer
-from dsel.analysis.summary import export_summary
+from dsel.analysis.export_estimate import estimate_export
 from dsel.app.forms import filled, form_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.work import JobRunner, Priors, ScoreTask
@@ -308,16 +308,16 @@ def test_export__from_summary_to_download(page_of) -> None:
         names = archive.namelist()
     assert len(names) == summary["files"] == summary["images"] + 3
     assert report["figures"]["images"] == summary["images"]
-    assert abs(report["download"]["bytes"] / summary["bytes"] - 1) < 0.25
+    assert abs(report["download"]["bytes"] / summary["zip_bytes"] - 1) < 0.03
     assert (summary["pixels"], summary["image_px"]) == ("proxy", 128)
-    assert "cutting from the run's proxies" in summary["why"]
+    assert "cutting from the run's proxies" in summary["source_message"]
 
 
 def test_export_summary__short_classes(run_path) -> None:
     explorer = Explorer(open_run(run_path))
-    summary = export_summary(explorer, SelectSettings(ipc=20), ExportSettings(pixels="proxy"))
+    summary = estimate_export(explorer, SelectSettings(ipc=20), ExportSettings(pixels="proxy"))
     assert [(short.name, short.images) for short in summary.short] == [("disc", 14), ("square", 14)]
-    assert (summary.images, summary.why) == (28, "")
+    assert (summary.images, summary.source_problem) == (28, "")
 
 
 def test_export_commands__say_the_path_to_its_own_user_only(page_of, run_path) -> None:

@@ -81,14 +81,6 @@ def overall(request: Request) -> Mapping[str, Any]:
     return answer
 
 
-def sizes(request: Request) -> Sequence[Mapping[str, Any]]:
-    """About how many bytes the image files of classes take; more: classes."""
-    export = request.view.export
-    return [
-        plain(request.explorer.size(index, request.settings, export)) for index in _indices(request)
-    ]
-
-
 def by_hand(request: Request) -> Sequence[Mapping[str, Any]]:
     """All that was decided by hand, with the class of each image and what does not fit."""
     explorer = request.explorer
@@ -106,7 +98,6 @@ HANDLERS = {
     "swap": swap,
     "quality": quality,
     "overall": overall,
-    "sizes": sizes,
     "by_hand": by_hand,
 }
 

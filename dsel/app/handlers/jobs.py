@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from dsel.analysis.summary import export_summary as summary_of
+from dsel.analysis.export_estimate import estimate_export
 from dsel.app.forms import filled, form_of
 from dsel.app.jobs.work import SET, ExportTask, ScoreTask
 from dsel.app.requests import Request, plain
@@ -101,7 +101,7 @@ def job_resume(request: Request) -> Mapping[str, Any]:
 def export_summary(request: Request) -> Mapping[str, Any]:
     """What an export of the view would give."""
     view = request.view
-    answer: Mapping[str, Any] = plain(summary_of(request.explorer, view.select, view.export))
+    answer: Mapping[str, Any] = plain(estimate_export(request.explorer, view.select, view.export))
     return answer
 
 
