@@ -289,7 +289,7 @@ def test_export__from_summary_to_download(page_of) -> None:
         images = [one.file_size for one in archive.infolist() if one.filename.endswith(".jpg")]
     assert len(names) == summary["files"] == summary["images"] + 3
     assert report["figures"]["images"] == summary["images"] == len(images)
-    assert abs(report["download"]["bytes"] / summary["zip_bytes"] - 1) < 0.25
+    assert abs(report["download"]["bytes"] / summary["zip_bytes"] - 1) < 0.02
     assert summary["images_bytes"] == pytest.approx(sum(images), rel=0.02)
     assert (summary["pixels"], summary["image_px"]) == ("proxy", 128)
     assert summary["source_problem"] == "missing"
