@@ -83,7 +83,7 @@ def _keep_house(state: AppState) -> None:
     """Let go of what nobody asks for any more: kept answers, and jobs that ended long ago."""
     while True:
         sleep(SWEEP_EVERY_S)
-        SHARED.let_go(UNUSED_S)
+        SHARED.evict_unused(UNUSED_S)
         state.jobs.sweep()
         _give_back()
 

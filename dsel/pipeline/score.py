@@ -19,7 +19,7 @@ from dsel.core.selection import (
     patch_size,
     timestep_columns,
 )
-from dsel.data.prefetch import Reader
+from dsel.data.prefetch import Prefetcher
 from dsel.pipeline.scoring_loop import Work, first_pass, second_pass
 from dsel.runs import Identity, Run, create_run
 from dsel.types import (
@@ -66,7 +66,7 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     if settings.fit == "whole" and not prior.step_px:
         yield Notice("this prior sees squares only: pictures are cut to their centre")
     with ThreadPoolExecutor(settings.decoders) as pool:
-        work = Work(run, dataset.refs, Reader(dataset, prior, settings, pool), scorer)
+        work = Work(run, dataset.refs, Prefetcher(dataset, prior, settings, pool), scorer)
         yield from first_pass(work, settings.first)
         run.gather_images()
         if settings.refine:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dsel.data.prefetch import Picture, Reader
+from dsel.data.prefetch import PrefetchedImage, Prefetcher
 from dsel.runs import Run
 from dsel.runs.schema import ShardRow
 from dsel.types import Event, ImageRef, Notice, Progress, Skipped, Started
@@ -29,7 +29,7 @@ class Work:
 
     run: Run
     refs: Sequence[ImageRef]
-    reader: Reader
+    reader: Prefetcher
     scorer: Scorer
 
     def shards(self) -> list[Sequence[ImageRef]]:
@@ -69,7 +69,7 @@ class _Batch:
     """Pictures of one shape that wait for one another: their places in the shard, and they."""
 
     places: list[int] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[PrefetchedImage] = field(default_factory=list)
 
 
 def _score_shard(
