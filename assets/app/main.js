@@ -1,16 +1,24 @@
 // The page: its frame, its tabs, its keys. What each tab shows lies in a module of its own.
 
-import { fill, h, icon, plural } from "./dom.js";
-import { createHeat } from "./heat.js";
-import { ICONS } from "./icons.js";
-import { createJobs } from "./jobs.js";
-import { createPictures } from "./pictures.js";
-import { asker, lines } from "./rpc.js";
-import { mountSettings } from "./settings.js";
-import { createStore } from "./store.js";
+import { mountSettings } from "./components/sidebar.js";
+import { createHeat } from "./lib/colors.js";
+import { fill, h, icon, plural } from "./lib/dom.js";
+import { ICONS } from "./lib/icons.js";
+import { createPictures } from "./lib/images.js";
+import { createJobs } from "./lib/jobs.js";
+import { asker, lines } from "./lib/rpc.js";
+import { createStore } from "./lib/store.js";
 
 const TABS = ["inspect", "clusters", "distilled", "compare", "baselines", "score", "export"];
-const LABELS = { inspect: "Inspect", clusters: "Clusters", distilled: "Distilled set", compare: "Compare", baselines: "Baselines", score: "Score", export: "Export" };
+const LABELS = {
+  inspect: "Inspect",
+  clusters: "Clusters",
+  distilled: "Distilled set",
+  compare: "Compare",
+  baselines: "Baselines",
+  score: "Score",
+  export: "Export",
+};
 const TOAST_MS = 6000;
 const RUN_KEY = "run";
 
@@ -46,7 +54,10 @@ async function open(ask, where) {
       return { start: await ask("start"), notice };
     } catch {
       where.run = "";
-      return ask("start").then((start) => ({ start, notice }), () => ({ notice }));
+      return ask("start").then(
+        (start) => ({ start, notice }),
+        () => ({ notice }),
+      );
     }
   }
 }
@@ -61,7 +72,14 @@ function fail(root, notice) {
 function createApp({ root, store, ask, upload, files, base, start }) {
   const toasts = h("div.toasts", { role: "status", "aria-live": "polite" });
   const app = {
-    root, store, ask, upload, files, base, start, toasts,
+    root,
+    store,
+    ask,
+    upload,
+    files,
+    base,
+    start,
+    toasts,
     latest: lines(),
     pictures: createPictures(ask),
     heat: createHeat(start.colours),
@@ -87,7 +105,8 @@ function createApp({ root, store, ask, upload, files, base, start }) {
   };
   app.jobs = createJobs(app);
   const names = start.classes.map((one) => one.name);
-  if (store.state.class_name && !names.includes(store.state.class_name)) app.toast(`This run has no class ${store.state.class_name}: here is ${names[0]}.`, "error");
+  if (store.state.class_name && !names.includes(store.state.class_name))
+    app.toast(`This run has no class ${store.state.class_name}: here is ${names[0]}.`, "error");
   if (!names.includes(store.state.class_name)) store.go({ class_name: names[0], image_id: "" });
   if (!TABS.includes(store.state.tab)) store.go({ tab: "inspect" });
   return app;
@@ -96,7 +115,17 @@ function createApp({ root, store, ask, upload, files, base, start }) {
 function build(app) {
   const { root, store } = app;
   const side = h("aside.side", { "aria-label": "Settings" });
-  const panels = Object.fromEntries(TABS.map((id) => [id, h("section.panel", { id: `dsel-panel-${id}`, role: "tabpanel", "aria-labelledby": `dsel-tab-${id}`, hidden: true })]));
+  const panels = Object.fromEntries(
+    TABS.map((id) => [
+      id,
+      h("section.panel", {
+        id: `dsel-panel-${id}`,
+        role: "tabpanel",
+        "aria-labelledby": `dsel-tab-${id}`,
+        hidden: true,
+      }),
+    ]),
+  );
   const top = makeTop(app);
   fill(root, top.element, h("div.body", {}, side, h("main.stage", {}, Object.values(panels))), app.toasts);
   app.remount = () => {
@@ -113,12 +142,18 @@ function build(app) {
     tabs.show(change);
   });
   root.addEventListener("keydown", (event) => app.attempt(async () => pressed(app, event)));
-  document.addEventListener("keydown", (event) => event.target === document.body && app.attempt(async () => pressed(app, event)));
+  document.addEventListener(
+    "keydown",
+    (event) => event.target === document.body && app.attempt(async () => pressed(app, event)),
+  );
   bindKeys(app);
   top.show();
   tabs.show(new Set(["run", "tab", "class_name", "image_id", "select", "export", "a"]));
   prefetch(app);
-  import("./help.js").then(({ mountHelp }) => mountHelp(app), () => {});
+  import("./components/help.js").then(
+    ({ mountHelp }) => mountHelp(app),
+    () => {},
+  );
 }
 
 /** The plot's library is large: it comes while nobody waits, so that Clusters opens at once. */
@@ -157,7 +192,7 @@ function createTabs(app, panels) {
 
   async function open(now) {
     if (!mounted.has(now)) {
-      const { tab } = await import(`./${now}.js`);
+      const { tab } = await import(`./tabs/${now}.js`);
       if (!mounted.has(now)) mounted.set(now, tab.mount(panels[now], app) ?? {});
     }
     if (app.store.state.tab !== now || !stale.get(now).size) return;
@@ -182,21 +217,67 @@ function painted(root, view) {
 
 function makeTop(app) {
   const { store } = app;
-  const pick = h("select", { "aria-label": "Class", onchange: () => store.go({ class_name: pick.value, image_id: "" }) });
-  const step = (by, path, words) => h("button.tool", { type: "button", title: words, "aria-label": words, onclick: () => stepClass(app, by) }, icon(path));
-  const tabs = TABS.map((id) => h("button", { type: "button", role: "tab", id: `dsel-tab-${id}`, "aria-controls": `dsel-panel-${id}`, onclick: () => (store.state.tab === id ? app.again?.() : store.go({ tab: id })) }, LABELS[id]));
-  const list = h("div.tabs", { role: "tablist", "aria-label": "What is shown", onkeydown: (event) => arrows(event, tabs) }, tabs);
-  const tool = (path, words, onclick, props = {}) => h("button.tool", { type: "button", title: words, "aria-label": words, onclick, ...props }, icon(path));
+  const pick = h("select", {
+    "aria-label": "Class",
+    onchange: () => store.go({ class_name: pick.value, image_id: "" }),
+  });
+  const step = (by, path, words) =>
+    h(
+      "button.tool",
+      { type: "button", title: words, "aria-label": words, onclick: () => stepClass(app, by) },
+      icon(path),
+    );
+  const tabs = TABS.map((id) =>
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `dsel-tab-${id}`,
+        "aria-controls": `dsel-panel-${id}`,
+        onclick: () => (store.state.tab === id ? app.again?.() : store.go({ tab: id })),
+      },
+      LABELS[id],
+    ),
+  );
+  const list = h(
+    "div.tabs",
+    { role: "tablist", "aria-label": "What is shown", onkeydown: (event) => arrows(event, tabs) },
+    tabs,
+  );
+  const tool = (path, words, onclick, props = {}) =>
+    h("button.tool", { type: "button", title: words, "aria-label": words, onclick, ...props }, icon(path));
   const undo = tool(ICONS.undo, "Undo (Ctrl+Z)", () => undoOne(app));
   const redo = tool(ICONS.redo, "Redo (Ctrl+Shift+Z)", () => redoOne(app));
-  const drawer = tool(ICONS.sliders, "Settings", () => app.root.classList.toggle("drawer"), { className: "tool drawer-button" });
-  const tools = h("div.tools", {}, undo, redo, tool(ICONS.link, "Copy a link to this view", () => app.copy(app.link(), "the link to this view")), tool(ICONS.sun, "Dark or light", turnTheme), tool(ICONS.help, "Help and keyboard (?)", () => app.help?.(), { id: "dsel-help" }), drawer);
+  const drawer = tool(ICONS.sliders, "Settings", () => app.root.classList.toggle("drawer"), {
+    className: "tool drawer-button",
+  });
+  const tools = h(
+    "div.tools",
+    {},
+    undo,
+    redo,
+    tool(ICONS.link, "Copy a link to this view", () => app.copy(app.link(), "the link to this view")),
+    tool(ICONS.sun, "Dark or light", turnTheme),
+    tool(ICONS.help, "Help and keyboard (?)", () => app.help?.(), { id: "dsel-help" }),
+    drawer,
+  );
   const run = h("p.run", {});
-  const element = h("header.top", {}, h("div.brand", {}, h("h1", {}, "dsel"), run), h("div.pick", {}, step(-1, ICONS.left, "Class before ([)"), pick, step(1, ICONS.right, "Next class (])")), list, tools);
+  const element = h(
+    "header.top",
+    {},
+    h("div.brand", {}, h("h1", {}, "dsel"), run),
+    h("div.pick", {}, step(-1, ICONS.left, "Class before ([)"), pick, step(1, ICONS.right, "Next class (])")),
+    list,
+    tools,
+  );
   return {
     element,
     classes() {
-      fill(pick, app.start.classes.map((one) => h("option", { value: one.name }, `${one.name} (${one.scored})`)));
+      fill(
+        pick,
+        app.start.classes.map((one) => h("option", { value: one.name }, `${one.name} (${one.scored})`)),
+      );
       const { dataset, prior, scored } = app.start.run;
       run.textContent = `${dataset.split(/[\\/]/).pop()} · ${plural(scored, "image")} · ${prior.split(/[\\/]/).pop()}`;
       run.title = `dataset ${dataset}, prior ${prior}`;
@@ -208,7 +289,10 @@ function makeTop(app) {
         tab.setAttribute("aria-selected", String(TABS[n] === state.tab));
         tab.tabIndex = TABS[n] === state.tab ? 0 : -1;
         // On a phone the row of tabs scrolls by itself: the chosen one is seen.
-        if (TABS[n] === state.tab) requestAnimationFrame(() => (list.scrollLeft = tab.offsetLeft - list.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2));
+        if (TABS[n] === state.tab)
+          requestAnimationFrame(
+            () => (list.scrollLeft = tab.offsetLeft - list.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2),
+          );
       });
       undo.disabled = !store.canUndo();
       redo.disabled = !store.canRedo();
@@ -256,8 +340,13 @@ function pressed(app, event) {
   const { target } = event;
   if (event.altKey || target.closest?.("dialog")) return;
   if (event.key === "Escape" && app.root.classList.contains("drawer")) return app.root.classList.remove("drawer");
-  const types = target.matches?.("input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, [contenteditable]");
-  const moves = target.matches?.("input[type=range], select, [role=tab]") && /^(Arrow|Home|End|Page)/.test(event.key) && !event.ctrlKey;
+  const types = target.matches?.(
+    "input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, [contenteditable]",
+  );
+  const moves =
+    target.matches?.("input[type=range], select, [role=tab]") &&
+    /^(Arrow|Home|End|Page)/.test(event.key) &&
+    !event.ctrlKey;
   const picks = target.matches?.("select") && event.key.length === 1 && !event.ctrlKey && !event.metaKey;
   if (types || moves || picks) return;
   const key = `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.key}`;
@@ -272,7 +361,12 @@ async function openRun(app, token, view) {
   const { store } = app;
   app.start = await app.ask("start", { run: token, view: new URLSearchParams(view).toString() });
   app.heat = createHeat(app.start.colours);
-  store.open({ ...app.start.view, run: token, class_name: view.class || app.start.classes[0].name, tab: view.tab || "inspect" });
+  store.open({
+    ...app.start.view,
+    run: token,
+    class_name: view.class || app.start.classes[0].name,
+    tab: view.tab || "inspect",
+  });
   app.remount();
 }
 
@@ -308,7 +402,12 @@ function turnTheme() {
 }
 
 function toast(place, text, kind) {
-  const item = h(`div.toast.${kind === "trouble" ? "error" : kind}`, {}, h("span", {}, text), h("button.tool", { type: "button", "aria-label": "Close", onclick: () => item.remove() }, icon(ICONS.close)));
+  const item = h(
+    `div.toast.${kind === "trouble" ? "error" : kind}`,
+    {},
+    h("span", {}, text),
+    h("button.tool", { type: "button", "aria-label": "Close", onclick: () => item.remove() }, icon(ICONS.close)),
+  );
   for (const old of [...place.children].filter((one) => one.textContent === item.textContent)) old.remove();
   place.append(item);
   while (place.children.length > 3) place.firstChild.remove();
@@ -317,8 +416,17 @@ function toast(place, text, kind) {
 }
 
 function dialog(root, title, children) {
-  const close = h("button.tool", { type: "button", "aria-label": "Close", onclick: () => box.close() }, icon(ICONS.close));
-  const box = h("dialog", { "aria-label": title, onclose: () => box.remove() }, h("div.dialog-head", {}, h("h2", {}, title), close), h("div.dialog-body", {}, children));
+  const close = h(
+    "button.tool",
+    { type: "button", "aria-label": "Close", onclick: () => box.close() },
+    icon(ICONS.close),
+  );
+  const box = h(
+    "dialog",
+    { "aria-label": title, onclose: () => box.remove() },
+    h("div.dialog-head", {}, h("h2", {}, title), close),
+    h("div.dialog-body", {}, children),
+  );
   box.addEventListener("click", (event) => event.target === box && box.close());
   root.append(box);
   box.showModal();
