@@ -1,70 +1,72 @@
-// Distilled images without pixels of their own: patches cut from stored pictures by style alone.
+// A column of distilled images whose patches are cut from their images by the browser.
 
-import { empty, fill, h } from "../lib/dom.js";
+import { createList, empty, fill, h } from "../lib/dom.js";
+import { PatchCrop } from "./patch_crop.js";
 
-const SHARP = 48;
-
-/** A grid of distilled images; `show(answer, images)` takes boxes, `mark(id)` the chosen image. */
-export function createCrops(app, label) {
-  const element = h("ol.crops", { "aria-label": `Distilled images: ${label}` });
-  return { element, show, mark };
-
-  function show({ ids, sizes }, images) {
-    if (!images.length) {
-      fill(element, h("li", {}, empty("Nothing to show")));
-      return;
-    }
-    element.querySelector(".empty")?.parentElement.remove();
-    while (element.children.length > images.length) element.lastChild.remove();
-    while (element.children.length < images.length) element.append(h("li.distilled"));
-    const sharp = ids.length <= SHARP;
-    images.forEach((patches, n) => showImage(element.children[n], n, patches, { ids, sizes, sharp }));
-  }
-
-  function showImage(item, n, patches, { ids, sizes, sharp }) {
-    while (item.children.length > patches.length) item.lastChild.remove();
-    while (item.children.length < patches.length) item.append(makeCrop(app));
-    item.style.setProperty("--factor", Math.round(Math.sqrt(patches.length)));
-    patches.forEach(([place, ...box], k) =>
-      item.children[k].show({ id: ids[place], size: sizes[place], box, sharp, words: `${label}, image ${n + 1}` }),
-    );
-  }
-
-  function mark(id) {
-    for (const crop of element.querySelectorAll(".crop"))
-      crop.setAttribute("aria-current", String(crop.dataset.id === id));
-  }
-}
-
-function makeCrop(app) {
-  const picture = h("img", { alt: "", draggable: false });
-  const crop = h(
-    "button.crop",
-    { type: "button", onclick: () => app.store.go({ image_id: crop.dataset.id }) },
-    picture,
-  );
-  crop.show = ({ id, size: [width, height], box: [x, y, w, tall], sharp, words }) => {
-    const place = { width: width / w, height: height / tall, left: -x / w, top: -y / tall };
-    for (const [name, share] of Object.entries(place)) picture.style[name] = `${100 * share}%`;
-    crop.dataset.id = id;
-    crop.title = id;
-    crop.setAttribute("aria-label", `${words}, of ${id}`);
-    load(app, picture, id, sharp);
+/**
+ * Create the column.
+ * @param {App} app
+ * @param {string} label
+ */
+export function createBaselineImages(app, label) {
+  const element = h("ol.images", { "aria-label": `Distilled images: ${label}` });
+  const images = createList(element, () => createImage(app));
+  return {
+    element,
+    /** @param {Patch[][]} shown */
+    show(shown) {
+      element.querySelector(".empty")?.parentElement?.remove();
+      const views = images.resize(shown.length);
+      shown.forEach((patches, n) => {
+        views[n].show(patches, `${label}, image ${n + 1}`);
+      });
+      if (!shown.length) fill(element, h("li", {}, empty("No images")));
+    },
+    /** @param {string} id */
+    mark(id) {
+      for (const one of element.querySelectorAll("button")) {
+        one.setAttribute("aria-current", String(one.dataset.id === id));
+      }
+    },
   };
-  return crop;
 }
 
-/** The thumbnail at once, and then, where they are not too many, the picture as the prior saw it. */
-function load(app, picture, id, sharp) {
-  const { run, class_name: name } = app.store.state;
-  const key = JSON.stringify([run, name, id, sharp]);
-  if (picture.dataset.key === key) return;
-  picture.dataset.key = key;
-  const kinds = sharp ? ["thumbnail", "proxy"] : ["thumbnail"];
-  const put = (kind) =>
-    app.pictures.url(kind, run, name, id).then(
-      (url) => picture.dataset.key === key && (picture.src = url),
-      () => {},
-    );
-  kinds.reduce((before, kind) => before.then(() => put(kind)), Promise.resolve());
+/** @param {App} app */
+function createImage(app) {
+  const element = h("li.distilled");
+  const patches = createList(element, () => createPatch(app));
+  return {
+    element,
+    /**
+     * @param {Patch[]} shown
+     * @param {string} label
+     */
+    show(shown, label) {
+      element.style.setProperty("--factor", String(Math.round(Math.sqrt(shown.length))));
+      const views = patches.resize(shown.length);
+      shown.forEach((patch, n) => {
+        views[n].show(patch, label);
+      });
+    },
+  };
+}
+
+/** @param {App} app */
+function createPatch(app) {
+  const crop = new PatchCrop(app);
+  const element = h("button.patch", { type: "button" }, crop.element);
+  element.addEventListener("click", () => app.store.go({ image_id: element.dataset.id }));
+  return {
+    element,
+    /**
+     * @param {Patch} patch
+     * @param {string} label
+     */
+    show(patch, label) {
+      element.dataset.id = patch.id;
+      element.title = patch.id;
+      element.setAttribute("aria-label", `${label}, from ${patch.id}`);
+      crop.show(patch);
+    },
+  };
 }

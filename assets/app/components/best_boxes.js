@@ -1,115 +1,104 @@
-// The best boxes of the chosen image, with their scores and leads; a click chooses another one.
+// The best boxes of the chosen image with their scores and margins; a click chooses another box.
 
-import { column, fill, h, number } from "../lib/dom.js";
+import { fill, h, indexOfFocus } from "../lib/dom.js";
+import { column, number } from "../lib/format.js";
+import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
+import { createTable } from "./dialog.js";
+import { PatchCrop } from "./patch_crop.js";
 
-/** The list; `choose(contender, n)` is told of a box to take, `turn(nth)` of a patch to show. */
-export function createBoxes({ choose, turn, back }) {
-  const rows = h("tbody", {});
-  const head = h(
-    "tr",
-    {},
-    ["", "Box", "Score", "Lead"].map((text, n) =>
-      h(
-        n > 1 ? "th.figure" : "th",
-        {
-          scope: "col",
-          title: text === "Lead" ? "The margin: how far it is ahead of the next box that does not overlap it" : null,
-        },
-        text || h("span.sr", {}, "Choose"),
-      ),
-    ),
-  );
-  const moved = h(
-    "p.moved",
-    { hidden: true },
-    h("span.badge-still", {}, "moved by hand"),
-    h("button.link", { type: "button", onclick: back }, "Back to the best box"),
-  );
-  const none = h("p.hint", { hidden: true }, "No box: its maps hold what is no number.");
+const MARGIN_HELP = "How far the score is above that of the next best box that does not overlap";
+
+/** @typedef {{ box: Box, score: number | null, margin: number | null, n: number }} Listed n is -1 for a moved box */
+/**
+ * @typedef {object} Handlers
+ * @property {(box: Box, n: number) => unknown} choose
+ * @property {(nth: number) => unknown} turn
+ * @property {() => unknown} reset
+ */
+
+/**
+ * Create the list; `choose(box, n)` gets a box to take, `turn(nth)` a patch to show.
+ * @param {App} app
+ * @param {Handlers} handlers
+ */
+export function createBestBoxes(app, { choose, turn, reset }) {
+  const table = createTable(["", "Box", "Score", "Margin"], []);
+  const rows = table.tBodies[0];
+  labelHead(table);
+  const link = h("button.link", { type: "button", onclick: reset }, "Back to the best box");
+  const moved = h("p.moved", { hidden: true }, h("span.badge-still", {}, "moved by hand"), link);
+  const none = h("p.hint", { hidden: true }, "No box: the maps of this image contain values that are not numbers.");
   const hint = h("p.hint", {});
-  const element = h(
-    "section.boxes.card",
-    { "aria-label": "Best boxes" },
-    h("h3", {}, "Best boxes"),
-    h("table", {}, h("thead", {}, head), rows),
-    none,
-    hint,
-    moved,
-  );
+  const label = { "aria-label": "Best boxes" };
+  const element = h("section.boxes.card", label, h("h3", {}, "Best boxes"), table, none, hint, moved);
   return { element, show };
 
-  /** Paint `{ explanation, boxes, frame }` with the proxy's URL; `own` is the corner moved to, or null. */
-  function show({ explanation, boxes, frame }, url, { own, movable }) {
-    const focused = [...rows.querySelectorAll("button")].indexOf(document.activeElement);
-    const at = explanation.patch?.box;
-    const list = explanation.best.map((one, n) => ({ ...one, n }));
-    const known = at && list.some((one) => alike(one.box, at));
-    if (at && !known)
-      list.unshift({ box: at, score: explanation.patch.score, margin: explanation.patch.margin, n: -1 });
+  /**
+   * @param {ImageResult} image
+   * @param {{ isMoved: boolean, movable: boolean }} state
+   */
+  function show(image, { isMoved, movable }) {
+    const focused = indexOfFocus(rows.querySelectorAll("button"));
+    const { patch } = image.explanation;
+    const list = listed(image.explanation);
     const texts = column(list.flatMap((one) => [one.score, one.margin]));
-    fill(
-      rows,
-      list.map((one, n) =>
-        makeRow(
-          { ...one, texts: texts.slice(2 * n, 2 * n + 2) },
-          { at, boxes, frame, url, banned: !explanation.patch, choose, turn },
-        ),
-      ),
-    );
+    const made = list.map((one, n) => createRow(app, image, one, texts.slice(2 * n, 2 * n + 2), { choose, turn }));
+    fill(rows, made);
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
     none.hidden = list.length > 0;
-    hint.hidden = !explanation.patch || list.length < 2 || Boolean(own && movable);
+    hint.hidden = !patch || list.length < 2 || (isMoved && movable);
     hint.textContent = movable
-      ? "Choose one, or drag the box on the picture."
-      : "Only patch 1 can be dragged: the others take the best boxes that it leaves.";
-    moved.hidden = !own;
+      ? "Choose one, or drag the box on the image."
+      : "Only patch 1 can be moved: the others are the best boxes that do not overlap it.";
+    moved.hidden = !isMoved;
   }
 }
 
-function makeRow({ box, score, n, texts }, { at, boxes, frame, url, banned, choose, turn }) {
-  const chosen = Boolean(at) && alike(box, at);
-  const other = boxes.findIndex((one) => alike(one, box));
-  const words = chosen ? "shown" : other >= 0 ? `patch ${other + 1}` : banned ? "" : "choose";
-  const name = n < 0 ? "by hand" : String(n + 1);
-  const take = () => (other >= 0 ? turn(other) : choose(box, n));
-  const label = `${other >= 0 ? "Show" : "Choose"} box ${name}, at ${box.x}, ${box.y} px, score ${number(score)}`;
-  const button = h(
-    "button.take",
-    {
-      type: "button",
-      "aria-pressed": String(chosen),
-      "aria-label": label,
-      title: label,
-      disabled: banned,
-      onclick: () => chosen || take(),
-    },
-    thumb(box, frame, url),
-  );
+/** @param {HTMLTableElement} table */
+function labelHead(table) {
+  const [choose, , ...figures] = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("th")]);
+  choose.append(h("span.sr", {}, "Choose"));
+  for (const one of figures) one.classList.add("figure");
+  figures[1].title = MARGIN_HELP;
+}
+
+/**
+ * List the best boxes, after the moved one if the patch is none of them.
+ * @param {Explanation} explanation
+ * @returns {Listed[]}
+ */
+function listed({ patch, best }) {
+  const list = best.map(({ box, score, margin }, n) => ({ box: boxOf(box), score, margin, n }));
+  if (!patch || list.some((one) => sameCorner(one.box, patch.box))) return list;
+  return [{ box: patch.box, score: patch.score, margin: patch.margin, n: -1 }, ...list];
+}
+
+/**
+ * @param {App} app
+ * @param {ImageResult} image
+ * @param {Listed} one
+ * @param {string[]} texts
+ * @param {Pick<Handlers, "choose" | "turn">} handlers
+ */
+function createRow(app, image, { box, score, n }, texts, { choose, turn }) {
+  const { patch } = image.explanation;
+  const isChosen = patch != null && sameCorner(box, patch.box);
+  const nth = image.boxes.findIndex((one) => sameCorner(boxOf(one), box));
+  const state = isChosen ? "shown" : nth >= 0 ? `patch ${nth + 1}` : patch ? "choose" : "";
+  const name = n < 0 ? "moved" : String(n + 1);
+  const take = () => patch && !isChosen && (nth >= 0 ? turn(nth) : choose(box, n));
+  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, score ${number(score)}`;
+  const crop = new PatchCrop(app);
+  crop.show({ id: image.image_id, box, size: proxySize(image.frame) });
+  const props = { type: "button", title: label, "aria-label": label, disabled: !patch, onclick: take };
+  const button = h("button.take", { ...props, "aria-pressed": String(isChosen) }, crop.element);
+  /** @param {MouseEvent} event */
+  const onclick = ({ target }) => /** @type {HTMLElement} */ (target).closest("button") || take();
   return h(
     "tr",
-    {
-      "aria-selected": null,
-      className: chosen ? "chosen" : "",
-      onclick: (event) => event.target.closest("button") || banned || chosen || take(),
-    },
+    { className: isChosen ? "chosen" : "", onclick },
     h("td", {}, button),
-    h("td", {}, name, " ", h("span.soft", {}, words)),
+    h("td", {}, name, " ", h("span.soft", {}, state)),
     texts.map((text) => h("td.figure", {}, text)),
   );
-}
-
-/** The pixels of a box, cut from the proxy by CSS alone. */
-function thumb({ x, y, width, height }, { proxy_width: across, proxy_height: down }, url) {
-  const at = (start, length, whole) => (whole > length ? (100 * start) / (whole - length) : 0);
-  const style = {
-    "background-image": `url("${url}")`,
-    "background-size": `${(100 * across) / width}% ${(100 * down) / height}%`,
-    "background-position": `${at(x, width, across)}% ${at(y, height, down)}%`,
-  };
-  return h("span.thumb", { style });
-}
-
-/** Whether two boxes have one corner. */
-export function alike(a, b) {
-  return a.x === b.x && a.y === b.y;
 }

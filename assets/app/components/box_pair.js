@@ -1,20 +1,33 @@
-// The boxes of A and of B on one picture: A dashed, B solid.
+// The boxes of A and of B on one image: A dashed, B solid.
 
-import { h } from "../lib/dom.js";
+import { createList, h } from "../lib/dom.js";
+import { placeBox } from "../lib/geometry.js";
 
-/** Put boxes `[x, y, width, height]` of a picture of this size into an element; those there move. */
-export function placeBoxes(place, boxes, [width, height], side) {
-  const mine = place.getElementsByClassName(`box-${side}`);
-  while (mine.length > boxes.length) mine[mine.length - 1].remove();
-  while (mine.length < boxes.length) place.append(h(`span.twobox.box-${side}`));
-  boxes.forEach(([x, y, w, tall], n) => {
-    const at = { left: x / width, top: y / height, width: w / width, height: tall / height };
-    for (const [name, share] of Object.entries(at)) mine[n].style[name] = `${100 * share}%`;
-  });
+/**
+ * Create what draws the boxes of one side into an element.
+ * @param {HTMLElement} element
+ * @param {"a" | "b"} side
+ */
+export function createSideBoxes(element, side) {
+  const list = createList(element, () => ({ element: h(`span.pair-box.box-${side}`) }));
+  return {
+    /** @param {ChangeRow} row */
+    show(row) {
+      const boxes = row[side]?.boxes ?? [];
+      const views = list.resize(boxes.length);
+      boxes.forEach((box, n) => {
+        placeBox(views[n].element, box, row.size);
+      });
+    },
+  };
 }
 
-/** What the two kinds of lines mean. */
+/** Create the legend of the two kinds of lines. */
 export function boxLegend() {
+  /**
+   * @param {string} side
+   * @param {string} text
+   */
   const key = (side, text) => h("span.key", {}, h(`span.key-line.box-${side}`, { "aria-hidden": "true" }), text);
   return h("span.keys", {}, key("a", "A dashed"), key("b", "B solid"));
 }

@@ -1,64 +1,69 @@
-// The values of the cell that was pointed at: per counted timestep, and their mean.
+// The values of one cell of the heat map: at each counted timestep, and their mean.
 
-import { column, fill, h, number } from "../lib/dom.js";
+import { fill, h } from "../lib/dom.js";
+import { column, number } from "../lib/format.js";
 
 const COLUMNS = [
-  ["timestep", "timestep"],
-  ["cond.", "conditional loss"],
-  ["uncond.", "unconditional loss"],
-  ["gap", "unconditional − conditional loss"],
-  [
-    "share",
-    "what locating uses: the gap as a share of the timestep's mean loss, without its negative part unless signed",
-  ],
+  { name: "timestep", label: "timestep", help: "timestep" },
+  { name: "conditional", label: "cond.", help: "conditional loss" },
+  { name: "unconditional", label: "uncond.", help: "unconditional loss" },
+  { name: "gap", label: "gap", help: "unconditional − conditional loss" },
+  {
+    name: "combined",
+    label: "share",
+    help:
+      "what the box search uses: the gap as a share of the timestep's mean loss, " +
+      "without its negative part unless signed",
+  },
 ];
 
-/** The readout; `show(reading)` fills it, null empties it. */
-export function createReadout() {
+/** Create the table; `show(values)` fills it and null empties it. */
+export function createCellValues() {
   const title = h("span.soft", {});
-  const said = h("p.sr", { "aria-live": "polite" });
-  const head = h(
-    "tr",
-    {},
-    COLUMNS.map(([text, words], n) => h(n ? "th.figure" : "th", { scope: "col" }, h("abbr", { title: words }, text))),
+  const spoken = h("p.sr", { "aria-live": "polite" });
+  const heads = COLUMNS.map(({ label, help }, n) =>
+    h(n ? "th.figure" : "th", { scope: "col" }, h("abbr", { title: help }, label)),
   );
   const rows = h("tbody", {});
-  const table = h("table", { hidden: true }, h("thead", {}, head), rows);
-  const hint = h("p.hint", {}, "Click on the picture, or focus it and use the arrow keys.");
-  const element = h(
-    "section.readout.card",
-    { "aria-label": "Values of a cell" },
-    h("div.bar-line", {}, h("h3", {}, "Values"), title),
-    hint,
-    table,
-    said,
-  );
+  const table = h("table", { hidden: true }, h("thead", {}, h("tr", {}, heads)), rows);
+  const hint = h("p.hint", {}, "Click on the image, or focus it and use the arrow keys.");
+  const head = h("div.bar-line", {}, h("h3", {}, "Values"), title);
+  const label = { "aria-label": "Values of a cell" };
+  const element = h("section.cell-values.card", label, head, hint, table, spoken);
   return { element, show };
 
-  function show(reading) {
-    hint.hidden = Boolean(reading);
-    table.hidden = !reading;
-    title.textContent = reading ? `row ${reading.row + 1}, column ${reading.column + 1}` : "";
-    said.textContent = reading
-      ? `Row ${reading.row + 1}, column ${reading.column + 1}: mean gap ${number(reading.mean.gap)}`
+  /** @param {CellValues | null} cell */
+  function show(cell) {
+    hint.hidden = cell != null;
+    table.hidden = cell == null;
+    title.textContent = cell ? `row ${cell.row + 1}, column ${cell.column + 1}` : "";
+    spoken.textContent = cell
+      ? `Row ${cell.row + 1}, column ${cell.column + 1}: mean gap ${number(cell.mean.gap)}`
       : "";
-    if (!reading) return fill(rows);
-    const { values, mean } = reading;
-    const one = values.length === 1;
-    const all = one ? values : [mean, ...values];
-    const names = one ? reading.timesteps : ["mean", ...reading.timesteps];
-    const columns = ["conditional", "unconditional", "gap", "combined"].map((name) =>
-      column(
-        all.map((line) => line[name] * (name === "combined" ? 100 : 1)),
-        name === "gap" || name === "combined" ? 2 : 3,
-      ),
-    );
-    const cells = (n) => columns.map((texts, place) => h("td.figure", {}, place === 3 ? `${texts[n]} %` : texts[n]));
-    return fill(
-      rows,
-      names.map((name, n) =>
-        h("tr", { className: name === "mean" ? "mean" : "" }, h("th", { scope: "row" }, String(name)), cells(n)),
-      ),
-    );
+    fill(rows, cell ? createRows(cell) : []);
   }
+}
+
+/** @param {CellValues} cell */
+function createRows({ timesteps, values, mean }) {
+  const one = values.length === 1;
+  const lines = one ? values : [mean, ...values];
+  const names = one ? timesteps : ["mean", ...timesteps];
+  const [conditional, unconditional, gap, combined] = [
+    column(lines.map((line) => line.conditional)),
+    column(lines.map((line) => line.unconditional)),
+    column(
+      lines.map((line) => line.gap),
+      2,
+    ),
+    column(
+      lines.map((line) => 100 * line.combined),
+      2,
+    ).map((text) => `${text} %`),
+  ];
+  return names.map((name, n) => {
+    const cells = [conditional[n], unconditional[n], gap[n], combined[n]].map((text) => h("td.figure", {}, text));
+    const head = h("th", { scope: "row" }, String(name));
+    return h("tr", { className: name === "mean" ? "mean" : "" }, head, cells);
+  });
 }

@@ -1,8 +1,11 @@
-// The images of a class by how far the boxes of A and B lie apart, a page at a time.
+// The images of a class by how far the boxes of A and B overlap, a page at a time.
 
-import { empty, fill, h, icon, percent, plural } from "../lib/dom.js";
-import { ICONS } from "../lib/icons.js";
-import { boxLegend, placeBoxes } from "./box_pair.js";
+import { createList, empty, fill, h } from "../lib/dom.js";
+import { percent, plural } from "../lib/format.js";
+import { fitSquare } from "../lib/geometry.js";
+import { showImage } from "../lib/images.js";
+import { boxLegend, createSideBoxes } from "./box_pair.js";
+import { createPager } from "./pager.js";
 
 const KEEPING = {
   any: "all images",
@@ -11,137 +14,119 @@ const KEEPING = {
   both: "kept in both",
   neither: "kept in neither",
 };
+const ORDERS = { least: "least overlap first", most: "most overlap first" };
+const TITLE = "Images by disagreement";
 
-/** The list; `refresh(change)` is called with what its widgets ask for. */
-export function createChanges(app, refresh) {
-  const count = h("span.count", { "aria-live": "polite" });
-  const keeping = h(
-    "select",
-    { "aria-label": "Which images", onchange: () => refresh({ keeping: keeping.value, page: 0 }) },
-    Object.entries(KEEPING).map(([value, text]) => h("option", { value }, text)),
-  );
-  const order = h(
-    "select",
-    { "aria-label": "Order", onchange: () => refresh({ backwards: order.value === "most", page: 0 }) },
-    h("option", { value: "least" }, "least overlap first"),
-    h("option", { value: "most" }, "most overlap first"),
-  );
-  const clear = h("button.link", { type: "button", onclick: () => refresh({ cluster_a: -1, cluster_b: -1, page: 0 }) });
-  const grid = h("div.cells.changes", { role: "list", "aria-label": "Images by disagreement" });
-  const pager = makePager((page) => refresh({ page }));
-  const element = h(
-    "section",
-    { "aria-label": "Images by disagreement" },
-    h("div.bar-line", {}, h("h2", {}, "Images by disagreement"), h("span.grow"), boxLegend()),
-    h("div.bar-line", {}, keeping, order, count, clear),
-    grid,
-    h("div.bar-line.foot", {}, pager.element),
-  );
-  return { element, show, mark };
-
-  function show(answer, own) {
-    count.textContent = plural(answer.total, "image");
-    keeping.value = own.keeping;
-    order.value = own.backwards ? "most" : "least";
-    clear.hidden = own.cluster_a < 0;
-    clear.textContent = `cluster ${own.cluster_a + 1} of A in cluster ${own.cluster_b + 1} of B: show all`;
-    pager.show(answer);
-    if (!answer.rows.length) {
-      fill(grid, empty("No images here", "No image of this class is in this selection."));
-      return;
-    }
-    grid.querySelector(".empty")?.remove();
-    while (grid.children.length > answer.rows.length) grid.lastChild.remove();
-    while (grid.children.length < answer.rows.length) grid.append(makeCell(app));
-    answer.rows.forEach((row, n) => grid.children[n].show(row));
+export class ChangeList {
+  /**
+   * @param {App} app
+   * @param {(change: Partial<ChangeListing>) => unknown} refresh
+   */
+  constructor(app, refresh) {
+    this.count = h("span.count", { "aria-live": "polite" });
+    this.keeping = picker("Which images", KEEPING, (keeping) => refresh({ keeping, page: 0 }));
+    this.order = picker("Order", ORDERS, (order) => refresh({ backwards: order === "most", page: 0 }));
+    this.clear = h("button.link", { type: "button" });
+    this.clear.addEventListener("click", () => refresh({ cluster_a: -1, cluster_b: -1, page: 0 }));
+    this.grid = h("div.cells.changes", { role: "list", "aria-label": TITLE });
+    this.cells = createList(this.grid, () => new ChangeCell(app));
+    this.pager = createPager((page) => refresh({ page }));
+    const head = h("div.bar-line", {}, h("h2", {}, TITLE), h("span.grow"), boxLegend());
+    const filters = h("div.bar-line", {}, this.keeping, this.order, this.count, this.clear);
+    const foot = h("div.bar-line.foot", {}, this.pager.element);
+    this.element = h("section", { "aria-label": TITLE }, head, filters, this.grid, foot);
   }
 
-  function mark(id) {
-    for (const cell of grid.querySelectorAll(".cell"))
-      cell.setAttribute("aria-current", String(cell.dataset.id === id));
+  /**
+   * @param {CompareResult} result
+   * @param {ChangeListing} listing
+   */
+  show(result, listing) {
+    this.count.textContent = plural(result.total, "image");
+    this.keeping.value = listing.keeping;
+    this.order.value = listing.backwards ? "most" : "least";
+    this.clear.hidden = listing.cluster_a < 0;
+    const clusters = `cluster ${listing.cluster_a + 1} of A in cluster ${listing.cluster_b + 1} of B`;
+    this.clear.textContent = `${clusters}: show all`;
+    this.pager.show(result);
+    this.grid.querySelector(".empty")?.remove();
+    const cells = this.cells.resize(result.rows.length);
+    result.rows.forEach((row, n) => {
+      cells[n].show(row);
+    });
+    if (!result.rows.length) fill(this.grid, empty("No images", "No image of this class is in this selection."));
+  }
+
+  /** @param {string | undefined} id */
+  mark(id) {
+    for (const { button } of this.cells.views) button.setAttribute("aria-current", String(button.dataset.id === id));
   }
 }
 
-function makeCell(app) {
-  const picture = h("img", { alt: "", draggable: false });
-  const shot = h("span.shot", {}, picture);
-  const badge = h("span.badge");
-  const share = h("span.rank");
-  const ranks = h("span");
-  const cell = h(
-    "button.cell",
-    { type: "button", onclick: () => app.store.go({ image_id: cell.dataset.id }) },
-    h("span.frame", {}, shot, badge),
-    h("span.caption", {}, share, h("span", {}, "overlap")),
-    h("span.caption", {}, ranks),
-  );
-  const item = h("div.item", { role: "listitem" }, cell);
-  item.show = (row) => {
-    showPicture(app, shot, picture, row);
-    placeBoxes(shot, row.a?.boxes ?? [], row.size, "a");
-    placeBoxes(shot, row.b?.boxes ?? [], row.size, "b");
-    const words = [keptWords(row), rankWords(row)];
-    badge.textContent = words[0];
-    share.textContent = percent(row.overlap, 2);
-    ranks.textContent = words[1];
-    cell.dataset.id = row.id;
-    cell.title = row.id;
-    cell.setAttribute(
-      "aria-label",
-      [row.id, `overlap ${percent(row.overlap, 2)}`, `rank ${words[1].replace("→", "to")}`, words[0]]
-        .filter(Boolean)
-        .join(", "),
+/**
+ * @param {string} label
+ * @param {Record<string, string>} choices
+ * @param {(value: string) => unknown} choose
+ */
+function picker(label, choices, choose) {
+  const options = Object.entries(choices).map(([value, text]) => h("option", { value }, text));
+  const select = h("select", { "aria-label": label, onchange: () => choose(select.value) }, options);
+  return select;
+}
+
+class ChangeCell {
+  /** @param {App} app */
+  constructor(app) {
+    this.app = app;
+    this.image = h("img", { alt: "", draggable: false });
+    this.shot = h("span.shot", {}, this.image);
+    this.boxes = [createSideBoxes(this.shot, "a"), createSideBoxes(this.shot, "b")];
+    this.badge = h("span.badge");
+    this.overlap = h("span.rank");
+    this.ranks = h("span");
+    this.button = h(
+      "button.cell",
+      { type: "button" },
+      h("span.frame", {}, this.shot, this.badge),
+      h("span.caption", {}, this.overlap, h("span", {}, "overlap")),
+      h("span.caption", {}, this.ranks),
     );
-  };
-  return item;
+    this.button.addEventListener("click", () => app.store.go({ image_id: this.button.dataset.id }));
+    this.element = h("div.item", { role: "listitem" }, this.button);
+  }
+
+  /** @param {ChangeRow} row */
+  show(row) {
+    const { id, size } = row;
+    fitSquare(this.shot, size);
+    showImage(this.app, this.image, id);
+    for (const side of this.boxes) side.show(row);
+    const [kept, ranks, overlap] = [keptText(row), rankText(row), percent(row.overlap, 2)];
+    this.badge.textContent = kept;
+    this.overlap.textContent = overlap;
+    this.ranks.textContent = ranks;
+    this.button.dataset.id = id;
+    this.button.title = id;
+    const facts = [id, `overlap ${overlap}`, `rank ${ranks.replace("→", "to")}`, kept].filter(Boolean);
+    this.button.setAttribute("aria-label", facts.join(", "));
+  }
 }
 
-/** Show a row's picture, whole in its square frame. */
-function showPicture(app, shot, picture, { id, size: [width, height] }) {
-  const most = Math.max(width, height);
-  shot.style.setProperty("--w", width / most);
-  shot.style.setProperty("--h", height / most);
-  const { run, class_name: name } = app.store.state;
-  const key = JSON.stringify([run, name, id]);
-  if (picture.dataset.key === key) return;
-  picture.dataset.key = key;
-  app.pictures.url("thumbnail", run, name, id).then(
-    (url) => picture.dataset.key === key && (picture.src = url),
-    () => {
-      picture.removeAttribute("src");
-      delete picture.dataset.key;
-    },
-  );
+/**
+ * Return in which distilled sets an image is kept; empty for none.
+ * @param {ChangeRow} row
+ */
+export function keptText({ a, b }) {
+  const [inA, inB] = [a, b].map((side) => Boolean(side?.kept.length));
+  if (inA && inB) return "kept in both";
+  if (inA) return "kept in A";
+  return inB ? "kept in B" : "";
 }
 
-/** In which distilled sets an image is kept. */
-export function keptWords({ a, b }) {
-  if (a?.kept && b?.kept) return "kept in both";
-  if (a?.kept) return "kept in A";
-  return b?.kept ? "kept in B" : "";
-}
-
-/** An image's ranks, as they move. */
-export function rankWords({ a, b }) {
-  const rank = (side) => (side ? side.rank + 1 : "none");
-  return `A ${rank(a)} → B ${rank(b)}`;
-}
-
-function makePager(go) {
-  let page = 0;
-  const step = (by, path, text) =>
-    h("button.tool", { type: "button", title: text, "aria-label": text, onclick: () => go(page + by) }, icon(path));
-  const [back, next] = [step(-1, ICONS.left, "Page before"), step(1, ICONS.right, "Next page")];
-  const words = h("span", {});
-  const element = h("span.pager", {}, back, words, next);
-  return {
-    element,
-    show({ page: now, pages }) {
-      page = now;
-      words.textContent = `page ${now + 1} of ${pages}`;
-      back.disabled = now === 0;
-      next.disabled = now + 1 >= pages;
-      element.hidden = pages < 2;
-    },
-  };
+/**
+ * Return an image's ranks in A and in B.
+ * @param {ChangeRow} row
+ */
+export function rankText({ a, b }) {
+  return `A ${a ? a.rank + 1 : "none"} → B ${b ? b.rank + 1 : "none"}`;
 }

@@ -1,143 +1,156 @@
-// The clusters at a glance: a legend whose counts follow the selection, and a card of each.
+// The clusters at a glance: a legend with counts, and a card for each cluster.
 
-import { fill, h, number, plural } from "../lib/dom.js";
+import { createList, h } from "../lib/dom.js";
+import { number, plural } from "../lib/format.js";
 import { clusterMark } from "./cluster_mark.js";
-import { makeCrop } from "./patch_crop_lazy.js";
+import { PatchCrop } from "./patch_crop.js";
 
-/** The legend; `pick(cluster)` is called for the entry that is pressed. */
-export function makeLegend(pick) {
+/**
+ * @typedef {object} ClusterCard
+ * @property {number} size
+ * @property {number} kept
+ * @property {number | null} median
+ * @property {Patch[]} discriminative
+ * @property {Patch[]} central
+ */
+/** @typedef {{ cluster(n: number): void, image(id: string): void }} Pick */
+
+/**
+ * Create the legend; `pick(cluster)` is called when an entry is pressed.
+ * @param {(cluster: number) => void} pick
+ */
+export function createClusterLegend(pick) {
   const element = h("ul.cluster-legend", { "aria-label": "Clusters; press one to select it" });
+  let made = 0;
+  const entries = createList(element, () => createEntry(made++, pick));
   return { element, show };
 
-  /** counts: patches of each cluster; chosen: of each, those selected; cluster: the one selected, or -1. */
-  function show(counts, chosen, cluster) {
-    while (element.children.length > counts.length) element.lastChild.remove();
-    while (element.children.length < counts.length) element.append(makeEntry(element.children.length));
-    counts.forEach((size, n) => {
-      const { button, count } = element.children[n];
-      count.textContent = chosen ? `${chosen[n] ?? 0} of ${size}` : `${size}`;
+  /**
+   * @param {number[]} sizes patches of each cluster
+   * @param {number[] | null} selected how many of them are selected
+   * @param {number} cluster the selected cluster, or -1
+   */
+  function show(sizes, selected, cluster) {
+    made = Math.min(made, sizes.length);
+    const views = entries.resize(sizes.length);
+    sizes.forEach((size, n) => {
+      const { button, count } = views[n];
+      count.textContent = selected ? `${selected[n] ?? 0} of ${size}` : `${size}`;
       button.setAttribute("aria-pressed", String(n === cluster));
-      button.classList.toggle("none", Boolean(chosen) && !chosen[n]);
+      button.classList.toggle("none", selected != null && !selected[n]);
     });
   }
-
-  function makeEntry(n) {
-    const count = h("span.soft");
-    const button = h(
-      "button",
-      { type: "button", onclick: () => pick(n) },
-      clusterMark(n),
-      h("span", {}, `cluster ${n + 1}`),
-      count,
-    );
-    return Object.assign(h("li", {}, button), { button, count });
-  }
 }
 
-/** The cards; `pick.group(n)` and `pick.image(id)` are called for what is pressed. */
-export function makeCards(app, pick) {
+/**
+ * @param {number} n
+ * @param {(cluster: number) => void} pick
+ */
+function createEntry(n, pick) {
+  const count = h("span.soft");
+  const name = h("span", {}, `cluster ${n + 1}`);
+  const button = h("button", { type: "button", onclick: () => pick(n) }, clusterMark(n), name, count);
+  return { element: h("li", {}, button), button, count };
+}
+
+/**
+ * Create the cards.
+ * @param {App} app
+ * @param {Pick} pick
+ */
+export function createClusterCards(app, pick) {
   const element = h("div.cluster-cards");
-  return { element, show, mark };
-
-  /** sizes: of each image by its id, the proxy's width and height. */
-  function show(cards, sizes) {
-    while (element.children.length > cards.length) element.lastChild.remove();
-    while (element.children.length < cards.length) element.append(makeCard(app, pick, element.children.length));
-    cards.forEach((card, n) => element.children[n].show(card, sizes));
-  }
-
-  function mark(cluster, imageId) {
-    [...element.children].forEach((card, n) => card.head.setAttribute("aria-pressed", String(n === cluster)));
-    for (const one of element.querySelectorAll(".patch"))
-      one.setAttribute("aria-current", String(one.dataset.id === imageId));
-  }
-}
-
-function makeCard(app, pick, n) {
-  const facts = h("span.soft");
-  const head = h(
-    "button.card-head",
-    { type: "button", onclick: () => pick.group(n) },
-    clusterMark(n),
-    h("strong", {}, `Cluster ${n + 1}`),
-    facts,
-  );
-  const rows = {
-    discriminative: makeRow(app, pick, "Most discriminative"),
-    central: makeRow(app, pick, "Most central"),
-  };
-  const element = h(
-    "article.cluster-card",
-    { "aria-label": `Cluster ${n + 1}` },
-    head,
-    rows.discriminative.element,
-    rows.central.element,
-  );
-  element.head = head;
-  element.show = (card, sizes) => {
-    facts.textContent = `${plural(card.size, "patch", "patches")} · ${card.kept} kept · median ${number(card.median)}`;
-    for (const name of ["discriminative", "central"]) rows[name].show(card[name], sizes);
-  };
-  return element;
-}
-
-function makeRow(app, pick, label) {
-  const crops = h("div.crops");
-  const element = h("div.crop-row", {}, h("span.soft", {}, label), crops);
+  let made = 0;
+  const cards = createList(element, () => createCard(app, pick, made++));
   return {
     element,
-    show(patches, sizes) {
-      while (crops.children.length > patches.length) crops.lastChild.remove();
-      while (crops.children.length < patches.length) crops.append(makePatch(app, pick));
-      patches.forEach((patch, n) => crops.children[n].show(patch, label, sizes));
+    /** @param {ClusterCard[]} shown */
+    show(shown) {
+      made = Math.min(made, shown.length);
+      const views = cards.resize(shown.length);
+      shown.forEach((card, n) => {
+        views[n].show(card);
+      });
+    },
+    /**
+     * @param {number} cluster
+     * @param {string} imageId
+     */
+    mark(cluster, imageId) {
+      cards.views.forEach((card, n) => {
+        card.head.setAttribute("aria-pressed", String(n === cluster));
+      });
+      for (const one of element.querySelectorAll(".patch")) {
+        one.setAttribute("aria-current", String(/** @type {HTMLElement} */ (one).dataset.id === imageId));
+      }
     },
   };
 }
 
-function makePatch(app, pick) {
-  const crop = makeCrop(app);
-  const element = h("button.patch", { type: "button", onclick: () => pick.image(element.dataset.id) }, crop);
-  element.show = ({ id, box, rank, score }, label, sizes) => {
-    element.dataset.id = id;
-    element.title = `${id}, rank ${rank + 1}, score ${number(score)}`;
-    element.setAttribute(
-      "aria-label",
-      `${id}, rank ${rank + 1}, score ${number(score)}, among the ${label.toLowerCase()} of its cluster`,
-    );
-    element.setAttribute("aria-current", String(app.store.state.image_id === id));
-    crop.show({ id, box, size: sizes.get(id) });
+/**
+ * @param {App} app
+ * @param {Pick} pick
+ * @param {number} n
+ */
+function createCard(app, pick, n) {
+  const facts = h("span.soft");
+  const name = h("strong", {}, `Cluster ${n + 1}`);
+  const head = h("button.card-head", { type: "button", onclick: () => pick.cluster(n) }, clusterMark(n), name, facts);
+  const discriminative = createRow(app, pick, "Most discriminative");
+  const central = createRow(app, pick, "Most central");
+  const label = { "aria-label": `Cluster ${n + 1}` };
+  return {
+    element: h("article.cluster-card", label, head, discriminative.element, central.element),
+    head,
+    /** @param {ClusterCard} card */
+    show(card) {
+      const size = plural(card.size, "patch", "patches");
+      facts.textContent = `${size} · ${card.kept} kept · median ${number(card.median)}`;
+      discriminative.show(card.discriminative);
+      central.show(card.central);
+    },
   };
-  return element;
 }
 
-/** The floating card of the point under the pointer. */
-export function makeHover(app, place) {
-  const crop = makeCrop(app);
-  const words = h("div.hover-words");
-  const element = h("div.hover-card", { hidden: true }, crop, words);
-  place.append(element);
+/**
+ * @param {App} app
+ * @param {Pick} pick
+ * @param {string} label
+ */
+function createRow(app, pick, label) {
+  const element = h("div.crops");
+  const crops = createList(element, () => createPatch(app, pick, label));
   return {
-    hide: () => (element.hidden = true),
-    /** at: where the point lies in the place, in CSS pixels. */
-    show({ id, box, size, rank, score, cluster, kept }, at) {
-      crop.hidden = cluster < 0;
-      if (cluster >= 0) crop.show({ id, box, size });
-      const lines =
-        cluster < 0
-          ? ["no patch: the image is banned"]
-          : [`rank ${rank + 1} · score ${number(score)}`, kept ? "kept" : ""];
-      const mark = cluster >= 0 && h("p.of-cluster", {}, clusterMark(cluster), `cluster ${cluster + 1}`);
-      fill(
-        words,
-        h("p.name", {}, id),
-        mark,
-        lines.filter(Boolean).map((line) => h("p.soft", {}, line)),
-      );
-      element.hidden = false;
-      const { clientWidth: width, clientHeight: height } = place;
-      const left = at.x + 14 + element.offsetWidth > width ? at.x - 14 - element.offsetWidth : at.x + 14;
-      const top = Math.min(Math.max(at.y - element.offsetHeight / 2, 4), height - element.offsetHeight - 4);
-      Object.assign(element.style, { left: `${Math.max(left, 4)}px`, top: `${top}px` });
+    element: h("div.crop-row", {}, h("span.soft", {}, label), element),
+    /** @param {Patch[]} patches */
+    show(patches) {
+      const views = crops.resize(patches.length);
+      patches.forEach((patch, n) => {
+        views[n].show(patch);
+      });
+    },
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {Pick} pick
+ * @param {string} label
+ */
+function createPatch(app, pick, label) {
+  const crop = new PatchCrop(app, { lazy: true });
+  const element = h("button.patch", { type: "button" }, crop.element);
+  element.addEventListener("click", () => pick.image(element.dataset.id ?? ""));
+  return {
+    element,
+    /** @param {Patch} patch */
+    show(patch) {
+      const facts = `${patch.id}, rank ${patch.rank + 1}, score ${number(patch.score)}`;
+      element.dataset.id = patch.id;
+      element.title = facts;
+      element.setAttribute("aria-label", `${facts}, ${label.toLowerCase()} of its cluster`);
+      element.setAttribute("aria-current", String(app.store.state.image_id === patch.id));
+      crop.show(patch);
     },
   };
 }

@@ -1,8 +1,9 @@
 // A cluster's mark: its colour, and beyond ten clusters another shape, in the plot and in lists alike.
 
+import { CLUSTER_COLORS, clusterColor } from "../lib/colors.js";
 import { h, svg } from "../lib/dom.js";
-import { CLUSTER_COLOURS, clusterColour } from "./gallery.js";
 
+/** Plotly's name of each shape, and its outline in a square of 12. */
 const SHAPES = [
   ["circle", "M6 1.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9z"],
   ["square", "M2 2h8v8H2z"],
@@ -16,17 +17,19 @@ const SHAPES = [
   ["star", "M6 .7l1.6 3.5 3.8.4-2.8 2.6.8 3.8L6 9.1 2.6 11l.8-3.8L.6 4.6l3.8-.4z"],
 ].map(([plotly, path]) => ({ plotly, path }));
 
-/** The shape of a cluster: plotly's name of it, and its outline in a square of 12. */
+/**
+ * Return the shape of a cluster.
+ * @param {number} cluster
+ */
 export function symbolOf(cluster) {
-  return SHAPES[Math.floor(cluster / CLUSTER_COLOURS.length) % SHAPES.length];
+  return SHAPES[Math.floor(cluster / CLUSTER_COLORS.length) % SHAPES.length];
 }
 
-/** A cluster's mark for a list. */
+/**
+ * Create a cluster's mark for a list.
+ * @param {number} cluster
+ */
 export function clusterMark(cluster) {
-  const { path } = symbolOf(cluster);
-  return h(
-    "span.mark-of-cluster",
-    { "aria-hidden": "true" },
-    svg("svg", { viewBox: "0 0 12 12" }, svg("path", { d: path, fill: clusterColour(cluster) })),
-  );
+  const shape = svg("path", { d: symbolOf(cluster).path, fill: clusterColor(cluster) });
+  return h("span.cluster-mark", { "aria-hidden": "true" }, svg("svg", { viewBox: "0 0 12 12" }, shape));
 }

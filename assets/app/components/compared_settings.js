@@ -1,108 +1,108 @@
-// Settings A beside settings B: what each of them says, where they differ, and what pins them.
+// Settings A beside settings B: their values, where they differ, and the buttons that pin, swap and forget A.
 
 import { fill, h, icon } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
-import { differing, labelOf, valueOf } from "../lib/settings_text.js";
-import { queryOf, same } from "../lib/store.js";
+import { same, selectQuery } from "../lib/links.js";
+import { differing, labelOf, textOf } from "../lib/settings_text.js";
 
-/** The query of settings of selecting alone; never empty, since an empty A is none. */
-export function pinned({ defaults }, select) {
-  const bare = { select, export: defaults.export };
-  return queryOf(bare, defaults) || `ipc=${defaults.select.ipc}`;
+/**
+ * Pin the current settings as A.
+ * @param {App} app
+ */
+export function pinAsA({ store, toast }) {
+  store.go({ a: selectQuery(store.defaults, store.state.select) });
+  toast("Pinned the current settings as A. B follows the sliders.");
 }
 
-/** Pin the present settings as A. */
-export function pin({ store, toast }) {
-  store.go({ a: pinned(store, store.state.select) });
-  toast("Pinned the present settings as A: B follows the sliders");
-}
+export class ComparedSettings {
+  /** @param {App} app */
+  constructor(app) {
+    this.app = app;
+    const { store } = app;
+    this.cardA = createCard(app, "A", "pinned");
+    this.cardB = createCard(app, "B", "the current settings");
+    this.between = h("div.between", { "aria-live": "polite" });
+    this.pin = button(ICONS.pin, "Pin the current settings as A", () => pinAsA(app));
+    this.swap = button(ICONS.swap, "Swap A and B", () => this.exchange());
+    const forget = button(ICONS.close, "Forget A", () => store.go({ a: "" }));
+    const cards = h("div.pins-cards", {}, this.cardA.element, this.between, this.cardB.element);
+    const buttons = h("div.bar-line", {}, this.pin, this.swap, forget);
+    this.element = h("section.pins", { "aria-label": "Settings A and B" }, cards, buttons);
+    /** @type {SelectSettings | null} */
+    this.a = null;
+  }
 
-/** The head of the comparison; `show(a)` takes the settings of A, or null before they are known. */
-export function createHead(app) {
-  const { store } = app;
-  const [cardA, cardB] = [makeCard("A", "pinned"), makeCard("B", "the present settings")];
-  const between = h("div.between", { "aria-live": "polite" });
-  const button = (path, text, onclick) => h("button.button", { type: "button", onclick }, path && icon(path), text);
-  const again = button(ICONS.pin, "Pin the present settings as A", () => pin(app));
-  const swap = button(ICONS.swap, "Swap A and B", () => exchange());
-  const forget = button(ICONS.close, "Forget A", () => store.go({ a: "" }));
-  const element = h(
-    "section.pins",
-    { "aria-label": "Settings A and B" },
-    h("div.pins-cards", {}, cardA.element, between, cardB.element),
-    h("div.bar-line", {}, again, swap, forget),
-  );
-  let settings = null;
-  return { element, show };
-
-  function show(a) {
-    settings = a;
-    swap.disabled = !a;
-    cardB.show(app, store.state.select);
+  /** @param {SelectSettings | null} a null before A is known */
+  show(a) {
+    const { app, between } = this;
+    const b = app.store.state.select;
+    this.a = a;
+    this.swap.disabled = !a;
+    this.cardB.show(b);
     if (!a) return;
-    cardA.show(app, a);
-    const names = differing(app, a, store.state.select);
-    again.disabled = names.length === 0;
-    fill(
-      between,
-      names.length ? changes(names) : h("p.soft", {}, "A and B are the same. Move a slider: B follows it, A stays."),
-    );
+    this.cardA.show(a);
+    const names = differing(app, a, b);
+    this.pin.disabled = names.length === 0;
+    const equal = h("p.soft", {}, "A and B are the same. Move a slider: B follows it and A stays.");
+    fill(between, names.length ? differences(app, names, a, b) : equal);
   }
 
-  function changes(names) {
-    const row = (name) =>
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, labelOf(app, name)),
-        h("td", {}, valueOf(app, name, settings)),
-        h("td.to", { "aria-hidden": "true" }, "→"),
-        h("td", {}, valueOf(app, name, store.state.select)),
-      );
-    return h(
-      "table",
-      {},
-      h("caption.sr", {}, "What differs"),
-      h(
-        "thead.sr",
-        {},
-        h(
-          "tr",
-          {},
-          h("th", { scope: "col" }, "Setting"),
-          h("th", { scope: "col" }, "A"),
-          h("td"),
-          h("th", { scope: "col" }, "B"),
-        ),
-      ),
-      h("tbody", {}, names.map(row)),
-    );
-  }
-
-  function exchange() {
-    const now = pinned(store, store.state.select);
-    store.select(settings, "swap", { a: now });
+  exchange() {
+    const { store } = this.app;
+    if (this.a) store.select(this.a, "swap", { a: selectQuery(store.defaults, store.state.select) });
   }
 }
 
-function makeCard(letter, words) {
-  const list = h("dl", {});
-  const element = h(
-    `section.card.pin-card.of-${letter.toLowerCase()}`,
-    { "aria-label": `Settings ${letter}` },
-    h("h2", {}, h("span.letter", {}, letter), h("span.soft", {}, words)),
-    list,
+/**
+ * @param {string | string[]} paths
+ * @param {string} text
+ * @param {() => void} onclick
+ */
+function button(paths, text, onclick) {
+  return h("button.button", { type: "button", onclick }, icon(paths), text);
+}
+
+/**
+ * @param {App} app
+ * @param {string[]} names
+ * @param {SelectSettings} a
+ * @param {SelectSettings} b
+ */
+function differences(app, names, a, b) {
+  const heads = ["Setting", "A"].map((text) => h("th", { scope: "col" }, text));
+  const head = h("tr", {}, heads, h("td"), h("th", { scope: "col" }, "B"));
+  const rows = names.map((name) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, labelOf(app, name)),
+      h("td", {}, textOf(app, name, a)),
+      h("td.to", { "aria-hidden": "true" }, "→"),
+      h("td", {}, textOf(app, name, b)),
+    ),
   );
+  return h("table", {}, h("caption.sr", {}, "Differences"), h("thead.sr", {}, head), h("tbody", {}, rows));
+}
+
+/**
+ * @param {App} app
+ * @param {string} letter
+ * @param {string} subtitle
+ */
+function createCard(app, letter, subtitle) {
+  const list = h("dl", {});
+  const title = h("h2", {}, h("span.letter", {}, letter), h("span.soft", {}, subtitle));
+  const label = { "aria-label": `Settings ${letter}` };
   return {
-    element,
-    show(app, select) {
-      const { defaults } = app.store;
-      const names = Object.keys(defaults.select).filter((name) => !same(select[name], defaults.select[name]));
-      const ordered = differing(app, select, defaults.select).filter((name) => names.includes(name));
-      const lines = ordered.map((name) =>
-        h("div", {}, h("dt", {}, labelOf(app, name)), h("dd", {}, valueOf(app, name, select))),
-      );
-      fill(list, lines.length ? lines : h("div", {}, h("dt.soft", {}, "every setting at its default")));
+    element: h(`section.card.pin-card.of-${letter.toLowerCase()}`, label, title, list),
+    /** @param {SelectSettings} select */
+    show(select) {
+      const defaults = app.store.defaults.select;
+      const names = differing(app, select, defaults).filter((name) => !same(select[name], defaults[name]));
+      const rows = names.map((name) => {
+        return h("div", {}, h("dt", {}, labelOf(app, name)), h("dd", {}, textOf(app, name, select)));
+      });
+      fill(list, rows.length ? rows : h("div", {}, h("dt.soft", {}, "every setting at its default")));
     },
   };
 }

@@ -1,116 +1,159 @@
-// A place to drop a file on or to choose one with, and the way of that file to the app.
+// A zone to drop a file on or to choose one with, and the upload of that file.
 
-import { bytes, h, percent } from "../lib/dom.js";
+import { h } from "../lib/dom.js";
+import { bytes, percent } from "../lib/format.js";
 
-/** A drop zone; `kinds` are suffixes, `most` the bytes of a file at most, `changed` is told of a new file. */
-export function createZone(app, { label, kinds, most, preview = false, changed }) {
-  const own = { file: null, path: "", url: "", request: null };
-  const input = h("input.zone-input", {
-    type: "file",
-    accept: kinds.join(","),
-    "aria-label": label,
-    onchange: () => take(input.files[0]),
-  });
-  const image = h("img", {
-    alt: "",
-    hidden: true,
-    onerror: () => {
+/**
+ * @typedef {object} Options
+ * @property {string} label
+ * @property {string[]} kinds suffixes
+ * @property {number} most the largest file in bytes
+ * @property {boolean} [preview]
+ * @property {() => void} changed
+ */
+
+export class Dropzone {
+  /**
+   * @param {App} app
+   * @param {Options} options
+   */
+  constructor(app, options) {
+    this.app = app;
+    this.options = options;
+    /** @type {File | null} */
+    this.file = null;
+    this.path = "";
+    this.url = "";
+    /** @type {XMLHttpRequest | null} */
+    this.request = null;
+    const { label, kinds } = options;
+    this.input = h("input.zone-input", { type: "file", accept: kinds.join(","), "aria-label": label });
+    this.image = h("img", { alt: "", hidden: true });
+    this.title = h("span.zone-title", {}, label);
+    this.note = h("span.soft", {}, this.invitation());
+    const text = h("span.zone-text", {}, this.title, this.note);
+    this.zone = h("label.zone", {}, this.input, this.image, text);
+    this.bar = h("progress", { max: 1, "aria-label": "Upload" });
+    this.status = h("span.soft");
+    const stop = h("button.quiet", { type: "button", onclick: () => this.request?.abort() }, "Stop the upload");
+    this.progress = h("div.upload", { hidden: true }, this.bar, h("p.job-line", {}, this.status, stop));
+    this.problem = h("p.notice.bad", { hidden: true, role: "alert" });
+    this.element = h("div.dropping", {}, this.zone, this.problem, this.progress);
+    this.listen();
+  }
+
+  invitation() {
+    return `or click to choose it · at most ${bytes(this.options.most)}`;
+  }
+
+  listen() {
+    const { zone, input, image } = this;
+    input.addEventListener("change", () => this.take(input.files?.[0]));
+    image.addEventListener("error", () => {
       image.hidden = true;
-    },
-  });
-  const title = h("span.zone-title", {}, label);
-  const note = h("span.soft", {}, `or click to choose it · at most ${bytes(most)}`);
-  const zone = h("label.zone", {}, input, image, h("span.zone-words", {}, title, note));
-  const bar = h("progress", { max: 1, "aria-label": "Upload" });
-  const said = h("span.soft");
-  const stop = h("button.quiet", { type: "button", onclick: () => own.request?.abort() }, "Stop the upload");
-  const going = h("div.upload", { hidden: true }, bar, h("p.job-line", {}, said, stop));
-  const problem = h("p.notice.bad", { hidden: true, role: "alert" });
-  listen();
-  return { element: h("div.dropping", {}, zone, problem, going), input, file: () => own.file, take, send };
-
-  function listen() {
-    const over = (on) => (event) => {
+    });
+    /**
+     * @param {DragEvent} event
+     * @param {boolean} over
+     */
+    const highlight = (event, over) => {
       if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
-      zone.classList.toggle("over", on);
+      zone.classList.toggle("over", over);
     };
-    for (const name of ["dragenter", "dragover"]) zone.addEventListener(name, over(true));
-    zone.addEventListener("dragleave", over(false));
+    zone.addEventListener("dragenter", (event) => highlight(event, true));
+    zone.addEventListener("dragover", (event) => highlight(event, true));
+    zone.addEventListener("dragleave", (event) => highlight(event, false));
     zone.addEventListener("drop", (event) => {
-      over(false)(event);
-      if (event.dataTransfer?.files.length) take(event.dataTransfer.files[0]);
+      highlight(event, false);
+      this.take(event.dataTransfer?.files[0]);
     });
   }
 
-  function take(file) {
+  /** @param {File | undefined} file */
+  take(file) {
     if (!file) return;
-    const wrong = whatIsWrong(file, kinds, most);
-    problem.hidden = !wrong;
-    problem.textContent = wrong;
-    URL.revokeObjectURL(own.url);
-    own.request?.abort();
-    Object.assign(own, {
-      file: wrong ? null : file,
-      path: "",
-      url: preview && !wrong ? URL.createObjectURL(file) : "",
-    });
-    image.hidden = !own.url;
-    if (own.url) image.src = own.url;
-    title.textContent = wrong ? label : file.name;
-    title.title = wrong ? "" : file.name;
-    note.textContent = wrong
-      ? `or click to choose it · at most ${bytes(most)}`
-      : `${bytes(file.size)} · drop or choose another`;
-    zone.classList.toggle("full", !wrong);
+    const { label, preview, changed } = this.options;
+    const wrong = problemOf(file, this.options);
+    this.problem.hidden = !wrong;
+    this.problem.textContent = wrong;
+    URL.revokeObjectURL(this.url);
+    this.request?.abort();
+    this.file = wrong ? null : file;
+    this.path = "";
+    this.url = preview && !wrong ? URL.createObjectURL(file) : "";
+    this.image.hidden = !this.url;
+    if (this.url) this.image.src = this.url;
+    this.title.textContent = wrong ? label : file.name;
+    this.title.title = wrong ? "" : file.name;
+    this.note.textContent = wrong ? this.invitation() : `${bytes(file.size)} · drop or choose another`;
+    this.zone.classList.toggle("full", !wrong);
     changed();
   }
 
-  /** Upload the file, unless that was done; its path at the app. */
-  async function send() {
-    if (!own.file) throw new Error(`${label} first`);
-    if (own.path) return own.path;
-    const { file } = own;
-    const path = await upload();
-    if (own.file !== file) throw new Error("Another file was chosen meanwhile: press the button again.");
-    own.path = path;
+  /** Upload the file unless that is done; return its path in the app. */
+  async send() {
+    const { file } = this;
+    if (!file) throw new Error(`${this.options.label} first`);
+    if (this.path) return this.path;
+    const path = await this.upload(file);
+    if (this.file !== file) throw new Error("Another file was chosen during the upload: press the button again.");
+    this.path = path;
     return path;
   }
 
-  function upload() {
-    const { file } = own;
-    going.hidden = false;
-    progress(0);
-    const request = (own.request = new XMLHttpRequest());
+  /**
+   * @param {File} file
+   * @returns {Promise<string>}
+   */
+  upload(file) {
+    this.progress.hidden = false;
+    this.showProgress(0);
+    const request = new XMLHttpRequest();
+    this.request = request;
     const form = new FormData();
     form.append("files", file, file.name);
+    const { most } = this.options;
     return new Promise((resolve, reject) => {
+      /** @param {string} text */
       const fail = (text) => reject(new Error(text));
-      request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+      request.upload.onprogress = (event) => event.lengthComputable && this.showProgress(event.loaded / event.total);
       request.onabort = () => fail("The upload was stopped.");
-      request.onerror = () => fail("The upload failed: is the app still running?");
-      request.onload = () =>
-        request.status === 200 ? resolve(JSON.parse(request.responseText)[0]) : fail(refusal(request.status, most));
-      request.open("POST", app.base.replace(/file=$/, "upload"));
+      request.onerror = () => fail("The upload failed. Is the app still running?");
+      request.onload = () => {
+        if (request.status === 200) resolve(JSON.parse(request.responseText)[0]);
+        else fail(refusal(request.status, most));
+      };
+      request.open("POST", this.app.base.replace(/file=$/, "upload"));
       request.send(form);
     }).finally(() => {
-      going.hidden = true;
-      own.request = null;
+      this.progress.hidden = true;
+      this.request = null;
     });
   }
 
-  function progress(share) {
-    bar.value = share;
-    said.textContent = share < 1 ? `Uploading · ${percent(share, 2)}` : "Uploaded, being stored …";
+  /** @param {number} share */
+  showProgress(share) {
+    this.bar.value = share;
+    this.status.textContent = share < 1 ? `Uploading · ${percent(share, 2)}` : "Uploaded, now being stored …";
   }
 }
 
-function whatIsWrong({ name, size }, kinds, most) {
+/**
+ * Return why a file cannot be taken; empty where it can.
+ * @param {File} file
+ * @param {Options} options
+ */
+function problemOf({ name, size }, { kinds, most }) {
   if (!kinds.some((kind) => name.toLowerCase().endsWith(kind))) return `${name} is none of ${kinds.join(", ")}.`;
   if (!size) return `${name} is empty.`;
   return size > most ? `${name} has ${bytes(size)}; at most ${bytes(most)} can be uploaded here.` : "";
 }
 
+/**
+ * @param {number} status
+ * @param {number} most
+ */
 function refusal(status, most) {
   return status === 413 ? `The app takes at most ${bytes(most)}.` : `The upload failed (HTTP ${status}).`;
 }

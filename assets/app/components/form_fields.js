@@ -1,117 +1,75 @@
-// A form of settings, as dsel/ui/forms.py declares them: what is left empty keeps its default.
+// A form of settings, as dsel/app/forms.py declares them: an empty field keeps its default.
 
-import { fill, h, icon, uid } from "../lib/dom.js";
+import { fill, h, helpButton, iconButton, uid } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
-import { same } from "../lib/store.js";
+import { same } from "../lib/links.js";
+import { createSegments } from "./segments.js";
 
-const LABELS = {
-  prior: "Name, folder or Hub id",
-  family: "Family",
-  lora: "LoRA weights",
-  labels: "Label names",
-  null_class: "Null label",
-  resolution_px: "Resolution",
-  draws: "Draws per timestep",
-  min_side_px: "Smallest side",
-  per_class: "Most per class",
-  scene_seed: "Seed of the scenes",
-  rows_per_call: "Latents per call",
-  shard_size: "Images per shard",
-  split: "Split folder",
-  classes: "Only these classes",
-  refine: "Refine this share",
-  compile: "Compile the network",
-  low_memory: "Spare memory",
-  antithetic: "Noise in pairs",
-};
-const OPTIONAL = { null_prompt: ["Empty slot", "Own text"] };
-const EXAMPLES = {
-  classes: "one per line; empty takes all",
-  lora: "none",
-  revision: "main",
-  labels: "those of the prior",
-  split: "found by itself",
-  feature_layer: "the family's own",
-};
-const KINDS = { bool: flag, choice, text: words, whole: words, number: words };
+/**
+ * @typedef {object} Control
+ * @property {HTMLElement} element
+ * @property {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} input
+ * @property {() => any} value
+ * @property {() => void} reset
+ * @property {boolean} [grouped] whether the control is a group with a label of its own
+ */
+/** @typedef {(field: FormField, id: string, notify: () => void) => Control} CreateControl */
+/** @typedef {{ name: string, element: HTMLElement, control: Control, value(): any, isChanged(): boolean }} Field */
+/**
+ * @typedef {object} Fields
+ * @property {(name: string) => Field | undefined} get
+ * @property {Field[]} all
+ * @property {(names?: string[]) => Record<string, any>} values
+ */
 
-/** The fields of one form, by name; `changed` is told after each change. */
+/** @type {Record<string, CreateControl>} */
+const CONTROLS = { bool: createFlag, choice: createChoice, text: createText, whole: createText, number: createText };
+
+/**
+ * Create the fields of one form by name; `changed` is called after each change.
+ * @param {FormField[]} list
+ * @param {() => void} changed
+ * @returns {Fields}
+ */
 export function createFields(list, changed) {
   const fields = new Map(list.map((field) => [field.name, createField(field, changed)]));
   return {
     get: (name) => fields.get(name),
     all: [...fields.values()],
-    /** What differs from the defaults, of `names` or of all. */
+    /** The values that differ from the defaults, of `names` or of all fields. */
     values(names = [...fields.keys()]) {
-      const told = names.filter((name) => fields.get(name)?.isChanged());
-      return Object.fromEntries(told.map((name) => [name, fields.get(name).value()]));
+      const differing = names.filter((name) => fields.get(name)?.isChanged());
+      return Object.fromEntries(differing.map((name) => [name, fields.get(name)?.value()]));
     },
   };
 }
 
+/**
+ * @param {FormField} field
+ * @param {() => void} changed
+ * @returns {Field}
+ */
 function createField(field, changed) {
-  const { name } = field;
+  const { name, label } = field;
   const id = uid(name);
-  const label = LABELS[name] ?? sentence(name.replaceAll("_", " ").replace(/ px$/, ""));
-  const control = (field.several ? several : field.optional ? optional : KINDS[field.kind])(field, id, notice, label);
-  const help = h(
-    "p.help",
-    { id: `${id}-help`, hidden: true },
-    `${sentence(field.help.replace(/--([a-z][a-z-]*)/g, (_, flagged) => flagged.replaceAll("-", " ")))}.`,
-  );
-  const about = h(
-    "button.about",
-    { type: "button", "aria-label": `What ${label} means`, "aria-expanded": "false", "aria-controls": help.id },
-    "?",
-  );
-  about.addEventListener("click", () => {
-    help.hidden = !help.hidden;
-    about.setAttribute("aria-expanded", String(!help.hidden));
-  });
-  const reset = h(
-    "button.reset.unused",
-    {
-      type: "button",
-      tabIndex: -1,
-      title: `Back to the default of ${label}`,
-      "aria-label": `Reset ${label}`,
-      onclick: back,
-    },
-    icon(ICONS.reset),
-  );
-  const unit = name.endsWith("_px") ? h("span.unit.soft", {}, "px") : null;
-  const element = h(
-    "div.field.widget",
-    { data: { name } },
-    h(
-      "div.widget-head",
-      {},
-      control.grouped ? h("span.label", {}, label) : h("label", { htmlFor: id }, label),
-      unit,
-      about,
-      h("span.grow"),
-      reset,
-    ),
-    control.element,
-    help,
-  );
-  const made = {
-    name,
-    element,
-    control,
-    value: control.value,
-    isChanged: () => !same(control.value(), field.default),
-    reset: back,
-  };
-  return made;
-
-  function back() {
+  const create = field.several ? createSeveral : field.optional ? createOptional : CONTROLS[field.kind];
+  const control = create(field, id, () => notify());
+  const reset = iconButton(ICONS.reset, `Reset ${label}`, () => {
     control.reset();
-    notice();
-  }
+    notify();
+  });
+  set(reset, label);
+  const help = h("p.help", { id: `${id}-help` }, `${capitalized(field.help)}.`);
+  const title = control.grouped ? h("span.label", {}, label) : h("label", { htmlFor: id }, label);
+  const unit = field.unit && h("span.unit.soft", {}, field.unit);
+  const about = helpButton(help, `What ${label} means`);
+  const head = h("div.widget-head", {}, title, unit, about, h("span.grow"), reset);
+  const element = h("div.field.widget", { data: { name } }, head, control.element, help);
+  const isChanged = () => !same(control.value(), field.default);
+  return { name, element, control, value: control.value, isChanged };
 
-  function notice() {
-    const differs = made.isChanged();
+  function notify() {
+    const differs = isChanged();
     element.classList.toggle("changed", differs);
     reset.classList.toggle("unused", !differs);
     reset.tabIndex = differs ? 0 : -1;
@@ -119,127 +77,133 @@ function createField(field, changed) {
   }
 }
 
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}`;
+/**
+ * @param {HTMLButtonElement} reset
+ * @param {string} label
+ */
+function set(reset, label) {
+  reset.className = "reset unused";
+  reset.tabIndex = -1;
+  reset.title = `Back to the default of ${label}`;
 }
 
-/** One line; numbers are read, and what is none goes to Python as it is, which says what is wrong. */
-function words({ name, kind, default: usual }, id, notice) {
-  const numeric = kind !== "text";
+/** @param {string} text */
+function capitalized(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+/**
+ * Create a line of text. Numbers are parsed; what is not a number is sent as it is, and Python names the problem.
+ * @type {CreateControl}
+ */
+function createText({ kind, default: usual, placeholder }, id, notify) {
+  const isNumeric = kind !== "text";
   const input = h("input", {
     type: "text",
     id,
-    inputMode: numeric ? "decimal" : "text",
+    inputMode: isNumeric ? "decimal" : "text",
     autocomplete: "off",
     spellcheck: false,
-    placeholder: EXAMPLES[name] ?? String(usual),
+    placeholder: placeholder || String(usual),
     "aria-describedby": `${id}-help`,
-    oninput: notice,
+    oninput: notify,
   });
-  const reset = () => {
-    input.value = "";
+  const value = () => {
+    if (input.value.trim() === "") return usual;
+    return isNumeric ? parsed(input.value) : input.value;
   };
-  const value = () => (input.value.trim() === "" ? usual : numeric ? counted(input.value) : input.value);
-  return { element: input, input, value, reset };
+  return { element: input, input, value, reset: () => clear(input) };
 }
 
-function counted(text) {
+/** @param {HTMLInputElement | HTMLTextAreaElement} input */
+function clear(input) {
+  input.value = "";
+}
+
+/** @param {string} text */
+function parsed(text) {
   const number = Number(text.trim().replace("−", "-"));
   return Number.isNaN(number) ? text.trim() : number;
 }
 
-function flag({ default: usual }, id, notice) {
-  const input = h("input", {
-    type: "checkbox",
-    id,
-    checked: usual,
-    "aria-describedby": `${id}-help`,
-    onchange: () => show(),
-  });
-  const word = h("span.soft", {}, usual ? "on" : "off");
+/** @type {CreateControl} */
+function createFlag({ default: usual }, id, notify) {
+  const input = h("input", { type: "checkbox", id, checked: usual, "aria-describedby": `${id}-help` });
+  const state = h("span.soft", {});
   const show = () => {
-    word.textContent = input.checked ? "on" : "off";
-    notice();
+    state.textContent = input.checked ? "on" : "off";
   };
-  return {
-    element: h("div.flag", {}, input, word),
-    input,
-    value: () => input.checked,
-    reset: () => {
-      input.checked = usual;
-      word.textContent = usual ? "on" : "off";
-    },
+  input.addEventListener("change", () => {
+    show();
+    notify();
+  });
+  show();
+  const reset = () => {
+    input.checked = usual;
+    show();
   };
+  return { element: h("div.flag", {}, input, state), input, value: () => input.checked, reset };
 }
 
-function choice({ choices, default: usual }, id, notice) {
-  const input = h(
-    "select",
-    { id, "aria-describedby": `${id}-help`, onchange: notice },
-    choices.map((one) => h("option", { value: one }, one === usual ? `${one} (default)` : String(one))),
-  );
+/** @type {CreateControl} */
+function createChoice({ choices, default: usual }, id, notify) {
+  const options = choices.map(({ value, label }, n) => {
+    return h("option", { value: n }, value === usual ? `${label} (default)` : label);
+  });
+  const input = h("select", { id, "aria-describedby": `${id}-help`, onchange: notify }, options);
   const reset = () => {
-    input.value = usual;
+    input.selectedIndex = choices.findIndex((one) => one.value === usual);
   };
   reset();
-  return { element: input, input, value: () => choices.find((one) => String(one) === input.value), reset };
+  return { element: input, input, value: () => choices[input.selectedIndex]?.value, reset };
 }
 
-/** Several values: numbers apart by spaces or commas, texts one per line. */
-function several({ name, kind, default: usual }, id, notice) {
-  const numeric = kind !== "text";
-  const input = h(numeric ? "input" : "textarea", {
-    id,
-    autocomplete: "off",
-    spellcheck: false,
-    placeholder: EXAMPLES[name] ?? usual.join(" "),
-    "aria-describedby": `${id}-help`,
-    oninput: notice,
-  });
-  if (!numeric) input.rows = 2;
-  const parts = () =>
-    input.value
-      .split(numeric ? /[\s,;]+/ : "\n")
-      .map((one) => one.trim())
-      .filter(Boolean);
-  return {
-    element: input,
-    input,
-    value: () => (parts().length ? parts().map(numeric ? counted : String) : usual),
-    reset: () => {
-      input.value = "";
-    },
+/**
+ * Create a list of values: numbers separated by spaces or commas, texts one per line.
+ * @type {CreateControl}
+ */
+function createSeveral({ kind, default: usual, placeholder }, id, notify) {
+  const isNumeric = kind !== "text";
+  const props = { id, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-help`, oninput: notify };
+  const shown = { placeholder: placeholder || usual.join(" ") };
+  const input = isNumeric ? h("input", { ...props, ...shown }) : h("textarea", { ...props, ...shown, rows: 2 });
+  const value = () => {
+    const texts = input.value.split(isNumeric ? /[\s,;]+/ : "\n").map((one) => one.trim());
+    const parts = texts.filter(Boolean);
+    return parts.length ? parts.map((one) => (isNumeric ? parsed(one) : one)) : usual;
   };
+  return { element: input, input, value, reset: () => clear(input) };
 }
 
-/** A text that may be left out altogether, which is not the same as an empty one. */
-function optional({ name }, id, notice, label) {
-  const input = h("input", {
-    type: "text",
-    id,
-    hidden: true,
-    autocomplete: "off",
-    "aria-label": label,
-    "aria-describedby": `${id}-help`,
-    placeholder: "empty",
-    oninput: notice,
+/**
+ * Create a text that may be absent, which differs from an empty one.
+ * @type {CreateControl}
+ */
+function createOptional({ label, choices, placeholder }, id, notify) {
+  const props = { type: "text", id, hidden: true, autocomplete: "off", placeholder, oninput: notify };
+  const input = h("input", { ...props, "aria-label": label, "aria-describedby": `${id}-help` });
+  /** @param {any} value null for absent */
+  const turn = (value) => {
+    const isPresent = value != null;
+    input.hidden = !isPresent;
+    segments.show(value);
+    if (isPresent) input.focus();
+  };
+  const segments = createSegments(label, choices, (value) => {
+    turn(value);
+    notify();
   });
-  const buttons = (OPTIONAL[name] ?? ["Default", "Own text"]).map((word, n) =>
-    h("button", { type: "button", "aria-pressed": String(n === 0), onclick: () => turn(n === 1, true) }, word),
-  );
-  const element = h("div.optional", {}, h("div.segments", { role: "group", "aria-label": label }, buttons), input);
-  return { element, input, grouped: true, value: () => (input.hidden ? null : input.value), reset: () => turn(false) };
-
-  function turn(on, told = false) {
-    input.hidden = !on;
-    buttons.forEach((button, n) => button.setAttribute("aria-pressed", String((n === 1) === on)));
-    if (on) input.focus();
-    if (told) notice();
-  }
+  segments.show(null);
+  const element = h("div.optional", {}, segments.element, input);
+  return { element, input, grouped: true, value: () => (input.hidden ? null : input.value), reset: () => turn(null) };
 }
 
-/** Offer words for a text field. */
-export function offerWords(input, offered) {
+/**
+ * Suggest values for a text field.
+ * @param {HTMLElement} input
+ * @param {string[]} values
+ */
+export function suggest(input, values) {
   const id = input.getAttribute("list") ?? uid("list");
   let list = document.getElementById(id);
   if (!list) {
@@ -247,8 +211,6 @@ export function offerWords(input, offered) {
     input.setAttribute("list", id);
     input.after(list);
   }
-  fill(
-    list,
-    [...new Set(offered)].map((value) => h("option", { value })),
-  );
+  const options = [...new Set(values)].map((value) => h("option", { value }));
+  fill(list, options);
 }

@@ -1,219 +1,293 @@
-// The chosen image, large: its picture, a map over it or in its place, its boxes, and a mark to read values at.
+// The chosen image, large: a map over it or in its place, its boxes, and a cursor that reads values.
 
-import { unpack } from "../lib/colors.js";
-import { h, number } from "../lib/dom.js";
+import { unpack } from "../lib/arrays.js";
+import { h, setStyle, write } from "../lib/dom.js";
+import { number } from "../lib/format.js";
+import { boxOf, clamp, clampBox, fitSquare, placeBox, proxySize, sameCorner } from "../lib/geometry.js";
 
 const DRAG_PX = 4;
+/** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const HELP = "Click or arrow keys: values of a cell. Drag the box, or Shift and arrow keys: move it by hand.";
+const HELP =
+  "Click or use the arrow keys to read the values of a cell. " +
+  "Drag the box, or use Shift and the arrow keys, to move it.";
+
+/** @typedef {{ x: number, y: number }} Pixel */
+/** @typedef {{ row: number, column: number }} MapCell */
+/**
+ * @typedef {object} Shown
+ * @property {ImageResult} image
+ * @property {string} url
+ * @property {string} view Image, Overlay, Conditional, Unconditional or Gap
+ * @property {number} opacity
+ * @property {ScaleRange} range
+ * @property {boolean} movable whether the box may be moved
+ */
+/**
+ * @typedef {object} Drag
+ * @property {boolean} onBox
+ * @property {Pixel} start
+ * @property {[number, number]} from
+ * @property {boolean} moved
+ * @property {Box | null} to
+ */
 
 /**
- * The image's plate. `read(x, y)` is told of a pixel to read, `move(x, y)` of the box's new corner.
- * `show(shown)` paints `{ answer, url, view, opacity, ends }`; `mark(cell)` sets the crosshair.
+ * Return the map of a view.
+ * @param {ImageResult} image
+ * @param {string} view
  */
-export function createPlate(app, { read, move }) {
-  const picture = h("img", { alt: "", draggable: false });
-  const map = h("canvas", { "aria-hidden": "true" });
-  const others = h("span.others", { "aria-hidden": "true" });
-  const box = h("span.box.chosen");
-  const cross = h("span.cross", { hidden: true, "aria-hidden": "true" });
-  const tip = h("span.tip", { hidden: true, "aria-hidden": "true" });
-  const shot = h("span.shot", {}, picture, map, others, cross, box, tip);
-  const element = h(
-    "div.plate",
-    { tabIndex: 0, role: "application", "aria-label": "Chosen image", "aria-description": HELP, onkeydown: pressed },
-    shot,
-  );
-  let shown = null;
-  let gap = null;
-  let cell = null;
-  let drag = null;
-  shot.addEventListener("pointerdown", grab);
-  shot.addEventListener("pointermove", hover);
-  shot.addEventListener("pointerup", drop);
-  shot.addEventListener("pointercancel", () => {
-    drag = null;
-    if (shown) settle();
-  });
-  shot.addEventListener("pointerleave", () => (tip.hidden = true));
-  return { element, show, mark };
+export function mapOf({ maps }, view) {
+  return unpack(maps[/** @type {keyof ImageResult["maps"]} */ (view === "Overlay" ? "combined" : view.toLowerCase())]);
+}
 
-  function show(next) {
-    if (drag && shown?.answer.image_id !== next.answer.image_id) drag = null;
-    shown = next;
-    const { answer, url, view, opacity, ends } = next;
-    const { proxy_width: width, proxy_height: height } = answer.frame;
-    const most = Math.max(width, height);
-    shot.style.setProperty("--w", width / most);
-    shot.style.setProperty("--h", height / most);
-    if (picture.src !== url) picture.src = url;
-    element.setAttribute("aria-label", `Chosen image ${answer.image_id}, ${view.toLowerCase()}`);
-    gap = unpack(answer.maps.gap);
-    paintMap(view, opacity, ends);
-    paintOthers(answer);
-    if (!drag?.onBox) settle();
+export class HeatMap {
+  /**
+   * @param {{ read(x: number, y: number): unknown, move(x: number, y: number): unknown }} handlers
+   */
+  constructor({ read, move }) {
+    this.read = read;
+    this.move = move;
+    this.image = h("img", { alt: "", draggable: false });
+    this.map = h("canvas", { "aria-hidden": "true" });
+    this.others = h("span.others", { "aria-hidden": "true" });
+    this.box = h("span.box.chosen");
+    this.cursor = h("span.cross", { hidden: true, "aria-hidden": "true" });
+    this.tip = h("span.tip", { hidden: true, "aria-hidden": "true" });
+    this.shot = h("span.shot", {}, this.image, this.map, this.others, this.cursor, this.box, this.tip);
+    const label = { "aria-label": "Chosen image", "aria-description": HELP };
+    this.element = h("div.heat-map", { tabIndex: 0, role: "application", ...label }, this.shot);
+    /** @type {Shown | null} */
+    this.shown = null;
+    /** @type {Unpacked} */
+    this.gap = { values: new Float32Array(0), shape: [0, 0] };
+    /** @type {MapCell | null} */
+    this.cell = null;
+    /** @type {Drag | null} */
+    this.drag = null;
+    this.listen();
   }
 
-  function paintMap(view, opacity, ends) {
-    map.hidden = view === "Picture";
-    map.classList.toggle("smooth", view === "Overlay");
-    map.style.opacity = view === "Overlay" ? opacity : 1;
-    if (map.hidden) return;
-    // Weak evidence stays visible through the root; what is 0 lets the picture through.
-    const alpha = view === "Overlay" ? (share) => Math.sqrt(share) : null;
-    const scale = view === "Overlay" ? { low: -ends.high, high: ends.high } : ends;
-    app.heat.draw(map, mapOf(shown.answer, view), scale, alpha);
+  listen() {
+    const { shot, tip, element } = this;
+    element.addEventListener("keydown", (event) => this.press(event));
+    shot.addEventListener("pointerdown", (event) => this.grab(event));
+    shot.addEventListener("pointermove", (event) => this.hover(event));
+    shot.addEventListener("pointerup", () => this.drop());
+    shot.addEventListener("pointercancel", () => {
+      this.drag = null;
+      this.settle();
+    });
+    shot.addEventListener("pointerleave", () => {
+      tip.hidden = true;
+    });
   }
 
-  function paintOthers({ explanation, frame }) {
-    const at = explanation.patch?.box;
-    const spans = explanation.best
-      .map((one, n) => ({ ...one.box, n }))
-      .filter((one) => !at || one.x !== at.x || one.y !== at.y)
-      .map((one) => h("span.other", { style: place(one, frame) }, h("span.tag", {}, one.n + 1)));
-    others.replaceChildren(...spans);
+  /**
+   * Show an image with its map and its boxes.
+   * @param {Shown} next
+   * @param {Colors} colors
+   */
+  show(next, colors) {
+    if (this.drag && this.shown?.image.image_id !== next.image.image_id) this.drag = null;
+    this.shown = next;
+    const { image, url, view } = next;
+    fitSquare(this.shot, this.size);
+    if (this.image.src !== url) this.image.src = url;
+    this.element.setAttribute("aria-label", `Chosen image ${image.image_id}, ${view.toLowerCase()}`);
+    this.gap = unpack(image.maps.gap);
+    this.paintMap(next, colors);
+    this.paintOthers(image.explanation);
+    if (!this.drag?.onBox) this.settle();
   }
 
-  function settle() {
-    box.classList.remove("dragged");
-    const { explanation, frame } = shown.answer;
-    box.hidden = !explanation.patch;
-    if (explanation.patch) putBox(explanation.patch.box, frame);
-    box.classList.toggle("fixed", !movable());
+  /** @returns {Size} */
+  get size() {
+    return this.shown ? proxySize(this.shown.image.frame) : [1, 1];
   }
 
-  function putBox(one, frame) {
-    for (const [name, value] of Object.entries(place(one, frame))) box.style.setProperty(name, value);
+  get patch() {
+    return this.shown?.image.explanation.patch ?? null;
   }
 
-  /** A move gives an image's best box another place; its further patches follow from it. */
-  function movable() {
-    return Boolean(shown?.answer.explanation.patch) && shown.movable;
+  /**
+   * @param {Shown} shown
+   * @param {Colors} colors
+   */
+  paintMap({ image, view, opacity, range }, colors) {
+    const isOverlay = view === "Overlay";
+    this.map.hidden = view === "Image";
+    this.map.classList.toggle("smooth", isOverlay);
+    this.map.style.opacity = String(isOverlay ? opacity : 1);
+    if (this.map.hidden) return;
+    // The square root keeps weak evidence visible; a value of 0 is transparent.
+    const alpha = isOverlay ? Math.sqrt : null;
+    const scale = isOverlay ? { low: -range.high, high: range.high } : range;
+    colors.draw(this.map, mapOf(image, view), scale, alpha);
   }
 
-  function grab(event) {
-    if (event.button || !shown) return;
-    const start = pixelOf(event);
-    const onBox = event.target === box && movable();
-    drag = { onBox, start, from: [event.clientX, event.clientY], moved: false, to: null };
-    if (onBox) shot.setPointerCapture(event.pointerId);
+  /** @param {Explanation} explanation */
+  paintOthers({ patch, best }) {
+    const numbered = best.map((one, n) => ({ box: boxOf(one.box), n }));
+    const others = numbered.filter(({ box }) => !patch || !sameCorner(box, patch.box));
+    const spans = others.map(({ box, n }) => {
+      const span = h("span.other", {}, h("span.tag", {}, n + 1));
+      placeBox(span, box, this.size);
+      return span;
+    });
+    this.others.replaceChildren(...spans);
   }
 
-  function hover(event) {
-    if (!shown) return;
-    const at = pixelOf(event);
-    if (drag?.onBox) return pull(event, at);
-    tip.hidden = event.pointerType === "touch";
-    if (!tip.hidden) say(at, `gap ${number(gapAt(at))}`);
+  /** Put the box where the answer says that it is. */
+  settle() {
+    if (!this.shown) return;
+    this.box.classList.remove("dragged");
+    this.box.hidden = !this.patch;
+    if (this.patch) placeBox(this.box, this.patch.box, this.size);
+    this.box.classList.toggle("fixed", !this.isMovable());
   }
 
-  function pull(event, at) {
-    const far = Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]);
-    drag.moved ||= far > DRAG_PX;
-    if (!drag.moved) return;
-    const { explanation, frame } = shown.answer;
-    const start = explanation.patch.box;
-    drag.to = within({ ...start, x: start.x + at.x - drag.start.x, y: start.y + at.y - drag.start.y }, frame);
-    box.classList.add("dragged");
-    putBox(drag.to, frame);
-    tip.hidden = false;
-    say(at, `${drag.to.x}, ${drag.to.y} px`);
+  /** Return whether the box may be moved: only the best box of an image, since the others follow from it. */
+  isMovable() {
+    return Boolean(this.patch && this.shown?.movable);
   }
 
-  function drop() {
+  /** @param {PointerEvent} event */
+  grab(event) {
+    if (event.button || !this.shown) return;
+    const onBox = event.target === this.box && this.isMovable();
+    this.drag = { onBox, start: this.pixelOf(event), from: [event.clientX, event.clientY], moved: false, to: null };
+    if (onBox) this.shot.setPointerCapture(event.pointerId);
+  }
+
+  /** @param {PointerEvent} event */
+  hover(event) {
+    if (!this.shown) return;
+    const at = this.pixelOf(event);
+    if (this.drag?.onBox) {
+      this.pull(this.drag, event, at);
+      return;
+    }
+    this.tip.hidden = event.pointerType === "touch";
+    if (!this.tip.hidden) this.showTip(at, `gap ${number(this.gapAt(at))}`);
+  }
+
+  /**
+   * @param {Drag} drag
+   * @param {PointerEvent} event
+   * @param {Pixel} at
+   */
+  pull(drag, event, at) {
+    const distance = Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]);
+    drag.moved ||= distance > DRAG_PX;
+    if (!drag.moved || !this.patch) return;
+    const [x, y, width, height] = this.patch.box;
+    drag.to = clampBox([x + at.x - drag.start.x, y + at.y - drag.start.y, width, height], this.size);
+    this.box.classList.add("dragged");
+    placeBox(this.box, drag.to, this.size);
+    this.tip.hidden = false;
+    this.showTip(at, `${drag.to[0]}, ${drag.to[1]} px`);
+  }
+
+  drop() {
+    const { drag } = this;
     if (!drag) return;
-    const { moved, to, start } = drag;
-    drag = null;
-    box.classList.remove("dragged");
-    if (moved && to) return move(to.x, to.y);
-    mark(cellOf(start));
-    read(start.x, start.y);
+    this.drag = null;
+    this.box.classList.remove("dragged");
+    if (drag.moved && drag.to) {
+      this.move(drag.to[0], drag.to[1]);
+      return;
+    }
+    this.mark(this.cellAt(drag.start));
+    this.read(drag.start.x, drag.start.y);
   }
 
-  function say({ x, y }, text) {
-    const { proxy_width: width, proxy_height: height } = shown.answer.frame;
-    tip.textContent = text;
-    tip.style.setProperty("--x", x / width);
-    tip.style.setProperty("--y", y / height);
-    tip.classList.toggle("left", x > width / 2);
+  /**
+   * @param {Pixel} at
+   * @param {string} text
+   */
+  showTip({ x, y }, text) {
+    const [width, height] = this.size;
+    write(this.tip, text);
+    this.tip.classList.toggle("left", x > width / 2);
+    setStyle(this.tip, { "--x": x / width, "--y": y / height });
   }
 
-  function pressed(event) {
-    const by = ARROWS[event.key];
-    if (!by || !shown || event.ctrlKey || event.altKey || event.metaKey) return;
+  /** @param {KeyboardEvent} event */
+  press(event) {
+    const step = ARROWS[event.key];
+    if (!step || !this.shown || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.shiftKey) return nudge(by);
-    const { proxy_width: width, proxy_height: height } = shown.answer.frame;
-    const [rows, columns] = gap.shape;
-    const now = cell ?? { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
-    const next = cell ? { row: clamp(now.row + by[1], rows - 1), column: clamp(now.column + by[0], columns - 1) } : now;
-    // The mark goes ahead of the answer: the next key counts from here.
-    mark(next);
-    read(((next.column + 0.5) * width) / columns, ((next.row + 0.5) * height) / rows);
+    if (event.shiftKey) this.nudge(step);
+    else this.walk(step);
   }
 
-  function nudge([x, y]) {
-    if (!movable()) return;
-    const { explanation, frame } = shown.answer;
-    const to = within(
-      { ...explanation.patch.box, x: explanation.patch.box.x + x, y: explanation.patch.box.y + y },
-      frame,
-    );
-    if (to.x !== explanation.patch.box.x || to.y !== explanation.patch.box.y) move(to.x, to.y);
+  /**
+   * Move the cursor by cells.
+   * @param {[number, number]} step
+   */
+  walk([x, y]) {
+    const [rows, columns] = this.gap.shape;
+    const from = this.cell ?? { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
+    const [dx, dy] = this.cell ? [x, y] : [0, 0];
+    const column = clamp(from.column + dx, columns - 1);
+    const row = clamp(from.row + dy, rows - 1);
+    this.mark({ row, column }); // ahead of the response, so that the next key counts from here
+    const [width, height] = this.size;
+    this.read(((column + 0.5) / columns) * width, ((row + 0.5) / rows) * height);
   }
 
-  function mark(next) {
-    cell = next;
-    cross.hidden = !next;
-    if (!next) return;
-    const [rows, columns] = gap.shape;
-    const style = { left: next.column / columns, top: next.row / rows, width: 1 / columns, height: 1 / rows };
-    for (const [name, share] of Object.entries(style)) cross.style.setProperty(name, percentOf(share));
+  /**
+   * Move the box by pixels.
+   * @param {[number, number]} step
+   */
+  nudge([dx, dy]) {
+    if (!this.isMovable() || !this.patch) return;
+    const [x, y, width, height] = this.patch.box;
+    const to = clampBox([x + dx, y + dy, width, height], this.size);
+    if (!sameCorner(to, [x, y])) this.move(to[0], to[1]);
   }
 
-  function pixelOf(event) {
-    const frame = shot.getBoundingClientRect();
-    const { proxy_width: width, proxy_height: height } = shown.answer.frame;
-    const share = (value, start, length) => clamp((value - start) / length, 0.99999);
+  /**
+   * Put the cursor on a cell; null hides it.
+   * @param {MapCell | null} cell
+   */
+  mark(cell) {
+    this.cell = cell;
+    this.cursor.hidden = !cell;
+    if (!cell) return;
+    const [rows, columns] = this.gap.shape;
+    placeBox(this.cursor, [cell.column, cell.row, 1, 1], [columns, rows]);
+  }
+
+  /**
+   * Return the pixel of the proxy under the pointer.
+   * @param {PointerEvent} event
+   * @returns {Pixel}
+   */
+  pixelOf(event) {
+    const frame = this.shot.getBoundingClientRect();
+    const [width, height] = this.size;
     return {
-      x: share(event.clientX, frame.left, frame.width) * width,
-      y: share(event.clientY, frame.top, frame.height) * height,
+      x: clamp((event.clientX - frame.left) / frame.width, 0.99999) * width,
+      y: clamp((event.clientY - frame.top) / frame.height, 0.99999) * height,
     };
   }
 
-  function cellOf({ x, y }) {
-    const { proxy_width: width, proxy_height: height } = shown.answer.frame;
-    const [rows, columns] = gap.shape;
+  /**
+   * @param {Pixel} at
+   * @returns {MapCell}
+   */
+  cellAt({ x, y }) {
+    const [width, height] = this.size;
+    const [rows, columns] = this.gap.shape;
     return { row: Math.floor((y / height) * rows), column: Math.floor((x / width) * columns) };
   }
 
-  function gapAt(at) {
-    const { row, column } = cellOf(at);
-    return gap.values[row * gap.shape[1] + column];
+  /** @param {Pixel} at */
+  gapAt(at) {
+    const { row, column } = this.cellAt(at);
+    return this.gap.values[row * this.gap.shape[1] + column];
   }
 }
-
-/** The map of a view. */
-export function mapOf(answer, view) {
-  return unpack(answer.maps[view === "Overlay" ? "combined" : view.toLowerCase()]);
-}
-
-/** Where a box of proxy pixels lies on its picture, as CSS. */
-export function place({ x, y, width, height }, frame) {
-  const { proxy_width: across, proxy_height: down } = frame;
-  return {
-    left: percentOf(x / across),
-    top: percentOf(y / down),
-    width: percentOf(width / across),
-    height: percentOf(height / down),
-  };
-}
-
-/** The nearest box inside the picture with a corner of whole pixels. */
-function within(box, { proxy_width: width, proxy_height: height }) {
-  return { ...box, x: clamp(Math.round(box.x), width - box.width), y: clamp(Math.round(box.y), height - box.height) };
-}
-
-const clamp = (value, most) => Math.min(Math.max(value, 0), most);
-const percentOf = (share) => `${100 * share}%`;

@@ -1,127 +1,143 @@
-// What is shown of the chosen image, how strongly, and on which scale; and the legend that says so.
+// What is shown of the chosen image, how strongly, and on which scale; and the legend of the map.
 
-import { endsOf } from "../lib/colors.js";
-import { fill, h, number, uid } from "../lib/dom.js";
+import { rangeOf, symmetric } from "../lib/colors.js";
+import { fill, h, setStyle, uid } from "../lib/dom.js";
+import { number } from "../lib/format.js";
 import { mapOf } from "./heat_map.js";
+import { createSegments, options } from "./segments.js";
 
-export const VIEWS = ["Picture", "Overlay", "Conditional", "Unconditional", "Gap"];
+const VIEWS = ["Image", "Overlay", "Conditional", "Unconditional", "Gap"];
 const SCALES = ["This image", "Class"];
+const MOST_RANGES = 40;
 const LOSS = "mean squared error per cell";
+/** @type {Record<string, string>} */
+const CAPTIONS = {
+  Conditional: `conditional loss: ${LOSS}, with the class named`,
+  Unconditional: `unconditional loss: ${LOSS}, with the null prompt`,
+  Gap: "gap: unconditional − conditional loss, per cell",
+};
 
-/** The controls of the plate; `changed()` is told when something of the look moves. */
-export function createLens(app, changed) {
-  const own = { view: "Overlay", opacity: 0.75, scale: "This image" };
-  const views = segments("What is shown", VIEWS, (view) => set({ view }));
-  const scales = segments("Scale over", SCALES, (scale) => set({ scale }));
-  scales.element.classList.add("small");
-  const id = uid("opacity");
-  const value = h("output", { htmlFor: id });
-  const range = h("input", {
-    id,
-    type: "range",
-    min: 0,
-    max: 100,
-    step: 5,
-    oninput: () => set({ opacity: range.valueAsNumber / 100 }),
-  });
-  const slider = h("div.opacity", {}, h("label", { htmlFor: id }, "Opacity"), h("div.slider", {}, range), value);
-  const choice = h("div.scale-choice", {}, h("span", { "aria-hidden": "true" }, "Scale"), scales.element);
-  const legend = h("div.legend-place", {});
-  const line = h("div.lens-line", {}, slider, choice);
-  const ranges = new Map();
-  show();
-  return { own, views: views.element, element: h("div.lens", {}, legend, line), ends, legend: showLegend };
+/** @typedef {Record<"conditional" | "unconditional" | "gap" | "combined", ScaleRange>} ClassRanges */
 
-  function set(change) {
-    Object.assign(own, change);
-    show();
-    changed();
+/** The controls of a heat map; `changed()` is called when the view, the opacity or the scale changes. */
+export class HeatMapControls {
+  /**
+   * @param {App} app
+   * @param {() => void} changed
+   */
+  constructor(app, changed) {
+    this.app = app;
+    this.changed = changed;
+    this.view = "Overlay";
+    this.opacity = 0.75;
+    this.scale = "This image";
+    /** @type {Map<string, Promise<ClassRanges>>} */
+    this.ranges = new Map();
+    this.views = createSegments("View", options(VIEWS), (view) => this.set({ view }));
+    this.scales = createSegments("Scale over", options(SCALES), (scale) => this.set({ scale }));
+    this.scales.element.classList.add("small");
+    const id = uid("opacity");
+    this.opacityText = h("output", { htmlFor: id });
+    this.range = h("input", { id, type: "range", min: 0, max: 100, step: 5 });
+    this.range.addEventListener("input", () => this.set({ opacity: this.range.valueAsNumber / 100 }));
+    this.track = h("div.slider", {}, this.range);
+    this.slider = h("div.opacity", {}, h("label", { htmlFor: id }, "Opacity"), this.track, this.opacityText);
+    this.choice = h("div.scale-choice", {}, h("span", { "aria-hidden": "true" }, "Scale"), this.scales.element);
+    this.legend = h("div.legend-place", {});
+    const line = h("div.heat-map-line", {}, this.slider, this.choice);
+    this.element = h("div.heat-map-controls", {}, this.legend, line);
+    this.show();
   }
 
-  function show() {
-    views.show(own.view);
-    scales.show(own.scale);
-    const percent = Math.round(100 * own.opacity);
-    range.value = percent;
-    range.setAttribute("aria-valuetext", `${percent} percent`);
-    range.parentElement.style.setProperty("--share", own.opacity);
-    value.textContent = `${percent} %`;
-    slider.classList.toggle("off", own.view !== "Overlay");
-    range.disabled = own.view !== "Overlay";
-    choice.classList.toggle("off", own.view === "Picture");
+  /** @param {{ view?: string, opacity?: number, scale?: string }} change */
+  set(change) {
+    Object.assign(this, change);
+    this.show();
+    this.changed();
   }
 
-  /** The ends of the scale for an answer; the class's are asked for once per settings that they follow from. */
-  async function ends(answer) {
-    if (own.view === "Picture") return { low: 0, high: 1 };
-    if (own.scale === "This image") return ownEnds(answer, own.view);
-    const { run, class_name: name, select } = app.store.state;
+  show() {
+    this.views.show(this.view);
+    this.scales.show(this.scale);
+    const percent = Math.round(100 * this.opacity);
+    const isOverlay = this.view === "Overlay";
+    this.range.value = String(percent);
+    this.range.disabled = !isOverlay;
+    this.range.setAttribute("aria-valuetext", `${percent} percent`);
+    setStyle(this.track, { "--share": this.opacity });
+    this.opacityText.textContent = `${percent} %`;
+    this.slider.classList.toggle("off", !isOverlay);
+    this.choice.classList.toggle("off", this.view === "Image");
+  }
+
+  /**
+   * Return the range of the colour scale; that of the class is requested once for the settings that decide it.
+   * @param {ImageResult} image
+   * @returns {Promise<ScaleRange>}
+   */
+  async rangeFor(image) {
+    if (this.view === "Image") return { low: 0, high: 1 };
+    if (this.scale === "This image") return imageRange(image, this.view);
+    return classRange(await this.classRanges(), this.view);
+  }
+
+  classRanges() {
+    const { run, class_name: name, select } = this.app.store.state;
     const key = JSON.stringify([run, name, select.timesteps, select.gap]);
-    if (!ranges.has(key)) {
-      const asked = app.ask("ranges");
-      asked.catch(() => ranges.delete(key));
-      ranges.set(key, asked);
-      if (ranges.size > 40) ranges.delete(ranges.keys().next().value);
-    }
-    return classEnds(await ranges.get(key), own.view);
+    const known = this.ranges.get(key);
+    if (known) return known;
+    /** @type {Promise<ClassRanges>} */
+    const requested = this.app.ask("ranges");
+    requested.catch(() => this.ranges.delete(key));
+    this.ranges.set(key, requested);
+    const oldest = this.ranges.keys().next().value;
+    if (this.ranges.size > MOST_RANGES && oldest) this.ranges.delete(oldest);
+    return requested;
   }
 
-  function showLegend(scale) {
-    const { view } = own;
-    const signed = app.store.state.select.gap === "signed";
-    if (view === "Picture") return fill(legend, h("p.hint", {}, "The picture as the prior saw it."));
-    if (view === "Conditional")
-      return fill(legend, app.heat.legend(scale, `conditional loss: ${LOSS}, with the class named`));
-    if (view === "Unconditional")
-      return fill(legend, app.heat.legend(scale, `unconditional loss: ${LOSS}, with the null prompt`));
-    if (view === "Gap") return fill(legend, app.heat.legend(scale, "gap: unconditional − conditional loss, per cell"));
-    if (signed)
-      return fill(
-        legend,
-        app.heat.legend(
-          { low: -scale.high, high: scale.high },
-          "what locating uses: signed gap / mean loss of the timestep",
-        ),
-      );
-    return fill(legend, halfLegend(app, scale.high));
+  /** @param {ScaleRange} range */
+  showLegend(range) {
+    const { colors, store } = this.app;
+    const { high } = range;
+    if (this.view === "Image") fill(this.legend, h("p.hint", {}, "The image as the prior saw it."));
+    else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, CAPTIONS[this.view]));
+    else if (store.state.select.gap === "signed") {
+      const caption = "what the box search uses: signed gap / mean loss of the timestep";
+      fill(this.legend, colors.legend({ low: -high, high }, caption));
+    } else fill(this.legend, positiveLegend(colors, high));
   }
 }
 
-/** The half of the signed scale above 0. */
-function halfLegend(app, high) {
-  const bar = h("div.bar.half", { style: { "background-image": app.heat.gradient(true) } });
+/**
+ * Create the legend of the half of the signed scale above 0.
+ * @param {Colors} colors
+ * @param {number} high
+ */
+function positiveLegend(colors, high) {
+  const bar = h("div.bar.half", { style: { "background-image": colors.gradient(true) } });
   const ticks = [0, high / 2, high].map((one) => h("span", {}, one ? number(one) : "0"));
-  return h(
-    "figure.legend",
-    {},
-    bar,
-    h("div.ticks", {}, ticks),
-    h("figcaption", {}, "what locating uses: positive gap / mean loss of the timestep"),
-  );
+  const caption = "what the box search uses: positive gap / mean loss of the timestep";
+  return h("figure.legend", {}, bar, h("div.ticks", {}, ticks), h("figcaption", {}, caption));
 }
 
-function ownEnds(answer, view) {
-  if (view === "Gap") return endsOf(mapOf(answer, view).values, true);
-  if (view === "Overlay") return endsOf(mapOf(answer, view).values, true);
-  // Both losses on one scale, so that turning from one to the other shows where they differ.
-  const both = ["Conditional", "Unconditional"].map((one) => endsOf(mapOf(answer, one).values, false));
-  return { low: Math.min(both[0].low, both[1].low), high: Math.max(both[0].high, both[1].high) };
+/**
+ * Return the range of one image. Both losses share a scale, so that switching between them shows where they differ.
+ * @param {ImageResult} image
+ * @param {string} view
+ */
+function imageRange(image, view) {
+  if (view === "Gap" || view === "Overlay") return rangeOf(mapOf(image, view).values, true);
+  const [a, b] = ["Conditional", "Unconditional"].map((one) => rangeOf(mapOf(image, one).values, false));
+  return { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
 }
 
-function classEnds({ conditional, unconditional, gap, combined }, view) {
-  const magnitude = ({ low, high }) => Math.max(Math.abs(low), Math.abs(high), 1e-12);
-  if (view === "Gap") return { low: -magnitude(gap), high: magnitude(gap) };
-  if (view === "Overlay") return { low: -magnitude(combined), high: magnitude(combined) };
-  return {
-    low: Math.max(0, Math.min(conditional.low, unconditional.low)),
-    high: Math.max(conditional.high, unconditional.high),
-  };
-}
-
-function segments(label, words, choose) {
-  const buttons = words.map((word) => h("button", { type: "button", onclick: () => choose(word) }, word));
-  return {
-    element: h("div.segments", { role: "group", "aria-label": label }, buttons),
-    show: (chosen) => buttons.forEach((button, n) => button.setAttribute("aria-pressed", String(words[n] === chosen))),
-  };
+/**
+ * @param {ClassRanges} ranges
+ * @param {string} view
+ */
+function classRange({ conditional, unconditional, gap, combined }, view) {
+  if (view === "Gap") return symmetric(gap);
+  if (view === "Overlay") return symmetric(combined);
+  const low = Math.max(0, Math.min(conditional.low, unconditional.low));
+  return { low, high: Math.max(conditional.high, unconditional.high) };
 }

@@ -1,267 +1,242 @@
-// The chosen image: why its patch was chosen, its maps, its boxes, and decisions by hand.
+// The chosen image: why its patch was chosen, its maps, its boxes, and its overrides.
 
-import { empty, fill, h, icon, number, plural } from "../lib/dom.js";
-import { ICONS } from "../lib/icons.js";
-import { moveBox, movedTo, toggleBan, togglePin, unmove } from "../lib/overrides.js";
-import { alike, createBoxes } from "./best_boxes.js";
-import { createReadout } from "./cell_values.js";
-import { clusterColour } from "./gallery.js";
-import { createPlate } from "./heat_map.js";
-import { createLens } from "./heat_map_controls.js";
-import { createStrip } from "./timestep_strip.js";
+import { empty, fill, h } from "../lib/dom.js";
+import { plural } from "../lib/format.js";
+import { boxOf, sameCorner } from "../lib/geometry.js";
+import { decoded } from "../lib/images.js";
+import { moveBox, movedTo, resetBoxes, toggleBan, togglePin } from "../lib/overrides.js";
+import { createBestBoxes } from "./best_boxes.js";
+import { createCellValues } from "./cell_values.js";
+import { HeatMap } from "./heat_map.js";
+import { HeatMapControls } from "./heat_map_controls.js";
+import { createImageHead } from "./image_head.js";
+import { TimestepStrip } from "./timestep_strip.js";
 
 const REMEMBERED = 500;
 
-/** The detail; `step(by)` goes to the image before or after. */
-export function createDetail(app, { step }) {
-  const { store } = app;
-  const head = makeHead(app, { step, pin, ban, turn });
-  const plate = createPlate(app, { read, move: (x, y) => moveBox(store, shown.answer.image_id, x, y) });
-  const lens = createLens(app, () => app.attempt(() => paint()));
-  const boxes = createBoxes({ choose, turn, back: () => unmove(store, [shown.answer.image_id]) });
-  const readout = createReadout();
-  const strip = createStrip(app);
-  const large = h("div.large", {}, lens.views, plate.element, lens.element);
-  const body = h("div.detail-body", {}, large, h("div.aside", {}, boxes.element, readout.element), strip.element);
-  const nothing = h("div.nothing", { hidden: true });
-  const element = h("section.detail", { "aria-label": "Chosen image", hidden: true }, head.element, body);
-  const holder = h("div.detail-place", {}, element, nothing);
-  const places = new Map();
-  let shown = null;
-  let nth = 0;
-  let wanted = null;
-  let pixel = null;
-  let newest = 0;
-  let settled = "";
-  return { element: holder, show, pin, ban, around, want };
+/** @typedef {{ before: string, after: string }} Neighbours */
+/** @typedef {{ image: ImageResult, url: string, run: string }} Shown */
+/** @typedef {{ image: ImageResult, run: string, name: string, asked: string }} Received */
 
-  /** The images before and after the shown one; a banned one keeps the place that it had. */
-  function around() {
-    if (!shown) return { before: "", after: "" };
-    return (!shown.answer.explanation.patch && places.get(shown.answer.image_id)) || shown.answer.around;
+export class ImageDetail {
+  /**
+   * @param {App} app
+   * @param {{ step(by: number): void }} handlers step goes to the previous or next image
+   */
+  constructor(app, { step }) {
+    this.app = app;
+    /** @type {Map<string, Neighbours>} */
+    this.neighbours = new Map();
+    /** @type {Shown | null} */
+    this.shown = null;
+    this.nth = 0;
+    /** @type {Box | null} the box of the patch to show of the image that is chosen next */
+    this.wanted = null;
+    /** @type {{ x: number, y: number } | null} */
+    this.pixel = null;
+    this.newest = 0;
+    this.settled = "";
+    /** @param {number} nth */
+    const turn = (nth) => this.turn(nth);
+    this.head = createImageHead({ step, pin: () => this.pin(), ban: () => this.ban(), turn });
+    this.map = new HeatMap({ read: (x, y) => this.readAt(x, y), move: (x, y) => this.move(x, y) });
+    this.controls = new HeatMapControls(app, () => app.attempt(() => this.paint()));
+    this.boxes = createBestBoxes(app, {
+      choose: (box, n) => (n === 0 ? this.resetBox() : this.move(box[0], box[1])),
+      turn,
+      reset: () => this.resetBox(),
+    });
+    this.values = createCellValues();
+    this.strip = new TimestepStrip(app);
+    this.nothing = h("div.nothing", { hidden: true });
+    this.detail = this.layout();
+    this.element = h("div.detail-place", {}, this.detail, this.nothing);
   }
 
-  /** Of the image that is chosen next, show the patch with this box. */
-  function want(box) {
-    wanted = box;
-    if (!shown || shown.answer.image_id !== store.state.image_id) return;
-    const other = shown.answer.boxes.findIndex((one) => alike(one, box));
-    if (other >= 0) turn(other);
+  layout() {
+    const { head, map, controls, boxes, values, strip } = this;
+    const large = h("div.large", {}, controls.views.element, map.element, controls.element);
+    const aside = h("div.aside", {}, boxes.element, values.element);
+    const body = h("div.detail-body", {}, large, aside, strip.element);
+    return h("section.detail", { "aria-label": "Chosen image", hidden: true }, head.element, body);
   }
 
-  async function show(change) {
-    const { run, class_name: name, image_id: id } = store.state;
-    const only = change.size === 1 && change.has("image_id");
-    if (only && id === settled) return;
-    settled = "";
-    if (["run", "class_name", "image_id"].some((key) => change.has(key))) nth = 0;
-    // The picture is fetched while Python answers.
-    if (id) app.pictures.url("proxy", run, name, id).catch(() => {});
-    const found = await app.latest("image", ask);
-    if (found) await take(found);
+  get id() {
+    return this.shown?.image.image_id ?? "";
   }
 
-  async function ask() {
-    const { run, class_name: name, image_id: asked } = store.state;
-    const box = wanted;
-    wanted = null;
-    const found = async () => ({ answer: await app.ask("image", { nth }), run, name, asked });
-    const first = await found();
-    const { boxes = [] } = first.answer;
-    const other = box ? boxes.findIndex((one) => alike(one, box)) : Math.min(nth, boxes.length - 1);
-    if (other < 0 || other === nth) return first;
-    nth = other;
-    return found();
+  /**
+   * Return the images before and after the shown one; a banned image keeps the neighbours that it had.
+   * @returns {Neighbours}
+   */
+  around() {
+    if (!this.shown) return { before: "", after: "" };
+    const { image } = this.shown;
+    return (!image.explanation.patch && this.neighbours.get(this.id)) || image.around;
   }
 
-  async function take({ answer, run, name, asked }) {
-    newest += 1;
-    const turnOf = newest;
-    if (!answer.image_id) return showNothing();
-    const url = await app.pictures.url("proxy", run, name, answer.image_id).catch(() => "");
-    if (url && shown?.url !== url) await loaded(url);
-    if (turnOf !== newest || store.state.run !== run || store.state.class_name !== name) return;
-    const other = shown?.answer.image_id !== answer.image_id || shown?.run !== run;
-    shown = { answer, url, run };
-    if (answer.explanation.patch) remember(answer);
-    if (other) pixel = null;
-    await paint();
-    if (other) plate.mark(null);
-    if (pixel) app.attempt(() => reading());
-    else readout.show(null);
-    for (const id of Object.values(answer.around).filter(Boolean))
-      app.pictures.url("proxy", run, name, id).catch(() => {});
-    if (answer.image_id === asked || store.state.image_id !== asked || store.state.class_name !== name) return;
-    // From here on the page follows this image, also where settings make another one the best.
-    settled = answer.image_id;
-    store.go({ image_id: settled });
+  /**
+   * Show the patch with this box of the image that is chosen next.
+   * @param {Box} box
+   */
+  want(box) {
+    this.wanted = box;
+    if (!this.shown || this.id !== this.app.store.state.image_id) return;
+    const nth = this.shown.image.boxes.findIndex((one) => sameCorner(boxOf(one), box));
+    if (nth >= 0) this.turn(nth);
   }
 
-  function remember({ image_id: id, around: now }) {
-    places.delete(id);
-    places.set(id, now);
-    if (places.size > REMEMBERED) places.delete(places.keys().next().value);
+  /** @param {Change} change */
+  async show(change) {
+    const { run, class_name: name, image_id: id } = this.app.store.state;
+    if (change.size === 1 && change.has("image_id") && id === this.settled) return;
+    this.settled = "";
+    if (["run", "class_name", "image_id"].some((key) => change.has(key))) this.nth = 0;
+    // The image loads while Python responds.
+    if (id) this.app.images.url("proxy", run, name, id).catch(() => {});
+    const received = await this.app.latest("image", () => this.request());
+    if (received) await this.take(received);
   }
 
-  function showNothing() {
-    shown = null;
-    element.hidden = true;
-    nothing.hidden = false;
-    const { scored, skipped } = app.class();
-    const why = skipped
-      ? `${plural(skipped, "image")} of this class were skipped; the list beside says why.`
+  /** @returns {Promise<Received>} */
+  async request() {
+    const { run, class_name: name, image_id: asked } = this.app.store.state;
+    const { wanted } = this;
+    this.wanted = null;
+    const receive = async () => ({ image: await this.app.ask("image", { nth: this.nth }), run, name, asked });
+    const first = await receive();
+    const boxes = (first.image.boxes ?? []).map(boxOf);
+    const nth = wanted
+      ? boxes.findIndex((/** @type {Box} */ one) => sameCorner(one, wanted))
+      : Math.min(this.nth, boxes.length - 1);
+    if (nth < 0 || nth === this.nth) return first;
+    this.nth = nth;
+    return receive();
+  }
+
+  /** @param {Received} received */
+  async take({ image, run, name, asked }) {
+    const { app } = this;
+    this.newest += 1;
+    const { newest } = this;
+    if (!image.image_id) {
+      this.showNothing();
+      return;
+    }
+    const url = await app.images.url("proxy", run, name, image.image_id).catch(() => "");
+    if (url && this.shown?.url !== url) await decoded(url);
+    if (newest !== this.newest || app.store.state.run !== run || app.store.state.class_name !== name) return;
+    const isOther = this.id !== image.image_id || this.shown?.run !== run;
+    this.shown = { image, url, run };
+    if (image.explanation.patch) this.remember(image);
+    if (isOther) this.pixel = null;
+    await this.paint();
+    if (isOther) this.map.mark(null);
+    if (this.pixel) app.attempt(() => this.requestValues());
+    else this.values.show(null);
+    this.prefetch(image, run, name);
+    if (image.image_id === asked || app.store.state.image_id !== asked || app.store.state.class_name !== name) return;
+    // From here on the page follows this image, even if other settings make another one the best.
+    this.settled = image.image_id;
+    app.store.go({ image_id: this.settled });
+  }
+
+  /**
+   * @param {ImageResult} image
+   * @param {string} run
+   * @param {string} name
+   */
+  prefetch({ around }, run, name) {
+    for (const id of [around.before, around.after]) {
+      if (id) this.app.images.url("proxy", run, name, id).catch(() => {});
+    }
+  }
+
+  /** @param {ImageResult} image */
+  remember({ image_id: id, around }) {
+    this.neighbours.delete(id);
+    this.neighbours.set(id, around);
+    const oldest = this.neighbours.keys().next().value;
+    if (this.neighbours.size > REMEMBERED && oldest) this.neighbours.delete(oldest);
+  }
+
+  showNothing() {
+    this.shown = null;
+    this.detail.hidden = true;
+    this.nothing.hidden = false;
+    const { scored, skipped } = this.app.class();
+    const reason = skipped
+      ? `${plural(skipped, "image")} of this class were skipped; the gallery lists the reasons.`
       : "The dataset has no image of this class.";
-    fill(nothing, empty(scored ? "No image is chosen" : "No scored images", why));
+    fill(this.nothing, empty(scored ? "No image chosen" : "No scored images", reason));
   }
 
-  async function paint() {
+  async paint() {
+    const { shown } = this;
     if (!shown) return;
-    const { answer, url } = shown;
-    const { select } = store.state;
-    const ends = await lens.ends(answer);
-    if (shown?.answer !== answer) return;
-    element.hidden = false;
-    nothing.hidden = true;
-    const own = movedTo(select, answer.image_id);
-    const { patch, place } = answer.explanation;
-    const first = answer.boxes.length === 1 || place === 0 || Boolean(own && patch && alike(own, patch.box));
-    plate.show({ answer, url, ends, movable: first, view: lens.own.view, opacity: lens.own.opacity });
-    lens.legend(ends);
-    head.show(answer, { select, nth, around: around() });
-    boxes.show(answer, url, { own, movable: first });
-    strip.show(answer);
+    const { image, url } = shown;
+    const range = await this.controls.rangeFor(image);
+    if (this.shown?.image !== image) return;
+    this.detail.hidden = false;
+    this.nothing.hidden = true;
+    const { select } = this.app.store.state;
+    const corner = movedTo(select, image.image_id);
+    const { patch, place } = image.explanation;
+    const isMoved = corner != null;
+    const movable =
+      image.boxes.length === 1 || place === 0 || Boolean(corner && patch && sameCorner(corner, patch.box));
+    const { view, opacity } = this.controls;
+    this.map.show({ image, url, range, movable, view, opacity }, this.app.colors);
+    this.controls.showLegend(range);
+    this.head.show(image, { select, nth: this.nth, around: this.around() });
+    this.boxes.show(image, { isMoved, movable });
+    this.strip.show(image);
   }
 
-  function choose({ x, y }, n) {
-    const { image_id: id } = shown.answer;
-    return n === 0 ? unmove(store, [id]) : moveBox(store, id, x, y);
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  move(x, y) {
+    moveBox(this.app.store, this.id, x, y);
   }
 
-  function turn(next) {
-    nth = next;
-    return app.attempt(() => show(new Set()));
+  resetBox() {
+    resetBoxes(this.app.store, [this.id]);
   }
 
-  function read(x, y) {
-    pixel = { x, y };
-    return app.attempt(() => reading());
+  /**
+   * Show another patch of the image.
+   * @param {number} nth
+   */
+  turn(nth) {
+    this.nth = nth;
+    return this.app.attempt(() => this.show(new Set()));
   }
 
-  async function reading() {
-    const at = pixel;
-    const answer = await app.latest("values", () => app.ask("values", at));
-    if (!answer || at !== pixel) return;
-    readout.show(answer);
-    plate.mark(answer);
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  readAt(x, y) {
+    this.pixel = { x, y };
+    return this.app.attempt(() => this.requestValues());
   }
 
-  function pin() {
-    if (shown) togglePin(store, shown.answer.image_id);
+  async requestValues() {
+    const { pixel } = this;
+    if (!pixel) return;
+    const values = await this.app.latest("values", () => this.app.ask("values", pixel));
+    if (!values || pixel !== this.pixel) return;
+    this.values.show(values);
+    this.map.mark(values);
   }
 
-  function ban() {
-    if (shown) toggleBan(store, shown.answer.image_id);
-  }
-}
-
-/** The image's name and place, what is decided by hand, the sentence, and the facts. */
-function makeHead(app, { step, pin, ban, turn }) {
-  const tool = (path, words, onclick) =>
-    h("button.tool", { type: "button", title: words, "aria-label": words, onclick }, icon(path));
-  const [before, after] = [
-    tool(ICONS.left, "Image before (←)", () => step(-1)),
-    tool(ICONS.right, "Next image (→)", () => step(1)),
-  ];
-  const title = h("h2", {});
-  const pinned = h(
-    "button.button",
-    { type: "button", title: "Keep this image's patch before all others (p)", onclick: pin },
-    icon(ICONS.pin),
-    h("span", {}, "Pin"),
-  );
-  const banned = h(
-    "button.button",
-    { type: "button", title: "Never keep this image (b)", onclick: ban },
-    icon(ICONS.ban),
-    h("span", {}, "Ban"),
-  );
-  let at = 0;
-  const [back, on] = [
-    tool(ICONS.left, "Patch before", () => turn(at - 1)),
-    tool(ICONS.right, "Next patch", () => turn(at + 1)),
-  ];
-  const turnWords = h("span", {});
-  const turns = h("span.turns", {}, back, turnWords, on);
-  const sentence = h("p.sentence", { "aria-live": "polite" });
-  const facts = h("dl.facts", {});
-  const element = h(
-    "header.detail-head",
-    {},
-    h(
-      "div.head-line",
-      {},
-      h("span.pair", {}, before, after),
-      title,
-      turns,
-      h("span.grow"),
-      h("span.pair.by-hand", {}, pinned, banned),
-    ),
-    sentence,
-    facts,
-  );
-  return { element, show };
-
-  function show(answer, { select, nth, around }) {
-    const { image_id: id, explanation, boxes } = answer;
-    title.textContent = title.title = id;
-    before.disabled = !around.before;
-    after.disabled = !around.after;
-    press(pinned, select.pins.includes(id), "Pin", "Pinned");
-    press(banned, select.bans.includes(id), "Ban", "Banned");
-    showTurns(boxes.length, nth);
-    if (sentence.textContent !== explanation.sentence) sentence.textContent = explanation.sentence;
-    fill(
-      facts,
-      factsOf(answer).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
-    );
+  pin() {
+    if (this.shown) togglePin(this.app.store, this.id);
   }
 
-  function showTurns(count, now) {
-    at = now;
-    turns.hidden = count < 2;
-    turnWords.textContent = `patch ${now + 1} of ${count}`;
-    back.disabled = now === 0;
-    on.disabled = now + 1 >= count;
+  ban() {
+    if (this.shown) toggleBan(this.app.store, this.id);
   }
-}
-
-async function loaded(url) {
-  const probe = new Image();
-  probe.src = url;
-  await probe.decode().catch(() => {});
-}
-
-function press(button, on, plain, done) {
-  button.setAttribute("aria-pressed", String(on));
-  button.lastChild.textContent = on ? done : plain;
-}
-
-function factsOf({ explanation: { patch, placement }, frame }) {
-  const source = `${frame.source_width} × ${frame.source_height} px`;
-  if (!patch || !placement) return [["source", source]];
-  const { x, y, width, height } = patch.source_box;
-  const whole = (value) => Math.round(value).toLocaleString("en");
-  const kept = placement.images.length ? `as image ${placement.images.map((one) => one + 1).join(", ")}` : "no";
-  return [
-    ["score", number(patch.score)],
-    ["margin", number(patch.margin)],
-    ["rank", `${(placement.rank + 1).toLocaleString("en")} of ${placement.patches.toLocaleString("en")}`],
-    [
-      "cluster",
-      [h("span.dot", { style: { "--cluster": clusterColour(placement.cluster) } }), ` ${placement.cluster + 1}`],
-    ],
-    ["kept", kept],
-    ["box in the source", `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}`],
-    ["source", source],
-  ];
 }

@@ -1,58 +1,111 @@
-// A patch as it looks, cut by the browser out of pictures that are there: a slider sends no pixels.
+// A patch cut from its image by the browser: a slider sends no pixels.
 
 import { h } from "../lib/dom.js";
+import { cropImage } from "../lib/geometry.js";
 
-/** A frame that shows the part of a picture that a patch is: `show(class, piece, side_px)`. */
-export function makeCrop(app) {
-  const picture = h("img", { alt: "", draggable: false });
-  const element = h("span.crop", {}, picture);
-  let now = null;
-  picture.addEventListener("load", sharpen);
-  return { element, show, showWhole };
+/** The share of the frame's pixels below which a thumbnail looks blurred. */
+const SHARP_ENOUGH = 0.8;
 
-  /** Show a piece in a frame of so many CSS pixels. */
-  function show(className, piece, side) {
-    now = { className, piece, side };
-    const {
-      box: [x, y, width, height],
-      size: [across, down],
-    } = piece;
-    const style = { width: across / width, height: down / height, left: -x / width, top: -y / height };
-    for (const [name, share] of Object.entries(style)) picture.style.setProperty(name, `${100 * share}%`);
-    load("thumbnail");
+/**
+ * Shows one patch at a time. The thumbnail comes first; the proxy replaces it where it has too few pixels for the
+ * frame. A lazy crop loads when it comes near the viewport.
+ */
+export class PatchCrop {
+  /**
+   * @param {App} app
+   * @param {{ lazy?: boolean }} [options]
+   */
+  constructor(app, { lazy = false } = {}) {
+    this.app = app;
+    this.lazy = lazy;
+    this.image = h("img", { alt: "", draggable: false });
+    this.element = h("span.crop", {}, this.image);
+    this.key = "";
+    this.kind = "";
+    /** @type {{ className: string, id: string, box: Box | null, size: Size } | null} */
+    this.shown = null;
+    this.image.addEventListener("load", () => this.sharpen());
   }
 
-  /** Show a whole picture by its id. */
-  function showWhole(className, id) {
-    now = { className, piece: { id }, side: 0 };
-    element.classList.add("whole");
-    load("thumbnail");
+  /**
+   * Show a patch of a class.
+   * @param {{ id: string, box: Box, size: Size }} patch
+   */
+  show({ id, box, size }, className = this.app.store.state.class_name) {
+    cropImage(this.image, box, size);
+    this.shown = { className, id, box, size };
+    this.request();
   }
 
-  function load(kind) {
-    const { className, piece } = now;
-    const { run } = app.store.state;
-    const key = JSON.stringify([run, className, piece.id]);
-    if (picture.dataset.key === key && (picture.dataset.kind === "proxy" || picture.dataset.kind === kind))
-      return sharpen();
-    if (picture.dataset.key !== key) picture.removeAttribute("src");
-    Object.assign(picture.dataset, { key, kind });
-    app.pictures.url(kind, run, className, piece.id).then(
-      (url) => picture.dataset.key === key && picture.dataset.kind === kind && (picture.src = url),
+  /**
+   * Show a whole image.
+   * @param {string} className
+   * @param {string} id
+   */
+  showWhole(className, id) {
+    this.element.classList.add("whole");
+    this.shown = { className, id, box: null, size: [1, 1] };
+    this.request();
+  }
+
+  request() {
+    if (!this.shown) return;
+    const key = JSON.stringify([this.app.store.state.run, this.shown.className, this.shown.id]);
+    if (key === this.key) {
+      this.sharpen();
+      return;
+    }
+    this.key = key;
+    this.kind = "";
+    this.image.removeAttribute("src");
+    const load = () => this.key === key && this.load("thumbnail");
+    if (this.lazy) whenVisible(this.element, load);
+    else load();
+  }
+
+  /** @param {"thumbnail" | "proxy"} kind */
+  load(kind) {
+    if (!this.shown) return;
+    const { key } = this;
+    this.kind = kind;
+    const { className, id } = this.shown;
+    this.app.images.url(kind, this.app.store.state.run, className, id).then(
+      (url) => {
+        if (this.key === key && this.kind === kind) this.image.src = url;
+      },
       () => {},
     );
-    return undefined;
   }
 
-  /** A thumbnail has few pixels inside a small box: the proxy takes its place where that shows. */
-  function sharpen() {
-    if (!now?.side || picture.dataset.kind !== "thumbnail" || !picture.naturalWidth || !picture.hasAttribute("src"))
-      return;
-    const {
-      piece: { box, size },
-      side,
-    } = now;
-    const there = (picture.naturalWidth * box[2]) / size[0];
-    if (size[0] > picture.naturalWidth && there < 0.8 * side * devicePixelRatio) load("proxy");
+  /** Load the proxy where the thumbnail has too few pixels inside the box. */
+  sharpen() {
+    const { shown, image, kind } = this;
+    if (!shown?.box || kind !== "thumbnail" || !image.naturalWidth || !image.hasAttribute("src")) return;
+    const pixels = (image.naturalWidth * shown.box[2]) / shown.size[0];
+    const needed = this.element.clientWidth * devicePixelRatio;
+    if (shown.size[0] > image.naturalWidth && pixels < SHARP_ENOUGH * needed) this.load("proxy");
   }
+}
+
+/** @type {WeakMap<Element, () => void>} */
+const actions = new WeakMap();
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      observer.unobserve(target);
+      actions.get(target)?.();
+    }
+  },
+  { rootMargin: "200px" },
+);
+
+/**
+ * @param {Element} element
+ * @param {() => void} action
+ */
+function whenVisible(element, action) {
+  actions.set(element, action);
+  observer.unobserve(element);
+  observer.observe(element);
 }

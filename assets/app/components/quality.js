@@ -1,325 +1,289 @@
-// How good the kept set is: figures of all classes, a table of each, near-duplicates, warnings.
+// The quality of the distilled set: figures of all classes, a table of each class, and warnings.
 
-import { bytes, fill, h, number, plural } from "../lib/dom.js";
-import { turnBan } from "./overrides_dialog.js";
-import { makeCrop } from "./patch_crop.js";
+import { fill, h, helpButton } from "../lib/dom.js";
+import { alternatives, bytes, count, number, plural } from "../lib/format.js";
+import { NEAR_DUPLICATES, openDuplicates } from "./duplicates_dialog.js";
 
 const BATCH = 10;
-const QUIET_MS = 180;
-const REST_MS = 500;
-const LIGHT = 40;
-const PAIR_PX = 144;
-const HELP = {
-  images: "Distilled images that the classes give, of those that the IPC asks for.",
-  spread:
-    "Mean distance, between features, from each patch of a class to the nearest kept one: 0 to 2. Less is better: the kept ones then stand for all.",
-  clusters: "Clusters that have at least one kept patch.",
-  near: "Pairs of kept patches of a class whose features are nearly the same (cosine of 0.95 or more).",
-  size: "An estimate of the image files at the export's settings: a few of each class are encoded, from the run's own pictures.",
-};
+const REST_MS = 180;
+const ESTIMATE_REST_MS = 500;
+/** Datasets of more classes are not encoded unless the visitor asks for it. */
+const ESTIMATED_CLASSES = 40;
+const LISTED = 4;
+
+/** @typedef {ClassFigures & { images_bytes: number | null }} Line */
+/** @type {{ key: string, label: string, value(line: Line): number | string, help: string }[]} */
 const COLUMNS = [
-  ["name", "Class", (one) => one.name],
-  ["images", "Images", (one) => one.images],
-  ["spread", "Spread", (one) => one.spread ?? Infinity],
-  ["clusters", "Clusters covered", (one) => (one.clusters ? one.clusters_covered / one.clusters : 0)],
-  ["near", "Near-duplicates", (one) => one.near_duplicates],
-  ["size", "Size", (one) => one.bytes ?? -1],
+  { key: "name", label: "Class", value: (line) => line.name, help: "" },
+  {
+    key: "images",
+    label: "Images",
+    value: (line) => line.images,
+    help: "Distilled images that the classes give, of those that the IPC calls for.",
+  },
+  {
+    key: "coverage",
+    label: "Coverage distance",
+    value: (line) => line.coverage_distance ?? Infinity,
+    help: "Mean feature distance from each patch of a class to the nearest kept patch, from 0 to 2. Lower is better.",
+  },
+  {
+    key: "clusters",
+    label: "Clusters covered",
+    value: (line) => (line.clusters ? line.clusters_covered / line.clusters : 0),
+    help: "Clusters with at least one kept patch.",
+  },
+  { key: "near", label: "Near-duplicates", value: (line) => line.near_duplicates, help: NEAR_DUPLICATES },
+  {
+    key: "size",
+    label: "Size",
+    value: (line) => line.images_bytes ?? -1,
+    help: "An estimate of the image files at the export's settings, from a sample that is encoded.",
+  },
 ];
 
-/** The strip, the table and the warnings; `figures(found)` is told of each class's, `look(class, piece)` of a click. */
-export function createQuality(app, { figures, look }) {
-  const own = { classes: new Map(), sizes: new Map(), all: null, sort: "", back: false, wait: 0, weigh: false };
-  const tiles = makeTiles({
-    near: () => showPairs(app, [...own.classes.values()], look),
-    size: () => {
-      own.weigh = true;
-      askSizes();
-    },
-  });
-  const warning = h("div.notices", { role: "status" });
-  const body = h("tbody", {});
-  const heads = COLUMNS.map(([key, word]) =>
-    h(
-      "th",
-      { scope: "col", className: key === "name" ? "" : "figure" },
-      h("button", { type: "button", onclick: () => sortBy(key) }, word),
-    ),
-  );
-  const table = h(
-    "details.per-class",
-    {},
-    h("summary", {}, "Figures of each class"),
-    h("div.wide", {}, h("table", {}, h("thead", {}, h("tr", {}, heads)), body)),
-  );
-  return { strip: tiles.element, warning, table, refresh };
+/**
+ * @typedef {object} Handlers
+ * @property {(found: ClassFigures[]) => void} figures
+ * @property {(className: string, patch: Patch) => void} view
+ */
+/** @typedef {Figures & { short_classes: string[] }} Overall */
 
-  /** Ask for the figures of the present settings, as soon as the hand rests. */
-  function refresh() {
-    tiles.element.setAttribute("aria-busy", "true");
-    clearTimeout(own.wait);
-    own.wait = setTimeout(() => app.attempt(askAll), QUIET_MS);
-  }
-
-  async function askAll() {
-    const done = await app
-      .latest("quality", async () => {
-        const { state } = app.store;
-        const classes = new Map();
-        for (const names of batches(app)) {
-          const found = await app.ask("quality", { classes: names });
-          if (changed(app, state)) return null;
-          for (const one of found) classes.set(one.name, one);
-          figures(found);
-        }
-        const all = await app.ask("overall");
-        return changed(app, state) ? null : { classes, all };
-      })
-      .catch(() => null); // what is wrong is said where the set is asked for
-    if (!done) return;
-    Object.assign(own, done, { sizes: new Map() });
-    showAll();
-    clearTimeout(own.wait);
-    if (own.weigh || app.start.classes.length <= LIGHT) own.wait = setTimeout(() => app.attempt(askSizes), REST_MS);
-  }
-
-  async function askSizes() {
-    const sizes = await app.latest("sizes", async () => {
-      const { state } = app.store;
-      const found = new Map();
-      for (const names of batches(app)) {
-        for (const one of await app.ask("sizes", { classes: names })) found.set(one.name, one);
-        if (changed(app, state)) return null;
-      }
-      return found;
+export class Quality {
+  /**
+   * @param {App} app
+   * @param {Handlers} handlers
+   */
+  constructor(app, handlers) {
+    this.app = app;
+    this.handlers = handlers;
+    /** @type {Map<string, ClassFigures>} */
+    this.classes = new Map();
+    /** @type {Overall | null} */
+    this.overall = null;
+    /** @type {ExportSummary | null} */
+    this.estimate = null;
+    this.isEstimateWanted = false;
+    this.sort = { key: "", backwards: false };
+    this.timer = 0;
+    this.tiles = createTiles({
+      near: () => openDuplicates(app, [...this.classes.values()], handlers.view),
+      size: () => {
+        this.isEstimateWanted = true;
+        app.attempt(() => this.requestEstimate());
+      },
     });
-    if (!sizes) return;
-    own.sizes = sizes;
-    showAll();
+    this.strip = this.tiles.element;
+    this.warning = h("div.notices", { role: "status" });
+    this.body = h("tbody", {});
+    this.heads = COLUMNS.map(({ key, label }) => {
+      const button = h("button", { type: "button", onclick: () => this.sortBy(key) }, label);
+      return h("th", { scope: "col", className: key === "name" ? "" : "figure" }, button);
+    });
+    const table = h("table", {}, h("thead", {}, h("tr", {}, this.heads)), this.body);
+    const summary = h("summary", {}, "Figures of each class");
+    this.table = h("details.per-class", {}, summary, h("div.wide", {}, table));
   }
 
-  function showAll() {
-    tiles.element.removeAttribute("aria-busy");
-    tiles.show(own.all, own.sizes, app.start.classes.length > LIGHT && !own.weigh);
-    showWarning(app, warning, own);
-    showTable();
+  /** Request the figures of the current settings once they are at rest. */
+  refresh() {
+    this.strip.setAttribute("aria-busy", "true");
+    this.schedule(() => this.request(), REST_MS);
   }
 
-  function sortBy(key) {
-    own.back = own.sort === key ? !own.back : false;
-    own.sort = key;
-    showTable();
+  /**
+   * @param {() => Promise<void>} work
+   * @param {number} wait
+   */
+  schedule(work, wait) {
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.app.attempt(work), wait);
   }
 
-  function showTable() {
-    const [, , value] = COLUMNS.find(([key]) => key === own.sort) ?? ["", "", () => 0]; // at first, the dataset's order
-    const lines = [...own.classes.values()].map((one) => ({ ...one, bytes: own.sizes.get(one.name)?.bytes }));
-    lines.sort((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0) * (own.back ? -1 : 1));
-    heads.forEach((head, n) =>
-      head.setAttribute("aria-sort", COLUMNS[n][0] !== own.sort ? "none" : own.back ? "descending" : "ascending"),
-    );
-    fill(
-      body,
-      lines.map((one) => makeLine(app, one, look)),
-    );
+  async request() {
+    // Settings that are not valid are reported where the set itself is requested.
+    const found = await this.app.latest("quality", () => this.requestAll()).catch(() => null);
+    if (!found) return;
+    this.classes = found.classes;
+    this.overall = found.overall;
+    this.estimate = null;
+    this.show();
+    if (this.isEstimated()) this.schedule(() => this.requestEstimate(), ESTIMATE_REST_MS);
+  }
+
+  async requestAll() {
+    const { app } = this;
+    const { state } = app.store;
+    const names = app.start.classes.map((one) => one.name);
+    /** @type {Map<string, ClassFigures>} */
+    const classes = new Map();
+    for (let n = 0; n < names.length; n += BATCH) {
+      /** @type {ClassFigures[]} */
+      const found = await app.ask("quality", { classes: names.slice(n, n + BATCH) });
+      if (isChanged(app, state)) return null;
+      for (const one of found) classes.set(one.name, one);
+      this.handlers.figures(found);
+    }
+    /** @type {Overall} */
+    const overall = await app.ask("quality_overall");
+    return isChanged(app, state) ? null : { classes, overall };
+  }
+
+  async requestEstimate() {
+    const { app } = this;
+    const { state } = app.store;
+    const estimate = await app.latest("export estimate", () => app.ask("export_summary")).catch(() => null);
+    if (!estimate || isChanged(app, state)) return;
+    this.estimate = estimate;
+    this.show();
+  }
+
+  isEstimated() {
+    return this.isEstimateWanted || this.app.start.classes.length <= ESTIMATED_CLASSES;
+  }
+
+  show() {
+    if (!this.overall) return;
+    this.strip.removeAttribute("aria-busy");
+    this.tiles.show(this.overall, this.estimate, !this.isEstimated());
+    showWarning(this.app, this.warning, this.overall, this.classes);
+    this.showTable();
+  }
+
+  /** @param {string} key */
+  sortBy(key) {
+    this.sort = { key, backwards: this.sort.key === key && !this.sort.backwards };
+    this.showTable();
+  }
+
+  showTable() {
+    const { key, backwards } = this.sort;
+    const sizes = new Map(this.estimate?.classes.map((one) => [one.name, one.images_bytes]));
+    const lines = [...this.classes.values()].map((one) => ({ ...one, images_bytes: sizes.get(one.name) ?? null }));
+    const column = COLUMNS.find((one) => one.key === key); // at first there is none, and the order is the dataset's
+    if (column) lines.sort((a, b) => compare(column.value(a), column.value(b)) * (backwards ? -1 : 1));
+    this.heads.forEach((head, n) => {
+      const order = backwards ? "descending" : "ascending";
+      head.setAttribute("aria-sort", COLUMNS[n].key === key ? order : "none");
+    });
+    const rows = lines.map((line) => createRow(line, () => openDuplicates(this.app, [line], this.handlers.view)));
+    fill(this.body, rows);
   }
 }
 
-function changed({ store }, { run, select, export: written }) {
-  const { state } = store;
-  return state.run !== run || state.select !== select || state.export !== written;
+/**
+ * @param {number | string} a
+ * @param {number | string} b
+ */
+function compare(a, b) {
+  return a < b ? -1 : Number(a > b);
 }
 
-function batches(app) {
-  const names = app.start.classes.map((one) => one.name);
-  return Array.from({ length: Math.ceil(names.length / BATCH) }, (_, n) => names.slice(n * BATCH, (n + 1) * BATCH));
+/**
+ * Return whether the settings are others than those of a state.
+ * @param {App} app
+ * @param {View} before
+ */
+function isChanged({ store }, before) {
+  return ["run", "select", "export"].some((key) => store.state[key] !== before[key]);
 }
 
-function makeLine(app, one, look) {
-  const near = one.near_duplicates
-    ? h(
-        "button.link",
-        {
-          type: "button",
-          onclick: () => showPairs(app, [one], look),
-          "aria-label": `${plural(one.near_duplicates, "pair")} of ${one.name}`,
-        },
-        one.near_duplicates,
-      )
-    : "0";
+/**
+ * @param {Line} line
+ * @param {() => void} openPairs
+ */
+function createRow(line, openPairs) {
+  const { name, images, short, near_duplicates: near, images_bytes: size } = line;
+  const label = `${plural(near, "pair")} of ${name}`;
+  const pairs = h("button.link", { type: "button", onclick: openPairs, "aria-label": label }, near);
   const cells = [
-    `${one.images} of ${one.images + one.short}`,
-    number(one.spread),
-    `${one.clusters_covered} of ${one.clusters}`,
-    near,
-    one.bytes == null ? "–" : `about ${bytes(one.bytes)}`,
+    `${images} of ${images + short}`,
+    number(line.coverage_distance),
+    `${line.clusters_covered} of ${line.clusters}`,
+    near ? pairs : "0",
+    size == null ? "–" : `about ${bytes(size)}`,
   ];
+  const head = h("th", { scope: "row" }, name);
   return h(
     "tr",
-    { className: one.short ? "lacks" : "" },
-    h("th", { scope: "row" }, one.name),
+    { className: short ? "short" : "" },
+    head,
     cells.map((cell) => h("td.figure", {}, cell)),
   );
 }
 
-/** The figures of all classes, each with what it means. */
-function makeTiles({ near, size }) {
-  const tile = (key, word) => {
+/**
+ * Create the figures of all classes, each with its meaning.
+ * @param {{ near(): void, size(): void }} handlers
+ */
+function createTiles({ near, size }) {
+  const columns = COLUMNS.slice(1);
+  const tiles = columns.map(({ label, help }) => {
     const value = h("dd", {}, "–");
-    return { value, element: h("div.tile-figure", { title: HELP[key] }, h("dt", {}, word), value) };
-  };
-  const tiles = {
-    images: tile("images", "Images"),
-    spread: tile("spread", "Spread"),
-    clusters: tile("clusters", "Clusters covered"),
-    near: tile("near", "Near-duplicates"),
-    size: tile("size", "Size"),
-  };
-  const about = h(
-    "button.about",
-    { type: "button", "aria-label": "What the figures mean", "aria-expanded": "false" },
-    "?",
-  );
-  const help = h(
-    "dl.meanings",
-    { hidden: true },
-    Object.entries(tiles).map(([key, one]) => [
-      h("dt", {}, one.element.querySelector("dt").textContent),
-      h("dd", {}, HELP[key]),
-    ]),
-  );
-  about.addEventListener("click", () => {
-    help.hidden = !help.hidden;
-    about.setAttribute("aria-expanded", String(!help.hidden));
+    return { value, element: h("div.tile-figure", { title: help }, h("dt", {}, label), value) };
   });
-  const element = h(
-    "section.strip",
-    { "aria-label": "Figures of the whole set" },
-    h(
-      "div.strip-line",
-      {},
-      h(
-        "dl.tiles",
-        {},
-        Object.values(tiles).map((one) => one.element),
-      ),
-      about,
-    ),
-    help,
+  const meanings = columns.map(({ label, help }) => [h("dt", {}, label), h("dd", {}, help)]);
+  const help = h("dl.meanings", {}, meanings);
+  const about = helpButton(help, "Explain the figures");
+  const list = h(
+    "dl.tiles",
+    {},
+    tiles.map((one) => one.element),
   );
+  const [images, coverage, clusters, duplicates, files] = tiles;
   return {
-    element,
-    show(all, sizes, ask) {
-      tiles.images.value.textContent = `${all.images.toLocaleString("en")} of ${(all.images + all.short).toLocaleString("en")}`;
-      tiles.images.element.classList.toggle("lacks", all.short > 0);
-      tiles.spread.value.textContent = number(all.spread);
-      tiles.clusters.value.textContent = `${all.clusters_covered.toLocaleString("en")} of ${all.clusters.toLocaleString("en")}`;
-      const pairs = plural(all.near_duplicates, "pair");
-      fill(tiles.near.value, all.near_duplicates ? h("button.link", { type: "button", onclick: near }, pairs) : "none");
-      const sum = [...sizes.values()].reduce((total, one) => total + one.bytes, 0);
-      fill(
-        tiles.size.value,
-        sizes.size
-          ? `about ${bytes(sum)}`
-          : ask
-            ? h("button.link", { type: "button", onclick: size }, "Estimate")
-            : "…",
-      );
+    element: h(
+      "section.strip",
+      { "aria-label": "Figures of the whole set" },
+      h("div.strip-line", {}, list, about),
+      help,
+    ),
+    /**
+     * @param {Overall} overall
+     * @param {ExportSummary | null} estimate
+     * @param {boolean} onRequest whether the size is estimated only on request
+     */
+    show(overall, estimate, onRequest) {
+      images.value.textContent = `${count(overall.images)} of ${count(overall.images + overall.short)}`;
+      images.element.classList.toggle("short", overall.short > 0);
+      coverage.value.textContent = number(overall.coverage_distance);
+      clusters.value.textContent = `${count(overall.clusters_covered)} of ${count(overall.clusters)}`;
+      const pairs = h("button.link", { type: "button", onclick: near }, plural(overall.near_duplicates, "pair"));
+      fill(duplicates.value, overall.near_duplicates ? pairs : "none");
+      const button = h("button.link", { type: "button", onclick: size }, "Estimate");
+      fill(files.value, estimate ? `about ${bytes(estimate.images_bytes)}` : onRequest ? button : "…");
     },
   };
 }
 
-function showWarning(app, place, { all, classes }) {
-  if (!all?.short) return fill(place);
-  const { select } = app.store.state;
-  const lacking = all.short_classes.map((name) => classes.get(name));
-  const least = Math.min(...lacking.map((one) => one.images));
-  const named = lacking
-    .slice(0, 4)
-    .map((one) => `${one.name} (${one.images})`)
-    .join(", ");
-  const more = lacking.length > 4 ? ` and ${lacking.length - 4} more` : "";
-  const help = [
-    "a smaller IPC",
-    "more patches per image",
-    select.factor > 1 && "a smaller mosaic",
-    select.bans.length > 0 && "fewer bans",
-  ].filter(Boolean);
-  const act = (words, values) => h("button.button", { type: "button", onclick: () => app.store.select(values) }, words);
-  return fill(
-    place,
-    h(
-      "div.notice",
-      {},
-      h(
-        "p",
-        {},
-        h("strong", {}, `${plural(lacking.length, "class falls", "classes fall")} short of IPC ${select.ipc}`),
-        `, ${plural(all.short, "image")} in all: ${named}${more}. What helps: ${listed(help)}.`,
-      ),
-      h(
-        "div.acts",
-        {},
-        least > 0 && act(`IPC ${least}`, { ipc: least }),
-        act(plural(select.per_image + 1, "patch per image", "patches per image"), { per_image: select.per_image + 1 }),
-      ),
-    ),
-  );
-}
-
-function listed(words) {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-}
-
-/** Near-duplicates side by side. */
-function showPairs(app, classes, look) {
-  const found = classes.filter((one) => one.pairs.length);
-  const box = app.dialog(
-    "Near-duplicates",
-    h("p.soft", {}, HELP.near, " Banning one of a pair lets the next best patch take its place."),
-    found.map(part),
-  );
-
-  function part(one) {
-    const hidden = one.near_duplicates - one.pairs.length;
-    return [
-      h("h3", {}, one.name),
-      h(
-        "ul.pairs",
-        {},
-        one.pairs.map((pair) =>
-          h(
-            "li",
-            {},
-            pair.map((piece) => side(one.name, piece)),
-          ),
-        ),
-      ),
-      hidden > 0 && h("p.soft", {}, `and ${hidden} more`),
-    ];
+/**
+ * Warn where classes give fewer images than the IPC calls for, and offer what helps.
+ * @param {App} app
+ * @param {HTMLElement} place
+ * @param {Overall} overall
+ * @param {Map<string, ClassFigures>} classes
+ */
+function showWarning({ store }, place, { short, short_classes: names }, classes) {
+  if (!short) {
+    fill(place);
+    return;
   }
-
-  function side(className, piece) {
-    const crop = makeCrop(app);
-    crop.show(className, piece, PAIR_PX);
-    const go = () => {
-      box.close();
-      look(className, piece);
-    };
-    const ban = () => {
-      box.close();
-      turnBan(app.store, piece.id);
-    };
-    const numbers = piece.images.map((n) => n + 1).join(", ");
-    return h(
-      "div.one",
-      {},
-      h(
-        "button.offer",
-        { type: "button", onclick: go, "aria-label": `Show ${piece.id}`, title: piece.id },
-        crop.element,
-        h("span", {}, `image ${numbers} · score ${number(piece.score)}`),
-      ),
-      h("button.button", { type: "button", onclick: ban, "aria-label": `Ban ${piece.id}` }, "Ban"),
-    );
-  }
+  const { ipc, factor, bans, per_image: perImage } = store.state.select;
+  const images = names.map((name) => classes.get(name)?.images ?? 0);
+  const listed = names.slice(0, LISTED).map((name, n) => `${name} (${images[n]})`);
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : "";
+  const help = ["a smaller IPC", "more patches per image"];
+  if (factor > 1) help.push("a smaller mosaic");
+  if (bans.length) help.push("fewer bans");
+  const title = h("strong", {}, `${plural(names.length, "class falls", "classes fall")} short of IPC ${ipc}`);
+  const text = `, ${plural(short, "image")} in all: ${listed.join(", ")}${more}. Try ${alternatives(help)}.`;
+  /**
+   * @param {string} label
+   * @param {Partial<SelectSettings>} values
+   */
+  const act = (label, values) => h("button.button", { type: "button", onclick: () => store.select(values) }, label);
+  const least = Math.min(...images);
+  const perImageLabel = plural(perImage + 1, "patch per image", "patches per image");
+  const acts = [least > 0 && act(`IPC ${least}`, { ipc: least }), act(perImageLabel, { per_image: perImage + 1 })];
+  fill(place, h("div.notice", {}, h("p", {}, title, text), h("div.acts", {}, acts)));
 }

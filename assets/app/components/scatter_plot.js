@@ -1,126 +1,160 @@
-// The plane: a class's images as points that are coloured, picked and lassoed; plotly.js draws it.
+// A class's images as points that are coloured, picked and selected with a lasso; drawn by plotly.js.
 
+import { clusterColor } from "../lib/colors.js";
 import { h } from "../lib/dom.js";
 import { symbolOf } from "./cluster_mark.js";
-import { clusterColour } from "./gallery.js";
 
 const GLIDE_MS = 150;
 const MARGIN = 0.06;
-const MANY = 3000;
-const CORNERS = 400;
-const SIZE = { usual: 9, kept: 14, none: 6 };
+const WEBGL_FROM = 3000;
+const MOST_CORNERS = 400;
+const SIZES = { usual: 9, kept: 14, none: 6 };
+const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: false, responsive: false, showTips: false };
 
-/** Load plotly.js once, from the file that the Python package brings. */
-export function loadPlotly(url) {
-  loadPlotly.once ??= new Promise((resolve, reject) => {
-    const fail = () => {
-      loadPlotly.once = undefined;
-      reject(new Error("The plot could not be loaded: is the app still running?"));
-    };
-    document.head.append(h("script", { src: url, onload: () => resolve(window.Plotly), onerror: fail }));
-  });
-  return loadPlotly.once;
-}
+/** @typedef {{ x: ArrayLike<number> & Iterable<number>, y: ArrayLike<number> & Iterable<number> }} Positions */
+/** @typedef {{ cluster: any, kept: ArrayLike<number> }} Marks */
+/**
+ * @typedef {object} Handlers
+ * @property {(row: number) => void} pick
+ * @property {(polygon: number[] | null) => void} lasso
+ * @property {(row: number, at?: { x: number, y: number }) => void} hover row -1 when the pointer leaves
+ */
+
+/** @type {Promise<any> | undefined} */
+let loading;
 
 /**
- * A plot in an element. `on.pick(row)`, `on.lasso(polygon or null)`, `on.hover(row or -1, {x, y})`.
- * Rows are the images' places in the arrays; the points move only by `place`.
+ * Load plotly.js once, from the file that the Python package brings.
+ * @param {string} url
  */
-export function createPlane(Plotly, element, on) {
-  const rings = { chosen: h("span.ring.chosen"), pointed: h("span.ring.pointed") };
-  const at = { chosen: -1, pointed: -1 };
-  let places = { x: [], y: [] };
-  let painted = null;
-  let drawn = null;
-  let drag = "lasso";
-  const plot = h("div.plot-canvas");
-  element.append(plot, h("div.rings", { "aria-hidden": "true" }, rings.pointed, rings.chosen));
-  new ResizeObserver(() => drawn && element.clientWidth && Plotly.Plots.resize(plot)).observe(element);
-  return {
-    place,
-    paint,
-    ring,
-    mode,
-    zoom,
-    reset,
-    clear: clearOutline,
-    theme: () => drawn && painted && restyle(layoutColours()),
-  };
+export function loadPlotly(url) {
+  loading ??= new Promise((resolve, reject) => {
+    const onerror = () => {
+      loading = undefined;
+      reject(new Error("The plot could not be loaded. Is the app still running?"));
+    };
+    document.head.append(h("script", { src: url, onload: () => resolve(window.Plotly), onerror }));
+  });
+  return loading;
+}
 
-  /** Put the points somewhere; they glide where they were already. */
-  async function place(next, glide) {
-    const same = drawn && next.x.length === places.x.length;
-    places = next;
-    if (same && glide) {
-      hideRings();
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      if (still || plot.data[0].type !== "scatter")
-        await Plotly.update(plot, { x: [next.x], y: [next.y] }, ranges(next), [0]);
-      else {
-        await Plotly.animate(
-          plot,
-          { data: [{ x: next.x, y: next.y }], traces: [0], layout: nested(ranges(next)) },
-          { transition: { duration: GLIDE_MS, easing: "linear" }, frame: { duration: GLIDE_MS, redraw: false } },
-        );
-      }
-      return showRings();
-    }
-    drawn = null;
+/** A plot in an element. Rows are the indices of the images in the arrays; only `place` moves the points. */
+export class ScatterPlot {
+  /**
+   * @param {any} Plotly
+   * @param {HTMLElement} element
+   * @param {Handlers} handlers
+   */
+  constructor(Plotly, element, handlers) {
+    this.Plotly = Plotly;
+    this.element = element;
+    this.handlers = handlers;
+    this.rings = { chosen: h("span.ring.chosen"), pointed: h("span.ring.pointed") };
+    this.ringRows = { chosen: -1, pointed: -1 };
+    /** @type {Positions} */
+    this.positions = { x: [], y: [] };
+    /** @type {{ marks: Marks, isSelected: (row: number) => boolean } | null} */
+    this.painted = null;
+    this.drawn = false;
+    this.dragMode = "lasso";
+    /** @type {any} */
+    this.plot = h("div.plot-canvas");
+    const { pointed, chosen } = this.rings;
+    element.append(this.plot, h("div.rings", { "aria-hidden": "true" }, pointed, chosen));
+    new ResizeObserver(() => this.drawn && element.clientWidth && Plotly.Plots.resize(this.plot)).observe(element);
   }
 
-  /** Colour the points; the first time, draw them. */
-  async function paint(marks, isIn) {
-    painted = { marks, isIn };
-    if (drawn) return restyle();
-    const type = places.x.length > MANY && hasWebGl() ? "scattergl" : "scatter";
+  /**
+   * Move the points; they glide where they are already drawn.
+   * @param {Positions} positions
+   * @param {boolean} glide
+   */
+  async place(positions, glide) {
+    const samePoints = this.drawn && positions.x.length === this.positions.x.length;
+    this.positions = positions;
+    if (!samePoints || !glide) {
+      this.drawn = false;
+      return;
+    }
+    this.hideRings();
+    const { Plotly, plot } = this;
+    const { x, y } = positions;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (still || plot.data[0].type !== "scatter") {
+      await Plotly.update(plot, { x: [x], y: [y] }, axisRanges(positions), [0]);
+    } else {
+      const timing = {
+        transition: { duration: GLIDE_MS, easing: "linear" },
+        frame: { duration: GLIDE_MS, redraw: false },
+      };
+      await Plotly.animate(plot, { data: [{ x, y }], traces: [0], layout: nested(axisRanges(positions)) }, timing);
+    }
+    this.showRings();
+  }
+
+  /**
+   * Colour the points; the first time, draw them.
+   * @param {Marks} marks
+   * @param {(row: number) => boolean} isSelected
+   */
+  async paint(marks, isSelected) {
+    this.painted = { marks, isSelected };
+    if (this.drawn) {
+      await this.restyle();
+      return;
+    }
+    this.drawn = true;
+    const { x, y } = this.positions;
+    const opaque = { marker: { opacity: 1 } };
     const trace = {
-      type,
+      type: x.length > WEBGL_FROM && hasWebGl() ? "scattergl" : "scatter",
       mode: "markers",
-      x: places.x,
-      y: places.y,
+      x,
+      y,
       hoverinfo: "none",
-      marker: markers(),
-      selected: { marker: { opacity: 1 } },
-      unselected: { marker: { opacity: 1 } },
+      marker: this.markers(marks, isSelected),
+      selected: opaque,
+      unselected: opaque,
       cliponaxis: false,
     };
-    drawn = Plotly.newPlot(plot, [trace], layoutOf(), {
-      displayModeBar: false,
-      displaylogo: false,
-      doubleClick: false,
-      responsive: false,
-      showTips: false,
-    });
-    await drawn;
-    listen();
-    showRings();
-    return undefined;
+    await this.Plotly.newPlot(this.plot, [trace], this.layout(), CONFIG);
+    this.listen();
+    this.showRings();
   }
 
-  function restyle(layout = {}) {
-    const style = Object.fromEntries(Object.entries(flat("marker", markers())).map(([key, value]) => [key, [value]]));
-    return Plotly.update(plot, style, layout, [0]);
+  restyle(layout = {}) {
+    if (!this.painted) return undefined;
+    const { marks, isSelected } = this.painted;
+    const style = Object.fromEntries(
+      Object.entries(dotted("marker", this.markers(marks, isSelected))).map(([key, value]) => [key, [value]]),
+    );
+    return this.Plotly.update(this.plot, style, layout, [0]);
   }
 
-  function markers() {
-    const { marks, isIn } = painted;
-    const look = tokens();
-    const rows = Array.from(marks.cluster.keys());
-    const colour = (row) => (marks.cluster[row] < 0 || !isIn(row) ? look.grey : clusterColour(marks.cluster[row]));
+  /**
+   * @param {Marks} marks
+   * @param {(row: number) => boolean} isSelected
+   */
+  markers({ cluster, kept }, isSelected) {
+    const theme = this.theme();
+    /** @type {number[]} */
+    const rows = Array.from(cluster.keys());
+    /** @param {number} row */
+    const color = (row) => (cluster[row] < 0 || !isSelected(row) ? theme.grey : clusterColor(cluster[row]));
+    /** @param {number} row */
+    const outline = (row) => (!kept[row] ? theme.surface : isSelected(row) ? theme.ink : theme.soft);
     return {
-      color: rows.map(colour),
+      color: rows.map(color),
       opacity: 1,
-      symbol: rows.map((row) => (marks.cluster[row] < 0 ? "circle-open" : symbolOf(marks.cluster[row]).plotly)),
-      size: rows.map((row) => (marks.cluster[row] < 0 ? SIZE.none : marks.kept[row] ? SIZE.kept : SIZE.usual)),
-      line: {
-        width: rows.map((row) => (marks.kept[row] ? 2 : 0.75)),
-        color: rows.map((row) => (!marks.kept[row] ? look.surface : isIn(row) ? look.ink : look.soft)),
-      },
+      symbol: rows.map((row) => (cluster[row] < 0 ? "circle-open" : symbolOf(cluster[row]).plotly)),
+      size: rows.map((row) => (cluster[row] < 0 ? SIZES.none : kept[row] ? SIZES.kept : SIZES.usual)),
+      line: { width: rows.map((row) => (kept[row] ? 2 : 0.75)), color: rows.map(outline) },
     };
   }
 
-  function tokens() {
-    const style = getComputedStyle(element);
+  theme() {
+    const style = getComputedStyle(this.element);
+    /** @param {string} name */
     const token = (name) => style.getPropertyValue(name).trim();
     return {
       ink: token("--ink"),
@@ -131,128 +165,161 @@ export function createPlane(Plotly, element, on) {
     };
   }
 
-  function layoutColours() {
-    const { accent } = tokens();
-    return { "newselection.line.color": accent, "activeselection.fillcolor": accent };
+  /** Follow a change between light and dark. */
+  updateTheme() {
+    if (!this.drawn || !this.painted) return undefined;
+    const { accent } = this.theme();
+    return this.restyle({ "newselection.line.color": accent, "activeselection.fillcolor": accent });
   }
 
-  function layoutOf() {
+  layout() {
     const axis = { visible: false, fixedrange: false, zeroline: false, showgrid: false };
-    const { accent } = tokens();
-    const range = nested(ranges(places));
+    const { accent } = this.theme();
+    const { xaxis, yaxis } = nested(axisRanges(this.positions));
     return {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: 0, r: 0, t: 0, b: 0 },
       showlegend: false,
-      dragmode: drag,
+      dragmode: this.dragMode,
       hovermode: "closest",
       hoverdistance: 12,
       autosize: true,
       newselection: { mode: "immediate", line: { color: accent, width: 1.5, dash: "dot" } },
       activeselection: { fillcolor: accent, opacity: 0.08 },
-      xaxis: { ...axis, ...range.xaxis },
-      yaxis: { ...axis, ...range.yaxis, scaleanchor: "x" },
+      xaxis: { ...axis, ...xaxis },
+      yaxis: { ...axis, ...yaxis, scaleanchor: "x" },
     };
   }
 
-  function ranges({ x, y }) {
-    return { "xaxis.range": spread(x), "yaxis.range": spread(y) };
-  }
-
-  function listen() {
-    plot.on("plotly_click", ({ points: [point] }) => point && on.pick(point.pointNumber));
-    plot.on("plotly_hover", ({ points: [point] }) => point && on.hover(point.pointNumber, pixel(point.pointNumber)));
-    plot.on("plotly_unhover", () => on.hover(-1));
-    plot.on("plotly_selected", (event) => {
+  listen() {
+    const { plot, handlers } = this;
+    /** @param {{ points: { pointNumber: number }[] }} event */
+    const rowOf = ({ points }) => points[0]?.pointNumber;
+    plot.on("plotly_click", (/** @type {any} */ event) => rowOf(event) !== undefined && handlers.pick(rowOf(event)));
+    plot.on("plotly_hover", (/** @type {any} */ event) => {
+      const row = rowOf(event);
+      if (row !== undefined) handlers.hover(row, this.pixelOf(row));
+    });
+    plot.on("plotly_unhover", () => handlers.hover(-1));
+    plot.on("plotly_selected", (/** @type {any} */ event) => {
       const polygon = event && polygonOf(event);
       if (!polygon) return;
-      on.lasso(polygon);
-      // What was drawn would be a handle, in the way of the next one; the greyed points say the rest.
-      setTimeout(clearOutline);
+      handlers.lasso(polygon);
+      // The outline would be a handle in the way of the next lasso; the grey points show the selection.
+      setTimeout(() => this.clear());
     });
-    plot.on("plotly_relayout", showRings);
-    plot.on("plotly_relayouting", hideRings);
-    plot.on("plotly_afterplot", showRings);
-    plot.on("plotly_doubleclick", () => on.lasso(null));
+    plot.on("plotly_relayout", () => this.showRings());
+    plot.on("plotly_relayouting", () => this.hideRings());
+    plot.on("plotly_afterplot", () => this.showRings());
+    plot.on("plotly_doubleclick", () => handlers.lasso(null));
   }
 
-  /** Where a point lies in the element, in CSS pixels. */
-  function pixel(row) {
-    const { xaxis, yaxis } = plot._fullLayout;
-    return { x: xaxis._offset + xaxis.d2p(places.x[row]), y: yaxis._offset + yaxis.d2p(places.y[row]) };
+  /**
+   * Return where a point is in the element, in CSS pixels.
+   * @param {number} row
+   */
+  pixelOf(row) {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    const { x, y } = this.positions;
+    return { x: xaxis._offset + xaxis.d2p(x[row]), y: yaxis._offset + yaxis.d2p(y[row]) };
   }
 
-  function ring(kind, row) {
-    at[kind] = row;
-    showRings();
+  /**
+   * Put a ring around a point; row -1 hides it.
+   * @param {"chosen" | "pointed"} kind
+   * @param {number} row
+   */
+  ring(kind, row) {
+    this.ringRows[kind] = row;
+    this.showRings();
   }
 
-  function showRings() {
-    for (const [kind, row] of Object.entries(at)) {
-      const there = row >= 0 && plot._fullLayout?.xaxis && row < places.x.length;
-      rings[kind].hidden = !there;
-      if (!there) continue;
-      const { x, y } = pixel(row);
-      rings[kind].style.transform = `translate(${x}px, ${y}px)`;
+  showRings() {
+    for (const kind of /** @type {const} */ (["chosen", "pointed"])) {
+      const row = this.ringRows[kind];
+      const visible = row >= 0 && this.plot._fullLayout?.xaxis && row < this.positions.x.length;
+      this.rings[kind].hidden = !visible;
+      if (!visible) continue;
+      const { x, y } = this.pixelOf(row);
+      this.rings[kind].style.transform = `translate(${x}px, ${y}px)`;
     }
   }
 
-  function hideRings() {
-    Object.values(rings).forEach((one) => (one.hidden = true));
+  hideRings() {
+    for (const ring of Object.values(this.rings)) ring.hidden = true;
   }
 
-  function mode(name) {
-    drag = name;
-    return drawn && Plotly.relayout(plot, { dragmode: name });
+  /** @param {string} mode what dragging does: lasso, select or pan */
+  setDragMode(mode) {
+    this.dragMode = mode;
+    return this.drawn && this.Plotly.relayout(this.plot, { dragmode: mode });
   }
 
-  function zoom(by) {
-    const { xaxis, yaxis } = plot._fullLayout;
+  /** @param {number} by */
+  zoom(by) {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    /** @param {{ range: [number, number] }} axis */
     const scaled = ({ range: [a, b] }) => [(a + b) / 2 - ((b - a) * by) / 2, (a + b) / 2 + ((b - a) * by) / 2];
-    return Plotly.relayout(plot, { "xaxis.range": scaled(xaxis), "yaxis.range": scaled(yaxis) });
+    return this.Plotly.relayout(this.plot, { "xaxis.range": scaled(xaxis), "yaxis.range": scaled(yaxis) });
   }
 
-  function reset() {
-    return Plotly.relayout(plot, ranges(places));
+  reset() {
+    return this.Plotly.relayout(this.plot, axisRanges(this.positions));
   }
 
-  function clearOutline() {
-    if (drawn && plot.layout?.selections?.length) return Plotly.relayout(plot, { selections: [] });
-    return undefined;
+  /** Remove the outline of a lasso. */
+  clear() {
+    if (!this.drawn || !this.plot.layout?.selections?.length) return undefined;
+    return this.Plotly.relayout(this.plot, { selections: [] });
   }
 }
 
-/** The corners of what was drawn, flat: x, y, x, y; not more of them than a question may carry. */
+/**
+ * Return the corners of a selection as x, y, x, y; no more of them than a request may carry.
+ * @param {{ lassoPoints?: any, range?: { x: [number, number], y: [number, number] } }} event
+ */
 function polygonOf({ lassoPoints, range }) {
   if (range) {
     const [[a, b], [c, d]] = [range.x, range.y];
     return [a, c, b, c, b, d, a, d];
   }
   if (!lassoPoints || lassoPoints.x.length < 3) return null;
-  const step = Math.ceil(lassoPoints.x.length / CORNERS);
-  return Array.from(lassoPoints.x).flatMap((x, n) => (n % step ? [] : [x, lassoPoints.y[n]]));
+  const step = Math.ceil(lassoPoints.x.length / MOST_CORNERS);
+  return Array.from(lassoPoints.x).flatMap((x, n) => (n % step ? [] : [Number(x), Number(lassoPoints.y[n])]));
 }
 
-function nested(dotted) {
-  return { xaxis: { range: dotted["xaxis.range"] }, yaxis: { range: dotted["yaxis.range"] } };
+/** @param {Positions} positions */
+function axisRanges({ x, y }) {
+  return { "xaxis.range": axisRange(x), "yaxis.range": axisRange(y) };
 }
 
-function spread(values) {
+/** @param {Record<string, number[]>} ranges */
+function nested(ranges) {
+  return { xaxis: { range: ranges["xaxis.range"] }, yaxis: { range: ranges["yaxis.range"] } };
+}
+
+/** @param {ArrayLike<number> & Iterable<number>} values */
+function axisRange(values) {
+  if (!values.length) return [-1, 1];
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  const more = MARGIN * (high - low) || 1;
-  return values.length ? [low - more, high + more] : [-1, 1];
+  const margin = MARGIN * (high - low) || 1;
+  return [low - margin, high + margin];
 }
 
-function flat(prefix, values) {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([key, value]) =>
-      value && value.constructor === Object
-        ? Object.entries(flat(`${prefix}.${key}`, value))
-        : [[`${prefix}.${key}`, value]],
-    ),
-  );
+/**
+ * Flatten nested values to plotly's dotted names.
+ * @param {string} prefix
+ * @param {Record<string, any>} values
+ * @returns {Record<string, any>}
+ */
+function dotted(prefix, values) {
+  const pairs = Object.entries(values).flatMap(([key, value]) => {
+    const name = `${prefix}.${key}`;
+    return value && value.constructor === Object ? Object.entries(dotted(name, value)) : [[name, value]];
+  });
+  return Object.fromEntries(pairs);
 }
 
 function hasWebGl() {

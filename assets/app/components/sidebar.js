@@ -1,243 +1,224 @@
-// The sidebar: one widget per setting of selecting, as dsel/ui/widgets.py declares them.
+// The sidebar: one widget per select setting, as dsel/app/widgets.py declares them.
 
-import { fill, h, icon, percent, set, uid } from "../lib/dom.js";
+import { fill, h, helpButton, icon, iconButton, set, setStyle, uid } from "../lib/dom.js";
+import { clamp } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
-import { same } from "../lib/store.js";
+import { same } from "../lib/links.js";
+import { timestepsText, valueText } from "../lib/settings_text.js";
+import { createSegments, options } from "./segments.js";
 
 const FIRST = ["timesteps", "patch_px", "clusters", "ipc"];
-/** What choices of settings are called. */
-const UNITS = { ipc: "per class", clusters: "per class" };
-export const WORDS = {
-  across: { "round-robin": "Clusters in turn", pooled: "Pooled" },
-  within: { score: "Highest score", centroid: "Most central" },
-  gap: { positive: "Positive only", signed: "Signed" },
-  factor: { 1: "Single", 2: "2 × 2", 3: "3 × 3", 4: "4 × 4" },
-};
 
-/** A share of what is ordered best first. */
-export function shareWords(share) {
-  return share === 1 ? "all" : `top ${percent(share)}`;
-}
+/** @typedef {{ element: HTMLElement, show(value: any, select: SelectSettings): string }} Control */
 
-/** Fill the sidebar; `start` is the answer of that name. Answers what keeps it up to date. */
-export function mountSettings(place, { store, start }) {
-  const widgets = start.widgets.select.map((widget) => makeWidget(widget, store, start));
-  const first = widgets.filter((one) => FIRST.includes(one.name));
-  const more = widgets.filter((one) => !FIRST.includes(one.name));
+/**
+ * Fill the sidebar; return the function that keeps it up to date.
+ * @param {HTMLElement} place
+ * @param {App} app
+ */
+export function mountSidebar(place, { store, start }) {
+  const widgets = start.widgets.select.map((widget) => createWidget(widget, store));
+  const first = widgets.filter((one) => FIRST.includes(one.name)).map((one) => one.element);
+  const more = widgets.filter((one) => !FIRST.includes(one.name)).map((one) => one.element);
   const nullPrompt = h("p.fact", {}, h("span", {}, "Null prompt"), h("q", {}, start.run.null_prompt));
-  const hint = h("p.hint", {}, "It belongs to the scores: to try another one, score again in Score.");
-  const resetAll = h(
-    "button.quiet",
-    { type: "button", onclick: () => store.select(usual(store), "all") },
-    icon(ICONS.reset),
-    "Reset all settings",
-  );
-  fill(
-    place,
-    h("h2", {}, "Settings"),
-    first.map((one) => one.element),
-    h(
-      "details.more",
-      { open: true },
-      h("summary", {}, "More settings"),
-      more.map((one) => one.element),
-      nullPrompt,
-      hint,
-    ),
-    resetAll,
-  );
+  const hint = h("p.hint", {}, "Part of the scores: to try another one, score again in the Score tab.");
+  const onclick = () => store.select(defaultsOf(store), "all");
+  const reset = h("button.quiet", { type: "button", onclick }, icon(ICONS.reset), "Reset all settings");
+  const rest = h("details.more", { open: true }, h("summary", {}, "More settings"), more, nullPrompt, hint);
+  fill(place, h("h2", {}, "Settings"), first, rest, reset);
   const show = () => {
-    for (const one of widgets) one.show(store.state.select);
-    resetAll.disabled = same(usual(store), store.state.select);
+    for (const widget of widgets) widget.show(store.state.select);
+    reset.disabled = same(defaultsOf(store), store.state.select);
   };
   show();
   return show;
 }
 
-/** The default settings; what was decided by hand stays. */
-function usual({ defaults, state }) {
+/**
+ * Return the default settings; overrides are kept.
+ * @param {Store} store
+ */
+function defaultsOf({ defaults, state }) {
   const { pins, bans, moves } = state.select;
   return { ...defaults.select, pins, bans, moves };
 }
 
-function makeWidget(widget, store, start) {
-  const { name } = widget;
+/**
+ * @param {Widget} widget
+ * @param {Store} store
+ */
+function createWidget(widget, store) {
+  const { name, label } = widget;
   const id = uid(name);
   const value = h("output.value", { htmlFor: id });
-  const unit = h("span.unit", {}, UNITS[name] ?? "");
-  const reset = h(
-    "button.reset",
-    {
-      type: "button",
-      title: `Back to the default of ${widget.label}`,
-      "aria-label": `Reset ${widget.label}`,
-      onclick: () => store.select({ [name]: widget.default }),
-    },
-    icon(ICONS.reset),
-  );
-  const control = makeControl(widget, id, store, start);
-  const help = h("p.help", { id: `${id}-help` }, sentence(widget.help));
-  const about = h(
-    "button.about",
-    {
-      type: "button",
-      "aria-label": `What ${widget.label} means`,
-      "aria-expanded": "false",
-      "aria-controls": `${id}-help`,
-    },
-    "?",
-  );
-  const element = h(
-    "div.widget",
-    { data: { name } },
-    h("div.widget-head", {}, h("label", { htmlFor: id }, widget.label), about, value, unit, reset),
-    control.element,
-    help,
-  );
-  help.hidden = true;
-  about.addEventListener("click", () => {
-    help.hidden = !help.hidden;
-    about.setAttribute("aria-expanded", String(!help.hidden));
-  });
+  const unit = h("span.unit", {}, widget.unit === "px" ? "" : widget.unit);
+  const reset = iconButton(ICONS.reset, `Reset ${label}`, () => store.select({ [name]: widget.default }));
+  reset.className = "reset";
+  reset.title = `Back to the default of ${label}`;
+  const control = createControl(widget, id, store);
+  const help = h("p.help", { id: `${id}-help` }, asSentence(widget.help));
+  const about = helpButton(help, `What ${label} means`);
+  const head = h("div.widget-head", {}, h("label", { htmlFor: id }, label), about, value, unit, reset);
   return {
     name,
-    element,
+    element: h("div.widget", { data: { name } }, head, control.element, help),
+    /** @param {SelectSettings} select */
     show(select) {
+      const isDefault = same(select[name], widget.default);
       value.textContent = control.show(select[name], select);
-      unit.hidden = value.textContent.endsWith(")"); // it says what it follows instead
-      reset.classList.toggle("unused", same(select[name], widget.default));
-      reset.tabIndex = same(select[name], widget.default) ? -1 : 0;
+      unit.hidden = value.textContent.endsWith(")"); // "(as IPC)" takes its place
+      reset.classList.toggle("unused", isDefault);
+      reset.tabIndex = isDefault ? -1 : 0;
     },
   };
 }
 
-function makeControl(widget, id, store, start) {
-  if (widget.name === "timesteps") return timesteps(widget, id, store);
-  if (widget.low != null) return slider(widget, id, store, start);
-  return choice(widget, id, store);
+/**
+ * @param {Widget} widget
+ * @param {string} id
+ * @param {Store} store
+ * @returns {Control}
+ */
+function createControl(widget, id, store) {
+  if (widget.name === "timesteps") return new Timesteps(widget, id, store);
+  return widget.low == null ? createChoice(widget, id, store) : createSlider(widget, id, store);
 }
 
-function slider(widget, id, store) {
-  const { name, low, high, step, unit } = widget;
-  const write = (input) =>
-    store.select({ [name]: input.valueAsNumber === widget.shown ? widget.default : input.valueAsNumber });
-  const input = h("input", {
-    type: "range",
-    id,
-    min: low,
-    max: high,
-    step,
-    oninput: (event) => write(event.target),
-    "aria-describedby": `${id}-help`,
+/**
+ * @param {Widget} widget
+ * @param {string} id
+ * @param {Store} store
+ */
+function createSlider(widget, id, store) {
+  const { name, step } = widget;
+  const [low, high] = [Number(widget.low), Number(widget.high)];
+  const input = h("input", { type: "range", id, min: low, max: high, step, "aria-describedby": `${id}-help` });
+  input.addEventListener("input", () => {
+    const value = input.valueAsNumber;
+    store.select({ [name]: value === widget.shown ? widget.default : value });
   });
   const mark = h("span.mark", { title: "default", "aria-hidden": "true" });
   const element = h("div.slider", {}, input, mark);
+  /** @param {number} value */
+  const share = (value) => clamp((value - low) / (high - low || 1), 1);
   return {
     element,
+    /**
+     * @param {number} value
+     * @param {SelectSettings} select
+     */
     show(value, select) {
-      const follows = name === "clusters" && value === 0;
-      const number = value === 0 ? (follows ? select.ipc : widget.shown) : value;
-      const usual = widget.default === 0 ? (name === "clusters" ? select.ipc : widget.shown) : widget.default;
-      input.value = number;
-      place(element, (number - low) / (high - low || 1), (usual - low) / (high - low || 1));
-      const text =
-        step < 1 ? shareWords(number) : `${number}${unit === "px" ? " px" : ""}${follows ? " (as IPC)" : ""}`;
+      // A value of 0 stands for the value of this run, or for the IPC.
+      const usual = name === "clusters" ? select.ipc : widget.shown;
+      const number = value === 0 ? usual : value;
+      const text = valueText(widget, value, select);
+      input.value = String(number);
       input.setAttribute("aria-valuetext", text);
+      setStyle(element, { "--share": share(number), "--usual": share(widget.default === 0 ? usual : widget.default) });
       return text;
     },
   };
 }
 
-function place(element, share, usual) {
-  element.style.setProperty("--share", Math.min(Math.max(share, 0), 1));
-  element.style.setProperty("--usual", Math.min(Math.max(usual, 0), 1));
-}
-
-function choice(widget, id, store) {
-  const { name, choices } = widget;
-  const words = (value) => WORDS[name]?.[value] ?? String(value);
-  const buttons = choices.map((value) =>
-    h("button", { type: "button", onclick: () => store.select({ [name]: value }) }, words(value)),
-  );
-  const element = h("div.segments", { role: "group", id, "aria-label": widget.label }, buttons);
+/**
+ * @param {Widget} widget
+ * @param {string} id
+ * @param {Store} store
+ */
+function createChoice({ name, label, choices, default: usual }, id, store) {
+  const marked = choices.map((one) => ({ ...one, props: { className: one.value === usual ? "usual" : "" } }));
+  const segments = createSegments(label, marked, (value) => store.select({ [name]: value }), { id });
   return {
-    element,
+    element: segments.element,
+    /** @param {any} value */
     show(value) {
-      buttons.forEach((button, n) => {
-        button.setAttribute("aria-pressed", String(choices[n] === value));
-        button.classList.toggle("usual", choices[n] === widget.default);
-      });
+      segments.show(value);
       return "";
     },
   };
 }
 
-/** One timestep, or all scored ones of a range: two thumbs that meet for one alone. */
-function timesteps(widget, id, store) {
-  const scored = [...widget.choices].sort((a, b) => a - b);
-  const last = scored.length - 1;
-  const write = (from, to) => {
-    const chosen = scored.slice(from, to + 1);
-    store.select({ timesteps: chosen.length === scored.length ? [] : chosen });
-  };
-  const thumb = (label, props) =>
-    h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": label, ...props });
-  const low = thumb("First timestep", {
-    id,
-    oninput: () =>
-      write(
-        Math.min(low.valueAsNumber, one() ? low.valueAsNumber : high.valueAsNumber),
-        one() ? low.valueAsNumber : high.valueAsNumber,
-      ),
-  });
-  const high = thumb("Last timestep", {
-    oninput: () => write(Math.min(low.valueAsNumber, high.valueAsNumber), high.valueAsNumber),
-  });
-  const modes = ["One", "Range"].map((text, n) =>
-    h("button", { type: "button", onclick: () => setMode(n === 0) }, text),
-  );
-  const ends = h("div.ends", { "aria-hidden": "true" }, h("span", {}, scored[0]), h("span", {}, scored[last]));
-  const element = h(
-    "div.timesteps",
-    {},
-    h("div.slider.double", {}, low, high),
-    ends,
-    h("div.segments.small", { role: "group", "aria-label": "How timesteps are chosen" }, modes),
-  );
-  let single = false;
-  const one = () => single;
-  return { element, show };
-
-  function setMode(alone) {
-    single = alone;
-    const chosen = store.state.select.timesteps;
-    if (alone) {
-      const middle = chosen.length ? chosen[Math.floor(chosen.length / 2)] : scored[Math.floor(last / 2)];
-      write(scored.indexOf(middle), scored.indexOf(middle));
-    } else write(0, last);
-    show(store.state.select.timesteps);
+/** One timestep, or all scored ones of a range: two thumbs, or one for a single timestep. */
+class Timesteps {
+  /**
+   * @param {Widget} widget
+   * @param {string} id
+   * @param {Store} store
+   */
+  constructor({ choices }, id, store) {
+    this.store = store;
+    this.isSingle = false;
+    /** @type {number[]} */
+    this.scored = choices.map((one) => Number(one.value)).sort((a, b) => a - b);
+    this.last = this.scored.length - 1;
+    this.low = this.thumb("First timestep", { id });
+    this.high = this.thumb("Last timestep", {});
+    this.modes = createSegments("How timesteps are chosen", options(["One", "Range"]), (mode) => {
+      this.setMode(mode === "One");
+    });
+    this.modes.element.classList.add("small");
+    const ends = [this.scored[0], this.scored[this.last]].map((one) => h("span", {}, one));
+    const slider = h("div.slider.double", {}, this.low, this.high);
+    const scale = h("div.ends", { "aria-hidden": "true" }, ends);
+    this.element = h("div.timesteps", {}, slider, scale, this.modes.element);
   }
 
-  function show(value) {
+  /**
+   * @param {string} label
+   * @param {Record<string, any>} props
+   */
+  thumb(label, props) {
+    const range = { type: "range", min: 0, max: this.last, step: 1, "aria-label": label };
+    const input = h("input", { ...range, ...props });
+    input.addEventListener("input", () => this.read(input === this.low));
+    return input;
+  }
+
+  /** @param {boolean} isLow which thumb moved */
+  read(isLow) {
+    const low = this.low.valueAsNumber;
+    const high = this.isSingle && isLow ? low : this.high.valueAsNumber;
+    this.write(Math.min(low, high), high);
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
+  write(from, to) {
+    const chosen = this.scored.slice(from, to + 1);
+    this.store.select({ timesteps: chosen.length === this.scored.length ? [] : chosen });
+  }
+
+  /** @param {boolean} isSingle */
+  setMode(isSingle) {
+    this.isSingle = isSingle;
+    const chosen = this.store.state.select.timesteps;
+    if (isSingle) {
+      const middle = chosen.length ? chosen[Math.floor(chosen.length / 2)] : this.scored[Math.floor(this.last / 2)];
+      const index = this.scored.indexOf(middle);
+      this.write(index, index);
+    } else this.write(0, this.last);
+    this.show(this.store.state.select.timesteps);
+  }
+
+  /** @param {number[]} value */
+  show(value) {
+    const { scored, last, low, high } = this;
     const chosen = value.length ? scored.filter((timestep) => value.includes(timestep)) : scored;
-    if (chosen.length > 1) single = false;
-    const [from, to] = [scored.indexOf(chosen[0]), scored.indexOf(chosen.at(-1))];
-    set(low, { value: from });
-    set(high, { value: to, hidden: single });
-    low.setAttribute("aria-label", single ? "Timestep" : "First timestep");
+    if (chosen.length > 1) this.isSingle = false;
+    const [from, to] = [scored.indexOf(chosen[0]), scored.indexOf(chosen[chosen.length - 1])];
+    set(low, { value: from, "aria-label": this.isSingle ? "Timestep" : "First timestep" });
+    set(high, { value: to, hidden: this.isSingle });
     low.setAttribute("aria-valuetext", String(scored[from]));
     high.setAttribute("aria-valuetext", String(scored[to]));
-    element.style.setProperty("--from", last ? from / last : 0);
-    element.style.setProperty("--to", last ? to / last : 1);
-    modes.forEach((button, n) => button.setAttribute("aria-pressed", String((n === 0) === single)));
-    if (!value.length) return `all ${scored.length}`;
-    const whole = chosen.length === to - from + 1;
-    return chosen.length === 1
-      ? String(chosen[0])
-      : `${whole ? "" : `${chosen.length} of `}${chosen[0]} to ${chosen.at(-1)}`;
+    setStyle(this.element, { "--from": last ? from / last : 0, "--to": last ? to / last : 1 });
+    this.modes.show(this.isSingle ? "One" : "Range");
+    return timestepsText(value, scored);
   }
 }
 
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}.`;
+/** @param {string} text */
+function asSentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

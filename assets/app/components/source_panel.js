@@ -1,190 +1,139 @@
-// Where a cell of the distilled set comes from: its source image, box, score and cluster, and why.
+// Where a patch of the distilled set comes from: its source image, box, score and cluster, and why it was chosen.
 
-import { empty, fill, h, icon, number } from "../lib/dom.js";
+import { empty, fill, h, icon, iconButton } from "../lib/dom.js";
+import { number } from "../lib/format.js";
+import { boxOf, fitSquare, placeBox, proxySize } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
-import { swap, turnBan, turnPin, unmove } from "./overrides_dialog.js";
-import { makeCrop } from "./patch_crop.js";
+import { showImage } from "../lib/images.js";
+import { movedTo, resetBoxes, toggleBan, togglePin } from "../lib/overrides.js";
+import { openReplacements } from "./replace_dialog.js";
 
-const CANDIDATE_PX = 112;
+/** @typedef {{ frame: Frame, explanation: Explanation }} Explained */
 
-/** The panel of the chosen image; `close()` is what its button does. */
-export function createPanel(app, close) {
-  const { store } = app;
-  const name = h("h2.id", {});
-  const shut = h(
-    "button.tool",
-    { type: "button", title: "Close (Escape)", "aria-label": "Close", onclick: close },
-    icon(ICONS.close),
-  );
-  const source = makeSource(app);
-  const sentence = h("p.why", {});
-  const facts = h("dl.figures", {});
-  const pin = button(ICONS.pin, () => turnPin(store, store.state.image_id));
-  const ban = button(ICONS.ban, () => turnBan(store, store.state.image_id));
-  const exchange = button(ICONS.swap, () => offer(app, store.state.image_id));
-  const back = button(ICONS.reset, () => unmove(store, store.state.image_id));
-  const inspect = button(ICONS.right, () => {
-    element.closest("dialog")?.close();
-    store.go({ tab: "inspect" });
-  });
-  const body = h(
-    "div.panel-body",
-    {},
-    source.element,
-    sentence,
-    h("div.acts", {}, pin, ban, exchange, back, inspect),
-    facts,
-  );
-  const hint = empty("No patch chosen", "Click a cell to see the image that it comes from.");
-  const element = h(
-    "aside.source",
-    { "aria-label": "Where the patch comes from" },
-    h("div.bar-line", {}, name, h("span.grow"), shut),
-    hint,
-    body,
-  );
-  fill(exchange, icon(ICONS.swap), "Swap…");
-  fill(back, icon(ICONS.reset), "Best box again");
-  fill(inspect, icon(ICONS.right), "Open in Inspect");
-  return { element, show };
+export class SourcePanel {
+  /**
+   * @param {App} app
+   * @param {() => void} close
+   */
+  constructor(app, close) {
+    this.app = app;
+    const { store } = app;
+    const id = () => store.state.image_id;
+    this.name = h("h2.id", {});
+    this.source = createSource(app);
+    this.sentence = h("p.sentence", {});
+    this.facts = h("dl.figures", {});
+    this.pin = button(() => togglePin(store, id()));
+    this.ban = button(() => toggleBan(store, id()));
+    this.replace = button(() => openReplacements(app), ICONS.swap, "Replace…");
+    this.reset = button(() => resetBoxes(store, [id()]), ICONS.reset, "Reset the box");
+    const inspect = button(() => this.openInspect(), ICONS.right, "Open in Inspect");
+    const acts = h("div.acts", {}, this.pin, this.ban, this.replace, this.reset, inspect);
+    this.body = h("div.panel-body", {}, this.source.element, this.sentence, acts, this.facts);
+    this.hint = empty("No patch chosen", "Click a tile to see the image that it comes from.");
+    const shut = iconButton(ICONS.close, "Close (Escape)", close);
+    shut.setAttribute("aria-label", "Close");
+    const head = h("div.bar-line", {}, this.name, h("span.grow"), shut);
+    this.element = h("aside.source", { "aria-label": "Source of the patch" }, head, this.hint, this.body);
+  }
 
-  async function show(nth) {
-    const { image_id: id } = store.state;
-    hint.hidden = Boolean(id);
-    body.hidden = !id;
-    name.textContent = id || "Patch";
-    name.title = id;
+  openInspect() {
+    this.element.closest("dialog")?.close();
+    this.app.store.go({ tab: "inspect" });
+  }
+
+  /** @param {number} nth which of the image's patches, by rank */
+  async show(nth) {
+    const { app } = this;
+    const { image_id: id, select } = app.store.state;
+    this.hint.hidden = Boolean(id);
+    this.body.hidden = !id;
+    this.name.textContent = id || "Patch";
+    this.name.title = id;
     if (!id) return;
-    showActs(store.state.select, id);
-    const answer = await app
-      .latest("why", () => app.ask("why", { nth }))
+    this.showActs(select, id);
+    /** @type {Explained | undefined} */
+    const result = await app
+      .latest("explanation", () => app.ask("explanation", { nth }))
       .catch((error) => {
-        sentence.textContent = error.message;
+        this.sentence.textContent = error.message;
+        return undefined;
       });
-    if (!answer || answer.explanation.image_id !== store.state.image_id) return;
-    source.show(answer);
-    sentence.textContent = answer.explanation.sentence;
-    fill(
-      facts,
-      rowsOf(answer, store.state).map(([word, value]) => [h("dt", {}, word), h("dd", {}, value)]),
-    );
-    exchange.disabled = !answer.explanation.patch;
+    if (!result || result.explanation.image_id !== app.store.state.image_id) return;
+    this.source.show(result);
+    this.sentence.textContent = result.explanation.sentence;
+    const rows = factsOf(result, app.store.state).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+    fill(this.facts, rows);
+    this.replace.disabled = !result.explanation.patch;
   }
 
-  function showActs({ pins, bans, moves }, id) {
-    const [pinned, banned] = [pins.includes(id), bans.includes(id)];
-    fill(pin, icon(ICONS.pin), pinned ? "Unpin" : "Pin");
-    pin.title = pinned ? "Leave it to the ranking again (P)" : "Keep this image's patch first in its class (P)";
-    fill(ban, icon(ICONS.ban), banned ? "Allow again" : "Ban");
-    ban.title = banned ? "Let this image be chosen again (B)" : "Never keep this image (B)";
-    back.hidden = !moves.some((move) => move.startsWith(`${id}@`) && /^-?\d+,-?\d+$/.test(move.slice(id.length + 1)));
+  /**
+   * @param {SelectSettings} select
+   * @param {string} id
+   */
+  showActs(select, id) {
+    const [pinned, banned] = [select.pins.includes(id), select.bans.includes(id)];
+    fill(this.pin, icon(ICONS.pin), pinned ? "Unpin" : "Pin");
+    this.pin.title = pinned ? "Let the ranking decide again (P)" : "Keep this image's patch first in its class (P)";
+    fill(this.ban, icon(ICONS.ban), banned ? "Allow again" : "Ban");
+    this.ban.title = banned ? "Let this image be chosen again (B)" : "Never keep this image (B)";
+    this.reset.hidden = !movedTo(select, id);
   }
 }
 
-function button(path, onclick) {
-  return h("button.button", { type: "button", onclick }, icon(path));
+/**
+ * @param {() => unknown} onclick
+ * @param {string | string[]} [paths]
+ * @param {string} [text]
+ */
+function button(onclick, paths, text) {
+  return h("button.button", { type: "button", onclick }, paths && icon(paths), text);
 }
 
-function makeSource(app) {
-  const picture = h("img", { alt: "" });
+/** @param {App} app */
+function createSource(app) {
+  const image = h("img", { alt: "" });
   const box = h("span.box");
-  const shot = h("span.shot", {}, picture, box);
-  const element = h("div.frame", {}, shot);
+  const shot = h("span.shot", {}, image, box);
   return {
-    element,
+    element: h("div.frame", {}, shot),
+    /** @param {Explained} result */
     show({ frame, explanation: { image_id: id, patch } }) {
-      const { proxy_width: width, proxy_height: height } = frame;
-      const most = Math.max(width, height);
-      shot.style.setProperty("--w", width / most);
-      shot.style.setProperty("--h", height / most);
+      fitSquare(shot, proxySize(frame));
       box.hidden = !patch;
-      if (patch) place(box, patch.box, width, height);
-      const { run, class_name: className } = app.store.state;
-      const key = JSON.stringify([run, className, id]);
-      if (picture.dataset.key === key) return;
-      picture.dataset.key = key;
-      picture.alt = `${id}, as the prior saw it`;
-      app.pictures.url("proxy", run, className, id).then(
-        (url) => picture.dataset.key === key && (picture.src = url),
-        () => {},
-      );
+      if (patch) placeBox(box, patch.box, proxySize(frame));
+      image.alt = `${id}, as the prior saw it`;
+      showImage(app, image, id, "proxy");
     },
   };
 }
 
-function place(box, at, width, height) {
-  const shares = { left: at.x / width, top: at.y / height, width: at.width / width, height: at.height / height };
-  for (const [name, share] of Object.entries(shares)) box.style[name] = `${100 * share}%`;
+/**
+ * @param {Explained} result
+ * @param {View} view
+ * @returns {[string, string][]}
+ */
+function factsOf({ frame, explanation: { patch, placement } }, { class_name: className, select }) {
+  /** @type {[string, string]} */
+  const source = ["Source", `${frame.source_width} × ${frame.source_height} px`];
+  if (!patch || !placement) return [["Class", className], source];
+  const numbers = patch.kept.map((one) => one + 1).join(", ");
+  return [
+    ["Class", className],
+    ["In the set", numbers ? `image ${numbers} of ${select.ipc}` : "not kept"],
+    ["Score", number(patch.score)],
+    ["Margin", number(patch.margin)],
+    ["Cluster", `${patch.cluster + 1} of ${placement.clusters}`],
+    ["Rank in cluster", `${placement.rank_in_cluster + 1} of ${placement.cluster_size}`],
+    ["Rank in class", `${patch.rank + 1} of ${placement.patches}`],
+    ["Box", boxText(patch.box)],
+    ["In the source", boxText(boxOf(patch.source_box))],
+    source,
+  ];
 }
 
-function rowsOf({ frame, explanation: { patch, placement } }, { class_name: className, select }) {
-  const rows = [["Class", className]];
-  if (placement) {
-    const numbers = placement.images.map((n) => n + 1).join(", ");
-    rows.push(["In the set", numbers ? `image ${numbers} of ${select.ipc}` : "not kept"]);
-    rows.push(["Score", number(patch.score)], ["Margin", number(patch.margin)]);
-    rows.push(["Cluster", `${placement.cluster + 1} of ${placement.clusters}`]);
-    rows.push(["Rank in cluster", `${placement.rank_in_cluster + 1} of ${placement.cluster_size}`]);
-    rows.push(["Rank in class", `${placement.rank + 1} of ${placement.patches}`]);
-    rows.push(["Box", boxWords(patch.box)]);
-    rows.push(["In the source", boxWords(patch.source_box)]);
-  }
-  rows.push(["Source", `${frame.source_width} × ${frame.source_height} px`]);
-  return rows;
-}
-
-function boxWords({ x, y, width, height }) {
-  return `${Math.round(width)} × ${Math.round(height)} px at ${Math.round(x)}, ${Math.round(y)}`;
-}
-
-/** Offer what could stand in an image's place: the one that is chosen is pinned, the other banned. */
-export async function offer(app, id) {
-  const className = app.store.state.class_name;
-  const found = await app.attempt(() => app.ask("swap"));
-  if (!found) return;
-  const part = (title, pieces) =>
-    pieces.length > 0 && [
-      h("h3", {}, title),
-      h(
-        "div.offers",
-        {},
-        pieces.map((piece) => candidate(app, className, piece, () => choose(piece))),
-      ),
-    ];
-  const none =
-    !found.cluster.length &&
-    !found.others.length &&
-    empty("Nothing to swap with", "All images of this class are kept or banned.");
-  const words = h(
-    "p.soft",
-    {},
-    "The patch that you choose is pinned, so that it comes first in its class, and ",
-    h("strong", {}, id),
-    " is banned. Both are one step of undo.",
-  );
-  const box = app.dialog(
-    "Swap a patch",
-    words,
-    part("Next best of its cluster", found.cluster),
-    part("Next best of other clusters", found.others),
-    none,
-  );
-
-  function choose(piece) {
-    box.close();
-    swap(app.store, id, piece.id);
-    app.store.go({ image_id: piece.id });
-  }
-}
-
-function candidate(app, className, piece, onclick) {
-  const crop = makeCrop(app);
-  crop.show(className, piece, CANDIDATE_PX);
-  const words = `score ${number(piece.score)} · cluster ${piece.cluster + 1}`;
-  return h(
-    "button.offer",
-    { type: "button", onclick, title: piece.id, "aria-label": `Take ${piece.id}, ${words}` },
-    crop.element,
-    h("span", {}, words),
-  );
+/** @param {Box} box */
+function boxText(box) {
+  const [x, y, width, height] = box.map(Math.round);
+  return `${width} × ${height} px at ${x}, ${y}`;
 }

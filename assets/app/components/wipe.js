@@ -1,104 +1,120 @@
-// One picture under two settings: a slider wipes between A's map and box and B's.
+// One image under two settings: a slider wipes between A's map and box and B's.
 
-import { endsOf, unpack } from "../lib/colors.js";
-import { fill, h, percent, set, uid } from "../lib/dom.js";
-import { placeBoxes } from "./box_pair.js";
+import { unpack } from "../lib/arrays.js";
+import { rangeOf } from "../lib/colors.js";
+import { fill, h, set, setStyle, uid } from "../lib/dom.js";
+import { percent } from "../lib/format.js";
+import { createSideBoxes } from "./box_pair.js";
 
-/** The picture with its slider; `show(row)` paints picture and boxes, `maps(a, b)` both answers of "image". */
-export function createWipe(app) {
-  const layers = { a: makeLayer("a"), b: makeLayer("b") };
-  const range = h("input.wipe-range", {
-    type: "range",
-    min: 0,
-    max: 100,
-    step: 1,
-    value: 50,
-    "aria-label": "Wipe between A and B",
-    oninput: () => wipe(),
-  });
-  const divider = h("span.wipe-line", { "aria-hidden": "true" }, h("span.wipe-grip", {}, "⇔"));
-  const tags = [
-    h("span.wipe-tag.of-a", { "aria-hidden": "true" }, "A"),
-    h("span.wipe-tag.of-b", { "aria-hidden": "true" }, "B"),
-  ];
-  const view = h("div.wipe-view", {}, layers.a.element, layers.b.element, divider, tags, range);
-  const opacity = makeOpacity(view);
-  const legend = h("div", {});
-  const element = h("div.wipe", {}, h("div.wipe-fit", {}, view), opacity, legend);
-  const shown = { key: "" };
-  wipe();
-  return { element, show, maps };
+const OPACITY = 0.7;
+const CAPTION = "combined gap, as a share of the loss; one scale for A and B";
+/** @param {number} share */
+const alpha = (share) => Math.min(1, 0.15 + share * 1.6);
 
-  function wipe() {
-    const at = range.valueAsNumber;
-    view.style.setProperty("--at", `${at}%`);
-    range.setAttribute("aria-valuetext", `${percent(at / 100)} A, ${percent(1 - at / 100)} B`);
+export class Wipe {
+  /** @param {App} app */
+  constructor(app) {
+    this.app = app;
+    this.a = createLayer("a");
+    this.b = createLayer("b");
+    this.range = h("input.wipe-range", { type: "range", min: 0, max: 100, step: 1, value: 50 });
+    this.range.setAttribute("aria-label", "Wipe between A and B");
+    this.range.addEventListener("input", () => this.move());
+    const divider = h("span.wipe-line", { "aria-hidden": "true" }, h("span.wipe-grip", {}, "⇔"));
+    const tags = ["A", "B"].map((one) => h(`span.wipe-tag.of-${one.toLowerCase()}`, { "aria-hidden": "true" }, one));
+    this.view = h("div.wipe-view", {}, this.a.element, this.b.element, divider, tags, this.range);
+    this.legend = h("div", {});
+    const opacity = createOpacity(this.view);
+    this.element = h("div.wipe", {}, h("div.wipe-fit", {}, this.view), opacity, this.legend);
+    this.key = "";
+    this.move();
   }
 
-  /** The picture and both boxes, at once. */
-  function show(row) {
+  move() {
+    const at = this.range.valueAsNumber;
+    setStyle(this.view, { "--at": `${at}%` });
+    this.range.setAttribute("aria-valuetext", `${percent(at / 100)} A, ${percent(1 - at / 100)} B`);
+  }
+
+  /**
+   * Show the image and both boxes.
+   * @param {ChangeRow} row
+   */
+  show(row) {
+    const { app } = this;
     const [width, height] = row.size;
-    set(view, { style: { "aspect-ratio": `${width} / ${height}`, "--tall": height / width } });
-    placeBoxes(layers.a.place, row.a?.boxes ?? [], row.size, "a");
-    placeBoxes(layers.b.place, row.b?.boxes ?? [], row.size, "b");
+    setStyle(this.view, { "aspect-ratio": `${width} / ${height}`, "--tall": height / width });
+    this.a.boxes.show(row);
+    this.b.boxes.show(row);
     const { run, class_name: name } = app.store.state;
     const key = JSON.stringify([run, name, row.id]);
-    if (shown.key === key) return;
-    shown.key = key;
-    for (const layer of Object.values(layers)) {
-      layer.picture.alt = "";
-      layer.canvas.hidden = true;
-    }
-    range.setAttribute("aria-label", `Wipe between A and B on image ${row.id}`);
-    const put = (url) => shown.key === key && Object.values(layers).forEach(({ picture }) => (picture.src = url));
-    app.pictures.url("thumbnail", run, name, row.id).then(
-      (url) => {
-        if (!shown.sharp) put(url);
-      },
-      () => {},
-    );
-    shown.sharp = false;
-    app.pictures.url("proxy", run, name, row.id).then(
-      (url) => {
-        if (shown.key === key) shown.sharp = true;
-        put(url);
-      },
-      (error) => app.toast(error.message, "error"),
-    );
+    if (this.key === key) return;
+    this.key = key;
+    for (const layer of [this.a, this.b]) layer.canvas.hidden = true;
+    this.range.setAttribute("aria-label", `Wipe between A and B on image ${row.id}`);
+    app.attempt(() => this.load(key, run, name, row.id));
   }
 
-  /** Both maps on one scale, so that they can be compared. */
-  function maps(a, b) {
+  /**
+   * Load the thumbnail and then the proxy.
+   * @param {string} key
+   * @param {string} run
+   * @param {string} name
+   * @param {string} id
+   */
+  async load(key, run, name, id) {
+    const proxy = this.app.images.url("proxy", run, name, id);
+    const first = await Promise.race([this.app.images.url("thumbnail", run, name, id).catch(() => proxy), proxy]);
+    this.put(key, first);
+    this.put(key, await proxy);
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} url
+   */
+  put(key, url) {
+    if (this.key !== key) return;
+    for (const { image } of [this.a, this.b]) image.src = url;
+  }
+
+  /**
+   * Draw both maps on one scale, so that they can be compared.
+   * @param {ImageResult} a
+   * @param {ImageResult} b
+   */
+  showMaps(a, b) {
     const [first, second] = [unpack(a.maps.combined), unpack(b.maps.combined)];
-    const ends = endsOf([...first.values, ...second.values], true);
-    for (const [layer, map] of [
-      [layers.a, first],
-      [layers.b, second],
-    ]) {
-      app.heat.draw(layer.canvas, map, ends, (share) => Math.min(1, 0.15 + share * 1.6));
-      layer.canvas.hidden = false;
-    }
-    fill(legend, app.heat.legend(ends, "combined gap, as a share of the loss; one scale for A and B"));
+    const range = rangeOf([...first.values, ...second.values], true);
+    this.app.colors.draw(this.a.canvas, first, range, alpha);
+    this.app.colors.draw(this.b.canvas, second, range, alpha);
+    for (const layer of [this.a, this.b]) layer.canvas.hidden = false;
+    fill(this.legend, this.app.colors.legend(range, CAPTION));
   }
 }
 
-function makeLayer(side) {
-  const picture = h("img", { alt: "", draggable: false });
+/** @param {"a" | "b"} side */
+function createLayer(side) {
+  const image = h("img", { alt: "", draggable: false });
   const canvas = h("canvas", { hidden: true, "aria-hidden": "true" });
-  const place = h("span.boxes", { "aria-hidden": "true" });
-  return { picture, canvas, place, element: h(`div.layer.layer-${side}`, {}, picture, canvas, place) };
+  const boxes = h("span.boxes", { "aria-hidden": "true" });
+  const element = h(`div.layer.layer-${side}`, {}, image, canvas, boxes);
+  return { element, image, canvas, boxes: createSideBoxes(boxes, side) };
 }
 
-function makeOpacity(view) {
+/** @param {HTMLElement} view */
+function createOpacity(view) {
   const id = uid("opacity");
   const output = h("output.value", { htmlFor: id });
-  const input = h("input", { type: "range", id, min: 0, max: 100, step: 5, value: 70, oninput: () => put() });
+  const input = h("input", { type: "range", id, min: 0, max: 100, step: 5, value: 100 * OPACITY });
   const slider = h("div.slider", {}, input);
   const put = () => {
-    view.style.setProperty("--heat", input.valueAsNumber / 100);
-    slider.style.setProperty("--share", input.valueAsNumber / 100);
-    output.textContent = percent(input.valueAsNumber / 100, 2);
+    const share = input.valueAsNumber / 100;
+    setStyle(view, { "--heat": share });
+    setStyle(slider, { "--share": share });
+    output.textContent = percent(share, 2);
   };
+  set(input, { oninput: put });
   put();
-  return h("div.wipe-opacity", {}, h("label", { htmlFor: id }, "Map over picture"), slider, output);
+  return h("div.wipe-opacity", {}, h("label", { htmlFor: id }, "Opacity of the map"), slider, output);
 }

@@ -1,86 +1,131 @@
-// Arrays of numbers as Python packs them, and maps of values as colours.
+// Maps of values as colours, their legends, and the colours of clusters.
 
-import { h, number } from "./dom.js";
-import { decode } from "./images.js";
+import { unpack } from "./arrays.js";
+import { h } from "./dom.js";
+import { number } from "./format.js";
 
-const KINDS = {
-  f4: Float32Array,
-  f8: Float64Array,
-  i4: Int32Array,
-  u1: Uint8Array,
-  u2: Uint16Array,
-  i8: BigInt64Array,
-};
+export const CLUSTER_COLORS = [
+  "#4e79a7",
+  "#f28e2b",
+  "#59a14f",
+  "#e15759",
+  "#b07aa1",
+  "#76b7b2",
+  "#c9a227",
+  "#ff9da7",
+  "#9c755f",
+  "#8e8e99",
+];
 
-/** A packed array: `{ values, shape }`. */
-export function unpack({ type, shape, data }) {
-  return { values: new KINDS[type](decode(data).buffer), shape };
+/**
+ * Return the colour of a cluster; the palette repeats.
+ * @param {number} cluster
+ */
+export function clusterColor(cluster) {
+  return CLUSTER_COLORS[cluster % CLUSTER_COLORS.length];
 }
 
-/** What draws maps, by the colours that Python says (so that both agree). */
-export function createHeat(colours) {
-  const tables = Object.fromEntries(Object.entries(colours).map(([name, table]) => [name, unpack(table).values]));
+/**
+ * Create what draws maps, from the colour tables that Python sends, so that both use the same colours.
+ * @param {Record<string, Packed>} tables
+ * @returns {Colors}
+ */
+export function createColors(tables) {
+  const [signed, unsigned] = [unpack(tables.signed).values, unpack(tables.unsigned).values];
+  return { draw, gradient, legend };
 
-  /** Colour a map (h, w) into a canvas, one pixel per cell; alpha is a function of the share of the scale. */
-  function draw(canvas, { values, shape }, { low, high }, alpha = null) {
+  /**
+   * Draw a map (h, w) on a canvas, one pixel per cell; alpha is a function of the share of the scale.
+   * @param {HTMLCanvasElement} canvas
+   * @param {Unpacked} map
+   * @param {ScaleRange} range
+   * @param {((share: number) => number) | null} [alpha]
+   */
+  function draw(canvas, { values, shape }, range, alpha = null) {
     const [rows, columns] = shape.slice(-2);
-    set(canvas, columns, rows);
-    const table = tables[low < 0 ? "signed" : "unsigned"];
-    const context = canvas.getContext("2d");
+    resize(canvas, columns, rows);
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const image = context.createImageData(columns, rows);
-    const reach = Math.max(high - low, 1e-12);
+    const table = range.low < 0 ? signed : unsigned;
     for (let cell = 0; cell < rows * columns; cell += 1) {
-      const value = Number.isFinite(values[cell]) ? values[cell] : Math.max(low, 0);
-      const share = Math.min(Math.max((value - low) / reach, 0), 1);
-      const colour = 3 * Math.round(255 * share);
-      image.data[4 * cell] = table[colour];
-      image.data[4 * cell + 1] = table[colour + 1];
-      image.data[4 * cell + 2] = table[colour + 2];
+      const share = shareOf(values[cell], range);
+      const color = 3 * Math.round(255 * share);
+      for (let channel = 0; channel < 3; channel += 1) image.data[4 * cell + channel] = table[color + channel];
       image.data[4 * cell + 3] = alpha ? Math.round(255 * alpha(Math.abs(2 * share - 1))) : 255;
     }
     context.putImageData(image, 0, 0);
   }
 
-  /** The colour scale as CSS. */
-  function gradient(signed) {
-    const table = tables[signed ? "signed" : "unsigned"];
-    const stops = Array.from({ length: 17 }, (_, n) => Math.round((n * 255) / 16));
-    return `linear-gradient(90deg, ${stops.map((n) => `rgb(${table.slice(3 * n, 3 * n + 3).join()})`).join()})`;
+  /**
+   * Return the colour scale as a CSS gradient.
+   * @param {boolean} isSigned
+   */
+  function gradient(isSigned) {
+    const table = isSigned ? signed : unsigned;
+    const stops = Array.from({ length: 17 }, (_, n) => 3 * Math.round((n * 255) / 16));
+    return `linear-gradient(90deg, ${stops.map((n) => `rgb(${[...table.subarray(n, n + 3)].join()})`).join()})`;
   }
 
-  /** A legend: the scale, its ends, its middle, and what it is of. */
+  /**
+   * Create a legend: the scale, its ends, its middle, and what it measures.
+   * @param {ScaleRange} range
+   * @param {string} label
+   */
   function legend({ low, high }, label) {
     const middle = low < 0 ? "0" : number((low + high) / 2);
+    const ticks = [number(low), middle, number(high)].map((text) => h("span", {}, text));
     return h(
       "figure.legend",
       {},
       h("div.bar", { style: { background: gradient(low < 0) } }),
-      h(
-        "div.ticks",
-        {},
-        [number(low), middle, number(high)].map((text) => h("span", {}, text)),
-      ),
+      h("div.ticks", {}, ticks),
       h("figcaption", {}, label),
     );
   }
-
-  return { draw, legend, gradient };
 }
 
-function set(canvas, width, height) {
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width
+ * @param {number} height
+ */
+function resize(canvas, width, height) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
 }
 
-/** The ends of a scale over some values: from 0 alike to both sides, or from the least to the most. */
-export function endsOf(values, signed) {
+/**
+ * Return where a value is on a scale, from 0 to 1; what is no number counts as 0.
+ * @param {number} value
+ * @param {ScaleRange} range
+ */
+function shareOf(value, { low, high }) {
+  const finite = Number.isFinite(value) ? value : Math.max(low, 0);
+  return Math.min(Math.max((finite - low) / Math.max(high - low, 1e-12), 0), 1);
+}
+
+/**
+ * Return the range of some values: symmetric around 0, or from the least to the greatest.
+ * @param {Iterable<number>} values
+ * @param {boolean} signed
+ * @returns {ScaleRange}
+ */
+export function rangeOf(values, signed) {
   let low = Infinity;
   let high = -Infinity;
   for (const value of values) {
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  if (!signed) return { low: Math.max(low, 0), high };
+  return signed ? symmetric({ low, high }) : { low: Math.max(low, 0), high };
+}
+
+/**
+ * Return a range around 0 that contains another one.
+ * @param {ScaleRange} range
+ * @returns {ScaleRange}
+ */
+export function symmetric({ low, high }) {
   const end = Math.max(Math.abs(low), Math.abs(high), 1e-12);
   return { low: -end, high: end };
 }

@@ -1,154 +1,173 @@
-// Jobs of this visitor: the browser keeps their tokens, so that a page that is loaded again finds them.
+// Jobs of this visitor: the browser stores their tokens, so that a reloaded page finds them again.
 
-import { h, plural } from "./dom.js";
+import { plural } from "./format.js";
+import { recall, remember } from "./storage.js";
 
 const KEY = "dsel-jobs";
-const KEPT = { score: 10, export: 4 };
-const TABS = { score: "score", export: "export" };
+/** @type {Record<string, number>} */
+const LIMITS = { score: 10, export: 4 };
 const POLL_MS = 1000;
 const EAGER_MS = 350;
 const LOST_MS = 4000;
 
-/** Whether a job still has something before it. */
+/** @typedef {{ kind: string, token: string, [name: string]: any }} Known */
+
+/**
+ * Return whether a job is not over yet.
+ * @param {Report | undefined} report
+ */
 export function isActive(report) {
   return report?.state === "waiting" || report?.state === "running";
 }
 
-/** Watches jobs: asks about them once a second while one is at work and the page is seen. */
-export function createJobs(app) {
-  const reports = new Map();
-  const listeners = new Set();
-  const own = { kept: recall(), timer: 0, lost: false, eager: "" };
-  document.addEventListener("visibilitychange", () => document.hidden || poll());
-  addEventListener("storage", (event) => event.key === KEY && reread());
+/** Polls jobs once a second while one is active and the page is visible. */
+export class JobList {
+  /** @param {App} app */
+  constructor(app) {
+    this.app = app;
+    /** @type {Map<string, Report>} */
+    this.reports = new Map();
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+    this.known = stored();
+    this.timer = 0;
+    this.lost = false;
+    this.eager = "";
+    document.addEventListener("visibilitychange", () => document.hidden || this.poll());
+    addEventListener("storage", (event) => {
+      if (event.key !== KEY) return;
+      this.known = stored();
+      this.poll();
+    });
+  }
 
-  const jobs = {
-    /** What is known of a kind's jobs, the newest first: what was kept at their start, and their reports. */
-    of: (kind) =>
-      own.kept
-        .filter((one) => one.kind === kind && reports.has(one.token))
-        .map((one) => ({ ...one, report: reports.get(one.token) })),
-    /** Whether the app did not answer the last question. */
-    isLost: () => own.lost,
-    subscribe: (listener) => listeners.add(listener),
-    poll,
-    /** Keep a job that was just started, and `more` about it; `eager` ones are asked about more often. */
-    add(kind, token, more = {}, eager = false) {
-      own.eager = eager ? token : own.eager;
-      keep([{ kind, token, ...more }, ...own.kept]);
-      return poll();
-    },
-    forget(token) {
-      reports.delete(token);
-      keep(own.kept.filter((one) => one.token !== token));
-      tell();
-    },
-    cancel: (token) => steer("job_cancel", token),
-    resume: (token) => steer("job_resume", token),
-  };
-  return jobs;
+  /**
+   * Return the jobs of a kind, the newest first.
+   * @param {string} kind
+   */
+  of(kind) {
+    const found = this.known.filter((one) => one.kind === kind && this.reports.has(one.token));
+    return found.map((one) => /** @type {Job} */ ({ ...one, report: this.reports.get(one.token) }));
+  }
 
-  async function poll() {
-    clearTimeout(own.timer);
-    if (!own.kept.length) return;
-    const tokens = own.kept.map((one) => one.token);
+  /** Return whether the app did not answer the last request. */
+  isLost() {
+    return this.lost;
+  }
+
+  /** @param {() => void} listener */
+  subscribe(listener) {
+    this.listeners.add(listener);
+  }
+
+  async poll() {
+    clearTimeout(this.timer);
+    if (!this.known.length) return;
+    const tokens = this.known.map((one) => one.token);
     try {
-      const answer = await app.latest("jobs", () => app.ask("jobs", { tokens, run: "", view: "" }));
-      if (answer) take(tokens, answer.jobs);
-      own.lost = false;
+      const result = await this.app.latest("jobs", () => this.app.ask("jobs", { tokens }, { run: "", view: "" }));
+      if (result) this.take(tokens, result.jobs);
+      this.lost = false;
     } catch {
-      own.lost = true; // the list says so, and asks again
+      this.lost = true; // the cards show it, and polling continues
     }
-    tell();
-    wait();
+    this.notify();
+    this.wait();
   }
 
-  function wait() {
-    clearTimeout(own.timer);
-    const busy = [...reports.values()].filter(isActive);
-    if ((!busy.length && !own.lost) || document.hidden) return;
-    const eager = busy.some((one) => one.token === own.eager);
-    own.timer = setTimeout(poll, own.lost ? LOST_MS : eager ? EAGER_MS : POLL_MS);
+  /**
+   * Add a job that was just started; an eager one is polled more often.
+   * @param {string} kind
+   * @param {string} token
+   */
+  add(kind, token, more = {}, eager = false) {
+    if (eager) this.eager = token;
+    this.store([{ kind, token, ...more }, ...this.known]);
+    return this.poll();
   }
 
-  function take(tokens, found) {
-    const there = new Set(found.map((one) => one.token));
-    const gone = tokens.filter((one) => !there.has(one));
-    if (gone.length) keep(own.kept.filter((one) => !gone.includes(one.token)));
-    for (const report of found) {
-      const ended = isActive(reports.get(report.token)) && !isActive(report);
-      reports.set(report.token, report);
-      if (ended && app.store.state.tab !== TABS[report.kind])
-        app.toast(endWords(report), report.state === "failed" ? "error" : "note");
-    }
+  /** @param {string} token */
+  forget(token) {
+    this.reports.delete(token);
+    this.store(this.known.filter((one) => one.token !== token));
+    this.notify();
   }
 
-  async function steer(question, token) {
-    const report = await app.attempt(() => app.ask(question, { token, run: "", view: "" }));
+  /** @param {string} token */
+  cancel(token) {
+    return this.steer("job_cancel", token);
+  }
+
+  /** @param {string} token */
+  resume(token) {
+    return this.steer("job_resume", token);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} token
+   */
+  async steer(method, token) {
+    const report = await this.app.attempt(() => this.app.ask(method, { token }, { run: "", view: "" }));
     if (!report) return;
-    reports.set(token, report);
-    tell();
-    wait();
+    this.reports.set(token, report);
+    this.notify();
+    this.wait();
   }
 
-  function tell() {
-    for (const [kind, tab] of Object.entries(TABS))
-      badge(
-        app.root.querySelector(`#dsel-tab-${tab}`),
-        jobs.of(kind).map((one) => one.report),
-      );
-    for (const listener of [...listeners]) listener();
+  wait() {
+    clearTimeout(this.timer);
+    const active = [...this.reports.values()].filter(isActive);
+    if ((!active.length && !this.lost) || document.hidden) return;
+    const eager = active.some((one) => one.token === this.eager);
+    this.timer = window.setTimeout(() => this.poll(), this.lost ? LOST_MS : eager ? EAGER_MS : POLL_MS);
   }
 
-  function keep(list) {
-    const left = { ...KEPT };
-    own.kept = list.filter((one) => left[one.kind]-- > 0);
-    store(own.kept);
+  /**
+   * @param {string[]} tokens
+   * @param {Report[]} reports
+   */
+  take(tokens, reports) {
+    const present = new Set(reports.map((one) => one.token));
+    const gone = tokens.filter((one) => !present.has(one));
+    if (gone.length) this.store(this.known.filter((one) => !gone.includes(one.token)));
+    for (const report of reports) {
+      const ended = isActive(this.reports.get(report.token)) && !isActive(report);
+      this.reports.set(report.token, report);
+      if (!ended || this.app.store.state.tab === report.kind) continue;
+      this.app.toast(endText(report), report.state === "failed" ? "error" : "note");
+    }
   }
 
-  function reread() {
-    own.kept = recall();
-    poll();
+  notify() {
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  /** @param {Known[]} list */
+  store(list) {
+    const left = { ...LIMITS };
+    this.known = list.filter((one) => left[one.kind]-- > 0);
+    remember(KEY, JSON.stringify(this.known));
   }
 }
 
-/** How a job ended, in a line. */
-export function endWords(report) {
-  const { title, state, error } = report;
-  const name = report.kind === "export" ? `The export of ${title}` : title;
-  if (state === "done")
-    return report.kind === "export"
-      ? `${name} is ready`
-      : `${name} is scored: ${plural(report.figures.images ?? 0, "image")}`;
-  return state === "failed" ? `${name} failed: ${error}` : `${name} was ${state}`;
+/**
+ * Describe how a job ended.
+ * @param {Report} report
+ */
+export function endText({ kind, title, state, error, figures }) {
+  const name = kind === "export" ? `The export of ${title}` : title;
+  if (state === "failed") return `${name} failed: ${error}`;
+  if (state !== "done") return `${name} was ${state}`;
+  return kind === "export" ? `${name} is ready` : `${name} is scored: ${plural(figures.images ?? 0, "image")}`;
 }
 
-/** A tab tells of the job that runs: how far it is. */
-function badge(tab, reports) {
-  const running = reports.find((one) => one.state === "running") ?? reports.find(isActive);
-  const old = tab?.querySelector(".live");
-  if (!running || !tab) return void old?.remove();
-  const counts = ["score", "refine", "export"].includes(running.stage) && running.total > 0;
-  const live = old ?? tab.appendChild(h("span.live"));
-  live.textContent = ` · ${counts ? `${Math.floor((100 * running.done) / running.total)} %` : "…"}`;
-}
-
-let remembered = [];
-
-function recall() {
+/** @returns {Known[]} */
+function stored() {
   try {
-    const list = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(list) ? list.filter((one) => typeof one?.token === "string" && one.kind in KEPT) : [];
+    const list = JSON.parse(recall(KEY) ?? "[]");
+    return Array.isArray(list) ? list.filter((one) => typeof one?.token === "string" && one.kind in LIMITS) : [];
   } catch {
-    return remembered;
-  }
-}
-
-function store(list) {
-  remembered = list;
-  try {
-    localStorage.setItem(KEY, JSON.stringify(list));
-  } catch {
-    // Without storage jobs are known as long as the page is open.
+    return [];
   }
 }

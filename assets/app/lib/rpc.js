@@ -1,59 +1,90 @@
-// Questions to Python, each with the whole view; of questions in one line only the newest counts.
+// Requests to Python. Each carries the run and the view; of the requests of one queue only the newest counts.
 
-/** What an answer says when the user can mend something. */
-export class AskError extends Error {}
+/** An error that the server reports: a code, values the page may use, and a message to show. */
+export class RequestError extends Error {
+  /**
+   * @param {string} message
+   * @param {string} code
+   * @param {Record<string, any>} fields
+   */
+  constructor(message, code, fields = {}) {
+    super(message);
+    this.code = code;
+    this.fields = fields;
+  }
+}
 
 /**
- * `ask(name, more)` -> Promise of the answer. `server.ask` takes and gives JSON text.
- * A question may carry its own `view` or `run`; else those of the store are sent.
+ * Create `ask(method, params, place)`, which resolves to the result. `server.ask` takes and gives JSON text.
+ * A request may name its own `run` or `view`; otherwise the current ones are sent.
+ * @param {{ ask(text: string): Promise<unknown> }} server
+ * @param {() => { run: string, view: string }} current
+ * @returns {Ask}
  */
-export function asker(server, current) {
-  return async (name, more = {}) => {
-    const said = JSON.parse(await reach(server, JSON.stringify({ ask: name, ...current(), ...more })));
-    if ("error" in said) throw new AskError(said.error);
-    return said.answer;
+export function createAsk(server, current) {
+  return async (method, params = {}, place = {}) => {
+    const { run, view } = current();
+    const response = JSON.parse(await send(server, JSON.stringify({ method, run, view, ...place, params })));
+    if ("error" in response) {
+      const { code, message, fields } = response.error;
+      throw new RequestError(message, code, fields);
+    }
+    return response.result;
   };
 }
 
-const AWAY = "The app cannot be reached: is it still running? Its page goes on when it is.";
-
-async function reach(server, text) {
-  const said = await server.ask(text).catch(() => undefined);
-  // Gradio answers nothing where the network fails.
-  if (typeof said !== "string") throw new AskError(AWAY);
-  return said;
-}
+const UNREACHABLE = "The app cannot be reached. Is it still running? The page continues when it is.";
 
 /**
- * Lines of questions: `latest(line, question)` runs one question of a line at a time. While one is
- * asked, only the newest of those that wait is kept; the others answer undefined.
+ * @param {{ ask(text: string): Promise<unknown> }} server
+ * @param {string} text
  */
-export function lines() {
+async function send(server, text) {
+  const response = await server.ask(text).catch(() => undefined);
+  // Gradio resolves to nothing where the network fails.
+  if (typeof response !== "string") throw new RequestError(UNREACHABLE, "unreachable");
+  return response;
+}
+
+/** @typedef {{ request: () => Promise<any>, resolve: (value: any) => void, reject: (error: unknown) => void }} Turn */
+
+/**
+ * Create `latest(queue, request)`, which runs one request of a queue at a time. While one runs, only the newest of
+ * those that wait is kept; the others resolve to undefined.
+ * @returns {Latest}
+ */
+export function createLatest() {
+  /** @type {Map<string, { next: Turn | null }>} */
   const busy = new Map();
-  return function latest(line, question) {
+  return function latest(queue, request) {
     return new Promise((resolve, reject) => {
-      const turn = { question, resolve, reject };
-      const before = busy.get(line);
-      if (before) {
-        before.next?.resolve(undefined);
-        before.next = turn;
+      const turn = { request, resolve, reject };
+      const running = busy.get(queue);
+      if (!running) {
+        run(queue, turn);
         return;
       }
-      run(line, turn);
+      running.next?.resolve(undefined);
+      running.next = turn;
     });
   };
 
-  async function run(line, turn) {
-    const place = { next: null };
-    busy.set(line, place);
+  /**
+   * @param {string} queue
+   * @param {Turn} turn
+   */
+  async function run(queue, turn) {
+    /** @type {{ next: Turn | null }} */
+    const running = { next: null };
+    busy.set(queue, running);
     try {
-      const answer = await turn.question();
-      // What was overtaken is still shown while a slider moves: the picture follows the hand.
-      turn.resolve(answer);
+      // A result that is overtaken is still shown while a slider moves: the page follows the hand.
+      turn.resolve(await turn.request());
     } catch (error) {
-      place.next ? turn.resolve(undefined) : turn.reject(error);
+      if (running.next) turn.resolve(undefined);
+      else turn.reject(error);
     }
-    busy.delete(line);
-    if (place.next) run(line, place.next);
+    busy.delete(queue);
+    if (running.next) run(queue, running.next);
   }
 }

@@ -1,44 +1,99 @@
-// Settings in words: their names, their values, and where two of them differ.
+// Settings as text: their labels, their values, and where two selections differ.
 
-import { shareWords, WORDS } from "../components/sidebar.js";
-import { plural } from "./dom.js";
-import { same } from "./store.js";
+import { percent, plural } from "./format.js";
+import { same } from "./links.js";
 
-const BY_HAND = { pins: "Pinned", bans: "Banned", moves: "Moved by hand" };
-const OTHERS = { features: "Features", feature_model: "Image model" };
+/** @type {Record<string, string>} */
+const OVERRIDES = { pins: "Pinned", bans: "Banned", moves: "Moved boxes" };
 
-/** What a setting of selecting is called. */
+/**
+ * Return the widget of a select setting.
+ * @param {App} app
+ * @param {string} name
+ */
+function widgetOf(app, name) {
+  return app.start.widgets.select.find((one) => one.name === name);
+}
+
+/**
+ * Return the label of a select setting.
+ * @param {App} app
+ * @param {string} name
+ */
 export function labelOf(app, name) {
-  const widget = app.start.widgets.select.find((one) => one.name === name);
-  return widget?.label ?? BY_HAND[name] ?? OTHERS[name] ?? name.replaceAll("_", " ");
+  return widgetOf(app, name)?.label ?? OVERRIDES[name] ?? name.replaceAll("_", " ");
 }
 
-/** The value of a setting as people read it. */
-export function valueOf(app, name, select) {
+/**
+ * Format the value of a select setting.
+ * @param {App} app
+ * @param {string} name
+ * @param {SelectSettings} select
+ */
+export function textOf(app, name, select) {
   const value = select[name];
-  if (name in BY_HAND) return value.length ? plural(value.length, "image") : "none";
-  if (name === "timesteps") return timesteps(value, app.start.run.timesteps);
-  if (name === "clusters" && value === 0) return `${select.ipc} (as IPC)`;
-  const widget = app.start.widgets.select.find((one) => one.name === name);
-  const number = value === 0 && widget?.shown ? widget.shown : value;
-  if (widget?.step < 1) return shareWords(value);
-  const words = WORDS[name]?.[number] ?? (String(number) || "none");
-  return widget?.unit === "px" ? `${words} px` : words;
+  if (name in OVERRIDES) return value.length ? plural(value.length, "image") : "none";
+  if (name === "timesteps") return timestepsText(value, app.start.run.timesteps);
+  const widget = widgetOf(app, name);
+  return widget ? valueText(widget, value, select) : String(value) || "none";
 }
 
-function timesteps(chosen, scored) {
+/**
+ * Format a value as its widget shows it. A value of 0 stands for what `shown` holds, or for the IPC.
+ * @param {Widget} widget
+ * @param {any} value
+ * @param {SelectSettings} select
+ */
+export function valueText(widget, value, select) {
+  const { name, unit, step } = widget;
+  if (name === "clusters" && value === 0) return `${select.ipc} (as IPC)`;
+  const number = value === 0 && widget.shown != null ? widget.shown : value;
+  if (step != null && step < 1) return number === 1 ? "all" : `top ${percent(number)}`;
+  return `${choiceLabel(widget, number)}${unit === "px" ? " px" : ""}`;
+}
+
+/**
+ * Return the label of a choice.
+ * @param {Widget} widget
+ * @param {any} value
+ */
+export function choiceLabel({ choices }, value) {
+  return choices.find((one) => one.value === value)?.label ?? String(value);
+}
+
+/**
+ * Format timesteps as one, a range, or a part of a range; an empty list stands for all.
+ * @param {number[]} chosen
+ * @param {number[]} scored
+ */
+export function timestepsText(chosen, scored) {
   if (!chosen.length) return `all ${scored.length}`;
   const sorted = [...chosen].sort((a, b) => a - b);
-  if (sorted.length === 1) return String(sorted[0]);
-  const between = scored.filter((one) => one >= sorted[0] && one <= sorted.at(-1)).length;
-  return `${between === sorted.length ? "" : `${sorted.length} of `}${sorted[0]} to ${sorted.at(-1)}`;
+  const [first, last] = [sorted[0], sorted[sorted.length - 1]];
+  if (first === last) return String(first);
+  const between = scored.filter((one) => one >= first && one <= last).length;
+  return `${between === sorted.length ? "" : `${sorted.length} of `}${first} to ${last}`;
 }
 
-/** The names of the settings that two selections do not have alike, in the sidebar's order. */
+/**
+ * Return the timesteps that the settings combine.
+ * @param {SelectSettings} select
+ * @param {number[]} scored
+ */
+export function countedTimesteps({ timesteps }, scored) {
+  return timesteps.length ? scored.filter((one) => timesteps.includes(one)) : scored;
+}
+
+/**
+ * Return the names of the settings in which two selections differ, in the order of the sidebar.
+ * @param {App} app
+ * @param {SelectSettings} a
+ * @param {SelectSettings} b
+ */
 export function differing(app, a, b) {
   const first = app.start.widgets.select.map((one) => one.name);
   const names = [...first, ...Object.keys(app.store.defaults.select).filter((name) => !first.includes(name))];
-  return names.filter(
-    (name) => !same(a[name], b[name]) || (name === "clusters" && a.clusters === 0 && a.ipc !== b.ipc),
-  );
+  /** @param {string} name */
+  const followsIpc = (name) => name === "clusters" && a.clusters === 0 && a.ipc !== b.ipc;
+  return names.filter((name) => !same(a[name], b[name]) || followsIpc(name));
 }

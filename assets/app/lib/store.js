@@ -1,17 +1,27 @@
-// The one state of the page: which view of which run. Its query string is the link, and goes with every question.
+// The one state of the page: which view of which run. Its query string is the link and goes with every request.
 
-const PLACES = { class: "class_name", image: "image_id", tab: "tab", a: "a" };
+import { queryOf, same } from "./links.js";
+
 const COALESCE_MS = 900;
 
-/** A store over the answer of "start"; `view` is what the link said. */
-export function createStore({ defaults, view }, run) {
+/**
+ * Create a store from the response of "start".
+ * @param {{ defaults: ViewSettings, view: any }} start
+ * @param {string} run
+ * @returns {Store}
+ */
+export function createStore({ defaults, view }, run, now = () => performance.now()) {
+  /** @type {View} */
   let state = { run, ...view };
+  /** @type {Set<(change: Change) => void>} */
   const listeners = new Set();
+  /** @type {Partial<View>[]} */
   const past = [];
+  /** @type {Partial<View>[]} */
   const future = [];
   let last = { key: "", at: 0 };
 
-  const store = {
+  return {
     get state() {
       return state;
     },
@@ -20,79 +30,61 @@ export function createStore({ defaults, view }, run) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    /** Change places: class_name, image_id, tab, run, a. */
-    go(places) {
-      emit({ ...state, ...places });
-    },
-    /** Change settings of selecting, and places with them; moves of one widget in a row are one step. */
-    select(values, key = Object.keys(values).join(), places = {}) {
-      const next = { ...state, ...places, select: { ...state.select, ...values } };
-      if (same(next, state)) return;
-      const now = performance.now();
-      if (key !== last.key || now - last.at > COALESCE_MS) past.push({ ...undoable(), key });
-      last = { key, at: now };
-      future.length = 0;
-      emit(next);
-    },
-    /** Change settings of exporting. */
-    exporting(values) {
-      emit({ ...state, export: { ...state.export, ...values } });
-    },
+    /** Change class_name, image_id, tab, run or a. */
+    go: (position) => emit({ ...state, ...position }),
+    select,
+    exporting: (values) => emit({ ...state, export: { ...state.export, ...values } }),
     undo: () => step(past, future),
     redo: () => step(future, past),
     canUndo: () => past.length > 0,
     canRedo: () => future.length > 0,
-    /** Put another whole view in place, as a link or another run gives it. */
+    /** Replace the whole view, as another run does. */
     open(other) {
-      past.length = future.length = 0;
+      past.length = 0;
+      future.length = 0;
       emit({ ...state, ...other });
     },
     query: (of = state) => queryOf(of, defaults),
   };
-  return store;
 
-  function step(from, to) {
-    const before = from.pop();
-    if (!before) return "";
-    const { key, ...there } = before;
-    to.push({ ...undoable(), key });
-    last = { key: "", at: 0 };
-    emit({ ...state, ...there });
-    return key;
+  /**
+   * Change select settings, and the position with them; changes of one widget in a row are one step of undo.
+   * @param {Partial<SelectSettings>} values
+   * @param {string} [key]
+   * @param {Partial<View>} [position]
+   */
+  function select(values, key = Object.keys(values).join(), position = {}) {
+    const next = { ...state, ...position, select: { ...state.select, ...values } };
+    if (same(next, state)) return;
+    const at = now();
+    if (key !== last.key || at - last.at > COALESCE_MS) past.push(undoable());
+    last = { key, at };
+    future.length = 0;
+    emit(/** @type {View} */ (next));
   }
 
-  /** What a step back brings again. */
+  /**
+   * @param {Partial<View>[]} from
+   * @param {Partial<View>[]} to
+   */
+  function step(from, to) {
+    const before = from.pop();
+    if (!before) return false;
+    to.push(undoable());
+    last = { key: "", at: 0 };
+    emit({ ...state, ...before });
+    return true;
+  }
+
   function undoable() {
     return { select: state.select, a: state.a };
   }
 
+  /** @param {View} next */
   function emit(next) {
     const change = new Set(Object.keys(next).filter((key) => !same(next[key], state[key])));
     if (!change.size) return;
     state = next;
     for (const listener of [...listeners]) listener(change);
   }
-}
-
-/** A view as a query string, as dsel/links.py reads it: what differs from the defaults. */
-export function queryOf(view, defaults) {
-  const query = new URLSearchParams();
-  for (const [key, name] of Object.entries(PLACES)) if (view[name]) query.append(key, view[name]);
-  for (const part of ["select", "export"]) {
-    for (const [name, usual] of Object.entries(defaults[part])) {
-      const value = view[part][name];
-      if (!same(value, usual)) for (const one of [].concat(value)) query.append(name, spelled(one));
-    }
-  }
-  return query.toString();
-}
-
-function spelled(value) {
-  if (value === true) return "True";
-  return value === false ? "False" : String(value);
-}
-
-/** Whether two plain values are alike. */
-export function same(a, b) {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

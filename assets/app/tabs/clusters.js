@@ -1,376 +1,352 @@
-// The Clusters tab: a class's patches in the plane, their clusters, and the gallery of what is selected.
+// The Clusters tab: a class's patches as points, their clusters, and the gallery of the selected patches.
 
-import { makeCards, makeHover, makeLegend } from "../components/cluster_cards.js";
-import { createGallery, markChosen } from "../components/gallery.js";
-import { createPlane, loadPlotly } from "../components/scatter_plot.js";
-import { unpack } from "../lib/colors.js";
-import { empty, fill, h, icon, plural, stylesheet } from "../lib/dom.js";
+import { createClusterCards, createClusterLegend } from "../components/cluster_cards.js";
+import { Gallery, markCurrent } from "../components/gallery.js";
+import { createHoverCard } from "../components/hover_card.js";
+import { createPlotTools } from "../components/plot_tools.js";
+import { loadPlotly, ScatterPlot } from "../components/scatter_plot.js";
+import { unpack } from "../lib/arrays.js";
+import { empty, fill, h, icon, stylesheet } from "../lib/dom.js";
+import { plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
+import { layoutText, OWN_LAYOUT, unpackMarks, unpackProjection } from "../lib/projection.js";
 
-const OWN = "own";
 const SETTLE_MS = 250;
 const POLL_MS = 700;
-const NOBODY = { cluster: -1, polygon: null, mask: null, counts: null };
-const ABOUT =
-  "Patches of this class as points, near where their features are alike, coloured by cluster. With a keyboard, the clusters below it, the gallery and the cards select the same.";
+const TITLE = "UMAP of this class's patches";
+const DESCRIPTION =
+  "Patches of this class as points: patches with similar features are close together, and the colour is the cluster. " +
+  "With a keyboard, select clusters and images in the legend, the gallery and the cards below.";
 
 stylesheet(new URL("./clusters.css", import.meta.url));
 
-export const tab = {
-  id: "clusters",
-  label: "Clusters",
-  mount(root, app) {
-    const view = { plane: null, marks: null, chosen: { ...NOBODY }, turn: 0 };
-    const parts = makeParts(app, view, { pickCluster, pickImage, clear });
-    fill(root, parts.element);
-    bind(app, parts, { setCluster, clear, pointAt, repaint: () => view.marks && parts.plot?.theme() });
-    return { show, hide };
+/** @type {Tab} */
+export const tab = { mount: (root, app) => new ClustersTab(root, app) };
 
-    async function show(change) {
-      if (change.has("image_id") || change.has("tab")) showChosen();
-      const moved = change.has("run") || change.has("class_name");
-      if (moved || !view.plane) await open();
-      else if (change.has("select")) await Promise.all([colour(), cards(), gallery(), again()]);
-      if (moved || change.has("select") || change.has("tab")) follow(moved || change.has("tab") ? 0 : SETTLE_MS);
+/** @typedef {import("../lib/projection.js").Projection} Projection */
+/** @typedef {import("../lib/projection.js").Marks} Marks */
+/** @typedef {{ name: string, ready: boolean, failed: string }} LayoutStatus */
+/**
+ * @typedef {object} Selection
+ * @property {number} cluster -1 for all clusters
+ * @property {number[] | null} polygon the lasso
+ * @property {string} layout the layout that the lasso was drawn on
+ * @property {ArrayLike<number> | null} mask 1 for each image inside the lasso
+ * @property {number[] | null} counts patches inside the lasso, by cluster
+ */
+
+/** @returns {Selection} */
+const nothingSelected = () => ({ cluster: -1, polygon: null, layout: OWN_LAYOUT, mask: null, counts: null });
+
+class ClustersTab {
+  /**
+   * @param {HTMLElement} root
+   * @param {App} app
+   */
+  constructor(root, app) {
+    this.app = app;
+    /** @type {Projection | null} */
+    this.projection = null;
+    /** @type {Marks | null} */
+    this.marks = null;
+    /** @type {ScatterPlot | null} */
+    this.plot = null;
+    this.selection = nothingSelected();
+    this.turn = 0;
+    this.legend = createClusterLegend((cluster) => this.toggleCluster(cluster));
+    this.cards = createClusterCards(app, {
+      cluster: (cluster) => this.toggleCluster(cluster),
+      image: (id) => this.pickImage(id),
+    });
+    this.gallery = new Gallery(app, { title: "Selected patches", filter: () => this.galleryFilter() });
+    this.field = h("div.plot-field");
+    this.hoverCard = createHoverCard(app, this.field);
+    this.blank = h("div.plot-blank", { hidden: true }, empty("No points", "No image of this class was scored."));
+    this.selected = h("p.selected", { "aria-live": "polite" });
+    this.clearButton = h("button.quiet", { type: "button", title: "Clear the selection (Escape)", hidden: true });
+    fill(this.clearButton, icon(ICONS.close), "Clear");
+    this.layoutLine = h("p.layout-line.soft", { role: "status" });
+    fill(root, this.createLayout());
+    this.listen();
+  }
+
+  createLayout() {
+    const { field, blank, selected, clearButton, layoutLine, legend, gallery, cards } = this;
+    const tools = createPlotTools(() => this.plot);
+    const head = h("div.bar-line", {}, h("h2", {}, TITLE), h("span.grow"), tools);
+    const figure = h("figure.plot", { "aria-label": DESCRIPTION }, field, blank);
+    const status = h("div.bar-line.selection-line", {}, selected, clearButton, h("span.grow"), layoutLine);
+    const plot = h("section.projection", { "aria-label": TITLE }, head, figure, status, legend.element);
+    const clusters = h("section.clusters-part", { "aria-label": "Clusters" }, h("h2", {}, "Clusters"), cards.element);
+    return h("div.clusters-tab", {}, plot, gallery.element, clusters);
+  }
+
+  listen() {
+    const { app, gallery, clearButton } = this;
+    clearButton.addEventListener("click", () => this.clear());
+    gallery.element.addEventListener("change", ({ target }) => {
+      // The gallery's list of clusters selects in the plot, too.
+      const { ariaLabel } = /** @type {HTMLElement} */ (target);
+      if (ariaLabel === "Cluster") this.setCluster(gallery.listing.cluster);
+    });
+    /** @param {Event} event */
+    const point = ({ target }) => {
+      const cell = /** @type {HTMLElement} */ (target).closest(".cell");
+      this.pointAt(/** @type {HTMLElement | null} */ (cell)?.dataset.id ?? "");
+    };
+    for (const kind of ["mouseover", "focusin"]) gallery.element.addEventListener(kind, point);
+    for (const kind of ["mouseleave", "focusout"]) gallery.element.addEventListener(kind, () => this.pointAt(""));
+    const before = app.keys.get("Escape");
+    app.keys.set("Escape", (event) => (app.store.state.tab === "clusters" ? this.clear() : before?.(event)));
+    const theme = new MutationObserver(() => this.plot?.updateTheme());
+    theme.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  }
+
+  /** @param {Change} change */
+  async show(change) {
+    if (change.has("image_id") || change.has("tab")) this.showChosen();
+    const moved = change.has("run") || change.has("class_name");
+    if (moved || !this.projection) await this.open();
+    else if (change.has("select")) {
+      await Promise.all([this.updateMarks(), this.showCards(), this.gallery.show(), this.updateLasso()]);
     }
-
-    function hide() {
-      view.turn += 1;
-      parts.hover.hide();
+    if (moved || change.has("select") || change.has("tab")) {
+      this.followLayout(moved || change.has("tab") ? 0 : SETTLE_MS);
     }
+  }
 
-    /** Another class: its points, drawn once, and everything beside them. */
-    async function open() {
-      view.turn += 1;
-      forget();
-      const shown = Promise.all([gallery(), cards()]);
-      // Where the plane fails as well, that is what is said.
-      shown.catch(() => {});
-      const [Plotly, wanted] = await Promise.all([
-        loadPlotly(app.files.plotly),
-        app.latest("relayout", () => app.ask("relayout")),
-      ]);
-      if (!wanted) return;
-      const found = await app.latest("plane", () =>
-        Promise.all([app.ask("plane", { layout: wanted.ready ? wanted.name : OWN }), app.ask("marks")]),
-      );
-      if (!found) return;
-      const [plane, marks] = found;
-      view.plane = unpackPlane(plane);
-      view.marks = unpackMarks(marks);
-      parts.blank.hidden = view.plane.ids.length > 0;
-      parts.plot ??= createPlane(Plotly, parts.field, { pick: (row) => pickImage(view.plane.ids[row]), lasso, hover });
-      parts.plot.place(view.plane, false);
-      await paint();
-      showChosen();
-      await shown;
-      await cards();
+  hide() {
+    this.turn += 1;
+    this.hoverCard.hide();
+  }
+
+  /** Open another class: draw its points once, and everything beside them. */
+  async open() {
+    const { app } = this;
+    this.turn += 1;
+    this.forgetSelection();
+    const others = Promise.all([this.gallery.show(), this.showCards()]);
+    others.catch(() => {}); // where the plot fails as well, its error is shown
+    const [Plotly, status] = await Promise.all([
+      loadPlotly(app.files.plotly),
+      app.latest("layout", () => app.ask("layout_status")),
+    ]);
+    if (!status) return;
+    const layout = status.ready ? status.name : OWN_LAYOUT;
+    const both = () => Promise.all([app.ask("projection", { layout }), app.ask("marks")]);
+    const results = await app.latest("projection", both);
+    if (!results) return;
+    this.projection = unpackProjection(results[0]);
+    this.marks = unpackMarks(results[1]);
+    this.blank.hidden = this.projection.ids.length > 0;
+    this.plot ??= new ScatterPlot(Plotly, this.field, {
+      pick: (row) => this.pickImage(this.projection?.ids[row] ?? ""),
+      lasso: (polygon) => this.lasso(polygon),
+      hover: (row, at) => this.hover(row, at),
+    });
+    this.plot.place(this.projection, false);
+    await this.paint();
+    this.showChosen();
+    await others;
+  }
+
+  /** Colour the same points by the current settings. */
+  async updateMarks() {
+    const result = await this.app.latest("marks", () => this.app.ask("marks"));
+    if (!result || !this.projection) return;
+    const marks = unpackMarks(result);
+    if (marks.cluster.length !== this.projection.ids.length) return;
+    this.marks = marks;
+    if (this.selection.cluster >= marks.counts.length) {
+      this.selection.cluster = -1;
+      this.gallery.listing.cluster = -1;
     }
+    await this.paint();
+  }
 
-    /** The same points in the colours of the present settings. */
-    async function colour() {
-      const answer = await app.latest("marks", () => app.ask("marks"));
-      if (!answer || !view.plane) return;
-      const marks = unpackMarks(answer);
-      if (marks.cluster.length !== view.plane.ids.length) return;
-      view.marks = marks;
-      if (view.chosen.cluster >= marks.counts.length) view.chosen.cluster = parts.gallery.own.cluster = -1;
-      await paint();
+  async showCards() {
+    const result = await this.app.latest("cards", () => this.app.ask("cluster_cards"));
+    if (!result) return;
+    this.cards.show(result.cards);
+    this.cards.mark(this.selection.cluster, this.app.store.state.image_id);
+  }
+
+  paint() {
+    const { selection, marks, projection, plot } = this;
+    if (!marks || !projection || !plot) return undefined;
+    /** @param {number} row */
+    const isSelected = (row) =>
+      (!selection.mask || selection.mask[row] === 1) &&
+      (selection.cluster < 0 || marks.cluster[row] === selection.cluster);
+    this.describeSelection(marks);
+    return projection.ids.length ? plot.paint(marks, isSelected) : undefined;
+  }
+
+  /**
+   * Write the text and the counts of the selection.
+   * @param {Marks} marks
+   */
+  describeSelection({ counts: all }) {
+    const { cluster, mask, counts } = this.selection;
+    const inside = counts ?? all;
+    const shown = cluster < 0 ? inside : all.map((_, n) => (n === cluster ? inside[n] : 0));
+    const some = cluster >= 0 || mask != null;
+    const where = mask ? " in the lasso" : "";
+    const count = plural(sum(some ? shown : all), "patch", "patches");
+    const ofCluster = cluster >= 0 ? ` of cluster ${cluster + 1}` : "";
+    this.selected.textContent = some ? `${count}${ofCluster}${where} of ${sum(all)}` : `all ${count}`;
+    this.clearButton.hidden = !some;
+    const title = cluster >= 0 ? `Cluster ${cluster + 1}${where}` : mask ? "In the lasso" : "All patches";
+    this.gallery.heading.textContent = title;
+    this.legend.show(all, some ? shown : null, cluster);
+    this.cards.mark(cluster, this.app.store.state.image_id);
+  }
+
+  galleryFilter() {
+    const { polygon, layout } = this.selection;
+    return polygon ? { polygon, layout } : {};
+  }
+
+  /**
+   * Select a cluster, inside the lasso if there is one, or deselect it.
+   * @param {number} cluster
+   */
+  toggleCluster(cluster) {
+    this.setCluster(this.selection.cluster === cluster ? -1 : cluster);
+  }
+
+  /** @param {number} cluster */
+  setCluster(cluster) {
+    if (!this.marks) return;
+    this.selection.cluster = cluster;
+    this.app.attempt(() => Promise.all([this.gallery.refresh({ cluster, page: 0 }), this.paint()]));
+  }
+
+  /** @param {string} id */
+  pickImage(id) {
+    this.app.store.go({ image_id: id });
+    if (!this.gallery.contains(id)) this.app.attempt(() => this.gallery.show({ holding: id }));
+  }
+
+  /**
+   * Select what is inside a lasso; Python decides what that is.
+   * @param {number[] | null} polygon
+   */
+  lasso(polygon) {
+    if (!polygon || !this.projection) {
+      this.clear();
+      return;
     }
+    this.selection = { ...nothingSelected(), polygon, layout: this.projection.layout };
+    Object.assign(this.gallery.listing, { cluster: -1, page: 0 });
+    this.app.attempt(() => Promise.all([this.updateLasso(), this.gallery.show()]));
+  }
 
-    async function cards() {
-      const answer = await app.latest("cards", () => app.ask("cards"));
-      if (!answer || !view.plane) return;
-      const known = answer.cards.every((card) => card.discriminative.every((patch) => view.plane.sizes.has(patch.id)));
-      if (known) parts.cards.show(answer.cards, view.plane.sizes);
-      parts.cards.mark(view.chosen.cluster, app.store.state.image_id);
+  async updateLasso() {
+    const { polygon, layout } = this.selection;
+    if (!polygon) return;
+    const result = await this.app.latest("lasso", () => this.app.ask("lasso", { polygon, layout }));
+    if (!result || this.selection.polygon !== polygon) return;
+    const mask = unpack(result.inside).values;
+    if (mask.length !== this.projection?.ids.length) return;
+    Object.assign(this.selection, { mask, counts: result.counts });
+    await this.paint();
+  }
+
+  clear() {
+    if (!this.marks || (this.selection.cluster < 0 && !this.selection.polygon)) return;
+    this.forgetSelection();
+    const gallery = () => this.gallery.refresh({ cluster: -1, page: 0 });
+    this.app.attempt(() => Promise.all([gallery(), this.paint(), this.plot?.clear()]));
+  }
+
+  forgetSelection() {
+    this.selection = nothingSelected();
+    Object.assign(this.gallery.listing, { cluster: -1, page: 0 });
+  }
+
+  /**
+   * @param {number} row
+   * @param {{ x: number, y: number }} [at]
+   */
+  hover(row, at) {
+    const { marks, projection, plot } = this;
+    const id = projection?.ids[row] ?? "";
+    plot?.ring("pointed", row);
+    for (const cell of this.gallery.cells.views) {
+      cell.button.classList.toggle("pointed", id !== "" && cell.button.dataset.id === id);
     }
-
-    async function gallery() {
-      await parts.gallery.show();
+    if (!at || !marks || !projection || !id) {
+      this.hoverCard.hide();
+      return;
     }
+    const [rank, score, cluster] = [marks.rank[row], marks.score[row], marks.cluster[row]];
+    const box = marks.box.subarray(4 * row, 4 * row + 4);
+    const size = /** @type {Size} */ (projection.sizes.get(id));
+    this.hoverCard.show({ id, box, size, rank, score, cluster, kept: marks.kept[row] === 1 }, at);
+  }
 
-    function paint() {
-      const { chosen, marks } = view;
-      const isIn = (row) =>
-        (!chosen.mask || chosen.mask[row] === 1) && (chosen.cluster < 0 || marks.cluster[row] === chosen.cluster);
-      say();
-      return view.plane.ids.length ? parts.plot.paint(marks, isIn) : undefined;
+  /** @param {string} id */
+  pointAt(id) {
+    this.plot?.ring("pointed", this.projection?.rows.get(id) ?? -1);
+  }
+
+  showChosen() {
+    const { image_id: id } = this.app.store.state;
+    markCurrent(this.gallery.element, id);
+    this.cards.mark(this.selection.cluster, id);
+    this.plot?.ring("chosen", this.projection?.rows.get(id) ?? -1);
+  }
+
+  /**
+   * Poll until the layout of the current patches is ready, then move the points to it.
+   * @param {number} wait
+   */
+  async followLayout(wait) {
+    const { app } = this;
+    this.turn += 1;
+    const { turn } = this;
+    const isOver = () => turn !== this.turn || app.store.state.tab !== "clusters";
+    for (let pause = wait; ; pause = POLL_MS) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      if (isOver() || !this.projection) return;
+      /** @type {LayoutStatus | undefined} */
+      const status = await app.attempt(() => app.ask("layout_status"));
+      if (isOver() || !status) return;
+      this.describeLayout(status);
+      if (status.ready && status.name !== this.projection.layout) await this.moveTo(status, isOver);
+      if (status.ready || status.failed) return;
     }
+  }
 
-    /** Words and counts of what is selected. */
-    function say() {
-      const { cluster, mask, counts } = view.chosen;
-      const all = view.marks.counts;
-      const inside = counts ?? all;
-      const shown = cluster < 0 ? inside : all.map((_, n) => (n === cluster ? inside[n] : 0));
-      const some = cluster >= 0 || mask;
-      parts.legend.show(all, some ? shown : null, cluster);
-      const count = plural(
-        (some ? shown : all).reduce((sum, one) => sum + (one ?? 0), 0),
-        "patch",
-        "patches",
-      );
-      const where = mask ? " in the lasso" : "";
-      parts.words.textContent = some
-        ? `${count}${cluster >= 0 ? ` of cluster ${cluster + 1}` : ""}${where} of ${sum(all)}`
-        : `all ${count}`;
-      parts.clear.hidden = !some;
-      parts.heading.textContent =
-        cluster >= 0 ? `Cluster ${cluster + 1}${where}` : mask ? "In the lasso" : "All patches";
-      parts.cards.mark(cluster, app.store.state.image_id);
-    }
+  /**
+   * @param {LayoutStatus} status
+   * @param {() => boolean} isOver
+   */
+  async moveTo(status, isOver) {
+    const result = await this.app.attempt(() => this.app.ask("projection", { layout: status.name }));
+    if (!result || isOver()) return;
+    const projection = unpackProjection(result);
+    if (projection.ids.join() !== this.projection?.ids.join()) return;
+    this.projection = projection;
+    this.describeLayout(status);
+    await this.plot?.place(projection, true);
+    if (this.selection.polygon) await Promise.all([this.updateLasso(), this.gallery.show()]);
+  }
 
-    /** Select a cluster, or let go of it; inside a lasso it narrows that down. */
-    function pickCluster(cluster) {
-      setCluster(view.chosen.cluster === cluster ? -1 : cluster);
-    }
-
-    function setCluster(cluster) {
-      if (!view.marks) return;
-      view.chosen.cluster = cluster;
-      app.attempt(() => Promise.all([parts.gallery.refresh({ cluster: view.chosen.cluster, page: 0 }), paint()]));
-    }
-
-    function pickImage(id) {
-      app.store.go({ image_id: id });
-      if (!parts.gallery.holds(id)) app.attempt(() => parts.gallery.show({ holding: id }));
-    }
-
-    /** A lasso was drawn: Python says who is inside. */
-    function lasso(polygon) {
-      if (!polygon) return clear();
-      view.chosen = { ...NOBODY, polygon, layout: view.plane.layout };
-      parts.gallery.own.cluster = -1;
-      parts.gallery.own.page = 0;
-      return app.attempt(() => Promise.all([again(), gallery()]));
-    }
-
-    /** Ask anew who is inside the polygon, if there is one. */
-    async function again() {
-      const { polygon } = view.chosen;
-      if (!polygon) return;
-      const answer = await app.latest("lasso", () => app.ask("lasso", { polygon, layout: view.chosen.layout }));
-      if (!answer || view.chosen.polygon !== polygon) return;
-      const mask = unpack(answer.inside).values;
-      if (mask.length !== view.plane.ids.length) return;
-      Object.assign(view.chosen, { mask, counts: answer.counts });
-      await paint();
-    }
-
-    function clear() {
-      if (!view.marks || (view.chosen.cluster < 0 && !view.chosen.polygon)) return;
-      forget();
-      app.attempt(() => Promise.all([parts.gallery.refresh({ cluster: -1, page: 0 }), paint(), parts.plot.clear()]));
-    }
-
-    function forget() {
-      view.chosen = { ...NOBODY };
-      Object.assign(parts.gallery.own, { cluster: -1, page: 0 });
-    }
-
-    function hover(row, at) {
-      const id = row < 0 ? "" : view.plane.ids[row];
-      parts.plot.ring("pointed", row);
-      markPointed(parts.gallery.element, id);
-      if (row < 0) return parts.hover.hide();
-      const { marks } = view;
-      const kept = marks.kept[row] === 1;
-      const box = marks.box.subarray(4 * row, 4 * row + 4);
-      return parts.hover.show(
-        {
-          id,
-          box,
-          size: view.plane.sizes.get(id),
-          rank: marks.rank[row],
-          score: marks.score[row],
-          cluster: marks.cluster[row],
-          kept,
-        },
-        at,
-      );
-    }
-
-    function pointAt(id) {
-      if (view.plane) parts.plot?.ring("pointed", view.plane.rows.get(id) ?? -1);
-    }
-
-    function showChosen() {
-      const { image_id: id } = app.store.state;
-      markChosen(parts.gallery.element, id);
-      parts.cards.mark(view.chosen.cluster, id);
-      if (view.plane) parts.plot?.ring("chosen", view.plane.rows.get(id) ?? -1);
-    }
-
-    /** Where the patches are others than the layout's, ask for a layout of theirs until it is there. */
-    async function follow(wait) {
-      view.turn += 1;
-      const { turn } = view;
-      const over = () => turn !== view.turn || app.store.state.tab !== "clusters";
-      for (let pause = wait; ; pause = POLL_MS) {
-        await new Promise((resolve) => setTimeout(resolve, pause));
-        if (over() || !view.plane) return;
-        const wanted = await app.attempt(() => app.ask("relayout"));
-        if (over() || !wanted) return;
-        tell(wanted);
-        if (wanted.ready) return wanted.name === view.plane.layout ? undefined : glide(wanted, over);
-        if (wanted.failed) return;
-      }
-    }
-
-    async function glide(wanted, over) {
-      const answer = await app.attempt(() => app.ask("plane", { layout: wanted.name }));
-      if (!answer || over()) return;
-      const plane = unpackPlane(answer);
-      if (plane.ids.join() !== view.plane.ids.join()) return;
-      view.plane = plane;
-      tell(wanted);
-      await parts.plot.place(plane, true);
-      if (view.chosen.polygon) await Promise.all([again(), gallery()]);
-    }
-
-    function tell({ name, ready, failed }) {
-      const { plane } = view;
-      const pending = !ready && !failed && name !== plane.layout;
-      fill(
-        parts.line,
-        `${layoutWords(app, plane)}${failed ? `; ${failed}` : pending ? "; a new one is being computed" : ""}`,
-      );
-      parts.line.dataset.layout = plane.layout;
-      parts.line.classList.toggle("pending", pending);
-    }
-  },
-};
-
-function makeParts(app, view, on) {
-  const parts = {
-    field: h("div.plot-field"),
-    blank: h("div.plot-blank", { hidden: true }, empty("No points", "No image of this class was scored.")),
-    words: h("p.selected", { "aria-live": "polite" }),
-    clear: h(
-      "button.quiet",
-      { type: "button", title: "Clear the selection (Escape)", onclick: on.clear, hidden: true },
-      icon(ICONS.close),
-      "Clear",
-    ),
-    line: h("p.layout-line.soft", { role: "status" }),
-    legend: makeLegend(on.pickCluster),
-    cards: makeCards(app, { cluster: on.pickCluster, image: on.pickImage }),
-    gallery: createGallery(app, {
-      title: "Selected patches",
-      filter: () => (view.chosen.polygon ? { polygon: view.chosen.polygon, layout: view.chosen.layout } : {}),
-    }),
-    plot: null,
-  };
-  parts.heading = parts.gallery.element.querySelector("h2");
-  parts.hover = makeHover(app, parts.field);
-  const modes = makeModes(parts);
-  const figure = h("figure.plot", { "aria-label": ABOUT }, parts.field, parts.blank);
-  const left = h(
-    "section.plane",
-    { "aria-label": "The plane" },
-    h("div.bar-line", {}, h("h2", {}, "The plane"), h("span.grow"), modes),
-    figure,
-    h("div.bar-line.chosen-line", {}, parts.words, parts.clear, h("span.grow"), parts.line),
-    parts.legend.element,
-  );
-  const cards = h(
-    "section.cards-of-clusters",
-    { "aria-label": "Clusters" },
-    h("h2", {}, "Clusters"),
-    parts.cards.element,
-  );
-  parts.element = h("div.clusters-tab", {}, left, parts.gallery.element, cards);
-  return parts;
-}
-
-/** What a drag does, and the view of the plane. */
-function makeModes(parts) {
-  const buttons = [
-    ["lasso", "Lasso"],
-    ["select", "Box"],
-    ["pan", "Pan"],
-  ].map(([mode, text]) =>
-    h(
-      "button",
-      { type: "button", data: { mode }, "aria-pressed": String(mode === "lasso"), onclick: () => turn(mode) },
-      text,
-    ),
-  );
-  const tool = (text, words, does) =>
-    h(
-      "button.tool",
-      { type: "button", title: words, "aria-label": words, onclick: () => parts.plot && does(parts.plot) },
-      text,
-    );
-  const tools = [
-    tool("+", "Zoom in", (plot) => plot.zoom(0.7)),
-    tool("−", "Zoom out", (plot) => plot.zoom(1 / 0.7)),
-    tool(icon(ICONS.reset), "Show all points", (plot) => plot.reset()),
-  ];
-  return h(
-    "div.plot-tools",
-    {},
-    h("div.segments.small", { role: "group", "aria-label": "What dragging in the plane does" }, buttons),
-    tools,
-  );
-
-  function turn(mode) {
-    parts.plot?.mode(mode);
-    for (const one of buttons) one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
+  /** @param {LayoutStatus} status */
+  describeLayout({ name, ready, failed }) {
+    const { projection, layoutLine, app } = this;
+    if (!projection) return;
+    const pending = !ready && !failed && name !== projection.layout;
+    const suffix = failed ? `; ${failed}` : pending ? "; a new one is being computed" : "";
+    layoutLine.textContent = `${layoutText(app, projection)}${suffix}`;
+    layoutLine.dataset.layout = projection.layout;
+    layoutLine.classList.toggle("pending", pending);
   }
 }
 
-function bind(app, parts, { setCluster, clear, pointAt, repaint }) {
-  const { element, own } = parts.gallery;
-  element.addEventListener("change", ({ target }) => {
-    // Its list of clusters selects in the plane, too; -1 lets go.
-    if (target.getAttribute("aria-label") === "Cluster") setCluster(own.cluster);
-  });
-  const point = ({ target }) => {
-    const cell = target.closest?.(".cell");
-    pointAt(cell?.dataset.id ?? "");
-  };
-  for (const kind of ["mouseover", "focusin"]) element.addEventListener(kind, point);
-  for (const kind of ["mouseleave", "focusout"]) element.addEventListener(kind, () => pointAt(""));
-  const before = app.keys.get("Escape");
-  app.keys.set("Escape", (event) => (app.store.state.tab === "clusters" ? clear() : before?.(event)));
-  new MutationObserver(repaint).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-}
-
-function markPointed(place, id) {
-  for (const cell of place.querySelectorAll(".cell")) cell.classList.toggle("pointed", cell.dataset.id === id);
-}
-
-function unpackPlane({ layout, settings, fitted, ids, places, sizes }) {
-  const { values } = unpack(places);
-  const sides = unpack(sizes).values;
-  return {
-    layout,
-    settings,
-    fitted,
-    ids,
-    x: Float32Array.from(ids, (_, row) => values[2 * row]),
-    y: Float32Array.from(ids, (_, row) => values[2 * row + 1]),
-    rows: new Map(ids.map((id, row) => [id, row])),
-    sizes: new Map(ids.map((id, row) => [id, [sides[2 * row], sides[2 * row + 1]]])),
-  };
-}
-
-function unpackMarks({ counts, ...arrays }) {
-  return {
-    counts,
-    ...Object.fromEntries(Object.entries(arrays).map(([name, packed]) => [name, unpack(packed).values])),
-  };
-}
-
-function layoutWords(app, { layout, settings, fitted }) {
-  if (layout === OWN) return fitted ? "Layout of the default patches" : "Principal components of the default patches";
-  const usual = app.start.widgets.select.find((one) => one.name === "patch_px").shown;
-  const { timesteps } = settings;
-  return `Layout of patches of ${settings.patch_px || usual} px${timesteps.length ? `, ${plural(timesteps.length, "timestep")}` : ""}`;
-}
-
+/** @param {number[]} counts */
 function sum(counts) {
-  return counts.reduce((total, one) => total + one, 0);
+  return counts.reduce((total, one) => total + (one ?? 0), 0);
 }

@@ -1,189 +1,221 @@
-// The distilled set: all its images at the present settings, where each comes from, how good it is.
+// The distilled set: all its images at the current settings, where each patch comes from, and its quality.
 
-import { createRows, neighbour, rove } from "../components/distilled_rows.js";
-import { decidedWords, reviewDecisions, takeBack, turnBan, turnPin } from "../components/overrides_dialog.js";
-import { createQuality } from "../components/quality.js";
-import { createPanel } from "../components/source_panel.js";
-import { fill, h, plural, stylesheet } from "../lib/dom.js";
+import { DistilledRows } from "../components/distilled_rows.js";
+import { openOverrides } from "../components/overrides_dialog.js";
+import { Quality } from "../components/quality.js";
+import { createSegments, options } from "../components/segments.js";
+import { SourcePanel } from "../components/source_panel.js";
+import { keepOneTabStop, neighbour } from "../components/tile_keys.js";
+import { fill, h, stylesheet } from "../lib/dom.js";
+import { plural } from "../lib/format.js";
+import { overridesText, removeOverrides, toggleBan, togglePin } from "../lib/overrides.js";
 
 stylesheet(new URL("./distilled.css", import.meta.url));
+stylesheet(new URL("../components/set_dialogs.css", import.meta.url));
 
 const NARROW = matchMedia("(max-width: 62rem)");
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+const SCOPES = [
+  { value: false, label: "This class" },
+  { value: true, label: "All classes" },
+];
 
-export const tab = {
-  mount(root, app) {
-    return mountSet(root, app);
-  },
-};
+/** @type {Tab} */
+export const tab = { mount: (root, app) => new DistilledTab(root, app) };
 
-function mountSet(root, app) {
-  const { store } = app;
-  const own = { all: true, nth: 0, open: false, from: null, box: null };
-  const rows = createRows(app, { choose, failed, came: () => fill(problem) });
-  const quality = createQuality(app, { figures: rows.figures, look: choose });
-  const panel = createPanel(app, close);
-  const problem = h("div.notices", { role: "status" });
-  const head = makeHead(app, { whole, resize: rows.resize });
-  const hand = h("p.hand", {});
-  const main = h(
-    "div.set-main",
-    {},
-    head.element,
-    quality.strip,
-    quality.warning,
-    problem,
-    hand,
-    quality.table,
-    rows.element,
-  );
-  const frame = h("div.set", {}, main, panel.element);
-  fill(root, frame);
-  rows.resize("M");
-  root.addEventListener("keydown", (event) => pressed(event));
-  if (store.state.image_id && !NARROW.matches) open();
-  else hide();
-  return { show };
+class DistilledTab {
+  /**
+   * @param {HTMLElement} root
+   * @param {App} app
+   */
+  constructor(root, app) {
+    this.app = app;
+    this.showsAll = true;
+    this.nth = 0;
+    this.imageId = "";
+    this.isOpen = false;
+    /** @type {HTMLElement | null} the tile that opened the panel */
+    this.origin = null;
+    /** @type {HTMLDialogElement | null} */
+    this.dialog = null;
+    this.rows = new DistilledRows(app, {
+      choose: (className, patch, tile) => this.choose(className, patch, tile),
+      failed: (error) => this.showProblem(/** @type {Error} */ (error)),
+      received: () => fill(this.problem),
+    });
+    this.quality = new Quality(app, {
+      figures: (found) => this.rows.showFigures(found),
+      view: (className, patch) => this.choose(className, patch),
+    });
+    this.panel = new SourcePanel(app, () => this.close());
+    this.problem = h("div.notices", { role: "status" });
+    this.overrides = h("p.overrides-line", {});
+    this.head = createHead(app, {
+      showAll: (all) => {
+        this.showsAll = all;
+        this.show(new Set());
+      },
+      resize: (size) => this.rows.resize(size),
+    });
+    this.frame = h("div.set", {}, this.layout(), this.panel.element);
+    fill(root, this.frame);
+    this.rows.resize("M");
+    root.addEventListener("keydown", (event) => this.press(event));
+    if (app.store.state.image_id && !NARROW.matches) this.open();
+    else this.hidePanel();
+  }
 
-  function show(change) {
-    const asked = ["run", "select", "export"].some((key) => change.has(key));
-    if (change.has("run")) rows.stale({ all: true });
-    rows.show(own.all ? app.start.classes.map((one) => one.name) : [store.state.class_name]);
-    head.show(own.all);
-    showHand();
-    rows.mark(store.state.class_name, store.state.image_id);
-    if (change.has("image_id") && own.id !== store.state.image_id) own.nth = 0;
-    const jobs = [own.open && panel.show(own.nth)];
-    if (asked) {
-      jobs.push(rows.stale());
-      quality.refresh();
+  layout() {
+    const { head, quality, problem, overrides, rows } = this;
+    const { strip, warning, table } = quality;
+    return h("div.set-main", {}, head.element, strip, warning, problem, overrides, table, rows.element);
+  }
+
+  /** @param {Change} change */
+  show(change) {
+    const { app, rows } = this;
+    const { class_name: className, image_id: id } = app.store.state;
+    if (change.has("run")) rows.clear();
+    rows.show(this.showsAll ? app.start.classes.map((one) => one.name) : [className]);
+    this.head.show(this.showsAll);
+    this.showOverrides();
+    rows.mark(className, id);
+    if (change.has("image_id") && this.imageId !== id) this.nth = 0;
+    const work = [this.isOpen && this.panel.show(this.nth)];
+    if (["run", "select", "export"].some((key) => change.has(key))) {
+      work.push(rows.refresh());
+      this.quality.refresh();
     }
-    return Promise.all(jobs);
+    return Promise.all(work);
   }
 
-  function whole(all) {
-    own.all = all;
-    show(new Set());
-  }
-
-  function choose(className, piece, cell) {
-    Object.assign(own, { nth: piece.nth, id: piece.id, from: cell });
+  /**
+   * Show where a patch comes from.
+   * @param {string} className
+   * @param {Patch} patch
+   * @param {HTMLElement | null} [tile]
+   */
+  choose(className, patch, tile = null) {
+    const { store } = this.app;
+    Object.assign(this, { nth: patch.nth, imageId: patch.id, origin: tile });
     const { class_name: before, image_id: id } = store.state;
-    open();
-    if (before === className && id === piece.id) panel.show(own.nth);
-    else store.go({ class_name: className, image_id: piece.id });
+    this.open();
+    if (before === className && id === patch.id) this.panel.show(this.nth);
+    else store.go({ class_name: className, image_id: patch.id });
   }
 
-  function open() {
-    own.open = true;
+  /** Open the panel beside the set, or in a dialog where there is no room. */
+  open() {
+    this.isOpen = true;
     if (NARROW.matches) {
-      own.box = app.dialog("Patch", panel.element);
-      own.box.addEventListener("close", closed);
-    } else frame.append(panel.element);
-    panel.element.hidden = false;
-    frame.classList.toggle("opened", !NARROW.matches);
+      this.dialog = this.app.dialog("Patch", this.panel.element);
+      this.dialog.addEventListener("close", () => this.closed());
+    } else this.frame.append(this.panel.element);
+    this.panel.element.hidden = false;
+    this.frame.classList.toggle("opened", !NARROW.matches);
   }
 
-  function close() {
-    if (own.box) own.box.close();
-    else closed();
+  close() {
+    if (this.dialog) this.dialog.close();
+    else this.closed();
   }
 
-  function closed() {
-    hide();
-    own.from?.isConnected && own.from.focus();
+  closed() {
+    this.hidePanel();
+    if (this.origin?.isConnected) this.origin.focus();
   }
 
-  function hide() {
-    Object.assign(own, { open: false, box: null });
-    panel.element.hidden = true;
-    frame.append(panel.element);
-    frame.classList.remove("opened");
+  hidePanel() {
+    this.isOpen = false;
+    this.dialog = null;
+    this.panel.element.hidden = true;
+    this.frame.append(this.panel.element);
+    this.frame.classList.remove("opened");
   }
 
-  function showHand() {
-    const words = decidedWords(store.state.select);
-    const review = h("button.link", { type: "button", onclick: () => reviewDecisions(app) }, "Review…");
-    fill(hand, words ? [h("span", {}, `By hand: ${words}`), review] : h("span.soft", {}, "Nothing decided by hand."));
+  showOverrides() {
+    const text = overridesText(this.app.store.state.select);
+    const review = h("button.link", { type: "button", onclick: () => openOverrides(this.app) }, "Review…");
+    const none = h("span.soft", {}, "No manual overrides.");
+    fill(this.overrides, text ? [h("span", {}, `Manual overrides: ${text}`), review] : none);
   }
 
-  async function failed(error) {
-    const found = await app.attempt(() => app.ask("by_hand"));
-    const unfit = (found ?? []).filter((one) => one.problem);
-    const drop = h(
-      "button.button",
-      { type: "button", onclick: () => takeBack(store, unfit) },
-      `Drop ${plural(unfit.length, "decision")} that ${unfit.length === 1 ? "does" : "do"} not fit`,
-    );
-    fill(
-      problem,
-      h(
-        "div.notice.bad",
-        {},
-        h("p", {}, h("strong", {}, "The set cannot be made with these settings: "), error.message),
-        unfit.length > 0 && h("div.acts", {}, drop),
-      ),
-    );
+  /**
+   * Explain why the set could not be made, and offer to remove the overrides that do not fit.
+   * @param {Error} error
+   */
+  async showProblem(error) {
+    const { app } = this;
+    /** @type {Override[]} */
+    const found = (await app.attempt(() => app.ask("overrides"))) ?? [];
+    const unfit = found.filter((one) => one.problem);
+    const label = `Remove ${plural(unfit.length, "override")} that ${unfit.length === 1 ? "does" : "do"} not fit`;
+    const onclick = () => removeOverrides(app.store, unfit);
+    const remove = h("div.acts", {}, h("button.button", { type: "button", onclick }, label));
+    const title = h("strong", {}, "The set cannot be made with these settings: ");
+    fill(this.problem, h("div.notice.bad", {}, h("p", {}, title, error.message), unfit.length > 0 && remove));
   }
 
-  function pressed(event) {
+  /** @param {KeyboardEvent} event */
+  press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const cell = event.target.closest?.(".tile");
-    const does = keyed(event.key, cell);
-    if (!does) return;
+    const target = /** @type {HTMLElement} */ (event.target);
+    const action = this.actionOf(event.key, target.closest(".tile"));
+    if (!action) return;
     event.preventDefault();
     event.stopPropagation();
-    does();
+    action();
   }
 
-  function keyed(key, cell) {
-    if (key === "Escape") return own.open && close;
-    if (!cell) return null;
-    if (ARROWS.includes(key)) return () => step(cell, key);
-    if (key === "p") return () => turnPin(store, cell.piece.id);
-    if (key === "b") return () => turnBan(store, cell.piece.id);
-    return null;
+  /**
+   * @param {string} key
+   * @param {HTMLElement | null} tile
+   * @returns {(() => void) | null}
+   */
+  actionOf(key, tile) {
+    const { store } = this.app;
+    if (key === "Escape") return this.isOpen ? () => this.close() : null;
+    if (!tile) return null;
+    const id = tile.dataset.id ?? "";
+    if (ARROWS.includes(key)) return () => this.step(tile, key);
+    if (key === "p") return () => togglePin(store, id);
+    return key === "b" ? () => toggleBan(store, id) : null;
   }
 
-  function step(cell, key) {
-    const next = neighbour(rows.cells(), cell, key);
+  /**
+   * @param {HTMLElement} tile
+   * @param {string} key
+   */
+  step(tile, key) {
+    const next = neighbour(this.rows.tiles, tile, key);
     if (!next) return;
-    rove(rows.element, next);
+    keepOneTabStop(this.rows.element, next);
     next.focus();
     next.scrollIntoView({ block: "nearest" });
   }
 }
 
-function makeHead(app, { whole, resize }) {
-  const { store } = app;
+/**
+ * @param {App} app
+ * @param {{ showAll(all: boolean): void, resize(size: string): void }} handlers
+ */
+function createHead(app, { showAll, resize }) {
   const count = h("span.count", {});
-  const choice = (words, label, does) => {
-    const buttons = words.map((word) => h("button", { type: "button", onclick: () => does(word, mark) }, word));
-    const mark = (chosen) =>
-      buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.textContent === chosen)));
-    return { element: h("div.segments", { role: "group", "aria-label": label }, buttons), mark };
-  };
-  const SCOPES = ["This class", "All classes"];
-  const scope = choice(SCOPES, "Which classes", (word) => whole(word === SCOPES[1]));
-  const size = choice(["S", "M", "L"], "Size of the cells", (word, mark) => {
-    mark(word);
-    resize(word);
+  const scope = createSegments("Classes", SCOPES, showAll);
+  const size = createSegments("Size of the tiles", options(["S", "M", "L"]), (value) => {
+    size.show(value);
+    resize(value);
   });
-  size.mark("M");
+  size.show("M");
+  const title = h("h2", {}, "Distilled set");
   return {
-    element: h(
-      "div.bar-line.set-head",
-      {},
-      h("h2", {}, "Distilled set"),
-      count,
-      h("span.grow"),
-      size.element,
-      scope.element,
-    ),
+    element: h("div.bar-line.set-head", {}, title, count, h("span.grow"), size.element, scope.element),
+    /** @param {boolean} all */
     show(all) {
-      const { ipc, factor } = store.state.select;
-      count.textContent = `${plural(app.start.classes.length, "class", "classes")}, IPC ${ipc}${factor > 1 ? `, ${factor} × ${factor} mosaics` : ""}`;
-      scope.mark(SCOPES[Number(all)]);
+      const { ipc, factor } = app.store.state.select;
+      const classes = plural(app.start.classes.length, "class", "classes");
+      count.textContent = `${classes}, IPC ${ipc}${factor > 1 ? `, ${factor} × ${factor} mosaics` : ""}`;
+      scope.show(all);
     },
   };
 }

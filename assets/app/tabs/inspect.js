@@ -1,87 +1,97 @@
-// Inspect: the class's patches on the left, and the chosen image's whole explanation beside them.
+// Inspect: the class's patches on the left, and the explanation of the chosen image beside them.
 
-import { createGallery, markChosen } from "../components/gallery.js";
-import { createDetail } from "../components/image_detail.js";
-import { fill, h, plural, stylesheet } from "../lib/dom.js";
-import { unmove } from "../lib/overrides.js";
+import { Gallery, markCurrent } from "../components/gallery.js";
+import { ImageDetail } from "../components/image_detail.js";
+import { fill, h, stylesheet } from "../lib/dom.js";
+import { plural } from "../lib/format.js";
+import { resetBoxes } from "../lib/overrides.js";
 
 stylesheet(new URL("./inspect.css", import.meta.url));
+stylesheet(new URL("../components/heat_map.css", import.meta.url));
+stylesheet(new URL("../components/timestep_strip.css", import.meta.url));
 
-const SHOWN_BY = ["run", "class_name", "select"];
+const GALLERY_CHANGES = ["run", "class_name", "select"];
 
-export const tab = {
-  mount(root, app) {
-    const { store } = app;
-    const gallery = createGallery(app);
-    const detail = createDetail(app, { step });
-    const notice = h("div.misplaced", { hidden: true, role: "alert" });
-    gallery.element.addEventListener("patch", (event) => detail.want(event.detail));
-    fill(root, h("div.inspect", {}, gallery.element, h("div.told", {}, notice, detail.element)));
-    const keys = {
-      ArrowLeft: () => step(-1),
-      ArrowRight: () => step(1),
-      k: () => step(-1),
-      j: () => step(1),
-      p: () => detail.pin(),
-      b: () => detail.ban(),
+/** @type {Tab} */
+export const tab = { mount: (root, app) => new InspectTab(root, app) };
+
+class InspectTab {
+  /**
+   * @param {HTMLElement} root
+   * @param {App} app
+   */
+  constructor(root, app) {
+    this.app = app;
+    this.gallery = new Gallery(app);
+    this.detail = new ImageDetail(app, { step: (by) => this.step(by) });
+    this.notice = h("div.misplaced", { hidden: true, role: "alert" });
+    this.following = false;
+    this.gallery.element.addEventListener("patch", (event) => this.detail.want(/** @type {any} */ (event).detail));
+    fill(root, h("div.inspect", {}, this.gallery.element, h("div.explanation", {}, this.notice, this.detail.element)));
+    /** @type {Record<string, () => void>} */
+    this.keys = {
+      ArrowLeft: () => this.step(-1),
+      ArrowRight: () => this.step(1),
+      k: () => this.step(-1),
+      j: () => this.step(1),
+      p: () => this.detail.pin(),
+      b: () => this.detail.ban(),
     };
-    let following = false;
-    return { show, hide };
+  }
 
-    async function show(change) {
-      for (const [key, does] of Object.entries(keys)) app.keys.set(key, does);
-      const anew = SHOWN_BY.some((key) => change.has(key));
-      if (!anew && !change.has("image_id")) return;
-      markChosen(gallery.element, store.state.image_id);
-      const holding = following ? store.state.image_id : "";
-      following = false;
-      const listed = anew || (holding && !gallery.holds(holding)) ? gallery.show({ holding }) : null;
-      try {
-        await Promise.all([listed, detail.show(change)]);
-        notice.hidden = true;
-      } catch (error) {
-        if (!(await offerToUnmove())) throw error;
-      }
+  /** @param {Change} change */
+  async show(change) {
+    const { keys, store } = this.app;
+    for (const [key, action] of Object.entries(this.keys)) keys.set(key, action);
+    const changed = GALLERY_CHANGES.some((key) => change.has(key));
+    if (!changed && !change.has("image_id")) return;
+    markCurrent(this.gallery.element, store.state.image_id);
+    const holding = this.following ? store.state.image_id : "";
+    this.following = false;
+    const isElsewhere = holding && !this.gallery.contains(holding);
+    const gallery = changed || isElsewhere ? this.gallery.show({ holding }) : null;
+    try {
+      await Promise.all([gallery, this.detail.show(change)]);
+      this.notice.hidden = true;
+    } catch (error) {
+      if (!(await this.offerReset())) throw error;
     }
+  }
 
-    function hide() {
-      for (const [key, does] of Object.entries(keys)) if (app.keys.get(key) === does) app.keys.delete(key);
-    }
+  hide() {
+    const { keys } = this.app;
+    for (const [key, action] of Object.entries(this.keys)) if (keys.get(key) === action) keys.delete(key);
+  }
 
-    /** Go to the image before or after the shown one in the ranking; the gallery's page follows. */
-    function step(by) {
-      const { before, after } = detail.around();
-      const next = by < 0 ? before : after;
-      if (!next) return;
-      following = true;
-      store.go({ image_id: next });
-    }
+  /**
+   * Go to the previous or next image of the ranking; the gallery's page follows.
+   * @param {number} by
+   */
+  step(by) {
+    const { before, after } = this.detail.around();
+    const next = by < 0 ? before : after;
+    if (!next) return;
+    this.following = true;
+    this.app.store.go({ image_id: next });
+  }
 
-    /** Moved boxes may reach beyond their pictures once patches are larger: say so, and offer a way on. */
-    async function offerToUnmove() {
-      if (!store.state.select.moves.length) return false;
-      const ids = await app.ask("misplaced").catch(() => []);
-      if (!ids.length) return false;
-      const named =
-        ids.length === 1
-          ? `The box of ${ids[0]}, moved by hand, reaches`
-          : `${plural(ids.length, "box", "boxes")}, moved by hand, reach`;
-      const button = h(
-        "button.button",
-        { type: "button", onclick: () => unmove(store, ids) },
-        ids.length === 1 ? "Back to its best box" : "Back to their best boxes",
-      );
-      fill(
-        notice,
-        h(
-          "div.notice",
-          {},
-          h("p", {}, `${named} beyond the picture at this patch size. What is shown is from before.`),
-          button,
-        ),
-      );
-      notice.hidden = false;
-      return true;
-    }
-  },
-};
+  /** A moved box may reach beyond its image once patches are larger: explain that, and offer to reset it. */
+  async offerReset() {
+    const { store, ask } = this.app;
+    if (!store.state.select.moves.length) return false;
+    /** @type {string[]} */
+    const ids = await ask("misplaced").catch(() => []);
+    if (!ids.length) return false;
+    const one = ids.length === 1;
+    const subject = one
+      ? `The moved box of ${ids[0]} reaches`
+      : `${plural(ids.length, "moved box", "moved boxes")} reach`;
+    const text = `${subject} beyond the image at this patch size. The page still shows the previous settings.`;
+    const onclick = () => resetBoxes(store, ids);
+    const label = one ? "Back to its best box" : "Back to their best boxes";
+    const button = h("button.button", { type: "button", onclick }, label);
+    fill(this.notice, h("div.notice", {}, h("p", {}, text), button));
+    this.notice.hidden = false;
+    return true;
+  }
+}
