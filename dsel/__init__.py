@@ -1,3 +1,108 @@
-"""dsel: dataset distillation by selection with a pretrained diffusion model."""
+"""dsel: dataset distillation by selection with a pretrained diffusion model.
+
+    run = dsel.score("photos/", "RUN", prior="demo", draws=4)
+    selection = dsel.select(run, patch_px=32, ipc=10)
+    dsel.export(selection, "OUT")
+
+Names are imported on first use, so that `import dsel` loads no library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from dsel.api.run import Run, open_run
+    from dsel.api.selection import Selection
+    from dsel.api.stages import (
+        distill,
+        export,
+        iter_distill,
+        iter_export,
+        iter_score,
+        iter_select,
+        score,
+        select,
+    )
+    from dsel.config import (
+        ExportSettings,
+        PriorSettings,
+        ScoreSettings,
+        SelectSettings,
+        SourceSettings,
+    )
+    from dsel.data import open_dataset
+    from dsel.errors import (
+        DselError,
+        PriorError,
+        RunError,
+        SettingError,
+        SourceError,
+        StorageError,
+        UnreadableImage,
+    )
+    from dsel.priors import load_prior
 
 __version__ = "0.1.0"
+
+_MODULES: Final = {
+    "dsel.api.run": ("Run", "open_run"),
+    "dsel.api.selection": ("Selection",),
+    "dsel.api.stages": (
+        "distill", "export", "iter_distill", "iter_export", "iter_score", "iter_select", "score",
+        "select",
+    ),
+    "dsel.config": (
+        "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings", "SourceSettings",
+    ),
+    "dsel.data": ("open_dataset",),
+    "dsel.errors": (
+        "DselError", "PriorError", "RunError", "SettingError", "SourceError", "StorageError",
+        "UnreadableImage",
+    ),
+    "dsel.priors": ("load_prior",),
+}  # fmt: skip
+_HOME: Final = MappingProxyType(
+    {name: module for module, names in _MODULES.items() for name in names}
+)
+
+__all__ = [
+    "DselError",
+    "ExportSettings",
+    "PriorError",
+    "PriorSettings",
+    "Run",
+    "RunError",
+    "ScoreSettings",
+    "SelectSettings",
+    "Selection",
+    "SettingError",
+    "SourceError",
+    "SourceSettings",
+    "StorageError",
+    "UnreadableImage",
+    "distill",
+    "export",
+    "iter_distill",
+    "iter_export",
+    "iter_score",
+    "iter_select",
+    "load_prior",
+    "open_dataset",
+    "open_run",
+    "score",
+    "select",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'dsel' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 import numpy as np
+from pydantic import BaseModel
 
 T = TypeVar("T")
 
@@ -32,6 +33,8 @@ def bytes_of(value: Any) -> int:
         return OBJECT_BYTES + sum(8 + bytes_of(part) for part in value)
     if isinstance(value, Mapping):
         return OBJECT_BYTES + sum(bytes_of(key) + bytes_of(part) for key, part in value.items())
+    if isinstance(value, BaseModel):
+        return OBJECT_BYTES + sum(bytes_of(part) for _, part in value)
     if is_dataclass(value):
         return OBJECT_BYTES + sum(bytes_of(getattr(value, one.name)) for one in fields(value))
     return OBJECT_BYTES

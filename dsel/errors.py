@@ -1,93 +1,129 @@
-"""What dsel raises on purpose.
+"""The errors that dsel raises on purpose.
 
-DselError
- ├── SettingError    a setting out of its range, or an unknown name
- ├── SourceError     a source that is not a dataset dsel can read
- ├── UnreadableImage one picture that cannot be used: data, not a failure of the job
- ├── PriorError      a prior that cannot be loaded or does not fit
- ├── RunError        a run folder that is missing, foreign, unfinished or made with other settings
- └── StorageError    the disk is full, or may not be written or read
+DselError                     code
+ ├── SettingError     "setting"           a setting out of its range, or an unknown name
+ ├── SourceError      "source"            a source that is not a dataset dsel can read
+ ├── UnreadableImage  "unreadable_image"  one image that cannot be used: data, not a failed job
+ ├── PriorError       "prior"             a prior that cannot be loaded or does not fit
+ ├── RunError         "run"               a run folder that is missing, foreign, unfinished or
+ │                                        made with other settings
+ └── StorageError     "storage"           a full disk, or a file that may not be written or read
 
-Faces catch `DselError` and nothing else; anything else is a bug and keeps its traceback.
-Each message says the thing, the value, and what would be right.
+Faces catch `DselError` and nothing else; anything else is a bug and keeps its traceback. A message
+names the thing, the value, and what would be right. A face that needs a value of it reads `fields`
+and never parses the sentence.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ClassVar
 
 
 class DselError(Exception):
-    """The root of all errors that a user can cause and can mend."""
+    """The root of all errors that a user can cause and fix; raise one of its subclasses.
+
+    `str(error)` is the message alone. `fields` holds its values as plain data (text, numbers,
+    lists of them), for example setting="patch_px"; it is empty where no face needs any.
+    """
+
+    code: ClassVar[str]
+    """Names the kind of error in responses of the app's server."""
+
+    def __init__(self, message: str = "", **fields: Any) -> None:
+        super().__init__(message)
+        self.fields: Mapping[str, Any] = fields
 
 
 class SettingError(DselError):
     """A setting is out of its range, or names something unknown."""
 
+    code = "setting"
+
 
 class SourceError(DselError):
     """A source is not a dataset that dsel can read."""
 
+    code = "source"
+
 
 class UnreadableImage(DselError):  # noqa: N818  (a fact about the data, collected with its reason)
-    """One picture cannot be used; the message is the reason kept in the run's report."""
+    """One image cannot be used; the message is the reason, which the run's report records."""
+
+    code = "unreadable_image"
 
 
 class PriorError(DselError):
-    """A prior cannot be loaded, or does not fit what it is asked for."""
+    """A prior cannot be loaded, or does not fit the dataset or the settings."""
+
+    code = "prior"
 
 
 class RunError(DselError):
     """A run folder is missing, foreign, unfinished, or was made with other settings."""
 
+    code = "run"
+
 
 class StorageError(DselError):
     """A file cannot be written or read: a full disk, or no permission."""
 
+    code = "storage"
+
 
 def unknown(what: str, name: str, known: Iterable[str]) -> SettingError:
-    """The error for a name that is not among the known ones."""
-    return SettingError(f"unknown {what} {name!r}; known are: {', '.join(known)}")
+    """Return the error for a name that is not among the known ones; fields: name, known."""
+    listed = list(known)
+    return SettingError(
+        f"unknown {what} {name!r}; known are: {', '.join(listed)}", name=name, known=listed
+    )
 
 
 _SHOWN = 20  # names listed in a message
 
 
 def shown(names: Sequence[str]) -> list[str]:
-    """Cut a list of names to what fits a message."""
+    """Shorten a list of names to a length that fits a message."""
     more = len(names) - _SHOWN
     return [*names[:_SHOWN], f"and {more} more"] if more > 0 else list(names)
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its name."""
+    """Return the first line of an error's text, or the name of its class if it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write or read `path` into one clear line."""
+    """Turn an `OSError` of writing or reading `path` into a `StorageError`; fields: path.
+
+    `FileNotFoundError` is turned into one only where the folder of `path` is missing.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                f"no space left on the disk while writing {path}: free some space, then run the "
-                "same command again; it goes on where it stopped"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(
-                f"no permission to write or read {path}: choose a place that you may use"
-            ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST):
-            raise StorageError(
-                f"{path} cannot be made, since a file stands in its way: choose another folder"
-            ) from error
-        if error.errno == errno.EISDIR:
-            raise StorageError(f"{path} is a folder, not a file: move it away") from error
-        if isinstance(error, FileNotFoundError) and not path.parent.exists():
-            raise StorageError(f"{path} cannot be made there: choose another folder") from error
-        raise
+        message = _storage_message(error, path)
+        if not message:
+            raise
+        raise StorageError(message, path=str(path)) from error
+
+
+def _storage_message(error: OSError, path: Path) -> str:
+    """Return the message for an error of the operating system; empty for one without advice."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"no space left on the disk while writing {path}: free some space, then run the same "
+            "command again; it resumes where it stopped"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to write or read {path}: choose a folder that you can access"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"{path} cannot be created, because a file is in the way: choose another folder"
+    if error.errno == errno.EISDIR:
+        return f"{path} is a folder, not a file: move it elsewhere"
+    if isinstance(error, FileNotFoundError) and not path.parent.exists():
+        return f"{path} cannot be created: its folder does not exist; choose another folder"
+    return ""

@@ -74,10 +74,10 @@ def test_write_atomically__no_permission(tmp_path: Path) -> None:
         write_atomically(tmp_path / "x.bin", b"new")
 
 
-def test_write_atomically__a_file_stands_in_the_way(tmp_path: Path) -> None:
+def test_write_atomically__a_file_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     for path in (tmp_path / "file" / "x.bin", tmp_path / "file" / "deeper" / "x.bin"):
-        with pytest.raises(StorageError, match="a file stands in its way"):
+        with pytest.raises(StorageError, match="a file is in the way"):
             write_atomically(path, b"new")
     assert (tmp_path / "file").read_bytes() == b"mine"
 

@@ -101,7 +101,7 @@ def compare(a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int) -> Com
         name=a.name,
         changes=tuple(changes),
         moves=moves,
-        rand_index=_rand_index(moves),
+        rand_index=_rand_index(pairs),
         kept=_same(kept_a, kept_b),
     )
 
@@ -169,25 +169,24 @@ def _same(a: Sequence[Patch], b: Sequence[Patch]) -> Kept:
 def _contingency(
     pairs: Sequence[tuple[int, int]], clusters_a: int, clusters_b: int
 ) -> NDArray[np.int64]:
+    """Count the images of each pair of clusters; clusters without shared images count 0."""
     table = np.zeros((clusters_a, clusters_b), np.int64)
-    for pair in pairs:
-        table[pair] += 1
+    if pairs:
+        from sklearn.metrics.cluster import contingency_matrix
+
+        labels_a, labels_b = np.array(pairs).T
+        shared = np.ix_(np.unique(labels_a), np.unique(labels_b))
+        table[shared] = contingency_matrix(labels_a, labels_b)
     return table
 
 
-def _rand_index(table: NDArray[np.int64]) -> float:
-    """The adjusted Rand index (Hubert and Arabie, 1985) of a contingency table."""
-    if not table.any():
+def _rand_index(pairs: Sequence[tuple[int, int]]) -> float:
+    """Adjusted Rand index (Hubert and Arabie, 1985) of two clusterings; NaN without images."""
+    if not pairs:
         return float("nan")
-    # Ordered pairs of images: together in both, in A alone, in B alone, in neither.
-    both, a, b = (int(np.square(n).sum()) for n in (table, table.sum(axis=1), table.sum(axis=0)))
-    count = int(table.sum())
-    same, only_a, only_b = both - count, a - both, b - both
-    apart = count**2 - both - only_a - only_b
-    if not only_a and not only_b:
-        return 1.0
-    spread = (same + only_a) * (only_a + apart) + (same + only_b) * (only_b + apart)
-    return 2 * (same * apart - only_a * only_b) / spread
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(*np.array(pairs).T))
 
 
 def _inside(a: Box, b: Box) -> float:

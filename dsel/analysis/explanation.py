@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.config import SelectSettings
-from dsel.core.box_search import TIE, best_boxes, box_means, positions, summed_area
-from dsel.core.selection import combined_gap, image_bucket, patch_size, timestep_columns
+from dsel.core.box_search import TIE, largest_mean_boxes, patch_size, positions
+from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
+from dsel.core.integral_image import box_means, summed_area
 from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry, Patch
 
 SHOWN = 5
@@ -145,7 +146,8 @@ def contenders(
     across, down = (int(cells * geometry.cell_px // side) for cells in maps.shape[:0:-1])
     shown = max(SHOWN, settings.per_image)
     count = min(shown + 1, across * down)
-    found = best_boxes(maps, geometry.cell_px, side, settings.stride_px or geometry.cell_px, count)
+    stride_px = settings.stride_px or geometry.cell_px
+    found = largest_mean_boxes(maps, geometry.cell_px, side, stride_px, count)
     keep = np.isfinite(found.score[0])
     scores = [*found.score[0][keep].tolist(), np.nan]
     corners = zip(found.x[0][keep].tolist(), found.y[0][keep].tolist(), strict=True)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsel.analysis.baselines import (
-    Baseline,
-    Found,
-    Truth,
-    baseline,
-    find_objects,
-    found_overall,
-    random_places,
-    truth_of,
-)
+from dsel.analysis.baselines import Baseline, baseline, random_places
 from dsel.analysis.comparison import Comparison, Together, compare, together
 from dsel.analysis.explanation import Explanation, Reading, explain, read_cell
+from dsel.analysis.ground_truth import GroundTruth, read_ground_truth, read_objects
 from dsel.analysis.layouts import FITTER, OWN, Wanted, layout_name, place_images
 from dsel.analysis.listing import (
     ClusterCard,
@@ -34,21 +26,28 @@ from dsel.analysis.listing import (
     list_skipped,
     marks_of,
 )
-from dsel.analysis.localization import Mask, matched, read_objects
+from dsel.analysis.localization import (
+    BaselineRates,
+    ClassObjects,
+    Localization,
+    baseline_rates,
+    class_objects,
+    localization,
+    localization_overall,
+)
 from dsel.analysis.quality import Overall, Quality, class_quality, overall
 from dsel.analysis.ranges import Ranges, class_ranges
 from dsel.analysis.sizes import Size, class_size
+from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
+from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px, compose_class
+from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.lasso import inside
-from dsel.core.selection import (
-    combined_gap,
-    image_bucket,
-    misplaced,
-    timestep_columns,
-)
+from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
 from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
+from dsel.runs import Run
 from dsel.types import ClassSelection, Distilled, Patch, Pixels
 
 
@@ -66,16 +65,11 @@ class Maps:
     combined: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """A run's true objects, and which one each of its images has."""
-
-    masks: Mapping[str, Mask]
-    names: Mapping[str, str]
-
-
 class Explorer(Selector):
     """Answers questions about a finished run; what it computes stays for the next move."""
+
+    def __init__(self, run: Run, cache: Cache = SHARED) -> None:
+        super().__init__(run, cache)
 
     # Pictures
 
@@ -83,7 +77,7 @@ class Explorer(Selector):
         """The picture of a class's `row`-th scored image as the prior saw it."""
         image = self.run.class_rows(class_index)[row]
         return self._cached(
-            ("proxy", image.id), lambda: decode(self.run.pictures([image], "proxy")[0])
+            ("proxy", image.id), lambda: decode(self.run.image_bytes([image], "proxy")[0])
         )
 
     def files(
@@ -92,7 +86,7 @@ class Explorer(Selector):
         """Pictures of a class's images as they are stored: WebP bytes."""
         rows = self.run.class_rows(class_index)
         wanted = [rows[self.row_of(class_index, image_id)] for image_id in image_ids]
-        return self.run.pictures(wanted, kind)
+        return self.run.image_bytes(wanted, kind)
 
     def cut(self, patch: Patch, width_px: int, height_px: int) -> Pixels:
         """A patch's pixels from its image's proxy."""
@@ -141,7 +135,7 @@ class Explorer(Selector):
 
     def ranges(self, class_index: int, settings: SelectSettings) -> Ranges:
         """The ranges of a class's maps, over the timesteps that the settings count."""
-        wanted = replace(DEFAULTS, timesteps=settings.timesteps, gap=settings.gap)
+        wanted = DEFAULTS.replace(timesteps=settings.timesteps, gap=settings.gap)
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         scores, maps = self.scores(class_index), self._maps(class_index, wanted)
         name = ("ranges", class_index, wanted)
@@ -151,7 +145,7 @@ class Explorer(Selector):
         """Places (N, 2) of the class's images in the plane, in the layout of that name."""
         return self._cached(
             ("layout", class_index, name),
-            lambda: place_images(self.run, class_index, name, self._located, self.layout),
+            lambda: place_images(self.run, class_index, name, self.located, self.layout),
         )
 
     def layout_of(self, class_index: int, settings: SelectSettings) -> Wanted:
@@ -238,34 +232,38 @@ class Explorer(Selector):
         """The distilled images that a baseline gives, cut from proxies."""
         return self._composed(self.baseline(class_index, settings, kind), settings, image_px)
 
-    def found(self, class_index: int, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
-        """How the chosen patches and the baselines find the true objects; empty without boxes.
+    def localization(self, class_index: int, settings: SelectSettings) -> tuple[Localization, ...]:
+        """Hit rate and coverage of the chosen patches and of each baseline; empty without boxes.
 
         Raises `SourceError` if the run's boxes cannot be read.
         """
-        objects = self.objects()
-        if objects is None:
+        truth = self.ground_truth()
+        if truth is None:
             return ()
-        scores, places = self.scores(class_index), self._places(class_index, seed)
-        truth: Truth = self._cached(
-            ("truth", class_index), lambda: truth_of(scores, objects.masks, objects.names)
+        scores, selected = self.scores(class_index), self.select(class_index, settings)
+        frames = dict(zip(scores.ids, scores.frames, strict=True))
+        objects: ClassObjects = self._cached(
+            ("objects", class_index), lambda: class_objects(frames, truth)
         )
-        return find_objects(truth, scores, self.select(class_index, settings), places)
+        patch_px = patch_size(settings, self.geometry)
+        baselines: BaselineRates = self._cached(
+            ("baseline rates", class_index, patch_px), lambda: baseline_rates(objects, patch_px)
+        )
+        return localization(objects, selected, baselines)
 
     # All classes
 
-    def objects(self) -> Objects | None:
+    def ground_truth(self) -> GroundTruth | None:
         """The true objects that the run carries; raises `SourceError` if they cannot be read."""
         path = self.run.objects_path
         if not path.is_file():
             return None
-
-        def make() -> Objects:
-            masks = read_objects(path)
-            return Objects(masks, matched(masks, {row.id: row.row for row in self.run.images}))
-
-        # What JSON holds takes several times its bytes as Python's numbers.
-        return self._cached(("objects",), make, lambda _: 4 * path.stat().st_size)
+        return self._cached(
+            ("ground truth",),
+            lambda: read_ground_truth(self.run, read_objects(path)),
+            # Python's numbers take several times the bytes of their JSON.
+            lambda _: 4 * path.stat().st_size,
+        )
 
     def quality_overall(self, settings: SelectSettings) -> Overall:
         """Figures of all kept sets together."""
@@ -275,10 +273,10 @@ class Explorer(Selector):
         """What differs between two settings on all classes."""
         return together([self.compare(index, a, b) for index in range(len(self.classes))])
 
-    def found_overall(self, settings: SelectSettings, seed: int = 0) -> tuple[Found, ...]:
-        """How all classes' patches and baselines find the true objects; empty without boxes."""
-        return found_overall(
-            [self.found(index, settings, seed) for index in range(len(self.classes))]
+    def localization_overall(self, settings: SelectSettings) -> tuple[Localization, ...]:
+        """Hit rate and coverage over all classes; empty without boxes."""
+        return localization_overall(
+            [self.localization(index, settings) for index in range(len(self.classes))]
         )
 
     def _composed(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner
-from dsel.core.selection import check_overrides
+from dsel.core.overrides import check_overrides
 from dsel.errors import SettingError
 from dsel.runs.schema import ImageRow
 from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Patch
@@ -99,15 +99,15 @@ def decisions(
     named = {*overrides.pins, *overrides.bans, *overrides.corners}
     rows = {row.id: row for row in images if row.id in named}
     frames = {image_id: row.frame for image_id, row in rows.items()}
-    alone = replace(settings, pins=(), bans=(), moves=())
+    alone = settings.replace(pins=(), bans=(), moves=())
     for image_id in overrides.pins:
-        one = replace(alone, pins=(image_id,))
+        one = alone.replace(pins=(image_id,))
         yield _decision("pin", image_id, rows, _problem(one, geometry, frames))
     for image_id in overrides.bans:
-        one = replace(alone, bans=(image_id,))
+        one = alone.replace(bans=(image_id,))
         yield _decision("ban", image_id, rows, _problem(one, geometry, frames))
     for image_id, move in zip(overrides.corners, overrides.moves, strict=True):
-        one = replace(alone, moves=(move,))
+        one = alone.replace(moves=(move,))
         yield _decision("move", image_id, rows, _problem(one, geometry, frames))
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Any, Final, TypeAlias
 
@@ -67,8 +67,7 @@ def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSetti
     """
     side, cell = geometry.resolution_px, geometry.cell_px
     every = set(settings.timesteps) == set(geometry.timesteps)
-    wanted = replace(
-        USUAL,
+    wanted = USUAL.replace(
         patch_px=0 if settings.patch_px == side // 2 else settings.patch_px,
         stride_px=0 if settings.stride_px == cell else settings.stride_px,
         timesteps=() if every else tuple(sorted(settings.timesteps)),
@@ -78,7 +77,7 @@ def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSetti
         return wanted
     # What another model said was kept for just these patches.
     free = {"clusters": 0, "ipc": USUAL.ipc, "within": USUAL.within, "across": USUAL.across}
-    return replace(settings, **free, factor=1, pins=(), bans=())  # type: ignore[arg-type]
+    return settings.replace(**free, factor=1, pins=(), bans=())
 
 
 def layout_name(run: Run, class_index: int, settings: SelectSettings) -> str:

@@ -1,203 +1,264 @@
-"""How well chosen patches find the true objects: against masks or boxes in COCO format."""
+"""Hit rate and coverage: how well chosen patches and baselines locate the true objects.
+
+A patch hits an object that is smaller than itself if it holds at least half of it, and a larger one
+also if at least 60 % of the patch lie inside. Coverage is the share of the object in the patch. Of
+each image with an object its best patch counts. The figures of random patches are exact: averages
+over every position of the patch, in steps of one source pixel.
+"""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.core.box_search import box_means, summed_area
-from dsel.errors import SourceError, storage_errors
+from dsel.analysis.ground_truth import GroundTruth, Mask, read_ground_truth
+from dsel.analysis.ground_truth import read_objects as read_objects  # `dsel check` reads it here
+from dsel.core.integral_image import Tables, box_means, joined, summed_area, sums_inside
+from dsel.errors import SourceError
 from dsel.runs import Run
 from dsel.types import Box, ClassSelection, Frame, Patch
 
-SMALL_SHARE = 0.5
-"""A hit holds this share of an object that is smaller than the patch, ..."""
-LARGE_SHARE = 0.6
-"""... or lies with this share of itself inside an object that is larger."""
+Doubles: TypeAlias = NDArray[np.float64]
 
-Mask = NDArray[np.bool_]
-Doubles = NDArray[np.float64]
+SMALL_SHARE: Final = 0.5
+"""Share of an object that a patch must hold to hit it."""
+
+LARGE_SHARE: Final = 0.6
+"""Share of a patch that must lie inside an object that is larger than the patch to hit it."""
+
+ROUNDING_PX: Final = 1e-6
+"""Pixels by which rounding may change a sum of whole pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """How patches of one size lie on one object, averaged over their places."""
+class Localization:
+    """How one kind of patch locates the objects of `images` images: means over the images.
 
+    kind: chosen, random, centre or whole. Both figures are NaN without images.
+    """
+
+    kind: str
+    images: int
     hit_rate: float
     coverage: float
 
 
-class Objects(Mapping[str, Mask]):
-    """The true object of each image by file name; a mask is drawn when it is asked for."""
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Hit rate and coverage of each of M images, (M,) each."""
 
-    def __init__(self, record: Any) -> None:
-        """Read a COCO record; raises what Python raises for one that is none."""
-        images = {image["id"]: image for image in record["images"]}
-        self._shapes = {i["file_name"]: (i["height"], i["width"]) for i in images.values()}
-        self._annotations: dict[str, list[Any]] = {name: [] for name in self._shapes}
-        for annotation in record["annotations"]:
-            self._annotations[images[annotation["image_id"]]["file_name"]].append(annotation)
-
-    def __getitem__(self, name: str) -> Mask:
-        mask = np.zeros(self._shapes[name], bool)
-        for annotation in self._annotations[name]:
-            mask |= _annotation_mask(annotation, mask.shape)
-        return mask
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._shapes)
-
-    def __len__(self) -> int:
-        return len(self._shapes)
+    hit: Doubles
+    coverage: Doubles
 
 
-def read_objects(path: Path) -> Mapping[str, Mask]:
-    """The true object of each image by file name, (height, width): its masks, or its boxes, joined.
+@dataclass(frozen=True, slots=True)
+class BaselineRates:
+    """The rates of each baseline at one patch size, which follow from the objects alone."""
 
-    Raises `SourceError` for a file that is not COCO JSON with uncompressed masks or boxes.
+    random: Rates
+    centre: Rates
+    whole: Rates
+
+
+@dataclass(frozen=True, slots=True)
+class ClassObjects:
+    """The M images of a class that have an object, and their objects.
+
+    tables: an integral image of each object, of the box around it, whose corner is x and y (M,) in
+    pixels of the upright source. pixels: (M,) the size of each object.
     """
-    content = _content(path)
-    try:
-        objects = Objects(json.loads(content))
-        for _ in objects.values():
-            pass  # each can be drawn
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise SourceError(
-            f"{path} is not COCO JSON with images and annotations: {type(error).__name__} {error}"
-        ) from error
-    return objects
+
+    ids: tuple[str, ...]
+    frames: tuple[Frame, ...]
+    x: Doubles
+    y: Doubles
+    pixels: Doubles
+    tables: Tables
+
+
+def class_objects(frames: Mapping[str, Frame], truth: GroundTruth) -> ClassObjects:
+    """Collect the objects of the images of these ids; those without an object are left out."""
+    ids, corners, pixels, stacks = [], [], [], []
+    for image_id in frames:
+        mask = truth.mask(image_id)
+        if mask is None or not mask.any():
+            continue
+        (top, bottom), (left, right) = _extent(mask, 1), _extent(mask, 0)
+        cropped = mask[top:bottom, left:right]
+        ids.append(image_id)
+        corners.append((left, top))
+        pixels.append(cropped.sum())
+        stacks.append(summed_area(cropped[None].astype(np.float32)).astype(np.int32))
+    x, y = np.array(corners, float).reshape(-1, 2).T
+    tables = joined(stacks, [np.array([row]) for row in range(len(ids))])
+    return ClassObjects(
+        tuple(ids), tuple(frames[one] for one in ids), x, y, np.array(pixels, float), tables
+    )
+
+
+def baseline_rates(objects: ClassObjects, patch_px: float) -> BaselineRates:
+    """Rates of random and centred patches of a side in proxy pixels, and of the whole view."""
+    views = [frame.view for frame in objects.frames]
+    sides = [frame.to_source(Box(0, 0, patch_px, patch_px)) for frame in objects.frames]
+    centres = [
+        Box(v.x + (v.width - s.width) / 2, v.y + (v.height - s.height) / 2, s.width, s.height)
+        for v, s in zip(views, sides, strict=True)
+    ]
+    pairs = [
+        random_rate(_table(objects, row), _relative(objects, row, view), side.width, side.height)
+        for row, (view, side) in enumerate(zip(views, sides, strict=True))
+    ]
+    hit, coverage = np.array(pairs, float).reshape(-1, 2).T
+    every = np.arange(len(views))
+    return BaselineRates(
+        random=Rates(hit, coverage),
+        centre=_rates(objects, every, centres),
+        whole=_rates(objects, every, views),
+    )
+
+
+def localization(
+    objects: ClassObjects, selected: ClassSelection, baselines: BaselineRates
+) -> tuple[Localization, ...]:
+    """Hit rate and coverage of a class's best patches and of each baseline on the same images."""
+    best = {patch.image_id: patch for patch in best_patches(selected)}
+    rows = np.array([row for row, one in enumerate(objects.ids) if one in best], np.int64)
+    boxes = [best[objects.ids[row]].source_box for row in rows.tolist()]
+    every = slice(None)
+    return (
+        _mean("chosen", _rates(objects, rows, boxes), every),
+        _mean("random", baselines.random, rows),
+        _mean("centre", baselines.centre, rows),
+        _mean("whole", baselines.whole, rows),
+    )
+
+
+def localization_overall(classes: Sequence[Sequence[Localization]]) -> tuple[Localization, ...]:
+    """Combine the figures of several classes, kind by kind; every image counts the same."""
+    return tuple(_combined(kind) for kind in zip(*classes, strict=True))
 
 
 def check_selection(
     run: Run, selections: Sequence[ClassSelection], objects: Mapping[str, Mask]
 ) -> dict[str, float | int]:
-    """Hit rates and coverage of the best patch of every image that has a known object.
+    """Measure hit rate and coverage of the chosen, random and centred patches of a run.
 
-    The random patch stands for all places of the same size, averaged exactly; the centre patch lies
-    in the middle of what the prior saw. coverage is the share of the object inside the patch.
+    Raises `SourceError` if no image of the run has an object.
     """
-    frames = {row.id: row.frame for row in run.images}
-    names = matched(objects, frames)
-    findings: list[tuple[Finding, Finding, Finding]] = []
-    for selected in selections:
-        for patch in best_patches(selected):
-            frame = frames[patch.image_id]
-            if patch.image_id in names and frame is not None:
-                mask = objects[names[patch.image_id]]
-                if mask.any():
-                    findings.append(_compare(mask, frame, patch.source_box))
-    if not findings:
+    truth = read_ground_truth(run, objects)
+    frames = {row.id: row.frame for row in run.images if row.frame is not None}
+    chosen, random, centre, _ = (
+        localization_overall(
+            [_class_localization(selected, frames, truth) for selected in selections]
+        )
+        or (_NOTHING,) * 4
+    )
+    if not chosen.images:
         raise SourceError(
             "none of the run's images is among the boxes' file names: are they of the same data?"
         )
-    return _figures(findings)
-
-
-def patch_finding(
-    mask: Mask, xs: NDArray[np.float64], ys: NDArray[np.float64], box: Box
-) -> Finding:
-    """Average over patches of the box's size with corners at all pairs of `xs` and `ys`."""
-    area = box.width * box.height
-    table = summed_area(mask[None].astype(np.float64))
-    inside = box_means(table, xs, ys, box.width, box.height)[0] * area  # object pixels, (Y, X)
-    total = int(mask.sum())
-    return Finding(float(hits(inside, total, area).mean()), float(inside.mean() / total))
-
-
-def hits(inside: Doubles, total: Doubles | float, area: Doubles | float) -> NDArray[np.bool_]:
-    """Whether patches of this area, with so many pixels of an object of `total` inside, hit it."""
-    small: NDArray[np.bool_] = inside >= SMALL_SHARE * total
-    return small | ((total > area) & (inside >= LARGE_SHARE * area))
-
-
-def best_patches(selected: ClassSelection) -> list[Patch]:
-    """The patch with the highest score of every image."""
-    best = {}
-    for patch in sorted(selected.patches, key=lambda patch: patch.score):
-        best[patch.image_id] = patch  # the highest score of an image comes last, and stays
-    return list(best.values())
-
-
-def matched(names: Collection[str], image_ids: Collection[str]) -> Mapping[str, str]:
-    """The object of each image that has one: of its id, or of an end of it that is unique.
-
-    That is the longest end, cut at a slash, that names one object and one of the images.
-    """
-    named = Counter(end for name in names for end in _ends(name))
-    asked = Counter(end for image_id in image_ids for end in _ends(image_id))
-    by_end = {end: name for name in names for end in _ends(name) if named[end] == 1}
-    found = {}
-    for image_id in image_ids:
-        unique = (end for end in _ends(image_id) if asked[end] == 1 and end in by_end)
-        end = next(unique, None)
-        if image_id in names:
-            found[image_id] = image_id
-        elif end is not None:
-            found[image_id] = by_end[end]
-    return found
-
-
-def _compare(mask: Mask, frame: Frame, box: Box) -> tuple[Finding, Finding, Finding]:
-    """The chosen, the random and the centre patch, in pixels of the upright source."""
-    view = frame.view
-    chosen = patch_finding(mask, np.array([box.x]), np.array([box.y]), box)
-    xs = np.arange(view.x, view.x + view.width - box.width + 1e-6)
-    ys = np.arange(view.y, view.y + view.height - box.height + 1e-6)
-    random = patch_finding(mask, xs, ys, box)
-    middle_x = np.array([view.x + (view.width - box.width) / 2])
-    middle_y = np.array([view.y + (view.height - box.height) / 2])
-    return chosen, random, patch_finding(mask, middle_x, middle_y, box)
-
-
-def _figures(findings: Sequence[tuple[Finding, Finding, Finding]]) -> dict[str, float | int]:
-    chosen, random, centre = zip(*findings, strict=True)
-    figures: dict[str, float | int] = {"images": len(findings)}
-    for name, found in (("", chosen), ("_random", random), ("_centre", centre)):
-        figures[f"hit_rate{name}"] = float(np.mean([finding.hit_rate for finding in found]))
-        figures[f"coverage{name}"] = float(np.mean([finding.coverage for finding in found]))
+    figures: dict[str, float | int] = {"images": chosen.images}
+    for name, one in (("", chosen), ("_random", random), ("_centre", centre)):
+        figures[f"hit_rate{name}"] = one.hit_rate
+        figures[f"coverage{name}"] = one.coverage
     return figures
 
 
-def _ends(path: str) -> list[str]:
-    """A path, then the path without its first folder, and so on to the file's name."""
-    parts = PurePosixPath(path).parts
-    return ["/".join(parts[start:]) for start in range(len(parts))]
+def random_rate(
+    table: NDArray[np.int32], view: Box, width: float, height: float
+) -> tuple[float, float]:
+    """Exact hit rate and coverage of one object over all positions of a patch inside a view.
+
+    table: the object's integral image; the view is relative to its corner. Positions that do not
+    touch the box around the object hit nothing and cover nothing, so they are only counted.
+    """
+    xs = np.arange(view.x, view.x + view.width - width + ROUNDING_PX)
+    ys = np.arange(view.y, view.y + view.height - height + ROUNDING_PX)
+    positions = len(xs) * len(ys)
+    rows, columns = table.shape[0] - 1, table.shape[1] - 1
+    xs = xs[(xs > -width) & (xs < columns)]
+    ys = ys[(ys > -height) & (ys < rows)]
+    total, area = float(table[-1, -1]), width * height
+    inside = box_means(table[None].astype(np.float64), xs, ys, width, height)[0] * area  # (Y, X)
+    hits = is_hit(inside, total, area).sum()
+    return float(hits) / positions, float(inside.sum()) / total / positions
 
 
-def _content(path: Path) -> bytes:
-    with storage_errors(path):
-        try:
-            return path.read_bytes()
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise SourceError(
-                f"{path} is no file: give the boxes.json beside the images"
-            ) from error
+def is_hit(inside: Doubles, total: Doubles | float, area: Doubles | float) -> NDArray[np.bool_]:
+    """Whether patches hit objects of `total` pixels, `inside` of which lie in a patch of `area`."""
+    small: NDArray[np.bool_] = inside >= SMALL_SHARE * total - ROUNDING_PX
+    return small | ((total > area) & (inside >= LARGE_SHARE * area - ROUNDING_PX))
 
 
-def _annotation_mask(annotation: Mapping[str, Any], shape: tuple[int, ...]) -> Mask:
-    segmentation = annotation.get("segmentation")
-    if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list):
-        return _from_run_lengths(segmentation["counts"], shape)
-    x, y, width, height = annotation["bbox"]
-    rows, columns = (  # a box may reach beyond the picture
-        slice(max(0, round(low)), max(0, round(low + length)))
-        for low, length in ((y, height), (x, width))
+def best_patches(selected: ClassSelection) -> list[Patch]:
+    """Return the patch with the highest score of every image."""
+    best = {}
+    for patch in sorted(selected.patches, key=lambda patch: patch.score):
+        best[patch.image_id] = patch  # the highest score of an image comes last
+    return list(best.values())
+
+
+_NOTHING: Final = Localization("", 0, float("nan"), float("nan"))
+
+
+def _class_localization(
+    selected: ClassSelection, frames: Mapping[str, Frame], truth: GroundTruth
+) -> tuple[Localization, ...]:
+    ids = dict.fromkeys(patch.image_id for patch in selected.patches)
+    objects = class_objects({one: frames[one] for one in ids if one in frames}, truth)
+    patch_px = selected.patches[0].box.width if selected.patches else 0.0
+    return localization(objects, selected, baseline_rates(objects, patch_px))
+
+
+def _extent(mask: Mask, axis: int) -> tuple[int, int]:
+    """First and last index plus one of what is set along the other axis."""
+    at = np.flatnonzero(mask.any(axis=axis))
+    return int(at[0]), int(at[-1]) + 1
+
+
+def _table(objects: ClassObjects, row: int) -> NDArray[np.int32]:
+    """Return the integral image of one object."""
+    tables = objects.tables
+    start, rows, columns = (int(at[row]) for at in (tables.start, tables.rows, tables.columns))
+    table: NDArray[np.int32] = tables.flat[start : start + rows * columns].reshape(rows, columns)
+    return table
+
+
+def _relative(objects: ClassObjects, row: int, box: Box) -> Box:
+    """Return a box in the source relative to the corner of an object."""
+    return Box(box.x - objects.x[row], box.y - objects.y[row], box.width, box.height)
+
+
+def _rates(objects: ClassObjects, rows: NDArray[np.int64], boxes: Sequence[Box]) -> Rates:
+    """Rates of one box in the source per row."""
+    sides = [(box.x, box.y, box.width, box.height) for box in boxes]
+    x, y, width, height = np.array(sides, float).reshape(-1, 4).T
+    x, y = x - objects.x[rows], y - objects.y[rows]
+    inside = sums_inside(objects.tables, rows, x, y, width, height)
+    total = objects.pixels[rows]
+    hits = is_hit(inside, total, width * height)
+    return Rates(hits.astype(np.float64), inside / total)
+
+
+def _mean(kind: str, rates: Rates, rows: NDArray[np.int64] | slice) -> Localization:
+    hit, coverage = rates.hit[rows], rates.coverage[rows]
+    if not len(hit):
+        return Localization(kind, 0, float("nan"), float("nan"))
+    return Localization(kind, len(hit), float(hit.mean()), float(coverage.mean()))
+
+
+def _combined(classes: Sequence[Localization]) -> Localization:
+    known = [one for one in classes if one.images]
+    images = sum(one.images for one in known)
+    if not images:
+        return Localization(classes[0].kind, 0, float("nan"), float("nan"))
+    return Localization(
+        kind=classes[0].kind,
+        images=images,
+        hit_rate=sum(one.hit_rate * one.images for one in known) / images,
+        coverage=sum(one.coverage * one.images for one in known) / images,
     )
-    mask = np.zeros(shape, bool)
-    mask[rows, columns] = True
-    return mask
-
-
-def _from_run_lengths(counts: Sequence[int], shape: tuple[int, ...]) -> Mask:
-    """Undo COCO's run lengths, which go down the columns and begin with zeros."""
-    if sum(counts) != shape[0] * shape[1]:
-        raise ValueError("run lengths do not add up to the picture")
-    values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape(shape, order="F")

@@ -15,12 +15,6 @@ from dsel.types import ClassSelection
 NEAR_COSINE: Final = 0.95
 """Patches at least so alike are near-duplicates; among the demo's classes, 1 pair in 8,000 is."""
 
-AT_ONCE: Final = 1 << 20
-"""Distances that are worked out at once, so that memory stays in bounds."""
-
-ROUNDING: Final = 1e-6
-"""What float32 may leave of a squared distance of 0, as a share of the squared lengths' sum."""
-
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -102,33 +96,23 @@ def coverage_distance(points: NDArray[np.float32], kept: NDArray[np.float32]) ->
     """Mean distance from each point (N, d) to the nearest of the kept ones (K, d)."""
     if not len(points) or not len(kept):
         return float("nan")
-    step = max(1, AT_ONCE // len(kept))
-    nearest = [
-        _squared(points[start : start + step], kept).min(axis=1)
-        for start in range(0, len(points), step)
-    ]
-    return float(np.sqrt(np.concatenate(nearest)).mean(dtype=np.float64))
+    from sklearn.metrics import pairwise_distances_argmin_min
+
+    _, nearest = pairwise_distances_argmin_min(points, kept)
+    return float(nearest.mean(dtype=np.float64))
 
 
 def near_pairs(points: NDArray[np.float32]) -> list[tuple[int, int]]:
     """Pairs of points (N, d) of length 1 whose cosine is at least `NEAR_COSINE`, in order.
 
-    It is asked for by their distance, so that points without a direction, which lie at the origin
-    because all patches of a class are the same, are near each other as well.
+    They are found by distance, so that points without a direction also count as near each other:
+    they lie at the origin because all patches of a class are the same.
     """
-    most = 2 - 2 * NEAR_COSINE
-    step = max(1, AT_ONCE // max(len(points), 1))
-    found: list[tuple[int, int]] = []
-    for start in range(0, len(points), step):
-        near = _squared(points[start : start + step], points[start:]) <= most
-        pairs = np.argwhere(np.triu(near, 1)) + start
-        found += [(int(a), int(b)) for a, b in pairs]
-    return found
+    if len(points) < 2:
+        return []
+    from sklearn.neighbors import NearestNeighbors
 
-
-def _squared(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Squared distances, (N, d) and (K, d) -> (N, K); what rounding leaves of 0 is 0."""
-    sums = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)[None, :]
-    squared: NDArray[np.float32] = sums - 2 * (a @ b.T)
-    squared[squared < ROUNDING * sums] = 0
-    return squared
+    # For unit vectors |a - b|^2 = 2 - 2 cos(a, b).
+    search = NearestNeighbors(radius=(2 - 2 * NEAR_COSINE) ** 0.5, algorithm="brute").fit(points)
+    found = search.radius_neighbors(points, return_distance=False)
+    return [(a, b) for a, near in enumerate(found) for b in sorted(near.tolist()) if b > a]

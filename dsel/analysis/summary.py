@@ -12,7 +12,7 @@ from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.composing import Cut, compose_class, shortfall
 from dsel.data.images import encode
-from dsel.exports import SIDE_FILES, explanation_bytes
+from dsel.exports import SIDE_FILES, entry_bytes
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.export import check_export
 from dsel.types import ClassSelection, Dataset, Distilled
@@ -85,7 +85,7 @@ def _summary(
     cut = source_cutter(run, source.dataset) if source.dataset else proxy_cutter(run)
     sample = list(_sampled(selections, select, image_px, cut))
     pictures = sum(len(encode(one.pixels, export.file_format)) for one in sample)
-    explanation = sum(explanation_bytes(one, explorer.classes) for one in sample)
+    explanation = sum(entry_bytes(one, explorer.classes) for one in sample)
     patches = sum(len(selected.patches) for selected in selections)
     return ExportSummary(
         images=images,
@@ -115,7 +115,7 @@ def _sampled(
     """A few of the images, spread over the classes and their ranks, as long as it takes no time."""
     filled = [selected for selected in selections if selected.images[: select.ipc]]
     count, end = min(SAMPLES, len(filled)), time.monotonic() + SAMPLE_S
-    one = replace(select, ipc=1)
+    one = select.replace(ipc=1)
     for place in range(count):
         selected = filled[place * len(filled) // count]
         kept = selected.images[: select.ipc]

@@ -1,4 +1,4 @@
-"""The colours of maps of values, which the page draws."""
+"""Colour tables for the maps that the page draws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from dsel.types import Pixels
 
-# The anchors of two perceptually uniform maps: ColorBrewer's RdBu, reversed, and inferno.
+# Anchors of two perceptually uniform maps: ColorBrewer's RdBu, reversed, and inferno.
 _DIVERGING: Final = (
     "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7",
     "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f",
@@ -21,9 +21,9 @@ _SEQUENTIAL: Final = (
 
 
 def colour_tables() -> Mapping[str, Pixels]:
-    """Two maps of 256 colours, (256, 3): signed is blue, white at its middle, red; the other grows.
+    """Return two tables of 256 colours, (256, 3): signed from blue over white to red, and unsigned.
 
-    Both can be told apart by people who see few colours.
+    Both suit people with colour vision deficiency.
     """
     return {"signed": _table(_DIVERGING), "unsigned": _table(_SEQUENTIAL)}
 
@@ -31,7 +31,6 @@ def colour_tables() -> Mapping[str, Pixels]:
 def _table(anchors: Sequence[str]) -> Pixels:
     """Interpolate anchors to 256 colours, (256, 3)."""
     known = np.array([list(bytes.fromhex(anchor[1:])) for anchor in anchors])
-    at, places = np.linspace(0, 1, 256), np.linspace(0, 1, len(anchors))
-    return np.stack([np.rint(np.interp(at, places, known[:, c])) for c in range(3)], 1).astype(
-        np.uint8
-    )
+    shares, positions = np.linspace(0, 1, 256), np.linspace(0, 1, len(anchors))
+    channels = [np.rint(np.interp(shares, positions, known[:, c])) for c in range(3)]
+    return np.stack(channels, axis=1).astype(np.uint8)

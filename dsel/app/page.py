@@ -1,24 +1,28 @@
-"""The app: one page, whose requests Python answers; what it looks like lies in assets/app."""
+"""The Gradio app: one page, which assets/app draws, and the function that it sends requests to."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import gradio as gr
 
-from dsel.app.public_api import offer
-from dsel.app.rpc import answer
+from dsel.app.access import is_local
+from dsel.app.public_api import add_functions
+from dsel.app.rpc import respond
 from dsel.app.state import AppState
-from dsel.app.uploads import comes_from_here
 from dsel.assets import asset
 
-SWEEP = 3600, 24 * 3600
-"""Every hour, uploads that no job has taken within a day are let go; seconds both."""
+SWEEP: Final = 3600, 24 * 3600
+"""Seconds between sweeps, and after which an upload that no job has taken is removed."""
 
-CALLS, WAITING = 4, 64
-"""Calls of a public function at once, and those that may wait; further ones are told so."""
+CALLS: Final = 4
+"""Calls of a public function that run at once."""
 
-LOADER = """
+WAITING: Final = 64
+"""Calls that may wait; further ones are refused."""
+
+LOADER: Final = """
 const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
 const base = `${root}${api_prefix}/file=`;
 const files = Object.fromEntries(Object.entries(props.files).map(([k, v]) => [k, base + v]));
@@ -27,11 +31,11 @@ import(`${files.app}/main.js`).then(({ boot }) => boot({ element, server, upload
 
 
 def build_app(state: AppState) -> gr.Blocks:
-    """Lay out the app over the runs of a state."""
+    """Build the app on a state."""
 
     def ask(text: str, request: gr.Request) -> str:
-        """Answer one request of the page."""
-        return answer(state, text, comes_from_here(request))
+        """Respond to a request of the page."""
+        return respond(state, text, is_local(request))
 
     files = {"app": str(asset("app").resolve()), "plotly": str(plotly_js())}
     gr.set_static_paths([files["app"], files["plotly"]])
@@ -47,12 +51,12 @@ def build_app(state: AppState) -> gr.Blocks:
             elem_id="dsel",
             files=files,
         )
-        offer(state)
+        add_functions(state)
     return app.queue(max_size=WAITING, default_concurrency_limit=CALLS)
 
 
 def plotly_js() -> Path:
-    """The plotting library, as the Python package brings it."""
+    """Return the plotting library, as the Python package contains it."""
     import plotly
 
     return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"

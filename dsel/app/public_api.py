@@ -1,4 +1,4 @@
-"""The app's public functions, for programs: `gradio_client` and HTTP call them by name."""
+"""Public functions of the app for programs, called by name with `gradio_client` or HTTP."""
 
 from __future__ import annotations
 
@@ -9,46 +9,45 @@ from typing import Any
 import gradio as gr
 
 from dsel.analysis.listing import Listing
-from dsel.app.requests import plain
+from dsel.app.context import Context
 from dsel.app.state import AppState
-from dsel.config.url import View, view_of
+from dsel.config.url import view_of
 from dsel.errors import DselError
 
 
-def offer(state: AppState) -> None:
-    """Add the functions to the app that is being laid out; they read the first run alone."""
+def add_functions(state: AppState) -> None:
+    """Add the functions to the app that is being built; they read the app's own run."""
     for function in functions(state):
         gr.api(function, api_name=function.__name__)
 
 
 def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
-    """What programs may call. `link` is the query of a view, as the page's link holds it."""
+    """Return the public functions; `link` is the query of a view, as in a link to the page."""
     explorer = state.first
 
     def classes() -> list[str]:
-        """Name the classes of the run."""
+        """Return the names of the run's classes."""
         return list(explorer.classes)
 
     def patches(class_name: str, link: str = "", page: int = 0) -> list[dict[str, Any]]:
-        """List a class's patches, 100 a page, by rank."""
-        with one_line():
-            index = explorer.class_index(class_name)
-            found = explorer.gallery(index, view_of(link).select, Listing(page=page))
-            return [plain(row) for row in found.rows]
+        """Return the patches of a class by rank, 100 per page."""
+        with readable_errors():
+            index, context = explorer.class_index(class_name), _context(state, link)
+            found = explorer.gallery(index, context.settings, Listing(page=page))
+            wire = context.wires(index)
+            return [wire(row.patch) for row in found.rows]
 
     def explanation(class_name: str, image_id: str, link: str = "") -> dict[str, Any]:
-        """Say why an image's patch was chosen: figures, and a sentence."""
-        with one_line():
+        """Return why an image's patch was chosen: figures, and a sentence."""
+        with readable_errors():
             index = explorer.class_index(class_name)
-            told = plain(explorer.explanation(index, image_id, view_of(link).select))
-            return dict(told)
+            return _context(state, link).explanation(image_id, index=index)
 
     def heat_maps(class_name: str, image_id: str, link: str = "") -> dict[str, list[list[float]]]:
-        """Give an image's maps, (h, w) each: conditional, unconditional, gap, combined."""
-        with one_line():
-            index = explorer.class_index(class_name)
-            view: View = view_of(link)
-            maps = explorer.maps(index, explorer.row_of(index, image_id), view.select)
+        """Return an image's maps, (h, w) each: conditional, unconditional, gap, combined."""
+        with readable_errors():
+            index, settings = explorer.class_index(class_name), view_of(link).select
+            maps = explorer.maps(index, explorer.row_of(index, image_id), settings)
             names = ("conditional", "unconditional", "gap", "combined")
             return {name: getattr(maps, name).tolist() for name in names}
 
@@ -56,9 +55,13 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """What the caller can mend is one readable line; a bug keeps its traceback."""
+def readable_errors() -> Iterator[None]:
+    """Turn an error that the caller can fix into one line; a bug keeps its traceback."""
     try:
         yield
     except DselError as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def _context(state: AppState, link: str) -> Context:
+    return Context(state, state.first, view_of(link))

@@ -1,132 +1,243 @@
-"""What an answer is made from: the request, checked, and values that JSON can carry."""
+"""Requests of the page: the envelope, and one model of parameters per method."""
 
 from __future__ import annotations
 
-import base64
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from dsel.analysis.explorer import Explorer
-from dsel.app.state import AppState
-from dsel.config import SelectSettings
-from dsel.config.url import View
+from dsel.analysis.layouts import OWN
+from dsel.analysis.listing import MOST_ROWS, Keeping, Sort
 from dsel.errors import SettingError
 
-LARGEST = 1e12
-"""The largest number that a request may say, of either sign."""
+LARGEST: Final = 1e12
+"""The largest number of a request, of either sign."""
 
-MOST_TEXTS = 1000
-"""Texts that a request may list, at most."""
+MOST_TEXTS: Final = 1000
+"""Texts in a list of a request, at most."""
+
+MOST_CLASSES: Final = 25
+"""Classes of one request, at most."""
+
+MOST_IMAGES: Final = 100
+"""Image files of one request, at most."""
+
+LONGEST_SHOWN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a page asks: about which run, under which view, and what else it said.
+class Expected:
+    """The words of an error message for the values that a field accepts."""
 
-    here: whether a page of the app itself asks, opened on the app's own machine.
-    """
-
-    state: AppState
-    explorer: Explorer
-    view: View
-    more: Mapping[str, Any]
-    here: bool = False
-
-    @property
-    def settings(self) -> SelectSettings:
-        """The settings that the view selects by."""
-        return self.view.select
-
-    @property
-    def class_index(self) -> int:
-        """The class looked at: the first one unless the view names another."""
-        name = self.view.class_name
-        return self.explorer.class_index(name) if name else 0
-
-    def text(self, name: str, default: str | None = None) -> str:
-        """A text; these readers raise `SettingError` for a value of another kind."""
-        return str(self._read(name, str, "a text", default))
-
-    def whole(self, name: str, default: int | None = None) -> int:
-        """A whole number."""
-        return int(self._read(name, int, "a whole number", default))
-
-    def number(self, name: str, default: float | None = None) -> float:
-        """A finite number."""
-        value = self._read(name, (int, float), "a number", default)
-        if not -LARGEST <= value <= LARGEST:  # nor is what is no number
-            raise SettingError(f"{name} must be a finite number, got {value!r:.60}")
-        return float(value)
-
-    def flag(self, name: str, default: bool = False) -> bool:
-        """True or false."""
-        value = self.more.get(name, default)
-        if not isinstance(value, bool):
-            raise SettingError(f"{name} must be true or false, got {value!r:.60}")
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        """A list of texts."""
-        value = self.more.get(name, [])
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise SettingError(f"{name} must be a list of texts, got {value!r:.60}")
-        if len(value) > MOST_TEXTS:
-            raise SettingError(f"{name} must be at most {MOST_TEXTS} texts, got {len(value)}")
-        return tuple(value)
-
-    def mapping(self, name: str) -> Mapping[str, Any]:
-        """Values by name."""
-        value = self.more.get(name, {})
-        if not isinstance(value, dict):
-            raise SettingError(f"{name} must be values by name, got {value!r:.60}")
-        return value
-
-    def polygon(self, name: str) -> NDArray[np.float64] | None:
-        """Corners (V, 2), from a flat list of x and y; None where there is no list."""
-        value = self.more.get(name)
-        if value is None:
-            return None
-        even = isinstance(value, list) and len(value) % 2 == 0 and len(value) <= 2 * MOST_TEXTS
-        if not even or not all(
-            isinstance(one, int | float) and -LARGEST <= one <= LARGEST for one in value
-        ):
-            raise SettingError(f"{name} must be a list of x and y, got {value!r:.60}")
-        return np.array(value, np.float64).reshape(-1, 2)
-
-    def _read(self, name: str, kind: Any, words: str, default: Any) -> Any:
-        value = self.more.get(name, default)
-        # True is a whole number to Python, and to nobody else.
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise SettingError(f"{name} must be {words}, got {value!r:.60}")
-        return value
+    words: str
 
 
-def plain(value: Any) -> Any:
-    """Records, tuples and numbers as what JSON holds; what is no finite number is null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, tuple | list | set | frozenset | range):
-        return [plain(part) for part in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
+def _one_of(choices: Any) -> Expected:
+    return Expected(f"one of {', '.join(get_args(choices))}")
 
 
-def packed(values: NDArray[Any]) -> Mapping[str, Any]:
-    """An array as the page unpacks it: its type, its shape and its bytes, the lowest first."""
-    array = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    return {
-        "type": array.dtype.str[1:],
-        "shape": list(array.shape),
-        "data": base64.b64encode(array.tobytes()).decode(),
-    }
+def _is_even(values: list[float]) -> list[float]:
+    if len(values) % 2:
+        raise ValueError("an odd number of coordinates")
+    return values
+
+
+Text: TypeAlias = Annotated[str, Expected("a text")]
+Whole: TypeAlias = Annotated[int, Expected("a whole number")]
+Count: TypeAlias = Annotated[int, Field(ge=0), Expected("a whole number of at least 0")]
+Rows: TypeAlias = Annotated[
+    int, Field(ge=1, le=MOST_ROWS), Expected(f"a whole number between 1 and {MOST_ROWS}")
+]
+Finite: TypeAlias = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Number: TypeAlias = Annotated[Finite, Expected("a finite number")]
+Flag: TypeAlias = Annotated[bool, Expected("true or false")]
+Texts: TypeAlias = Annotated[list[str], Field(max_length=MOST_TEXTS), Expected("a list of texts")]
+ClassNames: TypeAlias = Annotated[
+    list[str], Field(max_length=MOST_CLASSES), Expected("a list of texts")
+]
+ImageIds: TypeAlias = Annotated[
+    list[str], Field(max_length=MOST_IMAGES), Expected("a list of texts")
+]
+Values: TypeAlias = Annotated[dict[str, Any], Expected("an object of values by name")]
+Coordinates: TypeAlias = Annotated[
+    list[Finite], Field(max_length=2 * MOST_TEXTS), AfterValidator(_is_even)
+]
+Polygon: TypeAlias = Annotated[Coordinates | None, Expected("a list of x and y")]
+"""Corners, x and y in turn."""
+
+ImageKind: TypeAlias = Literal["proxy", "thumbnail"]
+SourceKind: TypeAlias = Literal["zip", "folder", "picture", "toybox"]
+
+
+class Params(BaseModel):
+    """The parameters of a method: none of their own in this base."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Request(Params):
+    """What the page sends: a method, the token of a run, the query of a view, and parameters."""
+
+    method: Text
+    run: Text = ""
+    view: Text = ""
+    params: Values = Field(default_factory=dict)
+
+
+P = TypeVar("P", bound=Params)
+
+
+def parsed(model: type[P], values: Mapping[str, Any]) -> P:
+    """Check values against a model; raises `SettingError` for the first that does not fit."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _setting_error(model, values, error) from error
+
+
+def _setting_error(
+    model: type[Params], values: Mapping[str, Any], error: ValidationError
+) -> SettingError:
+    """Return the first problem as one line, such as "rows must be a whole number, got 'x'"."""
+    problem = error.errors(include_url=False)[0]
+    model, name = _field(model, *map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(model.model_fields) or "none"
+        line = f"unknown parameter {_shown(name)}; known are: {known}"
+    elif problem["type"] == "too_long":
+        most, length = (problem["ctx"][key] for key in ("max_length", "actual_length"))
+        line = f"{name} must have at most {most} entries, got {length}"
+    else:
+        value = _value(values, problem["loc"])
+        line = f"{name} must be {_expected(model, name)}, got {_shown(value)}"
+    return SettingError(line, param=name[:LONGEST_SHOWN])
+
+
+def _field(model: type[Params], name: str, *rest: str) -> tuple[type[Params], str]:
+    """Return the model and the name of the field at a location, also of a nested model."""
+    field = model.model_fields.get(name)
+    inner = field.annotation if field else None
+    if rest and isinstance(inner, type) and issubclass(inner, Params):
+        return _field(inner, *rest)
+    return model, name
+
+
+def _value(values: Any, location: Sequence[int | str]) -> Any:
+    """Return the value at a location, None for a missing one, and the whole of a list."""
+    for key in location:
+        if isinstance(key, int) or not isinstance(values, Mapping):
+            break
+        values = values.get(key)
+    return values
+
+
+def _expected(model: type[Params], name: str) -> str:
+    notes = (note for note in model.model_fields[name].metadata if isinstance(note, Expected))
+    return next(notes).words
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.{LONGEST_SHOWN}}"
+
+
+class Seeded(Params):
+    """seed: of the random patches."""
+
+    seed: Whole = 0
+
+
+class LayoutParams(Params):
+    """layout: the name of a layout of the plane."""
+
+    layout: Text = OWN
+
+
+class LassoParams(LayoutParams):
+    """polygon: in the plane of the layout."""
+
+    polygon: Polygon = None
+
+
+class GalleryParams(LassoParams):
+    """A page of patches, as in `Listing`; with a polygon, of the images inside it."""
+
+    sort: Annotated[Sort, _one_of(Sort)] = "rank"
+    backwards: Flag = False
+    cluster: Whole = -1
+    page: Whole = 0
+    rows: Rows = MOST_ROWS
+    holding: Text = ""
+
+
+class PageParams(Params):
+    """page: counts from 0."""
+
+    page: Whole = 0
+
+
+class ImagesParams(Params):
+    """Stored image files of the class."""
+
+    kind: Annotated[ImageKind, _one_of(ImageKind)] = "thumbnail"
+    ids: ImageIds = Field(default_factory=list)
+
+
+class NthParams(Params):
+    """nth: of the image's patches by rank, from 0."""
+
+    nth: Count = 0
+
+
+class PixelParams(Params):
+    """A pixel of the image's proxy."""
+
+    x: Number
+    y: Number
+
+
+class ClassesParams(Params):
+    """classes: their names; the view's class if there are none."""
+
+    classes: ClassNames = Field(default_factory=list)
+
+
+class CompareParams(Params):
+    """A page of changes, as in `Changing`."""
+
+    cluster_a: Whole = -1
+    cluster_b: Whole = -1
+    keeping: Annotated[Keeping, _one_of(Keeping)] = "any"
+    backwards: Flag = False
+    page: Whole = 0
+    rows: Rows = 60
+
+
+class SourceParams(Params):
+    """A source to score: an uploaded file, a folder of this machine, or toybox."""
+
+    kind: Annotated[SourceKind, _one_of(SourceKind)]
+    path: Text = ""
+    class_name: Text = ""
+
+
+class ScoreParams(Params):
+    """A score job: its source, and the settings of three forms."""
+
+    source: Annotated[SourceParams, Expected("an object of values by name")]
+    source_settings: Values = Field(default_factory=dict)
+    prior: Values = Field(default_factory=dict)
+    score: Values = Field(default_factory=dict)
+
+
+class TokenParams(Params):
+    """token: of a job."""
+
+    token: Text
+
+
+class TokensParams(Params):
+    """tokens: of jobs, which may have been removed."""
+
+    tokens: Texts = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Questions of the page, as JSON, and what answers each of them."""
+"""Requests of the page as JSON: each method's parameters and handler, and the response."""
 
 from __future__ import annotations
 
@@ -7,27 +7,60 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from dsel.analysis.explorer import Explorer
+from dsel.app import requests
+from dsel.app.context import Context
 from dsel.app.handlers import clusters, compare, distilled_set, inspect, jobs
-from dsel.app.requests import Request
+from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
+from dsel.app.wire import plain
 from dsel.config.url import View, view_of
 from dsel.errors import DselError, SettingError, unknown
 
-HANDLERS: Final[Mapping[str, Callable[[Request], Any]]] = MappingProxyType(
-    {
-        **inspect.HANDLERS,
-        **clusters.HANDLERS,
-        **distilled_set.HANDLERS,
-        **compare.HANDLERS,
-        **jobs.HANDLERS,
-    }
-)
-BUG = "dsel could not answer this: its log says why"
+Method: TypeAlias = tuple[type[Params], Callable[[Context, Any], Any]]
+
+METHODS: Final[Mapping[str, Method]] = MappingProxyType({
+    "start": (Params, inspect.start),
+    "gallery": (requests.GalleryParams, inspect.gallery),
+    "skipped": (requests.PageParams, inspect.skipped),
+    "images": (requests.ImagesParams, inspect.images),
+    "image": (requests.NthParams, inspect.image),
+    "explanation": (requests.NthParams, inspect.explanation),
+    "values": (requests.PixelParams, inspect.values),
+    "ranges": (Params, inspect.ranges),
+    "misplaced": (Params, inspect.misplaced),
+    "projection": (requests.LayoutParams, clusters.projection),
+    "layout_status": (Params, clusters.layout_status),
+    "marks": (Params, clusters.marks),
+    "lasso": (requests.LassoParams, clusters.lasso),
+    "cluster_cards": (Params, clusters.cluster_cards),
+    "distilled": (requests.ClassesParams, distilled_set.distilled),
+    "replacements": (Params, distilled_set.replacements),
+    "quality": (requests.ClassesParams, distilled_set.quality),
+    "quality_overall": (Params, distilled_set.quality_overall),
+    "overrides": (Params, distilled_set.overrides),
+    "compare": (requests.CompareParams, compare.compare),
+    "compare_overall": (Params, compare.compare_overall),
+    "baselines": (requests.Seeded, compare.baselines),
+    "localization": (requests.Params, compare.localization),
+    "localization_overall": (requests.Params, compare.localization_overall),
+    "score_options": (Params, jobs.score_options),
+    "score_start": (requests.ScoreParams, jobs.score_start),
+    "job": (requests.TokenParams, jobs.job),
+    "jobs": (requests.TokensParams, jobs.jobs),
+    "job_cancel": (requests.TokenParams, jobs.job_cancel),
+    "job_resume": (requests.TokenParams, jobs.job_resume),
+    "export_summary": (Params, jobs.export_summary),
+    "export_start": (Params, jobs.export_start),
+    "export_commands": (Params, jobs.export_commands),
+})  # fmt: skip
+"""Each method's parameters and its handler."""
+
+BUG: Final = "the request failed because of a bug in dsel; the app's log has the details"
 MOST: Final = 1024
-"""Images per class, clusters, and pixels of a side that visitors from elsewhere may ask for."""
+"""Images per class, clusters, and pixels of a side that remote visitors may request."""
 
 LONGEST: Final = 1 << 20
 """Letters of a request, at most."""
@@ -35,65 +68,79 @@ LONGEST: Final = 1 << 20
 log = logging.getLogger(__name__)
 
 
-def answer(state: AppState, text: str, here: bool = False) -> str:
-    """Answer a request in JSON: `answer` is what was asked for, or `error` one line to mend it.
+def respond(state: AppState, text: str, local: bool = False) -> str:
+    """Respond to a request in JSON, with a `result` or an `error`.
 
-    A visitor from elsewhere is told no place on this machine, only the names of what lies there.
+    Remote visitors see no path of this machine, only the names of folders and files.
     """
     explorers = [state.first]
     try:
-        name, request = _read(state, text, here)
-        explorers.append(request.explorer)
-        said = _text({"answer": HANDLERS[name](request)})
+        request = _read(text)
+        model, handler = METHODS[request.method]
+        context = _context(state, request, local)
+        explorers.append(context.explorer)
+        response = _json({"result": handler(context, parsed(model, request.params))})
     except DselError as error:
-        said = _text({"error": str(error)})
-    except Exception:  # a page is to hear of a bug too; the log keeps its traceback
+        response = _error(error.code, str(error), error.fields)
+    except Exception:  # the page shows a bug too; the log keeps its traceback
         log.exception("a request failed")
-        said = _text({"error": BUG})
-    return said if here else _without_places(said, explorers)
+        response = _error("bug", BUG, {})
+    return response if local else _without_paths(response, explorers)
 
 
-def _read(state: AppState, text: str, here: bool) -> tuple[str, Request]:
+def _read(text: str) -> Request:
     if len(text) > LONGEST:
         raise SettingError(f"a request must be at most {LONGEST} letters, got {len(text)}")
     try:
-        asked = json.loads(text)
+        values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SettingError(f"a request must be JSON, got {text!r:.60}") from error
-    if not isinstance(asked, dict) or not isinstance(asked.get("ask"), str):
-        raise SettingError(f"a request must say what it asks, got {text!r:.60}")
-    name = asked.pop("ask")
-    if name not in HANDLERS:
-        raise unknown("request", name[:60], HANDLERS)
-    run, query = (str(asked.pop(key, "")) for key in ("run", "view"))
-    view = view_of(query)
-    if not here:
+    if not isinstance(values, dict):
+        raise SettingError(f"a request must be an object with a method, got {text!r:.60}")
+    request = parsed(Request, values)
+    if request.method not in METHODS:
+        raise unknown("method", request.method[:60], METHODS)
+    return request
+
+
+def _context(state: AppState, request: Request, local: bool) -> Context:
+    view = view_of(request.view)
+    if not local:
         _check_size(view)
-    return name, Request(state, state.explorer(run), view, asked, here)
+    return Context(state, state.explorer(request.run), view, local)
 
 
 def _check_size(view: View) -> None:
-    """Raise `SettingError` for a view whose answers would take the app from all other visitors."""
-    asked = {
+    """Raise `SettingError` for a view that would slow the app down for all other visitors."""
+    sizes = {
         "ipc": view.select.ipc,
         "clusters": view.select.clusters,
-        "image px": view.export.image_px,
+        "image_px": view.export.image_px,
     }
-    for name, value in asked.items():
+    for name, value in sizes.items():
         if value > MOST:
-            raise SettingError(f"{name} must be at most {MOST} from outside, got {value}")
+            words = name.replace("_", " ")
+            raise SettingError(
+                f"{words} must be at most {MOST} from outside, got {value}", setting=name
+            )
 
 
-def _without_places(said: str, explorers: Sequence[Explorer]) -> str:
-    """The same, with the name of a run, a dataset or a prior in place of where it lies."""
+def _error(code: str, message: str, fields: Mapping[str, Any]) -> str:
+    return _json({"error": {"code": code, "message": message, "fields": plain(fields)}})
+
+
+def _without_paths(response: str, explorers: Sequence[Explorer]) -> str:
+    """Replace the paths of runs, datasets and priors by their last parts."""
     for explorer in explorers:
         identity = explorer.run.identity
-        places = explorer.run.path, identity.dataset_origin.get("source", ""), identity.prior
-        for place in map(PurePath, map(str, places)):
-            if place.is_absolute():
-                said = said.replace(json.dumps(str(place))[1:-1], json.dumps(place.name)[1:-1])
-    return said
+        paths = explorer.run.path, identity.dataset_origin.get("source", ""), identity.prior
+        for path in map(PurePath, map(str, paths)):
+            if path.is_absolute():
+                response = response.replace(
+                    json.dumps(str(path))[1:-1], json.dumps(path.name)[1:-1]
+                )
+    return response
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)

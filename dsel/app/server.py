@@ -1,4 +1,4 @@
-"""Serve the app: its address, its look, and nothing from other hosts."""
+"""Serve the app: its address and its theme, with nothing loaded from other hosts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from dsel.analysis.layouts import warm_up
+from dsel.app.access import access_of
 from dsel.app.page import build_app
 from dsel.app.state import AppState, open_state
-from dsel.app.uploads import place_of
 from dsel.assets import asset
 from dsel.cache import SHARED
 from dsel.errors import SettingError
@@ -29,17 +29,17 @@ SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica N
 WARM_UP_AFTER_S: Final = 4
 SWEEP_EVERY_S: Final = 15
 UNUSED_S: Final = 120
-"""What nobody has asked for in this time leaves the memory; it is read or computed again."""
+"""Results that nobody uses for this long leave the memory; they are computed again if needed."""
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     """Open the app on a run and serve it until it is stopped.
 
-    Without a host or a port Gradio's own GRADIO_SERVER_NAME and GRADIO_SERVER_PORT count, then
-    127.0.0.1 and the first free port from 7860. Raises `SettingError` for a port that is taken.
+    The default host and port are Gradio's GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, or 127.0.0.1
+    and the first free port from 7860. Raises `SettingError` for a port that is taken.
     """
-    state = open_state(run_path, place_of(host), Path(get_upload_folder()))
+    state = open_state(run_path, access_of(host), Path(get_upload_folder()))
     app = build_app(state)
     try:
         app.launch(
@@ -48,20 +48,20 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
             theme=theme(),
             css_paths=[asset("app/app.css")],
             footer_links=[],
-            run_history=False,  # it would copy every answer into the browser's storage
+            run_history=False,  # it would copy every response into the browser's storage
             ssr_mode=False,
             prevent_thread_lock=True,
-            max_file_size=state.place.upload_bytes,
+            max_file_size=state.access.upload_bytes,
         )
     except OSError as error:
         wanted = port or os.environ.get("GRADIO_SERVER_PORT", "7860 or those after it")
         raise SettingError(
             f"port {wanted} cannot be listened on, it may be taken: choose another port"
         ) from error
-    # k-means takes a second or two to import: best done while the first page is being loaded.
+    # Importing k-means takes a second or two: the first page is loaded meanwhile.
     import_module("sklearn.cluster")
     Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
-    Thread(target=_keep_house, args=(state,), name="dsel-house", daemon=True).start()
+    Thread(target=_clean_up, args=(state,), name="dsel-clean-up", daemon=True).start()
     try:
         app.block_thread()
     finally:
@@ -69,34 +69,34 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
 
 
 def _warm_up() -> None:
-    """Make ready for layouts once the first page has had its time; what stays is never swept."""
+    """Prepare layouts once the first page is loaded; keep what stays out of garbage collection."""
     sleep(WARM_UP_AFTER_S)
     try:
         warm_up()
-    except Exception:  # the app does without: a layout says what is wrong when it is asked for
-        log.exception("the library of layouts could not be made ready")
+    except Exception:  # the app works without it; a layout reports the error when it is requested
+        log.exception("layouts could not be prepared")
     gc.collect()
     gc.freeze()
 
 
-def _keep_house(state: AppState) -> None:
-    """Let go of what nobody asks for any more: kept answers, and jobs that ended long ago."""
+def _clean_up(state: AppState) -> None:
+    """Remove unused results from memory, and the folders of jobs that ended long ago."""
     while True:
         sleep(SWEEP_EVERY_S)
         SHARED.let_go(UNUSED_S)
         state.jobs.sweep()
-        _give_back()
+        _free_memory()
 
 
-def _give_back() -> None:
-    """Give free memory back to the system, where the C library can (glibc's malloc_trim)."""
+def _free_memory() -> None:
+    """Return free memory to the system, if the C library can (malloc_trim of glibc)."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
         trim(0)
 
 
 def theme() -> gr.themes.Base:
-    """The look, in fonts that the system has."""
+    """Return the theme, with fonts of the system."""
     return gr.themes.Default(
         primary_hue=gr.themes.colors.blue,
         neutral_hue=gr.themes.colors.slate,

@@ -1,4 +1,4 @@
-"""What an app holds for all its visitors: open runs, jobs, its place; and nothing of a visitor."""
+"""The state that all visitors of an app share: open runs, jobs and access; nothing of a visitor."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from threading import Lock
 from typing import Final
 
 from dsel.analysis.explorer import Explorer
+from dsel.app.access import Access, access_of
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.work import JobRunner, Limits
-from dsel.app.uploads import Place, place_of
+from dsel.app.jobs.tasks import JobRunner, Limits
 from dsel.app.zerogpu import accelerator
 from dsel.config import PriorSettings
 from dsel.errors import SettingError
@@ -19,18 +19,18 @@ from dsel.runs import open_run
 
 EXPORTS: Final = "dsel_exports"
 MOST_OPEN: Final = 16
-"""Runs of jobs that stay open; the one not looked at for longest is closed first."""
+"""Open runs of jobs; the one that was not used for longest is closed first."""
 
 
 class AppState:
-    """The run that the app was opened on, and those that jobs made, by their tokens."""
+    """The run of the app, and those that jobs made, by their tokens."""
 
     def __init__(
-        self, first: Path, jobs: Jobs | None = None, place: Place | None = None, uploads: str = ""
+        self, first: Path, jobs: Jobs | None = None, access: Access | None = None, uploads: str = ""
     ) -> None:
-        """`uploads` is the folder that Gradio puts them in; without `jobs` there are none."""
+        """`uploads` is Gradio's upload folder; without `jobs` the app has none."""
         self.first = Explorer(open_run(first))
-        self.place = place or place_of()
+        self.access = access or access_of()
         self.uploads = uploads
         self._jobs = jobs
         self._lock = Lock()
@@ -38,13 +38,13 @@ class AppState:
 
     @property
     def jobs(self) -> Jobs:
-        """The jobs of the app; raises `SettingError` where there are none."""
+        """The jobs of the app; raises `SettingError` if it has none."""
         if self._jobs is None:
-            raise SettingError("this app has no runs but the one that it shows, and no jobs")
+            raise SettingError("this app shows one run only and has no jobs")
         return self._jobs
 
     def explorer(self, token: str) -> Explorer:
-        """The run of a token, the first one for none; raises `DselError` for an unknown one."""
+        """Return the run of a token, or the app's run for ""; raises `DselError` if unknown."""
         if not token:
             return self.first
         path = self.jobs.result(token)
@@ -57,7 +57,7 @@ class AppState:
             return self._open[token]
 
     def explorer_at(self, path: Path) -> Explorer:
-        """The run in a folder: an open one, since it knows already what was asked before."""
+        """Return the run in a folder, preferably an open one, whose results are in memory."""
         with self._lock:
             opened = [self.first, *self._open.values()]
         return next((one for one in opened if one.run.path == path), None) or Explorer(
@@ -65,29 +65,30 @@ class AppState:
         )
 
 
-def open_state(first: Path, place: Place, uploads: Path, folder: Path | None = None) -> AppState:
-    """A state with jobs, in `folder` or where this user's caches are; `uploads` is Gradio's folder.
+def open_state(first: Path, access: Access, uploads: Path, folder: Path | None = None) -> AppState:
+    """Open a state with jobs, stored in `folder` or in the default folder of jobs.
 
-    Exports lie below `uploads`, which is what Gradio hands out, under names that nobody can guess.
+    uploads: Gradio's upload folder. Exports are stored below it, since Gradio serves files from
+    there, under names that nobody can guess.
     """
     lent = accelerator()  # first: it must come before torch
     jobs = Jobs(
         folder or jobs_folder(),
         runner=JobRunner(
-            limits=Limits(place.images, place.evaluations),
+            limits=Limits(access.images, access.evaluations),
             accelerate=lent,
             open_explorer=lambda path: state.explorer_at(path),
         ),
         served=uploads / EXPORTS,
-        keep_s=place.keep_s,
+        keep_s=access.keep_s,
     )
-    state = AppState(first, jobs, place, str(uploads))
-    if lent:  # what is loaded before the accelerator is lent need not be loaded in that time
+    state = AppState(first, jobs, access, str(uploads))
+    if lent:  # a prior that is loaded now need not be loaded while the accelerator is lent
         jobs.runner.priors.get(PriorSettings())
     return state
 
 
 def jobs_folder() -> Path:
-    """Where jobs lie: DSEL_JOBS, or a folder of this user's caches."""
+    """Return the folder of jobs: DSEL_JOBS, or one in this user's cache folder."""
     caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(os.environ.get("DSEL_JOBS") or f"{caches}/dsel/jobs").expanduser()

@@ -1,4 +1,4 @@
-"""Settings as the page's widgets: their words and ranges, as declared and as a run allows."""
+"""Settings as the page's widgets: declared labels, units and help, with the ranges of a run."""
 
 from __future__ import annotations
 
@@ -10,38 +10,20 @@ from dsel.config.base import Setting, settings_of
 from dsel.types import Geometry
 
 SLIDER_TOP: Final = 200
-"""The most that sliders of clusters and IPC go to; runs of smaller classes stop at their size, or
-at the default IPC."""
+"""Upper end of the sliders of clusters and IPC; with smaller classes it is the size of the largest
+class, or the default IPC."""
 
-LABELS: Final[Mapping[str, str]] = {
-    "timesteps": "Timesteps",
-    "patch_px": "Patch size",
-    "clusters": "Clusters (k)",
-    "ipc": "IPC",
-    "discriminative_share": "Clusters found among",
-    "across": "Ranking across clusters",
-    "within": "Ranking in a cluster",
-    "gap": "Gap",
-    "stride_px": "Stride",
-    "per_image": "Patches per image",
-    "factor": "Mosaic",
-    "image_px": "Image size",
-    "file_format": "File format",
-    "pixels": "Pixels",
-}
-"""The widgets of the page, in its order; what has none here keeps what the link says."""
-
-UNITS: Final[Mapping[str, str]] = {
-    "patch_px": "px", "stride_px": "px", "image_px": "px", "ipc": "images per class",
-    "clusters": "per class", "per_image": "per image",
-    "discriminative_share": "share of the class's patches",
-}  # fmt: skip
+SHOWN: Final = (
+    "timesteps", "patch_px", "clusters", "ipc", "discriminative_share", "across", "within", "gap",
+    "stride_px", "per_image", "factor", "image_px", "file_format", "pixels",
+)  # fmt: skip
+"""The settings that have a widget, in the order of the page; others keep the link's value."""
 
 
 def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """The widgets of selecting and of exporting, for a run whose largest class has so many images.
+    """The widgets of selection and export; `largest` is the size of the run's largest class.
 
-    shown: what a default of 0 comes to here, where it stands for something else.
+    shown: the value that a default of 0 stands for in this run, or None.
     """
     side, cell = geometry.resolution_px, geometry.cell_px
     top = max(SelectSettings().ipc, min(largest, SLIDER_TOP))
@@ -57,13 +39,24 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
     shown = {"patch_px": side // 2, "stride_px": cell, "image_px": side}
     choices = {"timesteps": geometry.timesteps, "factor": (1, 2, 3, 4)}
     return {
-        name: [
+        part: [
             _widget(setting, ranges.get(setting.name), shown, choices.get(setting.name))
-            for label in LABELS
-            if (setting := settings_of(kind).get(label))
+            for name in SHOWN
+            if (setting := settings_of(kind).get(name))
         ]
-        for name, kind in (("select", SelectSettings), ("export", ExportSettings))
+        for part, kind in (("select", SelectSettings), ("export", ExportSettings))
     }
+
+
+def choices_of(setting: Setting, values: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+    """The choices of a setting, or these values of it, with their labels.
+
+    A setting that may be None has two: None, and a value of one's own.
+    """
+    if values is None:
+        values = list(setting.choice_labels) if setting.optional else setting.choices
+    labels = setting.choice_labels
+    return [{"value": value, "label": labels.get(value, str(value))} for value in values]
 
 
 def _widget(
@@ -75,12 +68,12 @@ def _widget(
     low, high, step = ends or (None, None, None)
     return {
         "name": setting.name,
-        "label": LABELS[setting.name],
+        "label": setting.label,
+        "unit": setting.unit,
         "help": setting.help,
-        "unit": UNITS.get(setting.name, ""),
         "default": setting.default,
         "shown": shown.get(setting.name),
-        "choices": list(choices if choices is not None else setting.choices),
+        "choices": choices_of(setting, choices),
         "low": low,
         "high": high,
         "step": step,

@@ -1,4 +1,4 @@
-"""The accelerator that a Hugging Face Space lends for seconds (ZeroGPU), where there is one."""
+"""The GPU that a Hugging Face Space lends for seconds (ZeroGPU)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
-from dsel.app.jobs.work import Accelerate, Events, Portion, ScoreTask
+from dsel.app.jobs.tasks import Accelerate, Events, Portion, ScoreTask
 from dsel.errors import DselError, RunError
 from dsel.types import Event
 
 
 def accelerator() -> Accelerate | None:
-    """What borrows the accelerator for a function; None where this is no ZeroGPU Space."""
+    """Return what borrows the GPU for a function, or None outside a ZeroGPU Space."""
     on = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
     if not on or find_spec("spaces") is None:
         return None
@@ -31,15 +29,16 @@ def accelerator() -> Accelerate | None:
 
 
 def _readable(portion: Portion) -> Portion:
-    """The same, where a refusal, such as a quota that is used up, is an error in words."""
+    """Turn a refusal, such as a used-up quota, into a `RunError`."""
+    import gradio as gr
 
     @wraps(portion)
-    def ask(work: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
+    def borrow(task: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
         try:
-            yield from portion(work, folder, left)
+            yield from portion(task, folder, left)
         except gr.Error as error:
             raise RunError(
                 f"the Space's GPU could not be used: {error.message}; resume the job later"
             ) from error
 
-    return ask
+    return borrow

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typing_extensions import Doc
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes, Positional, arg
 from tyro.extras import SubcommandApp
 
 from dsel.cli.flags import DistillFlags, SelectFlags
@@ -22,6 +21,7 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
+from dsel.config.base import Settings
 from dsel.errors import DselError, SettingError
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 Source = Annotated[
     Positional[str],
-    Doc("image folder with a folder per class, an .npz or .zip file, or the word toybox"),
+    arg(help="image folder with a folder per class, an .npz or .zip file, or the word toybox"),
 ]
-RunPath = Annotated[Positional[Path], Doc("run folder, made by dsel score")]
+RunPath = Annotated[Positional[Path], arg(help="run folder, made by dsel score")]
 app_commands = SubcommandApp()
 
 
@@ -39,17 +39,19 @@ app_commands = SubcommandApp()
 class Output:
     """What every command prints."""
 
-    json: Annotated[bool, Doc("print one JSON object of figures as the last line")] = False
-    dry_run: Annotated[bool, Doc("print the resolved settings and the work to do, and stop")] = (
-        False
-    )
+    json: Annotated[bool, arg(help="print one JSON object of figures as the last line")] = False
+    dry_run: Annotated[
+        bool, arg(help="print the resolved settings and the work to do, and stop")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
     """On what a model runs that describes patches, if --features asks for one."""
 
-    device: Annotated[str, Doc("cpu, cuda, cuda:1, mps, xpu; auto takes an accelerator")] = "auto"
+    device: Annotated[str, arg(help="cpu, cuda, cuda:1, mps, xpu; auto takes an accelerator")] = (
+        "auto"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,11 @@ class Scoring:
 
 @app_commands.command(name="app")
 def open_app(
-    run: Annotated[Positional[Path | None], Doc("run folder; the demo run if left out")] = None,
-    host: Annotated[str, Doc("address to listen on")] = "127.0.0.1",
-    port: Annotated[int, Doc("port to listen on; 0 takes the first free one from 7860")] = 0,
+    run: Annotated[
+        Positional[Path | None], arg(help="run folder; the demo run if left out")
+    ] = None,
+    host: Annotated[str, arg(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, arg(help="port to listen on; 0 takes the first free one from 7860")] = 0,
 ) -> None:
     """Open the app on a run: heat maps, boxes, clusters, sliders, export."""
     from dsel.app import launch_app
@@ -79,7 +83,7 @@ def open_app(
 @app_commands.command
 def score(
     source: Source,
-    run: Annotated[Path, Doc("run folder to make, or to go on with")],
+    run: Annotated[Path, arg(help="run folder to make, or to go on with")],
     prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     settings: ScoreSettings = ScoreSettings(),
@@ -101,7 +105,7 @@ def select(
     output: Output = Output(),
 ) -> None:
     """Cut, cluster and rank the patches of a scored run."""
-    opened, chosen = _open(run), settings.plain()
+    opened, chosen = _open(run), settings.settings()
     if output.dry_run:
         return _dry_run(output, {"classes": len(opened.identity.classes)}, chosen)
     _print(_select(opened, chosen, where), output)
@@ -111,9 +115,11 @@ def select(
 @app_commands.command
 def export(
     run: RunPath,
-    out: Annotated[Path, Doc("folder to write the distilled set to, or a file that ends in .zip")],
+    out: Annotated[
+        Path, arg(help="folder to write the distilled set to, or a file that ends in .zip")
+    ],
     selection: Annotated[
-        str, Doc("fingerprint of a kept selection; the last one made if left out")
+        str, arg(help="fingerprint of a kept selection; the last one made if left out")
     ] = "",
     settings: ExportSettings = ExportSettings(),
     output: Output = Output(),
@@ -131,8 +137,8 @@ def export(
 @app_commands.command
 def distill(
     source: Source,
-    out: Annotated[Path, Doc("folder to write the distilled set to")],
-    run: Annotated[Path | None, Doc("run folder; OUT/run if left out")] = None,
+    out: Annotated[Path, arg(help="folder to write the distilled set to")],
+    run: Annotated[Path | None, arg(help="run folder; OUT/run if left out")] = None,
     prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     score_settings: ScoreSettings = ScoreSettings(),
@@ -147,7 +153,7 @@ def distill(
         raise SettingError(f"out must be a folder, got {out}: dsel export packs it into a zip file")
     refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before the hours of scoring, not behind them
     path = run or out / RUN_IN_OUT
-    settings = select_settings.plain()
+    settings = select_settings.settings()
     scoring = Scoring(source, source_settings, path, prior, score_settings)
     if output.dry_run:
         stages = (prior, score_settings, settings, export_settings)
@@ -162,9 +168,9 @@ def distill(
 
 @app_commands.command
 def toybox(
-    out: Annotated[Positional[Path], Doc("folder to write the scenes to")],
-    per_class: Annotated[int, Doc("scenes of each class")] = 100,
-    seed: Annotated[int, Doc("seed of the scenes")] = 0,
+    out: Annotated[Positional[Path], arg(help="folder to write the scenes to")],
+    per_class: Annotated[int, arg(help="scenes of each class")] = 100,
+    seed: Annotated[int, arg(help="seed of the scenes")] = 0,
     output: Output = Output(),
 ) -> None:
     """Render toybox scenes as an image folder, with boxes.json in COCO format beside them."""
@@ -181,7 +187,7 @@ def toybox(
 @app_commands.command
 def train(
     source: Source,
-    out: Annotated[Path, Doc("folder to save the prior to; checkpoints lie in OUT/training")],
+    out: Annotated[Path, arg(help="folder to save the prior to; checkpoints lie in OUT/training")],
     source_settings: SourceSettings = SourceSettings(),
     settings: TrainSettings = TrainSettings(),
     output: Output = Output(),
@@ -203,9 +209,9 @@ def train(
 @app_commands.command
 def check(
     run: RunPath,
-    boxes: Annotated[Path, Doc("true boxes or masks of the objects, COCO JSON")],
+    boxes: Annotated[Path, arg(help="true boxes or masks of the objects, COCO JSON")],
     selection: Annotated[
-        str, Doc("fingerprint of a kept selection; the last one made if left out")
+        str, arg(help="fingerprint of a kept selection; the last one made if left out")
     ] = "",
     output: Output = Output(),
 ) -> None:
@@ -337,7 +343,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "classes": len(identity.classes),
         "images": identity.images,
         "shards": f"{len(run.finished_shards())} of {identity.shards}",
-        "settings": asdict(identity.settings),
+        "settings": identity.settings.plain(),
     }
     if whole:
         facts["scored"] = run.summary.scored
@@ -348,11 +354,11 @@ def _facts(run: Run) -> dict[str, Any]:
     return facts
 
 
-def _dry_run(output: Output, work: Mapping[str, Any], *settings: Any) -> None:
+def _dry_run(output: Output, work: Mapping[str, Any], *settings: Settings) -> None:
     """Print the resolved settings of each stage, and the work that they mean."""
     from dsel.cli.terminal import print_figures
 
-    plain = {type(part).__name__: asdict(part) for part in settings}
+    plain = {type(part).__name__: part.plain() for part in settings}
     if output.json:
         return print_figures({**plain, "work": dict(work)}, as_json=True)
     for figures in (*plain.values(), work):

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Annotated, Any, TypeAlias
 
-from typing_extensions import Doc
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 from tyro.conf import Fixed, Suppress, UseAppendAction, arg
 
 from dsel.config import SelectSettings
 from dsel.config.base import settings_of
 
-Texts: TypeAlias = UseAppendAction[tuple[tuple[str, ...], ...]]
+
+class _Joined:
+    """Marks a flag that may be repeated: the values of all its occurrences make one tuple."""
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda values: tuple(chain.from_iterable(values)),
+            handler.generate_schema(tuple[str, ...]),
+        )
+
+
+Texts: TypeAlias = Annotated[UseAppendAction[tuple[tuple[str, ...], ...]], _Joined()]
 """Values of each occurrence of a flag: --pins a b --pins=-c; only `=` takes a leading dash."""
 
 
-def _help(name: str) -> Doc:
-    return Doc(settings_of(SelectSettings)[name].help)
+def _help(name: str) -> Any:
+    return Field(description=settings_of(SelectSettings)[name].help)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SelectFlags(SelectSettings):
-    """Which patches are cut, and which of them stay."""
+    """Which patches are cut, and which of them are kept."""
 
     pins: Annotated[Texts, _help("pins")] = ()  # type: ignore[assignment]
     bans: Annotated[Texts, _help("bans")] = ()  # type: ignore[assignment]
     moves: Annotated[Texts, _help("moves")] = ()  # type: ignore[assignment]
 
-    def __post_init__(self) -> None:
-        """Leave the checks to the settings that these are made into."""
-
-    def plain(self) -> SelectSettings:
-        """The settings that the flags say; raises `SettingError` like them."""
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(SelectSettings)}
-        for name in ("pins", "bans", "moves"):
-            values[name] = tuple(chain.from_iterable(values[name]))
-        return SelectSettings(**values)
+    def settings(self) -> SelectSettings:
+        """The settings themselves, which equal others of the same values."""
+        return SelectSettings(**self.plain())
 
 
-@dataclass(frozen=True, kw_only=True)
 class DistillFlags(SelectFlags):
     """Selection within `distill`, where every scored timestep counts."""
 

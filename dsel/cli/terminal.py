@@ -1,4 +1,4 @@
-"""Events drawn on a terminal: bars with rate and time left, lines for what is skipped."""
+"""Draw events on a terminal: bars with rate and time left, and lines for notices and skips."""
 
 from __future__ import annotations
 
@@ -7,38 +7,25 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from dsel import types
+from dsel.pipeline.progress import ProgressCounter
 
 SKIPS_SHOWN = 10
 LOG_EVERY_S = 10.0
 Figures = Mapping[str, float | int | str]
 
 
-class Rate(ProgressColumn):
-    """Units a second, since the stage began in this process."""
-
-    def render(self, task: Task) -> Text:
-        """Draw the rate, or nothing before there is one."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f}/s" if speed else "", style="cyan")
-
-
 class Terminal:
-    """Consumes events: bars and lines go to standard error, so that standard output stays clean."""
+    """Consumes events and writes to standard error, so that standard output holds results only.
+
+    Where standard error is no terminal, a line every few seconds takes the place of the bars.
+    """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -47,95 +34,82 @@ class Terminal:
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]}"),
-            Rate(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[rate]}", style="cyan"),
+            TextColumn("{task.fields[left]}", style="progress.remaining"),
             TextColumn("{task.fields[note]}", style="dim"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._log = _Log(self._console)
-        self._task: Any = None
+        self._counter = ProgressCounter()
+        self._task: TaskID | None = None
+        self._logged = 0.0
         self._skipped = 0
 
     def follow(self, events: Iterable[types.Event]) -> Figures:
         """Draw events until they end; return the figures of the last `Done`."""
-        figures: Figures = {}
+        self._counter = ProgressCounter()
         with self._bars:
             for event in events:
-                match event:
-                    case types.Started():
-                        self._start(event)
-                    case types.Progress():
-                        self._advance(event)
-                    case types.Skipped():
-                        self._skip(event)
-                    case types.Notice():
-                        self.say(f"note: {event.text}")
-                    case types.Done():
-                        figures = event.figures
-        self._end()
-        return figures
+                now = time.monotonic()
+                self._counter.take(event, now)
+                self._draw(event, now)
+        if self._skipped > SKIPS_SHOWN:
+            self.say(f"skipped {self._skipped} images in all; dsel info lists them with reasons")
+        self._skipped, self._task = 0, None
+        return self._counter.count.figures
 
     def say(self, text: str) -> None:
         """Print one line beside the bars."""
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def _start(self, event: types.Started) -> None:
+    def _draw(self, event: types.Event, now: float) -> None:
+        match event:
+            case types.Started():
+                self._start(event, now)
+            case types.Progress() if self._task is not None:
+                self._advance_bar(self._task, event, now)
+            case types.Progress():
+                self._log(now)
+            case types.Skipped():
+                self._skip(event)
+            case types.Notice():
+                self.say(f"note: {event.text}")
+
+    def _start(self, event: types.Started, now: float) -> None:
+        self._logged = now
         if self._console.is_terminal:
             self._task = self._bars.add_task(
-                event.stage, total=event.total, completed=event.done, unit=event.unit, note=""
-            )
-        else:
-            self._log.start(event)
+                event.stage, total=event.total, completed=event.done, unit=event.unit,
+                rate="", left="", note="",
+            )  # fmt: skip
         if event.done:
-            self.say(f"{event.stage}: {event.done} of {event.total} {event.unit} are there already")
+            self.say(f"{event.stage}: {event.done} of {event.total} {event.unit} are done already")
 
-    def _advance(self, event: types.Progress) -> None:
-        if self._task is not None:
-            self._bars.update(self._task, advance=event.count, note=event.note)
-        else:
-            self._log.advance(event)
+    def _advance_bar(self, task: TaskID, event: types.Progress, now: float) -> None:
+        rate, left_s = self._counter.per_second(now), self._counter.left_s(now)
+        self._bars.update(
+            task,
+            advance=event.count,
+            rate="" if rate is None else f"{rate:.1f}/s",
+            left="-:--:--" if left_s is None else str(timedelta(seconds=round(left_s))),
+            note=event.note,
+        )
+
+    def _log(self, now: float) -> None:
+        if now - self._logged < LOG_EVERY_S:
+            return
+        self._logged = now
+        count, rate = self._counter.count, self._counter.per_second(now) or 0.0
+        left_s = self._counter.left_s(now) or 0.0
+        self.say(
+            f"{count.stage}: {count.done}/{count.total} {count.unit}, "
+            f"{rate:.1f}/s, {left_s:.0f} s left {count.note}".rstrip()
+        )
 
     def _skip(self, event: types.Skipped) -> None:
         self._skipped += 1
         if self._skipped <= SKIPS_SHOWN:
             self.say(f"skipped {event.ref.id}: {event.reason}")
-
-    def _end(self) -> None:
-        if self._skipped > SKIPS_SHOWN:
-            self.say(f"skipped {self._skipped} images in all; dsel info lists them with reasons")
-        self._skipped = 0
-        self._task = None
-
-
-class _Log:
-    """Where no terminal draws bars: a line now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._began = self._said = time.monotonic()
-        self._done = self._first = 0
-        self._stage = types.Started("", 0, "")
-
-    def start(self, event: types.Started) -> None:
-        self._began = self._said = time.monotonic()
-        self._done = self._first = event.done
-        self._stage = event
-
-    def advance(self, event: types.Progress) -> None:
-        self._done += event.count
-        now = time.monotonic()
-        if now - self._said < LOG_EVERY_S:
-            return
-        self._said = now
-        rate = (self._done - self._first) / (now - self._began)
-        left = (self._stage.total - self._done) / rate if rate else 0.0
-        self._console.print(
-            f"{self._stage.stage}: {self._done}/{self._stage.total} {self._stage.unit}, "
-            f"{rate:.1f}/s, {left:.0f} s left {event.note}".rstrip(),
-            markup=False,
-            soft_wrap=True,
-        )
 
 
 def print_figures(figures: Mapping[str, Any], as_json: bool) -> None:
@@ -149,7 +123,7 @@ def print_figures(figures: Mapping[str, Any], as_json: bool) -> None:
 
 
 def print_line(text: str) -> None:
-    """Write one line to standard output; a reader that has gone away is not an error."""
+    """Write one line to standard output; a closed pipe is not an error."""
     with suppress(BrokenPipeError):
         sys.stdout.write(text + "\n")
         sys.stdout.flush()

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from typing_extensions import Doc
+from pydantic import Field
 
-from dsel.config.base import Range, Settings
+from dsel.config.base import Display, Settings
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExportSettings(Settings):
     """How the distilled set is written."""
 
     image_px: Annotated[
-        int, Doc("side of a distilled image; 0 is the prior's resolution"), Range(0, 8192)
+        int,
+        Field(ge=0, le=8192, description="side of a distilled image; 0 is the prior's resolution"),
+        Display("Image size", unit="px"),
     ] = 0
-    file_format: Annotated[Literal["png", "jpeg"], Doc("file format of the images")] = "png"
+    file_format: Annotated[
+        Literal["png", "jpeg"],
+        Field(description="file format of the images; PNG keeps every pixel, JPEG is smaller"),
+        Display("File format", choices=(("png", "PNG"), ("jpeg", "JPEG"))),
+    ] = "png"
     pixels: Annotated[
         Literal["auto", "source", "proxy"],
-        Doc(
-            "cut from the source's own pixels, or from the run's proxies; "
-            "auto takes the source if it is there"
+        Field(
+            description="cut from the source's own pixels, or from the run's proxies, the images "
+            "as the prior saw them; auto uses the source if it is available"
         ),
-    ] = "auto"
+        Display(
+            "Pixels",
+            choices=(
+                ("auto", "Source if available"), ("source", "Source"), ("proxy", "Proxies"),
+            ),
+        ),
+    ] = "auto"  # fmt: skip

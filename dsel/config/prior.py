@@ -1,62 +1,98 @@
-"""Which prior is asked, and how it is run."""
+"""Which prior is used, and how it runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from typing_extensions import Doc
+from pydantic import Field
 
-from dsel.config.base import SPEED, Range, Settings
+from dsel.config.base import SPEED, Display, Settings
 
 
-@dataclass(frozen=True, kw_only=True)
 class PriorSettings(Settings):
-    """Which prior is asked, and how it is run."""
+    """Which prior is used, and how it runs."""
 
     prior: Annotated[
-        str, Doc("the word demo, the folder of a diffusers pipeline, or its Hub id")
+        str,
+        Field(description="the word demo, the folder of a diffusers pipeline, or its Hub id"),
+        Display("Name, folder or Hub id"),
     ] = "demo"
     family: Annotated[
         Literal["auto", "stable-diffusion", "sdxl", "sd3", "flux", "dit", "unet"],
-        Doc("family of models that the prior belongs to; auto reads it from model_index.json"),
+        Field(description="model family of the prior; auto reads it from model_index.json"),
+        Display("Family"),
     ] = "auto"
-    revision: Annotated[str, Doc("branch, tag or commit of a Hub id; empty is its main branch")] = (
-        ""
-    )
-    lora: Annotated[str, Doc("LoRA weights to add: a safetensors file, a folder or a Hub id")] = ""
+    revision: Annotated[
+        str,
+        Field(description="branch, tag or commit of a Hub id; empty is its main branch"),
+        Display("Revision", placeholder="main"),
+    ] = ""
+    lora: Annotated[
+        str,
+        Field(description="LoRA weights to add: a safetensors file, a folder or a Hub id"),
+        Display("LoRA weights", placeholder="none"),
+    ] = ""
     labels: Annotated[
         str,
-        Doc(
-            "JSON file with the class names of a prior of labels, in label order, or the word "
-            "imagenet; empty takes those that lie with the prior"
+        Field(
+            description="JSON file with the class names of a class-conditional prior, in label "
+            "order, or the word imagenet; empty uses the names stored with the prior"
         ),
+        Display("Class names of the prior", placeholder="those stored with the prior"),
     ] = ""
     null_class: Annotated[
-        int, Doc("label of a prior of labels that names no class; -1 is the one after the names"),
-        Range(-1, 1_000_000),
-    ] = -1  # fmt: skip
+        int,
+        Field(
+            ge=-1,
+            le=1_000_000,
+            description="label that a class-conditional prior uses for no class; -1 is the label "
+            "after the last class",
+        ),
+        Display("Null label"),
+    ] = -1
     resolution_px: Annotated[
-        int, Doc("shorter side of the pictures it sees; 0 is what it was trained on"),
-        Range(0, 8192),
-    ] = 0  # fmt: skip
+        int,
+        Field(
+            ge=0,
+            le=8192,
+            description="shorter side of the images that the prior sees; 0 is its training "
+            "resolution",
+        ),
+        Display("Resolution", unit="px"),
+    ] = 0
     feature_layer: Annotated[
-        str, Doc("layer whose activations are the features, such as up_blocks.1; empty is the "
-                 "family's own")
-    ] = ""  # fmt: skip
+        str,
+        Field(
+            description="layer whose activations are the features, such as up_blocks.1; empty is "
+            "the default of the family"
+        ),
+        Display("Feature layer", placeholder="the default of the family"),
+    ] = ""
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
-        Doc("arithmetic inside the prior; auto takes the fastest that the processor supports"),
+        Field(
+            description="floating-point type inside the prior; auto uses the fastest one that the "
+            "device supports"
+        ),
+        Display("Precision"),
     ] = "auto"
     low_memory: Annotated[
         bool,
-        Doc(
-            "spare memory: attention in slices, the autoencoder in tiles, text encoders on the CPU"
+        Field(
+            description="use less memory: attention in slices, the autoencoder in tiles, text "
+            "encoders on the CPU"
         ),
+        Display("Low memory"),
     ] = False
     device: Annotated[
-        str, SPEED, Doc("cpu, cuda, cuda:1, mps, xpu; auto takes an accelerator if there is one")
+        str,
+        SPEED,
+        Field(description="cpu, cuda, cuda:1, mps or xpu; auto uses an accelerator if available"),
+        Display("Device"),
     ] = "auto"
     compile: Annotated[
-        bool, SPEED, Doc("compile the network first: minutes at the start, faster from there")
+        bool,
+        SPEED,
+        Field(description="compile the network first: slow to start, faster afterwards"),
+        Display("Compile the network"),
     ] = False

@@ -1,82 +1,153 @@
-"""How the prior looks at each image."""
+"""How the prior scores each image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from typing_extensions import Doc
+from pydantic import Field, model_validator
 
-from dsel.config.base import SPEED, Range, Settings
+from dsel.config.base import SPEED, Display, Settings
 from dsel.config.prompts import check_prompt
 from dsel.errors import SettingError
 
 
-@dataclass(frozen=True, kw_only=True)
 class ScoreSettings(Settings):
-    """How the prior looks at each image."""
+    """How the prior scores each image."""
 
     timesteps: Annotated[
-        tuple[int, ...], Doc("timesteps at which noise is predicted"), Range(0, 999)
+        tuple[Annotated[int, Field(ge=0, le=999)], ...],
+        Field(description="timesteps at which noise is predicted"),
+        Display("Timesteps"),
     ] = (200, 300, 400, 500, 600, 700)
-    draws: Annotated[int, Doc("noise samples per timestep"), Range(1, 1024)] = 4
-    antithetic: Annotated[bool, Doc("draw noise in pairs of a sample and its negative")] = True
+    draws: Annotated[
+        int,
+        Field(ge=1, le=1024, description="noise samples per timestep"),
+        Display("Draws per timestep"),
+    ] = 4
+    antithetic: Annotated[
+        bool,
+        Field(description="draw noise in pairs of a sample and its negative"),
+        Display("Antithetic noise"),
+    ] = True
     refine: Annotated[
         float,
-        Doc(
-            "score all images with the first draws, then spend the remaining ones on this share of "
-            "each class, the most promising; 0 gives all draws to all images"
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="score all images with the first draws, then spend the remaining draws on "
+            "this share of each class, the most promising images; 0 gives all draws to all images",
         ),
-        Range(0.0, 1.0),
+        Display("Share to refine"),
     ] = 0.0
     first_draws: Annotated[
-        int, Doc("draws that every image gets where --refine is set"), Range(1, 1024)
+        int,
+        Field(
+            ge=1,
+            le=1024,
+            description="draws that every image gets when only a share of them is refined",
+        ),
+        Display("First draws"),
     ] = 2
-    prompt: Annotated[str, Doc("prompt that names the class; {class} is replaced by its name")] = (
-        "An image of {class}."
-    )
+    prompt: Annotated[
+        str,
+        Field(description="prompt that names the class; {class} is replaced by its name"),
+        Display("Prompt"),
+    ] = "An image of {class}."
     null_prompt: Annotated[
-        str | None, Doc("prompt that names no class; None is the prompt with an empty slot")
+        str | None,
+        Field(description="prompt that names no class; by default the prompt with an empty name"),
+        Display(
+            "Null prompt",
+            choices=((None, "Empty name"), ("", "Own text")),
+            placeholder="empty",
+        ),
     ] = None
     names: Annotated[
         Literal["first", "all"],
-        Doc("of a class with several names, use the first, or average the prompts of all of them"),
+        Field(
+            description="for a class with several names, use the first one, or average the "
+            "prompts of all of them"
+        ),
+        Display("Class names", choices=(("first", "First only"), ("all", "Average of all"))),
     ] = "first"
     fit: Annotated[
         Literal["whole", "crop", "squash"],
-        Doc(
-            "show the prior the whole picture at its own aspect ratio, its square centre crop, or "
-            "all of it squashed to a square; a prior that sees squares only crops"
+        Field(
+            description="show the prior the whole image at its own aspect ratio, its square "
+            "centre crop, or the whole image squashed to a square; a prior that takes only "
+            "squares gets crops"
         ),
-    ] = "whole"
+        Display(
+            "Fit",
+            choices=(
+                ("whole", "Whole image"), ("crop", "Centre crop"), ("squash", "Squashed"),
+            ),
+        ),
+    ] = "whole"  # fmt: skip
     min_side_px: Annotated[
-        int, Doc("skip images whose shorter side is smaller than this"), Range(1, 4096)
+        int,
+        Field(ge=1, le=4096, description="skip images whose shorter side is smaller than this"),
+        Display("Smallest side", unit="px"),
     ] = 16
-    noise_seed: Annotated[int, Doc("seed of all noise"), Range(0, 2**31 - 1)] = 0
+    noise_seed: Annotated[
+        int, Field(ge=0, le=2**31 - 1, description="seed of all noise"), Display("Noise seed")
+    ] = 0
     feature_timestep: Annotated[
-        int, Doc("diffusion features are read at the scored timestep nearest to this"),
-        Range(0, 999),
-    ] = 161  # fmt: skip
+        int,
+        Field(
+            ge=0,
+            le=999,
+            description="diffusion features are read at the scored timestep nearest to this",
+        ),
+        Display("Feature timestep"),
+    ] = 161
     feature_grid: Annotated[
-        int, Doc("features are stored on a grid of this many positions a side"), Range(1, 64)
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="features are stored on a square grid of this many positions per side",
+        ),
+        Display("Feature grid", unit="positions per side"),
     ] = 8
     feature_dim: Annotated[
-        int, Doc("dimensions of a stored feature, after a random projection"), Range(2, 4096)
+        int,
+        Field(
+            ge=2,
+            le=4096,
+            description="dimensions of a stored feature, after a random projection",
+        ),
+        Display("Feature dimensions"),
     ] = 64
     shard_size: Annotated[
-        int, Doc("images per shard, the unit of work and of resume"), Range(1, 100_000)
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="images per shard, the unit of work and of resuming",
+        ),
+        Display("Images per shard"),
     ] = 256
     rows_per_call: Annotated[
-        int, SPEED, Doc("most noised latents in one call of the prior; 0 finds the best by trying"),
-        Range(0, 8192),
-    ] = 0  # fmt: skip
+        int,
+        SPEED,
+        Field(
+            ge=0,
+            le=8192,
+            description="maximum number of noisy latents in one call of the prior; 0 measures "
+            "which is fastest",
+        ),
+        Display("Latents per call"),
+    ] = 0
     decoders: Annotated[
-        int, SPEED, Doc("workers that decode pictures ahead of the prior"), Range(1, 256)
+        int,
+        SPEED,
+        Field(ge=1, le=256, description="workers that decode images while the prior runs"),
+        Display("Decoding workers"),
     ] = 2
 
-    def __post_init__(self) -> None:
-        """Check ranges, and what holds between fields."""
-        super().__post_init__()
+    @model_validator(mode="after")
+    def _check_between_fields(self) -> Self:
         if not self.timesteps or len(set(self.timesteps)) != len(self.timesteps):
             raise SettingError(f"timesteps must be different numbers, got {list(self.timesteps)}")
         if self.antithetic and self.draws % 2:
@@ -90,6 +161,7 @@ class ScoreSettings(Settings):
                 "raise --draws"
             )
         check_prompt(self.prompt)
+        return self
 
     @property
     def first(self) -> range:
@@ -98,7 +170,7 @@ class ScoreSettings(Settings):
 
     @property
     def further(self) -> range:
-        """The draws that the most promising images get besides."""
+        """The additional draws of the most promising images."""
         return range(self.first_draws, self.draws)
 
     def conditional_prompt(self, name: str) -> str:

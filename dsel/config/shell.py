@@ -1,4 +1,4 @@
-"""Settings -> the shell command that means them."""
+"""Settings -> the shell command that gives them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dsel.config.base import Setting, Settings, settings_of
 
 
 def select_and_export(run: Path, out: Path, select: SelectSettings, export: ExportSettings) -> str:
-    """The line for a shell that selects from a run and writes the distilled set to `out`."""
+    """The shell command that selects from a run and writes the distilled set to `out`."""
     return f"{select_command(run, select)} && {export_command(run, out, export)}"
 
 
@@ -28,16 +28,16 @@ def export_command(run: Path, out: Path, settings: ExportSettings) -> str:
 
 def flags(settings: Settings) -> tuple[str, ...]:
     """The flags of what differs from the defaults, in declared order, quoted for a shell."""
-    said: list[str] = []
+    given: list[str] = []
     for setting in settings_of(type(settings)).values():
         value = getattr(settings, setting.name)
         if value != setting.default:
-            said += _flag(setting, value)
-    return tuple(said)
+            given += _flag(setting, value)
+    return tuple(given)
 
 
 def _flag(setting: Setting, value: Any) -> Iterator[str]:
-    """Free text stands behind `=`, since it may begin with a dash; each of several by itself."""
+    """Write free text after `=`, since it may begin with a dash, and one flag for each text."""
     flag = "--" + setting.name.replace("_", "-")
     if isinstance(value, bool):
         yield flag if value else flag.replace("--", "--no-", 1)
@@ -52,6 +52,6 @@ def _flag(setting: Setting, value: Any) -> Iterator[str]:
 
 
 def _path(path: Path) -> str:
-    """A path that is not taken for a flag."""
+    """A path that cannot be read as a flag."""
     text = str(path)
     return quote(f"./{text}" if text.startswith("-") else text)

@@ -1,24 +1,39 @@
-"""Which pictures of a source are used."""
+"""Which images of a source are used."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from typing_extensions import Doc
+from pydantic import Field
 
-from dsel.config.base import Range, Settings
+from dsel.config.base import Display, Settings
 
 
-@dataclass(frozen=True, kw_only=True)
 class SourceSettings(Settings):
-    """Which pictures of a source are used."""
+    """Which images of a source are used."""
 
     split: Annotated[
-        str, Doc("split folder below SOURCE, such as train; empty finds it when there is one")
+        str,
+        Field(
+            description="split folder of the source, such as train; empty detects one if it exists"
+        ),
+        Display("Split folder", placeholder="detected"),
     ] = ""
-    classes: Annotated[tuple[str, ...], Doc("use only these classes; empty uses all of them")] = ()
+    classes: Annotated[
+        tuple[str, ...],
+        Field(description="use only these classes; empty uses all of them"),
+        Display("Only these classes", placeholder="one per line; empty uses all"),
+    ] = ()
     per_class: Annotated[
-        int, Doc("use at most this many images of each class; 0 uses all (toybox: 100)"), Range(0)
+        int,
+        Field(
+            ge=0,
+            description="use at most this many images of each class; 0 uses all (toybox: 100)",
+        ),
+        Display("Most per class", unit="images"),
     ] = 0
-    scene_seed: Annotated[int, Doc("seed of the toybox scenes"), Range(0, 2**31 - 1)] = 0
+    scene_seed: Annotated[
+        int,
+        Field(ge=0, le=2**31 - 1, description="seed of the toybox scenes"),
+        Display("Scene seed"),
+    ] = 0

@@ -2,59 +2,99 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from typing_extensions import Doc
+from pydantic import Field, model_validator
 
-from dsel.config.base import SPEED, Range, Settings
+from dsel.config.base import SPEED, Display, Settings
 from dsel.config.prompts import check_prompt
 from dsel.errors import SettingError
 
 
-@dataclass(frozen=True, kw_only=True)
 class TrainSettings(Settings):
     """How a small prior is trained from scratch."""
 
     resolution_px: Annotated[
-        int, Doc("side of the pictures that the prior sees"), Range(16, 512)
+        int,
+        Field(ge=16, le=512, description="side of the images that the prior sees"),
+        Display("Resolution", unit="px"),
     ] = 128
-    cells: Annotated[int, Doc("latent cells per side"), Range(4, 64)] = 16
-    latent_channels: Annotated[int, Doc("channels of a latent"), Range(1, 64)] = 8
-    widths: Annotated[tuple[int, ...], Doc("channels of the U-Net's levels"), Range(16, 2048)] = (
-        64,
-        96,
-        160,
-    )
+    cells: Annotated[
+        int,
+        Field(ge=4, le=64, description="latent cells per side"),
+        Display("Cells", unit="per side"),
+    ] = 16
+    latent_channels: Annotated[
+        int, Field(ge=1, le=64, description="channels of a latent"), Display("Latent channels")
+    ] = 8
+    widths: Annotated[
+        tuple[Annotated[int, Field(ge=16, le=2048)], ...],
+        Field(description="channels of the U-Net's levels"),
+        Display("Widths"),
+    ] = (64, 96, 160)
     autoencoder_images: Annotated[
-        int, Doc("images seen while the autoencoder is trained"), Range(1)
+        int,
+        Field(ge=1, description="images seen while the autoencoder is trained"),
+        Display("Autoencoder images"),
     ] = 20_000
     images: Annotated[
-        int, Doc("images seen while the U-Net and text encoder are trained"), Range(1)
+        int,
+        Field(ge=1, description="images seen while the U-Net and text encoder are trained"),
+        Display("Images"),
     ] = 200_000
-    batch_size: Annotated[int, Doc("images per training step"), Range(1, 65_536)] = 64
-    learning_rate: Annotated[float, Doc("peak learning rate of the U-Net"), Range(1e-7, 1.0)] = 5e-4
+    batch_size: Annotated[
+        int, Field(ge=1, le=65_536, description="images per training step"), Display("Batch size")
+    ] = 64
+    learning_rate: Annotated[
+        float,
+        Field(ge=1e-7, le=1.0, description="peak learning rate of the U-Net"),
+        Display("Learning rate"),
+    ] = 5e-4
     null_share: Annotated[
-        float, Doc("share of the images trained with a null prompt"), Range(0.0, 0.9)
+        float,
+        Field(ge=0.0, le=0.9, description="share of the images trained with a null prompt"),
+        Display("Null share"),
     ] = 0.2
     ema_decay: Annotated[
-        float, Doc("decay of the moving average of the weights"), Range(0.0, 0.99999)
+        float,
+        Field(ge=0.0, le=0.99999, description="decay of the moving average of the weights"),
+        Display("EMA decay"),
     ] = 0.999
-    prompt: Annotated[str, Doc("prompt that names the class; {class} is replaced by its name")] = (
-        "An image of {class}."
-    )
+    prompt: Annotated[
+        str,
+        Field(description="prompt that names the class; {class} is replaced by its name"),
+        Display("Prompt"),
+    ] = "An image of {class}."
     fit: Annotated[
         Literal["crop", "squash"],
-        Doc("make a picture square by its centre crop, or by squashing the whole of it"),
+        Field(
+            description="make an image square by its centre crop, or by squashing the whole of it"
+        ),
+        Display("Fit", choices=(("crop", "Centre crop"), ("squash", "Squashed"))),
     ] = "crop"
-    flip: Annotated[bool, Doc("train on mirrored pictures too")] = True
-    seed: Annotated[int, Doc("seed of weights, batches and noise"), Range(0, 2**31 - 1)] = 0
-    checkpoint_s: Annotated[int, SPEED, Doc("seconds between checkpoints"), Range(1)] = 120
-    threads: Annotated[int, SPEED, Doc("processor threads; 0 takes all"), Range(0, 1024)] = 0
+    flip: Annotated[
+        bool, Field(description="train on mirrored images too"), Display("Mirrored images")
+    ] = True
+    seed: Annotated[
+        int,
+        Field(ge=0, le=2**31 - 1, description="seed of weights, batches and noise"),
+        Display("Seed"),
+    ] = 0
+    checkpoint_s: Annotated[
+        int,
+        SPEED,
+        Field(ge=1, description="seconds between checkpoints"),
+        Display("Checkpoint interval", unit="s"),
+    ] = 120
+    threads: Annotated[
+        int,
+        SPEED,
+        Field(ge=0, le=1024, description="processor threads; 0 uses all"),
+        Display("Threads"),
+    ] = 0
 
-    def __post_init__(self) -> None:
-        """Check ranges, and what holds between fields."""
-        super().__post_init__()
+    @model_validator(mode="after")
+    def _check_between_fields(self) -> Self:
         check_prompt(self.prompt)
         cell_px, rest = divmod(self.resolution_px, self.cells)
         if rest or cell_px & (cell_px - 1):
@@ -67,6 +107,7 @@ class TrainSettings(Settings):
                 f"widths must be two or more multiples of 16, got {list(self.widths)}; "
                 "64 96 160 would be right"
             )
+        return self
 
     @property
     def cell_px(self) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 from dsel.config import ExportSettings, SelectSettings
-from dsel.config.base import Setting, Settings, settings_of
+from dsel.config.base import Setting, Settings, quoted, settings_of, type_in_words
 from dsel.errors import SettingError, unknown
 
 S = TypeVar("S", bound=Settings)
@@ -18,21 +18,28 @@ S = TypeVar("S", bound=Settings)
 PLACES: Mapping[str, str] = MappingProxyType(
     {"class": "class_name", "image": "image_id", "tab": "tab", "a": "a"}
 )
-"""What is looked at: the key in the link, and the field of a view."""
+"""What the page shows: the key in the link, and the field of a view."""
 
 FOREIGN = "__"
-"""Keys that begin so are Gradio's and the Space's own, such as __theme: they say nothing here."""
+"""Prefix of the keys of Gradio and the Space, such as __theme; they are ignored."""
+
+WRITTEN: Mapping[type, str] = MappingProxyType(
+    {
+        int: r"-?[0-9]{1,18}",
+        float: r"-?[0-9]{1,18}(\.[0-9]{1,20})?(e[-+]?[0-9]{1,3})?",
+        bool: "True|False",
+    }
+)
+"""Pattern of a value in a link by its type; the settings read it. Text may be anything."""
 
 HUB_ID = re.compile(r"[a-z0-9][\w.-]*(/[a-z0-9][\w.-]*)?", re.ASCII | re.IGNORECASE)
 LONGEST = 1 << 19
-"""Letters of a link, at most."""
-
-LONGEST_SHOWN = 60
+"""Characters of a link, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What the app shows; empty text stands for what it shows by itself.
+    """What the app shows; empty text is the app's own choice.
 
     a: the query of the settings that these are compared with.
     """
@@ -48,7 +55,7 @@ class View:
 def query_of(view: View) -> str:
     """What differs from the defaults, in declared order; empty for a view of nothing else.
 
-    Raises `SettingError` for an image model in a folder: a link holds no paths of this machine.
+    Raises `SettingError` for an image model in a folder: links contain no paths of this machine.
     """
     _check_model(view.select.feature_model)
     places = ((key, getattr(view, name)) for key, name in PLACES.items())
@@ -58,12 +65,12 @@ def query_of(view: View) -> str:
 
 
 def view_of(query: str) -> View:
-    """The view that a query string means; raises `SettingError` for what it cannot mean."""
+    """The view of a query string; raises `SettingError` for a query that is not a view."""
     given = _read(query)
     known = (*PLACES, *settings_of(SelectSettings), *settings_of(ExportSettings))
     for key in given:
         if key not in known:
-            raise unknown("key in the link", key[:LONGEST_SHOWN], known)
+            raise unknown("key in the link", key[:60], known)
     places = {name: _only(key, given[key]) for key, name in PLACES.items() if key in given}
     select = _settings(SelectSettings, given)
     _check_model(select.feature_model)
@@ -81,11 +88,11 @@ def _pairs(settings: Settings) -> Iterator[tuple[str, str]]:
 def _read(query: str) -> Mapping[str, list[str]]:
     """All values of each key, in order."""
     if len(query) > LONGEST:
-        raise SettingError(f"a link must be at most {LONGEST} letters, got {len(query)}")
+        raise SettingError(f"a link must have at most {LONGEST} characters, got {len(query)}")
     try:
         pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, errors="strict")
     except ValueError as error:
-        raise SettingError(f"the link cannot be read: {_shown(query)} is no query") from error
+        raise SettingError(f"the link cannot be read: {quoted(query)} is no query") from error
     given: dict[str, list[str]] = {}
     for key, value in pairs:
         if not key.startswith(FOREIGN):
@@ -94,38 +101,25 @@ def _read(query: str) -> Mapping[str, list[str]]:
 
 
 def _settings(kind: type[S], given: Mapping[str, list[str]]) -> S:
-    declared = settings_of(kind)
-    return kind(**{name: _value(declared[name], given[name]) for name in declared if name in given})
+    named = {name: s for name, s in settings_of(kind).items() if name in given}
+    return kind.from_text({name: _written(s, given[name]) for name, s in named.items()})
 
 
-def _value(setting: Setting, texts: list[str]) -> Any:
-    if get_origin(setting.kind) is tuple:
-        return tuple(_part(setting.name, get_args(setting.kind)[0], text) for text in texts)
-    return _part(setting.name, setting.kind, _only(setting.name, texts))
-
-
-def _part(key: str, kind: Any, text: str) -> Any:
-    if kind not in READERS:
-        return text  # text, or a choice, which the settings check
-    pattern, words, read = READERS[kind]
-    if not re.fullmatch(pattern, text):
-        raise SettingError(f"{key} in the link must be {words}, got {_shown(text)}")
-    return read(text)
-
-
-READERS: Mapping[Any, tuple[str, str, Callable[[str], Any]]] = MappingProxyType(
-    {
-        int: (r"-?[0-9]{1,18}", "a whole number", int),
-        float: (r"-?[0-9]{1,18}(\.[0-9]{1,20})?(e[-+]?[0-9]{1,3})?", "a number", float),
-        bool: ("True|False", "True or False", lambda text: text == "True"),
-    }
-)
-"""How values that are no text are written: the pattern, in words, and what reads it."""
+def _written(setting: Setting, texts: list[str]) -> str | tuple[str, ...]:
+    """The text of a value, or the texts of several, in the spelling that links allow."""
+    pattern = WRITTEN.get(setting.part)
+    for text in texts:
+        if pattern and not re.fullmatch(pattern, text):
+            raise SettingError(
+                f"{setting.name} in the link must be {type_in_words(setting)}, got {quoted(text)}",
+                setting=setting.name,
+            )
+    return tuple(texts) if setting.several else _only(setting.name, texts)
 
 
 def _only(key: str, texts: list[str]) -> str:
     if len(texts) > 1:
-        raise SettingError(f"{key} must stand in the link once, got {len(texts)} of it")
+        raise SettingError(f"{key} must appear in the link once, got {len(texts)} of it")
     return texts[0]
 
 
@@ -133,10 +127,5 @@ def _check_model(model: str) -> None:
     if model and not HUB_ID.fullmatch(model):
         raise SettingError(
             f"a link can name an image model by its Hub id only, such as owner/name, got "
-            f"{_shown(model)}"
+            f"{quoted(model)}"
         )
-
-
-def _shown(text: str) -> str:
-    """A value as a message quotes it: in one line, and not at any length."""
-    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")

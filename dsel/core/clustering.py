@@ -1,4 +1,4 @@
-"""From patch features to clusters within one class."""
+"""Cluster the patches of one class by their features."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-ALONE = Lock()
-"""How many threads a library takes, and which warnings show, is one state for the whole process."""
+_PROCESS_STATE = Lock()
+"""Held while the number of threads and the warning filters, which are global, are changed."""
 
-LEAST = 2
-"""Discriminative patches for each cluster at least, among which clusters are found."""
+PATCHES_PER_CLUSTER = 2
+"""Least number of discriminative patches per cluster that clusters are found among."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,23 @@ class Clusters:
 def cluster_patches(
     features: Floats, scores: NDArray[np.floating], k: int, discriminative_share: float = 1.0
 ) -> Clusters:
-    """k-means over features (N, d), clusters ordered by falling median score.
+    """Run k-means over features (N, d); clusters are numbered by falling median score.
 
-    Clusters are found among the most discriminative patches, this share of all and at least two for
-    each cluster, and the others join the nearest: with a small share, what will hardly be kept does
-    not move what is, but kinds of patches that are all less discriminative have no cluster of their
-    own.
+    Clusters are found among the most discriminative patches: this share of all, and at least two
+    per cluster. The other patches join the nearest cluster. With a small share, patches that are
+    unlikely to be kept do not influence the clusters, but kinds of patches that are all less
+    discriminative get no cluster of their own.
 
-    It starts from discriminative patches that differ (see `first_centroids`) and not by chance: a
-    distilled set should not change with a seed, and hardly with the noise of the scores. With fewer
-    different patches than k there are fewer clusters. It runs in one thread, because partial sums
-    of several would be added in any order.
+    k-means starts from discriminative patches that differ (see `first_centroids`) instead of random
+    ones: a distilled set should not depend on a seed, and little on the noise of the scores. With
+    fewer different patches than k there are fewer clusters. It runs in one thread, because the
+    order in which several threads add their partial sums is not defined.
     """
     if not len(features):
         return Clusters(np.zeros(0, np.int64), np.zeros(0, np.float32))
     points = unit_features(features)
-    best = most_discriminative(scores, max(discriminative_share * len(points), LEAST * k))
+    count = max(discriminative_share * len(points), PATCHES_PER_CLUSTER * k)
+    best = most_discriminative(scores, count)
     k = min(k, len(np.unique(points[best], axis=0)))
     labels = np.zeros(len(points), np.int64)
     if k > 1:
@@ -64,18 +65,18 @@ def cluster_patches(
 
 
 def most_discriminative(scores: NDArray[np.floating], count: float) -> Ints:
-    """Positions of the `count` highest scores, rounded up, in rising order."""
+    """Return the positions of the `count` highest scores, rounded up, in rising order."""
     best: Ints = np.sort(np.argsort(-scores, kind="stable")[: math.ceil(count)])
     return best
 
 
 def first_centroids(points: Floats, scores: NDArray[np.floating], k: int) -> Floats:
-    """The patches that k-means starts from, (k, d): discriminative ones that differ.
+    """Return the patches that k-means starts from, (k, d): discriminative ones that differ.
 
     The most discriminative one is the first; each next one has the largest product of weight and
     squared distance to those before it, where the weight falls with the rank of the score from 1 to
-    1 / n. That is k-means++ (Arthur and Vassilvitskii, 2007) with its lots replaced by the
-    likeliest draw.
+    1 / n. This is k-means++ (Arthur and Vassilvitskii, 2007) with its random draws replaced by the
+    most likely ones.
     """
     count = len(points)
     weight = np.empty(count)
@@ -90,10 +91,10 @@ def first_centroids(points: Floats, scores: NDArray[np.floating], k: int) -> Flo
 
 
 def unit_features(features: Floats) -> Floats:
-    """Features of one class with their common mean removed, scaled to length 1: (N, d) -> (N, d).
+    """Remove the mean of a class's features and scale them to length 1: (N, d) -> (N, d).
 
-    What all patches of a class share says nothing of how they differ; after scaling, Euclidean
-    distance is the cosine distance that diffusion features are compared with.
+    The mean is what all patches of the class share, and does not tell them apart. After scaling,
+    Euclidean distance orders pairs as cosine distance does, which is usual for diffusion features.
     """
     centred = features - features.mean(axis=0)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
@@ -102,21 +103,22 @@ def unit_features(features: Floats) -> Floats:
 
 
 def _kmeans(points: Floats, best: Ints, start: Floats) -> Ints:
-    """k-means on the best of the points; each point's label is that of the nearest centroid."""
+    """Fit k-means to the best points; label every point by its nearest centroid."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with ALONE, threadpool_limits(limits=1), warnings.catch_warnings():
-        # Points may differ and yet be too near to tell apart: there are fewer clusters then.
+    with _PROCESS_STATE, threadpool_limits(limits=1), warnings.catch_warnings():
+        # Points that differ may be too near for k-means to separate: it finds fewer clusters then.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(len(start), init=start, n_init=1, random_state=0)
         return np.asarray(model.fit(points[best]).predict(points), np.int64)
 
 
 def _by_median_score(labels: Ints, scores: NDArray[np.floating]) -> Ints:
-    names = np.unique(labels)
+    """Number the clusters from 0 by falling median score."""
+    names, cluster = np.unique(labels, return_inverse=True)
     medians = np.array([np.median(scores[labels == name]) for name in names])
     rank = np.empty(len(names), np.int64)
     rank[np.argsort(-medians, kind="stable")] = np.arange(len(names))
-    return rank[np.searchsorted(names, labels)]
+    return rank[cluster]

@@ -1,4 +1,4 @@
-"""From ranked patches to distilled images: single patches, or mosaics of one cluster."""
+"""Compose ranked patches to distilled images: single patches, or mosaics of one cluster."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Cut: TypeAlias = Callable[[Patch, int, int], Pixels]
 def compose_class(
     selected: ClassSelection, settings: SelectSettings, image_px: int, cut: Cut
 ) -> Iterator[Distilled]:
-    """The first IPC images of a class, each `image_px` square; fewer if the class gives fewer."""
+    """Yield the first IPC images of a class, each `image_px` square, or all if there are fewer."""
     sides = tile_sides(image_px, settings.factor)
     for number, positions in enumerate(selected.images[: settings.ipc]):
         patches = tuple(selected.patches[position] for position in positions)
         tiles = [
-            cut(patch, sides[place % settings.factor], sides[place // settings.factor])
-            for place, patch in enumerate(patches)
+            cut(patch, sides[tile % settings.factor], sides[tile // settings.factor])
+            for tile, patch in enumerate(patches)
         ]
         yield Distilled(selected.index, number, mosaic(tiles, settings.factor), patches)
 
 
 def shortfall(selected: ClassSelection, settings: SelectSettings) -> str:
-    """A line that says that a class gives fewer images than IPC asks for; empty if it does not."""
+    """Return a sentence if a class gives fewer images than IPC; else an empty string."""
     given = len(selected.images)
     if given >= settings.ipc:
         return ""
@@ -50,9 +50,9 @@ def check_image_px(image_px: int, factor: int) -> None:
 
 
 def tile_sides(image_px: int, factor: int) -> list[int]:
-    """Split a side into `factor` whole parts that differ by at most 1 px and add up to it."""
+    """Split a side into `factor` whole numbers that differ by at most 1 and add up to it."""
     side, rest = divmod(image_px, factor)
-    return [side + (place < rest) for place in range(factor)]
+    return [side + (tile < rest) for tile in range(factor)]
 
 
 def mosaic(tiles: Sequence[Pixels], factor: int) -> Pixels:

@@ -1,4 +1,8 @@
-"""Sums of maps inside boxes, where each map has a shape and each box a size of its own."""
+"""Integral images (summed-area tables) of maps, and sums and means of maps inside boxes.
+
+Maps are piecewise constant on unit cells. Reading an integral image at fractional positions by
+linear interpolation integrates such a map exactly, so a box may have any size and any position.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,33 @@ Doubles: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 
+def summed_area(maps: NDArray[np.floating]) -> Doubles:
+    """Integral images with a leading row and column of zeros: (N, h, w) -> (N, h+1, w+1).
+
+    Crow, "Summed-area tables for texture mapping", 1984.
+    """
+    table = np.zeros((maps.shape[0], maps.shape[1] + 1, maps.shape[2] + 1))
+    np.cumsum(maps, axis=1, out=table[:, 1:, 1:], dtype=np.float64)
+    np.cumsum(table[:, 1:, 1:], axis=2, out=table[:, 1:, 1:])
+    return table
+
+
+def box_means(table: Doubles, x: Doubles, y: Doubles, width: float, height: float) -> Doubles:
+    """Mean of each map inside boxes at all pairs of `y` and `x`, in cells: (N, len(y), len(x)).
+
+    table: see `summed_area`.
+    """
+    rows = _interpolate(table, y + height, axis=1) - _interpolate(table, y, axis=1)  # (N, Y, w+1)
+    sums = _interpolate(rows, x + width, axis=2) - _interpolate(rows, x, axis=2)  # (N, Y, X)
+    return sums / (width * height)
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Summed-area tables of N maps, one behind the other.
+    """Integral images of N maps of different shapes, stored in one flat array.
 
-    flat: the numbers of all tables, row by row. start, rows, columns: (N,) where each one begins,
-    and its sides, with its leading row and column of zeros.
+    flat: the values of all tables, row by row. start, rows, columns: (N,) the index of each
+    table's first value, and its shape, which includes the leading row and column of zeros.
     """
 
     flat: NDArray[Any]
@@ -28,13 +53,16 @@ class Tables:
 
 
 def joined(stacks: Sequence[NDArray[Any]], order: Sequence[Ints]) -> Tables:
-    """Tables out of stacks (n, h+1, w+1) of them; `order` (n,) says which of all N each one is."""
+    """Join stacks (n, h+1, w+1) of tables; `order` (n,) holds the index of each table among all N.
+
+    Tables keep the dtype of the stacks.
+    """
     count = sum(map(len, stacks))
     start, rows, columns = (np.zeros(count, np.int64) for _ in range(3))
     begin = 0
-    for stack, places in zip(stacks, order, strict=True):
-        rows[places], columns[places] = stack.shape[1:]
-        start[places] = begin + np.arange(len(stack)) * (stack.shape[1] * stack.shape[2])
+    for stack, indices in zip(stacks, order, strict=True):
+        rows[indices], columns[indices] = stack.shape[1:]
+        start[indices] = begin + np.arange(len(stack)) * (stack.shape[1] * stack.shape[2])
         begin += stack.size
     flat = np.concatenate([stack.ravel() for stack in stacks]) if stacks else np.zeros(0)
     return Tables(flat, start, rows, columns)
@@ -43,28 +71,40 @@ def joined(stacks: Sequence[NDArray[Any]], order: Sequence[Ints]) -> Tables:
 def sums_inside(
     tables: Tables, which: Ints, x: Doubles, y: Doubles, width: Doubles, height: Doubles
 ) -> Doubles:
-    """Sums inside boxes (M,), in cells of the map `which` (M,) that each one lies on.
+    """Sums inside M boxes (M,), in cells of the map `which` (M,) that each box is on.
 
-    A box may lie beyond its map in part, where there is nothing to add. As `box_means`
-    does, it reads the table at fractional positions by linear interpolation.
+    A box may extend beyond its map, where nothing is added. The results have the same bits as
+    those of `box_means`.
     """
-    left, right = (_column(tables, which, at, y, height) for at in (x, x + width))
+    left, right = (_sums_left_of(tables, which, at, y, height) for at in (x, x + width))
     return right - left
 
 
-def _column(tables: Tables, which: Ints, x: Doubles, y: Doubles, height: Doubles) -> Doubles:
-    """The sums left of x, from y on down to y + height."""
-    low, share = _split(x, tables.columns[which])
-    lower, upper = (_difference(tables, which, column, y, height) for column in (low, low + 1))
+def _interpolate(table: Doubles, at: Doubles, axis: int) -> Doubles:
+    """Read tables at fractional positions along an axis."""
+    at = np.clip(at, 0, table.shape[axis] - 1)
+    low = np.minimum(at.astype(np.intp), table.shape[axis] - 2)
+    share = (at - low).reshape([-1 if i == axis else 1 for i in range(table.ndim)])
+    lower = np.take(table, low, axis=axis)
+    read: Doubles = lower + share * (np.take(table, low + 1, axis=axis) - lower)
+    return read
+
+
+def _sums_left_of(tables: Tables, which: Ints, x: Doubles, y: Doubles, height: Doubles) -> Doubles:
+    """Sums over columns before x and over rows from y to y + height."""
+    low, share = _whole_and_share(x, tables.columns[which])
+    lower, upper = (_column_sums(tables, which, column, y, height) for column in (low, low + 1))
     return lower + share * (upper - lower)
 
 
-def _difference(tables: Tables, which: Ints, column: Ints, y: Doubles, height: Doubles) -> Doubles:
-    return _read(tables, which, column, y + height) - _read(tables, which, column, y)
+def _column_sums(tables: Tables, which: Ints, column: Ints, y: Doubles, height: Doubles) -> Doubles:
+    """Sums over whole columns before `column`, over rows from y to y + height."""
+    below, above = (_interpolate_rows(tables, which, column, at) for at in (y + height, y))
+    return below - above
 
 
-def _read(tables: Tables, which: Ints, column: Ints, y: Doubles) -> Doubles:
-    low, share = _split(y, tables.rows[which])
+def _interpolate_rows(tables: Tables, which: Ints, column: Ints, y: Doubles) -> Doubles:
+    low, share = _whole_and_share(y, tables.rows[which])
     width = tables.columns[which]
     at = tables.start[which] + low * width + column
     lower = tables.flat[at].astype(np.float64)
@@ -72,8 +112,8 @@ def _read(tables: Tables, which: Ints, column: Ints, y: Doubles) -> Doubles:
     return read
 
 
-def _split(at: Doubles, length: Ints) -> tuple[Ints, Doubles]:
-    """A position in a table as the whole one below it and the share of the way to the next."""
+def _whole_and_share(at: Doubles, length: Ints) -> tuple[Ints, Doubles]:
+    """Split a position in a table into the index before it and the share of the way to the next."""
     inside = np.clip(at, 0, length - 1)
     low = np.minimum(inside.astype(np.int64), length - 2)
     return low, inside - low

@@ -1,75 +1,83 @@
-"""From patch features to places in the plane."""
+"""Projection of patch features onto the plane: UMAP, principal components, Procrustes alignment."""
 
 from __future__ import annotations
+
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsel.core.clustering import unit_features
 
-Floats = NDArray[np.float32]
+Floats: TypeAlias = NDArray[np.float32]
 
-NEIGHBOURS = 15
-MIN_DIST = 0.15
+NEIGHBOURS: Final = 15
+MIN_DIST: Final = 0.15
 
-EPOCHS_FROM_START = 200
-"""Rounds of a layout that begins from places that are near to right; by itself it takes 500."""
+EPOCHS_FROM_START: Final = 200
+"""UMAP epochs of a layout with given starting positions; without them it takes 500."""
+
+FEWEST: Final = 5
+"""Points that UMAP needs for its neighbourhood graph."""
 
 
 def layout(features: Floats, seed: int, start: Floats | None = None) -> Floats:
-    """Places in the plane, (N, d) -> (N, 2), near where features are alike (UMAP).
+    """Project features (N, d) onto the plane, (N, 2), similar ones near each other (UMAP).
 
-    Classes too small for a neighbourhood graph are laid out by their principal components, and one
-    patch alone lies at the origin. start: places (N, 2) to begin from; the new ones are laid onto
-    them (see `laid_onto`), so that what stays alike stays where it was.
+    Classes that are too small for a neighbourhood graph are projected onto their principal
+    components. start: positions (N, 2) to start from; the result is aligned with them (see
+    `aligned`), so that points whose neighbours stay the same stay where they were.
     """
     points = unit_features(features)
-    if len(points) < 5:
-        places = principal_plane(points)
-        return places if start is None else laid_onto(places, start)
+    positions = principal_plane(points) if len(points) < FEWEST else _umap(points, seed, start)
+    return positions if start is None else aligned(positions, start)
+
+
+def aligned(positions: Floats, target: Floats) -> Floats:
+    """Rotate, mirror, scale and move positions (N, 2) to lie as near as possible to a target.
+
+    This is Procrustes' problem (Schoenemann, 1966). Directions and lengths of a layout mean
+    nothing, so points need not move because of them.
+    """
+    if not len(positions):
+        return positions
+    from scipy.linalg import orthogonal_procrustes
+
+    centre, goal = positions.mean(axis=0, dtype=float), target.mean(axis=0, dtype=float)
+    own, other = positions - centre, target - goal
+    size, goal_size = np.square(own).sum(), np.square(other).sum()
+    if size > 0 and goal_size > 0:
+        rotation, _ = orthogonal_procrustes(own, other)
+        # As wide as the target: the least-squares scale would shrink layouts that differ much.
+        own = np.sqrt(goal_size / size) * own @ rotation
+    return np.asarray(own + goal, np.float32)
+
+
+def principal_plane(points: Floats) -> Floats:
+    """Project points (N, d) onto their two principal components, (N, 2); zeros for missing ones."""
+    plane = np.zeros((len(points), 2), np.float32)
+    if len(points) == 0 or (points == points[0]).all():
+        return plane  # without variance there are no components
+    from sklearn.decomposition import PCA
+
+    components = min(2, *points.shape)
+    # The full solver is exact, and scikit-learn fixes its signs.
+    plane[:, :components] = PCA(components, svd_solver="full").fit_transform(points)
+    return plane
+
+
+def _umap(points: Floats, seed: int, start: Floats | None) -> Floats:
     import umap
 
-    begun = start is not None and bool((np.ptp(start, axis=0) > 0).all())
+    usable = start is not None and bool((np.ptp(start, axis=0) > 0).all())
     # The spectral start needs more points than dimensions of its own.
-    by_itself = "spectral" if len(points) > 20 else "random"
+    default = "spectral" if len(points) > 20 else "random"
     mapper = umap.UMAP(
         n_neighbors=min(NEIGHBOURS, len(points) - 1),
         min_dist=MIN_DIST,
         random_state=seed,
         n_jobs=1,
-        init=np.array(start, np.float32) if begun else by_itself,
-        n_epochs=EPOCHS_FROM_START if begun else None,
+        init=np.array(start, np.float32) if usable else default,
+        n_epochs=EPOCHS_FROM_START if usable else None,
     )
-    places = np.asarray(mapper.fit_transform(points), np.float32)
-    return places if start is None else laid_onto(places, start)
-
-
-def laid_onto(places: Floats, onto: Floats) -> Floats:
-    """Places (N, 2) turned, mirrored, scaled and moved to lie as near as they can to others.
-
-    That is Procrustes' problem (Schoenemann, 1966): directions and lengths of the plane mean
-    nothing, so that a new layout need not move points by them.
-    """
-    if not len(places):
-        return places
-    centre, aim = places.mean(axis=0, dtype=float), onto.mean(axis=0, dtype=float)
-    own, other = places - centre, onto - aim
-    size, wide = np.square(own).sum(), np.square(other).sum()
-    laid = own
-    if size > 0 and wide > 0:
-        left, _, right = np.linalg.svd(own.T @ other)
-        # As wide as the others: the least distance alone would shrink what differs much.
-        laid = np.sqrt(wide / size) * own @ (left @ right)
-    return np.asarray(laid + aim, np.float32)
-
-
-def principal_plane(points: Floats) -> Floats:
-    """The two principal components (N, 2) of points (N, d); zeros where there are fewer."""
-    plane = np.zeros((len(points), 2), np.float32)
-    if not len(points):
-        return plane
-    centred = points - points.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    found = centred @ axes[:2].T
-    plane[:, : found.shape[1]] = found
-    return plane
+    return np.asarray(mapper.fit_transform(points), np.float32)

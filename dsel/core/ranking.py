@@ -1,9 +1,9 @@
-"""From clusters to the order in which patches stay: one ranked pool per class serves any IPC."""
+"""Rank the clustered patches of one class: the first ones of a single ranking serve any IPC."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
+from itertools import chain, cycle, islice, zip_longest
 from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -22,16 +22,16 @@ def rank_patches(
     across: Across,
     pins: Sequence[int] = (),
 ) -> tuple[int, ...]:
-    """Positions of all N patches, best first.
+    """Return the positions of all N patches, best first.
 
     within: inside a cluster by falling score, or by rising distance to the centroid.
     across: one patch of each cluster in turn, cluster 0 first, or all patches regardless of
     cluster.
-    pins: positions that come before all others, in this order; the others keep theirs.
+    pins: positions that come before all others, in this order; the others keep their order.
     """
     order = within_order(scores, distance, within)
-    ranked = order if across == "pooled" else in_turn(_split(order, labels))
-    return tuple(_first(pins, ranked))
+    ranked = order if across == "pooled" else in_turn(_by_cluster(order, labels))
+    return tuple(_pins_first(pins, ranked))
 
 
 def compose_images(
@@ -43,33 +43,23 @@ def compose_images(
     patches_per_image: int,
     pins: Sequence[int] = (),
 ) -> tuple[tuple[int, ...], ...]:
-    """The distilled images a class can give, best first, each as positions of its patches.
+    """Return the distilled images that a class gives, best first, as positions of their patches.
 
-    An image's patches come from one cluster. A cluster's last image may lack patches: they are
-    filled up with the cluster's best ones, and such images stand behind all full ones. Pinned
-    patches are the first of their clusters, so that those of one cluster share an image, and the
-    images that they lead come before all others, full or not, in the order of the pins.
+    An image's patches come from one cluster. A cluster's last image may lack patches: it is filled
+    up with the cluster's best ones and ranks after all complete images. Pinned patches are the
+    first of their clusters, so that those of one cluster share an image. Images that start with a
+    pinned patch come before all others, complete or not, in the order of the pins.
     """
     if patches_per_image == 1:
         ranked = rank_patches(scores, labels, distance, within, across, pins)
         return tuple((position,) for position in ranked)
-    full: list[list[tuple[int, ...]]] = []
-    filled: list[list[tuple[int, ...]]] = []
-    order = _first(pins, within_order(scores, distance, within))
-    for cluster in _split(order, labels):
-        whole = len(cluster) // patches_per_image * patches_per_image
-        full.append(
-            [tuple(cluster[i : i + patches_per_image]) for i in range(0, whole, patches_per_image)]
-        )
-        filled.append(
-            [_fill_up(cluster[whole:], cluster, patches_per_image)] if cluster[whole:] else []
-        )
-    images = (*in_turn(full), *in_turn(filled))
+    order = _pins_first(pins, within_order(scores, distance, within))
+    clusters = _by_cluster(order, labels)
+    complete = list(in_turn(_complete_images(one, patches_per_image) for one in clusters))
     if across == "pooled":
-        whole_images = sum(map(len, full))
         key = scores if within == "score" else -distance
-        best = sorted(images[:whole_images], key=lambda image: -float(key[list(image)].mean()))
-        images = (*best, *images[whole_images:])
+        complete.sort(key=lambda image: -float(key[list(image)].mean()))
+    images = (*complete, *in_turn(_filled_image(one, patches_per_image) for one in clusters))
     turn = {position: number for number, position in enumerate(pins)}
     return tuple(sorted(images, key=lambda image: turn.get(image[0], len(turn))))
 
@@ -77,33 +67,39 @@ def compose_images(
 def within_order(
     scores: NDArray[np.floating], distance: NDArray[np.floating], within: Within
 ) -> list[int]:
-    """All positions by the key of `within`; equal ones keep their order."""
+    """Return all positions in the order of `within`; equal ones keep their order."""
     key = -scores if within == "score" else distance
     return [int(position) for position in np.argsort(key, kind="stable")]
 
 
 def in_turn(clusters: Iterable[list[T]]) -> Iterator[T]:
-    """The first of each list, then the second of each, and so on."""
+    """Yield the first item of each list, then the second of each, and so on."""
     missing = object()
     for turn in zip_longest(*clusters, fillvalue=missing):
         yield from (item for item in turn if item is not missing)  # type: ignore[misc]
 
 
-def _first(pins: Sequence[int], order: Iterable[int]) -> list[int]:
+def _pins_first(pins: Sequence[int], order: Iterable[int]) -> list[int]:
     pinned = set(pins)
     return [*pins, *(position for position in order if position not in pinned)]
 
 
-def _split(order: list[int], labels: NDArray[np.integer]) -> list[list[int]]:
+def _by_cluster(order: list[int], labels: NDArray[np.integer]) -> list[list[int]]:
     clusters: list[list[int]] = [[] for _ in range(int(labels.max()) + 1 if len(labels) else 0)]
     for position in order:
         clusters[labels[position]].append(position)
     return clusters
 
 
-def _fill_up(rest: list[int], cluster: list[int], size: int) -> tuple[int, ...]:
-    """`rest`, then the cluster's best from the top until the image is full."""
-    filled = list(rest)
-    while len(filled) < size:
-        filled += cluster[: size - len(filled)]
-    return tuple(filled)
+def _complete_images(cluster: list[int], size: int) -> list[tuple[int, ...]]:
+    """Return the images that a cluster's patches fill, `size` patches each."""
+    whole = len(cluster) // size * size
+    return [tuple(cluster[start : start + size]) for start in range(0, whole, size)]
+
+
+def _filled_image(cluster: list[int], size: int) -> list[tuple[int, ...]]:
+    """Return the image of a cluster's remaining patches, if any, filled up with its best."""
+    rest = cluster[len(cluster) // size * size :]
+    if not rest:
+        return []
+    return [tuple(islice(chain(rest, cycle(cluster)), size))]

@@ -9,7 +9,7 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFile, ImageFont
+from PIL import Image, ImageFile
 
 from dsel.errors import UnreadableImage
 from dsel.types import Box, Frame, Pixels, Proxy
@@ -274,54 +274,3 @@ def encode(pixels: Pixels, file_format: FileFormat, quality: int = 90) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, file_format, **options)
     return stream.getvalue()
-
-
-_INKS: Final = ("#2166ac", "#e35933", "#1b7837", "#762a83", "#8c510a", "#d6336c")
-
-
-def line_chart(
-    series: Mapping[str, Sequence[tuple[float, float]]],
-    width_px: int, height_px: int, title: str = "", x_label: str = "", y_label: str = "",
-) -> Pixels:  # fmt: skip
-    """Draw named lines through (x, y) points with axes, ticks and a legend."""
-    kept = {name: [p for p in line if all(map(math.isfinite, p))] for name, line in series.items()}
-    points = [point for line in kept.values() for point in line] or [(0.0, 0.0)]
-    x_ticks, y_ticks = (_ticks(min(values), max(values)) for values in zip(*points, strict=True))
-    # Drawn twice as large and shrunk, since Pillow draws lines without smoothing them.
-    image = Image.new("RGB", (2 * width_px, 2 * height_px), "white")
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=24)
-    left, top, right, bottom = 130, 70, 2 * width_px - 50, 2 * height_px - 110
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return (
-            left + (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0]) * (right - left),
-            bottom - (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]) * (bottom - top),
-        )
-
-    for x in x_ticks:
-        draw.line([at(x, y_ticks[0]), at(x, y_ticks[-1])], "#e6e6e6", 2)
-        draw.text((at(x, 0)[0], bottom + 12), f"{x:g}", "#444444", font, anchor="mt")
-    for y in y_ticks:
-        draw.line([at(x_ticks[0], y), at(x_ticks[-1], y)], "#e6e6e6", 2)
-        draw.text((left - 14, at(0, y)[1]), f"{y:g}", "#444444", font, anchor="rm")
-    draw.line([(left, top), (left, bottom), (right, bottom)], "#444444", 3)
-    draw.text(((left + right) / 2, 14), title, "black", ImageFont.load_default(size=30), "mt")
-    draw.text(((left + right) / 2, bottom + 56), x_label, "#444444", font, "mt")
-    draw.text((14, 14), y_label, "#444444", font, "lt")
-    for number, (name, line) in enumerate(kept.items()):
-        ink = _INKS[number % len(_INKS)]
-        draw.line([at(*point) for point in line] or [(0, 0)], ink, 5, joint="curve")
-        legend_y = top + 24 + 36 * number
-        draw.line([(right - 50, legend_y), (right - 10, legend_y)], ink, 7)
-        draw.text((right - 64, legend_y), name, "black", font, anchor="rm")
-    return np.array(image.reduce(2))
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return 3 to 8 round numbers that enclose a range."""
-    if high <= low:
-        low, high = low - 0.5, low + 0.5
-    power = 10.0 ** math.floor(math.log10((high - low) / 4))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= (high - low) / 5)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, last + 1)]

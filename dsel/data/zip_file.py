@@ -4,7 +4,7 @@ Layout and names are those of `dsel.data.class_folders`, so a folder and its zip
 images by the same ids. Every file in a class folder counts as an image, whatever its name, so that
 one that cannot be used is reported with its reason; only hidden files are passed over.
 
-Links are not followed, and nothing is extracted: see `dsel.data.archives` for what is refused.
+Links are not followed, and nothing is extracted: see `dsel.data.zip_entries` for what is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Final
 
 from dsel.config import SourceSettings
 from dsel.data import images as pictures
-from dsel.data.archives import Entry, list_entries, unpack
 from dsel.data.base import (
     choose_folders,
     fingerprint_files,
@@ -25,6 +24,7 @@ from dsel.data.base import (
     require_images,
 )
 from dsel.data.class_folders import Names, class_names, find_base, is_called_image, is_hidden
+from dsel.data.zip_entries import Entry, list_entries, unpack
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
 

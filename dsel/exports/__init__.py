@@ -1,10 +1,16 @@
-"""Export formats: one writer per format, and what they share."""
+"""Export formats: distilled sets out, one module per format.
+
+A writer is a generator `write(export, images, out) -> Iterator[Event]` that takes an `Export` and a
+stream of distilled images, and can be called again to finish an interrupted export. Add a format as
+a module beside `image_folder`; what all formats share is in `base`: the claim on the folder, the
+manifest with the origin of every pixel, and the zip file.
+"""
 
 from __future__ import annotations
 
 from dsel.exports.base import (
     Export,
-    explanation_bytes,
+    entry_bytes,
     is_zip,
     refuse_foreign,
     write_zip,
@@ -15,7 +21,7 @@ from dsel.exports.image_folder import SIDE_FILES, write_image_folder
 __all__ = [
     "SIDE_FILES",
     "Export",
-    "explanation_bytes",
+    "entry_bytes",
     "is_zip",
     "refuse_foreign",
     "write_image_folder",

@@ -1,4 +1,4 @@
-"""What every export format shares: what is exported, the claim on its folder, the manifest."""
+"""What every export format shares: the export record, the claim on its folder, the manifest."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ from dsel.types import ClassSelection, Distilled, Done, Event
 
 MANIFEST = "manifest.json"
 LONGEST_NAME_BYTES = 160
-"""Of a class folder: file systems allow 255, and its images add a number and a suffix."""
+"""Longest name of a class folder: file systems allow 255, and images add a number and a suffix."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 NAMING_FACTS = ("dsel", "run", "selection")
-"""Facts that name the exported bytes: not where the source lies, nor a library's version."""
+"""Facts that enter the fingerprint; the source's location and library versions do not."""
 ZIP = ".zip"
 ZIP_ENTRY_BYTES = 76
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed one, so that equal content gives equal bytes
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal content gives equal bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Everything that an exported set follows from. `facts` tells of run, prior and versions."""
+    """Everything that determines an exported set.
+
+    image_px: side of its images. pixels: "source" or "proxy". facts: the run, prior and versions,
+    which the manifest records.
+    """
 
     classes: tuple[str, ...]
     selections: Sequence[ClassSelection]
@@ -44,18 +48,18 @@ class Export:
 
     @property
     def fingerprint(self) -> str:
-        """Names the exported bytes."""
-        kept = {key: value for key, value in self.facts.items() if key in NAMING_FACTS}
-        return fingerprint(kept, self.select, self.settings, self.image_px, self.pixels)
+        """A name of the exported bytes."""
+        naming = {key: value for key, value in self.facts.items() if key in NAMING_FACTS}
+        return fingerprint(naming, self.select, self.settings, self.image_px, self.pixels)
 
 
 def class_folders(classes: Sequence[str]) -> tuple[str, ...]:
-    """A folder name for each class: its own name, with what file systems refuse replaced."""
+    """Return a folder name per class; characters that file systems refuse are replaced."""
     folders: list[str] = []
     for name in classes:
         base = _cut(UNSAFE.sub("_", name)).strip(" .") or "class"
         folder, number = base, 2
-        # Case must differ too: some file systems do not tell it apart.
+        # Compared without case, which some file systems ignore.
         while folder.lower() in {other.lower() for other in folders}:
             folder, number = f"{base}_{number}", number + 1
         folders.append(folder)
@@ -65,7 +69,7 @@ def class_folders(classes: Sequence[str]) -> tuple[str, ...]:
 def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> None:
     """Mark a folder as this export's before the first image is written.
 
-    Raises `StorageError` if it holds another export, or files that dsel did not write.
+    Raises `StorageError` for a folder with another export, or with files that dsel did not write.
     """
     refuse_foreign(out, also_ours)
     if (out / MANIFEST).is_file():
@@ -75,7 +79,7 @@ def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> No
 
 
 def refuse_foreign(out: Path, also_ours: Sequence[str] = ()) -> None:
-    """Raise `StorageError` for a folder of files that are no export of dsel's."""
+    """Raise `StorageError` for a folder whose files are not an export of dsel."""
     if not out.is_dir() or (out / MANIFEST).is_file():
         return
     with storage_errors(out):
@@ -83,27 +87,27 @@ def refuse_foreign(out: Path, also_ours: Sequence[str] = ()) -> None:
     if foreign:
         name = min(path.name for path in foreign)
         raise StorageError(
-            f"{out} holds other files, such as {name}: choose an empty or new folder"
+            f"{out} holds other files, such as {name}: choose an empty or new folder", path=str(out)
         )
 
 
 def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool) -> dict[str, Any]:
-    """What the exported set is, and where every pixel of it comes from."""
+    """Return the manifest: the export's settings and facts, and the origin of every pixel."""
     return {
-        "format": "dsel export 1",
+        "format": "dsel export 2",
         "fingerprint": export.fingerprint,
         "complete": complete,
         **export.facts,
-        "select": asdict(export.select),
+        "select": export.select.plain(),
         "overrides": _overrides(export.select.overrides),
-        "export": asdict(export.settings) | {"image_px": export.image_px, "pixels": export.pixels},
+        "export": export.settings.plain() | {"image_px": export.image_px, "pixels": export.pixels},
         "classes": list(export.classes),
         "images": list(images),
     }
 
 
 def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict[str, Any]:
-    """One image of the manifest: its tiles row by row, with source image, boxes and explanation."""
+    """Return the manifest's entry of one image, with its patches row by row."""
     return {
         "file": file,
         "class": classes[distilled.class_index],
@@ -121,10 +125,10 @@ def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict
     }
 
 
-def explanation_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
-    """About how much an image takes beside its picture: in the manifest, and as an entry of a zip.
+def entry_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
+    """Estimate the bytes that an image adds to a zip besides its own file.
 
-    Its name stands in the zip twice.
+    These are its entry in the manifest, and the two headers of its file, which both have its name.
     """
     name = f"train/{classes[distilled.class_index]}/{classes[distilled.class_index]}_id00000.png"
     entry = json_bytes(image_entry(name, distilled, classes))
@@ -133,7 +137,7 @@ def explanation_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
 
 
 def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:
-    """Pack a folder as a zip whose bytes follow from the content alone."""
+    """Pack a folder as a zip file; equal content gives equal bytes."""
     temporary = target.with_name(f".{target.name}.partial")
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in (target, temporary))
     with storage_errors(target):
@@ -153,22 +157,22 @@ def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Pat
 
 
 def is_zip(out: Path) -> bool:
-    """Whether a set goes into one zip file, by the name of what it is written to."""
+    """Whether an export to this path is one zip file, by its suffix."""
     return out.suffix.lower() == ZIP
 
 
 def write_zip(
     export: Export, write: Callable[[Path], Iterator[Event]], out: Path
 ) -> Iterator[Event]:
-    """Pack the folder that `write` fills; its bytes are those of `zip_folder` of such a folder.
+    """Pack the folder that `write` fills; the bytes are those of `zip_folder` for that folder.
 
-    Raises `StorageError` where there is something else than this very export.
+    Raises `StorageError` if `out` exists and is not this same export.
     """
     _refuse_other(out, export)
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        room = TemporaryDirectory(prefix=f".{out.name}.", suffix=PARTIAL, dir=out.parent)
-    with room as name:
+        temporary = TemporaryDirectory(prefix=f".{out.name}.", suffix=PARTIAL, dir=out.parent)
+    with temporary as name:
         figures: Mapping[str, float | int | str] = {}
         for event in write(Path(name)):
             if isinstance(event, Done):
@@ -180,24 +184,25 @@ def write_zip(
 
 
 def _refuse_other(out: Path, export: Export) -> None:
-    """The same export gives the same bytes, and may be written again."""
+    """Raise `StorageError` for a file that is not this export, which may be written again."""
     if not out.exists():
         return
     try:
         with zipfile.ZipFile(out) as archive:
-            there = json.loads(archive.read(MANIFEST))["fingerprint"]
+            stored = json.loads(archive.read(MANIFEST))["fingerprint"]
     except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
         raise StorageError(
-            f"{out} is there already, and no export of dsel's: choose a new file"
+            f"{out} exists and is not an export of dsel: choose a new file", path=str(out)
         ) from error
-    if there != export.fingerprint:
+    if stored != export.fingerprint:
         raise StorageError(
-            f"{out} holds another export, made with other settings: choose a new file"
+            f"{out} holds another export, made with other settings: choose a new file",
+            path=str(out),
         )
 
 
 def _overrides(overrides: Overrides) -> dict[str, Any]:
-    """What was decided by hand; corners are in pixels of the picture as the prior saw it."""
+    """Return the manual overrides; the corners of moved patches are in proxy pixels."""
     corners = overrides.corners.items()
     return {
         "pins": list(overrides.pins),
@@ -212,12 +217,13 @@ def _cut(name: str) -> str:
 
 def _check_same(out: Path, export: Export) -> None:
     try:
-        there = read_json(out / MANIFEST)["fingerprint"]
+        stored = read_json(out / MANIFEST)["fingerprint"]
     except (RunError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{out} holds a {MANIFEST} that is not dsel's: choose a new folder"
+            f"{out} holds a {MANIFEST} that dsel did not write: choose a new folder", path=str(out)
         ) from error
-    if there != export.fingerprint:
+    if stored != export.fingerprint:
         raise StorageError(
-            f"{out} holds another export, made with other settings: choose a new folder"
+            f"{out} holds another export, made with other settings: choose a new folder",
+            path=str(out),
         )

@@ -1,4 +1,9 @@
-"""The image folder: OUT/train/<class>/<class>_id00000.png, with its explanation beside it."""
+"""The image folder: OUT/train/<class>/<class>_id00000.png, and tables of how it was made.
+
+classes.json      index, name and folder of each class
+patches.parquet   one row per ranked patch (`dsel.runs.schema.PATCHES`), exported or not
+manifest.json     settings, run, prior, versions; per image, its patches and their boxes
+"""
 
 from __future__ import annotations
 
@@ -22,15 +27,15 @@ from dsel.types import Distilled, Done, Event, Progress, Started
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 SPLIT = "train"
 SIDE_FILES = 3
-"""classes.json, patches.parquet and the manifest."""
+"""Number of files beside the images: classes.json, patches.parquet and the manifest."""
 
 
 def write_image_folder(
     export: Export, images: Iterable[Distilled], out: Path, also_ours: Sequence[str] = ()
 ) -> Iterator[Event]:
-    """Write the images as they come; `also_ours` names what dsel keeps in `out` besides.
+    """Write the images as they come; the same call again resumes an interrupted one.
 
-    The same call again finishes what an interrupted one left.
+    `also_ours` names other files of dsel that `out` may hold.
     """
     claim_folder(out, export, also_ours)
     folders = class_folders(export.classes)
@@ -47,11 +52,11 @@ def write_image_folder(
         entries.append(image_entry(name, distilled, export.classes))
         size += len(content)
         yield Progress()
-    _write_explanation(export, entries, out)
+    _write_side_files(export, entries, out)
     yield Done("export", {"images": len(entries), "bytes": size, "folder": str(out)})
 
 
-def _write_explanation(export: Export, entries: list[dict[str, Any]], out: Path) -> None:
+def _write_side_files(export: Export, entries: list[dict[str, Any]], out: Path) -> None:
     classes = [
         {"index": index, "name": name, "folder": folder}
         for index, (name, folder) in enumerate(
@@ -63,5 +68,5 @@ def _write_explanation(export: Export, entries: list[dict[str, Any]], out: Path)
     ]
     write_atomically(out / "classes.json", json_bytes(classes))
     write_atomically(out / "patches.parquet", table_bytes(rows, PATCHES))
-    # Last: a manifest that says complete speaks for all files before it.
+    # Last: a complete manifest means that all other files are written.
     write_atomically(out / MANIFEST, json_bytes(manifest(export, entries, complete=True)))

@@ -1,5 +1,5 @@
 """The stages of a run, unattended: score, select, export, each a generator of events.
 
-What decides in which order shards are scored, what resume skips and what is kept on the way
-belongs here. Nothing here prints: the faces consume the events.
+The order in which shards are scored, the work that a resumed run skips, the steps of a selection
+and their cache belong here. Nothing here prints: the command line and the app consume the events.
 """

@@ -1,4 +1,4 @@
-"""Where the pixels of a patch come from: the source that a run was scored from, or its proxies."""
+"""Cut the pixels of patches out of the source that a run was scored from, or out of its proxies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Literal
 
 from dsel.config import SourceSettings
-from dsel.config.base import restore
 from dsel.core.composing import Cut
 from dsel.data import open_dataset
 from dsel.data.images import crop, decode
@@ -17,14 +16,17 @@ from dsel.types import Dataset, Patch, Pixels
 
 
 def source_of(run: Run, pixels: Literal["auto", "source", "proxy"]) -> tuple[Dataset | None, str]:
-    """The run's source if its pixels are wanted and there, and a line where they are missed."""
+    """Open the run's source for cutting; None, and why, where its proxies are used instead.
+
+    The reason is empty if proxies are wanted. Raises `RunError` if `source` is wanted and fails.
+    """
     if pixels == "proxy":
         return None, ""
     try:
         dataset = open_origin(run)
     except DselError as error:
         if pixels == "source":
-            raise RunError(f"the source's pixels cannot be had: {error}") from error
+            raise RunError(f"the source cannot be read: {error}") from error
         return None, f"cutting from the run's proxies, since the source cannot be read: {error}"
     if dataset.fingerprint == run.identity.dataset_fingerprint:
         return dataset, ""
@@ -38,11 +40,14 @@ def open_origin(run: Run) -> Dataset:
     """Open the dataset that a run was scored from; raises `SourceError` if it is gone."""
     origin = dict(run.identity.dataset_origin)
     source = str(origin.pop("source"))
-    return open_dataset(source, restore(SourceSettings, origin))
+    return open_dataset(source, SourceSettings.from_plain(origin))
 
 
 def source_cutter(run: Run, dataset: Dataset) -> Cut:
-    """Cuts patches out of the source; raises `RunError` for a picture that has changed."""
+    """Return a function that cuts patches out of the source.
+
+    It raises `RunError` for an image that has changed or cannot be read.
+    """
     by_id = {ref.id: ref for ref in dataset.refs}
     frames = {row.id: row.frame for row in run.images}
 
@@ -50,7 +55,7 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
         try:
             pixels = dataset.read(by_id[image_id])
         except UnreadableImage as reason:
-            raise RunError(f"{image_id} {reason}: mend it, or take --pixels proxy") from reason
+            raise RunError(f"{image_id} {reason}: replace it, or take --pixels proxy") from reason
         frame = frames[image_id]
         if frame is None or pixels.shape[:2] != (frame.source_height, frame.source_width):
             raise RunError(
@@ -59,7 +64,7 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
             )
         return pixels
 
-    # A class's patches may come from one large picture several times over.
+    # Several patches of a class may come from one large image.
     read_once = lru_cache(4)(read)
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
@@ -69,7 +74,7 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
 
 
 def proxy_cutter(run: Run) -> Cut:
-    """Cuts patches out of the run's own pictures."""
+    """Return a function that cuts patches out of the run's proxies."""
     by_id = {row.id: row for row in run.images}
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
@@ -79,8 +84,8 @@ def proxy_cutter(run: Run) -> Cut:
 
 
 def read_proxy(run: Run, row: ImageRow) -> Pixels:
-    """The picture of an image as the prior saw it; raises `RunError` if it is damaged."""
+    """Read the proxy of an image; raises `RunError` if it is damaged."""
     try:
-        return decode(run.pictures([row], "proxy")[0])
+        return decode(run.image_bytes([row], "proxy")[0])
     except UnreadableImage as reason:
         raise RunError(f"the proxy of {row.id} {reason}: score it again into a new run") from reason

@@ -13,7 +13,7 @@ from dsel.config.base import result_settings
 from dsel.core.composing import check_image_px, compose_class
 from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
-from dsel.pipeline.select import check_overrides_of
+from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.types import (
     ClassSelection,
@@ -32,9 +32,9 @@ def export(
     selection: str = "",
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of a kept selection, by default the current one, into an image folder.
+    """Write the images of a stored selection, by default the current one, as an image folder.
 
-    Where `out` ends in .zip, the folder is packed, to the same bytes every time.
+    Where `out` ends in .zip, the folder is packed into one file, with the same bytes every time.
     """
     select_settings, selections = run.read_selection(selection)
     yield from export_selections(run, selections, select_settings, out, settings, also_ours)
@@ -48,7 +48,7 @@ def export_selections(
     settings: ExportSettings,
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Compose the images of any selections, like `export`; nothing is written to the run."""
+    """Write the images of any selections, like `export`; nothing is written to the run."""
     image_px = check_export(run, select_settings, settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
@@ -62,21 +62,33 @@ def export_selections(
         pixels="source" if dataset else "proxy",
         facts=_facts(run, select_settings),
     )
-    cut = source_cutter(run, dataset) if dataset else proxy_cutter(run)
-
-    def images() -> Iterator[Distilled]:
-        for selected in selections:
-            yield from compose_class(selected, select_settings, image_px, cut)
-
+    images = compose_images(run, selections, select_settings, settings)
     if is_zip(out):
-        yield from write_zip(plan, lambda folder: write_image_folder(plan, images(), folder), out)
+        yield from write_zip(plan, lambda folder: write_image_folder(plan, images, folder), out)
     else:
-        yield from write_image_folder(plan, images(), out, also_ours)
+        yield from write_image_folder(plan, images, out, also_ours)
+
+
+def compose_images(
+    run: Run,
+    selections: Sequence[ClassSelection],
+    select_settings: SelectSettings,
+    settings: ExportSettings,
+) -> Iterator[Distilled]:
+    """Compose the distilled images of selections, class by class, as `export` writes them.
+
+    Raises `SettingError` for what cannot be exported.
+    """
+    image_px = check_export(run, select_settings, settings)
+    dataset, _ = source_of(run, settings.pixels)
+    cut = source_cutter(run, dataset) if dataset else proxy_cutter(run)
+    for selected in selections:
+        yield from compose_class(selected, select_settings, image_px, cut)
 
 
 def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
-    """The side of the distilled images; raises `SettingError` for what cannot be exported."""
-    check_overrides_of(run, select)
+    """Return the side of the distilled images; raises `SettingError` if settings do not fit."""
+    Selector(run).check_overrides(select)
     image_px = settings.image_px or run.identity.resolution_px
     check_image_px(image_px, select.factor)
     return image_px

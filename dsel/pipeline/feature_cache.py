@@ -1,11 +1,13 @@
-"""Features of cut patches that a model had to be asked for, kept in the run for the next time.
+"""Features that a model computes of cut patches, stored in the run for later selections.
 
 features/<fingerprint>/00000.safetensors    (P, d) of one class's patches, before they are ranked
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,45 +17,47 @@ from safetensors.numpy import save
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.config.shell import select_command
-from dsel.core.selection import Describe, Located
+from dsel.core.selection import Located
 from dsel.data.images import crop
 from dsel.errors import SettingError
 from dsel.files import write_atomically
 from dsel.pipeline.cutting import read_proxy
 from dsel.runs import Run
-from dsel.types import Box, ClassScores, Featurizer
+from dsel.types import Box, ClassScores, Featurizer, Pixels
+
+Describe: TypeAlias = Callable[[ClassScores, Located], NDArray[np.float32]]
+"""Features (P, d) of the patches of a class."""
 
 
 def describer(
     run: Run, settings: SelectSettings, featurizer: Featurizer | None = None
 ) -> Describe | None:
-    """What describes a class's patches under these settings; None for the features of scoring.
+    """Return what computes the features of a class's patches; None for those of scoring.
 
-    Without a featurizer it knows what was kept, and raises `SettingError` for anything else.
+    Without a featurizer it returns stored features, and raises `SettingError` for any others.
     """
     if settings.features == "free":
         return None
 
     def describe(scores: ClassScores, located: Located) -> NDArray[np.float32]:
         path = _path(run, settings, scores)
-        kept = _read(path, len(located.image), featurizer)
-        if kept is not None:
-            return kept
+        stored = _read(path, len(located.image), featurizer)
+        if stored is not None:
+            return stored
         if featurizer is None:
             raise SettingError(
-                f"{settings.features} features of these patches are not in the run: make them with "
-                f"{select_command(Path('RUN'), settings)}"
+                f"{settings.features} features of these patches are not in the run: compute them "
+                f"with {select_command(Path('RUN'), settings)}"
             )
-        pictures = _cut(run, scores, located)
-        features = featurizer.describe(pictures)
+        features = featurizer.describe(_cut(run, scores, located))
         write_atomically(path, save({"features": features}, {"featurizer": featurizer.fingerprint}))
         return features
 
     return describe
 
 
-def _cut(run: Run, scores: ClassScores, located: Located) -> list[NDArray[np.uint8]]:
-    """The patches' pixels, from the pictures as the prior saw them."""
+def _cut(run: Run, scores: ClassScores, located: Located) -> list[Pixels]:
+    """Cut the patches out of the proxies."""
     rows = run.class_rows(scores.index)
     side = located.patch_px
     return [
@@ -63,7 +67,7 @@ def _cut(run: Run, scores: ClassScores, located: Located) -> list[NDArray[np.uin
 
 
 def _path(run: Run, settings: SelectSettings, scores: ClassScores) -> Path:
-    """Where the features of these boxes lie: pins, bans and moves of other classes change none."""
+    """Return the file for the features of these boxes; moves of other classes do not change it."""
     ids, corners = set(scores.ids), settings.overrides.corners
     moved = [[id_, corners[id_].x, corners[id_].y] for id_ in sorted(corners) if id_ in ids]
     name = fingerprint(
@@ -75,7 +79,7 @@ def _path(run: Run, settings: SelectSettings, scores: ClassScores) -> Path:
 
 
 def _read(path: Path, count: int, featurizer: Featurizer | None) -> NDArray[np.float32] | None:
-    """What was kept, unless it is damaged or another model's."""
+    """Return stored features, unless they are damaged or another model's."""
     if not path.is_file():
         return None
     try:

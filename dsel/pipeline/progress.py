@@ -1,21 +1,24 @@
-"""A stage's events, counted as they come: how far it is, how fast, and what it said."""
+"""Count the events of a stage: units done, rate, time left, notices and skipped images."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from dsel.types import Done, Event, Notice, Progress, Skipped, Started
 
-RECENT_S: Final = 30.0
-"""The rate is that of so many seconds back: what went on before says little about what comes."""
+WINDOW_S: Final = 30.0
+"""The rate is the mean over this many last seconds: the speed of a stage may change."""
 
-MARKS_EVERY_S: Final = 0.25
+SAMPLE_EVERY_S: Final = 0.25
 LEAST_S: Final = 0.5
-SKIPS_KEPT: Final = 100
-NOTICES_KEPT: Final = 50
+"""Seconds from the start of a stage after which there is a rate."""
+
+MOST_SKIPS: Final = 100
+MOST_NOTICES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class SkippedImage:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a stage's events came to. `skips` are the first of the `skipped` ones."""
+    """Totals of a stage's events; `skips` lists the first of the `skipped` images."""
 
     stage: str = ""
     done: int = 0
@@ -41,7 +44,7 @@ class Count:
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """Values for JSON."""
+        """Return values for JSON."""
         return asdict(self)
 
     @classmethod
@@ -52,10 +55,10 @@ class Count:
 
 
 class ProgressCounter:
-    """Takes events with the seconds of a clock that never goes back.
+    """Counts events; each comes with the time in seconds of a monotonic clock.
 
-    A counter that goes on where an earlier one stopped keeps what that one was told of skipped
-    images; one that is told of again counts once, as far as its name was kept.
+    before: the count of an earlier try that this one resumes. Its skipped images stay counted, and
+    one that is skipped again counts once, as far as its name was stored.
     """
 
     def __init__(self, before: Count | None = None) -> None:
@@ -65,30 +68,30 @@ class ProgressCounter:
         self._notices: dict[str, None] = dict.fromkeys(before.notices)
         self._skips = {skip.id: skip for skip in before.skips}
         self._skipped = before.skipped
-        self._marks: deque[tuple[float, int]] = deque()
+        self._samples: deque[_Sample] = deque()
 
     def take(self, event: Event, now: float) -> None:
         """Count one event."""
         match event:
             case Started():
                 self._started, self._done, self._note = event, event.done, ""
-                self._marks = deque([(now, event.done)])
+                self._samples = deque([_Sample(now, event.done)])
             case Progress():
                 self._done, self._note = self._done + event.count, event.note
-                self._mark(now)
+                self._sample(now)
             case Skipped():
                 self._skip(SkippedImage(event.ref.id, event.reason))
             case Notice():
-                if len(self._notices) < NOTICES_KEPT:
+                if len(self._notices) < MOST_NOTICES:
                     self._notices[event.text] = None
             case Done():
                 self._figures = dict(event.figures)
-                # What was counted by the whole run is right also after a crash.
+                # The figure of the whole run is right also after a crash.
                 self._skipped = int(self._figures.get("skipped", self._skipped))
 
     @property
     def count(self) -> Count:
-        """What the events came to so far."""
+        """The totals so far."""
         return Count(
             stage=self._started.stage,
             done=self._done,
@@ -102,31 +105,36 @@ class ProgressCounter:
         )
 
     def per_second(self, now: float) -> float | None:
-        """Units a second of late; None before anything was done."""
-        recent = _recent(self._marks, now)
-        if not recent or self._done == recent[1] or now - recent[0] < LEAST_S:
+        """Return the units done per second lately; None before anything was done."""
+        if not self._samples:
             return None
-        return (self._done - recent[1]) / (now - recent[0])
+        before = bisect_right(self._samples, now - WINDOW_S, key=lambda sample: sample.time)
+        since = self._samples[max(before - 1, 0)]
+        if self._done == since.done or now - since.time < LEAST_S:
+            return None
+        return (self._done - since.done) / (now - since.time)
 
     def left_s(self, now: float) -> float | None:
-        """Seconds until the stage ends, if it goes on like this."""
+        """Return the seconds until the stage ends at the present rate; None without a rate."""
         rate = self.per_second(now)
         return None if rate is None else max(self._started.total - self._done, 0) / rate
 
-    def _mark(self, now: float) -> None:
-        if not self._marks or now - self._marks[-1][0] >= MARKS_EVERY_S:
-            self._marks.append((now, self._done))
-        while len(self._marks) > 1 and self._marks[1][0] < now - RECENT_S:
-            self._marks.popleft()
+    def _sample(self, now: float) -> None:
+        if not self._samples or now - self._samples[-1].time >= SAMPLE_EVERY_S:
+            self._samples.append(_Sample(now, self._done))
+        while len(self._samples) > 1 and self._samples[1].time < now - WINDOW_S:
+            self._samples.popleft()
 
     def _skip(self, skip: SkippedImage) -> None:
         if skip.id not in self._skips:
             self._skipped += 1
-            if len(self._skips) < SKIPS_KEPT:
+            if len(self._skips) < MOST_SKIPS:
                 self._skips[skip.id] = skip
 
 
-def _recent(marks: Sequence[tuple[float, int]], now: float) -> tuple[float, int] | None:
-    """The last mark that lies behind the recent seconds, or the first there is."""
-    before = [mark for mark in marks if mark[0] <= now - RECENT_S]
-    return before[-1] if before else next(iter(marks), None)
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The units that were done at a time."""
+
+    time: float
+    done: int

@@ -12,15 +12,14 @@ import numpy as np
 
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.config.overrides import check_known
+from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px
+from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
-from dsel.core.selection import (
-    locate_class,
-    patch_size,
-    timestep_columns,
-)
+from dsel.core.selection import locate_class
 from dsel.data.prefetch import Reader
-from dsel.pipeline.scoring_loop import Work, first_pass, second_pass
+from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
+from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
 from dsel.types import (
     Dataset,
@@ -35,7 +34,7 @@ from dsel.types import (
 
 
 def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Identity:
-    """What the run of this dataset, prior and settings follows from."""
+    """Return everything that names the run of this dataset, prior and settings."""
     return Identity(
         classes=dataset.classes,
         dataset_fingerprint=dataset.fingerprint,
@@ -52,25 +51,25 @@ def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Iden
 
 
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
-    """Score every image into the run at `path`, going on where an earlier call stopped.
+    """Score every image into the run at `path`, and resume a run that was interrupted.
 
-    Figures: images, skipped, evaluations (noised latents that the prior was shown, for the whole
-    run), and of this call model_calls, images_per_s and model_share (of the wall time).
+    Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
+    model_calls, images_per_s and model_share (of the wall time) of this call.
     """
     from dsel.priors.scorer import Scorer  # torch: only where images are scored
 
-    scorer = Scorer(prior, dataset.names, settings)  # first: it refuses what does not fit
+    scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
     run = create_run(path, identity_of(dataset, prior, settings))
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:
-        yield Notice("this prior sees squares only: pictures are cut to their centre")
+        yield Notice("this prior sees squares only: images are cropped to their centre")
     with ThreadPoolExecutor(settings.decoders) as pool:
-        work = Work(run, dataset.refs, Reader(dataset, prior, settings, pool), scorer)
-        yield from first_pass(work, settings.first)
+        inputs = ScoringInputs(run, dataset.refs, Reader(dataset, prior, settings, pool), scorer)
+        yield from first_pass(inputs, settings.first)
         run.gather_images()
         if settings.refine:
-            yield from second_pass(work, _promising(run), settings.further)
+            yield from second_pass(inputs, _promising(run), settings.further)
     seconds = time.perf_counter() - began
     run.finish()
     yield from fit_layouts(run)
@@ -95,7 +94,7 @@ def refuse_unfit(
     select: SelectSettings,
     export: ExportSettings,
 ) -> None:
-    """Raise `SettingError` for what a run of these could not give, before it is scored."""
+    """Raise `SettingError` for settings of later stages that will not fit, before scoring."""
     losses = np.ones(len(score.timesteps), np.float32)
     geometry = Geometry(score.timesteps, losses, prior.cell_px, prior.resolution_px)
     patch_size(select, geometry)
@@ -106,31 +105,33 @@ def refuse_unfit(
 
 
 def fit_layouts(run: Run) -> Iterator[Event]:
-    """Place each class's images in the plane, by the features of their default patches."""
+    """Project each class's images into the plane, by the features of their default patches."""
     missing = [
         index for index in range(len(run.identity.classes)) if run.read_layout(index) is None
     ]
     if missing:
         yield Started("layout", len(missing), "classes")
+    selector = Selector(run)
     for index in missing:
-        scores = run.class_scores(index)
-        places = np.zeros((0, 2), np.float32)
+        scores = selector.scores(index)
+        points = np.zeros((0, 2), np.float32)
         if scores.ids:
-            located = locate_class(scores, run.geometry, SelectSettings())
-            places = layout(located.features, run.identity.settings.noise_seed)
-        run.write_layout(index, places)
+            located = selector.located(index, DEFAULTS, scores)
+            points = layout(located.features, run.identity.settings.noise_seed)
+        run.write_layout(index, points)
         yield Progress()
 
 
 def _promising(run: Run) -> frozenset[str]:
-    """Images worth further draws: by the first ones, those of the highest scores in each class."""
+    """Return the images with the highest scores of the first draws, a share of each class."""
     share, geometry = run.identity.settings.refine, run.first_geometry
     chosen: list[str] = []
     for index in range(len(run.identity.classes)):
         scores = run.class_scores(index, first=True)
         if scores.ids:
-            located = locate_class(scores, geometry, SelectSettings())
+            maps = combined_maps(scores, geometry, DEFAULTS)
+            located = locate_class(scores, geometry, DEFAULTS, maps)
             best = np.argsort(-located.score, kind="stable")
             most = math.ceil(share * len(scores.ids))
-            chosen += [scores.ids[located.image[place]] for place in best[:most]]
+            chosen += [scores.ids[located.image[position]] for position in best[:most]]
     return frozenset(chosen)

@@ -1,7 +1,8 @@
-"""Passes over a run's shards: pictures read ahead, scored in batches of one shape, written behind.
+"""Passes over a run's shards: images read ahead, scored in batches of one shape, written behind.
 
-What is scored together depends on the shard and the rows per call alone, never on what an earlier
-try had done, so that a run that was interrupted ends with the bytes of one that was not.
+Which images are scored together depends only on the shard and the rows per call, never on what an
+earlier try had finished, so that an interrupted run ends with the same bytes as an uninterrupted
+one.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a pass works with."""
+class ScoringInputs:
+    """The run that is written, the images that are read, and the model that scores them."""
 
     run: Run
     refs: Sequence[ImageRef]
@@ -33,116 +34,120 @@ class Work:
     scorer: Scorer
 
     def shards(self) -> list[Sequence[ImageRef]]:
-        """The images of each shard, in dataset order."""
+        """Return the images of each shard, in dataset order."""
         size = self.run.identity.settings.shard_size
         return [self.refs[start : start + size] for start in range(0, len(self.refs), size)]
 
 
-def first_pass(work: Work, draws: range) -> Iterator[Event]:
-    """Score every image with these draws; shards that are there stay as they are."""
-    finished = set(work.run.finished_shards())
-    shards = work.shards()
+def first_pass(inputs: ScoringInputs, draws: range) -> Iterator[Event]:
+    """Score every image with these draws; finished shards are left as they are."""
+    finished = set(inputs.run.finished_shards())
+    shards = inputs.shards()
     done = sum(len(shards[number]) for number in finished)
-    yield Started("score", len(work.refs), "images", done)
-    with _Behind() as behind:
+    yield Started("score", len(inputs.refs), "images", done)
+    with _BackgroundWriter() as writer:
         for number, refs in enumerate(shards):
             if number not in finished:
-                rows = yield from _score_shard(work, refs, draws)
-                behind.do(work.run.write_shard, number, rows)
+                rows = yield from _score_shard(inputs, refs, draws)
+                writer.submit(inputs.run.write_shard, number, rows)
 
 
-def second_pass(work: Work, chosen: Collection[str], draws: range) -> Iterator[Event]:
+def second_pass(inputs: ScoringInputs, chosen: Collection[str], draws: range) -> Iterator[Event]:
     """Score the chosen images with further draws, and write every shard anew with their means."""
-    finished = set(work.run.finished_shards("refined"))
-    shards = [[ref for ref in refs if ref.id in chosen] for refs in work.shards()]
+    finished = set(inputs.run.finished_shards("refined"))
+    shards = [[ref for ref in refs if ref.id in chosen] for refs in inputs.shards()]
     done = sum(len(shards[number]) for number in finished)
     yield Started("refine", len(chosen), "images", done)
-    with _Behind() as behind:
+    with _BackgroundWriter() as writer:
         for number, refs in enumerate(shards):
             if number not in finished:
-                rows = yield from _score_shard(work, refs, draws, again=True)
-                behind.do(work.run.write_refined, number, rows)
+                rows = yield from _score_shard(inputs, refs, draws, again=True)
+                writer.submit(inputs.run.write_refined, number, rows)
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Pictures of one shape that wait for one another: their places in the shard, and they."""
+    """Images of one shape that are scored together, and their positions in the shard."""
 
-    places: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
 
 
 def _score_shard(
-    work: Work, refs: Sequence[ImageRef], draws: range, *, again: bool = False
+    inputs: ScoringInputs, refs: Sequence[ImageRef], draws: range, *, again: bool = False
 ) -> Generator[Event, None, list[ShardRow]]:
-    """Score one shard's images, together where they have one shape; rows come in their order."""
+    """Score one shard's images, batched by shape; the rows are in the order of `refs`."""
     rows: dict[int, ShardRow] = {}
     waiting: dict[tuple[int, ...], _Batch] = {}
-    for place, picture in enumerate(work.reader.read(refs)):
+    for position, picture in enumerate(inputs.reader.read(refs)):
         if isinstance(picture, str):
-            rows[place] = ShardRow(refs[place], picture)
-            yield from _refused(refs[place], picture, again)
+            rows[position] = ShardRow(refs[position], picture)
+            yield from _not_scored(refs[position], picture, again)
             continue
         shape = picture.proxy.pixels.shape
         batch = waiting.setdefault(shape, _Batch())
-        batch.places.append(place)
+        batch.positions.append(position)
         batch.pictures.append(picture)
-        if len(batch.places) >= work.scorer.images_per_call(len(draws)):
-            rows |= yield from _score_batch(work, refs, waiting.pop(shape), draws, again)
+        if len(batch.positions) >= inputs.scorer.images_per_call(len(draws)):
+            rows |= yield from _score_batch(inputs, refs, waiting.pop(shape), draws, again)
     for batch in waiting.values():
-        rows |= yield from _score_batch(work, refs, batch, draws, again)
-    return [rows[place] for place in range(len(refs))]
+        rows |= yield from _score_batch(inputs, refs, batch, draws, again)
+    return [rows[position] for position in range(len(refs))]
 
 
 def _score_batch(
-    work: Work, refs: Sequence[ImageRef], batch: _Batch, draws: range, again: bool
+    inputs: ScoringInputs, refs: Sequence[ImageRef], batch: _Batch, draws: range, again: bool
 ) -> Generator[Event, None, dict[int, ShardRow]]:
     from dsel.priors.scorer import NOT_A_NUMBER
 
     pixels = np.stack([picture.proxy.pixels for picture in batch.pictures])
-    scores = work.scorer.score([refs[place] for place in batch.places], pixels, draws)
+    scores = inputs.scorer.score([refs[position] for position in batch.positions], pixels, draws)
     rows = {}
-    for place, picture, score in zip(batch.places, batch.pictures, scores, strict=True):
-        ref = refs[place]
+    for position, picture, score in zip(batch.positions, batch.pictures, scores, strict=True):
+        ref = refs[position]
         if score is None:
-            rows[place] = ShardRow(ref, NOT_A_NUMBER)
-            yield from _refused(ref, NOT_A_NUMBER, again)
+            rows[position] = ShardRow(ref, NOT_A_NUMBER)
+            yield from _not_scored(ref, NOT_A_NUMBER, again)
             continue
-        frame, shown, small = picture.proxy.frame, picture.proxy_bytes, picture.thumbnail_bytes
-        rows[place] = ShardRow(ref, "", frame, shown, small, score)
+        frame, proxy, thumbnail = picture.proxy.frame, picture.proxy_bytes, picture.thumbnail_bytes
+        rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score)
         yield Progress()
     return rows
 
 
-def _refused(ref: ImageRef, reason: str, again: bool) -> Iterator[Event]:
-    """Say what becomes of a picture that gave no score; one that had a score before keeps it."""
+def _not_scored(ref: ImageRef, reason: str, again: bool) -> Iterator[Event]:
+    """Report an image that gave no score; in the second pass it keeps that of the first."""
     yield Notice(f"{ref.id} keeps its first draws: it {reason}") if again else Skipped(ref, reason)
     yield Progress()
 
 
-class _Behind:
-    """Does one thing at a time in a thread, while the next is made; its errors come back here."""
+class _BackgroundWriter:
+    """Makes one call at a time in a thread; its errors are raised by the next call or at the end.
+
+    The caller waits for the previous call before it submits the next one, so that at most one
+    result is waiting in memory.
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1)
-        self._waiting: Future[Any] | None = None
+        self._pending: Future[Any] | None = None
 
-    def __enter__(self) -> _Behind:
+    def __enter__(self) -> _BackgroundWriter:
         return self
 
-    def do(self, call: Callable[..., Any], *arguments: Any) -> None:
-        """Begin this once the one before has ended well."""
-        self._settle()
-        self._waiting = self._pool.submit(call, *arguments)
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> None:
+        """Start this call once the previous one has succeeded."""
+        self._wait()
+        self._pending = self._pool.submit(call, *arguments)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
+        _trace: TracebackType | None,
     ) -> None:  # fmt: skip
         self._pool.shutdown()
         if error is None:
-            self._settle()
+            self._wait()
 
-    def _settle(self) -> None:
-        if self._waiting is not None:
-            self._waiting.result()
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
-from dsel.core.selection import (
-    check_overrides,
-    select_class,
-)
-from dsel.pipeline.feature_cache import describer
+from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.types import (
+    ClassSelection,
     Done,
     Event,
     Featurizer,
@@ -25,27 +22,17 @@ from dsel.types import (
 def select(
     run: Run, settings: SelectSettings, featurizer: Featurizer | None = None
 ) -> Iterator[Event]:
-    """Locate, cluster and rank the patches of every class, and keep them as the current selection.
+    """Select the patches of every class, and store them in the run as the current selection.
 
-    The featurizer describes the patches for settings whose features are not the free ones; what it
-    says is kept in the run, so that the app can show the same clusters without it.
+    The featurizer computes features that scoring does not store. They are stored in the run, so
+    that the app can show the same clusters without it.
     """
-    classes = run.identity.classes
-    check_overrides_of(run, settings)
-    yield Started("select", len(classes), "classes")
-    selections = []
-    describe = describer(run, settings, featurizer)
-    for index in range(len(classes)):
-        selected = select_class(run.class_scores(index), run.geometry, settings, describe)
-        selections.append(selected)
-        if lack := shortfall(selected, settings):
-            yield Notice(lack)
-        yield Progress()
+    selections = yield from select_classes(Selector(run, featurizer=featurizer), settings)
     run.write_selection(settings, selections)
     yield Done(
         "select",
         {
-            "classes": len(classes),
+            "classes": len(selections),
             "patches": sum(len(s.patches) for s in selections),
             "images": sum(min(settings.ipc, len(s.images)) for s in selections),
             "selection": run.selection_name(settings),
@@ -53,7 +40,20 @@ def select(
     )
 
 
-def check_overrides_of(run: Run, settings: SelectSettings) -> None:
-    """Raise `SettingError` for decisions by hand that do not fit the run."""
-    if settings.overrides:
-        check_overrides(settings, run.geometry, {row.id: row.frame for row in run.images})
+def select_classes(
+    selector: Selector, settings: SelectSettings
+) -> Generator[Event, None, Sequence[ClassSelection]]:
+    """Select the patches of every class and return them.
+
+    A notice names each class that gives fewer images than IPC.
+    """
+    selector.check_overrides(settings)
+    yield Started("select", len(selector.classes), "classes")
+    selections = []
+    for index in range(len(selector.classes)):
+        selected = selector.select(index, settings)
+        selections.append(selected)
+        if lack := shortfall(selected, settings):
+            yield Notice(lack)
+        yield Progress()
+    return selections

@@ -1,148 +1,192 @@
-"""From scores to ranked patches step by step, each kept for the next time it is asked for."""
+"""From scores to ranked patches: the steps of a selection, composed once for every caller."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from functools import cached_property
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.cache import SHARED, Cache, bytes_of
+from dsel.cache import Cache, bytes_of
 from dsel.config import SelectSettings
 from dsel.core.clustering import Clusters, cluster_patches
-from dsel.core.selection import (
-    Located,
-    Maps,
-    check_overrides,
-    combined_maps,
-    locate_class,
-    rank_class,
-    without_banned,
-)
+from dsel.core.gap_maps import Maps, combined_maps
+from dsel.core.overrides import check_overrides
+from dsel.core.selection import Located, locate_class, rank_class, without_banned
 from dsel.errors import SettingError, unknown
 from dsel.pipeline.feature_cache import describer
 from dsel.runs import Run
-from dsel.types import ClassScores, ClassSelection
+from dsel.types import ClassScores, ClassSelection, Featurizer, Frame
 
 T = TypeVar("T")
-DEFAULTS = SelectSettings()
+DEFAULTS: Final = SelectSettings()
 
-MOST_CLUSTERS = 10_000
-"""Clusters that may be asked for; IPC, which they follow by themselves, may be larger."""
+_MAPS: Final = ("timesteps", "gap")
+_LOCATED: Final = (
+    *_MAPS, "patch_px", "stride_px", "per_image", "moves", "features", "feature_model",
+)  # fmt: skip
+_CLUSTERS: Final = (*_LOCATED, "bans", "discriminative_share", "k")
+_RANKED: Final = (*_CLUSTERS, "pins", "within", "across", "factor")
+
+READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "maps": _MAPS,
+    "located": _LOCATED,
+    "clusters": _CLUSTERS,
+    "selection": _RANKED,
+}
+"""The settings that each step reads, those of the steps before it included.
+
+`k` is the number of clusters, which follows from `clusters` and `ipc`; IPC matters only there.
+"""
 
 PATCH_BYTES = 800
-"""What a patch and its place in a list take in memory."""
+"""Memory that a patch and its entry in a list take."""
 
 
 class Selector:
-    """The steps over one finished run: a move of a setting repeats only those that it changes.
+    """The steps of a selection over one finished run.
 
-    Any number of threads may ask. The cache is that of the process unless another one is given.
+    With a cache, each step is cached under the settings that it reads (see `READS`), so that a
+    changed setting repeats only the steps that depend on it. Without one, nothing is kept, and a
+    selection takes the memory of one class. Methods may be called from any number of threads.
+
+    featurizer: computes features that scoring does not store; without one, those that an earlier
+    selection stored in the run are available.
     """
 
-    def __init__(self, run: Run, cache: Cache = SHARED) -> None:
+    def __init__(
+        self, run: Run, cache: Cache | None = None, featurizer: Featurizer | None = None
+    ) -> None:
         self.run = run
         self.geometry = run.geometry
         self.classes = run.identity.classes
-        self._cache = cache
+        self._cache = Cache(limit_bytes=0) if cache is None else cache
+        self._featurizer = featurizer
         self._owner = object()
-        # What is kept for this object is of no use to others, so that closing a run frees it.
-        weakref.finalize(self, cache.forget, self._owner).atexit = False
+        # Nobody else can use what is cached for this object, so closing a run frees it.
+        weakref.finalize(self, self._cache.forget, self._owner).atexit = False
 
     def class_index(self, name: str) -> int:
-        """The place of a class; raises `SettingError` for an unknown name."""
+        """Return the index of a class; raises `SettingError` for an unknown name."""
         if name not in self.classes:
             raise unknown("class", name, self.classes)
         return self.classes.index(name)
 
     def row_of(self, class_index: int, image_id: str) -> int:
-        """Which row of its class an image is; raises `SettingError` if it was not scored."""
+        """Return an image's row in its class; raises `SettingError` if it was not scored."""
         ids = self.scores(class_index).ids
         if image_id not in ids:
             name = self.classes[class_index]
             raise SettingError(f"class {name!r} has no scored image {image_id!r}")
         return ids.index(image_id)
 
-    def scores(self, class_index: int) -> ClassScores:
-        """All scores of a class."""
-        return self._cached(("scores", class_index), lambda: self.run.class_scores(class_index))
+    def check_overrides(self, settings: SelectSettings) -> None:
+        """Raise `SettingError` for manual overrides that do not fit the run."""
+        if settings.overrides:
+            check_overrides(settings, self.geometry, self._frames)
 
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
-        """A class's ranked patches. Each step is kept apart, so that a move repeats no earlier one.
+        """Select the ranked patches of a class.
 
-        IPC changes nothing but the number of clusters, where those follow it. Raises `SettingError`
-        for overrides that do not fit the run.
+        Raises `SettingError` for settings that do not fit the run.
         """
-        if settings.overrides:
-            check_overrides(settings, self.geometry, {one.id: one.frame for one in self.run.images})
-        wanted = replace(settings, clusters=min(settings.k, MOST_CLUSTERS), ipc=1)
+        self.check_overrides(settings)
         return self._cached(
-            ("selection", class_index, wanted),
-            lambda: rank_class(
-                self.scores(class_index),
-                self._located(class_index, wanted),
-                self._clusters(class_index, wanted),
-                wanted,
-            ),
+            ("selection", class_index, narrowed(settings, "selection")),
+            lambda: self._select(class_index, settings),
             lambda selected: PATCH_BYTES * len(selected.patches),
         )
 
-    def _maps(self, class_index: int, settings: SelectSettings) -> Maps:
-        """What locating reads, kept for the settings that it follows from."""
-        wanted = replace(DEFAULTS, timesteps=settings.timesteps, gap=settings.gap)
-        return self._cached(
-            ("maps", class_index, wanted),
-            lambda: combined_maps(self.scores(class_index), self.geometry, wanted),
+    def scores(self, class_index: int) -> ClassScores:
+        """Return all scores of a class."""
+        return self._cached(("scores", class_index), lambda: self.run.class_scores(class_index))
+
+    def located(
+        self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
+    ) -> Located:
+        """Locate a class's patches, with the features that cluster them, without banned images.
+
+        scores: those of the class, if they are at hand.
+        """
+        scores = self.scores(class_index) if scores is None else scores
+        located = self._cached(
+            ("located", class_index, narrowed(settings, "located")),
+            lambda: self._locate(class_index, settings, scores),
         )
-
-    def _located(self, class_index: int, settings: SelectSettings) -> Located:
-        """A class's patches and what clusters them, but those of banned images."""
-        # What only clustering and ranking read is set aside.
-        wanted = replace(
-            settings, clusters=1, ipc=1, within=DEFAULTS.within, across=DEFAULTS.across, factor=1,
-            pins=(), bans=(), discriminative_share=DEFAULTS.discriminative_share,
-        )  # fmt: skip
-        scores = self.scores(class_index)
-
-        def make() -> Located:
-            maps = self._maps(class_index, wanted)
-            located = locate_class(scores, self.geometry, wanted, maps)
-            describe = describer(self.run, wanted)
-            if describe is None or not len(located.image):
-                return located
-            return replace(located, features=describe(scores, located))
-
-        located: Located = self._cached(("located", class_index, wanted), make)
         return without_banned(located, scores.ids, settings.bans)
 
-    def _clusters(self, class_index: int, settings: SelectSettings) -> Clusters:
-        wanted = replace(
-            settings, clusters=min(settings.k, MOST_CLUSTERS), ipc=1, within=DEFAULTS.within,
-            across=DEFAULTS.across, factor=1, pins=(),
-        )  # fmt: skip
+    def _select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
+        scores = self.scores(class_index)
+        located = self.located(class_index, settings, scores)
+        clusters = self._clusters(class_index, settings, located)
+        return rank_class(scores, located, clusters, narrowed(settings, "selection"))
 
-        def make() -> Clusters:
-            located = self._located(class_index, wanted)
-            return cluster_patches(
-                located.features, located.ranking_score, wanted.k, wanted.discriminative_share
-            )
+    def _locate(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Located:
+        """Locate the patches of all images: banned ones are described too, so a ban costs nothing.
 
-        return self._cached(("clusters", class_index, wanted), make)
+        Features of a model replace those that scoring stored.
+        """
+        maps = self._maps(class_index, settings, scores)
+        located = locate_class(scores, self.geometry, narrowed(settings, "located"), maps)
+        describe = describer(self.run, settings, self._featurizer)
+        if describe is None or not len(located.image):
+            return located
+        return replace(located, features=describe(scores, located))
+
+    def _maps(
+        self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
+    ) -> Maps:
+        """Combine a class's gap maps over timesteps."""
+        read = narrowed(settings, "maps")
+
+        def make() -> Maps:
+            of_class = self.scores(class_index) if scores is None else scores
+            return combined_maps(of_class, self.geometry, read)
+
+        return self._cached(("maps", class_index, read), make)
+
+    def _clusters(self, class_index: int, settings: SelectSettings, located: Located) -> Clusters:
+        read = narrowed(settings, "clusters")
+        return self._cached(
+            ("clusters", class_index, read),
+            lambda: cluster_patches(
+                located.features, located.ranking_score, read.k, read.discriminative_share
+            ),
+        )
 
     def _features(
         self, class_index: int, settings: SelectSettings, selected: ClassSelection
     ) -> NDArray[np.float32]:
-        """The features (P, d) of ranked patches, in their order."""
-        located, ids = self._located(class_index, settings), self.scores(class_index).ids
+        """Return the features (P, d) of ranked patches, in their order."""
+        located, ids = self.located(class_index, settings), self.scores(class_index).ids
         corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
-        place = {(ids[row], x, y): n for n, (row, x, y) in enumerate(corners)}
-        order = [place[one.image_id, one.box.x, one.box.y] for one in selected.patches]
+        position = {(ids[row], x, y): n for n, (row, x, y) in enumerate(corners)}
+        order = [position[one.image_id, one.box.x, one.box.y] for one in selected.patches]
         return located.features[order]
 
+    @cached_property
+    def _frames(self) -> Mapping[str, Frame | None]:
+        return {row.id: row.frame for row in self.run.images}
+
     def _cached(
-        self, name: Hashable, make: Callable[[], T], weigh: Callable[[T], int] = bytes_of
+        self,
+        name: tuple[object, ...],
+        make: Callable[[], T],
+        weigh: Callable[[T], int] = bytes_of,
     ) -> T:
         return self._cache.get(self._owner, name, make, weigh)
+
+
+def narrowed(settings: SelectSettings, step: str) -> SelectSettings:
+    """Return the settings that a step reads; all others are at their defaults.
+
+    Steps get no other settings than these, and are cached under them.
+    """
+    read = {name: getattr(settings, name) for name in READS[step]}
+    if "k" in read:
+        read["ipc"] = read.pop("k")  # `clusters` of 0 follows it, and IPC has the larger range
+    return DEFAULTS.replace(**read)

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import cast
 
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings
-from dsel.config.base import restore
 from dsel.errors import PriorError
 from dsel.types import Featurizer, Prior
 
@@ -87,7 +86,7 @@ def load_featurizer(
         return ImageFeaturizer(select.feature_model, choose_device(device))
     from dsel.priors.featurizer import PriorFeaturizer
 
-    settings = restore(PriorSettings, {**origin, "device": device})
+    settings = PriorSettings.from_plain({**origin, "device": device})
     prior = load_prior(settings)
     if prior.fingerprint != fingerprint:
         raise PriorError(

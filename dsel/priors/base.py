@@ -24,7 +24,7 @@ from dsel.priors.loading import (
     load_text_encoders,
     quiet,
 )
-from dsel.priors.losses import diffusion_schedule
+from dsel.priors.schedules import diffusion_schedule
 from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from dsel.config import ScoreSettings
 from dsel.data.images import to_proxy
 from dsel.priors.batching import ENCODED, RowBudget
-from dsel.priors.losses import add_noise, amplitudes, draw_noise
+from dsel.priors.noise import draw_noise
+from dsel.priors.schedules import add_noise, amplitudes
 from dsel.types import Conditioning, Pixels, Prior
 
 

@@ -8,16 +8,15 @@ given wider).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from dsel.errors import PriorError, SettingError
+from dsel.errors import PriorError
+from dsel.priors.schedules import add_noise, amplitudes
 from dsel.types import Schedule
 
 ToNoise = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -82,101 +81,6 @@ def paired_losses(
         return rows.reshape(images, steps, draws, *rows.shape[1:]).mean(2)  # (B, T, h, w)
 
     return PairedLosses(over_draws(conditional), over_draws(unconditional), over_draws(gap))
-
-
-def add_noise(clean: Tensor, eps: Tensor, signal: Tensor, amount: Tensor) -> Tensor:
-    """z_t = signal_t z_0 + noise_t eps; Ho et al., arXiv 2006.11239, eq. 4."""
-    return signal * clean + amount * eps
-
-
-def amplitudes(schedule: Schedule, times: Tensor) -> tuple[Tensor, Tensor]:
-    """signal_t and noise_t of timesteps (R,), (R, 1, 1, 1) each."""
-    return schedule.signal[times][:, None, None, None], schedule.noise[times][:, None, None, None]
-
-
-def diffusion_schedule(alphas_cumprod: Tensor) -> Schedule:
-    """The schedule of a model that was trained with a_t (timesteps,); it is told the timestep."""
-    a = alphas_cumprod.double()
-    return Schedule(a.sqrt().float(), (1 - a).sqrt().float(), torch.arange(len(a)).float())
-
-
-def flow_schedule(sigmas: Tensor, inputs: Tensor) -> Schedule:
-    """The schedule of flow matching, sigma rising with the timestep; Lipman, arXiv 2210.02747."""
-    sigma = sigmas.double()
-    return Schedule((1 - sigma).float(), sigma.float(), inputs.float())
-
-
-def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
-    """The schedule of a flow-matching scheduler: timestep t is its training timestep t + 1.
-
-    The base sigma (t + 1) / N is shifted as the scheduler does it, by a constant or, where the
-    shift follows the size of the picture, for pictures of `tokens` tokens; Esser et al., arXiv
-    2403.03206, section 5.3.2. The network is told 1000 sigma.
-    """
-    config = scheduler.config
-    count: int = config.num_train_timesteps
-    sigmas = torch.arange(1, count + 1, dtype=torch.float64) / count
-    if config.use_dynamic_shifting:
-        slope = (config.max_shift - config.base_shift) / (
-            config.max_image_seq_len - config.base_image_seq_len
-        )
-        mu = config.base_shift + slope * (tokens - config.base_image_seq_len)
-        sigmas = scheduler.time_shift(mu, 1.0, sigmas)
-    else:
-        sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
-    return flow_schedule(sigmas, sigmas * count), "flow"
-
-
-def draw_noise(
-    seed: int,
-    image_id: str,
-    timesteps: Sequence[int],
-    draws: range,
-    shape: Sequence[int],
-    antithetic: bool,
-) -> Tensor:
-    """Noise of one image, (T, D, *shape) float32: a function of its arguments and nothing else.
-
-    With antithetic pairs, draw 2j + 1 is the negative of draw 2j.
-    """
-
-    def sample(timestep: int, draw: int) -> Tensor:
-        mirrored = antithetic and draw % 2
-        generator = noise_generator(seed, image_id, timestep, draw - 1 if mirrored else draw)
-        eps = torch.randn(tuple(shape), generator=generator)
-        return -eps if mirrored else eps
-
-    samples = [sample(timestep, draw) for timestep in timesteps for draw in draws]
-    return torch.stack(samples).reshape(len(timesteps), len(draws), *shape)
-
-
-def noise_generator(seed: int, image_id: str, timestep: int, draw: int) -> torch.Generator:
-    """The generator of one draw, so that batch, order, worker and resume cannot change a score."""
-    key = f"{seed}\0{image_id}\0{timestep}\0{draw}".encode()
-    digest = hashlib.blake2b(key, digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest) >> 1)
-
-
-def random_projection(seed: int, source: int, target: int) -> Tensor:
-    """A Gaussian projection (source, target) that keeps squared lengths on average.
-
-    Johnson and Lindenstrauss, 1984. With source <= target it is the identity, padded.
-    """
-    if source <= target:
-        return torch.eye(source, target)
-    generator = noise_generator(seed, "projection", source, target)
-    projection: Tensor = torch.randn(source, target, generator=generator) / target**0.5
-    return projection
-
-
-def check_timesteps(timesteps: Sequence[int], schedule: Schedule) -> None:
-    """Raise `SettingError` for a timestep outside of the prior's schedule."""
-    last = len(schedule.signal) - 1
-    for timestep in timesteps:
-        if not 0 <= timestep <= last:
-            raise SettingError(
-                f"timestep must be between 0 and {last} for this prior, got {timestep}"
-            )
 
 
 def check_prediction(prediction: str) -> None:

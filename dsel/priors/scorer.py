@@ -17,14 +17,9 @@ from dsel.config import ScoreSettings
 from dsel.config.base import settings_of
 from dsel.errors import SettingError
 from dsel.priors.batching import ENCODED, RowBudget
-from dsel.priors.losses import (
-    PairedLosses,
-    check_prediction,
-    check_timesteps,
-    draw_noise,
-    paired_losses,
-    random_projection,
-)
+from dsel.priors.losses import PairedLosses, check_prediction, paired_losses
+from dsel.priors.noise import draw_noise, random_projection
+from dsel.priors.schedules import check_timesteps
 from dsel.types import Conditioning, ImageRef, Prior, Score
 
 T = TypeVar("T")

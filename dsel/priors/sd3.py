@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dsel.priors.base import PipelinePrior, tokens_as_grid
-from dsel.priors.losses import flow_matching
+from dsel.priors.schedules import flow_matching
 from dsel.types import Conditioning, Schedule
 
 

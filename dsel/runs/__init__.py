@@ -1,7 +1,9 @@
-"""The run folder: everything that is known of one scored dataset.
+"""The run folder: everything that dsel stores about one scored dataset.
 
-One manifest, one immutable file of scores per shard, tables of images and selections. This room
-reads and writes the folder; what is computed from it belongs to the rooms further down.
+This room reads and writes the folder, and nothing else does: its manifest, its shards of scores,
+its tables of images and selections. Add a module here for a new kind of stored file; list the file
+in the docstring of `dsel.runs.run`, and raise `FORMAT` in `dsel.runs.manifest` when an older file
+can no longer be read. Computing something from a run belongs to the rooms further down.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run follows from, and the manifest, run.json, that tells it."""
+"""The identity of a run, and its manifest, run.json."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any
 
 from dsel import __version__
 from dsel.config import ScoreSettings
-from dsel.config.base import fingerprint, restore, result_settings
-from dsel.errors import RunError
+from dsel.config.base import fingerprint, result_settings
+from dsel.errors import RunError, SettingError
 from dsel.files import json_bytes, read_json
 
 FORMAT = 3
+"""Version of the run folder's layout and names; other versions are refused."""
+
 MANIFEST = "run.json"
-LEFT_ASIDE = frozenset({"settings", "prior", "prior_origin", "dataset_origin"})
-"""What may change between two calls: where things lie, not what they are."""
+NOT_COMPARED = frozenset({"settings", "prior", "prior_origin", "dataset_origin"})
+"""Fields that may change between two calls: locations and labels, not content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a run follows from; equal identities give equal bytes."""
+    """Everything that determines a run; equal identities give equal bytes."""
 
     classes: tuple[str, ...]
     dataset_fingerprint: str
@@ -37,7 +39,7 @@ class Identity:
 
     @property
     def fingerprint(self) -> str:
-        """Names the scores: it holds the settings, the data, the weights and dsel's version."""
+        """A name of the scores, from the settings, the data, the weights and dsel's version."""
         return fingerprint(
             FORMAT, __version__, list(self.classes), self.dataset_fingerprint,
             self.prior_fingerprint, self.resolution_px, self.cell_px, self.precision,
@@ -46,56 +48,75 @@ class Identity:
 
     @property
     def shards(self) -> int:
-        """How many shards the run has when it is whole."""
+        """Number of shards of the finished run."""
         return -(-self.images // self.settings.shard_size)
 
 
 def manifest_bytes(identity: Identity) -> bytes:
-    """The manifest of a run with this identity."""
+    """Return the contents of run.json for this identity."""
     record = asdict(identity) | {"settings": result_settings(identity.settings)}
     named = {"format": FORMAT, "dsel": __version__, "fingerprint": identity.fingerprint}
     return json_bytes(named | record)
 
 
 def read_manifest(folder: Path) -> Identity:
-    """The identity of the run in a folder; raises `RunError` for a folder without one."""
+    """Return the identity of the run in a folder.
+
+    Raises `RunError` for a folder without a run, with one of another format, or with a damaged one.
+    """
     path = folder / MANIFEST
     if not path.is_file():
-        raise RunError(f"{folder} is not a run: it has no {MANIFEST}; make one with dsel score")
+        raise RunError(
+            f"{folder} is not a run: it has no {MANIFEST}; create one with dsel score",
+            path=str(folder),
+        )
     record = read_json(path)
     try:
         _check_format(folder, record.get("format"))
         return _identity(record)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is damaged: score the dataset again into a new folder") from error
+    except (KeyError, TypeError, AttributeError, SettingError) as error:
+        raise RunError(
+            f"{path} is damaged: score the dataset again into a new folder", path=str(folder)
+        ) from error
 
 
-def check_same(folder: Path, there: Identity, wanted: Identity) -> None:
-    """Raise `RunError`, with what has changed, if the run in a folder is not the wanted one."""
+def check_same(folder: Path, stored: Identity, wanted: Identity) -> None:
+    """Raise `RunError`, with what has changed, if the run stored in a folder is not the wanted one.
+
+    fields: path, and the names of what has `changed`.
+    """
     if read_json(folder / MANIFEST)["fingerprint"] == wanted.fingerprint:
         return
     # The identity's own precision counts, not the "auto" that it came from.
-    old, new = (result_settings(i.settings) | asdict(i) for i in (there, wanted))
-    changed = [k for k in new if old[k] != new[k] and k not in LEFT_ASIDE]
+    old, new = (result_settings(i.settings) | asdict(i) for i in (stored, wanted))
+    changed = [k for k in new if old[k] != new[k] and k not in NOT_COMPARED]
     what = "; ".join(f"{k} was {_short(old[k])}, now {_short(new[k])}" for k in changed)
     raise RunError(
-        f"{folder} was made otherwise ({what or 'by another version of dsel'}): "
-        "use the same settings to go on, or another --run folder"
+        f"{folder} was made with other settings ({what or 'by another version of dsel'}): "
+        "use the same settings to resume, or another --run folder",
+        path=str(folder),
+        changed=changed,
     )
 
 
 def _check_format(folder: Path, found: Any) -> None:
     if found == FORMAT:
         return
-    told = f"{folder} has format {found}; this dsel reads {FORMAT}"
-    if isinstance(found, int) and found < FORMAT:
-        told += ": an earlier dsel made it, score the dataset again into a new folder"
-    raise RunError(told)
+    advice = f"give a run of format {FORMAT}"
+    if isinstance(found, int):
+        older = found < FORMAT
+        advice = "score the dataset again into a new folder" if older else "update dsel"
+    raise RunError(
+        f"{folder} is a run of format {found}, and this version of dsel reads format {FORMAT}: "
+        f"{advice}",
+        path=str(folder),
+        format=found,
+    )
 
 
 def _identity(record: Mapping[str, Any]) -> Identity:
     plain = {k: v for k, v in record.items() if k not in {"format", "dsel", "fingerprint"}}
-    settings = restore(ScoreSettings, plain["settings"])
+    settings = ScoreSettings.from_plain(plain["settings"])
     return Identity(**{**plain, "classes": tuple(plain["classes"]), "settings": settings})
 
 

@@ -1,14 +1,31 @@
-"""The run folder: one scored dataset in immutable shards, written atomically, resumed by presence.
+"""The run folder: one scored dataset, stored in immutable shards.
 
-run.json                    settings, fingerprints, versions, class order: what the run is
-scores/00000.safetensors    features, and maps by shape, of one shard; written last of its shard
-proxies/00000.parquet       one row per image of the shard: state, frame, proxy, thumbnail
-refined/00000.safetensors   with --refine, the same with all draws where they were spent
-images.parquet              one row per image of the run, without pictures
-layouts/00000.safetensors   places in the plane, one file per class
-summary.json                written when all shards are there: counts, loss per timestep
-selections/<fingerprint>/   patches.parquet and settings.json; `current` names the last one
-boxes.json                  true boxes of the images, where somebody put them (COCO format)
+Every file is written atomically, so it is complete or absent, and a stage resumes with the files
+that are absent.
+
+run.json                    format, dsel's version, fingerprint, and the fields of `Identity`:
+                            classes in order; fingerprint, origin and number of images of the
+                            dataset; name, origin and fingerprint of the prior; resolution_px,
+                            cell_px, precision; the score settings that change scores
+scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses and
+                            gaps per timestep and cell, features; written last of its shard
+proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
+                            and the proxy and thumbnail as WebP bytes
+refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;
+                            these count, and scores/ keeps those of the first pass
+images.parquet              one row per image of the run (`IMAGES`): id, class_index, status,
+                            reason, source size, view, proxy size, shard, row, map_row
+summary.json                written when scoring has finished: scored, skipped, refined,
+                            evaluations, and losses, the mean loss of each timestep
+layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the
+                            projection
+features/<fingerprint>/     one file per class, 00000.safetensors: features (P, d) of patches that
+                            another model described (written by `dsel.pipeline.feature_cache`)
+selections/<fingerprint>/   patches.parquet, one row per patch (`PATCHES`); settings.json, with the
+                            select settings, and with `images`: per class and distilled image, the
+                            ranks of its patches
+selections/current.json     the fingerprint of the last selection
+boxes.json                  optional, added by the user: true boxes of the images in COCO format
 """
 
 from __future__ import annotations
@@ -26,8 +43,8 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from dsel.config import SelectSettings
-from dsel.config.base import fingerprint, restore
-from dsel.core.box_search import image_losses, losses_of
+from dsel.config.base import fingerprint
+from dsel.core.gap_maps import image_losses, mean_losses
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.files import (
     json_bytes,
@@ -51,10 +68,10 @@ from dsel.runs.schema import (
 )
 from dsel.runs.shards import (
     Header,
-    Spot,
-    Stored,
+    ScoreIndex,
+    StoredScores,
     average,
-    places_of,
+    map_rows,
     read_all,
     read_header,
     read_scores,
@@ -67,9 +84,10 @@ __all__ = ["Identity", "Run", "Summary", "create_run", "open_run"]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A finished run's counts, and the mean loss (T,) that each timestep's gap is divided by.
+    """Counts of a finished run, and the mean loss (T,) that each timestep's gap is divided by.
 
-    refined: images that got further draws. evaluations: noised latents that the scores rest on.
+    scored, skipped, refined: numbers of images; refined ones have further draws. evaluations:
+    number of noised latents that went through the network.
     """
 
     scored: int
@@ -79,10 +97,10 @@ class Summary:
     losses: tuple[float, ...]
 
 
-Folder: TypeAlias = Literal["scores", "refined"]
-"""Where scores lie: those of the first pass, or those that the second pass has refined."""
+ScoreFolder: TypeAlias = Literal["scores", "refined"]
+"""The folder of the first pass's scores, or of those that the second pass has refined."""
 
-SHARDS_KEPT = 4  # files of pictures that stay in memory
+SHARDS_KEPT = 4  # shards whose proxies or thumbnails stay in memory
 
 
 class Run:
@@ -91,35 +109,38 @@ class Run:
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path = path
         self.identity = identity
-        # One picture after another is asked for, and they lie in one file per shard.
-        self._shard_pictures = lru_cache(SHARDS_KEPT)(self._read_pictures)
+        # Images are requested one after another, and a file holds a whole shard of them.
+        self._shard_images = lru_cache(SHARDS_KEPT)(self._read_images)
 
     @cached_property
     def summary(self) -> Summary:
-        """Raises `RunError` for a run whose scoring has not ended."""
+        """The summary; raises `RunError` for a run whose scoring has not finished."""
         path = self.path / "summary.json"
         if not path.is_file():
             done = len(self.finished_shards())
             raise RunError(
                 f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored; "
-                "run dsel score again with the same settings"
+                "run dsel score again with the same settings",
+                path=str(self.path),
+                shards_done=done,
+                shards=self.identity.shards,
             )
         data = read_json(path)
         return Summary(**{**data, "losses": tuple(data["losses"])})
 
     @property
     def objects_path(self) -> Path:
-        """Where a run may carry the true boxes of its images, in COCO format; put there by hand."""
+        """The optional file of the images' true boxes in COCO format, which the user adds."""
         return self.path / "boxes.json"
 
     @property
     def geometry(self) -> Geometry:
-        """How the maps are read; raises `RunError` for a run whose scoring has not ended."""
+        """Geometry of the final maps; raises `RunError` unless scoring has finished."""
         return self._geometry(self.summary.losses)
 
     @property
     def first_geometry(self) -> Geometry:
-        """How the maps of the first pass are read, once all of its shards are there."""
+        """Geometry of the first pass's maps, available once all of its shards are written."""
         return self._geometry(self._losses("scores"))
 
     def _geometry(self, losses: Sequence[float]) -> Geometry:
@@ -148,24 +169,24 @@ class Run:
         """The scored images of a class, in dataset order."""
         return self._rows_by_class[class_index]
 
-    def finished_shards(self, folder: Folder = "scores") -> tuple[int, ...]:
-        """Numbers of the shards whose files are whole."""
+    def finished_shards(self, folder: ScoreFolder = "scores") -> tuple[int, ...]:
+        """Numbers of the shards whose files exist."""
         found = {path.stem for path in (self.path / folder).glob("*.safetensors")}
         return tuple(n for n in range(self.identity.shards) if f"{n:05d}" in found)
 
     def write_shard(self, number: int, rows: Sequence[ShardRow]) -> None:
-        """Write one shard; the scores come last, since their presence says that it is whole."""
+        """Write one shard; its scores come last, because their presence marks it as complete."""
         scores = {row.ref.id: row.score for row in rows if row.score is not None}
-        spots = enumerate(places_of(list(scores.values())))
+        indices = enumerate(map_rows(list(scores.values())))
         lines = [
-            proxy_row(row, number, *((-1, -1) if row.score is None else next(spots)))
+            proxy_row(row, number, *((-1, -1) if row.score is None else next(indices)))
             for row in rows
         ]
         write_atomically(self._proxies(number), table_bytes(lines, PROXIES))
         self._write_scores("scores", number, scores)
 
     def write_refined(self, number: int, rows: Sequence[ShardRow]) -> None:
-        """Write a shard's scores anew, with the further draws of some of its images averaged in."""
+        """Write a shard's refined scores: the further draws of `rows` are averaged in."""
         further = {row.ref.id: row.score for row in rows if row.score is not None}
         settings = self.identity.settings
         share = len(settings.further) / settings.draws
@@ -177,7 +198,7 @@ class Run:
         self._write_scores("refined", number, scores)
 
     def gather_images(self) -> None:
-        """Gather the first pass's shards into `images.parquet`."""
+        """Collect the first pass's shards in `images.parquet`."""
         tables = [
             read_table(self._proxies(number), IMAGES.names)
             for number in range(self.identity.shards)
@@ -188,7 +209,7 @@ class Run:
             self.__dict__.pop(cached, None)
 
     def finish(self) -> None:
-        """Write `summary.json`, once all shards are there and gathered."""
+        """Write `summary.json`, once all shards are written and `images.parquet` is too."""
         settings = self.identity.settings
         scored = sum(row.row >= 0 for row in self.images)
         headers = [self._header(self._last, number) for number in range(self.identity.shards)]
@@ -205,11 +226,11 @@ class Run:
         self.__dict__.pop("summary", None)
 
     def class_scores(self, class_index: int, *, first: bool = False) -> ClassScores:
-        """All scores of one class, read from the shards that hold it, or its first pass's."""
+        """Read all scores of one class from its shards; with `first`, those of the first pass."""
         rows = self.class_rows(class_index)
-        folder: Folder = "scores" if first else self._last
-        spots = [self._spot(folder, row, row.frame) for row in rows if row.frame is not None]
-        found = read_scores(spots) if spots else self._nothing()
+        folder: ScoreFolder = "scores" if first else self._last
+        indices = [self._index(folder, row, row.frame) for row in rows if row.frame is not None]
+        found = read_scores(indices) if indices else self._no_scores()
         return ClassScores(
             name=self.identity.classes[class_index],
             index=class_index,
@@ -220,50 +241,57 @@ class Run:
             refined=found.refined,
         )
 
-    def pictures(
+    def image_bytes(
         self, rows: Sequence[ImageRow], kind: Literal["proxy", "thumbnail"]
     ) -> list[bytes]:
-        """WebP bytes of images, in the order of `rows`."""
-        return [self._shard_pictures(row.shard, kind)[row.id].as_py() for row in rows]
+        """Read the WebP bytes of images, in the order of `rows`."""
+        return [self._shard_images(row.shard, kind)[row.id].as_py() for row in rows]
 
-    def _read_pictures(self, shard: int, kind: str) -> Mapping[str, pa.BinaryScalar]:
+    def _read_images(self, shard: int, kind: str) -> Mapping[str, pa.BinaryScalar]:
         table = read_table(self._proxies(shard), ["id", kind])
         return dict(zip(table["id"].to_pylist(), table[kind], strict=True))
 
-    def write_layout(self, class_index: int, places: NDArray[np.float32]) -> None:
-        """Keep the places (N, 2) of a class's images."""
-        write_atomically(self._layout(class_index), save({"places": places}))
+    def write_layout(self, class_index: int, positions: NDArray[np.float32]) -> None:
+        """Store the positions (N, 2) of a class's scored images in the projection."""
+        write_atomically(self._layout(class_index), save({"positions": positions}))
 
     def read_layout(self, class_index: int) -> NDArray[np.float32] | None:
-        """The places (N, 2) of a class's scored images, or None before they are fitted."""
+        """Read the positions (N, 2) of a class's scored images; None before they are fitted."""
         path = self._layout(class_index)
         if not path.is_file():
             return None
         with safe_open(path, "numpy") as file:
-            return np.asarray(file.get_tensor("places"))
+            return np.asarray(file.get_tensor("positions"))
 
     def selection_name(self, settings: SelectSettings) -> str:
-        """The fingerprint of a selection: these settings on these scores."""
+        """Return the fingerprint of the selection with these settings."""
         return fingerprint(self.identity.fingerprint, settings)
 
     def write_selection(self, settings: SelectSettings, classes: Sequence[ClassSelection]) -> Path:
-        """Keep a selection, one row per patch, and make it the current one."""
+        """Store a selection, make it the current one, and return its folder."""
         folder = Path("selections") / self.selection_name(settings)
         rows = [patch_row(selected, item) for selected in classes for item in selected.patches]
         self._write(folder / "patches.parquet", table_bytes(rows, PATCHES))
         images = {selected.name: selected.images for selected in classes}
-        record = {"settings": asdict(settings), "images": images}
+        record = {"settings": settings.plain(), "images": images}
         self._write(folder / "settings.json", json_bytes(record))
         self._write("selections/current.json", json_bytes({"selection": folder.name}))
         return self.path / folder
 
     def read_selection(self, name: str = "") -> tuple[SelectSettings, tuple[ClassSelection, ...]]:
-        """A kept selection by its fingerprint, the current one by default."""
+        """Read a selection by its fingerprint, the current one by default.
+
+        Raises `RunError` for an unknown one (fields: selection, known) or a damaged one.
+        """
         name = name or self._current_selection()
         folder = self.path / "selections" / name
         if not (folder / "settings.json").is_file():
-            known = ", ".join(sorted(p.name for p in folder.parent.glob("*") if p.is_dir()))
-            raise RunError(f"{self.path} has no selection {name}; it has: {known or 'none'}")
+            known = sorted(p.name for p in folder.parent.glob("*") if p.is_dir())
+            raise RunError(
+                f"{self.path} has no selection {name}; it has: {', '.join(known) or 'none'}",
+                selection=name,
+                known=known,
+            )
         record = read_json(folder / "settings.json")
         patches = [patch(line) for line in read_table(folder / "patches.parquet").to_pylist()]
         selections = tuple(
@@ -275,7 +303,7 @@ class Run:
             )
             for index, class_name in enumerate(self.identity.classes)
         )
-        return restore(SelectSettings, record["settings"]), selections
+        return SelectSettings.from_plain(record["settings"]), selections
 
     def _current_selection(self) -> str:
         path = self.path / "selections" / "current.json"
@@ -284,20 +312,20 @@ class Run:
         return str(read_json(path)["selection"])
 
     @property
-    def _last(self) -> Folder:
-        """Where the scores lie that count."""
+    def _last(self) -> ScoreFolder:
+        """The folder of the final scores."""
         return "refined" if self.identity.settings.refine else "scores"
 
-    def _spot(self, folder: Folder, row: ImageRow, frame: Frame) -> Spot:
+    def _index(self, folder: ScoreFolder, row: ImageRow, frame: Frame) -> ScoreIndex:
         cell_px = self.identity.cell_px
         shape = frame.proxy_height // cell_px, frame.proxy_width // cell_px
-        return Spot(self._scores(folder, row.shard), row.row, shape, row.place)
+        return ScoreIndex(self._scores(folder, row.shard), row.row, shape, row.map_row)
 
-    def _nothing(self) -> Stored:
+    def _no_scores(self) -> StoredScores:
         grid, dim = self.identity.settings.feature_grid, self.identity.settings.feature_dim
-        return Stored(np.zeros((0, grid, grid, dim), np.float16), (), np.zeros(0, bool))
+        return StoredScores(np.zeros((0, grid, grid, dim), np.float16), (), np.zeros(0, bool))
 
-    def _write_scores(self, folder: Folder, number: int, scores: Mapping[str, Score]) -> None:
+    def _write_scores(self, folder: ScoreFolder, number: int, scores: Mapping[str, Score]) -> None:
         losses = [image_losses(score.conditional[None])[0] for score in scores.values()]
         header = Header(
             fingerprint=self.identity.fingerprint,
@@ -307,22 +335,24 @@ class Run:
         )
         write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
 
-    def _losses(self, folder: Folder) -> tuple[float, ...]:
+    def _losses(self, folder: ScoreFolder) -> tuple[float, ...]:
         headers = [self._header(folder, number) for number in range(self.identity.shards)]
         sums = sum((np.array(header.losses) for header in headers), start=self._no_losses())
-        return tuple(losses_of(sums, sum(len(header.ids) for header in headers)).tolist())
+        return tuple(mean_losses(sums, sum(len(header.ids) for header in headers)).tolist())
 
     def _no_losses(self) -> NDArray[np.float64]:
         return np.zeros(len(self.identity.settings.timesteps))
 
-    def _header(self, folder: Folder, shard: int) -> Header:
+    def _header(self, folder: ScoreFolder, shard: int) -> Header:
         path = self._scores(folder, shard)
         header = read_header(path)
         if header.fingerprint != self.identity.fingerprint:
-            raise RunError(f"{path} belongs to another run: delete it and run dsel score again")
+            raise RunError(
+                f"{path} belongs to another run: delete it and run dsel score again", path=str(path)
+            )
         return header
 
-    def _scores(self, folder: Folder, shard: int) -> Path:
+    def _scores(self, folder: ScoreFolder, shard: int) -> Path:
         return self.path / folder / f"{shard:05d}.safetensors"
 
     def _proxies(self, shard: int) -> Path:
@@ -336,23 +366,24 @@ class Run:
 
 
 def create_run(path: Path, identity: Identity) -> Run:
-    """Begin a run at `path`, or go on with the one that is there if it is the same.
+    """Create a run at `path`, or resume the one that exists there if it is the same.
 
     Raises `RunError` for a run of other settings, data or prior, and `StorageError` for a folder
-    that holds something else.
+    with other files.
     """
     if (path / MANIFEST).is_file():
-        there = read_manifest(path)
-        check_same(path, there, identity)
+        stored = read_manifest(path)
+        check_same(path, stored, identity)
         remove_partial_files(path)
-        if manifest_bytes(identity) != manifest_bytes(there):
-            # The same pictures or weights, found at another place: exports look there from now on.
+        if manifest_bytes(identity) != manifest_bytes(stored):
+            # The dataset or the prior was moved: exports read it from its new location.
             write_atomically(path / MANIFEST, manifest_bytes(identity))
         return Run(path, identity)
     with storage_errors(path):
         if path.is_dir() and any(p.suffix != ".partial" for p in path.iterdir()):
             raise StorageError(
-                f"{path} holds other files: choose an empty or new folder for the run"
+                f"{path} holds other files: choose an empty or new folder for the run",
+                path=str(path),
             )
     remove_partial_files(path)
     write_atomically(path / MANIFEST, manifest_bytes(identity))

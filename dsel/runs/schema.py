@@ -1,4 +1,4 @@
-"""The rows of dsel's Parquet tables, and how records become rows and rows become records."""
+"""The schemas of a run's Parquet tables, and the conversion between records and rows."""
 
 from __future__ import annotations
 
@@ -31,15 +31,19 @@ IMAGES = pa.schema(
         ("proxy_height", pa.int32()),
         ("shard", pa.int32()),
         ("row", pa.int32()),
-        ("place", pa.int32()),
+        ("map_row", pa.int32()),
     ]
 )
-"""One image of a run. status: scored or skipped. Both counted in its shard from 0, and -1 where
-skipped: `row` among the scored images, `place` among those of them whose proxies have its shape.
+"""One image of a run.
+
+status is "scored" or "skipped"; reason is empty where scored. width and height are those of the
+upright source in pixels; view_x to view_height is the region of it that the proxy shows. row and
+map_row lead to the scores in the shard's file: row counts the shard's scored images from 0, map_row
+those of them whose maps have the same shape. Both are -1 where the image was skipped.
 """
 
 PROXIES = pa.schema([*IMAGES, ("proxy", pa.binary()), ("thumbnail", pa.binary())])
-"""One image of a shard, with its pictures as WebP bytes."""
+"""One image of a shard, with its proxy and thumbnail as WebP bytes."""
 
 PATCHES = pa.schema(
     [
@@ -61,12 +65,16 @@ PATCHES = pa.schema(
         ("source_height", pa.float64()),
     ]
 )
-"""One patch and how it was ranked; boxes in proxy pixels and in upright source pixels."""
+"""One patch and how it was ranked.
+
+x to height is its box in proxy pixels, source_x to source_height in pixels of the upright source.
+score, margin, cluster, distance and rank are those of `dsel.types.Patch`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardRow:
-    """One image of a shard: scored, with pictures as WebP bytes, or skipped with a reason."""
+    """One image of a shard: scored, with its proxy and thumbnail as WebP bytes, or skipped."""
 
     ref: ImageRef
     reason: str = ""
@@ -78,19 +86,19 @@ class ShardRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One image of a run; `row` and `place` (see `IMAGES`) lead to its scores in its shard."""
+    """One image of a run; `row` and `map_row` (see `IMAGES`) lead to its scores in its shard."""
 
     id: str
     class_index: int
     shard: int
     row: int
-    place: int
+    map_row: int
     frame: Frame | None
     reason: str
 
 
-def proxy_row(item: ShardRow, shard: int, row: int, place: int) -> dict[str, Any]:
-    """A row of `PROXIES`."""
+def proxy_row(item: ShardRow, shard: int, row: int, map_row: int) -> dict[str, Any]:
+    """Return a row of `PROXIES`."""
     return {
         "id": item.ref.id,
         "class_index": item.ref.class_index,
@@ -99,14 +107,14 @@ def proxy_row(item: ShardRow, shard: int, row: int, place: int) -> dict[str, Any
         **_frame_columns(item.frame),
         "shard": shard,
         "row": row,
-        "place": place,
+        "map_row": map_row,
         "proxy": item.proxy,
         "thumbnail": item.thumbnail,
     }
 
 
 def image_row(line: Mapping[str, Any]) -> ImageRow:
-    """A record from a row of `IMAGES`."""
+    """Return the record of a row of `IMAGES`."""
     frame = None
     if line["proxy_width"] is not None:
         shape = line["proxy_width"], line["proxy_height"]
@@ -116,14 +124,14 @@ def image_row(line: Mapping[str, Any]) -> ImageRow:
         class_index=line["class_index"],
         shard=line["shard"],
         row=line["row"],
-        place=line["place"],
+        map_row=line["map_row"],
         frame=frame,
         reason=line["reason"],
     )
 
 
 def patch_row(selected: ClassSelection, patch: Patch) -> dict[str, Any]:
-    """A row of `PATCHES`."""
+    """Return a row of `PATCHES`."""
     return {
         "image_id": patch.image_id,
         "class_name": selected.name,
@@ -139,7 +147,7 @@ def patch_row(selected: ClassSelection, patch: Patch) -> dict[str, Any]:
 
 
 def patch(line: Mapping[str, Any]) -> Patch:
-    """A record from a row of `PATCHES`."""
+    """Return the record of a row of `PATCHES`."""
     return Patch(
         image_id=line["image_id"],
         class_index=line["class_index"],
@@ -154,7 +162,7 @@ def patch(line: Mapping[str, Any]) -> Patch:
 
 
 def box_columns(prefix: str, box: Box) -> dict[str, float]:
-    """A box as columns of that prefix."""
+    """Return a box as columns whose names have a prefix."""
     return {
         f"{prefix}x": box.x,
         f"{prefix}y": box.y,

@@ -1,11 +1,13 @@
-"""One shard's file of scores: the features of its images, and their maps in tensors of one shape.
+"""The file of one shard's scores: features of its images, and maps grouped by shape.
 
 features             (n, g, g, d) of all n scored images, in dataset order
 conditional/{h}x{w}  (m, T, h, w) of the m images among them whose maps have h x w cells
 gap/{h}x{w}          (m, T, h, w)
-refined              (n,) bool, the images that got further draws; only where some did
+refined              (n,) bool, the images with further draws; absent if there are none
 
-All others are float16. A shard of which no image was scored holds no tensors.
+All others are float16. A shard without scored images has no tensors. The metadata has one key,
+"dsel", a JSON object: fingerprint, ids, losses and refined of the `Header`, and `shapes`, the
+[height, width] of each image's maps.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ Half: TypeAlias = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a shard's file says of itself: its run, its scored images, and their losses.
+    """The metadata of a shard's file: its run's fingerprint, its scored images, and their losses.
 
-    losses: (T,), the sum of `image_losses`. refined: how many images got further draws.
+    losses: (T,), the sum of `image_losses`. refined: number of images with further draws.
     """
 
     fingerprint: str
@@ -47,17 +49,17 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """Where one image's scores lie: its row in `features`, its place in the maps of its shape."""
+class ScoreIndex:
+    """The location of one image's scores: its row in `features` and in the maps of its shape."""
 
     path: Path
     row: int
     shape: Shape
-    place: int
+    map_row: int
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredScores:
     """The scores of N images: features (N, g, g, d), maps in one bucket per shape, refined (N,)."""
 
     features: Half
@@ -65,18 +67,18 @@ class Stored:
     refined: NDArray[np.bool_]
 
 
-def places_of(scores: Sequence[Score]) -> list[int]:
-    """The place of each image's maps among those of its shape."""
+def map_rows(scores: Sequence[Score]) -> list[int]:
+    """Return the row of each image's maps in the tensors of their shape."""
     counts: Counter[Shape] = Counter()
-    places = []
+    rows = []
     for score in scores:
-        places.append(counts[_shape(score)])
+        rows.append(counts[_shape(score)])
         counts[_shape(score)] += 1
-    return places
+    return rows
 
 
 def shard_bytes(scores: Sequence[Score], header: Header) -> bytes:
-    """The file of a shard's scored images."""
+    """Return the file of a shard's scored images."""
     tensors: dict[str, NDArray[Any]] = {}
     if any(score.refined for score in scores):
         tensors["refined"] = np.array([score.refined for score in scores])
@@ -92,7 +94,7 @@ def shard_bytes(scores: Sequence[Score], header: Header) -> bytes:
 
 
 def read_header(path: Path) -> Header:
-    """What a shard's file says of itself; raises `RunError` for one that is damaged."""
+    """Read the metadata of a shard's file; raises `RunError` for one that is missing or damaged."""
     with _opened(path) as file:
         try:
             record = json.loads(file.metadata()["dsel"])
@@ -102,31 +104,34 @@ def read_header(path: Path) -> Header:
             raise _damaged(path) from error
 
 
-def read_scores(spots: Sequence[Spot]) -> Stored:
-    """The scores of one image or more; those of one file follow one another, as in the file.
+def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
+    """Read the scores of at least one image; those of one file must be adjacent, in its order.
 
-    Buckets come in the order of their shapes; their rows are positions in `spots`.
+    Buckets are sorted by shape; their rows are positions in `images`. Raises `RunError` for a file
+    that is missing or damaged.
     """
     features: list[Half] = []
     refined: list[NDArray[np.bool_]] = []
     parts: dict[Shape, list[Bucket]] = {}
     start = 0
-    for path, group in groupby(spots, key=lambda spot: spot.path):
+    for path, group in groupby(images, key=lambda image: image.path):
         mine = list(group)
         with _opened(path) as file:
-            rows = [spot.row for spot in mine]
+            rows = [image.row for image in mine]
             features.append(_take(file, "features", rows))
-            some = "refined" in file.keys()  # noqa: SIM118
-            refined.append(_take(file, "refined", rows) if some else np.zeros(len(rows), bool))
-            for shape in {spot.shape for spot in mine}:
+            has_refined = "refined" in file.keys()  # noqa: SIM118
+            refined.append(
+                _take(file, "refined", rows) if has_refined else np.zeros(len(rows), bool)
+            )
+            for shape in {image.shape for image in mine}:
                 parts.setdefault(shape, []).append(_part(file, mine, shape, start))
         start += len(mine)
     buckets = tuple(_joined(parts[shape]) for shape in sorted(parts))
-    return Stored(np.concatenate(features), buckets, np.concatenate(refined))
+    return StoredScores(np.concatenate(features), buckets, np.concatenate(refined))
 
 
 def read_all(path: Path) -> list[Score]:
-    """The scores of all images of one file, in dataset order, which `places_of` had numbered."""
+    """Read the scores of all images of one file, in dataset order."""
     header = read_header(path)
     if not header.ids:
         return []
@@ -138,15 +143,15 @@ def read_all(path: Path) -> list[Score]:
     scores = []
     for row, sides in enumerate(shapes):
         shape: Shape = (sides[0], sides[1])
-        place = counts[shape]
+        map_row = counts[shape]
         conditional, gap = maps[_name("conditional", shape)], maps[_name("gap", shape)]
-        scores.append(Score(conditional[place], gap[place], features[row]))
+        scores.append(Score(conditional[map_row], gap[map_row], features[row]))
         counts[shape] += 1
     return scores
 
 
 def average(first: Score, further: Score, share: float) -> Score:
-    """The scores of all draws, of which `share` were further ones."""
+    """Return the mean scores of all draws, a `share` (0 to 1) of which were further ones."""
     return Score(
         conditional=(1 - share) * first.conditional + share * further.conditional,
         gap=(1 - share) * first.gap + share * further.gap,
@@ -155,14 +160,14 @@ def average(first: Score, further: Score, share: float) -> Score:
     )
 
 
-def _part(file: Any, spots: Sequence[Spot], shape: Shape, start: int) -> Bucket:
-    """What one file holds of a bucket; the first of its spots is the `start`-th of all."""
-    inside = [n for n, spot in enumerate(spots) if spot.shape == shape]
-    places = [spots[n].place for n in inside]
+def _part(file: Any, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
+    """Read one file's images of a shape; the first of `images` is the `start`-th of all."""
+    inside = [n for n, image in enumerate(images) if image.shape == shape]
+    rows = [images[n].map_row for n in inside]
     return Bucket(
         rows=start + np.array(inside, np.int64),
-        conditional=_take(file, _name("conditional", shape), places),
-        gap=_take(file, _name("gap", shape), places),
+        conditional=_take(file, _name("conditional", shape), rows),
+        gap=_take(file, _name("gap", shape), rows),
     )
 
 
@@ -174,10 +179,10 @@ def _joined(parts: Sequence[Bucket]) -> Bucket:
     )
 
 
-def _take(file: Any, name: str, places: Sequence[int]) -> NDArray[Any]:
-    """Read one slice, from the first place to the last: a class's images lie together."""
-    low, high = places[0], places[-1] + 1
-    inside = [place - low for place in places]
+def _take(file: Any, name: str, rows: Sequence[int]) -> NDArray[Any]:
+    """Read one slice, from the first row to the last: a class's images are adjacent."""
+    low, high = rows[0], rows[-1] + 1
+    inside = [row - low for row in rows]
     taken: NDArray[Any] = file.get_slice(name)[low:high][inside]
     return taken
 
@@ -190,11 +195,11 @@ def _opened(path: Path) -> Iterator[Any]:
     except SafetensorError as error:
         raise _damaged(path) from error
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing: run dsel score again") from error
+        raise RunError(f"{path} is missing: run dsel score again", path=str(path)) from error
 
 
 def _damaged(path: Path) -> RunError:
-    return RunError(f"{path} is damaged: delete it and run dsel score again")
+    return RunError(f"{path} is damaged: delete it and run dsel score again", path=str(path))
 
 
 def _half(arrays: Sequence[NDArray[np.float32]]) -> Half:

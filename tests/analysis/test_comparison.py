@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import adjusted_rand_score
 from support.drawn import patch_of, selection_of
+from support.lazy import LazyModule
 
 from dsel.analysis.comparison import Kept, compare, overlap, together
 from dsel.types import Box, ClassSelection
+
+metrics = LazyModule("sklearn.metrics")
 
 
 def pixels_of(boxes: list[Box]) -> set[tuple[int, int]]:
@@ -153,7 +155,7 @@ def test_compare__rand_index_is_that_of_scikit_learn() -> None:
         some(*((str(n), int(cluster), 0) for n, cluster in enumerate(a))),
         some(*((str(n), int(cluster), 0) for n, cluster in enumerate(b))), 3, 3,
     )  # fmt: skip
-    assert found.rand_index == pytest.approx(adjusted_rand_score(a, b))
+    assert found.rand_index == pytest.approx(metrics.adjusted_rand_score(a, b))
     assert found.moves.tolist() == [
         [int(((a == i) & (b == j)).sum()) for j in range(6)] for i in range(4)
     ]

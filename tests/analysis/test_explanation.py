@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import isnan, nan
 
 import numpy as np
 import pytest
 from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
+from support.selecting import select_class
 
 from dsel.analysis.explanation import (
     Contender,
@@ -21,7 +21,7 @@ from dsel.analysis.explanation import (
     sentence,
 )
 from dsel.config import SelectSettings
-from dsel.core.selection import image_bucket, select_class
+from dsel.core.gap_maps import image_bucket
 from dsel.types import Box, ClassScores, ClassSelection, Geometry
 
 TIMESTEPS = (200, 500, 700)
@@ -74,7 +74,7 @@ def test_contenders__slow_definition(seed: int) -> None:
 
 
 def test_contenders__are_the_selections_patches() -> None:
-    scores, settings = noise(4), replace(SIGNED, per_image=3)
+    scores, settings = noise(4), SIGNED.replace(per_image=3)
     selected = chosen(scores, settings)
     for row, image_id in enumerate(scores.ids):
         best = contenders(image_bucket(scores, row), GEOMETRY, settings)
@@ -89,15 +89,15 @@ def test_contenders__as_many_as_fit() -> None:
     """Of boxes of 24 px, two fit beside each other in 48 px, and two above each other."""
     scores = noise(1)
     bucket = image_bucket(scores, 0)
-    found = contenders(bucket, GEOMETRY, replace(SIGNED, patch_px=24))
+    found = contenders(bucket, GEOMETRY, SIGNED.replace(patch_px=24))
     assert 1 <= len(found) <= 4
     assert isnan(found[-1].margin)
-    (alone,) = contenders(bucket, GEOMETRY, replace(SIGNED, patch_px=48))
+    (alone,) = contenders(bucket, GEOMETRY, SIGNED.replace(patch_px=48))
     assert isnan(alone.margin)
-    assert len(contenders(bucket, GEOMETRY, replace(SIGNED, patch_px=8, per_image=8))) == 8
+    assert len(contenders(bucket, GEOMETRY, SIGNED.replace(patch_px=8, per_image=8))) == 8
 
 
-@pytest.mark.parametrize("settings", [SIGNED, replace(SIGNED, timesteps=(700, 200), stride_px=4)])
+@pytest.mark.parametrize("settings", [SIGNED, SIGNED.replace(timesteps=(700, 200), stride_px=4)])
 def test_curve__slow_definition(settings: SelectSettings) -> None:
     scores = noise(3, 4)
     bucket = image_bucket(scores, 2)
@@ -131,7 +131,7 @@ def test_read_cell__slow_definition() -> None:
     scores = noise(3, 5)
     bucket = image_bucket(scores, 1)
     gap = bucket.gap[0].astype(float)
-    found = read_cell(bucket, GEOMETRY, replace(SIGNED, timesteps=(700, 200)), 17.5, 47.9)
+    found = read_cell(bucket, GEOMETRY, SIGNED.replace(timesteps=(700, 200)), 17.5, 47.9)
     assert (found.row, found.column, found.timesteps) == (5, 2, (700, 200))
     for at, t in enumerate((2, 0)):
         value = gap[t, 5, 2]
@@ -151,7 +151,7 @@ def test_read_cell__combined_counts_as_locating_does() -> None:
     where = (8 * misled[1], 8 * misled[0])
     found = read_cell(bucket, GEOMETRY, SelectSettings(timesteps=(500,)), *where)
     assert found.mean.gap < 0 == found.mean.combined
-    assert read_cell(bucket, GEOMETRY, replace(SIGNED, timesteps=(500,)), *where).mean.combined < 0
+    assert read_cell(bucket, GEOMETRY, SIGNED.replace(timesteps=(500,)), *where).mean.combined < 0
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_placement_of__by_hand() -> None:
 
 
 def test_explain__all_figures_fit_together() -> None:
-    scores, settings = noise(9), replace(SIGNED, clusters=2)
+    scores, settings = noise(9), SIGNED.replace(clusters=2)
     selected = chosen(scores, settings)
     for row, image_id in enumerate(scores.ids):
         explanation = explain(scores, GEOMETRY, settings, selected, row)
@@ -191,7 +191,7 @@ def test_explain__all_figures_fit_together() -> None:
 
 
 def test_explain__further_patches_and_none() -> None:
-    scores, settings = noise(2), replace(SIGNED, per_image=2)
+    scores, settings = noise(2), SIGNED.replace(per_image=2)
     first, second, third = (told(scores, settings, 0, nth) for nth in range(3))
     assert first.patch is not None
     assert second.patch is not None
@@ -203,7 +203,7 @@ def test_explain__further_patches_and_none() -> None:
 
 
 def test_explain__a_banned_image_still_shows_its_boxes() -> None:
-    explanation = told(noise(2), replace(SIGNED, bans=("cat/0",)))
+    explanation = told(noise(2), SIGNED.replace(bans=("cat/0",)))
     assert explanation.patch is None
     assert len(explanation.best) == 5
     assert explanation.sentence == "Banned by hand: this image is never kept."
@@ -247,38 +247,38 @@ CLUSTER = "cluster 1 of 1, rank 1 of 2; kept at IPC 3 as image 1."
     ],
 )  # fmt: skip
 def test_sentence__the_lead(high: float, second: float, rest: float, words: str) -> None:
-    explanation = told(flat(high, second, rest), replace(SIGNED, clusters=1))
+    explanation = told(flat(high, second, rest), SIGNED.replace(clusters=1))
     assert explanation.sentence == f"Naming the class {words}; {CLUSTER}"
 
 
 def test_sentence__cells_that_mislead_count_as_nothing() -> None:
-    settings = replace(SIGNED, gap="positive", clusters=1)
+    settings = SIGNED.replace(gap="positive", clusters=1)
     explanation = told(flat(0.5, 0.25, -0.1), settings)
     start = "Where it helps, naming the class saves 50 % of the loss inside this patch, the most of"
     assert explanation.sentence.startswith(f"{start} 25 boxes and 2.0 times the runner-up; ")
 
 
 def test_sentence__no_gain() -> None:
-    nothing = told(flat(0, 0), replace(SIGNED, clusters=1))
+    nothing = told(flat(0, 0), SIGNED.replace(clusters=1))
     start = "Naming the class saves nothing inside this patch, nor inside any other of 25 boxes; "
     assert nothing.sentence.startswith(start)
-    loss = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, clusters=1))
+    loss = told(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1))
     start = "Naming the class adds 25 % to the loss inside this patch, the least of 25 boxes; "
     assert loss.sentence.startswith(start)
     assert isnan(loss.ratio)
 
 
 def test_sentence__one_possible_box() -> None:
-    explanation = told(flat(0.5, 0.25), replace(SIGNED, patch_px=48, clusters=1))
+    explanation = told(flat(0.5, 0.25), SIGNED.replace(patch_px=48, clusters=1))
     assert explanation.candidates == 1
     assert "inside this patch, the only box of this size; cluster" in explanation.sentence
-    wide = told(flat(0.5, 0.25), replace(SIGNED, patch_px=40, clusters=1))
+    wide = told(flat(0.5, 0.25), SIGNED.replace(patch_px=40, clusters=1))
     assert wide.candidates == 4
     assert "the most of 4 boxes, where no second one fits beside it; cluster" in wide.sentence
 
 
 def test_sentence__choices_of_one_image() -> None:
-    settings = replace(SIGNED, per_image=2, clusters=1)
+    settings = SIGNED.replace(per_image=2, clusters=1)
     explanation = told(flat(0.5, 0.25), settings, 0, 1)
     assert explanation.place == 1
     assert "saves 25 % of the loss inside this patch, choice 2 of 25 boxes where none" in (
@@ -287,17 +287,17 @@ def test_sentence__choices_of_one_image() -> None:
 
 
 def test_sentence__moved_by_hand() -> None:
-    settings = replace(SIGNED, clusters=1, moves=("cat/0@24,24",))
+    settings = SIGNED.replace(clusters=1, moves=("cat/0@24,24",))
     explanation = told(flat(0.5, 0.25), settings)
     assert explanation.place == 1
     start = "Naming the class saves 25 % of the loss inside this patch, moved here by hand, the "
     assert explanation.sentence.startswith(f"{start}best of 25 boxes has 50 %; cluster")
-    beside = told(flat(0.5, 0.25), replace(SIGNED, clusters=1, moves=("cat/0@3,24",)))
+    beside = told(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@3,24",)))
     assert beside.place == -1
     assert beside.sentence.startswith("Naming the class saves nothing inside this patch, moved")
-    best = told(flat(0.5, 0.25), replace(SIGNED, clusters=1, moves=("cat/0@0,0",)))
+    best = told(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@0,0",)))
     assert "inside this patch, moved here by hand; cluster" in best.sentence
-    worse = told(flat(-0.25, -0.5, -0.5), replace(SIGNED, clusters=1, moves=("cat/0@24,24",)))
+    worse = told(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1, moves=("cat/0@24,24",)))
     assert "the best of 25 boxes has −25 %; cluster" in worse.sentence
 
 
@@ -306,7 +306,7 @@ def kept(images: tuple[int, ...], **settings: object) -> str:
     patch = patch_of("cat/0", 7, 2, 0.021)
     best = (Contender(patch.box, 0.021, 0.006), Contender(Box(20, 20, 16, 16), 0.015, nan))
     explanation = Explanation("cat/0", patch, 1024, best, 0, 1.4, (), placement, "")
-    text = sentence(explanation, replace(SIGNED, **settings))
+    text = sentence(explanation, SIGNED.replace(**settings))
     start = "Naming the class saves 2.1 % of the loss inside this patch, the most of 1,024 boxes"
     head = f"{start} and 1.4 times the runner-up; cluster 3 of 10, rank 2 of 1,031; "
     assert text.startswith(head)

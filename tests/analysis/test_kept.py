@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from support.drawn import geometry, patch_of, scores_of, selection_of
+from support.selecting import select_class
 
 from dsel.analysis.kept import Decision, candidates_for, decisions, kept_images
 from dsel.config import SelectSettings
-from dsel.core.selection import select_class
 from dsel.errors import SettingError
 from dsel.runs.schema import ImageRow
 from dsel.types import ClassSelection, Frame

@@ -16,7 +16,8 @@ from dsel.analysis.explorer import Explorer
 from dsel.analysis.layouts import OWN, Fitter, layout_name, layout_settings, settings_of_layout
 from dsel.cache import Cache
 from dsel.config import SelectSettings
-from dsel.core import clustering as clusters
+from dsel.core.clustering import unit_features
+from dsel.core.projection import principal_plane
 from dsel.errors import SettingError
 from dsel.runs import Run, open_run
 
@@ -100,7 +101,7 @@ def test_layout__a_new_one_begins_from_the_runs_own(run, shifted) -> None:
 
 def test_layout__an_image_without_a_patch_stays(run, shifted) -> None:
     explorer = Explorer(run, Cache())
-    located = explorer._located(0, SelectSettings(bans=("disc/000002",)))
+    located = explorer.located(0, SelectSettings(bans=("disc/000002",)))
     start = explorer.layout(0)
     moved = layouts.place_patches(located, start, 0)
     assert (moved == start).all(axis=1).tolist() == [n == 2 for n in range(6)]
@@ -109,7 +110,7 @@ def test_layout__an_image_without_a_patch_stays(run, shifted) -> None:
 
 def test_layout__of_several_patches_an_image_the_best_one_counts(run, shifted) -> None:
     explorer = Explorer(run, Cache())
-    located = explorer._located(0, SelectSettings(patch_px=32, per_image=3))
+    located = explorer.located(0, SelectSettings(patch_px=32, per_image=3))
     layouts.place_patches(located, explorer.layout(0), 0)
     assert np.array_equal(shifted[0], located.features[::3])
 
@@ -120,8 +121,8 @@ def test_layout__principal_components_where_a_run_has_none(tmp_path: Path) -> No
         file.unlink()
     run = open_run(tmp_path / "run")
     explorer = Explorer(run, Cache())
-    features = explorer._located(0, SelectSettings()).features
-    expected = clusters.principal_plane(clusters.unit_features(features))
+    features = explorer.located(0, SelectSettings()).features
+    expected = principal_plane(unit_features(features))
     assert np.array_equal(explorer.layout(0), expected)
     assert layout_name(run, 0, SelectSettings()) == "of:"
 

@@ -1,42 +1,39 @@
-"""Hits and coverage by hand, and what is read of true objects."""
+"""Hit rates and coverage by hand and by the slow definition."""
 
 from __future__ import annotations
 
-import json
+from math import isnan, nan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
+from support.drawn import frame_of, geometry, scores_of, selection_of
+from support.selecting import select_class
 
-from dsel.analysis.localization import check_selection, patch_finding, read_objects
-from dsel.config import ScoreSettings
-from dsel.data.toybox_dataset import run_lengths
+from dsel.analysis.explorer import Explorer
+from dsel.analysis.ground_truth import GroundTruth, Mask, read_objects
+from dsel.analysis.localization import (
+    ClassObjects,
+    Localization,
+    baseline_rates,
+    best_patches,
+    check_selection,
+    class_objects,
+    is_hit,
+    localization,
+    localization_overall,
+    random_rate,
+)
+from dsel.cache import Cache
+from dsel.config import ScoreSettings, SelectSettings
+from dsel.core.box_search import summed_area
+from dsel.core.integral_image import Tables
 from dsel.errors import SourceError
-from dsel.runs import Identity, Run, create_run
+from dsel.runs import Identity, Run, create_run, open_run
 from dsel.runs.schema import ShardRow
-from dsel.types import Box, ClassSelection, Frame, ImageRef, Patch, Score
+from dsel.types import Box, ClassScores, ClassSelection, Frame, ImageRef, Patch, Score
 
-Mask = NDArray[np.bool_]
-
-
-def coco(*objects: tuple[str, tuple[int, int], dict[str, Any]]) -> dict[str, Any]:
-    """A record of one annotation per (file name, (height, width), annotation)."""
-    images = [
-        {"id": n, "file_name": name, "height": shape[0], "width": shape[1]}
-        for n, (name, shape, _) in enumerate(objects)
-    ]
-    annotations = [{"image_id": n} | entry for n, (_, _, entry) in enumerate(objects)]
-    return {"images": images, "annotations": annotations}
-
-
-def written(folder: Path, record: Any) -> Path:
-    path = folder / "boxes.json"
-    path.write_text(json.dumps(record))
-    return path
+DEMO_RUN = Path(__file__).parents[2] / "assets/demo_run"
 
 
 def rectangle(shape: tuple[int, int], x: int, y: int, width: int, height: int) -> Mask:
@@ -45,116 +42,25 @@ def rectangle(shape: tuple[int, int], x: int, y: int, width: int, height: int) -
     return mask
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 9999),
-    share=st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
-)  # fmt: skip
-def test_read_objects__run_lengths_come_back(
-    tmp_path_factory: pytest.TempPathFactory, height: int, width: int, seed: int, share: float
-) -> None:
-    mask = np.random.default_rng(seed).random((height, width)) < share
-    entry = {"segmentation": {"counts": run_lengths(mask), "size": list(mask.shape)}}
-    path = written(tmp_path_factory.mktemp("coco"), coco(("a.png", mask.shape, entry)))
-    assert np.array_equal(read_objects(path)["a.png"], mask)
+def truth_of(masks: dict[str, Mask]) -> GroundTruth:
+    return GroundTruth(masks, {name: name for name in masks})
 
 
-def test_read_objects__run_lengths_go_down_the_columns(tmp_path: Path) -> None:
-    entry = {"segmentation": {"counts": [1, 2, 3], "size": [2, 3]}}
-    found = read_objects(written(tmp_path, coco(("a.png", (2, 3), entry))))
-    assert found["a.png"].astype(int).tolist() == [[0, 1, 0], [1, 0, 0]]
+def objects_of(masks: dict[str, Mask], frames: dict[str, Frame] | None = None) -> ClassObjects:
+    """The objects of images that the prior saw whole, at the size of the source."""
+    same = {
+        name: Frame(mask.shape[1], mask.shape[0], Box(0, 0, *mask.shape[::-1]), *mask.shape[::-1])
+        for name, mask in masks.items()
+    }
+    return class_objects(frames or same, truth_of(masks))
 
 
-def test_read_objects__boxes_and_masks_of_one_image_are_joined(tmp_path: Path) -> None:
-    record = coco(
-        ("a.png", (6, 8), {"bbox": [1, 2, 3, 2]}), ("b.png", (4, 4), {"bbox": [0, 0, 1, 1]})
-    )
-    record["annotations"] += [
-        {"image_id": 0, "bbox": [6.4, 0, 1.2, 1]},
-        {"image_id": 0, "segmentation": [[0, 5, 1, 5, 1, 6]], "bbox": [0, 5, 1, 1]},  # a polygon
-    ]
-    found = read_objects(written(tmp_path, record))
-    expected = rectangle((6, 8), 1, 2, 3, 2) | rectangle((6, 8), 6, 0, 2, 1)
-    assert np.array_equal(found["a.png"], expected | rectangle((6, 8), 0, 5, 1, 1))
-    assert found["b.png"].sum() == 1
-
-
-def test_read_objects__a_box_beyond_the_picture_is_cut_off(tmp_path: Path) -> None:
-    record = coco(
-        ("a.png", (6, 8), {"bbox": [-2, -1, 4, 3]}), ("b.png", (6, 8), {"bbox": [5, 5, 9, 9]})
-    )
-    found = read_objects(written(tmp_path, record))
-    assert np.array_equal(found["a.png"], rectangle((6, 8), 0, 0, 2, 2))
-    assert np.array_equal(found["b.png"], rectangle((6, 8), 5, 5, 3, 1))
-
-
-def test_read_objects__is_a_mapping_of_fresh_masks(tmp_path: Path) -> None:
-    record = coco(("a.png", (6, 8), {"bbox": [1, 2, 3, 2]}), ("b.png", (4, 4), {"bbox": []}))
-    del record["annotations"][1]
-    found = read_objects(written(tmp_path, record))
-    assert (len(found), list(found), "a.png" in found, "c.png" in found) == (
-        2, ["a.png", "b.png"], True, False,
-    )  # fmt: skip
-    assert not found["b.png"].any()
-    found["a.png"][:] = False  # is the caller's own
-    assert np.array_equal(found["a.png"], rectangle((6, 8), 1, 2, 3, 2))
-    with pytest.raises(KeyError):
-        found["c.png"]
-
-
-GOOD = coco(("a.png", (4, 4), {"bbox": [0, 0, 1, 1]}))
-
-
-def changed(**annotation: Any) -> dict[str, Any]:
-    return {**GOOD, "annotations": [{"image_id": 0} | annotation]}
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        [], {}, 3, None, "text", {"images": []}, {"images": 3, "annotations": []},
-        {"images": [{"id": 1}], "annotations": []},
-        {"images": [{"id": 1, "file_name": "a", "height": "x", "width": 2}], "annotations": []},
-        {"images": [{"id": 1, "file_name": "a", "height": -1, "width": 2}], "annotations": []},
-        {**GOOD, "annotations": [{"image_id": 7, "bbox": [0, 0, 1, 1]}]},
-        {**GOOD, "annotations": [3]},
-        changed(), changed(bbox=None), changed(bbox=[1, 2, 3]), changed(bbox="abcd"),
-        changed(bbox=[0, 0, float("nan"), 1]), changed(bbox=[0, 0, float("inf"), 1]),
-        changed(segmentation={"counts": [3, 4]}), changed(segmentation={"counts": [20, -4]}),
-        changed(segmentation={"counts": ["x"]}), changed(segmentation={"counts": "abc`1"}),
-        changed(segmentation={"counts": [0.5, 15.5]}),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_read_objects__bad_records(tmp_path: Path, record: Any) -> None:
-    path = written(tmp_path, record)
-    with pytest.raises(SourceError, match="is not COCO JSON with images and annotations") as caught:
-        read_objects(path)
-    assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"PK\x03\x04"], ids=str)
-def test_read_objects__bad_files(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "boxes.json"
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match="is not COCO JSON"):
-        read_objects(path)
-
-
-def test_read_objects__no_file(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"is no file: give the boxes\.json"):
-        read_objects(tmp_path / "boxes.json")
-    with pytest.raises(SourceError, match=r"is no file: give the boxes\.json"):
-        read_objects(tmp_path / "gone" / "boxes.json")
-
-
-def test_read_objects__a_folder(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"is no file: give the boxes\.json"):
-        read_objects(tmp_path)
-
-
-def one_place(mask: Mask, x: float, y: float, side: float) -> tuple[bool, float]:
-    found = patch_finding(mask, np.array([x]), np.array([y]), Box(x, y, side, side))
+def one_patch(mask: Mask, box: Box) -> tuple[bool, float]:
+    """Hit and coverage of one patch of one image."""
+    objects = objects_of({"a": mask})
+    patch = Patch("a", 0, box, box, 1.0, 0.0, 0, 0.0, 0)
+    found, *_ = localization(objects, selection_of([patch]), baseline_rates(objects, box.width))
+    assert (found.kind, found.images) == ("chosen", 1)
     assert found.hit_rate in (0, 1)
     return found.hit_rate == 1, found.coverage
 
@@ -163,41 +69,65 @@ def one_place(mask: Mask, x: float, y: float, side: float) -> tuple[bool, float]
     ("x", "hit", "coverage"),
     [(0, True, 1.0), (2, True, 1.0), (4, True, 0.5), (5, False, 0.25), (6, False, 0.0)],
 )
-def test_patch_finding__object_smaller_than_the_patch(x: int, hit: bool, coverage: float) -> None:
+def test_localization__object_smaller_than_the_patch(x: int, hit: bool, coverage: float) -> None:
     """A patch of 10 px must hold half of an object of 4 x 4 px at (2, 3)."""
-    assert one_place(rectangle((20, 20), 2, 3, 4, 4), x, 0, 10) == (hit, coverage)
+    assert one_patch(rectangle((20, 20), 2, 3, 4, 4), Box(x, 0, 10, 10)) == (hit, coverage)
 
 
 @pytest.mark.parametrize(
     ("x", "hit", "inside_px"),
     [(4, True, 16), (2, False, 8), (2.375, False, 9.5), (2.5, True, 10), (14, False, 8)],
 )
-def test_patch_finding__object_larger_than_the_patch(x: float, hit: bool, inside_px: float) -> None:
+def test_localization__object_larger_than_the_patch(x: float, hit: bool, inside_px: float) -> None:
     """A patch of 4 px must lie with 9.6 of its 16 px inside an object of 12 x 10 px at (4, 0)."""
     mask = rectangle((20, 20), 4, 0, 12, 10)
-    assert one_place(mask, x, 2, 4) == (hit, pytest.approx(inside_px / 120))
+    assert one_patch(mask, Box(x, 2, 4, 4)) == (hit, pytest.approx(inside_px / 120))
 
 
-def test_patch_finding__object_a_little_larger_than_the_patch() -> None:
+def test_localization__object_a_little_larger_than_the_patch() -> None:
     """Half of an object of 18 px is a hit too, though less than 0.6 of the patch of 16 px."""
     mask = rectangle((20, 20), 0, 0, 18, 1)
     mask[0, 9:18] = False
     mask[10, 0:9] = True  # 9 px in one row, 9 px in another
-    assert patch_finding(mask, np.array([0.0]), np.array([0.0]), Box(0, 0, 16, 1)).hit_rate == 1
+    assert one_patch(mask, Box(0, 0, 16, 1)) == (True, 0.5)
 
 
-def test_patch_finding__random_is_the_mean_over_all_places() -> None:
+@pytest.mark.parametrize("density", [0.05, 0.3, 0.9])
+def test_random_rate__is_the_mean_over_all_positions(density: float) -> None:
     rng = np.random.default_rng(0)
-    mask = rng.random((12, 15)) < 0.3
-    places = [(x, y) for y in range(8) for x in range(11)]
-    xs, ys = np.arange(11.0), np.arange(8.0)
-    found = patch_finding(mask, xs, ys, Box(0, 0, 5, 5))
-    inside = [int(mask[y : y + 5, x : x + 5].sum()) for x, y in places]
-    total = int(mask.sum())
-    assert total > 25  # so that the rule of large objects counts
-    hits = [n >= 0.5 * total or n >= 0.6 * 25 for n in inside]
-    assert found.hit_rate == pytest.approx(sum(hits) / len(hits))
-    assert found.coverage == pytest.approx(sum(inside) / len(inside) / total)
+    mask = rng.random((12, 15)) < density
+    table = summed_area(mask[None].astype(float))[0].astype(np.int32)
+    found = random_rate(table, Box(0, 0, 15, 12), 5, 5)
+    assert found == pytest.approx(slow_random(mask, 5))
+
+
+def test_random_rate__positions_beside_the_object_count() -> None:
+    """An object of 3 x 2 px at (20, 7) in a view of 40 x 30 px."""
+    mask = rectangle((30, 40), 20, 7, 3, 2)
+    (objects,) = [objects_of({"a": mask})]
+    rates = baseline_rates(objects, 6).random
+    assert (rates.hit[0], rates.coverage[0]) == pytest.approx(slow_random(mask, 6))
+
+
+def test_random_rate__fractional_patches_by_interpolation() -> None:
+    """Patches of 2.5 px, every pixel a quarter of one mask pixel."""
+    mask = np.random.default_rng(1).random((8, 9)) < 0.4
+    quarters = np.kron(mask, np.ones((4, 4)))
+    inside = [
+        quarters[4 * y : 4 * y + 10, 4 * x : 4 * x + 10].sum() / 16 for y in range(6)
+        for x in range(7)
+    ]  # fmt: skip
+    table = summed_area(mask[None].astype(float))[0].astype(np.int32)
+    hit, coverage = random_rate(table, Box(0, 0, 9, 8), 2.5, 2.5)
+    total = mask.sum()
+    assert coverage == pytest.approx(np.mean(inside) / total)
+    assert hit == np.mean([n >= total / 2 or (total > 6.25 and n >= 0.6 * 6.25) for n in inside])
+
+
+def test_is_hit__rounding_decides_nothing() -> None:
+    almost = np.array([2.0 - 1e-12, 2.0, 1.99])
+    assert is_hit(almost, 4.0, 16.0).tolist() == [True, True, False]
+    assert is_hit(np.array([9.6 - 1e-12, 9.5]), 100.0, 16.0).tolist() == [True, False]
 
 
 def small_run(path: Path, frames: dict[str, Frame]) -> Run:
@@ -225,8 +155,9 @@ def no_score(frame: Frame) -> Score:
 
 
 def chosen(*places: tuple[str, float, Box]) -> ClassSelection:
+    """Patches by their boxes in the source, all 16 px wide in the proxy."""
     patches = tuple(
-        Patch(name, 0, box, box, score, 0.0, 0, 0.0, rank)
+        Patch(name, 0, Box(0, 0, 16, 16), box, score, 0.0, 0, 0.0, rank)
         for rank, (name, score, box) in enumerate(places)
     )
     return ClassSelection("cat", 0, patches, tuple((n,) for n in range(len(patches))))
@@ -310,33 +241,136 @@ def test_check_selection__empty_masks_and_skipped_images_are_left_out(tmp_path: 
     assert check_selection(run, [selection], objects)["images"] == 1
 
 
-@pytest.mark.parametrize(
-    ("image_id", "names", "found"),
-    [
-        ("cat/a.png", ["cat/a.png", "dog/a.png"], "cat/a.png"),
-        ("cat/a.png", ["train/cat/a.png", "train/dog/a.png"], "train/cat/a.png"),
-        ("train/cat/a.png", ["cat/a.png", "dog/a.png"], "cat/a.png"),
-        ("cat/a.png", ["a.png"], "a.png"),
-        ("a.png", ["cat/a.png"], "cat/a.png"),
-        ("a.png", ["cat/a.png", "dog/a.png"], None),
-        ("fox/a.png", ["cat/a.png", "dog/a.png"], None),
-        ("cat/a.png", ["train/cat/a.png", "val/cat/a.png"], None),
-        ("a.png", ["cat/a.png", "dog/a.png", "a.png"], "a.png"),
-        ("cat/a.jpg", ["cat/a.png"], None),
-        ("cat/a.png", ["cat/ba.png"], None),
-    ],
-)
-def test_check_selection__names_meet_where_their_ends_are_unique(
-    tmp_path: Path, image_id: str, names: list[str], found: str | None
-) -> None:
-    """The right object lies under the patch, all others lie elsewhere."""
-    run = small_run(tmp_path / "run", {image_id: whole(16, 16)})
-    objects = {
-        name: rectangle((16, 16), *((0, 0) if name == found else (12, 12)), 4, 4) for name in names
-    }
-    selection = chosen((image_id, 1.0, Box(0, 0, 8, 8)))
-    if found is None:
-        with pytest.raises(SourceError, match="none of the run's images is among"):
-            check_selection(run, [selection], objects)
-    else:
-        assert check_selection(run, [selection], objects)["coverage"] == 1
+def test_check_selection__file_names_of_other_images(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "run", {"cat/a.png": whole(16, 16)})
+    selection = chosen(("cat/a.png", 1.0, Box(0, 0, 8, 8)))
+    with pytest.raises(SourceError, match="none of the run's images is among"):
+        check_selection(run, [selection], {"cat/b.png": rectangle((16, 16), 0, 0, 4, 4)})
+    with pytest.raises(SourceError, match="none of the run's images is among"):
+        check_selection(run, [], {"cat/a.png": rectangle((16, 16), 0, 0, 4, 4)})
+    found = check_selection(run, [selection], {"x/a.png": rectangle((16, 16), 0, 0, 4, 4)})
+    assert found["coverage"] == 1
+
+
+GEOMETRY = geometry((200, 500), [0.5, 0.25], 48)
+SETTINGS = SelectSettings(gap="signed", patch_px=20, ipc=3)
+SHAPES = ((6, 6), (6, 9), (8, 6), (6, 9), (6, 6))
+
+
+def drawn(shapes: tuple[tuple[int, int], ...] = SHAPES) -> ClassScores:
+    rng = np.random.default_rng(0)
+    return scores_of([rng.normal(size=(2, *shape)) * 0.1 for shape in shapes])
+
+
+def masks_of(scores: ClassScores) -> dict[str, Mask]:
+    """A few true pixels of most images, in the upright source; the last one has none."""
+    rng = np.random.default_rng(0)
+    masks = {}
+    for row, (image_id, frame) in enumerate(zip(scores.ids, scores.frames, strict=True)):
+        mask = np.zeros((frame.source_height, frame.source_width), bool)
+        y, x = rng.integers(0, 60, 2)
+        mask[y : y + 30, x : x + 25] = rng.random((30, 25)) < (0.5 if row % 2 else 2)
+        masks[image_id] = mask
+    masks[scores.ids[-1]][:] = False
+    return masks
+
+
+def slow_rates(mask: Mask, boxes: list[Box]) -> tuple[float, float]:
+    """Means over boxes of whole pixels."""
+    hits, covers, total = [], [], int(mask.sum())
+    for box in boxes:
+        x, y, width, height = (int(at) for at in (box.x, box.y, box.width, box.height))
+        assert (x, y, width, height) == (box.x, box.y, box.width, box.height)
+        inside, area = int(mask[y : y + height, x : x + width].sum()), width * height
+        hits.append(inside >= total / 2 or (total > area and inside >= 0.6 * area))
+        covers.append(inside / total)
+    return float(np.mean(hits)), float(np.mean(covers))
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, SETTINGS.replace(per_image=2, patch_px=24)])
+def test_localization__slow_definition(settings: SelectSettings) -> None:
+    scores = drawn()
+    masks = masks_of(scores)
+    frames = dict(zip(scores.ids, scores.frames, strict=True))
+    selected = select_class(scores, GEOMETRY, settings)
+    objects = class_objects(frames, truth_of(masks))
+    found = localization(objects, selected, baseline_rates(objects, settings.patch_px))
+    best = {patch.image_id: patch.source_box for patch in best_patches(selected)}
+    boxes: dict[str, list[list[Box]]] = {"chosen": [], "random": [], "centre": [], "whole": []}
+    side = 2 * settings.patch_px  # sources are twice as large as proxies
+    for name in scores.ids[:-1]:
+        view = frames[name].view
+        free = view.width - side, view.height - side
+        boxes["chosen"].append([best[name]])
+        boxes["random"].append([
+            Box(view.x + x, view.y + y, side, side)
+            for y in range(int(free[1]) + 1) for x in range(int(free[0]) + 1)
+        ])  # fmt: skip
+        boxes["centre"].append([Box(view.x + free[0] / 2, view.y + free[1] / 2, side, side)])
+        boxes["whole"].append([view])
+    assert [one.kind for one in found] == list(boxes)
+    for one in found:
+        slow = [
+            slow_rates(masks[name], mine)
+            for name, mine in zip(scores.ids, boxes[one.kind], strict=False)
+        ]
+        assert one.images == len(slow) == 4
+        assert (one.hit_rate, one.coverage) == pytest.approx(np.mean(slow, axis=0))
+
+
+def test_localization__images_without_objects_or_patches_do_not_count() -> None:
+    scores = drawn()
+    selected = select_class(scores, GEOMETRY, SETTINGS.replace(bans=("cat/1",)))
+    frames = dict(zip(scores.ids, scores.frames, strict=True))
+    masks = {name: mask for name, mask in masks_of(scores).items() if name in scores.ids[:3]}
+    objects = class_objects(frames, truth_of(masks))
+    found = localization(objects, selected, baseline_rates(objects, 20))
+    assert {one.images for one in found} == {2}  # cat/0 and cat/2
+    nothing = class_objects(frames, truth_of({}))
+    none = localization(nothing, selected, baseline_rates(nothing, 20))
+    assert [(one.images, isnan(one.hit_rate), isnan(one.coverage)) for one in none] == [
+        (0, True, True)
+    ] * 4
+
+
+def test_class_objects__keeps_no_more_than_the_objects_boxes() -> None:
+    mask = np.zeros((96, 116), bool)
+    mask[10:13, 20:25] = True
+    frames = {"cat/0": frame_of(6, 6), "cat/1": frame_of(6, 9)}
+    objects = class_objects(frames, GroundTruth({"a": mask}, {"cat/1": "a"}))
+    assert (objects.ids, objects.x.tolist(), objects.y.tolist()) == (("cat/1",), [20], [10])
+    assert objects.pixels.tolist() == [15]
+    assert isinstance(objects.tables, Tables)
+    assert objects.tables.flat.size == 4 * 6
+
+
+def test_localization_overall__every_image_counts_the_same() -> None:
+    classes = [
+        (Localization("chosen", 1, 1.0, 0.5), Localization("whole", 1, 1.0, 1.0)),
+        (Localization("chosen", 3, 0.5, 0.1), Localization("whole", 3, 0.0, 1.0)),
+        (Localization("chosen", 0, nan, nan), Localization("whole", 0, nan, nan)),
+    ]
+    chosen, whole = localization_overall(classes)
+    assert (chosen.kind, chosen.images, whole.kind) == ("chosen", 4, "whole")
+    assert (chosen.hit_rate, chosen.coverage) == pytest.approx((0.625, 0.2))
+    assert (whole.hit_rate, whole.coverage) == (0.25, 1.0)
+    assert isnan(localization_overall(classes[2:])[0].hit_rate)
+    assert localization_overall([()]) == localization_overall([]) == ()
+
+
+def test_localization__the_demo_run_in_the_app_and_on_the_command_line() -> None:
+    """The figures that `dsel check` printed before the app had the same ones."""
+    explorer, settings = Explorer(open_run(DEMO_RUN), Cache()), SelectSettings(patch_px=32)
+    selections = [explorer.select(index, settings) for index in range(len(explorer.classes))]
+    run = explorer.run
+    figures = check_selection(run, selections, read_objects(run.objects_path))
+    assert figures["images"] == 400
+    assert figures["hit_rate"] == 0.9525
+    assert figures["hit_rate_random"] == pytest.approx(0.1451280688702306)
+    assert figures["hit_rate_centre"] == 0.3375
+    shown = explorer.localization_overall(settings)
+    for one, name in zip(shown, ("", "_random", "_centre"), strict=False):
+        assert one.images == 400
+        assert one.hit_rate == pytest.approx(figures[f"hit_rate{name}"])
+        assert one.coverage == pytest.approx(figures[f"coverage{name}"])
+    assert shown[3] == Localization("whole", 400, 1.0, 1.0)

@@ -11,7 +11,7 @@ from support.drawn import geometry, scores_of
 from dsel.analysis import ranges
 from dsel.analysis.ranges import Range, class_ranges
 from dsel.config import SelectSettings
-from dsel.core.selection import combined_maps
+from dsel.core.gap_maps import combined_maps
 from dsel.types import ClassScores
 
 GEOMETRY = geometry((200, 500, 700), [0.5, 0.25, 1.0], 48)

@@ -1,4 +1,4 @@
-"""The colours of maps: white in the middle, alike on both sides, or brighter and brighter."""
+"""Signed colours are white in the middle and symmetric; unsigned ones grow brighter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_colour_tables__signed_is_blue_white_red() -> None:
     assert table[255, 0] > table[255, 2] + 50
 
 
-def test_colour_tables__signed_is_as_strong_on_both_sides() -> None:
+def test_colour_tables__signed_is_symmetric() -> None:
     brightness = colour_tables()["signed"].astype(int).sum(axis=1)
     assert np.all(np.diff(brightness[:128]) >= 0)
     assert np.all(np.diff(brightness[128:]) <= 0)

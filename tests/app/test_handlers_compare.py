@@ -1,19 +1,16 @@
-"""Answers of Compare and Baselines, as the page asks for them."""
+"""Handlers of Compare and Baselines, as the page calls them."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from support.page import PATCH_KEYS, ask, refused
 from support.synthetic import MIXED, synthetic_run
 from support.truths import write_boxes
 
 from dsel.analysis.baselines import BASELINES, kept_score
-from dsel.app.rpc import answer
 from dsel.app.state import AppState
 from dsel.config import SelectSettings
 
@@ -25,13 +22,6 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
     path = tmp_path_factory.mktemp("comparing") / "run"
     synthetic_run(path, classes=2, per_class=12, sizes=MIXED)
     return AppState(path)
-
-
-def ask(state: AppState, name: str, view: dict[str, Any] | None = None, **more: Any) -> Any:
-    said = json.loads(
-        answer(state, json.dumps({"ask": name, "view": urlencode(view or {}), **more}))
-    )
-    return said.get("answer", said)
 
 
 def test_compare__least_overlap_first_with_all_that_is_drawn(state: AppState) -> None:
@@ -49,6 +39,8 @@ def test_compare__least_overlap_first_with_all_that_is_drawn(state: AppState) ->
     assert row["a"]["boxes"][0][2:] == [48, 48]
     assert row["b"]["boxes"][0][2:] == [64, 64]
     assert len(row["size"]) == 2
+    assert tuple(row["a"]) == (*PATCH_KEYS, "boxes")
+    assert sum(bool(row["a"]["kept"]) for row in found["rows"]) == 4
 
 
 def test_compare__clusters_filter_the_list_and_the_image_is_found(state: AppState) -> None:
@@ -76,9 +68,22 @@ def test_compare__a_banned_image_has_no_side(state: AppState) -> None:
     assert found["chosen"]["overlap"] == 0
 
 
-def test_compare__an_a_that_says_nothing_is_one_line(state: AppState) -> None:
-    found = ask(state, "compare", {"a": "patch_px=wide"})
-    assert "patch_px in the link must be a whole number" in found["error"]
+def test_compare__a_side_has_all_patches_of_its_image(state: AppState) -> None:
+    view = {"a": A, "patch_px": 32, "per_image": 3, "ipc": 20}
+    numbers: dict[str, list[int]] = {}
+    for number, (patch,) in enumerate(ask(state, "distilled", view)["classes"][0]["images"]):
+        numbers.setdefault(patch["id"], []).append(number)
+    assert any(len(found) > 1 for found in numbers.values())
+    for row in ask(state, "compare", view)["rows"]:
+        assert row["b"]["nth"] == 0
+        assert row["b"]["box"] == row["b"]["boxes"][0]
+        assert row["b"]["kept"] == numbers.get(row["id"], [])
+
+
+def test_compare__an_invalid_a_is_one_line(state: AppState) -> None:
+    error = refused(state, "compare", {"a": "patch_px=wide"})
+    assert error["code"] == "setting"
+    assert "patch_px in the link must be a whole number" in error["message"]
 
 
 def test_compare_overall__counts_all_classes(state: AppState) -> None:
@@ -86,21 +91,21 @@ def test_compare_overall__counts_all_classes(state: AppState) -> None:
     assert (found["images"], found["a"], found["b"]) == (24, 8, 20)
 
 
-def test_controls__same_images_and_side_in_every_column(state: AppState) -> None:
+def test_baselines__same_images_and_side_in_every_column(state: AppState) -> None:
     found = ask(state, "baselines", {"patch_px": 40, "ipc": 3}, seed=2)
     assert [one["kind"] for one in found["kinds"]] == ["chosen", *BASELINES]
     chosen, random, centre, whole = (one["images"] for one in found["kinds"])
     assert [len(images) for images in (chosen, random, centre, whole)] == [3] * 4
     assert (found["patch_px"], found["total"]) == (40, 3)
     for images in (chosen, random, centre):
-        for (patch,) in images:
-            assert patch[3:] == [40, 40]
-    for (place, *box), size in zip([one for (one,) in whole], found["sizes"], strict=True):
-        assert box == [0, 0, *size]
-        assert found["sizes"][place] == size
+        assert [patch["id"] for (patch,) in images] == found["ids"]
+        assert {tuple(patch["box"][2:]) for (patch,) in images} == {(40, 40)}
+    for (patch,) in whole:
+        assert patch["box"] == [0, 0, *patch["size"]]
+    assert all(patch["kept"] == [n] for n, (patch,) in enumerate(random))
 
 
-def test_controls__mosaics_and_mean_scores(state: AppState) -> None:
+def test_baselines__mosaics_and_mean_scores(state: AppState) -> None:
     found = ask(state, "baselines", {"factor": 2, "ipc": 2}, seed=1)
     assert all(len(image) == 4 for one in found["kinds"] for image in one["images"])
     settings = SelectSettings(factor=2, ipc=2)
@@ -114,20 +119,22 @@ def test_controls__mosaics_and_mean_scores(state: AppState) -> None:
     assert again["kinds"][1] != found["kinds"][1]
 
 
-def test_found__only_with_boxes_and_a_line_for_broken_ones(state: AppState) -> None:
-    assert ask(state, "found")["kinds"] == ask(state, "found_overall")["kinds"] == []
+def test_localization__only_with_boxes_and_a_line_for_broken_ones(state: AppState) -> None:
+    assert ask(state, "localization")["kinds"] == ask(state, "localization_overall")["kinds"] == []
     path: Path = state.first.run.objects_path
     path.write_text("[]")
     broken = AppState(state.first.run.path)
-    assert "is not COCO JSON" in ask(broken, "found")["error"]
+    error = refused(broken, "localization")
+    assert error["code"] == "source"
+    assert "is not COCO JSON" in error["message"]
     write_boxes(state.first.run)
     try:
         whole = AppState(state.first.run.path)
-        found = ask(whole, "found", {"patch_px": 56})
+        found = ask(whole, "localization", {"patch_px": 56})
         assert [one["kind"] for one in found["kinds"]] == ["chosen", *BASELINES]
         assert {one["images"] for one in found["kinds"]} == {12}
         chosen, random, *_ = (one["hit_rate"] for one in found["kinds"])
         assert chosen > random
-        assert ask(whole, "found_overall")["kinds"][0]["images"] == 24
+        assert ask(whole, "localization_overall")["kinds"][0]["images"] == 24
     finally:
         path.unlink()

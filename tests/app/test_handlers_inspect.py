@@ -1,16 +1,17 @@
-"""Answers of Inspect: what each request says, as the page reads it."""
+"""Handlers of Inspect, as the page calls them."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-from urllib.parse import urlencode
+import base64
 
+import numpy as np
 import pytest
+from support.page import ask, unpacked
 from support.synthetic import MIXED, synthetic_run
 
-from dsel.app.rpc import answer
 from dsel.app.state import AppState
+from dsel.config import SelectSettings
+from dsel.config.url import View, query_of
 
 
 @pytest.fixture(scope="module")
@@ -20,39 +21,104 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
     return AppState(path)
 
 
-def said(state: AppState, name: str, view: dict[str, Any] | None = None, **more: Any) -> Any:
-    text = json.dumps({"ask": name, "view": urlencode(view or {}, doseq=True), **more})
-    found = json.loads(answer(state, text))
-    assert "error" not in found, found
-    return found["answer"]
+def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
+    start = ask(state, "start", "class=square&patch_px=32&pins=square/000001")
+    assert [one["scored"] for one in start["classes"]] == [12, 12]
+    assert start["view"]["class_name"] == "square"
+    assert start["view"]["select"]["patch_px"] == 32
+    assert start["view"]["select"]["pins"] == ["square/000001"]
+    assert start["defaults"]["select"]["patch_px"] == 0
+    names = [widget["name"] for widget in start["widgets"]["select"]]
+    assert names[:4] == ["timesteps", "patch_px", "clusters", "ipc"]
+    patch = start["widgets"]["select"][1]
+    assert (patch["low"], patch["high"], patch["step"], patch["shown"]) == (8, 128, 8, 64)
+    assert unpacked(start["colours"]["signed"]).shape == (256, 3)
 
 
-def test_image__its_boxes_stand_by_rank(state: AppState) -> None:
+def test_gallery__pages_orders_and_polygons(state: AppState) -> None:
+    every = ask(state, "gallery", rows=10)
+    assert (every["total"], every["pages"], len(every["rows"])) == (12, 2, 10)
+    assert sum(every["counts"]) == 12
+    scores = [row["score"] for row in ask(state, "gallery", sort="score")["rows"]]
+    assert scores == sorted(scores, reverse=True)
+    positions = state.first.layout(0)
+    left, low = positions.min(axis=0) - 1
+    right, high = positions.max(axis=0) + 1
+    around = [float(one) for one in (left, low, right, low, right, high, left, high)]
+    assert ask(state, "gallery", polygon=around)["total"] == 12
+    assert ask(state, "gallery", polygon=[9e9, 9e9, 9e9, 9e9 + 1, 9e9 + 1, 9e9])["total"] == 0
+
+
+def test_image__maps_and_explanation_are_the_explorers(state: AppState) -> None:
+    query = query_of(View(class_name="disc", image_id="disc/000003", select=SelectSettings(ipc=3)))
+    found = ask(state, "image", query)
+    maps = state.first.maps(0, 3, SelectSettings(ipc=3))
+    assert np.array_equal(unpacked(found["maps"]["gap"]), maps.gap)
+    assert np.array_equal(unpacked(found["maps"]["combined"]), maps.combined)
+    explanation = state.first.explanation(0, "disc/000003", SelectSettings(ipc=3))
+    assert found["explanation"]["sentence"] == explanation.sentence
+    box, source = explanation.patch.box, explanation.patch.source_box
+    assert found["explanation"]["patch"]["box"] == [box.x, box.y, box.width, box.height]
+    assert list(found["explanation"]["patch"]["source_box"].values()) == [
+        source.x, source.y, source.width, source.height,
+    ]  # fmt: skip
+    assert unpacked(found["strip"]).shape == (6, *maps.gap.shape)
+
+
+def test_image__of_another_class_is_the_best_of_this_one(state: AppState) -> None:
+    best = state.first.select(1, SelectSettings()).patches[0].image_id
+    assert ask(state, "image", "class=square&image=disc/000003")["image_id"] == best
+
+
+def test_images__as_stored(state: AppState) -> None:
+    found = ask(state, "images", "class=disc", kind="proxy", ids=["disc/000001"])
+    stored = state.first.files(0, ["disc/000001"], "proxy")[0]
+    assert base64.b64decode(found["disc/000001"]) == stored
+
+
+def test_values__of_the_cell_under_a_pixel(state: AppState) -> None:
+    found = ask(state, "values", "class=disc&image=disc/000000", x=9.0, y=17)
+    assert (found["row"], found["column"]) == (2, 1)
+    assert len(found["values"]) == 6
+
+
+def test_image__boxes_by_rank(state: AppState) -> None:
     view = {"per_image": 3, "patch_px": 32, "image": "disc/000003"}
-    told = [said(state, "image", view, nth=nth) for nth in range(3)]
-    assert [one["explanation"]["patch"]["box"] for one in told] == told[0]["boxes"]
-    assert len(said(state, "image", {"image": "disc/000003", "bans": "disc/000003"})["boxes"]) == 0
+    found = [ask(state, "image", view, nth=nth) for nth in range(3)]
+    patches = [one["explanation"]["patch"] for one in found]
+    assert [patch["nth"] for patch in patches] == [0, 1, 2]
+    assert [patch["box"] for patch in patches] == [list(box.values()) for box in found[0]["boxes"]]
+    assert len(ask(state, "image", {"image": "disc/000003", "bans": "disc/000003"})["boxes"]) == 0
 
 
-def test_gallery__the_page_that_holds_an_image_and_who_is_banned(state: AppState) -> None:
-    page = said(state, "gallery", {"bans": ["disc/000004", "square/000001"]}, rows=5, sort="name")
+def test_gallery__the_page_of_an_image_and_the_banned_ones(state: AppState) -> None:
+    page = ask(state, "gallery", {"bans": ["disc/000004", "square/000001"]}, rows=5, sort="name")
     assert page["banned"] == ["disc/000004"]
     assert page["total"] == 11
-    other = said(state, "gallery", {}, rows=5, sort="name", holding="disc/000011")
+    other = ask(state, "gallery", {}, rows=5, sort="name", holding="disc/000011")
     assert other["page"] == 2
     assert "disc/000011" in [row["id"] for row in other["rows"]]
 
 
-def test_ranges__hold_the_maps_of_an_image(state: AppState) -> None:
-    found = said(state, "ranges")
+def test_explanation__without_maps(state: AppState) -> None:
+    view = {"class": "square", "image": "square/000002"}
+    found = ask(state, "explanation", view)
+    explanation = state.first.explanation(1, "square/000002", SelectSettings())
+    assert found["explanation"]["sentence"] == explanation.sentence
+    assert found["frame"]["source_width"] == MIXED[2][0]
+    assert "maps" not in found
+
+
+def test_ranges__of_all_and_of_one_timestep(state: AppState) -> None:
+    found = ask(state, "ranges")
     assert list(found) == ["conditional", "unconditional", "gap", "combined"]
     assert found["gap"]["low"] < 0 < found["gap"]["high"]
     assert found["combined"]["low"] >= 0
-    one = said(state, "ranges", {"timesteps": 700})
+    one = ask(state, "ranges", {"timesteps": 700})
     assert one["gap"]["high"] > found["gap"]["high"]
 
 
-def test_misplaced__what_reaches_beyond_its_picture(state: AppState) -> None:
+def test_misplaced__boxes_beyond_the_image(state: AppState) -> None:
     moves = ["disc/000000@96,0", "square/000000@10,10"]
-    assert said(state, "misplaced", {"moves": moves, "patch_px": 32}) == []
-    assert said(state, "misplaced", {"moves": moves, "patch_px": 64}) == ["disc/000000"]
+    assert ask(state, "misplaced", {"moves": moves, "patch_px": 32}) == []
+    assert ask(state, "misplaced", {"moves": moves, "patch_px": 64}) == ["disc/000000"]

@@ -1,41 +1,33 @@
-"""The page's requests about jobs: what it may give, what it hears, what is refused."""
+"""Handlers of jobs, as local and remote visitors call them."""
 
 from __future__ import annotations
 
 import io
 import json
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import gradio as gr
 import pytest
 from PIL import Image
+from support.jobs import WAIT_S, Gate, wait
+from support.page import send
 from support.synthetic import synthetic_run
 from support.toyset import QUICK, draw_picture, toy_prior, write_pictures
-from test_jobs import WAIT_S, Gate, wait
 
-from dsel.analysis.explorer import Explorer
-from dsel.analysis.summary import export_summary
+from dsel.app.access import access_of
 from dsel.app.forms import filled, form_of
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.work import JobRunner, Priors, ScoreTask
-from dsel.app.rpc import answer
-from dsel.app.state import AppState, open_state
-from dsel.app.uploads import place_of
-from dsel.app.zerogpu import accelerator
-from dsel.config import ExportSettings, PriorSettings, ScoreSettings, SelectSettings
-from dsel.errors import RunError, SettingError
-from dsel.runs import open_run
+from dsel.app.jobs.tasks import JobRunner, Priors
+from dsel.app.state import AppState
+from dsel.config import PriorSettings, ScoreSettings
+from dsel.errors import SettingError
 
 HASH = "0a" * 32
-HERE, SPACE = place_of(environment={}), place_of(environment={"SPACE_ID": "me/dsel"})
+LOCAL, SPACE = access_of(environment={}), access_of(environment={"SPACE_ID": "me/dsel"})
 SCORE = {"timesteps": [300, 600], "draws": 2, "shard_size": 3, "feature_grid": 4, "feature_dim": 8}
 
 
@@ -47,20 +39,16 @@ def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Page:
-    """A page that asks as a visitor does."""
+    """A page of a visitor; errors are raised."""
 
     def __init__(self, state: AppState, folder: Path) -> None:
-        self.state, self.folder, self.here = state, folder, True
+        self.state, self.folder, self.local = state, folder, True
 
-    def ask(self, name: str, view: str = "", run: str = "", **more: Any) -> Any:
-        said = json.loads(
-            answer(
-                self.state, json.dumps({"ask": name, "view": view, "run": run, **more}), self.here
-            )
-        )
-        if "error" in said:
-            raise SettingError(said["error"])
-        return said["answer"]
+    def ask(self, method: str, view: str = "", run: str = "", **params: Any) -> Any:
+        response = send(self.state, method, view, run, self.local, **params)
+        if "error" in response:
+            raise SettingError(response["error"]["message"])
+        return response["result"]
 
     def upload(self, name: str, content: bytes) -> str:
         path = self.folder / HASH / name
@@ -75,10 +63,10 @@ class Page:
 
 @pytest.fixture
 def page_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Pages of apps in a place, whose prior is the exact one of cats and dogs."""
+    """Make pages of apps, whose prior is the exact one of cats and dogs."""
     opened: list[Jobs] = []
 
-    def make(place: Any = HERE, prior: Any = None) -> Page:
+    def make(access: Any = LOCAL, prior: Any = None) -> Page:
         uploads = tmp_path / "gradio"
         uploads.mkdir(exist_ok=True)
         jobs = Jobs(
@@ -87,7 +75,7 @@ def page_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
             served=uploads / "dsel_exports",
         )
         opened.append(jobs)
-        return Page(AppState(run_path, jobs, place, str(uploads)), uploads)
+        return Page(AppState(run_path, jobs, access, str(uploads)), uploads)
 
     yield make
     for jobs in opened:
@@ -109,7 +97,7 @@ def zipped(names: list[str]) -> bytes:
 
 
 def bomb_png(side: int = 30_000) -> bytes:
-    """A picture of a few bytes that says it has 900 million pixels."""
+    """An image of a few bytes whose header declares 900 million pixels."""
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -134,7 +122,7 @@ def test_score_start__a_zip_and_its_run_opens(page_of) -> None:
     assert [one["token"] for one in page.ask("jobs", tokens=[token, "gone"])["jobs"]] == [token]
 
 
-def test_score_start__one_picture_and_a_class(page_of) -> None:
+def test_score_start__one_image_and_a_class(page_of) -> None:
     page = page_of()
     source = {"kind": "picture", "path": page.upload("Tom's.PNG", png()), "class_name": " cat "}
     token = page.ask("score_start", source=source, score=SCORE)["token"]
@@ -164,7 +152,7 @@ def test_score_start__odd_class_names(page_of, name: str) -> None:
         ("a.svg", b"<svg>", "a.svg must end in .jpg"),
     ],
 )
-def test_score_start__pictures_that_are_refused(page_of, name, content, words) -> None:
+def test_score_start__images_that_are_refused(page_of, name, content, words) -> None:
     page = page_of()
     source = {"kind": "picture", "path": page.upload(name, content), "class_name": "cat"}
     with pytest.raises(SettingError, match=words):
@@ -172,20 +160,11 @@ def test_score_start__pictures_that_are_refused(page_of, name, content, words) -
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb", "a\x00b"])
-def test_score_start__names_that_are_none(page_of, name: str) -> None:
+def test_score_start__invalid_class_names(page_of, name: str) -> None:
     page = page_of()
     source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": name}
     with pytest.raises(SettingError, match="class name must be one line"):
         page.ask("score_start", source=source)
-
-
-def test_score_start__a_zip_that_leads_out(page_of) -> None:
-    page = page_of()
-    path = page.upload("evil.zip", zipped(["cat/1.png", "../../evil.png"]))
-    token = page.ask("score_start", source={"kind": "zip", "path": path})["token"]
-    report = page.done(token)
-    assert report["state"] == "failed"
-    assert report["error"].startswith("source/evil.zip is refused")
 
 
 def test_score_start__a_folder_of_this_machine(page_of, tmp_path) -> None:
@@ -195,27 +174,19 @@ def test_score_start__a_folder_of_this_machine(page_of, tmp_path) -> None:
     assert page.done(page.ask("score_start", **ask)["token"])["state"] == "done"
     with pytest.raises(SettingError, match="whole path"):
         page.ask("score_start", source={"kind": "folder", "path": "pets"})
-    page.here = False
+    page.local = False
     with pytest.raises(SettingError, match="a folder can be named only"):
         page.ask("score_start", **ask)
     with pytest.raises(SettingError, match="a folder can be named only"):
         page_of(SPACE).ask("score_start", **ask)
 
 
-def test_score_start__what_is_no_source(page_of) -> None:
-    page = page_of()
-    for source, words in (
-        ({}, "kind must be a text"),
-        ({"kind": "web"}, "unknown kind of source 'web'"),
-        ({"kind": "zip", "path": "/etc/passwd"}, "was not uploaded here"),
-        ({"kind": "zip", "path": 7}, "path must be a text"),
-        ("zip", "source must be values by name"),
-    ):
-        with pytest.raises(SettingError, match=words):
-            page.ask("score_start", source=source)
+def test_score_start__only_uploads(page_of) -> None:
+    with pytest.raises(SettingError, match="was not uploaded here"):
+        page_of().ask("score_start", source={"kind": "zip", "path": "/etc/passwd"})
 
 
-def test_score_start__visitors_of_a_space_may_less(page_of) -> None:
+def test_score_start__limits_of_a_space(page_of) -> None:
     page = page_of(SPACE)
     for more, words in (
         ({"prior": {"prior": "owner/huge"}}, "unknown prior 'owner/huge'; known are: demo"),
@@ -228,17 +199,17 @@ def test_score_start__visitors_of_a_space_may_less(page_of) -> None:
 
 
 def test_score_options__the_forms(page_of) -> None:
-    here, space = page_of().ask("score_options"), page_of(SPACE).ask("score_options")
-    assert here["kinds"] == ["zip", "folder", "picture", "toybox"]
+    local, space = page_of().ask("score_options"), page_of(SPACE).ask("score_options")
+    assert local["kinds"] == ["zip", "folder", "picture", "toybox"]
     assert space["kinds"] == ["zip", "picture", "toybox"]
-    assert (here["trusted"], space["trusted"], space["priors"]) == (True, False, ["demo"])
-    (draws,) = [field for field in here["score"] if field["name"] == "draws"]
+    assert (local["trusted"], space["trusted"], space["priors"]) == (True, False, ["demo"])
+    (draws,) = [field for field in local["score"] if field["name"] == "draws"]
     assert draws == {
         "name": "draws", "kind": "whole", "several": False, "optional": False, "default": 4,
         "help": "noise samples per timestep", "low": 1, "high": 1024, "choices": [],
         "names_result": True,
     }  # fmt: skip
-    assert "lora" in [field["name"] for field in here["prior"]]
+    assert "lora" in [field["name"] for field in local["prior"]]
     assert "lora" not in [field["name"] for field in space["prior"]]
 
 
@@ -247,7 +218,7 @@ def test_job__cancel_and_resume(page_of) -> None:
     page = page_of(prior=gate)
     path = page.upload("a.zip", zipped(["cat/1.png", "dog/1.png"]))
     token = page.ask("score_start", source={"kind": "zip", "path": path}, score=SCORE)["token"]
-    assert gate.here.wait(WAIT_S)
+    assert gate.reached.wait(WAIT_S)
     assert page.ask("job", token=token)["stage"] == "score"
     assert page.ask("job_cancel", token=token)["stopping"]
     gate.calls = None
@@ -263,7 +234,7 @@ def test_job__cancel_and_resume(page_of) -> None:
 
 
 def test_filled__is_what_was_given() -> None:
-    assert filled(ScoreSettings, SCORE, "score") == replace(QUICK, min_side_px=16)
+    assert filled(ScoreSettings, SCORE, "score") == QUICK.replace(min_side_px=16)
     assert filled(ScoreSettings, {"null_prompt": None, "refine": 1, "draws": 4}, "x").refine == 1.0
     for kind in (ScoreSettings, PriorSettings):
         defaults = {field["name"]: field["default"] for field in form_of(kind)}
@@ -306,82 +277,46 @@ def test_export__from_summary_to_download(page_of) -> None:
     assert report["download"]["path"].startswith(str(page.folder / "dsel_exports"))
     with zipfile.ZipFile(report["download"]["path"]) as archive:
         names = archive.namelist()
+        images = [one.file_size for one in archive.infolist() if one.filename.endswith(".jpg")]
     assert len(names) == summary["files"] == summary["images"] + 3
-    assert report["figures"]["images"] == summary["images"]
-    assert abs(report["download"]["bytes"] / summary["bytes"] - 1) < 0.25
+    assert report["figures"]["images"] == summary["images"] == len(images)
+    assert abs(report["download"]["bytes"] / summary["zip_bytes"] - 1) < 0.25
+    assert summary["images_bytes"] == pytest.approx(sum(images), rel=0.02)
     assert (summary["pixels"], summary["image_px"]) == ("proxy", 128)
-    assert "cutting from the run's proxies" in summary["why"]
+    assert summary["source_problem"] == "missing"
+    assert "cutting from the run's proxies" in summary["source_message"]
 
 
-def test_export_summary__short_classes(run_path) -> None:
-    explorer = Explorer(open_run(run_path))
-    summary = export_summary(explorer, SelectSettings(ipc=20), ExportSettings(pixels="proxy"))
-    assert [(short.name, short.images) for short in summary.short] == [("disc", 14), ("square", 14)]
-    assert (summary.images, summary.why) == (28, "")
+def test_export_summary__of_each_class(page_of) -> None:
+    summary = page_of().ask("export_summary", "ipc=20&pixels=proxy")
+    assert [(short["name"], short["images"]) for short in summary["short"]] == [
+        ("disc", 14), ("square", 14),
+    ]  # fmt: skip
+    assert (summary["images"], summary["source_problem"], summary["source_message"]) == (28, "", "")
+    assert [(one["name"], one["images"]) for one in summary["classes"]] == [
+        ("disc", 14), ("square", 14),
+    ]  # fmt: skip
+    assert sum(one["images_bytes"] for one in summary["classes"]) == summary["images_bytes"]
 
 
-def test_export_commands__say_the_path_to_its_own_user_only(page_of, run_path) -> None:
+def test_export_summary__png_is_larger_than_jpeg(page_of) -> None:
     page = page_of()
-    said = page.ask("export_commands", "ipc=3&image_px=64")
-    assert said["command"] == (
+    png, jpeg = (
+        page.ask("export_summary", f"ipc=3&file_format={kind}")["classes"][0]["images_bytes"]
+        for kind in ("png", "jpeg")
+    )
+    assert png > jpeg > 0
+
+
+def test_export_commands__paths_for_local_visitors_only(page_of, run_path) -> None:
+    page = page_of()
+    found = page.ask("export_commands", "ipc=3&image_px=64")
+    assert found["command"] == (
         f"dsel select {run_path} --ipc 3 && "
         f"dsel export {run_path} --out dsel_export.zip --image-px 64"
     )
-    page.here = False
-    said = page.ask("export_commands", "ipc=3")
-    assert said["command"] == "dsel select RUN --ipc 3 && dsel export RUN --out dsel_export.zip"
-    assert said["placeholder"]
-    assert str(run_path) not in json.dumps(said)
-
-
-# Spaces
-
-
-def fake_spaces(refusing: bool = False) -> Any:
-    spaces: Any = ModuleType("spaces")
-    spaces.asked = []
-
-    def gpu(task: Any, duration: Any) -> Any:
-        def handler(*arguments: Any) -> Any:
-            spaces.asked.append(duration(*arguments))
-            if refusing:
-                raise gr.Error("You have exceeded your GPU quota")
-            yield from task(*arguments)
-
-        return handler
-
-    spaces.GPU = gpu
-    spaces.__spec__ = object()
-    return spaces
-
-
-def test_accelerator__on_a_zerogpu_space_only(monkeypatch) -> None:
-    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    monkeypatch.setitem(sys.modules, "spaces", fake_spaces())
-    assert accelerator() is None
-    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    accelerate = accelerator()
-    assert accelerate is not None
-    borrowed = accelerate(lambda *asked: iter(asked[2:]), lambda *_: 42)
-    work = ScoreTask(title="", source="")
-    assert list(borrowed(work, Path(), 3)) == [3]
-    assert sys.modules["spaces"].asked == [42]
-
-
-def test_accelerator__a_refusal_is_in_words(monkeypatch) -> None:
-    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    monkeypatch.setitem(sys.modules, "spaces", fake_spaces(refusing=True))
-    accelerate = accelerator()
-    borrowed = accelerate(lambda *_: iter([]), lambda *_: 42)
-    with pytest.raises(RunError, match="exceeded your GPU quota; resume the job later"):
-        list(borrowed(ScoreTask(title="", source=""), Path(), 3))
-
-
-def test_open_desk__as_the_app_opens_it(run_path, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("DSEL_JOBS", str(tmp_path / "mine"))
-    state = open_state(run_path, HERE, tmp_path / "gradio")
-    page = Page(state, tmp_path / "gradio")
-    report = page.done(page.ask("export_start", "ipc=1")["token"])
-    assert report["state"] == "done"
-    assert state.explorer_at(run_path) is state.first
-    state.jobs.close()
+    page.local = False
+    found = page.ask("export_commands", "ipc=3")
+    assert found["command"] == "dsel select RUN --ipc 3 && dsel export RUN --out dsel_export.zip"
+    assert found["placeholder"]
+    assert str(run_path) not in json.dumps(found)

@@ -1,4 +1,4 @@
-"""Jobs: they run, stop, go on, survive the app, and give the bytes of the command line."""
+"""Jobs run, stop, resume, survive the app, and write the bytes of the command line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.jobs import WAIT_S, Gate, wait
 from support.synthetic import synthetic_run
 from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pictures
 
 from dsel.analysis.explorer import Explorer
-from dsel.app.jobs.queue import BUG, JobReport, Jobs
-from dsel.app.jobs.work import ExportTask, JobRunner, Limits, Priors, ScoreTask, seconds_of
+from dsel.app.jobs.queue import BUG, Jobs
+from dsel.app.jobs.tasks import ExportTask, JobRunner, Limits, Priors, ScoreTask, seconds_of
 from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
 from dsel.config.overrides import Corner
@@ -29,28 +30,6 @@ from dsel.pipeline.score import score
 from dsel.runs import Run
 from dsel.types import Event, ImageRef, Skipped, Started
 
-WAIT_S = 60.0
-
-
-class Gate:
-    """A prior that waits before each call of its model, until it is let on."""
-
-    def __init__(self, calls: int | None = None) -> None:
-        self.inner: Any = toy_prior()
-        self.calls = calls
-        self.here, self.open = threading.Event(), threading.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def predict(self, *arguments: Any, **more: Any) -> Any:
-        if self.calls == 0:
-            self.here.set()
-            assert self.open.wait(WAIT_S)
-        elif self.calls is not None:
-            self.calls -= 1
-        return self.inner.predict(*arguments, **more)
-
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -59,7 +38,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run without a source; leave it as it is, but for selections."""
+    """A run without a source; tests only add selections to it."""
     return synthetic_run(tmp_path_factory.mktemp("jobs") / "a run", classes=2, per_class=14)
 
 
@@ -73,7 +52,7 @@ def opened() -> Iterator[list[Jobs]]:
 
 @pytest.fixture
 def jobs_with(tmp_path: Path, opened: list[Jobs]) -> Callable[..., Jobs]:
-    """Jobs whose prior is this one, in one folder."""
+    """Make jobs with this prior, in one folder."""
 
     def make(prior: Any = None, **more: Any) -> Jobs:
         runner = more.pop("runner", None) or JobRunner(
@@ -85,19 +64,8 @@ def jobs_with(tmp_path: Path, opened: list[Jobs]) -> Callable[..., Jobs]:
     return make
 
 
-def work_of(source: Path, **more: Any) -> ScoreTask:
+def task_of(source: Path, **more: Any) -> ScoreTask:
     return ScoreTask(title="pets", source=str(source), settings=QUICK, **more)
-
-
-def wait(jobs: Jobs, token: str) -> JobReport:
-    """The report of a job that has come to its end."""
-    with jobs._lock:
-        thread = jobs._threads.get(jobs._job(token))
-    if thread:
-        thread.join(WAIT_S)
-    report = jobs.report(token)
-    assert report.state not in ("waiting", "running")
-    return report
 
 
 # One job
@@ -105,7 +73,7 @@ def wait(jobs: Jobs, token: str) -> JobReport:
 
 def test_start__scores_and_reports(jobs_with, source, tmp_path) -> None:
     jobs = jobs_with()
-    token = jobs.start(work_of(source))
+    token = jobs.start(task_of(source))
     report = wait(jobs, token)
     assert (report.state, report.kind, report.title, report.error) == ("done", "score", "pets", "")
     assert report.figures["images"] == 12
@@ -116,23 +84,23 @@ def test_start__scores_and_reports(jobs_with, source, tmp_path) -> None:
     assert len(Explorer(jobs.runner._explorer(jobs.result(token)).run).classes) == 2
 
 
-def test_start__in_the_context_of_who_asks(jobs_with, source) -> None:
-    asked_by: contextvars.ContextVar[str] = contextvars.ContextVar("asked_by", default="")
+def test_start__in_the_context_of_the_visitor(jobs_with, source) -> None:
+    visitor: contextvars.ContextVar[str] = contextvars.ContextVar("visitor", default="")
     seen = []
 
     def load(settings: PriorSettings) -> Any:
-        seen.append(asked_by.get())
+        seen.append(visitor.get())
         return toy_prior()
 
     jobs = jobs_with(runner=JobRunner(Priors(load)))
-    asked_by.set("a page")
-    wait(jobs, jobs.start(work_of(source)))
+    visitor.set("a page")
+    wait(jobs, jobs.start(task_of(source)))
     assert seen == ["a page"]
 
 
-def test_token__is_not_told_by_the_disk(jobs_with, source, tmp_path) -> None:
+def test_token__is_not_on_the_disk(jobs_with, source, tmp_path) -> None:
     jobs = jobs_with()
-    token = jobs.start(work_of(source))
+    token = jobs.start(task_of(source))
     wait(jobs, token)
     assert len(token) >= 32
     for path in (tmp_path / "jobs").rglob("*"):
@@ -140,17 +108,17 @@ def test_token__is_not_told_by_the_disk(jobs_with, source, tmp_path) -> None:
         assert not path.is_file() or token.encode() not in path.read_bytes()
 
 
-@pytest.mark.parametrize("ask", ["report", "cancel", "resume", "result", "work"])
-def test_token__unknown(jobs_with, ask) -> None:
+@pytest.mark.parametrize("method", ["report", "cancel", "resume", "result", "task"])
+def test_token__unknown(jobs_with, method) -> None:
     jobs = jobs_with()
     with pytest.raises(SettingError, match="there is no such job"):
-        getattr(jobs, ask)("nobody")
+        getattr(jobs, method)("nobody")
     assert not jobs.knows("nobody")
 
 
-def test_failure__what_the_user_can_mend_is_one_line(jobs_with, tmp_path) -> None:
+def test_failure__a_user_fixable_error_is_one_line(jobs_with, tmp_path) -> None:
     jobs = jobs_with()
-    token = jobs.start(work_of(tmp_path / "nowhere"))
+    token = jobs.start(task_of(tmp_path / "nowhere"))
     report = wait(jobs, token)
     assert report.state == "failed"
     assert report.resumable
@@ -159,12 +127,12 @@ def test_failure__what_the_user_can_mend_is_one_line(jobs_with, tmp_path) -> Non
         jobs.result(token)
 
 
-def test_failure__a_bug_is_told_by_the_log(jobs_with, source, caplog) -> None:
+def test_failure__a_bug_is_in_the_log(jobs_with, source, caplog) -> None:
     def load(settings: PriorSettings) -> Any:
         raise ZeroDivisionError("secret")
 
     jobs = jobs_with(runner=JobRunner(Priors(load)))
-    report = wait(jobs, jobs.start(work_of(source)))
+    report = wait(jobs, jobs.start(task_of(source)))
     assert (report.state, report.error) == ("failed", BUG)
     assert "ZeroDivisionError: secret" in caplog.text
 
@@ -172,24 +140,24 @@ def test_failure__a_bug_is_told_by_the_log(jobs_with, source, caplog) -> None:
 def test_limits__images_and_evaluations(jobs_with, source) -> None:
     for limits, words in ((Limits(images=11), "12 images"), (Limits(evaluations=95), "96 eval")):
         jobs = jobs_with(limits=limits)
-        report = wait(jobs, jobs.start(work_of(source)))
+        report = wait(jobs, jobs.start(task_of(source)))
         assert report.state == "failed"
         assert words in report.error
     jobs = jobs_with(limits=Limits(12, 96))
-    assert wait(jobs, jobs.start(work_of(source))).state == "done"
+    assert wait(jobs, jobs.start(task_of(source))).state == "done"
 
 
-def test_skipped__are_told_with_reasons(jobs_with, tmp_path) -> None:
+def test_skipped__have_reasons(jobs_with, tmp_path) -> None:
     source = write_pictures(tmp_path / "pets", {"cat": 3, "dog": 3})
     (source / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     jobs = jobs_with()
-    report = wait(jobs, jobs.start(work_of(source)))
+    report = wait(jobs, jobs.start(task_of(source)))
     assert report.skipped == 1
     assert [skip.id for skip in report.skips] == ["cat/broken.png"]
     assert "damaged" in report.skips[0].reason
 
 
-def test_moved__a_copy_lies_in_the_job(jobs_with, source, tmp_path) -> None:
+def test_moved__a_copy_is_in_the_job(jobs_with, source, tmp_path) -> None:
     upload = tmp_path / "pets.zip"
     with zipfile.ZipFile(upload, "w") as archive:
         for path in sorted(source.rglob("*.png")):
@@ -197,21 +165,21 @@ def test_moved__a_copy_lies_in_the_job(jobs_with, source, tmp_path) -> None:
     gate = Gate(0)
     jobs = jobs_with(gate)
     moved = ((str(upload), "source/pets.zip"),)
-    token = jobs.start(replace(work_of(Path("source/pets.zip")), moved=moved))
+    token = jobs.start(replace(task_of(Path("source/pets.zip")), moved=moved))
     upload.unlink()  # as Gradio clears its cache
     gate.open.set()
     report = wait(jobs, token)
     assert (report.state, report.figures["images"]) == ("done", 12)
-    assert str(tmp_path / "jobs") in jobs.work(token).source
+    assert str(tmp_path / "jobs") in jobs.task(token).source
 
 
-def test_moved__entries_that_lead_out_are_refused(jobs_with, tmp_path) -> None:
+def test_moved__entries_outside_are_refused(jobs_with, tmp_path) -> None:
     upload = tmp_path / "pets.zip"
     with zipfile.ZipFile(upload, "w") as archive:
         archive.writestr("cat/../../evil.png", b"")
     jobs = jobs_with()
     token = jobs.start(
-        replace(work_of(Path("source/pets.zip")), moved=((str(upload), "source/pets.zip"),))
+        replace(task_of(Path("source/pets.zip")), moved=((str(upload), "source/pets.zip"),))
     )
     report = wait(jobs, token)
     assert report.error.startswith("source/pets.zip is refused")  # without the job's own folder
@@ -224,8 +192,8 @@ def test_moved__entries_that_lead_out_are_refused(jobs_with, tmp_path) -> None:
 def test_cancel__in_the_middle_then_resume_gives_the_same_bytes(jobs_with, source, tmp_path):
     gate = Gate(2)
     jobs = jobs_with(gate)
-    token = jobs.start(work_of(source))
-    assert gate.here.wait(WAIT_S)
+    token = jobs.start(task_of(source))
+    assert gate.reached.wait(WAIT_S)
     jobs.cancel(token)
     assert (jobs.report(token).state, jobs.report(token).stopping) == ("running", True)
     with pytest.raises(SettingError, match="still stopping"):
@@ -257,7 +225,7 @@ def test_cancel__a_generator_is_closed(jobs_with, source) -> None:
                 closed.set()
 
     jobs = jobs_with(runner=Endless())
-    token = jobs.start(work_of(source))
+    token = jobs.start(task_of(source))
     assert begun.wait(WAIT_S)
     jobs.cancel(token)
     assert wait(jobs, token).state == "cancelled"
@@ -265,14 +233,14 @@ def test_cancel__a_generator_is_closed(jobs_with, source) -> None:
     assert jobs.report(token).skipped == 1
 
 
-def test_queue__places_and_the_ninth_is_refused(jobs_with, source) -> None:
+def test_queue__places_and_a_limit(jobs_with, source) -> None:
     gate = Gate(0)
     jobs = jobs_with(gate)
-    first, *waiting = [jobs.start(work_of(source)) for _ in range(9)]
+    first, *waiting = [jobs.start(task_of(source)) for _ in range(9)]
     assert jobs.report(first).place == 0
     assert [jobs.report(token).place for token in waiting] == [1, 2, 3, 4, 5, 6, 7, 8]
     with pytest.raises(SettingError, match="8 jobs are waiting already"):
-        jobs.start(work_of(source))
+        jobs.start(task_of(source))
     jobs.cancel(waiting[0])
     assert jobs.report(waiting[0]).state == "cancelled"
     assert jobs.report(waiting[7 - 0]).place == 7
@@ -285,7 +253,7 @@ def test_queue__places_and_the_ninth_is_refused(jobs_with, source) -> None:
 def test_queue__exports_do_not_wait_for_scores(jobs_with, source, run) -> None:
     gate = Gate(0)
     jobs = jobs_with(gate)
-    first = jobs.start(work_of(source))
+    first = jobs.start(task_of(source))
     token = jobs.start(ExportTask(title="set", run=str(run.path), select=SelectSettings(ipc=1)))
     assert wait(jobs, token).state == "done"
     assert jobs.report(first).state == "running"
@@ -295,12 +263,12 @@ def test_queue__exports_do_not_wait_for_scores(jobs_with, source, run) -> None:
 # The app ends
 
 
-def test_restart__a_job_that_ran_is_interrupted_and_goes_on(jobs_with, source, tmp_path) -> None:
+def test_restart__a_running_job_is_interrupted_and_resumed(jobs_with, source, tmp_path) -> None:
     gate = Gate(2)
     jobs = jobs_with(gate)
-    running = jobs.start(work_of(source))
-    waiting = jobs.start(work_of(source))
-    assert gate.here.wait(WAIT_S)
+    running = jobs.start(task_of(source))
+    waiting = jobs.start(task_of(source))
+    assert gate.reached.wait(WAIT_S)
     gate.open.set()
     jobs.close(WAIT_S)
     again = jobs_with()
@@ -315,9 +283,9 @@ def test_restart__a_job_that_ran_is_interrupted_and_goes_on(jobs_with, source, t
 
 
 def test_restart__after_a_crash(jobs_with, source, tmp_path) -> None:
-    """What was written while it ran is all that is left."""
+    """Only what was written while the job ran is left."""
     jobs = jobs_with()
-    token = jobs.start(work_of(source))
+    token = jobs.start(task_of(source))
     wait(jobs, token)
     (marker,) = (tmp_path / "jobs").glob("*/job.json")
     record = json.loads(marker.read_text())
@@ -327,12 +295,12 @@ def test_restart__after_a_crash(jobs_with, source, tmp_path) -> None:
     assert again.report(token).state == "interrupted"
     again.resume(token)
     assert wait(again, token).state == "done"
-    # Another app that is still at it: this one leaves the job alone.
+    # Another app still runs the job: this one leaves it alone.
     marker.write_text(json.dumps(record | {"pid": 1}))
     assert not jobs_with().knows(token)
 
 
-def test_restart__what_is_damaged_or_foreign_stays(jobs_with, tmp_path) -> None:
+def test_restart__damaged_and_foreign_folders_stay(jobs_with, tmp_path) -> None:
     folders = ["0" * 32, "1" * 32, "mine"]
     for name, text in zip(folders, ("{", '{"format": "other"}', "{}"), strict=True):
         (tmp_path / "jobs" / name).mkdir(parents=True)
@@ -341,10 +309,10 @@ def test_restart__what_is_damaged_or_foreign_stays(jobs_with, tmp_path) -> None:
     assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == sorted(folders)
 
 
-def test_sweep__old_ones_go_and_nothing_else(jobs_with, source, tmp_path) -> None:
+def test_sweep__removes_only_old_jobs(jobs_with, source, tmp_path) -> None:
     now = [1e9]
     jobs = jobs_with(clock=lambda: now[0])
-    token = jobs.start(work_of(source))
+    token = jobs.start(task_of(source))
     wait(jobs, token)
     (tmp_path / "jobs" / "mine").mkdir()
     now[0] += 24 * 3600 - 1
@@ -358,7 +326,7 @@ def test_start__a_full_disk(jobs_with, source, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("dsel.app.jobs.folder.FREE_BYTES", 1 << 60)
     jobs = jobs_with()
     with pytest.raises(StorageError, match="almost full"):
-        jobs.start(work_of(source))
+        jobs.start(task_of(source))
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
@@ -388,17 +356,17 @@ def test_priors__stay_loaded() -> None:
 
 
 def lent(portions: list[int], most: int) -> Any:
-    """An accelerator that is taken away after so many events."""
+    """An accelerator that is withdrawn after so many events."""
 
     def accelerate(portion: Any, duration: Any) -> Any:
-        def ask(*arguments: Any) -> Iterator[Event]:
+        def borrow(*arguments: Any) -> Iterator[Event]:
             portions.append(duration(*arguments))
             for count, event in enumerate(portion(*arguments)):
                 yield event
                 if count == most:
                     return
 
-        return ask
+        return borrow
 
     return accelerate
 
@@ -407,7 +375,7 @@ def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> 
     portions: list[int] = []
     runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent(portions, 7))
     jobs = jobs_with(runner=runner)
-    token = jobs.start(work_of(source))
+    token = jobs.start(task_of(source))
     assert wait(jobs, token).state == "done"
     assert len(portions) > 2
     assert set(portions) == {30}
@@ -415,25 +383,25 @@ def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> 
     assert tree(jobs.result(token)) == tree(tmp_path / "direct")
 
 
-def test_lent__for_less_than_a_shard_takes_is_said(jobs_with, source) -> None:
+def test_lent__for_less_than_a_shard_takes(jobs_with, source) -> None:
     runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent([], 3))
     jobs = jobs_with(runner=runner)
-    report = wait(jobs, jobs.start(work_of(source)))
+    report = wait(jobs, jobs.start(task_of(source)))
     assert "a shard of 3 images takes longer" in report.error
 
 
 def test_seconds_of__by_hand() -> None:
-    work = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))  # 48 evaluations each
-    assert seconds_of(work, Path(), 100) == 52  # 20 to load, and 4800 at 150 a second
-    assert seconds_of(work, Path(), 1) == 30
-    assert seconds_of(work, Path(), 10_000) == 300
+    task = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))  # 48 evaluations each
+    assert seconds_of(task, Path(), 100) == 52  # 20 to load, and 4800 at 150 a second
+    assert seconds_of(task, Path(), 1) == 30
+    assert seconds_of(task, Path(), 10_000) == 300
 
 
 def test_fitted__shards_fit_into_the_time() -> None:
-    work = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))
+    task = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))
     runner = JobRunner(accelerate=lent([], 0))
-    assert runner.fitted(work).settings.shard_size == 94  # 30 s at 150 a second, 48 for each
-    assert JobRunner().fitted(work) is work
+    assert runner.fitted(task).settings.shard_size == 94  # 30 s at 150 a second, 48 for each
+    assert JobRunner().fitted(task) is task
 
 
 # Exports
@@ -472,7 +440,7 @@ def test_export__is_the_command_lines_zip(jobs_with, run, tmp_path, select, expo
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_export__lies_where_it_is_served(jobs_with, run, tmp_path) -> None:
+def test_export__is_stored_where_it_is_served(jobs_with, run, tmp_path) -> None:
     jobs = jobs_with(served=tmp_path / "served")
     token = jobs.start(ExportTask(title="", run=str(run.path), select=SelectSettings(ipc=1)))
     wait(jobs, token)
@@ -480,7 +448,7 @@ def test_export__lies_where_it_is_served(jobs_with, run, tmp_path) -> None:
     assert jobs_with(served=tmp_path / "served").report(token).state == "done"
 
 
-def test_export__of_settings_that_do_not_fit(jobs_with, run) -> None:
+def test_export__of_invalid_settings(jobs_with, run) -> None:
     select = SelectSettings(pins=("nobody",))
     report = wait(
         jobs := jobs_with(), jobs.start(ExportTask(title="", run=str(run.path), select=select))
@@ -497,19 +465,19 @@ def test_export__notices_of_short_classes(jobs_with, run) -> None:
 
 
 def test_toybox__with_its_settings(jobs_with) -> None:
-    """A job's settings come back from its file."""
+    """The settings of a job are restored from its record."""
     chosen = SourceSettings(per_class=1, classes=("cactus",))
     jobs = jobs_with(limits=Limits(images=1, evaluations=1))
     token = jobs.start(ScoreTask(title="", source="toybox", source_settings=chosen))
     wait(jobs, token)
-    assert jobs_with().work(token) == jobs.work(token)
+    assert jobs_with().task(token) == jobs.task(token)
 
 
-def test_lent__what_goes_between_processes_can(tmp_path) -> None:
+def test_lent__tasks_and_events_can_be_pickled(tmp_path) -> None:
     """ZeroGPU sends arguments and events through a pipe of its own."""
-    work = work_of(tmp_path / "nowhere", prior=PriorSettings(prior="demo"))
-    assert pickle.loads(pickle.dumps(work)) == work
-    events = list(JobRunner(Priors(lambda _: toy_prior()))._score(work, tmp_path, 0))
+    task = task_of(tmp_path / "nowhere", prior=PriorSettings(prior="demo"))
+    assert pickle.loads(pickle.dumps(task)) == task
+    events = list(JobRunner(Priors(lambda _: toy_prior()))._score(task, tmp_path, 0))
     (*_, error) = pickle.loads(pickle.dumps(events))
     assert str(error) == str(events[-1])
     assert "is not a dataset" in str(error)

@@ -30,11 +30,12 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]
 from support.mixture import MixturePrior  # noqa: E402
 
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
-from dsel.core.box_search import box_means, summed_area  # noqa: E402
+from dsel.core.integral_image import box_means, summed_area  # noqa: E402
 from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
-from dsel.priors.losses import draw_noise, paired_losses  # noqa: E402
+from dsel.priors.losses import paired_losses  # noqa: E402
+from dsel.priors.noise import draw_noise  # noqa: E402
 from dsel.types import Prior  # noqa: E402
 
 Maps = NDArray[np.float64]

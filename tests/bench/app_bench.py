@@ -23,7 +23,7 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -36,7 +36,7 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (1, 2)]
 from support.browsing import FLAGS, SEEN, served  # noqa: E402
 from support.tiled import tiled_run  # noqa: E402
 
-from dsel.app.rpc import answer  # noqa: E402
+from dsel.app.rpc import respond  # noqa: E402
 from dsel.app.state import AppState  # noqa: E402
 from dsel.assets import DEMO_RUN, asset  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
@@ -82,22 +82,23 @@ def main() -> None:
 
 
 def python_side(path: Path, moves: int) -> dict[str, Any]:
-    """What Python takes to answer the questions of a move, one behind the other."""
+    """The time that Python takes for the requests of a move, one after the other."""
     state = AppState(path)
     name, image = state.first.classes[0], state.first.scores(0).ids[0]
 
-    def ask(question: str, **values: Any) -> None:
+    def ask(method: str, params: Mapping[str, Any], **values: Any) -> None:
         view = urlencode({"class": name, "image": image, **values}, doseq=True)
-        said = json.loads(answer(state, json.dumps({"ask": question, "view": view, "rows": 60})))
-        assert "answer" in said, said
+        request = {"method": method, "view": view, "params": params}
+        response = json.loads(respond(state, json.dumps(request)))
+        assert "result" in response, response
 
     found = {}
     for slider, values in _values(state, moves).items():
         times = []
         for value in values:
             began = time.perf_counter()
-            for question in ("image", "gallery"):
-                ask(question, **{slider: value})
+            for method, params in (("image", {}), ("gallery", {"rows": 60})):
+                ask(method, params, **{slider: value})
             times.append(1000 * (time.perf_counter() - began))
         found[slider] = _spread(times[UNCOUNTED:])
     return found
@@ -244,7 +245,7 @@ def crowd(url: str, visitors: int, seconds: float) -> dict[str, Any]:
 def _visit(
     url: str, component: int, number: int, end: float, times: list[float], wrong: list[str]
 ) -> None:
-    """Move sliders until the end; every answer must be of the settings that were asked with."""
+    """Move sliders until the end; every result must be of the settings of its request."""
     rng = random.Random(number)
     session = uuid.uuid4().hex
     ask = _asker(url, component, session)
@@ -260,28 +261,26 @@ def _visit(
             wrong.append(repr(error))
             continue
         times.append(1000 * (time.perf_counter() - began))
-        boxes = [row["box"] for row in page["rows"]] + [
-            [0, 0, image["explanation"]["patch"]["box"]["width"], 0]
-        ]
+        boxes = [patch["box"] for patch in (*page["rows"], image["explanation"]["patch"])]
         mine = {box[2] for box in boxes} == {side} and len(page["counts"]) <= clusters
         if not mine or not image["image_id"].startswith(f"{name}/"):
-            wrong.append(f"visitor {number} asked for {view}, and got other settings")
+            wrong.append(f"visitor {number} requested {view}, and got other settings")
         time.sleep(rng.uniform(0.2, 0.6))
 
 
 def _asker(url: str, component: int, session: str) -> Callable[[str, str], Any]:
-    def ask(question: str, view: str) -> Any:
-        text = json.dumps({"ask": question, "view": view})
+    def ask(method: str, view: str) -> Any:
+        text = json.dumps({"method": method, "view": view})
         body = {"data": text, "component_id": component, "fn_name": "ask", "session_hash": session}
         request = urllib.request.Request(
             f"{url}/gradio_api/component_server", json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=60) as said:
-            found = json.loads(json.loads(said.read()))
-        if "error" in found:
-            raise RuntimeError(found["error"])
-        return found["answer"]
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            response = json.loads(json.loads(reply.read()))
+        if "error" in response:
+            raise RuntimeError(response["error"]["message"])
+        return response["result"]
 
     return ask
 

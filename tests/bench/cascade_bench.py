@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 # so that it also runs in a checkout that is not installed
@@ -50,7 +49,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         seconds, runs = {}, {}
-        for name, settings in (("cascade", cascade), ("full", replace(cascade, refine=0.0))):
+        for name, settings in (("cascade", cascade), ("full", cascade.replace(refine=0.0))):
             began = time.perf_counter()
             for event in score(dataset, prior, Path(folder, name), settings):
                 _tell(name, event)
@@ -61,7 +60,7 @@ def main() -> None:
             "prior": options.prior, "images": runs["full"].summary.scored, "ipc": options.ipc,
             "draws": options.draws, "first_draws": options.first_draws, "refine": options.refine,
             "evaluations_share": round(spent, 4),
-            **{name: agreement(runs, replace(rule, ipc=options.ipc)) for name, rule in rules},
+            **{name: agreement(runs, rule.replace(ipc=options.ipc)) for name, rule in rules},
             "random": round(options.ipc / options.per_class, 4),
             "seconds": seconds, "precision": prior.precision,
         }  # fmt: skip

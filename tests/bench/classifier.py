@@ -25,7 +25,9 @@ from dsel.data import open_dataset
 from dsel.data.images import to_proxy
 from dsel.errors import UnreadableImage
 from dsel.priors import load_prior
-from dsel.priors.losses import PREDICTIONS, add_noise, amplitudes, draw_noise
+from dsel.priors.losses import PREDICTIONS
+from dsel.priors.noise import draw_noise
+from dsel.priors.schedules import add_noise, amplitudes
 from dsel.types import Conditioning, ImageRef, Pixels, Prior
 
 

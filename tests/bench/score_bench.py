@@ -35,12 +35,13 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 from models import CLASSES, FIFTH, TOY, build, write_photographs  # noqa: E402
 
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
-from dsel.core.box_search import best_boxes, combine_timesteps  # noqa: E402
+from dsel.core.box_search import largest_mean_boxes  # noqa: E402
+from dsel.core.gap_maps import combine_timesteps  # noqa: E402
 from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
 from dsel.pipeline.score import score  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
-from dsel.priors.losses import draw_noise  # noqa: E402
+from dsel.priors.noise import draw_noise  # noqa: E402
 from dsel.priors.scorer import Scorer  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
 from dsel.types import Dataset, Done, Prior, Started  # noqa: E402
@@ -223,7 +224,7 @@ def _run_gaps(folder: Path, name: str, blocks: Sequence[Dataset]) -> Iterator[Ma
 def _boxes(gap: Maps, prior: Prior) -> NDArray[np.float64]:
     """The corner of each image's best box of half the side, (N, 2)."""
     maps = combine_timesteps(gap, np.ones(gap.shape[1]))
-    found = best_boxes(maps, prior.cell_px, prior.resolution_px // 2, prior.cell_px)
+    found = largest_mean_boxes(maps, prior.cell_px, prior.resolution_px // 2, prior.cell_px)
     return np.concatenate([found.x, found.y], axis=1)
 
 

@@ -365,12 +365,15 @@ def test_refusal__run_of_other_settings(refusal, run, source, tiny_prior):
     line = refusal(
         "score", source, "--run", run, "--prior", tiny_prior, *QUICK, "--noise-seed", "7"
     )
-    assert f"{run} was made otherwise (noise_seed was 0, now 7): use the same settings" in line
+    assert (
+        f"{run} was made with other settings (noise_seed was 0, now 7): use the same settings"
+        in line
+    )
 
 
 def test_refusal__run_of_other_data(refusal, run, source, tiny_prior):
     line = refusal("score", source, "--run", run, "--prior", tiny_prior, *QUICK, "--classes", "dog")
-    assert "was made otherwise (classes was ('cat', 'dog'), now ('dog',)" in line
+    assert "was made with other settings (classes was ('cat', 'dog'), now ('dog',)" in line
 
 
 @pytest.mark.parametrize("command", ["select", "info", "export", "check"])
@@ -378,7 +381,9 @@ def test_refusal__folder_that_is_no_run(refusal, source, tmp_path, command):
     more = {"export": ("--out", tmp_path / "out"), "check": ("--boxes", tmp_path)}.get(command, ())
     for folder in (source, tmp_path / "absent"):
         line = refusal(command, folder, *more)
-        assert line == f"dsel: {folder} is not a run: it has no run.json; make one with dsel score"
+        assert (
+            line == f"dsel: {folder} is not a run: it has no run.json; create one with dsel score"
+        )
 
 
 def test_refusal__unfinished_run(refusal, run):
@@ -494,7 +499,7 @@ def test_process__one_line_and_code_2(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        f"dsel: {tmp_path} is not a run: it has no run.json; make one with dsel score\n"
+        f"dsel: {tmp_path} is not a run: it has no run.json; create one with dsel score\n"
     )
 
 

@@ -126,8 +126,8 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
         ("ipc=3%0A", "ipc in the link must be a whole number, got '3\\n'"),
         ("ipc=" + "9" * 5000, "ipc in the link must be a whole number, got '" + "9" * 60 + "...'"),
         ("ipc=0", "ipc must be between 1 and 100000, got 0"),
-        ("ipc=3&ipc=3", "ipc must stand in the link once, got 2 of it"),
-        ("class=a&class=b", "class must stand in the link once, got 2 of it"),
+        ("ipc=3&ipc=3", "ipc must appear in the link once, got 2 of it"),
+        ("class=a&class=b", "class must appear in the link once, got 2 of it"),
         ("timesteps=200&timesteps=x", "timesteps in the link must be a whole number, got 'x'"),
         ("timesteps=1000", "timesteps must be between 0 and 999, got 1000"),
         ("gap=both", "gap must be one of positive, signed, got 'both'"),
@@ -154,7 +154,7 @@ def test_links__hold_no_paths(model: str) -> None:
     view = View(select=SelectSettings(features="clip", feature_model=model))
     with pytest.raises(SettingError, match="can name an image model by its Hub id only, such as"):
         query_of(view)
-    named = query_of(replace(view, select=replace(view.select, feature_model="MODEL")))
+    named = query_of(replace(view, select=view.select.replace(feature_model="MODEL")))
     with pytest.raises(SettingError, match="can name an image model by its Hub id only, such as"):
         view_of(named.replace("MODEL", model))
 

@@ -1,4 +1,4 @@
-"""Sums inside boxes, cell by cell, on maps of many shapes."""
+"""Sums and means inside boxes, cell by cell and over a fine grid, on maps of many shapes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.slow_maps import random_maps, slow_mean
 
-from dsel.core.box_search import box_means, summed_area
-from dsel.core.integral_image import joined, sums_inside
+from dsel.core.integral_image import box_means, joined, summed_area, sums_inside
 
 
 def slow_sum(values: np.ndarray, x: float, y: float, width: float, height: float) -> float:
@@ -64,3 +64,56 @@ def test_sums_inside__no_map_and_no_box() -> None:
     nothing = np.zeros(0)
     tables = joined([], [])
     assert sums_inside(tables, np.zeros(0, np.int64), *[nothing] * 4).shape == (0,)
+
+
+def test_summed_area__by_hand() -> None:
+    table = summed_area(np.array([[[1.0, 2.0], [3.0, 4.0]]], np.float32))
+    assert table.tolist() == [[[0, 0, 0], [0, 1, 3], [0, 4, 10]]]
+    assert table.dtype == np.float64
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 5), columns=st.integers(1, 5), seed=st.integers(0, 99),
+    spans=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=4, max_size=4),
+)  # fmt: skip
+def test_box_means__mean_over_a_fine_grid(
+    rows: int, columns: int, seed: int, spans: list[tuple[int, int]]
+) -> None:
+    """Boxes on eighths of a cell: each cell is drawn as 8 x 8 pixels, and pixels are averaged."""
+    maps = random_maps(2, rows, columns, seed=seed)
+    fine = maps.repeat(8, axis=1).repeat(8, axis=2).astype(np.float64)
+    (x0, x1), (y0, y1) = (
+        sorted(v % (8 * n + 1) for v in span)
+        for span, n in zip(spans[:2], (columns, rows), strict=True)
+    )
+    if x0 == x1 or y0 == y1:
+        return
+    found = box_means(
+        summed_area(maps), np.array([x0 / 8]), np.array([y0 / 8]), (x1 - x0) / 8, (y1 - y0) / 8
+    )
+    np.testing.assert_allclose(found[:, 0, 0], fine[:, y0:y1, x0:x1].mean(axis=(1, 2)), atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 99), x=st.floats(0, 3), y=st.floats(0, 2),
+    width=st.floats(0.1, 2), height=st.floats(0.1, 3),
+)  # fmt: skip
+def test_box_means__any_fraction_of_a_cell(
+    seed: int, x: float, y: float, width: float, height: float
+) -> None:
+    maps = random_maps(1, 5, 5, seed=seed)
+    found = box_means(summed_area(maps), np.array([x]), np.array([y]), width, height)[0, 0, 0]
+    assert found == pytest.approx(slow_mean(maps[0], x, y, width, height), abs=1e-7)
+
+
+def test_box_means__all_pairs_of_corners() -> None:
+    maps = random_maps(3, 4, 6)
+    x, y = np.array([0.0, 1.5, 4.0]), np.array([0.25, 2.0])
+    found = box_means(summed_area(maps), x, y, 2.0, 1.5)
+    assert found.shape == (3, 2, 3)
+    for n, row, column in np.ndindex(found.shape):
+        assert found[n, row, column] == pytest.approx(
+            slow_mean(maps[n], x[column], y[row], 2.0, 1.5), abs=1e-9
+        )

@@ -27,7 +27,6 @@ from dsel.data.images import (
     crop,
     decode,
     encode,
-    line_chart,
     proxy_shape,
     thumbnail,
     to_proxy,
@@ -636,19 +635,3 @@ def test_encode__same_bytes_and_no_metadata(file_format: str) -> None:
 
 def test_encode__png_is_exact() -> None:
     assert np.array_equal(decode(encode(noise(9, 7), "png")), noise(9, 7))
-
-
-@pytest.mark.parametrize(
-    "series",
-    [
-        {},
-        {"empty": []},
-        {"one": [(3.0, 3.0)]},
-        {"loss": [(0.0, 1.0), (1.0, float("nan")), (2.0, 0.1)], "other": [(0.0, 2.0), (2.0, 1.0)]},
-        {"small": [(0.0, 1e-9), (1e9, 2e-9)]},
-    ],
-)
-def test_line_chart__any_series(series: dict[str, list[tuple[float, float]]]) -> None:
-    chart = line_chart(series, 320, 200, "Training", "images seen", "loss")
-    assert chart.shape == (200, 320, 3)
-    assert chart.min() < 100

@@ -21,7 +21,7 @@ from PIL import Image
 from support.toyset import QUICK, dataset_of, finish, scored_run, toy_prior, write_pictures
 
 from dsel.cli.commands import main
-from dsel.data import archives, zip_file
+from dsel.data import zip_entries, zip_file
 from dsel.errors import DselError, SettingError, SourceError, UnreadableImage
 from dsel.pipeline.score import score
 from dsel.runs import open_run
@@ -472,7 +472,7 @@ def test_bombs__a_header_that_lies_is_unpacked_no_further_than_it_says(
 
     path = with_entry(tmp_path / "x.zip", "cat/bomb.png", bytes(64 << 20))
     found = opened(patch(path, b"cat/bomb.png", size=1000))
-    monkeypatch.setattr(archives.zlib, "decompressobj", Watched)
+    monkeypatch.setattr(zip_entries.zlib, "decompressobj", Watched)
     with pytest.raises(UnreadableImage, match="unpacks to more than the 1000 bytes"):
         found.read(ImageRef("cat/bomb.png", 0))
     assert most == [1001]
@@ -499,17 +499,17 @@ def test_bombs__totals_are_capped_before_anything_is_unpacked(
     pets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patches:
-        patches.setattr(archives, "MAX_ENTRIES", 3)
+        patches.setattr(zip_entries, "MAX_ENTRIES", 3)
         with pytest.raises(SourceError, match=r"pets\.zip has more than 3 entries, which are the"):
             opened(pets)
     with monkeypatch.context() as patches:
-        patches.setattr(archives, "MAX_DIRECTORY_BYTES", 100)
+        patches.setattr(zip_entries, "MAX_DIRECTORY_BYTES", 100)
         with pytest.raises(SourceError, match=r"its directory takes [0-9]+ bytes; at most 100 are"):
             opened(pets)
     for name in PETS:
         patch(pets, name.encode(), size=0xFFFFFFF0)
     with monkeypatch.context() as patches:
-        patches.setattr(archives, "MAX_TOTAL_BYTES", 15 << 30)
+        patches.setattr(zip_entries, "MAX_TOTAL_BYTES", 15 << 30)
         with pytest.raises(SourceError, match=r"would unpack to 16 GiB; .* at most 15 GiB"):
             opened(pets)
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +78,7 @@ def test_export__layout(run, tmp_path):
     assert len(dataset.refs) == 4
 
 
-def test_export__story(run, tmp_path):
+def test_export__manifest_records_the_run(run, tmp_path):
     finish(export(run, tmp_path / "out", ExportSettings()))
     record = manifest_of(tmp_path / "out")
     chosen, selections = run.read_selection()
@@ -98,13 +97,13 @@ def test_export__story(run, tmp_path):
     assert [row["rank"] for row in rows if row["class_name"] == "dog"] == [0, 1, 2, 3]
 
 
-def test_export__story_of_what_was_decided_by_hand(run, tmp_path):
+def test_export__manifest_records_the_overrides(run, tmp_path):
     selections = [Explorer(run).select(index, SMALL) for index in range(2)]
     finish(export_selections(run, selections, SMALL, tmp_path / "none", ExportSettings()))
     record = manifest_of(tmp_path / "none")
     assert record["overrides"] == {"pins": [], "bans": [], "moves": []}
-    chosen = replace(
-        SMALL, pins=("dog/03.png", "cat/01.png"), bans=("cat/00.png",), moves=("dog/03.png@2,5",)
+    chosen = SMALL.replace(
+        pins=("dog/03.png", "cat/01.png"), bans=("cat/00.png",), moves=("dog/03.png@2,5",)
     )
     selections = [Explorer(run).select(index, chosen) for index in range(2)]
     finish(export_selections(run, selections, chosen, tmp_path / "out", ExportSettings()))
@@ -134,7 +133,7 @@ def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
         if kind == "source":
             pixels, box = decode(source / patch["image_id"]), patch["source_box"]
         else:
-            pixels = decode(run.pictures([rows[patch["image_id"]]], "proxy")[0])
+            pixels = decode(run.image_bytes([rows[patch["image_id"]]], "proxy")[0])
             box = patch["proxy_box"]
         tiles.append(crop(pixels, Box(**box), sides[place % factor], sides[place // factor]))
     return mosaic(tiles, factor)
@@ -152,7 +151,7 @@ def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
         (SelectSettings(ipc=1, clusters=1, factor=3, patch_px=8, per_image=4), 64),
     ],
 )
-def test_export__manifest_tells_every_pixel(work, tmp_path, kind, chosen, image_px):
+def test_export__manifest_has_the_origin_of_every_pixel(work, tmp_path, kind, chosen, image_px):
     finish(select(work, chosen))
     out = tmp_path / "out"
     finish(export(work, out, ExportSettings(image_px=image_px, pixels=kind)))
@@ -186,7 +185,7 @@ def test_export__again_into_the_same_folder_gives_the_same_bytes(run, tmp_path):
 
 def test_export__equal_runs_made_at_another_speed_export_the_same_bytes(run, tmp_path):
     source = Path(run.identity.dataset_origin["source"])
-    other = scored_run(source, tmp_path / "run", replace(QUICK, decoders=1, rows_per_call=4))
+    other = scored_run(source, tmp_path / "run", QUICK.replace(decoders=1, rows_per_call=4))
     finish(export(run, tmp_path / "one", ExportSettings()))
     finish(export(other, tmp_path / "two", ExportSettings()))
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
@@ -202,9 +201,9 @@ def test_export_selections__as_the_app_does_gives_the_same_bytes(run, tmp_path):
     assert tree(tmp_path / "kept") == tree(tmp_path / "live")
 
 
-def test_export__of_a_kept_selection_by_name(work, tmp_path):
+def test_export__of_a_stored_selection_by_name(work, tmp_path):
     first = work.selection_name(SMALL)
-    finish(select(work, replace(SMALL, ipc=1)))
+    finish(select(work, SMALL.replace(ipc=1)))
     assert finish(export(work, tmp_path / "one", ExportSettings()))[-1].figures["images"] == 2
     named = finish(export(work, tmp_path / "two", ExportSettings(), first))
     assert named[-1].figures["images"] == 4
@@ -236,9 +235,9 @@ def test_export__other_settings_are_refused(work, tmp_path, how):
     finish(export(work, out, ExportSettings()))
     before = tree(out)
     if how == "selection":
-        finish(select(work, replace(SMALL, ipc=1)))
+        finish(select(work, SMALL.replace(ipc=1)))
     settings = how if isinstance(how, ExportSettings) else ExportSettings()
-    settings = replace(settings, pixels="proxy") if how == "proxy" else settings
+    settings = settings.replace(pixels="proxy") if how == "proxy" else settings
     with pytest.raises(StorageError, match="holds another export, made with other settings"):
         finish(export(work, out, settings))
     assert tree(out) == before
@@ -247,11 +246,11 @@ def test_export__other_settings_are_refused(work, tmp_path, how):
 def test_export__a_file_in_the_way(run, tmp_path):
     (tmp_path / "out").write_text("")
     for out in (tmp_path / "out", tmp_path / "out/below"):
-        with pytest.raises(StorageError, match="a file stands in its way"):
+        with pytest.raises(StorageError, match="a file is in the way"):
             finish(export(run, out, ExportSettings()))
 
 
-def test_export__unfinished_one_says_so(run, tmp_path):
+def test_export__unfinished_one_is_marked(run, tmp_path):
     events = export(run, tmp_path, ExportSettings())
     for _, _ in zip(range(3), events, strict=False):
         pass
@@ -289,7 +288,7 @@ def test_export__image_too_small_for_its_tiles(work, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_export__source_gone_is_told(work, tmp_path):
+def test_export__source_gone_is_an_error(work, tmp_path):
     shutil.rmtree(tmp_path / "pictures")
     events = finish(export(work, tmp_path / "out", ExportSettings()))
     assert len(notices(events)) == 1
@@ -297,12 +296,12 @@ def test_export__source_gone_is_told(work, tmp_path):
         "cutting from the run's proxies, since the source cannot be read: "
     )
     assert manifest_of(tmp_path / "out")["export"]["pixels"] == "proxy"
-    with pytest.raises(RunError, match="the source's pixels cannot be had: "):
+    with pytest.raises(RunError, match="the source cannot be read: "):
         finish(export(work, tmp_path / "strict", ExportSettings(pixels="source")))
     assert not (tmp_path / "strict").exists()
 
 
-def test_export__source_changed_is_told(work, tmp_path):
+def test_export__source_changed_is_an_error(work, tmp_path):
     Image.new("RGB", (50, 50)).save(tmp_path / "pictures/cat/new.png")
     events = finish(export(work, tmp_path / "out", ExportSettings()))
     assert notices(events) == [
@@ -410,7 +409,7 @@ def test_zip_folder__leaves_out_what_is_named_and_itself(tmp_path):
             assert archive.namelist() == ["a.txt"]
 
 
-def test_zip_folder__no_place_for_it(tmp_path):
+def test_zip_folder__no_folder_for_it(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         zip_folder(tmp_path, tmp_path / "file/all.zip")
@@ -444,8 +443,8 @@ def test_export__a_zip_file_of_others_stays(run, tmp_path):
         archive.writestr("a.txt", "a")
     before = tree(tmp_path)
     for name, told in (
-        ("other", "another export"), ("text", "no export"), ("folder", "no export"),
-        ("foreign", "no export"),
+        ("other", "another export"), ("text", "is not an export"), ("folder", "is not an export"),
+        ("foreign", "is not an export"),
     ):  # fmt: skip
         with pytest.raises(StorageError, match=told):
             finish(export(run, tmp_path / f"{name}.zip", ExportSettings(image_px=8)))

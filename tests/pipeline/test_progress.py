@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from dsel.pipeline.progress import NOTICES_KEPT, SKIPS_KEPT, Count, ProgressCounter, SkippedImage
+from dsel.pipeline.progress import MOST_NOTICES, MOST_SKIPS, Count, ProgressCounter, SkippedImage
 from dsel.types import Done, ImageRef, Notice, Progress, Skipped, Started
 
 
@@ -51,13 +51,13 @@ def test_rate__forgets_what_is_long_ago() -> None:
 
 def test_skips__are_listed_up_to_a_number_and_counted_once() -> None:
     counter = ProgressCounter()
-    for number in (*range(SKIPS_KEPT + 5), 0, 1):
+    for number in (*range(MOST_SKIPS + 5), 0, 1):
         counter.take(skip(number), 0.0)
-    for number in range(NOTICES_KEPT + 5):
+    for number in range(MOST_NOTICES + 5):
         counter.take(Notice(str(number)), 0.0)
-    assert counter.count.skipped == SKIPS_KEPT + 5
-    assert len(counter.count.skips) == SKIPS_KEPT
-    assert len(counter.count.notices) == NOTICES_KEPT
+    assert counter.count.skipped == MOST_SKIPS + 5
+    assert len(counter.count.skips) == MOST_SKIPS
+    assert len(counter.count.notices) == MOST_NOTICES
 
 
 def test_before__goes_on_with_what_an_earlier_try_said() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -19,22 +18,25 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from support.families import CLASS_NAMES, FAMILIES
+from support.lazy import LazyModule
 from support.reference import reference_maps
 from support.toyset import dataset_of, finish
 
 from dsel.cli.commands import main
 from dsel.config import PriorSettings, ScoreSettings
-from dsel.core.box_search import best_boxes, combine_timesteps, timestep_losses
+from dsel.core.box_search import largest_mean_boxes
+from dsel.core.gap_maps import combine_timesteps, image_losses, mean_losses
 from dsel.data.images import to_proxy
 from dsel.errors import SettingError
 from dsel.pipeline.score import score
 from dsel.priors import ADAPTERS, load_prior
 from dsel.priors import FAMILIES as PIPELINES
-from dsel.priors.base import Loading
-from dsel.priors.losses import draw_noise
+from dsel.priors.noise import draw_noise
 from dsel.priors.scorer import Scorer
 from dsel.runs import Run, open_run
 from dsel.types import Conditioning, ImageRef, Pixels, Prior, Score
+
+base = LazyModule("dsel.priors.base")
 
 SETTINGS = ScoreSettings(timesteps=(50, 700), draws=2, feature_grid=4, feature_dim=8)
 ONE_TIMESTEP = ScoreSettings(timesteps=(500,), draws=2, feature_grid=4, feature_dim=8)
@@ -104,7 +106,7 @@ def scored(
 ) -> list[Score]:  # fmt: skip
     """Score so many at a time, in one call of the prior each time."""
     rows = 2 * len(settings.timesteps) * settings.draws * together
-    asked_so = replace(settings, rows_per_call=rows)
+    asked_so = settings.replace(rows_per_call=rows)
     scorer = Scorer(prior, [(label,) for label in CLASS_NAMES[name]], asked_so)
     found: list[Score | None] = []
     for start in range(0, len(images), together):
@@ -203,14 +205,16 @@ def test_score__how_many_go_together_does_not_matter(prior_of, name):
     pixels = proxies(prior, 16)
     one, three, all_ = (scored(prior, name, pixels, refs(16), n) for n in (1, 3, 16))
     losses = stacked(one, "conditional")
-    scales = timestep_losses(stacked(one, "conditional"))
+    scales = mean_losses(image_losses(losses).sum(axis=0), len(losses))
     boxes = []
     for several in (one, three, all_):
         for part in ("conditional", "gap"):
             assert away(stacked(several, part), stacked(one, part), losses) < 2e-6
         assert away(stacked(several, "features"), stacked(one, "features")) < 1e-5
         maps = combine_timesteps(stacked(several, "gap"), scales, positive=True)
-        boxes.append(best_boxes(maps, prior.cell_px, prior.resolution_px / 2, prior.cell_px))
+        boxes.append(
+            largest_mean_boxes(maps, prior.cell_px, prior.resolution_px / 2, prior.cell_px)
+        )
     for several in boxes[1:]:
         np.testing.assert_array_equal(several.x, boxes[0].x)
         np.testing.assert_array_equal(several.y, boxes[0].y)
@@ -233,7 +237,7 @@ def in_float64(name: str, folder: Path) -> Prior:
     kind = json.loads((folder / "model_index.json").read_text())["_class_name"]
     module, _, attribute = ADAPTERS[PIPELINES[kind]].partition(":")
     settings = asked(name, folder)
-    loading = Loading(
+    loading = base.Loading(
         folder=folder, settings=settings, origin={}, fingerprint="", device=torch.device("cpu"),
         dtype=torch.float64,
     )  # fmt: skip

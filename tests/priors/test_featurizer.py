@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from dsel.config import PriorSettings, ScoreSettings, SelectSettings
 from dsel.errors import PriorError
 from dsel.priors import load_featurizer, load_prior
 from dsel.priors.featurizer import PriorFeaturizer
-from dsel.priors.losses import draw_noise
+from dsel.priors.noise import draw_noise
 from dsel.types import Conditioning, Pixels, Prediction, Prior
 
 SETTINGS = ScoreSettings(feature_timestep=161, noise_seed=3)
@@ -87,7 +86,7 @@ def test_describe__activations_of_each_patch(family_folder, name):
     expected = np.stack([by_hand(prior, patch, "An image of .") for patch in patches()])
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found, expected, atol=1e-5 * scale)
-    pairs = PriorFeaturizer(prior, replace(SETTINGS, rows_per_call=2)).describe(patches())
+    pairs = PriorFeaturizer(prior, SETTINGS.replace(rows_per_call=2)).describe(patches())
     np.testing.assert_allclose(pairs, found, atol=1e-5 * scale)
     turned = PriorFeaturizer(prior, SETTINGS).describe(patches()[::-1])[::-1]
     np.testing.assert_allclose(turned, found, atol=1e-5 * scale)
@@ -101,7 +100,7 @@ def test_describe__activations_of_each_patch(family_folder, name):
 )
 def test_describe__names_no_class(settings, prompt):
     prior = Listening()
-    PriorFeaturizer(prior, replace(SETTINGS, **settings)).describe(patches())
+    PriorFeaturizer(prior, SETTINGS.replace(**settings)).describe(patches())
     assert prior.prompts == [prompt]
     assert prior.times == {161}
 

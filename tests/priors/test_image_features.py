@@ -13,28 +13,16 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import (
-    AutoImageProcessor,
-    AutoModel,
-    BertConfig,
-    BertModel,
-    CLIPConfig,
-    CLIPModel,
-    Dinov2Config,
-    Dinov2Model,
-    SiglipConfig,
-    SiglipModel,
-    ViTConfig,
-    ViTForImageClassification,
-    ViTModel,
-)
+from support.lazy import LazyModule
 
 from dsel.config import ScoreSettings, SelectSettings
 from dsel.errors import PriorError
 from dsel.priors import load_featurizer
-from dsel.priors.image_features import AT_ONCE, ImageFeaturizer
-from dsel.priors.loading import quiet
 from dsel.types import Pixels
+
+transformers = LazyModule("transformers")
+image_features = LazyModule("dsel.priors.image_features")
+loading = LazyModule("dsel.priors.loading")
 
 CPU = torch.device("cpu")
 SIZES = {
@@ -50,19 +38,23 @@ WHOLE = {"size": {"height": 32, "width": 32}}
 
 MODELS: dict[str, tuple[Callable[[], Any], dict[str, object]]] = {
     "clip": (
-        lambda: CLIPModel(CLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=16)),
+        lambda: transformers.CLIPModel(
+            transformers.CLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=16)
+        ),
         {"image_processor_type": "CLIPImageProcessor", **CROPPED},
     ),
     "siglip": (
-        lambda: SiglipModel(SiglipConfig(text_config=TEXT, vision_config=VISION)),
+        lambda: transformers.SiglipModel(
+            transformers.SiglipConfig(text_config=TEXT, vision_config=VISION)
+        ),
         {"image_processor_type": "SiglipImageProcessor", **WHOLE},
     ),
     "dinov2": (
-        lambda: Dinov2Model(Dinov2Config(mlp_ratio=2, **VISION)),
+        lambda: transformers.Dinov2Model(transformers.Dinov2Config(mlp_ratio=2, **VISION)),
         {"image_processor_type": "BitImageProcessor", **CROPPED},
     ),
     "vit": (
-        lambda: ViTModel(ViTConfig(**VISION)),
+        lambda: transformers.ViTModel(transformers.ViTConfig(**VISION)),
         {"image_processor_type": "ViTImageProcessor", **WHOLE},
     ),
 }
@@ -70,7 +62,7 @@ WIDTHS = {"clip": 16, "siglip": 32, "dinov2": 32, "vit": 32}
 
 
 def save(model: Any, folder: Path, processor: dict[str, object] | None) -> Path:
-    with quiet():
+    with loading.quiet():
         model.save_pretrained(folder)
     if processor is not None:
         (folder / "preprocessor_config.json").write_text(json.dumps(processor))
@@ -104,10 +96,10 @@ def pictures(count: int = 5) -> list[Pixels]:
 
 def by_hand(name: str, folder: Path, pixels: Pixels) -> np.ndarray:
     """The embedding, asked for as the model's own documentation does."""
-    with quiet(), torch.no_grad():
-        processor = AutoImageProcessor.from_pretrained(folder, use_fast=False)
+    with loading.quiet(), torch.no_grad():
+        processor = transformers.AutoImageProcessor.from_pretrained(folder, use_fast=False)
         inputs = processor(images=Image.fromarray(pixels), return_tensors="pt")
-        model = AutoModel.from_pretrained(folder).eval()
+        model = transformers.AutoModel.from_pretrained(folder).eval()
         if name in ("clip", "siglip"):
             vision = model.vision_model(**inputs).pooler_output
             return (model.visual_projection(vision) if name == "clip" else vision)[0].numpy()
@@ -116,7 +108,7 @@ def by_hand(name: str, folder: Path, pixels: Pixels) -> np.ndarray:
 
 def refusal(name: object) -> str:
     with pytest.raises(PriorError) as error:
-        ImageFeaturizer(str(name), CPU)
+        image_features.ImageFeaturizer(str(name), CPU)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -125,7 +117,7 @@ def refusal(name: object) -> str:
 def test_describe__what_the_model_says(folder_of, capfd, name):
     folder = folder_of(name)
     capfd.readouterr()
-    found = ImageFeaturizer(str(folder), CPU).describe(pictures())
+    found = image_features.ImageFeaturizer(str(folder), CPU).describe(pictures())
     assert capfd.readouterr().err == ""
     assert found.shape == (5, WIDTHS[name])
     assert found.dtype == np.float32
@@ -137,8 +129,8 @@ def test_describe__what_the_model_says(folder_of, capfd, name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_describe__pictures_do_not_touch_each_other(folder_of, name):
-    describer = ImageFeaturizer(str(folder_of(name)), CPU)
-    several = pictures(AT_ONCE + 3)
+    describer = image_features.ImageFeaturizer(str(folder_of(name)), CPU)
+    several = pictures(image_features.AT_ONCE + 3)
     together = describer.describe(several)
     alone = np.concatenate([describer.describe([picture]) for picture in several])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=2e-6)
@@ -146,16 +138,18 @@ def test_describe__pictures_do_not_touch_each_other(folder_of, name):
 
 
 def test_describe__no_pictures(folder_of):
-    assert len(ImageFeaturizer(str(folder_of("vit")), CPU).describe([])) == 0
+    assert len(image_features.ImageFeaturizer(str(folder_of("vit")), CPU).describe([])) == 0
 
 
 def test_describe__a_classifier_without_a_pooling_layer(tmp_path):
     """Its pooling layer was never trained: the summary token describes, the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = ViTForImageClassification(ViTConfig(**VISION)).eval()
+        model = transformers.ViTForImageClassification(transformers.ViTConfig(**VISION)).eval()
     folder = save(model, tmp_path / "vit", MODELS["vit"][1])
-    one, two = (ImageFeaturizer(str(folder), CPU).describe(pictures(2)) for _ in range(2))
+    one, two = (
+        image_features.ImageFeaturizer(str(folder), CPU).describe(pictures(2)) for _ in range(2)
+    )
     np.testing.assert_array_equal(one, two)
     inputs = torch.from_numpy(pictures(1)[0]).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.no_grad():
@@ -166,24 +160,24 @@ def test_describe__a_classifier_without_a_pooling_layer(tmp_path):
 def test_fingerprint__follows_the_weights_not_the_place(folder_of, tmp_path):
     folder = folder_of("vit")
     copy = copied(folder, tmp_path / "copy")
-    before = ImageFeaturizer(str(folder), CPU).fingerprint
-    assert ImageFeaturizer(str(copy), CPU).fingerprint == before
+    before = image_features.ImageFeaturizer(str(folder), CPU).fingerprint
+    assert image_features.ImageFeaturizer(str(copy), CPU).fingerprint == before
     tensors = load_file(copy / "model.safetensors")
     tensors["layernorm.weight"] += 1
     save_file(tensors, copy / "model.safetensors", {"format": "pt"})
-    assert ImageFeaturizer(str(copy), CPU).fingerprint != before
+    assert image_features.ImageFeaturizer(str(copy), CPU).fingerprint != before
 
 
 def test_load_featurizer__by_the_settings_of_selection(folder_of):
     chosen = SelectSettings(features="clip", feature_model=str(folder_of("clip")))
     found = load_featurizer(chosen, ScoreSettings(), {}, "", "cpu")
-    assert isinstance(found, ImageFeaturizer)
+    assert isinstance(found, image_features.ImageFeaturizer)
     assert found.describe(pictures(2)).shape == (2, 16)
 
 
 def test_image_featurizer__a_model_of_texts(tmp_path):
     sizes = SIZES | {"vocab_size": 64, "pad_token_id": 0}
-    folder = save(BertModel(BertConfig(**sizes)), tmp_path / "bert", None)
+    folder = save(transformers.BertModel(transformers.BertConfig(**sizes)), tmp_path / "bert", None)
     assert refusal(folder) == (
         f"{folder} is not an image model: it has no preprocessor_config.json"
     )

@@ -6,14 +6,16 @@ from functools import partial
 
 import pytest
 import torch
-from diffusers.utils import logging
+from support.lazy import LazyModule
 from torch import nn
 
 from dsel.config import PriorSettings
 from dsel.errors import PriorError, SettingError
 from dsel.priors import load_prior
-from dsel.priors.loading import choose_device, choose_precision, compiled, quiet
 from dsel.types import Prediction, Prior
+
+logging = LazyModule("diffusers.utils.logging")
+loading = LazyModule("dsel.priors.loading")
 
 CPU = torch.device("cpu")
 
@@ -21,21 +23,21 @@ CPU = torch.device("cpu")
 def test_choose_device__absent_one_is_told():
     for name in ("cuda:99", "gpu", "xpu"):
         with pytest.raises(SettingError, match=f"device '{name}' is not there; this machine has"):
-            choose_device(name)
-    assert choose_device("cpu").type == "cpu"
-    assert choose_device("auto").type in {"cpu", "cuda", "mps", "xpu"}
+            loading.choose_device(name)
+    assert loading.choose_device("cpu").type == "cpu"
+    assert loading.choose_device("auto").type in {"cpu", "cuda", "mps", "xpu"}
 
 
 def test_choose_precision__auto_and_named():
-    assert choose_precision("float16", CPU) is torch.float16
-    assert choose_precision("auto", CPU) in {torch.bfloat16, torch.float32}
+    assert loading.choose_precision("float16", CPU) is torch.float16
+    assert loading.choose_precision("auto", CPU) in {torch.bfloat16, torch.float32}
     for device, dtype in (("mps", torch.float16), ("xpu", torch.bfloat16)):
-        assert choose_precision("auto", torch.device(device)) is dtype
+        assert loading.choose_precision("auto", torch.device(device)) is dtype
 
 
 def test_quiet__leaves_things_as_they_were():
     before = logging.get_verbosity()
-    with quiet():
+    with loading.quiet():
         assert logging.get_verbosity() == logging.CRITICAL
     assert logging.get_verbosity() == before
 
@@ -82,7 +84,7 @@ def test_compiled__where_it_cannot_work(monkeypatch):
         raise RuntimeError("No working C++ compiler found\nand many more lines")
 
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
-    network = compiled(nn.Linear(2, 2))
+    network = loading.compiled(nn.Linear(2, 2))
     with pytest.raises(PriorError) as error:
         network(torch.zeros(1, 2))
     text = str(error.value)
@@ -94,7 +96,7 @@ def test_compiled__where_it_cannot_work(monkeypatch):
 
 def test_compiled__an_error_of_the_network_stays_one():
     with pytest.raises(KeyError):
-        compiled(_Broken())(torch.zeros(1))
+        loading.compiled(_Broken())(torch.zeros(1))
 
 
 class _Broken(nn.Module):

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers.loaders.lora_base import LORA_WEIGHT_NAME_SAFE
-from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from support.families import _quiet, load_pipeline
+from support.lazy import LazyModule
 
 from dsel.config import PriorSettings
 from dsel.errors import PriorError
 from dsel.priors import load_prior
 from dsel.types import Prior
+
+lora_base = LazyModule("diffusers.loaders.lora_base")
+peft = LazyModule("peft")
+peft_utils = LazyModule("peft.utils")
 
 PROMPTED = ("sd_epsilon", "sdxl", "sd3", "flux_dev")
 Folders = Callable[[str], Path]
@@ -38,7 +40,7 @@ def lora_of(family_folder: Folders, tmp_path_factory: pytest.TempPathFactory) ->
     def saved(name: str) -> Path:
         if not (root / name).exists():
             save_lora(family_folder(name), root / name)
-        return root / name / LORA_WEIGHT_NAME_SAFE
+        return root / name / lora_base.LORA_WEIGHT_NAME_SAFE
 
     return saved
 
@@ -55,9 +57,9 @@ def save_lora(prior: Path, out: Path) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)
             model.add_adapter(
-                LoraConfig(r=2, lora_alpha=1, target_modules=targets, init_lora_weights=False)
+                peft.LoraConfig(r=2, lora_alpha=1, target_modules=targets, init_lora_weights=False)
             )
-        layers[f"{part}_lora_layers"] = get_peft_model_state_dict(model)
+        layers[f"{part}_lora_layers"] = peft_utils.get_peft_model_state_dict(model)
     pipeline.save_lora_weights(out, **layers)
 
 

@@ -1,4 +1,4 @@
-"""The paired losses against closed forms and slow definitions, and noise as a pure function."""
+"""The paired losses, compared with closed forms and slow definitions."""
 
 from __future__ import annotations
 
@@ -13,21 +13,9 @@ from numpy.typing import NDArray
 from support.mixture import MixturePrior
 from torch import Tensor
 
-from dsel.errors import PriorError, SettingError
-from dsel.priors.losses import (
-    PREDICTIONS,
-    PairedLosses,
-    Predict,
-    add_noise,
-    check_prediction,
-    check_timesteps,
-    diffusion_schedule,
-    draw_noise,
-    flow_schedule,
-    noise_generator,
-    paired_losses,
-    random_projection,
-)
+from dsel.errors import PriorError
+from dsel.priors.losses import PREDICTIONS, PairedLosses, Predict, check_prediction, paired_losses
+from dsel.priors.schedules import add_noise, diffusion_schedule
 from dsel.types import Prior, Schedule
 
 CELLS = 8
@@ -303,106 +291,6 @@ def test_paired_losses__float32_is_kept_whatever_the_prior_answers_in() -> None:
     assert found.gap.dtype == found.conditional.dtype == torch.float32
 
 
-def test_add_noise__by_hand() -> None:
-    clean, eps = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 3.0])
-    one, none = torch.tensor(1.0), torch.tensor(0.0)
-    found = add_noise(clean, eps, torch.tensor(0.8), torch.tensor(0.6))
-    torch.testing.assert_close(found, torch.tensor([1.9, 1.0]))
-    assert torch.equal(add_noise(clean, eps, one, none), clean)
-    assert torch.equal(add_noise(clean, eps, none, one), eps)
-
-
-def noise_of(
-    seed: int = 3, image_id: str = "cat/1", timesteps: tuple[int, ...] = (200, 500),
-    draws: int | range = 4, shape: tuple[int, ...] = (2, 5, 5), antithetic: bool = False,
-) -> Tensor:  # fmt: skip
-    wanted = range(draws) if isinstance(draws, int) else draws
-    return draw_noise(seed, image_id, timesteps, wanted, shape, antithetic)
-
-
-def test_draw_noise__is_standard_normal() -> None:
-    noise = noise_of(timesteps=tuple(range(50)), draws=8, shape=(4, 16, 16))
-    assert noise.shape == (50, 8, 4, 16, 16)
-    assert noise.dtype == torch.float32
-    assert abs(float(noise.mean())) < 5 * noise.numel() ** -0.5
-    assert float(noise.var()) == pytest.approx(1, abs=5 * (2 / noise.numel()) ** 0.5)
-    flat = noise.flatten(2).flatten(0, 1).numpy()  # (400, 1024)
-    correlation = np.corrcoef(flat)[np.triu_indices(400, 1)]
-    assert abs(correlation).max() < 6 / 1024**0.5
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"seed": 4}, {"image_id": "cat/2"}, {"timesteps": (201, 501)}, {"image_id": "cat/1 "}],
-    ids=str,
-)
-def test_draw_noise__each_argument_counts(change: dict[str, object]) -> None:
-    one, other = noise_of(), noise_of(**change)
-    assert not (one == other).flatten(2).all(2).any()
-
-
-def test_draw_noise__all_draws_differ() -> None:
-    draws = noise_of(timesteps=(1, 11, 111), draws=12).flatten(0, 1).flatten(1)
-    assert len(torch.unique(draws, dim=0)) == 36
-
-
-def test_draw_noise__other_timesteps_order_and_number_of_draws_do_not_count() -> None:
-    both = noise_of(timesteps=(200, 500), draws=4)
-    assert torch.equal(noise_of(timesteps=(500,), draws=4)[0], both[1])
-    assert torch.equal(noise_of(timesteps=(500, 7, 200), draws=4)[[2, 0]], both)
-    assert torch.equal(noise_of(timesteps=(200, 500), draws=2), both[:, :2])
-
-
-def test_draw_noise__antithetic_pairs_are_negatives() -> None:
-    noise = noise_of(antithetic=True, draws=6)
-    assert torch.equal(noise[:, 0::2], -noise[:, 1::2])
-    assert torch.equal(noise[:, 0::2], noise_of(draws=6)[:, 0::2])
-
-
-@pytest.mark.parametrize("antithetic", [False, True])
-@pytest.mark.parametrize("first", [1, 2, 3])
-def test_draw_noise__further_draws_continue_the_first_ones(antithetic: bool, first: int) -> None:
-    parts = [noise_of(draws=r, antithetic=antithetic) for r in (range(first), range(first, 6))]
-    assert torch.equal(torch.cat(parts, dim=1), noise_of(draws=6, antithetic=antithetic))
-
-
-def test_draw_noise__leaves_the_global_state() -> None:
-    before = torch.random.get_rng_state()
-    noise_of()
-    assert torch.equal(before, torch.random.get_rng_state())
-
-
-def test_noise_generator__same_key_same_stream() -> None:
-    one, other = (torch.randn(3, generator=noise_generator(1, "a", 2, 3)) for _ in range(2))
-    assert torch.equal(one, other)
-    assert not torch.equal(one, torch.randn(3, generator=noise_generator(1, "a", 23, 0)))
-
-
-def test_random_projection__keeps_squared_lengths_on_average() -> None:
-    matrix = random_projection(0, 1280, 64)
-    assert matrix.shape == (1280, 64)
-    vectors = normal(200, 1280).float()
-    ratio = (vectors @ matrix).square().sum(1) / vectors.square().sum(1)
-    assert float(ratio.mean()) == pytest.approx(1, abs=0.05)
-    assert torch.equal(matrix, random_projection(0, 1280, 64))
-    assert not torch.equal(matrix, random_projection(1, 1280, 64))
-
-
-def test_random_projection__pads_what_is_short_enough() -> None:
-    assert torch.equal(random_projection(0, 2, 3), torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
-    assert torch.equal(random_projection(0, 3, 3), torch.eye(3))
-
-
-@pytest.mark.parametrize("timestep", [-1, 1000])
-def test_check_timesteps__says_what_would_be_right(timestep: int) -> None:
-    with pytest.raises(SettingError, match=f"between 0 and 999 for this prior, got {timestep}$"):
-        check_timesteps([5, timestep], MixturePrior(NAMES).schedule)
-
-
-def test_check_timesteps__ends_are_inside() -> None:
-    check_timesteps([0, 999], MixturePrior(NAMES).schedule)
-
-
 def test_check_prediction__lists_the_known_ones() -> None:
     for known in PREDICTIONS:
         check_prediction(known)
@@ -429,20 +317,6 @@ def test_predictions__give_the_noise_back(
     noised = add_noise(clean, eps, signal, amount)
     found = PREDICTIONS[prediction](output(clean, eps, signal), noised, signal, amount)
     torch.testing.assert_close(found, eps)
-
-
-def test_diffusion_schedule__by_hand() -> None:
-    found = diffusion_schedule(torch.tensor([0.64, 0.36]))
-    torch.testing.assert_close(found.signal, torch.tensor([0.8, 0.6]))
-    torch.testing.assert_close(found.noise, torch.tensor([0.6, 0.8]))
-    assert found.inputs.tolist() == [0, 1]
-
-
-def test_flow_schedule__by_hand() -> None:
-    found = flow_schedule(torch.tensor([0.25, 0.5]), torch.tensor([250.0, 500.0]))
-    assert found.signal.tolist() == [0.75, 0.5]
-    assert found.noise.tolist() == [0.25, 0.5]
-    assert found.inputs.tolist() == [250, 500]
 
 
 def test_paired_losses__several_images_are_each_alone() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMPipeline, DDIMScheduler
 from safetensors.torch import load_file, save_file
 from support.families import load_pipeline
+from support.lazy import LazyModule
 from support.toyset import QUICK, TINY, dataset_of, draw_picture, finish, tree, write_pictures
 
 from dsel.config import PriorSettings
@@ -21,6 +21,8 @@ from dsel.errors import DselError, PriorError, SettingError
 from dsel.pipeline.score import score
 from dsel.priors import FAMILIES, load_prior
 from dsel.types import Conditioning, Pixels, Prior
+
+diffusers = LazyModule("diffusers")
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 Folders = Callable[[str], Path]
@@ -274,7 +276,9 @@ def test_load_prior__family_that_does_not_fit(spoilt, family):
 
 def test_load_prior__ddim_is_a_pixel_unet_too(family_folder, tmp_path):
     unet = load_pipeline(family_folder("pixel_unet")).unet
-    DDIMPipeline(unet=unet, scheduler=DDIMScheduler()).save_pretrained(tmp_path / "ddim")
+    diffusers.DDIMPipeline(unet=unet, scheduler=diffusers.DDIMScheduler()).save_pretrained(
+        tmp_path / "ddim"
+    )
     names = ["cat", "dog", "bird"]
     (tmp_path / "ddim" / "classes.json").write_text(json.dumps(names))
     one, other = load(tmp_path / "ddim"), load(family_folder("pixel_unet"))

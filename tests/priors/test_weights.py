@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -133,7 +132,7 @@ def test_load_prior__by_hub_id_from_the_cache(cache, copy):
     assert (prior.name, prior.origin["prior"], prior.origin["revision"]) == (
         "owner/name", "owner/name", COMMIT,
     )  # fmt: skip
-    again = load_prior(replace(settings, revision=COMMIT))
+    again = load_prior(settings.replace(revision=COMMIT))
     assert again.fingerprint == prior.fingerprint
     assert again.origin == prior.origin
 

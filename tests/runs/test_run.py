@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from support.synthetic import CELL_PX, MIXED, draw, write_run
 from support.toyset import (
     QUICK,
@@ -26,10 +28,12 @@ from dsel.analysis.explorer import Explorer
 from dsel.config import ScoreSettings, SelectSettings
 from dsel.data.images import crop, decode
 from dsel.errors import DselError, RunError, StorageError
+from dsel.files import read_table
 from dsel.pipeline.score import identity_of, score
 from dsel.pipeline.select import select
 from dsel.runs import create_run, open_run
 from dsel.runs.manifest import read_manifest
+from dsel.runs.run import __doc__ as documentation
 from dsel.types import Bucket
 
 CLASSES = {"cat": 4, "dog": 3}
@@ -63,7 +67,7 @@ def _line(error: pytest.ExceptionInfo[DselError]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         ({"timesteps": (300, 500)}, "timesteps was (300, 600), now (300, 500)"),
         ({"draws": 4}, "draws was 2, now 4"),
@@ -72,18 +76,18 @@ def _line(error: pytest.ExceptionInfo[DselError]) -> str:
         ({"noise_seed": 1}, "noise_seed was 0, now 1"),
     ],
 )
-def test_create_run__other_settings_are_told(run_path, identity, changed, told):
-    other = replace(identity, settings=replace(QUICK, **changed))
+def test_create_run__other_settings_are_named(run_path, identity, changed, expected):
+    other = replace(identity, settings=QUICK.replace(**changed))
     with pytest.raises(RunError) as error:
         create_run(run_path, other)
-    assert told in _line(error)
+    assert expected in _line(error)
     assert str(run_path) in _line(error)
     assert "another --run folder" in _line(error)
     assert _line(error).count(", now ") == 1
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         ({"prior_fingerprint": "ff"}, "prior_fingerprint was "),
         ({"dataset_fingerprint": "ff"}, "dataset_fingerprint was "),
@@ -91,19 +95,19 @@ def test_create_run__other_settings_are_told(run_path, identity, changed, told):
         ({"precision": "bfloat16"}, "precision was float32, now bfloat16"),
     ],
 )
-def test_create_run__other_data_or_prior_is_told(run_path, identity, changed, told):
+def test_create_run__other_data_or_prior_is_named(run_path, identity, changed, expected):
     before = tree(run_path)
     with pytest.raises(RunError) as error:
         create_run(run_path, replace(identity, **changed))
-    assert told in _line(error)
+    assert expected in _line(error)
     assert tree(run_path) == before
 
 
 def test_create_run__speed_settings_may_change_and_are_not_blamed(run_path, identity):
-    faster = replace(QUICK, decoders=5, rows_per_call=8)
+    faster = QUICK.replace(decoders=5, rows_per_call=8)
     create_run(run_path, replace(identity, settings=faster))
     with pytest.raises(RunError) as error:
-        create_run(run_path, replace(identity, settings=replace(faster, draws=4)))
+        create_run(run_path, replace(identity, settings=faster.replace(draws=4)))
     assert "decoders" not in _line(error)
 
 
@@ -137,7 +141,7 @@ def test_create_run__foreign_folder_is_refused_and_left_alone(tmp_path, identity
 def test_create_run__a_file_in_the_way(tmp_path, identity):
     (tmp_path / "run").write_text("")
     for path in (tmp_path / "run", tmp_path / "run" / "below"):
-        with pytest.raises(StorageError, match="file stands in"):
+        with pytest.raises(StorageError, match="a file is in the way"):
             create_run(path, identity)
 
 
@@ -155,39 +159,83 @@ def test_create_run__leftovers_below_a_run_go(run_path, identity):
 
 
 def test_open_run__a_folder_that_is_none(tmp_path):
-    with pytest.raises(RunError, match=r"is not a run: it has no run\.json; make one with dsel"):
+    with pytest.raises(RunError, match=r"is not a run: it has no run\.json; create one with dsel"):
         open_run(tmp_path)
     with pytest.raises(RunError, match="is not a run"):
         open_run(tmp_path / "absent")
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("{", "is not JSON"),
         ("[]", "damaged"),
         ("null", "damaged"),
-        ('{"format": 99}', "has format 99; this dsel reads 2"),
-        ('{"format": null}', "has format None; this dsel reads 2"),
-        ('{"format": 1}', "has format 1; this dsel reads 2: an earlier dsel made it, score the"),
-        ('{"format": 2}', "damaged"),
-        ('{"format": 2, "settings": 3}', "damaged"),
+        (
+            '{"format": 99}',
+            "is a run of format 99, and this version of dsel reads format 3: update",
+        ),
+        ('{"format": null}', "is a run of format None, and this version of dsel reads format 3"),
+        (
+            '{"format": 1}',
+            "of format 1, and this version of dsel reads format 3: score the dataset",
+        ),
+        ('{"format": 3}', "damaged"),
+        ('{"format": 3, "settings": 3}', "damaged"),
     ],
 )
-def test_open_run__damaged_manifest(tmp_path, content, told):
+def test_open_run__damaged_manifest(tmp_path, content, expected):
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(RunError) as error:
         open_run(tmp_path)
-    assert told in _line(error)
+    assert expected in _line(error)
 
 
-def test_open_run__says_what_it_was_made_with(finished, identity):
+def test_open_run__format_2_is_refused(run_path, identity):
+    """A run of the format before; create_run refuses it too, and nothing is changed."""
+    manifest = run_path / "run.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 2}))
+    before = tree(run_path)
+    for refused in (lambda: open_run(run_path), lambda: create_run(run_path, identity)):
+        with pytest.raises(RunError) as error:
+            refused()
+        assert _line(error) == (
+            f"{run_path} is a run of format 2, and this version of dsel reads format 3: "
+            "score the dataset again into a new folder"
+        )
+        assert error.value.fields == {"path": str(run_path), "format": 2}
+    assert tree(run_path) == before
+
+
+def test_run__stores_the_words_of_the_glossary(finished):
+    """No stored name has a word of earlier formats, and the docstring lists every file."""
+    run = open_run(finished)
+    names = set(json.loads((finished / "run.json").read_text()))
+    names |= set(json.loads((finished / "summary.json").read_text()))
+    names |= set(json.loads((finished / "run.json").read_text())["settings"])
+    selection = finished / "selections" / run.selection_name(SMALL)
+    names |= set(json.loads((selection / "settings.json").read_text())["settings"])
+    for table in ("images.parquet", "proxies/00000.parquet", selection / "patches.parquet"):
+        names |= set(read_table(finished / table).column_names)
+    for file in sorted(finished.rglob("*.safetensors")):
+        with safe_open(file, "numpy") as stored:
+            names |= set(stored.keys()) | set(
+                json.loads((stored.metadata() or {}).get("dsel", "{}"))
+            )
+    earlier = "group|story|telling|spread|standing|control|place|picture"
+    assert [name for name in names if re.search(earlier, name)] == []
+    listed = re.findall(r"^(\S+)", documentation, re.MULTILINE)
+    folders = {name.split("/")[0] for name in listed}
+    assert {path.name for path in finished.iterdir()} <= folders
+
+
+def test_open_run__has_the_identity_it_was_made_with(finished, identity):
     assert open_run(finished).identity.fingerprint == identity.fingerprint
     assert open_run(finished).identity.classes == ("cat", "dog")
     assert open_run(finished).identity.settings.timesteps == (300, 600)
 
 
-def test_run__unfinished_run_says_how_far_it_is(run_path):
+def test_run__unfinished_run_reports_its_progress(run_path):
     (run_path / "summary.json").unlink()
     (run_path / "scores/00001.safetensors").unlink()
     with pytest.raises(RunError, match=r"is not finished: 2 of 3 shards.*run dsel score again"):
@@ -221,7 +269,7 @@ def _read_all(path: Path) -> None:
         explorer.preview(index, SMALL)
 
 
-def test_score__damaged_shard_is_named_and_its_deletion_mends_the_run(run_path, source):
+def test_score__damaged_shard_is_named_and_its_deletion_repairs_the_run(run_path, source):
     whole = tree(run_path)
     shard = run_path / "scores/00001.safetensors"
     shard.write_bytes(shard.read_bytes()[:50])
@@ -233,7 +281,7 @@ def test_score__damaged_shard_is_named_and_its_deletion_mends_the_run(run_path, 
 
 
 def test_score__shard_of_another_run_is_refused(run_path, source, tmp_path):
-    other = replace(QUICK, noise_seed=1)
+    other = QUICK.replace(noise_seed=1)
     finish(score(dataset_of(source), toy_prior(), tmp_path / "other", other))
     shutil.copy(tmp_path / "other/scores/00001.safetensors", run_path / "scores")
     with pytest.raises(RunError, match="belongs to another run"):
@@ -298,7 +346,7 @@ def test_selection__round_trip(run_path, settings):
 
 def test_selection__many_are_kept_and_the_last_is_current(run_path):
     run = open_run(run_path)
-    other = replace(SMALL, ipc=1)
+    other = SMALL.replace(ipc=1)
     finish(select(run, other))
     assert run.read_selection()[0] == other
     assert run.read_selection(run.selection_name(SMALL))[0] == SMALL
@@ -354,7 +402,7 @@ def test_manifest__is_plain_and_names_the_result_alone(finished):
 
 
 def test_identity__fingerprint_ignores_speed(identity):
-    faster = replace(identity, settings=replace(QUICK, decoders=9, rows_per_call=2))
+    faster = replace(identity, settings=QUICK.replace(decoders=9, rows_per_call=2))
     assert faster.fingerprint == identity.fingerprint
     assert replace(identity, settings=ScoreSettings()).fingerprint != identity.fingerprint
 
@@ -428,15 +476,15 @@ def test_class_scores__none_scored(mixed):
     assert Explorer(mixed).select(3, SelectSettings()).patches == ()
 
 
-def test_images__places_count_each_shape_in_each_shard(mixed):
+def test_images__map_rows_count_each_shape_in_each_shard(mixed):
     counts: dict[tuple, int] = {}
     rows = dict.fromkeys(range(6), 0)
     for image in open_run(mixed.path).images:
         if image.reason:
-            assert (image.row, image.place, image.frame) == (-1, -1, None)
+            assert (image.row, image.map_row, image.frame) == (-1, -1, None)
             continue
         key = image.shard, image.frame.proxy_width, image.frame.proxy_height
-        assert (image.row, image.place) == (rows[image.shard], counts.get(key, 0))
+        assert (image.row, image.map_row) == (rows[image.shard], counts.get(key, 0))
         rows[image.shard] += 1
         counts[key] = counts.get(key, 0) + 1
     assert sum(rows.values()) == 16
@@ -465,12 +513,12 @@ def test_select__patches_look_alike_in_proxy_and_source(mixed):
             assert np.abs(from_source - explorer.cut(patch, 16, 16)).mean() < 5
 
 
-def test_pictures__of_many_shapes_are_the_proxies(mixed):
+def test_image_bytes__of_many_shapes_are_the_proxies(mixed):
     for index in range(len(NAMES)):
         rows = mixed.class_rows(index)
-        for row, picture in zip(rows, mixed.pictures(rows, "proxy"), strict=True):
+        for row, picture in zip(rows, mixed.image_bytes(rows, "proxy"), strict=True):
             assert decode(picture).shape == (row.frame.proxy_height, row.frame.proxy_width, 3)
-        for row, picture in zip(rows, mixed.pictures(rows, "thumbnail"), strict=True):
+        for row, picture in zip(rows, mixed.image_bytes(rows, "thumbnail"), strict=True):
             height, width = decode(picture).shape[:2]
             assert max(height, width) == 96
             aspect = row.frame.proxy_width / row.frame.proxy_height

@@ -58,15 +58,15 @@ def test_patch__round_trip(folder: Path, found: list[Patch]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     name=st.text(max_size=20), class_index=counts, frame=frames, shard=counts, row=counts,
-    place=counts, proxy=st.binary(max_size=50),
+    map_row=counts, proxy=st.binary(max_size=50),
 )  # fmt: skip
 def test_proxy_row__round_trip_of_a_scored_image(
     folder: Path, name: str, class_index: int, frame: Frame,
-    shard: int, row: int, place: int, proxy: bytes,
+    shard: int, row: int, map_row: int, proxy: bytes,
 ) -> None:  # fmt: skip
     item = ShardRow(ImageRef(name, class_index), "", frame, proxy, proxy[::-1])
-    (line,) = through_parquet(folder, [proxy_row(item, shard, row, place)], PROXIES)
-    assert image_row(line) == ImageRow(name, class_index, shard, row, place, frame, "")
+    (line,) = through_parquet(folder, [proxy_row(item, shard, row, map_row)], PROXIES)
+    assert image_row(line) == ImageRow(name, class_index, shard, row, map_row, frame, "")
     assert (line["status"], line["proxy"], line["thumbnail"]) == ("scored", proxy, proxy[::-1])
 
 
@@ -78,7 +78,7 @@ def test_proxy_row__round_trip_of_a_skipped_image(tmp_path: Path) -> None:
     assert line["width"] is None
 
 
-def test_images__are_the_proxies_without_pictures() -> None:
+def test_images__are_the_proxies_without_image_bytes() -> None:
     assert [*IMAGES.names, "proxy", "thumbnail"] == PROXIES.names
     assert len(set(PROXIES.names)) == len(PROXIES.names)
 

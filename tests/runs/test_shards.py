@@ -13,10 +13,10 @@ from safetensors import safe_open
 from dsel.errors import RunError
 from dsel.runs.shards import (
     Header,
+    ScoreIndex,
     Shape,
-    Spot,
     average,
-    places_of,
+    map_rows,
     read_all,
     read_header,
     read_scores,
@@ -43,11 +43,11 @@ def write(path: Path, scores: list[Score]) -> Path:
     return path
 
 
-def spots(path: Path, scores: list[Score]) -> list[Spot]:
-    places = places_of(scores)
+def indices(path: Path, scores: list[Score]) -> list[ScoreIndex]:
+    found = map_rows(scores)
     return [
-        Spot(path, row, one.gap.shape[1:], place)
-        for row, (one, place) in enumerate(zip(scores, places, strict=True))
+        ScoreIndex(path, row, one.gap.shape[1:], map_row)
+        for row, (one, map_row) in enumerate(zip(scores, found, strict=True))
     ]
 
 
@@ -56,10 +56,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("shards")
 
 
-def test_places_of__count_each_shape_for_itself() -> None:
+def test_map_rows__count_each_shape_for_itself() -> None:
     found = [score(shape, 0) for shape in ((4, 4), (4, 8), (4, 4), (8, 4), (4, 8), (4, 4))]
-    assert places_of(found) == [0, 0, 1, 0, 1, 2]
-    assert places_of([]) == []
+    assert map_rows(found) == [0, 0, 1, 0, 1, 2]
+    assert map_rows([]) == []
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,13 +75,13 @@ def test_read_scores__round_trip_of_any_images_of_two_shards(
     everything = [
         pair
         for path, part in zip(paths, shards, strict=True)
-        for pair in zip(spots(path, part), part, strict=True)
+        for pair in zip(indices(path, part), part, strict=True)
     ]
     if not everything:
         return
     wanted = data.draw(st.sets(st.integers(0, len(everything) - 1), min_size=1))
     asked = [everything[n] for n in sorted(wanted)]
-    found = read_scores([spot for spot, _ in asked])
+    found = read_scores([index for index, _ in asked])
     assert np.array_equal(
         found.features, np.stack([s.features for _, s in asked], dtype=np.float16)
     )
@@ -131,7 +131,7 @@ def test_read_scores__which_were_refined(tmp_path: Path) -> None:
     further = score((4, 4), 9)
     mixed = [first[0], average(first[1], further, 0.75), first[2]]
     paths = [write(tmp_path / "a", first), write(tmp_path / "b", mixed)]
-    everything = [spot for path in paths for spot in spots(path, first)]
+    everything = [index for path in paths for index in indices(path, first)]
     assert read_scores(everything).refined.tolist() == [False] * 3 + [False, True, False]
     for name in ("conditional", "gap", "features"):
         expected = getattr(first[1], name) / 4 + getattr(further, name) * 3 / 4
@@ -149,7 +149,7 @@ def test_read__damaged_file_is_named(tmp_path: Path, keep: int) -> None:
     scores = [score((4, 4), 0)]
     path = write(tmp_path / "a.safetensors", scores)
     path.write_bytes(path.read_bytes()[:keep])
-    for read in (lambda: read_header(path), lambda: read_scores(spots(path, scores))):
+    for read in (lambda: read_header(path), lambda: read_scores(indices(path, scores))):
         with pytest.raises(RunError, match=r"a\.safetensors is damaged: delete it and run dsel"):
             read()
 
@@ -157,10 +157,10 @@ def test_read__damaged_file_is_named(tmp_path: Path, keep: int) -> None:
 def test_read__missing_file_or_shape_is_named(tmp_path: Path) -> None:
     scores = [score((4, 4), 0)]
     with pytest.raises(RunError, match="gone is missing: run dsel score again"):
-        read_scores(spots(tmp_path / "gone", scores))
+        read_scores(indices(tmp_path / "gone", scores))
     path = write(tmp_path / "a", scores)
     with pytest.raises(RunError, match="is damaged"):
-        read_scores([Spot(path, 0, (4, 8), 0)])
+        read_scores([ScoreIndex(path, 0, (4, 8), 0)])
     path.write_bytes(shard_bytes(scores, header(1)).replace(b'"dsel"', b'"else"'))
     with pytest.raises(RunError, match="is damaged"):
         read_header(path)

@@ -11,40 +11,17 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from diffusers import (
-    AutoencoderKL,
-    DDIMScheduler,
-    DDPMPipeline,
-    DDPMScheduler,
-    DiffusionPipeline,
-    DiTPipeline,
-    DiTTransformer2DModel,
-    EulerDiscreteScheduler,
-    FlowMatchEulerDiscreteScheduler,
-    FluxPipeline,
-    FluxTransformer2DModel,
-    SD3Transformer2DModel,
-    StableDiffusion3Pipeline,
-    StableDiffusionPipeline,
-    StableDiffusionXLPipeline,
-    UNet2DConditionModel,
-    UNet2DModel,
-)
-from diffusers.utils import logging as diffusers_logging
 from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import Unigram
 from torch import nn
-from transformers import (
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    CLIPTokenizer,
-    T5Config,
-    T5EncoderModel,
-    T5TokenizerFast,
-)
-from transformers.convert_slow_tokenizer import bytes_to_unicode
-from transformers.utils import logging as transformers_logging
+
+from support.lazy import LazyModule
+
+diffusers = LazyModule("diffusers")
+transformers = LazyModule("transformers")
+diffusers_logging = LazyModule("diffusers.utils.logging")
+transformers_logging = LazyModule("transformers.utils.logging")
+convert_slow_tokenizer = LazyModule("transformers.convert_slow_tokenizer")
 
 RESOLUTION_PX = 64
 CELL_PX = 8
@@ -87,7 +64,7 @@ def build_sd_epsilon(folder: Path) -> Path:
     with _seeded(1):
         pipeline = _stable_diffusion(
             _unet(cross_attention_dim=32, attention_head_dim=4),
-            DDPMScheduler(**SCALED_LINEAR, clip_sample=False, prediction_type="epsilon"),
+            diffusers.DDPMScheduler(**SCALED_LINEAR, clip_sample=False, prediction_type="epsilon"),
         )
         return _save(pipeline, folder)
 
@@ -101,7 +78,7 @@ def build_sd_v(folder: Path) -> Path:
                 attention_head_dim=[2, 4, 8],
                 use_linear_projection=True,
             ),
-            DDIMScheduler(
+            diffusers.DDIMScheduler(
                 **SCALED_LINEAR,
                 clip_sample=False,
                 set_alpha_to_one=False,
@@ -115,10 +92,10 @@ def build_sdxl(folder: Path) -> Path:
     """Stable Diffusion XL: two text encoders, and the picture's size among the conditions."""
     with _seeded(3):
         tokenizer, tokenizer_2 = _clip_tokenizer(), _clip_tokenizer()
-        second = _clip(CLIPTextModelWithProjection, tokenizer_2, width=40)
-        pipeline = StableDiffusionXLPipeline(
+        second = _clip(transformers.CLIPTextModelWithProjection, tokenizer_2, width=40)
+        pipeline = diffusers.StableDiffusionXLPipeline(
             vae=_autoencoder(4, scaling_factor=0.13025, force_upcast=True),
-            text_encoder=_clip(CLIPTextModel, tokenizer, width=24),
+            text_encoder=_clip(transformers.CLIPTextModel, tokenizer, width=24),
             text_encoder_2=second,
             tokenizer=tokenizer,
             tokenizer_2=tokenizer_2,
@@ -133,7 +110,7 @@ def build_sdxl(folder: Path) -> Path:
                 addition_time_embed_dim=8,
                 projection_class_embeddings_input_dim=second.config.projection_dim + 6 * 8,
             ),
-            scheduler=EulerDiscreteScheduler(
+            scheduler=diffusers.EulerDiscreteScheduler(
                 **SCALED_LINEAR, timestep_spacing="leading", prediction_type="epsilon"
             ),
             force_zeros_for_empty_prompt=True,
@@ -160,14 +137,14 @@ def build_sd3_no_t5(folder: Path) -> Path:
 def build_flux_schnell(folder: Path) -> Path:
     """FLUX.1 schnell: packed latents, sigmas as they are."""
     with _seeded(6):
-        scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False)
+        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False)
         return _save(_flux(scheduler, guidance_embeds=False), folder)
 
 
 def build_flux_dev(folder: Path) -> Path:
     """FLUX.1 dev: is told a guidance, and shifts its sigmas by the picture's size."""
     with _seeded(7):
-        scheduler = FlowMatchEulerDiscreteScheduler(
+        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(
             shift=3.0,
             use_dynamic_shifting=True,
             base_shift=0.5,
@@ -181,8 +158,8 @@ def build_flux_dev(folder: Path) -> Path:
 def build_dit(folder: Path) -> Path:
     """DiT: class labels, square pictures, and an output that holds a learnt variance too."""
     with _seeded(8):
-        pipeline = DiTPipeline(
-            transformer=DiTTransformer2DModel(
+        pipeline = diffusers.DiTPipeline(
+            transformer=diffusers.DiTTransformer2DModel(
                 num_attention_heads=4,
                 attention_head_dim=8,
                 in_channels=4,
@@ -194,7 +171,7 @@ def build_dit(folder: Path) -> Path:
                 norm_type="ada_norm_zero",
             ),
             vae=_autoencoder(4, scaling_factor=0.18215),
-            scheduler=DDIMScheduler(
+            scheduler=diffusers.DDIMScheduler(
                 beta_start=0.0001, beta_end=0.02, beta_schedule="linear", clip_sample=False
             ),
             id2label=dict(DIT_CLASSES),
@@ -217,8 +194,8 @@ def build_dit_of_old(folder: Path) -> Path:
 def build_pixel_unet(folder: Path) -> Path:
     """A U-Net on pixels with class labels, the last of which is the null class."""
     with _seeded(9):
-        pipeline = DDPMPipeline(
-            unet=UNet2DModel(
+        pipeline = diffusers.DDPMPipeline(
+            unet=diffusers.UNet2DModel(
                 sample_size=32,
                 in_channels=3,
                 out_channels=3,
@@ -230,7 +207,7 @@ def build_pixel_unet(folder: Path) -> Path:
                 up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
                 num_class_embeds=len(PIXEL_CLASSES) + 1,
             ),
-            scheduler=DDPMScheduler(),
+            scheduler=diffusers.DDPMScheduler(),
         )
         _save(pipeline, folder)
     (folder / "classes.json").write_text(json.dumps(PIXEL_CLASSES), encoding="utf-8")
@@ -273,16 +250,18 @@ def load_pipeline(folder: Path) -> Any:
     # Without this, from_pretrained refuses a Stable Diffusion 3 that has no T5.
     absent = {name: None for name, value in index.items() if value == [None, None]}
     with _quiet():
-        return DiffusionPipeline.from_pretrained(
+        return diffusers.DiffusionPipeline.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, **absent
         )
 
 
-def _stable_diffusion(unet: UNet2DConditionModel, scheduler: Any) -> StableDiffusionPipeline:
+def _stable_diffusion(
+    unet: diffusers.UNet2DConditionModel, scheduler: Any
+) -> diffusers.StableDiffusionPipeline:
     tokenizer = _clip_tokenizer()
-    return StableDiffusionPipeline(
+    return diffusers.StableDiffusionPipeline(
         vae=_autoencoder(4, scaling_factor=0.18215),
-        text_encoder=_clip(CLIPTextModel, tokenizer, width=32),
+        text_encoder=_clip(transformers.CLIPTextModel, tokenizer, width=32),
         tokenizer=tokenizer,
         unet=unet,
         scheduler=scheduler,
@@ -293,11 +272,11 @@ def _stable_diffusion(unet: UNet2DConditionModel, scheduler: Any) -> StableDiffu
 
 
 def _stable_diffusion_3(
-    text_encoder_3: T5EncoderModel | None, tokenizer_3: Any, **transformer: Any
-) -> StableDiffusion3Pipeline:
+    text_encoder_3: transformers.T5EncoderModel | None, tokenizer_3: Any, **transformer: Any
+) -> diffusers.StableDiffusion3Pipeline:
     tokenizer, tokenizer_2 = _clip_tokenizer(), _clip_tokenizer()
-    return StableDiffusion3Pipeline(
-        transformer=SD3Transformer2DModel(
+    return diffusers.StableDiffusion3Pipeline(
+        transformer=diffusers.SD3Transformer2DModel(
             sample_size=CELLS,
             patch_size=2,
             in_channels=16,
@@ -311,21 +290,23 @@ def _stable_diffusion_3(
             pos_embed_max_size=16,
             **transformer,
         ),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
         vae=_autoencoder(16, scaling_factor=1.5305, shift_factor=0.0609),
-        text_encoder=_clip(CLIPTextModelWithProjection, tokenizer, width=24),
+        text_encoder=_clip(transformers.CLIPTextModelWithProjection, tokenizer, width=24),
         tokenizer=tokenizer,
-        text_encoder_2=_clip(CLIPTextModelWithProjection, tokenizer_2, width=32),
+        text_encoder_2=_clip(transformers.CLIPTextModelWithProjection, tokenizer_2, width=32),
         tokenizer_2=tokenizer_2,
         text_encoder_3=text_encoder_3,
         tokenizer_3=tokenizer_3,
     )
 
 
-def _flux(scheduler: FlowMatchEulerDiscreteScheduler, *, guidance_embeds: bool) -> FluxPipeline:
+def _flux(
+    scheduler: diffusers.FlowMatchEulerDiscreteScheduler, *, guidance_embeds: bool
+) -> diffusers.FluxPipeline:
     tokenizer, tokenizer_2 = _clip_tokenizer(), _t5_tokenizer()
-    return FluxPipeline(
-        transformer=FluxTransformer2DModel(
+    return diffusers.FluxPipeline(
+        transformer=diffusers.FluxTransformer2DModel(
             patch_size=1,
             in_channels=4 * 16,
             num_layers=2,
@@ -339,19 +320,19 @@ def _flux(scheduler: FlowMatchEulerDiscreteScheduler, *, guidance_embeds: bool) 
         ),
         scheduler=scheduler,
         vae=_autoencoder(16, scaling_factor=0.3611, shift_factor=0.1159),
-        text_encoder=_clip(CLIPTextModel, tokenizer, width=32),
+        text_encoder=_clip(transformers.CLIPTextModel, tokenizer, width=32),
         tokenizer=tokenizer,
         text_encoder_2=_t5(tokenizer_2, width=48),
         tokenizer_2=tokenizer_2,
     )
 
 
-def _unet(**settings: Any) -> UNet2DConditionModel:
+def _unet(**settings: Any) -> diffusers.UNet2DConditionModel:
     layout = {
         "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     }
-    return UNet2DConditionModel(
+    return diffusers.UNet2DConditionModel(
         sample_size=CELLS,
         in_channels=4,
         out_channels=4,
@@ -362,9 +343,9 @@ def _unet(**settings: Any) -> UNet2DConditionModel:
     )
 
 
-def _autoencoder(channels: int, **settings: Any) -> AutoencoderKL:
+def _autoencoder(channels: int, **settings: Any) -> diffusers.AutoencoderKL:
     """An autoencoder of 8 px cells; those of 16 channels have no 1 x 1 convolutions at the ends."""
-    autoencoder = AutoencoderKL(
+    autoencoder = diffusers.AutoencoderKL(
         sample_size=RESOLUTION_PX,
         latent_channels=channels,
         block_out_channels=(8, 8, 16, 16),
@@ -381,7 +362,7 @@ def _autoencoder(channels: int, **settings: Any) -> AutoencoderKL:
 
 
 @torch.no_grad()
-def _widen(autoencoder: AutoencoderKL) -> None:
+def _widen(autoencoder: diffusers.AutoencoderKL) -> None:
     """Give latents the spread that real ones have; they would count for little beside the noise."""
     picture = torch.rand(1, 3, RESOLUTION_PX, RESOLUTION_PX) * 2 - 1
     mean = autoencoder.encode(picture).latent_dist.mean
@@ -390,7 +371,7 @@ def _widen(autoencoder: AutoencoderKL) -> None:
 
 def _clip(kind: type[nn.Module], tokenizer: Any, width: int) -> Any:
     return kind(
-        CLIPTextConfig(
+        transformers.CLIPTextConfig(
             vocab_size=len(tokenizer),
             hidden_size=width,
             intermediate_size=2 * width,
@@ -405,9 +386,9 @@ def _clip(kind: type[nn.Module], tokenizer: Any, width: int) -> Any:
     )
 
 
-def _t5(tokenizer: Any, width: int) -> T5EncoderModel:
-    return T5EncoderModel(
-        T5Config(
+def _t5(tokenizer: Any, width: int) -> transformers.T5EncoderModel:
+    return transformers.T5EncoderModel(
+        transformers.T5Config(
             vocab_size=len(tokenizer),
             d_model=width,
             d_kv=8,
@@ -422,9 +403,9 @@ def _t5(tokenizer: Any, width: int) -> T5EncoderModel:
     )
 
 
-def _clip_tokenizer() -> CLIPTokenizer:
+def _clip_tokenizer() -> transformers.CLIPTokenizer:
     """CLIP's tokenizer with merges for `WORDS`."""
-    letters = list(bytes_to_unicode().values())
+    letters = list(convert_slow_tokenizer.bytes_to_unicode().values())
     merges = [pair for word in WORDS for pair in _merges(word)]
     vocabulary = [*letters, *(f"{letter}</w>" for letter in letters)]
     vocabulary += ["".join(pair) for pair in merges]
@@ -434,7 +415,7 @@ def _clip_tokenizer() -> CLIPTokenizer:
         Path(folder, "vocab.json").write_text(json.dumps(numbers), encoding="utf-8")
         lines = ["#version: 0.2", *dict.fromkeys(" ".join(pair) for pair in merges), ""]
         Path(folder, "merges.txt").write_text("\n".join(lines), encoding="utf-8")
-        return CLIPTokenizer.from_pretrained(folder, model_max_length=77)
+        return transformers.CLIPTokenizer.from_pretrained(folder, model_max_length=77)
 
 
 def _merges(word: str) -> Iterator[tuple[str, str]]:
@@ -459,10 +440,12 @@ def _t5_tokenizer() -> Any:
     )
     with TemporaryDirectory() as folder:
         tokenizer.save(str(Path(folder, "tokenizer.json")))
-        return T5TokenizerFast.from_pretrained(folder, extra_ids=0, model_max_length=512)
+        return transformers.T5TokenizerFast.from_pretrained(
+            folder, extra_ids=0, model_max_length=512
+        )
 
 
-def _save(pipeline: DiffusionPipeline, folder: Path) -> Path:
+def _save(pipeline: diffusers.DiffusionPipeline, folder: Path) -> Path:
     with _quiet():
         for part in pipeline.components.values():
             if isinstance(part, nn.Module):

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsel.priors.losses import diffusion_schedule, flow_schedule
+from dsel.priors.schedules import diffusion_schedule, flow_schedule
 from dsel.types import Conditioning, Pixels, Prediction
 
 CHANNELS = 3

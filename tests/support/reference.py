@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler
-from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from numpy.typing import NDArray
 from torch import Tensor
 
 from support.families import load_pipeline
+from support.lazy import LazyModule
+
+diffusers = LazyModule("diffusers")
+pipeline_flux = LazyModule("diffusers.pipelines.flux.pipeline_flux")
 
 Estimate = Callable[[Tensor, Tensor, int], Tensor]
 """(clean latent (1, C, h, w), its noise (1, C, h, w), timestep) -> the noise as predicted."""
@@ -94,7 +96,7 @@ def flux_shift(pipeline: Any, resolution_px: int | None = None) -> float:
     side_px = resolution_px or pipeline.vae.config.sample_size
     side = side_px // (2 * pipeline.vae_scale_factor)  # in tokens, of 2 x 2 cells each
     config = pipeline.scheduler.config
-    return calculate_shift(
+    return pipeline_flux.calculate_shift(
         side * side,
         config.base_image_seq_len,
         config.max_image_seq_len,
@@ -168,7 +170,7 @@ def _stable_diffusion_xl(pipeline: Any, prompt: str, size_px: tuple[int, int]) -
         )[0]
 
     # Euler's own add_noise is in another scale: z_0 + sigma eps.
-    return _by_diffusion(DDPMScheduler.from_config(pipeline.scheduler.config), network)
+    return _by_diffusion(diffusers.DDPMScheduler.from_config(pipeline.scheduler.config), network)
 
 
 def _dit(pipeline: Any, label: int) -> Estimate:

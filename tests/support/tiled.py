@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsel.core.selection import image_bucket
+from dsel.core.gap_maps import image_bucket
 from dsel.runs import Run, create_run
 from dsel.runs.schema import ShardRow
 from dsel.types import ImageRef, Score
@@ -22,7 +22,7 @@ def tiled_run(path: Path, of: Run, per_class: int, jitter: float = 0.1) -> Run:
     refs = [ImageRef(f"{c}/{n:05d}", i) for i, c in enumerate(classes) for n in range(per_class)]
     identity = replace(
         of.identity, images=len(refs), dataset_fingerprint="tiled",
-        settings=replace(of.identity.settings, shard_size=500),
+        settings=of.identity.settings.replace(shard_size=500),
     )  # fmt: skip
     run = create_run(path, identity)
     for number in range(identity.shards):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -15,7 +16,9 @@ from dsel.pipeline.score import score
 from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
 from dsel.types import Dataset, Event, Pixels
-from support.mixture import MixturePrior
+
+if TYPE_CHECKING:
+    from support.mixture import MixturePrior
 
 PX, CELL_PX = 32, 4
 QUICK = ScoreSettings(
@@ -35,6 +38,8 @@ TINY = TrainSettings(
 
 def toy_prior(classes: Sequence[str] = ("cat", "dog")) -> MixturePrior:
     """The exact prior of pictures of 32 px in 8 x 8 cells."""
+    from support.mixture import MixturePrior
+
     return MixturePrior(classes, resolution_px=PX, cell_px=CELL_PX)
 
 

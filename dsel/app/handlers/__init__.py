@@ -1,1 +1,4 @@
-"""What answers the page: one module per tab, short functions from a request to plain values."""
+"""Handlers of the page's requests, one module per tab.
+
+Each is a short function `(context, params) -> plain value`, listed in `rpc.METHODS`.
+"""

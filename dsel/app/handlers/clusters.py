@@ -1,4 +1,4 @@
-"""Answers about a class in the plane: places, marks, who is inside a lasso, cards of clusters."""
+"""Handlers of Clusters: the projection, its marks, a lasso, cards of the clusters."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from dsel.analysis.layouts import OWN, settings_of_layout
 from dsel.analysis.listing import cluster_counts
-from dsel.app.requests import Request, packed, plain
-from dsel.types import Patch
+from dsel.app.context import Context
+from dsel.app.requests import LassoParams, LayoutParams, Params
+from dsel.app.wire import packed, plain
 
 
-def plane(request: Request) -> Mapping[str, Any]:
-    """The images' places in a layout, asked once for each; more: layout, its name."""
-    explorer, index = request.explorer, request.class_index
-    name = request.text("layout", OWN)
+def projection(context: Context, params: LayoutParams) -> Mapping[str, Any]:
+    """Return the positions of the class's images in a layout, and the sizes of their proxies."""
+    explorer, index, name = context.explorer, context.class_index, params.layout
     scores = explorer.scores(index)
     sides = [(frame.proxy_width, frame.proxy_height) for frame in scores.frames]
     return {
@@ -29,46 +29,38 @@ def plane(request: Request) -> Mapping[str, Any]:
     }
 
 
-def relayout(request: Request) -> Mapping[str, Any]:
-    """The layout of the view's patches: its name, whether it is ready; it is begun if it is not."""
-    answer: Mapping[str, Any] = plain(
-        request.explorer.layout_of(request.class_index, request.settings)
-    )
-    return answer
+def layout_status(context: Context, _: Params) -> Any:
+    """Return the name of the layout of the view's patches and whether it is ready.
+
+    Fitting begins in the background if it is not.
+    """
+    return plain(context.explorer.layout_of(context.class_index, context.settings))
 
 
-def marks(request: Request) -> Mapping[str, Any]:
-    """What is shown of each image of the plane, in its order, under the view's settings."""
-    explorer, index = request.explorer, request.class_index
-    found = explorer.marks(index, request.settings)
-    counts = cluster_counts(explorer.select(index, request.settings), explorer.scores(index).ids)
-    return {
-        "cluster": packed(found.cluster),
-        "rank": packed(found.rank),
-        "score": packed(found.score),
-        "box": packed(found.box),
-        "kept": packed(found.kept),
-        "counts": list(counts.values()),
-    }
+def marks(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return what the plot shows of each image, in the order of the projection."""
+    explorer, index = context.explorer, context.class_index
+    found = explorer.marks(index, context.settings)
+    counts = cluster_counts(explorer.select(index, context.settings), explorer.scores(index).ids)
+    names = ("cluster", "rank", "score", "box", "kept")
+    arrays = {name: packed(getattr(found, name)) for name in names}
+    return {**arrays, "counts": list(counts.values())}
 
 
-def lasso(request: Request) -> Mapping[str, Any]:
-    """Which images lie inside a polygon, and their patches by cluster; more: polygon, layout."""
-    explorer, index = request.explorer, request.class_index
-    polygon = request.polygon("polygon")
-    ids = explorer.scores(index).ids
-    corners = np.zeros((0, 2)) if polygon is None else polygon
-    chosen = frozenset(explorer.lasso(index, corners, request.text("layout", OWN)))
-    counts = cluster_counts(explorer.select(index, request.settings), chosen)
-    return {
-        "inside": packed(np.array([image_id in chosen for image_id in ids], np.uint8)),
-        "counts": list(counts.values()),
-    }
+def lasso(context: Context, params: LassoParams) -> Mapping[str, Any]:
+    """Return which images are inside a polygon, and how many patches of each cluster are."""
+    explorer, index = context.explorer, context.class_index
+    corners = np.array(params.polygon or (), np.float64).reshape(-1, 2)
+    chosen = frozenset(explorer.lasso(index, corners, params.layout))
+    counts = cluster_counts(explorer.select(index, context.settings), chosen)
+    inside = [image_id in chosen for image_id in explorer.scores(index).ids]
+    return {"inside": packed(np.array(inside, np.uint8)), "counts": list(counts.values())}
 
 
-def cards(request: Request) -> Mapping[str, Any]:
-    """The clusters of the class at a glance."""
-    found = request.explorer.cards(request.class_index, request.settings)
+def cluster_cards(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return a card of each cluster of the class."""
+    wire = context.wires()
+    cards = context.explorer.cards(context.class_index, context.settings)
     return {
         "cards": [
             {
@@ -76,22 +68,9 @@ def cards(request: Request) -> Mapping[str, Any]:
                 "size": card.size,
                 "kept": card.kept,
                 "median": plain(card.median_score),
-                "discriminative": [_patch(patch) for patch in card.discriminative],
-                "central": [_patch(patch) for patch in card.central],
+                "discriminative": [wire(patch) for patch in card.discriminative],
+                "central": [wire(patch) for patch in card.central],
             }
-            for card in found
+            for card in cards
         ]
-    }
-
-
-HANDLERS = {"plane": plane, "relayout": relayout, "marks": marks, "lasso": lasso, "cards": cards}
-
-
-def _patch(patch: Patch) -> Mapping[str, Any]:
-    box = patch.box
-    return {
-        "id": patch.image_id,
-        "box": [box.x, box.y, box.width, box.height],
-        "rank": patch.rank,
-        "score": plain(patch.score),
     }

@@ -1,171 +1,148 @@
-"""Answers about pairs: two settings side by side, and what chosen patches are compared with."""
+"""Handlers of Compare and Baselines: two settings, and baselines of equal budget."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from dsel.analysis.baselines import BASELINES, DRAWS, Found, kept_score
+from dsel.analysis.baselines import BASELINES, kept_score
 from dsel.analysis.comparison import SAME_BOX, Together, together
 from dsel.analysis.listing import ChangeRow, Changing, change_row, list_changes
-from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE
-from dsel.app.requests import Request, plain
+from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE, Localization
+from dsel.app.context import Context
+from dsel.app.requests import CompareParams, Params, Seeded
+from dsel.app.wire import PatchWire, page_numbers, plain
 from dsel.config import SelectSettings
 from dsel.config.url import view_of
-from dsel.types import Box, ClassSelection, Frame, Patch
+from dsel.types import Box, ClassSelection, Patch
 
-MOST_IMAGES: Final = 60
-"""Distilled images of one kind in one answer."""
+MOST_SHOWN: Final = 60
+"""Distilled images of each kind in one response."""
 
 
-def compare(request: Request) -> Mapping[str, Any]:
-    """What differs between A and the view's settings on the class.
+def compare(context: Context, params: CompareParams) -> Mapping[str, Any]:
+    """Return what differs between A and the view's settings on the class.
 
-    more: cluster_a, cluster_b, keeping, backwards, page, rows. Without an image of that name in the
-    view, the first of the list is the chosen one.
+    chosen: the view's image, or the first of the list where the view names none.
     """
-    explorer, index, b = request.explorer, request.class_index, request.settings
-    a = settings_a(request)
-    found = explorer.compare(index, a, b)
+    explorer, index, b = context.explorer, context.class_index, context.settings
+    a = _settings_a(context)
+    found, frames = explorer.compare(index, a, b), context.frames()
     selections = explorer.select(index, a), explorer.select(index, b)
-    frames = _frames(request)
-    page = list_changes(
-        found,
-        *selections,
-        frames,
-        Changing(
-            cluster_a=request.whole("cluster_a", -1),
-            cluster_b=request.whole("cluster_b", -1),
-            keeping=request.text("keeping", "any"),  # type: ignore[arg-type]  # checked there
-            backwards=request.flag("backwards"),
-            page=request.whole("page", 0),
-            rows=request.whole("rows", 60),
-        ),
-    )
-    chosen = change_row(found, *selections, frames, request.view.image_id)
-    rows = [_change(row) for row in page.rows]
+    page = list_changes(found, *selections, frames, Changing(**params.model_dump()))
+    chosen = change_row(found, *selections, frames, context.view.image_id)
+    rows = _changes(context, page.rows)
     return {
         "a": plain(a),
         "figures": _figures(together([found])),
         "moves": found.moves.tolist(),
         "rows": rows,
-        "page": page.page,
-        "pages": page.pages,
-        "total": page.total,
-        "chosen": _change(chosen) if chosen else next(iter(rows), None),
+        **page_numbers(page),
+        "chosen": _changes(context, [chosen])[0] if chosen else next(iter(rows), None),
     }
 
 
-def compare_overall(request: Request) -> Mapping[str, Any]:
-    """What differs between A and the view's settings on all classes."""
-    found = request.explorer.compare_overall(settings_a(request), request.settings)
-    return _figures(found)
+def compare_overall(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return what differs between A and the view's settings on all classes."""
+    return _figures(context.explorer.compare_overall(_settings_a(context), context.settings))
 
 
-def baselines(request: Request) -> Mapping[str, Any]:
-    """The class's distilled set as chosen and as each baseline gives it, as boxes; more: seed.
+def baselines(context: Context, params: Seeded) -> Mapping[str, Any]:
+    """Return the class's distilled set as chosen and as each baseline gives it.
 
-    A patch is the place of its image in `ids`, then its box: corner, width and height.
+    ids: the images that the patches come from, the same ones of every kind.
     """
-    explorer, index, settings = request.explorer, request.class_index, request.settings
-    seed = request.whole("seed", 0)
+    explorer, index, settings = context.explorer, context.class_index, context.settings
     chosen = explorer.select(index, settings)
     kinds = {"chosen": chosen} | {
-        kind: explorer.baseline(index, settings, kind, seed) for kind in BASELINES
+        kind: explorer.baseline(index, settings, kind, params.seed) for kind in BASELINES
     }
-    images = chosen.images[: min(settings.ipc, MOST_IMAGES)]
-    ids = list(dict.fromkeys(chosen.patches[place].image_id for one in images for place in one))
-    frames = _frames(request)
+    shown = chosen.images[: min(settings.ipc, MOST_SHOWN)]
     return {
-        "ids": ids,
-        "sizes": [[frames[one].proxy_width, frames[one].proxy_height] for one in ids],
+        "ids": list(dict.fromkeys(chosen.patches[rank].image_id for one in shown for rank in one)),
         "total": len(chosen.images[: settings.ipc]),
         "patch_px": chosen.patches[0].box.width if chosen.patches else None,
         "resolution_px": explorer.geometry.resolution_px,
-        "kinds": [
-            {
-                "kind": kind,
-                "images": _boxes(selected, len(images), ids),
-                "score": plain(kept_score(selected, settings.ipc)),
-            }
-            for kind, selected in kinds.items()
-        ],
+        "kinds": [_kind(context, kind, selected) for kind, selected in kinds.items()],
     }
 
 
-def found(request: Request) -> Mapping[str, Any]:
-    """How the class's patches and baselines find the true objects; more: seed."""
-    seed = request.whole("seed", 0)
-    return _found(request.explorer.found(request.class_index, request.settings, seed))
+def localization(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return hit rate and coverage of the class's patches and baselines."""
+    return _localization(context.explorer.localization(context.class_index, context.settings))
 
 
-def found_overall(request: Request) -> Mapping[str, Any]:
-    """The same of all classes; more: seed."""
-    return _found(request.explorer.found_overall(request.settings, request.whole("seed", 0)))
+def localization_overall(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return hit rate and coverage over all classes."""
+    return _localization(context.explorer.localization_overall(context.settings))
 
 
-HANDLERS = {
-    "compare": compare,
-    "compare_overall": compare_overall,
-    "baselines": baselines,
-    "found": found,
-    "found_overall": found_overall,
-}
-
-
-def settings_a(request: Request) -> SelectSettings:
-    """The settings that the view's are compared with; raises `SettingError` for no settings."""
-    return view_of(request.view.a).select
-
-
-def _frames(request: Request) -> Mapping[str, Frame]:
-    scores = request.explorer.scores(request.class_index)
-    return dict(zip(scores.ids, scores.frames, strict=True))
+def _settings_a(context: Context) -> SelectSettings:
+    """Return the settings A of the view; raises `SettingError` for a query that is not valid."""
+    return view_of(context.view.a).select
 
 
 def _figures(found: Together) -> Mapping[str, Any]:
     kept = found.kept
     shares = {"image_share": kept.image_share, "box_share": kept.box_share, "same_box": SAME_BOX}
-    answer: Mapping[str, Any] = plain({**plain(found), **plain(kept), **shares})
-    return answer
+    figures: Mapping[str, Any] = plain({**plain(found), **plain(kept), **shares})
+    return figures
 
 
-def _change(row: ChangeRow) -> Mapping[str, Any]:
-    change = row.change
-    return {
-        "id": change.image_id,
-        "size": [row.width_px, row.height_px],
-        "overlap": change.overlap,
-        "a": _side(change.a, row.boxes_a, change.kept_a),
-        "b": _side(change.b, row.boxes_b, change.kept_b),
-    }
-
-
-def _side(patch: Patch | None, boxes: Sequence[Box], kept: bool) -> Mapping[str, Any] | None:
-    if patch is None:
-        return None
-    corners = [[box.x, box.y, box.width, box.height] for box in boxes]
-    explanation = {"rank": patch.rank, "cluster": patch.cluster, "score": plain(patch.score)}
-    return {**explanation, "boxes": corners, "kept": kept}
-
-
-def _boxes(selected: ClassSelection, count: int, ids: Sequence[str]) -> list[list[list[float]]]:
-    place_of = {image_id: place for place, image_id in enumerate(ids)}
-    patches = [[selected.patches[place] for place in one] for one in selected.images[:count]]
+def _changes(context: Context, rows: Sequence[ChangeRow]) -> Sequence[Mapping[str, Any]]:
+    """Return images under A and B."""
+    side_a, side_b = _side(context, _settings_a(context)), _side(context, context.settings)
     return [
-        [
-            [place_of[patch.image_id], box.x, box.y, box.width, box.height]
-            for patch in image
-            for box in (patch.box,)
-        ]
-        for image in patches
+        {
+            "id": row.change.image_id,
+            "size": [row.width_px, row.height_px],
+            "overlap": row.change.overlap,
+            "a": side_a(row.change.a, row.boxes_a),
+            "b": side_b(row.change.b, row.boxes_b),
+        }
+        for row in rows
     ]
 
 
-def _found(kinds: Sequence[Found]) -> Mapping[str, Any]:
+def _side(
+    context: Context, settings: SelectSettings
+) -> Callable[[Patch | None, Sequence[Box]], PatchWire | None]:
+    """Return the function that makes one side of a change: the image's best patch.
+
+    boxes: of all the image's patches; kept: the distilled images that any of them is part of.
+    """
+    wire = context.wires(settings=settings)
+    selected = context.explorer.select(context.class_index, settings)
+    kept: dict[str, set[int]] = {}
+    for rank, numbers in selected.kept(settings.ipc).items():
+        kept.setdefault(selected.patches[rank].image_id, set()).update(numbers)
+
+    def side(patch: Patch | None, boxes: Sequence[Box]) -> PatchWire | None:
+        if patch is None:
+            return None
+        numbers = sorted(kept.get(patch.image_id, ()))
+        return wire(patch) | {"boxes": _corners(boxes), "kept": numbers}
+
+    return side
+
+
+def _corners(boxes: Sequence[Box]) -> Sequence[Sequence[float]]:
+    return [[box.x, box.y, box.width, box.height] for box in boxes]
+
+
+def _kind(context: Context, kind: str, selected: ClassSelection) -> Mapping[str, Any]:
+    """Return the distilled images of one kind as their patches, and their mean score."""
+    wire, ipc = context.wires(), context.settings.ipc
+    images: Sequence[Sequence[PatchWire]] = [
+        [wire(selected.patches[rank]) for rank in image]
+        for image in selected.images[: min(ipc, MOST_SHOWN)]
+    ]
+    return {"kind": kind, "images": images, "score": plain(kept_score(selected, ipc))}
+
+
+def _localization(kinds: Sequence[Localization]) -> Mapping[str, Any]:
     return {
         "kinds": plain(kinds),
         "small_share": SMALL_SHARE,
         "large_share": LARGE_SHARE,
-        "draws": DRAWS,
     }

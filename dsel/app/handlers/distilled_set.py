@@ -1,98 +1,68 @@
-"""Answers about the distilled set: its images, its figures, and what was decided by hand."""
+"""Handlers of Distilled set: its images, its figures, and the manual overrides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dsel.analysis.kept import Piece, candidates_for, decisions, kept_images
-from dsel.app.requests import Request, plain
+from dsel.analysis.kept import candidates_for, decisions
+from dsel.app.context import Context
+from dsel.app.requests import ClassesParams, Params
+from dsel.app.wire import PatchWire, plain
 from dsel.core.composing import tile_sides
-from dsel.errors import SettingError
-
-MOST_CLASSES: Final = 25
-"""Classes of one answer."""
 
 MOST_PAIRS: Final = 100
 """Near-duplicates of a class that are listed; all of them are counted."""
 
 
-def distilled(request: Request) -> Mapping[str, Any]:
-    """The distilled images of classes as their patches, without pixels; more: classes.
+def distilled(context: Context, params: ClassesParams) -> Mapping[str, Any]:
+    """Return the distilled images of classes as their patches, without pixels.
 
-    sides: what parts of an image's side its mosaic's columns and rows take.
+    sides: the sides in pixels of a mosaic's columns and rows.
     """
-    explorer, settings = request.explorer, request.settings
-    side = request.view.export.image_px or explorer.geometry.resolution_px
+    explorer = context.explorer
+    side = context.view.export.image_px or explorer.geometry.resolution_px
     return {
-        "sides": tile_sides(side, settings.factor),
+        "sides": tile_sides(side, context.settings.factor),
         "classes": [
-            {
-                "name": explorer.classes[index],
-                "images": [
-                    [_piece(one) for one in image]
-                    for image in kept_images(
-                        explorer.select(index, settings), explorer.scores(index), settings
-                    )
-                ],
-            }
-            for index in _indices(request)
+            {"name": explorer.classes[index], "images": _images(context, index)}
+            for index in context.indices(params.classes)
         ],
     }
 
 
-def why(request: Request) -> Mapping[str, Any]:
-    """The explanation of the view's image, without its maps; more: nth, of its patches by rank."""
-    explorer, index, settings = request.explorer, request.class_index, request.settings
-    image_id, nth = request.view.image_id, request.whole("nth", 0)
-    frame = explorer.scores(index).frames[explorer.row_of(index, image_id)]
+def replacements(context: Context, _: Params) -> Mapping[str, Sequence[PatchWire]]:
+    """Return patches that could replace the one of the view's image, which is not among them."""
+    explorer, index, settings = context.explorer, context.class_index, context.settings
+    selected, scores = explorer.select(index, settings), explorer.scores(index)
+    found = candidates_for(selected, scores, settings, context.view.image_id)
+    wire = context.wires()
     return {
-        "frame": plain(frame),
-        "explanation": plain(explorer.explanation(index, image_id, settings, nth)),
+        "cluster": [wire(one.patch) for one in found.cluster],
+        "others": [wire(one.patch) for one in found.others],
     }
 
 
-def swap(request: Request) -> Mapping[str, Any]:
-    """What could stand in the place of the view's image, which stays out of the answer."""
-    explorer, index, settings = request.explorer, request.class_index, request.settings
-    found = candidates_for(
-        explorer.select(index, settings), explorer.scores(index), settings, request.view.image_id
-    )
-    return {
-        "cluster": [_piece(one) for one in found.cluster],
-        "others": [_piece(one) for one in found.others],
-    }
-
-
-def quality(request: Request) -> Sequence[Mapping[str, Any]]:
-    """Figures of the kept sets of classes; more: classes. pairs: the first near-duplicates."""
+def quality(context: Context, params: ClassesParams) -> Sequence[Mapping[str, Any]]:
+    """Return figures of the distilled sets of classes; pairs are the first near-duplicates."""
     found = []
-    for index in _indices(request):
-        figures = request.explorer.quality(index, request.settings)
+    for index in context.indices(params.classes):
+        figures = context.explorer.quality(index, context.settings)
         pairs = figures.near_duplicates
-        told = plain(figures) | {"near_duplicates": len(pairs)}
-        found.append(told | {"pairs": _pairs(request, index, pairs[:MOST_PAIRS])})
+        counted = plain(figures) | {"near_duplicates": len(pairs)}
+        found.append(counted | {"pairs": _pairs(context, index, pairs[:MOST_PAIRS])})
     return found
 
 
-def overall(request: Request) -> Mapping[str, Any]:
-    """Figures of all kept sets together."""
-    answer: Mapping[str, Any] = plain(request.explorer.quality_overall(request.settings))
-    return answer
+def quality_overall(context: Context, _: Params) -> Any:
+    """Return figures of the distilled sets of all classes together."""
+    return plain(context.explorer.quality_overall(context.settings))
 
 
-def sizes(request: Request) -> Sequence[Mapping[str, Any]]:
-    """About how many bytes the image files of classes take; more: classes."""
-    export = request.view.export
-    return [
-        plain(request.explorer.size(index, request.settings, export)) for index in _indices(request)
-    ]
-
-
-def by_hand(request: Request) -> Sequence[Mapping[str, Any]]:
-    """All that was decided by hand, with the class of each image and what does not fit."""
-    explorer = request.explorer
-    found = decisions(request.settings, explorer.geometry, explorer.run.images)
+def overrides(context: Context, _: Params) -> Sequence[Mapping[str, Any]]:
+    """Return all manual overrides, with the class of each image and what does not fit."""
+    explorer = context.explorer
+    found = decisions(context.settings, explorer.geometry, explorer.run.images)
     return [
         plain(one)
         | {"class_name": explorer.classes[one.class_index] if one.class_index >= 0 else ""}
@@ -100,48 +70,16 @@ def by_hand(request: Request) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-HANDLERS = {
-    "distilled": distilled,
-    "why": why,
-    "swap": swap,
-    "quality": quality,
-    "overall": overall,
-    "sizes": sizes,
-    "by_hand": by_hand,
-}
-
-
-def _indices(request: Request) -> Sequence[int]:
-    """The classes asked about: the view's one if none is named."""
-    names = request.texts("classes")
-    if len(names) > MOST_CLASSES:
-        raise SettingError(f"classes must be at most {MOST_CLASSES} at once, got {len(names)}")
-    return [request.explorer.class_index(name) for name in names] or [request.class_index]
+def _images(context: Context, index: int) -> Sequence[Sequence[PatchWire]]:
+    """Return the patches of each of a class's distilled images, row by row."""
+    selected = context.explorer.select(index, context.settings)
+    wire = context.wires(index)
+    wires = {rank: wire(selected.patches[rank]) for rank in selected.kept(context.settings.ipc)}
+    return [[wires[rank] for rank in image] for image in selected.images[: context.settings.ipc]]
 
 
 def _pairs(
-    request: Request, index: int, pairs: Sequence[tuple[int, int]]
-) -> Sequence[Sequence[Mapping[str, Any]]]:
-    if not pairs:
-        return []
-    explorer, settings = request.explorer, request.settings
-    selected = explorer.select(index, settings)
-    images = kept_images(selected, explorer.scores(index), settings)
-    numbers = selected.kept(settings.ipc)
-    pieces = {one.patch.rank: one for image in images for one in image}
-    return [[{**_piece(pieces[a]), "images": numbers[a]} for a in pair] for pair in pairs]
-
-
-def _piece(piece: Piece) -> Mapping[str, Any]:
-    patch, box = piece.patch, piece.patch.box
-    return {
-        "id": patch.image_id,
-        "box": [box.x, box.y, box.width, box.height],
-        "size": [piece.width_px, piece.height_px],
-        "score": plain(patch.score),
-        "cluster": patch.cluster,
-        "rank": patch.rank,
-        "nth": piece.nth,
-        "pinned": piece.pinned,
-        "moved": piece.moved,
-    }
+    context: Context, index: int, pairs: Sequence[tuple[int, int]]
+) -> Sequence[Sequence[PatchWire]]:
+    wire, patches = context.wires(index), context.explorer.select(index, context.settings).patches
+    return [[wire(patches[rank]) for rank in pair] for pair in pairs]

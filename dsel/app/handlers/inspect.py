@@ -1,4 +1,4 @@
-"""Answers about images: the run as it opens, the gallery, one image and its explanation."""
+"""Handlers of Inspect: the run at start, the gallery, one image with its maps."""
 
 from __future__ import annotations
 
@@ -10,167 +10,127 @@ from typing import Any
 import numpy as np
 
 from dsel import __version__
-from dsel.analysis.layouts import OWN
-from dsel.analysis.listing import Listing, Row, cluster_counts
+from dsel.analysis.explorer import Explorer
+from dsel.analysis.listing import Listing, cluster_counts
 from dsel.app.colormaps import colour_tables
-from dsel.app.requests import Request, packed, plain
+from dsel.app.context import Context
+from dsel.app.requests import (
+    GalleryParams,
+    ImagesParams,
+    NthParams,
+    PageParams,
+    Params,
+    PixelParams,
+)
 from dsel.app.widgets import widgets_of
+from dsel.app.wire import packed, page_numbers, plain
 from dsel.config.url import View
-from dsel.core.selection import image_bucket
-
-MOST_PICTURES = 100
-"""Pictures of one answer."""
+from dsel.core.gap_maps import image_bucket
 
 
-def start(request: Request) -> Mapping[str, Any]:
-    """What a page needs before anything else: the run, its classes, the widgets, the view."""
-    explorer = request.explorer
-    run = explorer.run
-    scored = [len(run.class_rows(index)) for index in range(len(explorer.classes))]
-    skipped = [0] * len(scored)
-    for row in run.images:
-        skipped[row.class_index] += row.row < 0
+def start(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return what the page needs first: the run, its classes, the widgets, the view."""
+    classes = _classes(context.explorer)
+    largest = max(one["scored"] for one in classes)
     return {
         "version": __version__,
-        "run": _facts(request),
-        "classes": [
-            {"name": name, "scored": here, "skipped": gone}
-            for name, here, gone in zip(explorer.classes, scored, skipped, strict=True)
-        ],
-        "widgets": widgets_of(explorer.geometry, max(scored)),
+        "run": _facts(context.explorer),
+        "classes": classes,
+        "widgets": widgets_of(context.explorer.geometry, largest),
         "colours": {name: packed(table) for name, table in colour_tables().items()},
-        "view": plain(request.view),
+        "view": plain(context.view),
         "defaults": plain(View()),
     }
 
 
-def gallery(request: Request) -> Mapping[str, Any]:
-    """A page of patches; more: sort, backwards, cluster, polygon, layout, page, rows, holding."""
-    explorer, index = request.explorer, request.class_index
-    polygon = request.polygon("polygon")
-    layout = request.text("layout", OWN)
-    inside = None if polygon is None else explorer.lasso(index, polygon, layout)
-    page = explorer.gallery(
-        index,
-        request.settings,
-        Listing(
-            sort=request.text("sort", "rank"),  # type: ignore[arg-type]  # it is checked there
-            backwards=request.flag("backwards"),
-            cluster=request.whole("cluster", -1),
-            image_ids=inside,
-            page=request.whole("page", 0),
-            rows=request.whole("rows", 100),
-            holding=request.text("holding", ""),
-        ),
-    )
+def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
+    """Return a page of the class's patches."""
+    explorer, index, settings = context.explorer, context.class_index, context.settings
+    inside = _inside(context, params)
+    fields = params.model_dump(exclude={"polygon", "layout"})
+    page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
     ids = explorer.scores(index).ids
-    banned = set(request.settings.bans)
-    counts = cluster_counts(
-        explorer.select(index, request.settings), ids if inside is None else inside
-    )
+    counts = cluster_counts(explorer.select(index, settings), ids if inside is None else inside)
+    wire, banned = context.wires(), set(settings.bans)
     return {
-        "rows": [_row(row) for row in page.rows],
-        "page": page.page,
-        "pages": page.pages,
-        "total": page.total,
+        "rows": [wire(row.patch) for row in page.rows],
+        **page_numbers(page),
         "counts": list(counts.values()),
         "banned": [image_id for image_id in ids if image_id in banned],
     }
 
 
-def skipped(request: Request) -> Mapping[str, Any]:
-    """A page of the class's images that were not scored; more: page."""
-    found = request.explorer.skipped(request.class_index, request.whole("page", 0))
-    answer: Mapping[str, Any] = plain(found)
-    return answer
+def skipped(context: Context, params: PageParams) -> Any:
+    """Return a page of the class's images that were not scored."""
+    return plain(context.explorer.skipped(context.class_index, params.page))
 
 
-def pictures(request: Request) -> Mapping[str, Any]:
-    """Pictures of the class as they are stored, WebP; more: kind (proxy, thumbnail), ids."""
-    kind = "proxy" if request.text("kind", "thumbnail") == "proxy" else "thumbnail"
-    ids = request.texts("ids")[:MOST_PICTURES]
-    files = request.explorer.files(request.class_index, ids, kind)  # type: ignore[arg-type]
-    return {
-        image_id: base64.b64encode(file).decode() for image_id, file in zip(ids, files, strict=True)
-    }
+def images(context: Context, params: ImagesParams) -> Mapping[str, str]:
+    """Return image files of the class as they are stored: WebP in base64, by image id."""
+    files = context.explorer.files(context.class_index, params.ids, params.kind)
+    encoded = (base64.b64encode(file).decode() for file in files)
+    return dict(zip(params.ids, encoded, strict=True))
 
 
-def image(request: Request) -> Mapping[str, Any]:
-    """One image whole: its patch's explanation and its maps; more: nth, of its patches by rank.
+def image(context: Context, params: NthParams) -> Mapping[str, Any]:
+    """Return the explanation and the maps of one image.
 
-    An image that the class has not is the best one; a class without images answers nothing.
+    An image that the class does not have is replaced by the best one. A class without images
+    gives an empty image id.
     """
-    explorer, index, settings = request.explorer, request.class_index, request.settings
-    scores = explorer.scores(index)
-    if not scores.ids:
+    explorer, index, settings = context.explorer, context.class_index, context.settings
+    if not (ids := explorer.scores(index).ids):
         return {"image_id": ""}
     patches = explorer.select(index, settings).patches
-    ranked = [patch.image_id for patch in patches]
-    wanted = request.view.image_id
-    image_id = wanted if wanted in scores.ids else next(iter(ranked), scores.ids[0])
-    row = explorer.row_of(index, image_id)
-    maps = explorer.maps(index, row, settings)
-    bucket = image_bucket(scores, row)
-    shares = bucket.gap[0].astype(np.float32) / explorer.geometry.losses[:, None, None]
-    frame = scores.frames[row]
+    ranked = list(dict.fromkeys(patch.image_id for patch in patches))
+    wanted = context.view.image_id
+    image_id = wanted if wanted in ids else next(iter(ranked), ids[0])
     return {
         "image_id": image_id,
-        "frame": plain(frame),
-        "explanation": plain(
-            explorer.explanation(index, image_id, settings, request.whole("nth", 0))
-        ),
+        "frame": plain(context.frames()[image_id]),
+        "explanation": context.explanation(image_id, params.nth),
         "boxes": [plain(patch.box) for patch in patches if patch.image_id == image_id],
-        "maps": {
-            "conditional": packed(maps.conditional),
-            "unconditional": packed(maps.unconditional),
-            "gap": packed(maps.gap),
-            "combined": packed(maps.combined),
-        },
-        "strip": packed(shares),
+        **_maps(context, image_id),
         "around": _around(ranked, image_id),
     }
 
 
-def ranges(request: Request) -> Mapping[str, Any]:
-    """The ranges of the class's maps, to colour all its pictures on one scale."""
-    answer: Mapping[str, Any] = plain(
-        request.explorer.ranges(request.class_index, request.settings)
-    )
-    return answer
+def explanation(context: Context, params: NthParams) -> Mapping[str, Any]:
+    """Return the explanation of the view's image without its maps."""
+    image_id = context.view.image_id
+    found = context.explanation(image_id, params.nth)
+    return {"frame": plain(context.frames()[image_id]), "explanation": found}
 
 
-def misplaced(request: Request) -> Sequence[str]:
-    """The images of the run whose boxes, moved by hand, no longer lie inside their pictures."""
-    return request.explorer.misplaced(request.settings)
+def ranges(context: Context, _: Params) -> Any:
+    """Return the ranges of the class's maps, which put all its images on one colour scale."""
+    return plain(context.explorer.ranges(context.class_index, context.settings))
 
 
-def values(request: Request) -> Mapping[str, Any]:
-    """Losses and gaps of the view's image at a pixel of its proxy; more: x, y."""
-    reading = request.explorer.values(
-        request.class_index,
-        request.view.image_id,
-        request.settings,
-        request.number("x"),
-        request.number("y"),
-    )
-    answer: Mapping[str, Any] = plain(reading)
-    return answer
+def misplaced(context: Context, _: Params) -> Sequence[str]:
+    """Return the images of the run whose moved boxes reach beyond the image."""
+    return context.explorer.misplaced(context.settings)
 
 
-HANDLERS = {
-    "start": start,
-    "gallery": gallery,
-    "skipped": skipped,
-    "pictures": pictures,
-    "image": image,
-    "values": values,
-    "ranges": ranges,
-    "misplaced": misplaced,
-}
+def values(context: Context, params: PixelParams) -> Any:
+    """Return the losses and gaps of the view's image at a pixel of its proxy."""
+    view = context.view
+    index, explorer = context.class_index, context.explorer
+    return plain(explorer.values(index, view.image_id, view.select, params.x, params.y))
 
 
-def _facts(request: Request) -> Mapping[str, Any]:
-    explorer = request.explorer
+def _classes(explorer: Explorer) -> Sequence[Mapping[str, Any]]:
+    """Count the scored and the skipped images of each class."""
+    skipped = [0] * len(explorer.classes)
+    for row in explorer.run.images:
+        skipped[row.class_index] += row.row < 0
+    return [
+        {"name": name, "scored": len(explorer.run.class_rows(index)), "skipped": skipped[index]}
+        for index, name in enumerate(explorer.classes)
+    ]
+
+
+def _facts(explorer: Explorer) -> Mapping[str, Any]:
     identity, summary = explorer.run.identity, explorer.run.summary
     return {
         "dataset": _last_part(str(identity.dataset_origin.get("source", "unknown"))),
@@ -188,32 +148,35 @@ def _facts(request: Request) -> Mapping[str, Any]:
     }
 
 
-def _last_part(place: str) -> str:
-    """The name of a folder without where it lies, which is no visitor's business."""
-    return PurePath(place).name or place
+def _last_part(path: str) -> str:
+    """Return the name of a folder without the folders above it, which visitors must not see."""
+    return PurePath(path).name or path
 
 
-def _row(row: Row) -> Mapping[str, Any]:
-    patch, box = row.patch, row.patch.box
-    return {
-        "id": patch.image_id,
-        "box": [box.x, box.y, box.width, box.height],
-        "size": [row.width_px, row.height_px],
-        "score": plain(patch.score),
-        "margin": plain(patch.margin),
-        "cluster": patch.cluster,
-        "rank": patch.rank,
-        "images": list(row.images),
-    }
+def _inside(context: Context, params: GalleryParams) -> Sequence[str] | None:
+    if params.polygon is None:
+        return None
+    corners = np.array(params.polygon, np.float64).reshape(-1, 2)
+    return context.explorer.lasso(context.class_index, corners, params.layout)
+
+
+def _maps(context: Context, image_id: str) -> Mapping[str, Any]:
+    """Return the maps of an image, and its gap at each timestep as a share of the loss."""
+    explorer, index = context.explorer, context.class_index
+    row = explorer.row_of(index, image_id)
+    maps = explorer.maps(index, row, context.settings)
+    names = ("conditional", "unconditional", "gap", "combined")
+    gap = image_bucket(explorer.scores(index), row).gap[0].astype(np.float32)  # (T, h, w)
+    strip = gap / explorer.geometry.losses[:, None, None]
+    return {"maps": {name: packed(getattr(maps, name)) for name in names}, "strip": packed(strip)}
 
 
 def _around(ranked: Sequence[str], image_id: str) -> Mapping[str, str]:
-    """The images before and after one in the ranking; empty at its ends."""
-    order = list(dict.fromkeys(ranked))
-    if image_id not in order:
-        return {"before": "", "after": next(iter(order), "")}
-    place = order.index(image_id)
+    """Return the images before and after one in the ranking, empty at its ends."""
+    if image_id not in ranked:
+        return {"before": "", "after": next(iter(ranked), "")}
+    rank = ranked.index(image_id)
     return {
-        "before": order[place - 1] if place else "",
-        "after": order[place + 1] if place + 1 < len(order) else "",
+        "before": ranked[rank - 1] if rank else "",
+        "after": ranked[rank + 1] if rank + 1 < len(ranked) else "",
     }

@@ -1,4 +1,4 @@
-"""Answers about jobs: scoring new pictures, exporting the set, and how both are getting on."""
+"""Handlers of jobs: score images, export the distilled set, watch and control both."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import quote
 
-from dsel.analysis.summary import export_summary as summary_of
+from dsel.analysis.summary import export_summary as estimate_export
+from dsel.app.context import Context
 from dsel.app.forms import filled, form_of
-from dsel.app.jobs.work import SET, ExportTask, ScoreTask
-from dsel.app.requests import Request, plain
-from dsel.app.uploads import PICTURES, ZIPS, checked_upload
+from dsel.app.jobs.tasks import SET, ExportTask, ScoreTask
+from dsel.app.requests import (
+    Params,
+    ScoreParams,
+    SourceKind,
+    SourceParams,
+    TokenParams,
+    TokensParams,
+)
+from dsel.app.uploads import IMAGES, ZIPS, checked_upload
+from dsel.app.wire import plain
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings
 from dsel.config.shell import select_and_export
 from dsel.data.images import decode
@@ -25,26 +34,29 @@ from dsel.errors import SettingError, UnreadableImage, unknown
 from dsel.files import json_bytes
 
 RUN_WORD: Final = "RUN"
-"""Stands for a run's folder in commands, where a visitor is not to know it."""
+"""Replaces the path of a run in commands for remote visitors."""
 
 LONGEST_NAME: Final = 200
-_NO_FILE_NAME: Final = re.compile(r"[^\w.-]+")
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CLASS: Final = "class"
+"""The class folder of a single image: a name that is neither a split nor an image."""
+
+_NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.-]+")
+_INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def score_options(request: Request) -> Mapping[str, Any]:
-    """What may be scored, with what, and how: the forms and their limits."""
-    place, trusted = request.state.place, _trusted(request)
+def score_options(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return the sources, priors and forms for scoring, with their limits."""
+    access, trusted = context.state.access, context.trusted
     return {
         "trusted": trusted,
-        "kinds": [kind for kind in SOURCES if trusted or kind != "folder"],
-        "priors": list(place.priors),
+        "kinds": [kind for kind in get_args(SourceKind) if trusted or kind != "folder"],
+        "priors": list(access.priors),
         "any_prior": trusted,
-        "upload_bytes": place.upload_bytes,
-        "images": place.images,
-        "evaluations": place.evaluations,
+        "upload_bytes": access.upload_bytes,
+        "images": access.images,
+        "evaluations": access.evaluations,
         "zips": list(ZIPS),
-        "pictures": list(PICTURES),
+        "pictures": list(IMAGES),
         "toybox": {"classes": list(TOYS), "per_class": PER_CLASS},
         "prior": plain(form_of(PriorSettings, trusted)),
         "score": plain(form_of(ScoreSettings, trusted)),
@@ -52,172 +64,175 @@ def score_options(request: Request) -> Mapping[str, Any]:
     }
 
 
-def score_start(request: Request) -> Mapping[str, Any]:
-    """Begin to score; more: source {kind, path, class_name}, prior, score, source_settings."""
-    trusted = _trusted(request)
-    prior = filled(PriorSettings, request.mapping("prior"), "prior", trusted)
-    priors = request.state.place.priors
-    if not trusted and prior.prior not in priors:
-        raise unknown("prior", prior.prior[:LONGEST_NAME], priors)
-    source = replace(request, more=request.mapping("source"))
-    kind = source.text("kind")
-    if kind not in SOURCES:
-        raise unknown("kind of source", kind[:LONGEST_NAME], SOURCES)
-    work = ScoreTask(
+def score_start(context: Context, params: ScoreParams) -> Mapping[str, str]:
+    """Start a score job; return its token."""
+    trusted = context.trusted
+    task = ScoreTask(
         title="",
         source="",
-        source_settings=filled(
-            SourceSettings, request.mapping("source_settings"), "source settings", trusted
-        ),
-        prior=prior,
-        settings=filled(ScoreSettings, request.mapping("score"), "score", trusted),
+        source_settings=filled(SourceSettings, params.source_settings, "source settings", trusted),
+        prior=filled(PriorSettings, params.prior, "prior", trusted),
+        settings=filled(ScoreSettings, params.score, "score", trusted),
     )
-    return {"token": request.state.jobs.start(SOURCES[kind](source, work))}
+    _check_prior(context, task.prior.prior)
+    task = _SOURCES[params.source.kind](context, params.source, task)
+    return {"token": context.state.jobs.start(task)}
 
 
-def job(request: Request) -> Mapping[str, Any]:
-    """How a job stands; more: token."""
-    return _report(request, request.text("token"))
+def job(context: Context, params: TokenParams) -> Mapping[str, Any]:
+    """Return the report of a job."""
+    return _report(context, params.token)
 
 
-def jobs(request: Request) -> Mapping[str, Any]:
-    """How those of some jobs stand that are still there; more: tokens."""
-    known = [token for token in request.texts("tokens") if request.state.jobs.knows(token)]
-    return {"jobs": [_report(request, token) for token in known]}
+def jobs(context: Context, params: TokensParams) -> Mapping[str, Any]:
+    """Return the reports of those jobs that still exist."""
+    known = [token for token in params.tokens if context.state.jobs.knows(token)]
+    return {"jobs": [_report(context, token) for token in known]}
 
 
-def job_cancel(request: Request) -> Mapping[str, Any]:
-    """Stop a job; more: token."""
-    request.state.jobs.cancel(request.text("token"))
-    return job(request)
+def job_cancel(context: Context, params: TokenParams) -> Mapping[str, Any]:
+    """Cancel a job; return its report."""
+    context.state.jobs.cancel(params.token)
+    return _report(context, params.token)
 
 
-def job_resume(request: Request) -> Mapping[str, Any]:
-    """Go on with a job that ended before its end; more: token."""
-    request.state.jobs.resume(request.text("token"))
-    return job(request)
+def job_resume(context: Context, params: TokenParams) -> Mapping[str, Any]:
+    """Resume a job that stopped before its end; return its report."""
+    context.state.jobs.resume(params.token)
+    return _report(context, params.token)
 
 
-def export_summary(request: Request) -> Mapping[str, Any]:
-    """What an export of the view would give."""
-    view = request.view
-    answer: Mapping[str, Any] = plain(summary_of(request.explorer, view.select, view.export))
-    return answer
+def export_summary(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return what an export of the view contains, and estimates of its size."""
+    view, explorer = context.view, context.explorer
+    found = estimate_export(explorer, view.select, view.export)
+    sizes = [explorer.size(n, view.select, view.export) for n in range(len(explorer.classes))]
+    summary: dict[str, Any] = plain(found)
+    return summary | {
+        "classes": [
+            {"name": one.name, "images": one.images, "images_bytes": one.bytes} for one in sizes
+        ],
+        "images_bytes": sum(one.bytes for one in sizes),
+        "zip_bytes": found.bytes,
+        "source_problem": _source_problem(context, found.why),
+        "source_message": found.why,
+    }
 
 
-def export_start(request: Request) -> Mapping[str, Any]:
-    """Begin to export what the view shows."""
-    run, view = request.explorer.run, request.view
+def export_start(context: Context, _: Params) -> Mapping[str, str]:
+    """Start an export of the view; return the token of the job."""
+    run, view = context.explorer.run, context.view
     title = f"{len(run.identity.classes)} classes at IPC {view.select.ipc}"
-    work = ExportTask(title=title, run=str(run.path), select=view.select, settings=view.export)
-    return {"token": request.state.jobs.start(work)}
+    task = ExportTask(title=title, run=str(run.path), select=view.select, settings=view.export)
+    return {"token": context.state.jobs.start(task)}
 
 
-def export_commands(request: Request) -> Mapping[str, Any]:
-    """The command that writes the same zip file, byte for byte."""
-    view = request.view
-    path = request.explorer.run.path.resolve() if _trusted(request) else Path(RUN_WORD)
+def export_commands(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return the command that writes the same zip file, byte for byte."""
+    view = context.view
+    path = context.explorer.run.path.resolve() if context.trusted else Path(RUN_WORD)
     return {
         "command": select_and_export(path, Path(SET), view.select, view.export),
         "run": shlex.quote(str(path)),
-        "placeholder": not _trusted(request),
+        "placeholder": not context.trusted,
         "zip": SET,
     }
 
 
-HANDLERS: Final[Mapping[str, Callable[[Request], Any]]] = MappingProxyType({
-    "score_options": score_options,
-    "score_start": score_start,
-    "job": job,
-    "jobs": jobs,
-    "job_cancel": job_cancel,
-    "job_resume": job_resume,
-    "export_summary": export_summary,
-    "export_start": export_start,
-    "export_commands": export_commands,
-})  # fmt: skip
+def _check_prior(context: Context, prior: str) -> None:
+    """Raise `SettingError` for a prior that a remote visitor may not score with."""
+    priors = context.state.access.priors
+    if not context.trusted and prior not in priors:
+        raise unknown("prior", prior[:LONGEST_NAME], priors)
 
 
-def _trusted(request: Request) -> bool:
-    """Whether who asks may name any file that the app can read."""
-    return request.here and request.state.place.here
-
-
-def _report(request: Request, token: str) -> Mapping[str, Any]:
-    """A report, and for a finished export what `file=` of Gradio is to be asked for."""
-    state = request.state
-    report = state.jobs.report(token)
+def _report(context: Context, token: str) -> Mapping[str, Any]:
+    """Return a report; that of a finished export has the path to request from Gradio's `file=`."""
+    queue = context.state.jobs
+    report = queue.report(token)
     download = None
     if report.state == "done" and report.kind == "export":
-        file = state.jobs.result(token)
+        file = queue.result(token)
         download = {"path": quote(str(file)), "name": SET, "bytes": report.figures.get("bytes")}
     return {**plain(report), "download": download}
 
 
-def _zip(source: Request, work: ScoreTask) -> ScoreTask:
-    file = _uploaded(source, ZIPS)
-    place = f"source/{_file_name(file)}"
-    return replace(work, title=file.name, source=place, moved=((str(file), place),))
+def _source_problem(context: Context, why: str) -> str:
+    """Return the code of the reason for which the source's pixels cannot be used."""
+    if not why:
+        return ""
+    if "has changed" in why:
+        return "changed"
+    source = Path(str(context.explorer.run.identity.dataset_origin.get("source", "")))
+    return "unreadable" if source.exists() else "missing"
 
 
-def _folder(source: Request, work: ScoreTask) -> ScoreTask:
-    if not _trusted(source):
+def _zip(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
+    file = _uploaded(context, source, ZIPS)
+    path = f"source/{_file_name(file)}"
+    return replace(task, title=file.name, source=path, moved=((str(file), path),))
+
+
+def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
+    if not context.trusted:
         raise SettingError(
             "a folder can be named only in an app that listens to its own machine alone, from a "
             "page on that machine: upload a zip file"
         )
-    path = Path(source.text("path")).expanduser()
+    path = Path(source.path).expanduser()
     if not path.is_absolute():
         raise SettingError(f"the folder must be given by its whole path, got {str(path)!r}")
-    return replace(work, title=path.name or str(path), source=str(path))
+    return replace(task, title=path.name or str(path), source=str(path))
 
 
-def _picture(source: Request, work: ScoreTask) -> ScoreTask:
-    """A picture and the class to look for in it: a folder of one class, called by classes.json."""
-    name = source.text("class_name").strip()
-    if not name or len(name) > LONGEST_NAME or _UNSEEN.search(name):
-        raise SettingError(
-            f"class name must be one line of 1 to {LONGEST_NAME} characters, got "
-            f"{name[:LONGEST_NAME]!r}"
-        )
-    file = _uploaded(source, PICTURES)
+def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
+    """Score an image for one class: a folder of that class, which classes.json names."""
+    name = _class_name(source)
+    file = _uploaded(context, source, IMAGES)
     try:
         decode(file)
     except UnreadableImage as reason:
         raise SettingError(f"{file.name}: {reason}") from reason
-    place = f"picture/{CLASS}/{_file_name(file)}"
+    path = f"picture/{CLASS}/{_file_name(file)}"
     return replace(
-        work,
+        task,
         title=f"{file.name} as {name}",
         source="picture",
         source_settings=SourceSettings(),
-        moved=((str(file), place),),
+        moved=((str(file), path),),
         written=(("picture/classes.json", json_bytes({CLASS: [name]}).decode()),),
     )
 
 
-def _toybox(source: Request, work: ScoreTask) -> ScoreTask:  # noqa: ARG001
-    return replace(work, title="toybox", source="toybox")
+def _toybox(_: Context, __: SourceParams, task: ScoreTask) -> ScoreTask:
+    return replace(task, title="toybox", source="toybox")
 
 
-CLASS: Final = "class"
-"""The folder of a single picture: a name that is neither a split's nor a picture's."""
-
-SOURCES: Final[Mapping[str, Callable[[Request, ScoreTask], ScoreTask]]] = MappingProxyType(
-    {"zip": _zip, "folder": _folder, "picture": _picture, "toybox": _toybox}
+_SOURCES: Final[Mapping[str, Callable[[Context, SourceParams, ScoreTask], ScoreTask]]] = (
+    MappingProxyType({"zip": _zip, "folder": _folder, "picture": _picture, "toybox": _toybox})
 )
-"""Kinds of sources that the page may give."""
+"""Complete the task for each kind of source."""
 
 
-def _uploaded(source: Request, suffixes: tuple[str, ...]) -> Path:
-    state = source.state
+def _class_name(source: SourceParams) -> str:
+    name = source.class_name.strip()
+    if not name or len(name) > LONGEST_NAME or _INVISIBLE.search(name):
+        raise SettingError(
+            f"class name must be one line of 1 to {LONGEST_NAME} characters, got "
+            f"{name[:LONGEST_NAME]!r}"
+        )
+    return name
+
+
+def _uploaded(context: Context, source: SourceParams, suffixes: tuple[str, ...]) -> Path:
+    state = context.state
     if not state.uploads:
         raise SettingError("this app takes no uploads")
-    path = source.text("path")
-    return checked_upload(path, Path(state.uploads), suffixes, state.place.upload_bytes)
+    uploads = Path(state.uploads)
+    return checked_upload(source.path, uploads, suffixes, state.access.upload_bytes)
 
 
 def _file_name(file: Path) -> str:
-    """A name that no reader passes over, with the suffix that says what the file is."""
-    stem = _NO_FILE_NAME.sub("_", file.stem)[:80].lstrip(".") or "file"
+    """Return a name that no reader of datasets ignores, with the suffix of the file's type."""
+    stem = _NOT_IN_FILE_NAMES.sub("_", file.stem)[:80].lstrip(".") or "file"
     return f"{stem}{file.suffix.lower()}"

@@ -1,1 +1,1 @@
-"""Jobs in the background: their folders, their queue, and what each of them does."""
+"""Background jobs: what they do (tasks), where they are stored (folder), when they run (queue)."""

@@ -1,4 +1,4 @@
-"""A job's folder: the job, and the file that says what is ours and how far it came."""
+"""The folder of a job, and the record in it: whose folder it is, and how far the job is."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any, Final, Literal, TypeAlias
 
 import psutil
 
-from dsel.app.jobs.work import Work, plain_task, restored_task
+from dsel.app.jobs.tasks import Task, plain_task, restored_task
 from dsel.errors import DselError, StorageError, storage_errors
 from dsel.files import json_bytes, read_json, write_atomically
 from dsel.pipeline.progress import Count, ProgressCounter
 
 MARKER: Final = "job.json"
-FORMAT: Final = "dsel job 2"
+FORMAT: Final = "dsel job 3"
 FREE_BYTES: Final = 1 << 30
-"""What a new job leaves free on the disk."""
+"""Free disk space that a new job needs."""
 
 State: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE: Final[tuple[State, ...]] = ("waiting", "running")
@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A work, and how it stands; `keep_s` seconds after its end it may be removed."""
+    """A task and its state; `keep_s` seconds after its end it may be removed."""
 
     folder: Path
-    work: Work
+    task: Task
     asked: float
     state: State = "waiting"
     started: float | None = None
@@ -50,12 +50,12 @@ class Job:
 
     @property
     def resumable(self) -> bool:
-        """Whether it ended before its end."""
+        """Whether it stopped before its task was done."""
         return self.state in ("failed", "cancelled", "interrupted")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a job's folder; raises `StorageError` where the disk is full."""
+    """Create the folder of a job; raises `StorageError` if the disk is full."""
     with storage_errors(folder):
         folder.mkdir(mode=0o700, parents=True)
         if shutil.disk_usage(folder).free < FREE_BYTES:
@@ -64,12 +64,12 @@ def make_folder(folder: Path) -> None:
 
 
 def record(job: Job) -> dict[str, Any]:
-    """What is kept of a job, for JSON."""
+    """Return the record of a job as values for JSON."""
     return {
         "format": FORMAT,
         "pid": os.getpid(),
         "state": job.state,
-        "work": plain_task(job.work),
+        "task": plain_task(job.task),
         "error": job.error,
         "asked": job.asked,
         "started": job.started,
@@ -80,15 +80,15 @@ def record(job: Job) -> dict[str, Any]:
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Keep a job; where that fails the log says so, since the job itself may still end well."""
+    """Store the record of a job; a failure is only logged, since the job itself may succeed."""
     try:
         write_atomically(folder / MARKER, json_bytes(record))
     except StorageError:
-        log.exception("%s cannot be kept", folder)
+        log.exception("the record of %s cannot be stored", folder)
 
 
 def jobs_in(roots: Iterable[Path]) -> Iterator[Job]:
-    """The jobs that an earlier app left; those of one that still runs are its own."""
+    """Yield the jobs of earlier apps; those of an app that still runs belong to it."""
     for root in roots:
         for path in sorted(root.glob(f"*/{MARKER}")):
             job = _restored(path) if NAME.fullmatch(path.parent.name) else None
@@ -97,16 +97,16 @@ def jobs_in(roots: Iterable[Path]) -> Iterator[Job]:
 
 
 def _restored(path: Path) -> Job | None:
-    """A job as its file tells; None if it is damaged, not ours, or another process is at it."""
+    """Return a job from its record; None if it is damaged, not ours, or of another process."""
     try:
         kept = read_json(path)
         if kept["format"] != FORMAT:
             return None
-        if kept["work"].get("moved"):  # nobody was given its token yet
+        if kept["task"].get("moved"):  # its token was never handed out
             _abandoned(path.parent, kept["pid"])
             return None
         job = Job(
-            path.parent, restored_task(kept["work"]), kept["asked"], kept["state"],
+            path.parent, restored_task(kept["task"]), kept["asked"], kept["state"],
             kept["started"], kept["finished"], kept["error"], kept["keep_s"],
             counter=ProgressCounter(Count.restored(kept["count"])),
         )  # fmt: skip
@@ -122,13 +122,13 @@ def _restored(path: Path) -> Job | None:
 
 
 def _abandoned(folder: Path, pid: int) -> None:
-    """Remove what was being brought in when the app ended."""
+    """Remove the folder of a job whose files were being copied when the app ended."""
     if not _lives(pid, (folder / MARKER).stat().st_mtime):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lives(pid: int, written: float) -> bool:
-    """Whether the process that wrote a file at that time is another one, and still there."""
+    """Return whether another process wrote a file at that time, and is still running."""
     if pid == os.getpid():
         return False
     try:

@@ -1,7 +1,7 @@
-"""Background jobs of the app: asked for, watched, cancelled and resumed by an unguessable token.
+"""Background jobs of the app: started, watched, cancelled and resumed by an unguessable token.
 
-A job is a folder that holds `job.json` and what the job makes; its name follows from the token and
-does not tell it. A page that is loaded again, and an app that is started again, find their jobs.
+A job is a folder with `job.json` and the result. The folder's name is derived from the token and
+does not reveal it. A page that is loaded again, and an app that is started again, find their jobs.
 """
 
 from __future__ import annotations
@@ -12,34 +12,35 @@ import os
 import secrets
 import shutil
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock, Thread
+from threading import RLock
 from typing import Final, Literal
 
 from dsel.app.jobs.folder import ACTIVE, Job, State, jobs_in, make_folder, record, write_record
-from dsel.app.jobs.work import JobRunner, Work
+from dsel.app.jobs.tasks import JobRunner, Task
 from dsel.errors import DselError, SettingError
 from dsel.pipeline.progress import ProgressCounter, SkippedImage
 
 DAY_S: Final = 24 * 3600.0
 SAVE_EVERY_S: Final = 10.0
-BUG: Final = "something went wrong that should not have; the app's log says what"
+BUG: Final = "the job failed because of a bug in dsel; the app's log has the details"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
-    """How a job stands.
+    """The state of a job.
 
-    place: 1 is the next of those that wait, 0 is none of them. stopping: cancelled, but still at
-    its last step. `skips` are the first of the `skipped` images. asked, started and finished are
-    seconds since 1970. left_s is of this stage.
+    place: 1 for the next waiting job, 0 for a job that does not wait. stopping: cancelled, but its
+    present step is still running. `skips` are the first of the `skipped` images. asked, started
+    and finished are seconds since 1970. left_s is of this stage.
     """
 
     token: str
@@ -67,11 +68,11 @@ class JobReport:
 
 
 class Jobs:
-    """The jobs of an app, each kind in a queue of its own; any number of threads may ask.
+    """The jobs of an app, with one pool of workers for each kind; safe to call from any thread.
 
-    folder: where jobs' folders lie. served: where those of exports do, if a web server hands them
-    out. workers: jobs of a kind that run at once; waiting: that wait at most. keep_s: how long one
-    that has ended is kept. Call `close` before the app ends.
+    folder: where the folders of jobs are stored. served: where those of exports are stored, if a
+    web server serves them. workers: jobs of a kind that run at once; waiting: the most that wait.
+    keep_s: how long a finished job is kept. Call `close` before the app ends.
     """
 
     def __init__(
@@ -89,30 +90,33 @@ class Jobs:
         self._roots = {"score": folder, "export": served or folder}
         self._workers, self._most, self._keep_s, self._clock = workers, waiting, keep_s, clock
         self._lock = RLock()
-        self._queues: dict[str, deque[Job]] = {kind: deque() for kind in self._roots}
-        self._threads: dict[Job, Thread] = {}
+        self._pools = {
+            kind: ThreadPoolExecutor(workers, thread_name_prefix=f"dsel-{kind}")
+            for kind in self._roots
+        }
+        # The jobs that run or wait, in the order in which they were submitted.
+        self._futures: dict[Job, Future[None]] = {}
         self._jobs = {job.folder.name: job for job in jobs_in(set(self._roots.values()))}
         self.sweep()
 
-    def start(self, work: Work) -> str:
-        """Ask for a work; the token that comes back is the right to see and to steer it.
+    def start(self, task: Task) -> str:
+        """Submit a task; return the token, which is the right to see and control the job.
 
-        Raises `SettingError` where too many wait, and `StorageError` where the disk is full.
+        Raises `SettingError` if too many jobs wait, and `StorageError` if the disk is full.
         """
         with self._lock:
             self.sweep()
-            self._check_waiting(work.kind)
-        token, work = secrets.token_urlsafe(24), self.runner.fitted(work)
-        job = Job(self._roots[work.kind] / _name(token), work, self._clock(), keep_s=self._keep_s)
+            self._check_waiting(task.kind)
+        token, task = secrets.token_urlsafe(24), self.runner.fitted(task)
+        job = Job(self._roots[task.kind] / _name(token), task, self._clock(), keep_s=self._keep_s)
         make_folder(job.folder)
         try:
-            self._save(job)  # first: what lies beside it is known as ours
-            job.work = work.taken_into(job.folder)
+            self._save(job)  # first: the record marks the folder as ours
+            job.task = task.taken_into(job.folder)
             with self._lock:
-                self._check_waiting(work.kind)
+                self._check_waiting(task.kind)
                 self._jobs[job.folder.name] = job
-                self._queues[work.kind].append(job)
-                self._begin(work.kind)
+                self._submit(job)
         except BaseException:
             shutil.rmtree(job.folder, ignore_errors=True)
             raise
@@ -120,89 +124,93 @@ class Jobs:
         return token
 
     def report(self, token: str) -> JobReport:
-        """How a job stands; raises `SettingError` for a token of none."""
+        """Return the state of a job; raises `SettingError` for an unknown token."""
         with self._lock:
             return self._report(token, self._job(token))
 
     def knows(self, token: str) -> bool:
-        """Whether there is a job of this token."""
+        """Return whether a job has this token."""
         with self._lock:
             return _name(token) in self._jobs
 
-    def work(self, token: str) -> Work:
-        """What a job does."""
+    def task(self, token: str) -> Task:
+        """Return the task of a job."""
         with self._lock:
-            return self._job(token).work
+            return self._job(token).task
 
     def cancel(self, token: str) -> None:
-        """Stop a job: one that waits at once, one that runs after its present step."""
+        """Stop a job: a waiting one at once, a running one after its present step."""
         with self._lock:
             job = self._job(token)
-            if job.state == "waiting":
-                self._queues[job.work.kind].remove(job)
-                self._end(job, "cancelled")
-            elif job.state == "running":
-                job.stop = "cancelled"
+            self._stop(job, "cancelled")
         self._save(job)
 
     def resume(self, token: str) -> None:
-        """Go on with a job that failed, was cancelled, or was interrupted by the app's end."""
+        """Resume a job that failed, was cancelled, or was interrupted by the app's end."""
         with self._lock:
             job = self._job(token)
             if job.state == "done":
                 raise SettingError("the job is done already")
-            if job.state == "running" and job.stop:
+            if job in self._futures and job.stop:
                 raise SettingError("the job is still stopping: resume it in a moment")
             if not job.resumable:
                 return
-            self._check_waiting(job.work.kind)
+            self._check_waiting(job.task.kind)
             job.counter, job.context = ProgressCounter(job.counter.count), copy_context()
             job.state, job.error, job.stop, job.finished = "waiting", "", None, None
-            self._queues[job.work.kind].append(job)
-            self._begin(job.work.kind)
+            self._submit(job)
         self._save(job)
 
     def result(self, token: str) -> Path:
-        """The run folder or the zip file that a job has made."""
+        """Return the run folder or the zip file of a finished job."""
         with self._lock:
             job = self._job(token)
             if job.state != "done":
                 raise SettingError(f"the job has no result yet: it is {job.state}")
-            return job.work.result(job.folder)
+            return job.task.result(job.folder)
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Interrupt all jobs, so that the next start of the app can resume them."""
+        """Interrupt all jobs, so that they can be resumed when the app is started again."""
         with self._lock:
-            waiting = [job for queue in self._queues.values() for job in queue]
-            for queue in self._queues.values():
-                queue.clear()
-            for job in waiting:
-                self._end(job, "interrupted")
-            for job in self._threads:
-                job.stop = "interrupted"
-            threads = list(self._threads.values())
-        for job in waiting:
-            self._save(job)
-        for thread in threads:
-            thread.join(timeout_s)
+            active = list(self._futures)
+            for job in active:
+                self._stop(job, "interrupted")
+            running = dict(self._futures)
+        for job in active:
+            if job not in running:
+                self._save(job)
+        wait_for(running.values(), timeout_s)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False)
+
+    def sweep(self) -> None:
+        """Remove the folders of jobs that ended long ago; only folders that we made.
+
+        How long a job is kept is set when it starts, since another app may remove it.
+        """
+        with self._lock:
+            for name, job in list(self._jobs.items()):
+                ended = job.finished if job.state not in ACTIVE else None
+                if ended is not None and self._clock() - ended > job.keep_s:
+                    del self._jobs[name]
+                    shutil.rmtree(job.folder, ignore_errors=True)
 
     def _job(self, token: str) -> Job:
         job = self._jobs.get(_name(token))
         if job is None:
             raise SettingError(
-                "there is no such job: its token is not whole, or it ended so long ago that it "
-                "was removed"
+                "there is no such job: its token is incomplete, or the job was removed some time "
+                "after its end"
             )
         return job
 
     def _report(self, token: str, job: Job) -> JobReport:
-        count, now = job.counter.count, time.monotonic()
-        runs, queue = job.state == "running", self._queues[job.work.kind]
+        count, now, runs = job.counter.count, time.monotonic(), job.state == "running"
         hide = _Hide(job.folder)
         return JobReport(
-            token=token, kind=job.work.kind, title=job.work.title, state=job.state,
-            place=queue.index(job) + 1 if job in queue else 0,
-            stopping=runs and job.stop is not None, resumable=job.resumable,
+            token=token, kind=job.task.kind, title=job.task.title, state=job.state,
+            place=self._place(job), stopping=job in self._futures and job.stop is not None,
+            resumable=job.resumable,
             stage=count.stage, done=count.done, total=count.total, unit=count.unit,
             note=count.note,
             per_second=job.counter.per_second(now) if runs else None,
@@ -214,26 +222,40 @@ class Jobs:
             asked=job.asked, started=job.started, finished=job.finished,
         )  # fmt: skip
 
+    def _active(self, kind: str) -> list[Job]:
+        """Return the running and then the waiting jobs of a kind, in order."""
+        return [job for job in self._futures if job.task.kind == kind]
+
+    def _place(self, job: Job) -> int:
+        active = self._active(job.task.kind)
+        return max(active.index(job) + 1 - self._workers, 0) if job in active else 0
+
     def _check_waiting(self, kind: str) -> None:
-        waiting = len(self._queues[kind])
+        waiting = len(self._active(kind)) - self._workers
         if waiting >= self._most:
             raise SettingError(
-                f"{waiting} jobs are waiting already, and no more can: try again when one is done"
+                f"{waiting} jobs are waiting already, which is the limit: try again when one is "
+                "done"
             )
 
-    def _begin(self, kind: str) -> None:
-        """Let those that wait longest run, while there is room; the lock is held."""
-        queue = self._queues[kind]
-        while queue and sum(job.work.kind == kind for job in self._threads) < self._workers:
-            job = queue.popleft()
-            job.state, job.started = "running", self._clock()
-            # What is asked for is known by the context of who asked, also in the thread.
-            thread = Thread(target=job.context.run, args=(self._do, job), daemon=True)
-            self._threads[job] = thread
-            thread.start()
+    def _submit(self, job: Job) -> None:
+        """Let a worker run a job; the lock is held."""
+        # Context variables identify the visitor, also in the worker's thread.
+        pool = self._pools[job.task.kind]
+        self._futures[job] = pool.submit(job.context.run, self._run, job)
 
-    def _do(self, job: Job) -> None:
+    def _stop(self, job: Job, state: State) -> None:
+        """End a waiting job, or let a running one stop after its present step."""
+        future = self._futures.get(job)
+        if future is not None and future.cancel():
+            self._end(job, state)
+        elif future is not None:
+            job.stop = state
+
+    def _run(self, job: Job) -> None:
         state: State = "failed"
+        with self._lock:
+            job.state, job.started = "running", self._clock()
         try:
             state = self._follow(job)
         except DselError as error:
@@ -242,15 +264,14 @@ class Jobs:
             log.exception("job %s failed", job.folder.name)
             job.error = BUG
         with self._lock:
-            del self._threads[job]
             self._end(job, state)
-            self._begin(job.work.kind)
         self._save(job)
 
     def _follow(self, job: Job) -> State:
+        """Run a job to its end, or until it is stopped; return its last state."""
         self._save(job)
         saved = time.monotonic()
-        with closing(self.runner.events(job.work, job.folder)) as events:
+        with closing(self.runner.events(job.task, job.folder)) as events:
             for event in events:
                 now = time.monotonic()
                 with self._lock:
@@ -264,19 +285,8 @@ class Jobs:
         return "done"
 
     def _end(self, job: Job, state: State) -> None:
-        job.state, job.stop, job.finished = state, None, self._clock()
-
-    def sweep(self) -> None:
-        """Remove the folders of jobs that ended long ago; they are ours, since we made them.
-
-        How long they stay was settled when they were asked for: another app may look after them.
-        """
-        with self._lock:
-            for name, job in list(self._jobs.items()):
-                ended = job.finished if job.state not in ACTIVE else None
-                if ended is not None and self._clock() - ended > job.keep_s:
-                    del self._jobs[name]
-                    shutil.rmtree(job.folder, ignore_errors=True)
+        del self._futures[job]
+        job.state, job.finished = state, self._clock()
 
     def _save(self, job: Job) -> None:
         with job.saving:
@@ -287,7 +297,7 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True)
 class _Hide:
-    """Takes a job's folder out of what a visitor reads: it says nothing to them."""
+    """Removes the path of a job's folder from texts for visitors."""
 
     folder: Path
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.data.toybox import march
+from dsel.data.toybox import sphere_tracing as tracing
 from dsel.data.toybox.backdrop import Backdrop, ground_colour, sky_colour
 from dsel.data.toybox.scene import Layout, draw_layout, ground_depth
 from dsel.data.toybox.solids import Float, Solid, dot, normalized
@@ -33,7 +33,7 @@ def render_scene(seed: int, class_index: int, index: int, size_px: int = 128) ->
     rows, columns = np.divmod(np.arange(size_px * size_px), size_px)
     view = _look(world, columns + 0.5, rows + 0.5, size_px)
     _smooth(world, view, size_px)
-    is_toy = (view.owner != march.NOTHING) & (view.owner < len(world.layout.toy))
+    is_toy = (view.owner != tracing.NOTHING) & (view.owner < len(world.layout.toy))
     mask = is_toy.reshape(size_px, size_px)
     pixels = np.rint(view.colours.T.reshape(size_px, size_px, 3) * 255).astype(np.uint8)
     return Scene(pixels, mask, _box(mask))
@@ -76,19 +76,19 @@ class _World:
 
     layout: Layout
     solids: tuple[Solid, ...]
-    things: tuple[march.Thing, ...]
+    things: tuple[tracing.Thing, ...]
 
     @classmethod
     def of(cls, layout: Layout) -> _World:
         first, distractors = len(layout.toy), layout.stage.distractors
-        plain = [march.Thing.of((solid,), first + n) for n, solid in enumerate(distractors)]
-        return cls(layout, layout.toy + distractors, (march.Thing.of(layout.toy), *plain))
+        plain = [tracing.Thing.of((solid,), first + n) for n, solid in enumerate(distractors)]
+        return cls(layout, layout.toy + distractors, (tracing.Thing.of(layout.toy), *plain))
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
     colours: Float  # (3, N), display values 0 to 1
-    owner: march.Index  # (N,), the solid that is seen, NOTHING for ground and sky
+    owner: tracing.Index  # (N,), the solid that is seen, NOTHING for ground and sky
 
 
 def _look(world: _World, x: Positions, y: Positions, size_px: int) -> _View:
@@ -98,10 +98,10 @@ def _look(world: _World, x: Positions, y: Positions, size_px: int) -> _View:
     across, up = (x / half - 1).astype(np.float32), (1 - y / half).astype(np.float32)
     rays = normalized(stage.camera.rays(across, up))
     ground = ground_depth(stage.camera, rays)
-    hits = march.first_hits(world.things, stage.camera.origin, rays, ground)
+    hits = tracing.first_hits(world.things, stage.camera.origin, rays, ground)
     colours = sky_colour(stage.backdrop, rays)
     solid = np.flatnonzero(np.isfinite(hits.depth))
-    near = march.Hits(hits.depth[solid], hits.owner[solid])
+    near = tracing.Hits(hits.depth[solid], hits.owner[solid])
     surface = _surface(world, rays[:, solid], near, stage.camera.spread / half)
     hazed = 1 - np.exp(-((near.depth / stage.backdrop.haze) ** 2))
     horizon = stage.backdrop.horizon[:, None]
@@ -109,19 +109,19 @@ def _look(world: _World, x: Positions, y: Positions, size_px: int) -> _View:
     return _View(_displayed(colours), hits.owner)
 
 
-def _surface(world: _World, rays: Float, hits: march.Hits, pixel: float) -> Float:
+def _surface(world: _World, rays: Float, hits: tracing.Hits, pixel: float) -> Float:
     """Return the light (3, N) that the surfaces where rays end send back along them."""
     camera, backdrop = world.layout.stage.camera, world.layout.stage.backdrop
     points = camera.origin[:, None] + rays * hits.depth
-    normal = march.normals(world.solids, points, hits.owner)
+    normal = tracing.normals(world.solids, points, hits.owner)
     footprint = pixel * hits.depth / (0.2 - np.minimum(rays[1], 0))
     paint, gloss = _paint(world, points, hits.owner, footprint)
     facing = np.maximum(dot(backdrop.sun, normal), 0)
     sun = np.zeros_like(facing)
     lit = np.flatnonzero(facing > 0)
     lifted = points[:, lit] + normal[:, lit] * 0.01
-    sun[lit] = march.sunlight(world.things, lifted, hits.owner[lit], backdrop.sun)
-    opened = march.openness(world.things, points, normal, hits.owner)
+    sun[lit] = tracing.sunlight(world.things, lifted, hits.owner[lit], backdrop.sun)
+    opened = tracing.openness(world.things, points, normal, hits.owner)
     light = _light(backdrop, normal, facing * sun, opened)
     light *= paint
     thing = np.flatnonzero(gloss > 0)
@@ -131,13 +131,13 @@ def _surface(world: _World, rays: Float, hits: march.Hits, pixel: float) -> Floa
 
 
 def _paint(
-    world: _World, points: Float, owner: march.Index, footprint: Float
+    world: _World, points: Float, owner: tracing.Index, footprint: Float
 ) -> tuple[Float, Float]:
     """Return the paint (3, N) and the gloss (N,) of surface points."""
     colours = np.stack([solid.colour for solid in world.solids], axis=1)
     glosses = np.array([solid.gloss for solid in world.solids], np.float32)
     paint, gloss = colours[:, owner], glosses[owner]
-    bare = np.flatnonzero(owner == march.NOTHING)
+    bare = np.flatnonzero(owner == tracing.NOTHING)
     backdrop = world.layout.stage.backdrop
     paint[:, bare] = ground_colour(backdrop, points[:, bare], footprint[bare])
     gloss[bare] = 0

@@ -9,8 +9,8 @@ import numpy as np
 
 from dsel.data.toybox import palette, solids
 from dsel.data.toybox.backdrop import Backdrop, draw_backdrop
-from dsel.data.toybox.march import NOTHING, Thing, first_hits
 from dsel.data.toybox.solids import Float, Shape, Solid, normalized, turned
+from dsel.data.toybox.sphere_tracing import NOTHING, Thing, first_hits
 from dsel.data.toybox.toys import KINDS
 
 MIN_COVERAGE, MAX_COVERAGE = 0.04, 0.35

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from dsel.config import TrainSettings
 from dsel.config.base import fingerprint
-from dsel.data.images import encode, line_chart, to_proxy
+from dsel.data.images import to_proxy
 from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.files import json_bytes, read_json, write_atomically
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
@@ -29,6 +28,7 @@ from dsel.priors.training.denoiser import (
     train_denoiser,
 )
 from dsel.priors.training.loop import read_losses
+from dsel.priors.training.loss_chart import loss_chart
 from dsel.priors.training.models import (
     new_autoencoder,
     new_denoiser,
@@ -46,7 +46,7 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
     something else.
     """
     # Not the number of images: the same checkpoint may be trained for longer.
-    identity = fingerprint(replace(settings, images=1), dataset.fingerprint)
+    identity = fingerprint(settings.replace(images=1), dataset.fingerprint)
     _claim(out, out / WORK, identity)
     with _tuned_processor(settings.threads):
         yield from _train_parts(dataset, settings, out, identity)
@@ -199,8 +199,7 @@ def _save_losses(work: Path, out: Path) -> None:
     }
     with storage_errors(out):
         for name, points in series.items():
-            chart = line_chart({name: points}, 640, 360, f"{name} loss", "images seen", "loss")
-            (out / f"loss_{name}.png").write_bytes(encode(chart, "png"))
+            (out / f"loss_{name}.png").write_bytes(loss_chart(name, points))
 
 
 def _figures(work: Path, pictures: int) -> dict[str, float | int | str]:

@@ -1,4 +1,4 @@
-"""What a job of the app does: score a source, or export a run; with priors that stay loaded."""
+"""Tasks of the app's jobs: score a source, or export a run; with priors that stay loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, cast
@@ -20,22 +20,22 @@ from dsel.config import (
     SelectSettings,
     SourceSettings,
 )
-from dsel.config.base import restore
-from dsel.core.composing import shortfall
+from dsel.config.base import Settings
 from dsel.data import open_dataset
 from dsel.errors import DselError, RunError, SettingError
 from dsel.files import place_copy, write_atomically
 from dsel.pipeline.export import export_selections
 from dsel.pipeline.score import fit_layouts, score
+from dsel.pipeline.select import select_classes
 from dsel.priors import load_prior
 from dsel.runs import Run, open_run
-from dsel.types import Dataset, Done, Event, Notice, Prior, Progress, Started
+from dsel.types import Dataset, Done, Event, Prior, Progress, Started
 
 RUN: Final = "run"
-"""Where a score job's run lies in its folder."""
+"""The run of a score job, in its folder."""
 
 SET: Final = "dsel_export.zip"
-"""What an export job makes in its folder, under the name that a browser saves it by."""
+"""The zip file of an export job, in its folder; a browser saves it by this name."""
 
 DEMO: Final = "demo"
 PRIORS_KEPT: Final = 2
@@ -43,17 +43,17 @@ LEAST_S: Final = 30
 MOST_S: Final = 300
 LOADING_S: Final = 20
 PER_SECOND: Final = 150
-"""Evaluations a second that an accelerator is trusted with, of a prior of unknown size."""
+"""Assumed evaluations per second of an accelerator, for a prior of unknown size."""
 
 PER_SECOND_DEMO: Final = 3000
 SHARD_S: Final = 30
 SHARE_USED: Final = 0.8
-"""Of the seconds that were asked for: what runs over is lost with its shard."""
+"""The share of the borrowed seconds to use: a shard that takes longer is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that a visitor may ask of one job; 0 is no limit."""
+    """The limits of one job; 0 is no limit."""
 
     images: int = 200_000
     evaluations: int = 0
@@ -63,8 +63,8 @@ class Limits:
 class ScoreTask:
     """Score a source into a run.
 
-    moved: (file, place in the job's folder) each, copied there first, and written: (place, text)
-    each. `source` is relative to that folder then.
+    moved: pairs (file, path in the job's folder), copied there first; written: pairs (path, text).
+    `source` is relative to that folder then.
     """
 
     kind: ClassVar[Literal["score"]] = "score"
@@ -77,17 +77,17 @@ class ScoreTask:
     written: tuple[tuple[str, str], ...] = ()
 
     def taken_into(self, folder: Path) -> ScoreTask:
-        """The same work on copies in the job's folder, which no visitor can reach any more."""
+        """Return the same task on copies in the job's folder, which no visitor can reach."""
         if not self.moved:
             return self
-        for place, text in self.written:
-            write_atomically(folder / place, text.encode())
-        for file, place in self.moved:
-            place_copy(Path(file), folder / place)
+        for path, text in self.written:
+            write_atomically(folder / path, text.encode())
+        for file, path in self.moved:
+            place_copy(Path(file), folder / path)
         return replace(self, source=str(folder.resolve() / self.source), moved=(), written=())
 
     def result(self, folder: Path) -> Path:
-        """The run."""
+        """Return the path of the run."""
         return folder / RUN
 
 
@@ -102,47 +102,49 @@ class ExportTask:
     settings: ExportSettings = field(default_factory=ExportSettings)
 
     def taken_into(self, folder: Path) -> ExportTask:  # noqa: ARG002
-        """Nothing lies elsewhere."""
+        """Return the same task: it needs no files of its own."""
         return self
 
     def result(self, folder: Path) -> Path:
-        """The zip file."""
+        """Return the path of the zip file."""
         return folder / SET
 
 
 T = TypeVar("T")
-Work: TypeAlias = ScoreTask | ExportTask
+Task: TypeAlias = ScoreTask | ExportTask
 Events: TypeAlias = Generator[T, None, None]
 Portion: TypeAlias = Callable[[ScoreTask, Path, int], Events[Event | DselError]]
 Accelerate: TypeAlias = Callable[[Portion, Callable[[ScoreTask, Path, int], int]], Portion]
-"""(what needs the accelerator, the seconds that it takes) -> the same, where there is one.
+"""(function that needs an accelerator, its seconds) -> the same function, which borrows one.
 
-Both are called with the same arguments, which go to another process there, and events come back.
+Both functions get the same arguments, which are sent to another process; its events come back.
 """
 
 
-def plain_task(work: Work) -> dict[str, Any]:
-    """Values for JSON."""
-    return {"kind": work.kind, **asdict(work)}
+def plain_task(task: Task) -> dict[str, Any]:
+    """Return a task as values for JSON."""
+    values = {one.name: getattr(task, one.name) for one in fields(task)}
+    plain = {k: v.plain() if isinstance(v, Settings) else v for k, v in values.items()}
+    return {"kind": task.kind, **plain}
 
 
-def restored_task(plain: Mapping[str, Any]) -> Work:
-    """Undo `plain_task`."""
+def restored_task(plain: Mapping[str, Any]) -> Task:
+    """Return the task of values from `plain_task`."""
     values = {key: value for key, value in plain.items() if key not in ("kind", "moved", "written")}
     if plain["kind"] == "export":
-        values["select"] = restore(SelectSettings, plain["select"])
-        values["settings"] = restore(ExportSettings, plain["settings"])
+        values["select"] = SelectSettings.from_plain(plain["select"])
+        values["settings"] = ExportSettings.from_plain(plain["settings"])
         return ExportTask(**values)
-    values["source_settings"] = restore(SourceSettings, plain["source_settings"])
-    values["prior"] = restore(PriorSettings, plain["prior"])
-    values["settings"] = restore(ScoreSettings, plain["settings"])
+    values["source_settings"] = SourceSettings.from_plain(plain["source_settings"])
+    values["prior"] = PriorSettings.from_plain(plain["prior"])
+    values["settings"] = ScoreSettings.from_plain(plain["settings"])
     return ScoreTask(**values)
 
 
 class Priors:
-    """Loaded priors: the last used stay, so that a second job with one starts at once.
+    """Loaded priors: those used last stay loaded, so that the next job with them starts at once.
 
-    Of those that are not the demo's, one stays: two may not fit in memory.
+    Only one of them may be other than the demo prior: two may not fit in memory.
     """
 
     def __init__(
@@ -153,7 +155,7 @@ class Priors:
         self._kept: OrderedDict[PriorSettings, Prior] = OrderedDict()
 
     def get(self, settings: PriorSettings) -> Prior:
-        """The prior of these settings, loaded if it is not there."""
+        """Return the prior of these settings, and load it if necessary."""
         with self._lock:
             if settings not in self._kept:
                 self._make_room(settings)
@@ -170,10 +172,10 @@ class Priors:
 
 
 class JobRunner:
-    """Does works, as generators of events.
+    """Runs tasks as generators of events.
 
-    accelerate: where an accelerator is lent for seconds only, what borrows it. open_explorer: where
-    what an open run has computed may be used by exports too.
+    accelerate: borrows an accelerator that is lent for seconds only. open_explorer: opens a run, so
+    that exports can use what an open run has computed.
     """
 
     def __init__(
@@ -190,69 +192,69 @@ class JobRunner:
         self._portion = accelerate(self._score, seconds_of) if accelerate else self._score
         self._opened: dict[Path, Dataset] = {}
 
-    def fitted(self, work: Work) -> Work:
-        """The same work in shards that are done within the time that an accelerator is lent for."""
-        if not self._lent or isinstance(work, ExportTask):
-            return work
-        most = max(round(SHARD_S * _rate(work) / evaluations_of(work.settings)), 1)
-        size = min(work.settings.shard_size, most)
-        return replace(work, settings=replace(work.settings, shard_size=size))
+    def fitted(self, task: Task) -> Task:
+        """Return the same task, in shards that fit into the time of a borrowed accelerator."""
+        if not self._lent or isinstance(task, ExportTask):
+            return task
+        most = max(round(SHARD_S * _rate(task) / evaluations_of(task.settings)), 1)
+        size = min(task.settings.shard_size, most)
+        return replace(task, settings=task.settings.replace(shard_size=size))
 
-    def events(self, work: Work, folder: Path) -> Events[Event]:
-        """Do a work in its folder; the same call again goes on where an earlier one stopped."""
-        if isinstance(work, ExportTask):
-            return self._export(work, folder)
-        return self._portions(work, folder)
+    def events(self, task: Task, folder: Path) -> Events[Event]:
+        """Run a task in its folder; the same call again resumes it."""
+        if isinstance(task, ExportTask):
+            return self._export(task, folder)
+        return self._portions(task, folder)
 
-    def _portions(self, work: ScoreTask, folder: Path) -> Events[Event]:
-        """Score at once, or as often as a lent accelerator must be asked for again."""
+    def _portions(self, task: ScoreTask, folder: Path) -> Events[Event]:
+        """Score in one portion, or in as many as a borrowed accelerator needs."""
         yield Started("open", 1, "sources")
-        dataset = self._opened[folder] = open_dataset(work.source, work.source_settings)
+        dataset = self._opened[folder] = open_dataset(task.source, task.source_settings)
         try:
-            self._check(work, dataset)
+            self._check(task, dataset)
             yield Progress()
-            while not (yield from self._once(work, folder, len(dataset.refs))):
+            while not (yield from self._once(task, folder, len(dataset.refs))):
                 pass
         finally:
             del self._opened[folder]
 
-    def _once(self, work: ScoreTask, folder: Path, images: int) -> Generator[Event, None, bool]:
-        """Score a portion; tell whether it was the last one."""
-        if self._lent and _is_scored(work, folder):
-            yield from _laid_out(open_run(work.result(folder)))
+    def _once(self, task: ScoreTask, folder: Path, images: int) -> Generator[Event, None, bool]:
+        """Score a portion; return whether it was the last one."""
+        if self._lent and _is_scored(task, folder):
+            yield from _laid_out(open_run(task.result(folder)))
             return True
-        before = _shards(work, folder)
-        passes = 2 if work.settings.refine else 1
-        left = max(images * passes - before * work.settings.shard_size, 1)
-        with closing(self._portion(work, folder, left if self._lent else 0)) as events:
+        before = _shards(task, folder)
+        passes = 2 if task.settings.refine else 1
+        left = max(images * passes - before * task.settings.shard_size, 1)
+        with closing(self._portion(task, folder, left if self._lent else 0)) as events:
             for event in events:
                 if isinstance(event, DselError):
                     raise event
                 yield event
                 if isinstance(event, Done):
                     return True
-        if not _is_scored(work, folder) and _shards(work, folder) == before:
+        if not _is_scored(task, folder) and _shards(task, folder) == before:
             raise RunError(
-                f"a shard of {work.settings.shard_size} images takes longer than the accelerator "
+                f"a shard of {task.settings.shard_size} images takes longer than the accelerator "
                 "is lent for: score with a smaller shard size, or fewer draws"
             )
         return False
 
-    def _score(self, work: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
-        """Score the `left` images for as long as they should take; 0 takes all the time it needs.
+    def _score(self, task: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
+        """Score the `left` images for as long as they should take; 0 sets no limit.
 
-        A lent accelerator is given back before the layouts, which have no use for it. What went
-        wrong comes as the last event, since errors lose their words between processes.
+        A borrowed accelerator is returned before the layouts, which do not need it. An error is
+        the last event, since exceptions lose their message between processes.
         """
-        end = time.monotonic() + SHARE_USED * seconds_of(work, folder, left) if left else math.inf
+        end = time.monotonic() + SHARE_USED * seconds_of(task, folder, left) if left else math.inf
         try:
             yield Started("load", 1, "priors")
-            prior = self.priors.get(work.prior)
+            prior = self.priors.get(task.prior)
             yield Progress()
             known = self._opened.get(folder)
-            dataset = known or open_dataset(work.source, work.source_settings)
-            run = work.result(folder)
-            with closing(_closable(score(dataset, prior, run, work.settings))) as events:
+            dataset = known or open_dataset(task.source, task.source_settings)
+            run = task.result(folder)
+            with closing(_closable(score(dataset, prior, run, task.settings))) as events:
                 for event in events:
                     if left and isinstance(event, Started) and event.stage == "layout":
                         return
@@ -262,9 +264,9 @@ class JobRunner:
         except DselError as error:
             yield error
 
-    def _check(self, work: ScoreTask, dataset: Dataset) -> None:
+    def _check(self, task: ScoreTask, dataset: Dataset) -> None:
         images, most = len(dataset.refs), self.limits
-        evaluations = images * evaluations_of(work.settings)
+        evaluations = images * evaluations_of(task.settings)
         if most.images and images > most.images:
             raise SettingError(
                 f"the source has {images:,} images, and at most {most.images:,} are scored here: "
@@ -277,47 +279,40 @@ class JobRunner:
                 "each class, fewer timesteps or fewer draws"
             )
 
-    def _export(self, work: ExportTask, folder: Path) -> Events[Event]:
-        explorer = self._explorer(Path(work.run))
-        classes = range(len(explorer.classes))
-        yield Started("select", len(classes), "classes")
-        selections = []
-        for index in classes:
-            selections.append(explorer.select(index, work.select))
-            if lack := shortfall(selections[-1], work.select):
-                yield Notice(lack)
-            yield Progress()
-        out = work.result(folder)
-        yield from export_selections(explorer.run, selections, work.select, out, work.settings)
+    def _export(self, task: ExportTask, folder: Path) -> Events[Event]:
+        explorer = self._explorer(Path(task.run))
+        selections = yield from select_classes(explorer, task.select)
+        out = task.result(folder)
+        yield from export_selections(explorer.run, selections, task.select, out, task.settings)
 
 
 def evaluations_of(settings: ScoreSettings) -> int:
-    """Noised latents that the prior is shown of one image, at most."""
+    """Return the most evaluations of the prior that one image takes."""
     return 2 * len(settings.timesteps) * settings.draws
 
 
-def seconds_of(work: ScoreTask, folder: Path, left: int) -> int:  # noqa: ARG001
-    """How long to borrow an accelerator for `left` images."""
-    wanted = LOADING_S + left * evaluations_of(work.settings) / _rate(work)
+def seconds_of(task: ScoreTask, folder: Path, left: int) -> int:  # noqa: ARG001
+    """Return the seconds for which to borrow an accelerator for `left` images."""
+    wanted = LOADING_S + left * evaluations_of(task.settings) / _rate(task)
     return min(max(round(wanted), LEAST_S), MOST_S)
 
 
-def _rate(work: ScoreTask) -> float:
-    return PER_SECOND_DEMO if work.prior.prior == DEMO else PER_SECOND
+def _rate(task: ScoreTask) -> float:
+    return PER_SECOND_DEMO if task.prior.prior == DEMO else PER_SECOND
 
 
-def _shards(work: ScoreTask, folder: Path) -> int:
-    """Shards that are there: of the first pass, and of the second where there is one."""
-    run = work.result(folder)
+def _shards(task: ScoreTask, folder: Path) -> int:
+    """Count the finished shards of the first pass, and of the second if there is one."""
+    run = task.result(folder)
     return sum(len(list((run / name).glob("*.safetensors"))) for name in ("scores", "refined"))
 
 
-def _is_scored(work: ScoreTask, folder: Path) -> bool:
-    return (work.result(folder) / "summary.json").is_file()
+def _is_scored(task: ScoreTask, folder: Path) -> bool:
+    return (task.result(folder) / "summary.json").is_file()
 
 
 def _laid_out(run: Run) -> Iterator[Event]:
-    """What is left to do of a run that is scored."""
+    """Fit the layouts of a run that is already scored."""
     yield from fit_layouts(run)
     found = run.summary
     yield Done(
@@ -327,5 +322,5 @@ def _laid_out(run: Run) -> Iterator[Event]:
 
 
 def _closable(events: Iterator[Event]) -> Events[Event]:
-    """The engine's stages are generators, whose `close` lets them put things in order."""
+    """Type the events as a generator: closing it lets the stage clean up."""
     return cast("Events[Event]", events)

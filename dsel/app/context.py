@@ -1,0 +1,67 @@
+"""What a handler works on besides its parameters: the open run, the view, and the visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dsel.analysis.explorer import Explorer
+from dsel.app.state import AppState
+from dsel.app.wire import PatchWire, explanation_wire, patch_wires
+from dsel.config import SelectSettings
+from dsel.config.url import View
+from dsel.types import Frame, Patch
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The run and the view of a request.
+
+    local: whether a page of the app sent it, opened on the app's own machine.
+    """
+
+    state: AppState
+    explorer: Explorer
+    view: View
+    local: bool = False
+
+    @property
+    def settings(self) -> SelectSettings:
+        """The settings by which the view selects."""
+        return self.view.select
+
+    @property
+    def class_index(self) -> int:
+        """The class of the view: the first one unless the view names another."""
+        name = self.view.class_name
+        return self.explorer.class_index(name) if name else 0
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the visitor may name any file that the app can read."""
+        return self.local and self.state.access.local
+
+    def indices(self, names: Sequence[str]) -> Sequence[int]:
+        """Return the classes of these names, or the class of the view if there are none."""
+        return [self.explorer.class_index(name) for name in names] or [self.class_index]
+
+    def frames(self) -> Mapping[str, Frame]:
+        """Return the frame of each of the class's images by its id."""
+        scores = self.explorer.scores(self.class_index)
+        return dict(zip(scores.ids, scores.frames, strict=True))
+
+    def wires(
+        self, class_index: int | None = None, settings: SelectSettings | None = None
+    ) -> Callable[[Patch], PatchWire]:
+        """Return the function that turns patches of a class into their wire form."""
+        index = self.class_index if class_index is None else class_index
+        settings = settings or self.settings
+        selected = self.explorer.select(index, settings)
+        return patch_wires(selected, self.explorer.scores(index), settings)
+
+    def explanation(self, image_id: str, nth: int = 0, index: int | None = None) -> dict[str, Any]:
+        """Return the explanation of an image's patch, the `nth` by rank, in its wire form."""
+        index = self.class_index if index is None else index
+        found = self.explorer.explanation(index, image_id, self.settings, nth)
+        return explanation_wire(found, self.wires(index))

@@ -1,0 +1,89 @@
+"""From stored gap maps, one per timestep, to the one map per image that patches are located on."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsel.config import SelectSettings
+from dsel.core.chunks import chunks
+from dsel.errors import SettingError
+from dsel.types import Bucket, ClassScores, Geometry
+
+Floats: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
+
+Maps: TypeAlias = tuple[Floats, ...]
+"""Combined maps (n, h, w) of each of a class's buckets."""
+
+
+def combined_maps(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Maps:
+    """Return the maps that patches are located on, of each of a class's buckets."""
+    return tuple(combined_gap(bucket, geometry, settings) for bucket in scores.buckets)
+
+
+def combined_gap(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Floats:
+    """Return the maps that patches are located on, (n, h, w): the mean gap as a share of the loss.
+
+    Reads the settings `timesteps` and `gap`.
+    """
+    columns = timestep_columns(settings.timesteps, geometry.timesteps)
+    every = columns == list(range(len(geometry.timesteps)))
+    gap = bucket.gap if every else bucket.gap[:, columns]
+    return combine_timesteps(gap, geometry.losses[columns], settings.gap == "positive")
+
+
+def combine_timesteps(
+    gap: NDArray[np.floating], losses: NDArray[np.floating], positive: bool = False
+) -> Floats:
+    """Mean over timesteps of gap maps, each divided by its loss: (N, T, h, w) -> (N, h, w).
+
+    losses: (T,), see `mean_losses`. The losses of timesteps differ in size, so that some timesteps
+    would dominate the mean; after division all weigh the same, and a gap is the share of the loss
+    that naming the class saves. With `positive`, cells where naming the class misleads count as 0:
+    within one object it may help in some cells and mislead in others, and these should not cancel.
+    """
+    weights = (1.0 / np.asarray(losses, np.float32)) / len(losses)
+    mean = np.empty((len(gap), *gap.shape[2:]), np.float32)
+    for part in chunks(len(gap), math.prod(gap.shape[1:])):
+        maps = np.asarray(gap[part], np.float32)
+        counted = np.maximum(maps, 0.0) if positive else maps
+        np.einsum("nthw,t->nhw", counted, weights, out=mean[part])
+    return mean
+
+
+def image_losses(conditional: NDArray[np.floating]) -> Doubles:
+    """Mean conditional loss over the cells of each image: (N, T, h, w) -> (N, T)."""
+    means: Doubles = np.asarray(conditional, np.float64).mean(axis=(2, 3))
+    return means
+
+
+def mean_losses(sums: Doubles, images: int) -> Floats:
+    """Mean loss per timestep (T,), from sums (T,) of `image_losses` over this many images.
+
+    Sums of parts of a run add up. Of the statistics that put timesteps on one scale, this one is
+    the most stable with few draws. It is 1 for a timestep without any loss.
+    """
+    mean = np.asarray(sums, np.float64) / max(images, 1)
+    return np.where(mean > 0, mean, 1.0).astype(np.float32)
+
+
+def timestep_columns(wanted: tuple[int, ...], scored: tuple[int, ...]) -> list[int]:
+    """Return the indices of the wanted timesteps in the scored ones; of all if none is named."""
+    missing = [timestep for timestep in wanted if timestep not in scored]
+    if missing:
+        known = ", ".join(map(str, scored))
+        raise SettingError(f"timestep {missing[0]} was not scored in this run; scored are {known}")
+    return [scored.index(timestep) for timestep in wanted or scored]
+
+
+def image_bucket(scores: ClassScores, row: int) -> Bucket:
+    """Return the maps of the `row`-th image of a class alone."""
+    for bucket in scores.buckets:
+        (found,) = np.nonzero(bucket.rows == row)
+        if len(found):
+            return Bucket(bucket.rows[found], bucket.conditional[found], bucket.gap[found])
+    raise IndexError(f"class {scores.name!r} has {len(scores.ids)} scored images, no row {row}")

@@ -1,0 +1,62 @@
+"""Features of patches, averaged from the feature grids that scoring stores of whole images."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsel.core.chunks import chunks
+
+Floats: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
+
+
+def patch_features(
+    features: NDArray[np.floating],
+    x: Doubles,
+    y: Doubles,
+    patch_px: float,
+    width_px: Doubles,
+    height_px: Doubles,
+    image: NDArray[np.int64] | None = None,
+) -> Floats:
+    """Mean of a feature grid over one box per image: (N, g, g, d) and N corners -> (N, d).
+
+    The grid spans the whole image of (N,) `width_px` x `height_px`. Each grid cell is weighted by
+    its area inside the box. With `image`, (P,) rows of `features`, there are P boxes.
+    """
+    grid = features.shape[1]
+    scale_x, scale_y = grid / width_px, grid / height_px
+    across = _overlap(x * scale_x, patch_px * scale_x, grid)  # (N, g)
+    down = _overlap(y * scale_y, patch_px * scale_y, grid)  # (N, g)
+    weights = down[:, :, None] * across[:, None, :]
+    weights /= weights.sum(axis=(1, 2), keepdims=True)
+    rows = np.arange(len(features)) if image is None else image
+    mean = np.empty((len(rows), features.shape[3]), np.float32)
+    ys, xs = _covered_cells(down), _covered_cells(across)
+    for part in chunks(len(rows), ys.shape[1] * xs.shape[1] * features.shape[3]):
+        row, at = rows[part, None, None], (ys[part, :, None], xs[part, None, :])
+        inside = features[(row, *at)].astype(np.float32)  # (n, Y, X, d)
+        weight = weights[(np.arange(len(rows))[part, None, None], *at)]
+        np.einsum("nyx,nyxd->nd", weight, inside, out=mean[part], casting="same_kind")
+    return mean
+
+
+def _overlap(start: Doubles, length: Doubles, cells: int) -> Doubles:
+    """Length of each unit cell that an interval covers: (N,) and (N,) -> (N, cells)."""
+    edges = np.arange(cells)[None, :]
+    end = np.minimum((start + length)[:, None], edges + 1)
+    covered: Doubles = np.clip(end - np.maximum(start[:, None], edges), 0.0, 1.0)
+    return covered
+
+
+def _covered_cells(cover: Doubles) -> NDArray[np.intp]:
+    """Consecutive cells that contain those covered, (N, cells) -> (N, n): the same n for all N."""
+    cells = cover.shape[1]
+    first = (cover > 0).argmax(axis=1)
+    end = cells - (cover[:, ::-1] > 0).argmax(axis=1)
+    longest = int((end - first).max(initial=1))
+    start: NDArray[np.intp] = np.minimum(first, cells - longest)
+    return start[:, None] + np.arange(longest)

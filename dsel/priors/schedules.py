@@ -1,0 +1,70 @@
+"""Noise schedules: the signal and noise amplitudes of each timestep.
+
+Symbols: z_0 is a clean latent, eps noise, z_t = signal_t z_0 + noise_t eps the noised latent. In a
+diffusion schedule signal_t^2 = a_t, the cumulative product of 1 - beta, and noise_t^2 = 1 - a_t; in
+flow matching noise_t = sigma and signal_t = 1 - sigma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dsel.errors import SettingError
+from dsel.types import Schedule
+
+
+def add_noise(clean: Tensor, eps: Tensor, signal: Tensor, amount: Tensor) -> Tensor:
+    """z_t = signal_t z_0 + noise_t eps; Ho et al., arXiv 2006.11239, eq. 4."""
+    return signal * clean + amount * eps
+
+
+def amplitudes(schedule: Schedule, times: Tensor) -> tuple[Tensor, Tensor]:
+    """signal_t and noise_t of timesteps (R,), (R, 1, 1, 1) each."""
+    return schedule.signal[times][:, None, None, None], schedule.noise[times][:, None, None, None]
+
+
+def diffusion_schedule(alphas_cumprod: Tensor) -> Schedule:
+    """The schedule of a model that was trained with a_t (timesteps,); it is told the timestep."""
+    a = alphas_cumprod.double()
+    return Schedule(a.sqrt().float(), (1 - a).sqrt().float(), torch.arange(len(a)).float())
+
+
+def flow_schedule(sigmas: Tensor, inputs: Tensor) -> Schedule:
+    """The schedule of flow matching, sigma rising with the timestep; Lipman, arXiv 2210.02747."""
+    sigma = sigmas.double()
+    return Schedule((1 - sigma).float(), sigma.float(), inputs.float())
+
+
+def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
+    """The schedule of a flow-matching scheduler: timestep t is its training timestep t + 1.
+
+    The base sigma (t + 1) / N is shifted as the scheduler does it, by a constant or, where the
+    shift follows the size of the picture, for pictures of `tokens` tokens; Esser et al., arXiv
+    2403.03206, section 5.3.2. The network is told 1000 sigma.
+    """
+    config = scheduler.config
+    count: int = config.num_train_timesteps
+    sigmas = torch.arange(1, count + 1, dtype=torch.float64) / count
+    if config.use_dynamic_shifting:
+        slope = (config.max_shift - config.base_shift) / (
+            config.max_image_seq_len - config.base_image_seq_len
+        )
+        mu = config.base_shift + slope * (tokens - config.base_image_seq_len)
+        sigmas = scheduler.time_shift(mu, 1.0, sigmas)
+    else:
+        sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
+    return flow_schedule(sigmas, sigmas * count), "flow"
+
+
+def check_timesteps(timesteps: Sequence[int], schedule: Schedule) -> None:
+    """Raise `SettingError` for a timestep outside of the prior's schedule."""
+    last = len(schedule.signal) - 1
+    for timestep in timesteps:
+        if not 0 <= timestep <= last:
+            raise SettingError(
+                f"timestep must be between 0 and {last} for this prior, got {timestep}"
+            )

@@ -1,0 +1,26 @@
+"""The public functions return what the page shows, and errors in one line."""
+
+from __future__ import annotations
+
+import gradio as gr
+import numpy as np
+import pytest
+from support.page import PATCH_KEYS
+from support.synthetic import synthetic_run
+
+from dsel.app.public_api import functions
+from dsel.app.state import AppState
+
+
+def test_functions__of_a_run(tmp_path) -> None:
+    synthetic_run(tmp_path / "run", classes=2, per_class=5)
+    classes, patches, explanation, heat_maps = functions(AppState(tmp_path / "run"))
+    assert classes() == ["disc", "square"]
+    first = patches("square", "patch_px=32")[0]
+    assert tuple(first) == PATCH_KEYS
+    assert first["box"][2:] == [32, 32]
+    found = explanation("square", first["id"], "patch_px=32")
+    assert {key: found["patch"][key] for key in PATCH_KEYS} == first
+    assert np.array(heat_maps("disc", "disc/000000")["gap"]).shape == (16, 16)
+    with pytest.raises(gr.Error, match="unknown class"):
+        patches("cat")

@@ -1,0 +1,63 @@
+"""The app listens at a free port, and loads no model libraries."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.synthetic import synthetic_run
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("server") / "run"
+    synthetic_run(path, classes=2, per_class=4)
+    return path
+
+
+def test_launch_app__a_taken_port_is_one_line(run_path: Path) -> None:
+    # In a process of its own: Gradio leaves an event loop behind when it cannot listen.
+    code = """
+import sys
+from pathlib import Path
+from dsel.errors import DselError
+from dsel.app import launch_app
+try:
+    launch_app(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]))
+except DselError as error:
+    print(error)
+"""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        line = _python(code, str(run_path), port)
+    assert line == f"port {port} cannot be listened on, it may be taken: choose another port"
+
+
+def test_app__loads_no_model_libraries(run_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from dsel.app import build_app
+from dsel.app.rpc import respond
+from dsel.app.state import AppState
+from dsel.app.widgets import widgets_of
+state = AppState(Path(sys.argv[1]))
+build_app(state)
+for name in ("start", "gallery", "image"):
+    assert '"result"' in respond(state, '{"method": "' + name + '"}')
+print(sorted({"torch", "diffusers", "transformers", "umap", "ray"} & set(sys.modules)))
+"""
+    assert _python(code, str(run_path)) == "[]"
+
+
+def _python(code: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

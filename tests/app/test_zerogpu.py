@@ -1,0 +1,55 @@
+"""A GPU that a Space lends is borrowed for a function, or refused in one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from dsel.app.jobs.tasks import ScoreTask
+from dsel.app.zerogpu import accelerator
+from dsel.errors import RunError
+
+
+def fake_spaces(refusing: bool = False) -> Any:
+    spaces: Any = ModuleType("spaces")
+    spaces.seconds = []
+
+    def gpu(portion: Any, duration: Any) -> Any:
+        def handler(*arguments: Any) -> Any:
+            spaces.seconds.append(duration(*arguments))
+            if refusing:
+                raise gr.Error("You have exceeded your GPU quota")
+            yield from portion(*arguments)
+
+        return handler
+
+    spaces.GPU = gpu
+    spaces.__spec__ = object()
+    return spaces
+
+
+def test_accelerator__on_a_zerogpu_space_only(monkeypatch) -> None:
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    monkeypatch.setitem(sys.modules, "spaces", fake_spaces())
+    assert accelerator() is None
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    accelerate = accelerator()
+    assert accelerate is not None
+    borrowed = accelerate(lambda *sent: iter(sent[2:]), lambda *_: 42)
+    task = ScoreTask(title="", source="")
+    assert list(borrowed(task, Path(), 3)) == [3]
+    assert sys.modules["spaces"].seconds == [42]
+
+
+def test_accelerator__a_refusal_is_a_run_error(monkeypatch) -> None:
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    monkeypatch.setitem(sys.modules, "spaces", fake_spaces(refusing=True))
+    accelerate = accelerator()
+    borrowed = accelerate(lambda *_: iter([]), lambda *_: 42)
+    with pytest.raises(RunError, match="exceeded your GPU quota; resume the job later"):
+        list(borrowed(ScoreTask(title="", source=""), Path(), 3))

@@ -1,0 +1,71 @@
+"""Exporting a selection: settings that do not fit are refused before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import pytest
+from support.toyset import SMALL, finish, scored_run, tree
+
+from dsel.config import ExportSettings
+from dsel.errors import SettingError
+from dsel.pipeline.export import check_export, export, export_selections
+from dsel.pipeline.select import select_classes
+from dsel.pipeline.selector import Selector
+from dsel.runs import Run
+from dsel.types import ClassSelection, Event
+
+
+@pytest.fixture(scope="module")
+def run(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return scored_run(source, tmp_path_factory.mktemp("scored") / "run")
+
+
+def test_check_export__side_of_the_images(run):
+    assert check_export(run, SMALL, ExportSettings(image_px=20)) == 20
+    assert check_export(run, SMALL, ExportSettings()) == run.identity.resolution_px
+
+
+@pytest.mark.parametrize(
+    ("select", "settings", "message"),
+    [
+        (
+            SMALL.replace(factor=4), ExportSettings(image_px=3),
+            "image px must be at least 4 for 4 x 4 mosaics, got 3",
+        ),
+        (
+            SMALL.replace(pins=("cat/9",)), ExportSettings(),
+            "unknown image 'cat/9' in pins: ids look like 'cat/00.png'",
+        ),
+    ],
+)  # fmt: skip
+def test_export_selections__unfit_settings_write_nothing(run, tmp_path, select, settings, message):
+    with pytest.raises(SettingError) as caught:
+        next(export_selections(run, [], select, tmp_path / "out", settings))
+    assert str(caught.value) == message
+    assert not (tmp_path / "out").exists()
+
+
+def returned(events: Generator[Event, None, Sequence[ClassSelection]]) -> Sequence[ClassSelection]:
+    """The value that a generator returns after its last event."""
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            return end.value
+
+
+def test_export_selections__of_classes_selected_without_storing_them(run, tmp_path):
+    """The same bytes as from the stored selection; the manifest names it and what made it."""
+    before = tree(run.path)
+    selections = returned(select_classes(Selector(run), SMALL))
+    settings = ExportSettings(image_px=20)
+    finish(export_selections(run, selections, SMALL, tmp_path / "live", settings))
+    assert tree(run.path) == before
+    finish(export(run, tmp_path / "stored", settings))
+    assert tree(tmp_path / "live") == tree(tmp_path / "stored")
+    manifest = json.loads((tmp_path / "live/manifest.json").read_text())
+    assert run.selection_name(SMALL) in json.dumps(manifest)
+    assert run.identity.fingerprint in json.dumps(manifest)

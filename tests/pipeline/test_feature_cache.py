@@ -1,0 +1,64 @@
+"""Features of a model, stored in the run for later selections."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.toyset import (
+    SMALL,
+    finish,
+    scored_run,
+)
+
+from dsel.errors import SettingError
+from dsel.pipeline.select import select
+
+
+class Namer:
+    """Describes a picture by its mean colour, and counts how often it is asked."""
+
+    fingerprint = "mean colour"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def describe(self, pictures):
+        self.asked += len(pictures)
+        return np.stack([picture.mean((0, 1)) for picture in pictures]).astype(np.float32)
+
+
+def test_select__features_of_a_model_are_kept(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    settings, namer = SMALL.replace(features="reencode"), Namer()
+    finish(select(run, settings, namer))
+    assert namer.asked == 6
+    once = run.read_selection()
+    finish(select(run, settings.replace(clusters=1), namer))
+    finish(select(run, settings))  # the model is needed no more
+    assert namer.asked == 6
+    assert run.read_selection() == once
+    missing = (
+        r"compute them with dsel select .* --patch-px 8 --features reencode --clusters 2 --ipc 2$"
+    )
+    with pytest.raises(SettingError, match=missing):
+        finish(select(run, settings.replace(patch_px=8)))
+    namer.fingerprint = "another"
+    finish(select(run, settings, namer))
+    assert namer.asked == 12
+
+
+def test_select__a_model_is_asked_again_for_moved_boxes_only(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    settings, namer = SMALL.replace(features="reencode"), Namer()
+    finish(select(run, settings, namer))
+    assert namer.asked == 6
+    unmoved = settings.replace(pins=("cat/02.png",), bans=("cat/01.png", "dog/00.png"))
+    finish(select(run, unmoved))
+    moved = unmoved.replace(moves=("cat/03.png@0,1", "cat/02.png@3,0"))
+    with pytest.raises(
+        SettingError, match=r"compute them with dsel select .* --moves=cat/03.png@0,1 "
+    ):
+        finish(select(run, moved))
+    finish(select(run, moved, namer))
+    assert namer.asked == 6 + 4  # of the class that the moved boxes are of
+    finish(select(run, moved.replace(moves=moved.moves[::-1], bans=())))

@@ -1,0 +1,99 @@
+"""Selecting the patches of a run: notices, figures, and settings that do not fit."""
+
+from __future__ import annotations
+
+import pytest
+from support.stages import figures_of
+from support.toyset import (
+    SMALL,
+    finish,
+    scored_run,
+    tree,
+    write_pictures,
+)
+
+from dsel.config import ExportSettings, SelectSettings
+from dsel.errors import SettingError
+from dsel.pipeline.export import export_selections
+from dsel.pipeline.select import select
+from dsel.types import Notice
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (SelectSettings(ipc=4), "class 'cat' has 3 patches and gives 3 images, fewer than IPC 4"),
+        (SelectSettings(ipc=4, per_image=2), "class 'dog' has 2 patches and gives 2 images"),
+        (
+            SelectSettings(ipc=2, clusters=1, factor=2),
+            "class 'cat' has 3 patches and gives 1 2 x 2 mosaics, fewer than IPC 2",
+        ),
+    ],
+)
+def test_select__shortfall_is_told(tmp_path, settings, told):
+    root = write_pictures(tmp_path / "pictures", {"cat": 3, "dog": 1})
+    run = scored_run(root, tmp_path / "run")
+    events = finish(select(run, settings))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert any(told in text for text in notices)
+    assert all(text.endswith("raise --per-image or lower --ipc to even out") for text in notices)
+
+
+def test_select__figures(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    figures = figures_of(finish(select(run, SMALL)))
+    assert figures == {
+        "classes": 2, "patches": 6, "images": 4, "selection": run.selection_name(SMALL),
+    }  # fmt: skip
+
+
+def test_select__unfit_settings_write_nothing(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    before = tree(run.path)
+    for settings, told in (
+        (SelectSettings(patch_px=33), "patch size must be between 1 and 32 px"),
+        (SelectSettings(patch_px=20, per_image=2), "at most 1 patches of 20 px fit"),
+        (SelectSettings(timesteps=(301,)), "timestep 301 was not scored in this run; scored are"),
+    ):
+        with pytest.raises(SettingError, match=told):
+            finish(select(run, settings))
+    assert tree(run.path) == before
+
+
+UNFIT = {
+    "unknown image 'cat/9' in pins: ids look like 'cat/00.png'": {"pins": ("cat/9",)},
+    "unknown image 'cat/9' in bans: ids look like 'cat/00.png'": {"bans": ("cat/9",)},
+    "unknown image 'cat/9' in moves: ids look like 'cat/00.png'": {"moves": ("cat/9@0,0",)},
+    "image 'dog/01.png' in pins has no patch, since it was skipped when the run was scored: take "
+    "another image": {"pins": ("dog/01.png",)},
+    "the corner of image 'cat/02.png' in moves must be between 0,0 and 24,16 for a 16 px patch in "
+    "its 40 x 32 px picture, got 25,0": {"moves": ("cat/02.png@25,0",)},
+}
+
+
+@pytest.mark.parametrize("message", UNFIT)
+def test_select__overrides_that_do_not_fit_are_refused_at_once(source, tmp_path, message):
+    run = scored_run(source, tmp_path / "run")
+    before, unfit = tree(tmp_path), SMALL.replace(**UNFIT[message])
+    with pytest.raises(SettingError) as caught:
+        next(select(run, unfit))
+    assert str(caught.value) == message
+    _, selections = run.read_selection()
+    with pytest.raises(SettingError) as caught:
+        next(export_selections(run, selections, unfit, tmp_path / "out", ExportSettings()))
+    assert str(caught.value) == message
+    assert tree(tmp_path) == before
+
+
+def test_select__a_skipped_image_may_be_banned(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    before = repr(run.read_selection()[1])
+    finish(select(run, SMALL.replace(bans=("dog/01.png",))))
+    assert repr(run.read_selection()[1]) == before
+
+
+def test_select__without_overrides_it_keeps_its_name(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    names = {run.selection_name(SMALL.replace(pins=pins)) for pins in ((), ("cat/00.png",), ())}
+    assert len(names) == 2
+    assert (tmp_path / "run/selections" / run.selection_name(SMALL)).is_dir()
