@@ -57,5 +57,11 @@ function createItem(app, one, remove) {
   const text = [h("span.kind", {}, LABELS[kind]), h("span.id", { title: id }, id)];
   const label = `Remove: ${id} ${DONE[kind]}`;
   const button = h("button.button", { type: "button", onclick: () => remove(one), "aria-label": label }, "Remove");
-  return h("li", {}, crop.element, h("div.override-facts", {}, text, problem && h("span.problem", {}, problem)), button);
+  return h(
+    "li",
+    {},
+    crop.element,
+    h("div.override-facts", {}, text, problem && h("span.problem", {}, problem)),
+    button,
+  );
 }

@@ -141,7 +141,8 @@ function budgetText({ total, patch_px: side, resolution_px: resolution, ids }, v
   const short = total < ipc ? `, as many as the class gives at IPC ${ipc}` : "";
   return [
     `Each column is a distilled set of ${plural(total, "image")} of ${name}${short}.`,
-    `All are made of the same ${plural(ids.length, "source image")} as ${made} of ${side} × ${side} px of ${resolution} px;`,
+    `All are made of the same ${plural(ids.length, "source image")} as ${made}`,
+    `of ${side} × ${side} px of ${resolution} px;`,
     "only what is cut from the images differs.",
     "The mean score is the mean of the combined gap inside the patches, as a share of the loss.",
   ].join(" ");

@@ -35,7 +35,7 @@ const FIGURES = [
     label: "Same boxes kept",
     value: (found) => percent(found.box_share),
     text: (found) => `${found.same_boxes} of ${plural(Math.max(found.a, found.b), "patch", "patches")}`,
-    help: "Share of the distilled set that shows the same region: the same image, boxes that overlap by more than half.",
+    help: "Share of the distilled set that shows the same region: boxes of an image that overlap by more than half.",
   },
   {
     label: "Overlap of boxes",
