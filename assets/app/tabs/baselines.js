@@ -27,7 +27,7 @@ const KINDS = {
  * @property {number} resolution_px
  * @property {{ kind: string, images: Patch[][], score: number | null }[]} kinds
  */
-/** @typedef {{ kinds: Localization[], small_share: number, large_share: number, draws: number }} Localizations */
+/** @typedef {{ kinds: Localization[], small_share: number, large_share: number }} Localizations */
 
 /** @type {Tab} */
 export const tab = { mount: (root, app) => new BaselinesTab(root, app) };
@@ -61,7 +61,7 @@ class BaselinesTab {
   async show(change) {
     this.mark();
     if (this.isKnown && [...change].every((key) => IRRELEVANT.includes(key))) return;
-    await this.request();
+    await Promise.all([this.requestImages(), this.requestLocalization()]);
   }
 
   hide() {
@@ -71,11 +71,7 @@ class BaselinesTab {
 
   drawAgain() {
     this.seed += 1;
-    return this.app.attempt(() => this.request());
-  }
-
-  request() {
-    return Promise.all([this.requestImages(), this.requestLocalization()]);
+    return this.app.attempt(() => this.requestImages());
   }
 
   async requestImages() {
@@ -121,7 +117,7 @@ class BaselinesTab {
    */
   async localize(method) {
     try {
-      return await this.app.ask(method, { seed: this.seed });
+      return await this.app.ask(method);
     } catch (error) {
       return { problem: /** @type {Error} */ (error).message };
     }
@@ -189,7 +185,7 @@ function problemNotice(problem) {
  * Explain what a hit is; without true boxes, how to add them.
  * @param {Localizations} result
  */
-function explainHits({ kinds, small_share: small, large_share: large, draws }) {
+function explainHits({ kinds, small_share: small, large_share: large }) {
   if (!kinds.length) return explainMissingBoxes();
   const images = plural(kinds[0].images, "image");
   return h(
@@ -199,7 +195,7 @@ function explainHits({ kinds, small_share: small, large_share: large, draws }) {
     `patch, if at least ${percent(large, 2)} of the patch is inside the object. `,
     "Coverage is the share of the object that the patch contains. ",
     `Of each of the class's ${images} with a true box the best patch counts, kept or not; `,
-    `random is the mean of ${draws} positions per image. The tick on a bar marks all classes.`,
+    "random is the mean over all positions of the patch. The tick on a bar marks all classes.",
   );
 }
 
