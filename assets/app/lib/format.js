@@ -8,7 +8,7 @@ export function number(value, digits = 3) {
   if (value == null || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   const text = size !== 0 && isFarFromOne(size) ? value.toExponential(digits - 1) : plainNumber(value, digits);
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 
 /** @param {number} size */
