@@ -19,8 +19,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 
 class DselError(Exception):
@@ -127,3 +131,75 @@ def _storage_message(error: OSError, path: Path) -> str:
     if isinstance(error, FileNotFoundError) and not path.parent.exists():
         return f"{path} cannot be created: its folder does not exist; choose another folder"
     return ""
+
+
+@contextmanager
+def optional_library(
+    name: str, *, extra: str, use: str, error: type[DselError] = SettingError
+) -> Iterator[None]:
+    """Turn an optional library that is missing, too old or too new into one clear line.
+
+    Import it inside: `with optional_library("peft", extra="lora", use="LoRA"): import peft`. The
+    versions that fit are those of dsel's own extra; a checkout that is not installed has no such
+    list, and only the import itself is checked.
+    """
+    found, wanted = _installed(name), _wanted(name, extra)
+    if found and not wanted.contains(found, prereleases=True):
+        bounds = ",".join(sorted(map(str, wanted), reverse=True))
+        raise error(f"{use} needs {name}{bounds}, but {found} is installed: {_install(extra)}")
+    with library_errors(extra=extra, use=use, error=error):
+        yield
+
+
+@contextmanager
+def library_errors(
+    *, extra: str, use: str, error: type[DselError] = SettingError
+) -> Iterator[None]:
+    """Turn libraries that cannot be imported, or refuse each other's versions, into one line."""
+    try:
+        yield
+    except (ImportError, RuntimeError) as problem:
+        cause = _import_error(problem)
+        if cause is None or (cause.name or "").partition(".")[0] == "dsel":
+            raise
+        if isinstance(cause, ModuleNotFoundError) and (cause.name or ".").isidentifier():
+            needed = f"the {cause.name} library"
+        else:
+            needed = f"libraries that work together ({first_line(cause)})"
+        raise error(f"{use} needs {needed}: {_install(extra)}") from problem
+
+
+def _install(extra: str) -> str:
+    return f'pip install "dsel[{extra}]"'
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _wanted(name: str, extra: str) -> SpecifierSet:
+    """The versions that an extra of the installed dsel allows; all if dsel is not installed."""
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    try:
+        listed = map(Requirement, requires("dsel") or ())
+    except PackageNotFoundError:
+        return SpecifierSet()
+    asked = {"extra": extra}
+    for one in listed:
+        if one.name == name and one.marker is not None and one.marker.evaluate(asked):
+            return one.specifier
+    return SpecifierSet()
+
+
+def _import_error(error: BaseException | None) -> ImportError | None:
+    """The first import that failed: libraries that import lazily wrap it in errors of their own."""
+    found = None
+    while error is not None:
+        found = error if isinstance(error, ImportError) else found
+        error = error.__cause__
+    return found

@@ -1,14 +1,39 @@
 #!/usr/bin/env bash
-# Runs every check of dsel, for people and for CI alike: bash tests/run.sh [pytest arguments]
+# Runs every check of dsel, for people and for CI alike:
 #
-# Makes a virtual environment in .venv-test, unless one with dsel's test extra is active, and looks
-# for a Chromium, or installs one. Ends with an error at the first check that fails.
+#     bash tests/run.sh [--newest] [pytest arguments]
+#
+# Installs the locked versions of all libraries into .venv-test, unless they are in the environment
+# that is active, and looks for a Chromium, or installs one. Ends with an error at the first check
+# that fails.
+#
+# With --newest, installs the newest versions that pyproject.toml allows into .venv-newest instead,
+# runs every check, and reports which versions differ from the locked ones and which checks fail.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-ENVIRONMENT=.venv-test
+
+LOCKS=(requirements.txt tests/requirements.txt)
+NEWEST=false
+if [ "${1:-}" = --newest ]; then
+    NEWEST=true
+    shift
+fi
+FAILED=()
 
 section() { printf '\n== %s\n' "$1"; }
 fail() { printf 'tests/run.sh: %s\n' "$1" >&2; exit 1; }
+
+# A check is a name and a command.
+check() {
+    local name=$1 status=0
+    shift
+    section "$name"
+    "$@" || status=$?
+    if [ "$status" != 0 ]; then
+        $NEWEST || exit "$status"
+        FAILED+=("$name")
+    fi
+}
 
 # A name on the PATH may be a stub that runs nothing, so each is tried.
 find_python() {
@@ -23,38 +48,66 @@ find_python() {
     fail "no Python between 3.11 and 3.13 is on the PATH"
 }
 
-# The environment that is active has all that the test extra asks for.
-is_ready() {
-    [ -n "${VIRTUAL_ENV:-}" ] && python - >/dev/null 2>&1 <<'PYTHON'
+# A line for each library whose version is not the locked one.
+differences() {
+    python - "${LOCKS[@]}" <<'PYTHON'
 import sys
-import tomllib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from packaging.requirements import Requirement
 
-if sys.prefix == sys.base_prefix:
-    sys.exit(1)
-project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-wanted = project["dependencies"] + project["optional-dependencies"]["test"]
-for requirement in map(Requirement, wanted):
-    if version(requirement.name) not in requirement.specifier:
-        sys.exit(1)
+for path in sys.argv[1:]:
+    for line in Path(path).read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        locked = Requirement(line)
+        if locked.marker and not locked.marker.evaluate():
+            continue
+        try:
+            found = version(locked.name)
+        except PackageNotFoundError:
+            found = None
+        if found is None or found not in locked.specifier:
+            print(f"{locked.name} {found or 'missing'}, locked {locked.specifier}")
 PYTHON
 }
 
+# The environment that is active has exactly the locked versions.
+is_ready() {
+    [ -n "${VIRTUAL_ENV:-}" ] \
+        && python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' \
+        && [ -z "$(differences 2>&1)" ]
+}
+
+# Takes the folder, and arguments of pip.
 make_environment() {
-    local stamp=$ENVIRONMENT/pyproject.sha256 wanted
-    wanted=$(cksum <pyproject.toml)
-    if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-        local python
-        python=$(find_python)
-        echo "$python -m venv $ENVIRONMENT"
-        "$python" -m venv --clear "$ENVIRONMENT"
-        "$ENVIRONMENT/bin/python" -m pip install -qq --progress-bar off -e ".[test]"
-        echo "$wanted" >"$stamp"
+    local folder=$1 python
+    shift
+    python=$(find_python)
+    echo "$python -m venv $folder"
+    "$python" -m venv --clear "$folder"
+    "$folder/bin/python" -m pip install -qq --progress-bar off "$@" -e ".[test]"
+}
+
+use_locked() {
+    local folder=.venv-test wanted
+    wanted=$(cat pyproject.toml "${LOCKS[@]}" | cksum)
+    if is_ready; then
+        echo "using the active one, $VIRTUAL_ENV"
+        return
+    fi
+    if [ "$(cat "$folder/locked.cksum" 2>/dev/null)" != "$wanted" ]; then
+        make_environment "$folder" "${LOCKS[@]/#/--constraint=}"
+        echo "$wanted" >"$folder/locked.cksum"
     fi
     # shellcheck disable=SC1091
-    source "$ENVIRONMENT/bin/activate"
+    source "$folder/bin/activate"
+}
+
+use_newest() {
+    make_environment .venv-newest
+    # shellcheck disable=SC1091
+    source .venv-newest/bin/activate
 }
 
 find_chromium() {
@@ -86,12 +139,16 @@ with sync_playwright() as playwright:
 PYTHON
 }
 
+report_newest() {
+    section "the newest versions that pyproject.toml allows"
+    local changed
+    changed=$(differences)
+    printf '%s\n' "${changed:-all are the locked ones}"
+    [ ${#FAILED[@]} = 0 ] || fail "failed with them: $(printf '%s, ' "${FAILED[@]}" | sed 's/, $//')"
+}
+
 section "Python environment"
-if is_ready; then
-    echo "using the active one, $VIRTUAL_ENV"
-else
-    make_environment
-fi
+if $NEWEST; then use_newest; else use_locked; fi
 python --version
 python -m pip --version >/dev/null && python -c 'import torch; print("torch", torch.__version__)'
 
@@ -105,16 +162,11 @@ export DSEL_REQUIRE_BROWSER=1
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 export HF_HUB_OFFLINE=1 GRADIO_ANALYTICS_ENABLED=False OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
-section "ruff check"
-python -m ruff check dsel tests app.py
-
-section "ruff format --check"
-python -m ruff format --check dsel tests app.py
-
-section "mypy"
-python -m mypy
-
-section "pytest"
-python -m pytest "$@"
+if $NEWEST; then check "pip check" python -m pip check; fi
+check "ruff check" python -m ruff check dsel tests app.py
+check "ruff format --check" python -m ruff format --check dsel tests app.py
+check "mypy" python -m mypy
+check "pytest" python -m pytest "$@"
+if $NEWEST; then report_newest; fi
 
 section "all checks passed"

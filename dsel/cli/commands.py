@@ -1,4 +1,4 @@
-"""The command line: flags to settings, settings to the engine, events to lines."""
+"""The commands of dsel: flags to settings, settings to the pipeline, events to lines."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import OmitArgPrefixes, Positional, arg
-from tyro.extras import SubcommandApp
+from tyro.conf import Positional, arg
 
-from dsel.cli.flags import DistillFlags, SelectFlags
+from dsel.cli.flags import Address, DistillFlags, Output, Scenes, SelectFlags, Where
+from dsel.cli.parsing import Commands
 from dsel.config import (
     ExportSettings,
     PriorSettings,
@@ -22,41 +22,28 @@ from dsel.config import (
     TrainSettings,
 )
 from dsel.config.base import Settings
-from dsel.errors import DselError, SettingError
+from dsel.errors import DselError, PriorError, SettingError, library_errors
 
 if TYPE_CHECKING:
     from dsel.runs import Run
 
 Source = Annotated[
     Positional[str],
-    arg(help="image folder with a folder per class, an .npz or .zip file, or the word toybox"),
+    arg(
+        metavar="SOURCE",
+        help="image folder with a folder per class, an .npz or .zip file, or the word toybox",
+    ),
 ]
-RunPath = Annotated[Positional[Path], arg(help="run folder, made by dsel score")]
-app_commands = SubcommandApp()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """What every command prints."""
-
-    json: Annotated[bool, arg(help="print one JSON object of figures as the last line")] = False
-    dry_run: Annotated[
-        bool, arg(help="print the resolved settings and the work to do, and stop")
-    ] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Where:
-    """On what a model runs that describes patches, if --features asks for one."""
-
-    device: Annotated[str, arg(help="cpu, cuda, cuda:1, mps, xpu; auto takes an accelerator")] = (
-        "auto"
-    )
+RunPath = Annotated[Positional[Path], arg(metavar="RUN", help="run folder, made by dsel score")]
+Selection = Annotated[
+    str, arg(help="fingerprint of a stored selection; empty is the one made last")
+]
+COMMANDS = Commands("Dataset distillation by selection: the most discriminative patches.")
 
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """What is scored with what, and where the run goes."""
+    """What to score, with which prior, and into which run."""
 
     source: str
     source_settings: SourceSettings
@@ -65,25 +52,25 @@ class Scoring:
     settings: ScoreSettings
 
 
-@app_commands.command(name="app")
+@COMMANDS.command("app")
 def open_app(
     run: Annotated[
-        Positional[Path | None], arg(help="run folder; the demo run if left out")
+        Positional[Path | None],
+        arg(metavar="[RUN]", help="run folder; the shipped demo run by default"),
     ] = None,
-    host: Annotated[str, arg(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, arg(help="port to listen on; 0 takes the first free one from 7860")] = 0,
+    address: Address = Address(),
 ) -> None:
     """Open the app on a run: heat maps, boxes, clusters, sliders, export."""
     from dsel.app import launch_app
     from dsel.assets import DEMO_RUN, asset
 
-    launch_app(run or asset(DEMO_RUN), host=host, port=port)
+    launch_app(run or asset(DEMO_RUN), host=address.host, port=address.port)
 
 
-@app_commands.command
+@COMMANDS.command()
 def score(
     source: Source,
-    run: Annotated[Path, arg(help="run folder to make, or to go on with")],
+    run: Annotated[Path, arg(help="run folder to create or resume")],
     prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     settings: ScoreSettings = ScoreSettings(),
@@ -97,7 +84,7 @@ def score(
     return None
 
 
-@app_commands.command
+@COMMANDS.command()
 def select(
     run: RunPath,
     settings: SelectFlags = SelectFlags(),
@@ -112,15 +99,13 @@ def select(
     return None
 
 
-@app_commands.command
+@COMMANDS.command()
 def export(
     run: RunPath,
     out: Annotated[
-        Path, arg(help="folder to write the distilled set to, or a file that ends in .zip")
+        Path, arg(help="folder, or file that ends in .zip, to write the distilled set to")
     ],
-    selection: Annotated[
-        str, arg(help="fingerprint of a kept selection; the last one made if left out")
-    ] = "",
+    selection: Selection = "",
     settings: ExportSettings = ExportSettings(),
     output: Output = Output(),
 ) -> None:
@@ -134,11 +119,11 @@ def export(
     return None
 
 
-@app_commands.command
+@COMMANDS.command()
 def distill(
     source: Source,
     out: Annotated[Path, arg(help="folder to write the distilled set to")],
-    run: Annotated[Path | None, arg(help="run folder; OUT/run if left out")] = None,
+    run: Annotated[Path | None, arg(help="run folder; OUT/run by default")] = None,
     prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     score_settings: ScoreSettings = ScoreSettings(),
@@ -146,12 +131,12 @@ def distill(
     export_settings: ExportSettings = ExportSettings(),
     output: Output = Output(),
 ) -> None:
-    """Score, select and export in one go; the same command again goes on where it stopped."""
+    """Score, select and export in one command; run it again to resume."""
     from dsel.exports import is_zip, refuse_foreign
 
     if is_zip(out):
         raise SettingError(f"out must be a folder, got {out}: dsel export packs it into a zip file")
-    refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before the hours of scoring, not behind them
+    refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before hours of scoring
     path = run or out / RUN_IN_OUT
     settings = select_settings.settings()
     scoring = Scoring(source, source_settings, path, prior, score_settings)
@@ -166,28 +151,27 @@ def distill(
     return None
 
 
-@app_commands.command
+@COMMANDS.command()
 def toybox(
     out: Annotated[Positional[Path], arg(help="folder to write the scenes to")],
-    per_class: Annotated[int, arg(help="scenes of each class")] = 100,
-    seed: Annotated[int, arg(help="seed of the scenes")] = 0,
+    scenes: Scenes = Scenes(),
     output: Output = Output(),
 ) -> None:
-    """Render toybox scenes as an image folder, with boxes.json in COCO format beside them."""
+    """Render toybox scenes as an image folder, with their boxes.json in COCO format."""
     from dsel.cli.terminal import Terminal
     from dsel.data.toybox_dataset import write_toybox
 
-    source = SourceSettings(per_class=per_class, scene_seed=seed)
+    source = SourceSettings(per_class=scenes.per_class, scene_seed=scenes.seed)
     if output.dry_run:
         return _dry_run(output, {"out": str(out)}, source)
-    _print(Terminal().follow(write_toybox(out, per_class, seed)), output)
+    _print(Terminal().follow(write_toybox(out, scenes.per_class, scenes.seed)), output)
     return None
 
 
-@app_commands.command
+@COMMANDS.command()
 def train(
     source: Source,
-    out: Annotated[Path, arg(help="folder to save the prior to; checkpoints lie in OUT/training")],
+    out: Annotated[Path, arg(help="folder to save the prior to; checkpoints go to OUT/training")],
     source_settings: SourceSettings = SourceSettings(),
     settings: TrainSettings = TrainSettings(),
     output: Output = Output(),
@@ -200,19 +184,18 @@ def train(
     if output.dry_run:
         work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
         return _dry_run(output, work, settings)
-    from dsel.priors.training import train as train_prior
+    with library_errors(extra="lora", use="training", error=PriorError):
+        from dsel.priors.training import train as train_prior
 
     _print(Terminal().follow(train_prior(dataset, settings, out)), output)
     return None
 
 
-@app_commands.command
+@COMMANDS.command()
 def check(
     run: RunPath,
     boxes: Annotated[Path, arg(help="true boxes or masks of the objects, COCO JSON")],
-    selection: Annotated[
-        str, arg(help="fingerprint of a kept selection; the last one made if left out")
-    ] = "",
+    selection: Selection = "",
     output: Output = Output(),
 ) -> None:
     """Compare the chosen patches with the true objects, and with random and centre patches."""
@@ -227,9 +210,9 @@ def check(
     return None
 
 
-@app_commands.command
+@COMMANDS.command()
 def info(run: RunPath, output: Output = Output()) -> None:
-    """Say what a run holds: settings, counts, what was skipped and why, selections."""
+    """Show what a run contains: settings, counts, skipped images and reasons, selections."""
     from dsel.cli.terminal import print_line
 
     facts = _facts(_open(run))
@@ -246,26 +229,21 @@ def info(run: RunPath, output: Output = Output()) -> None:
 
 
 RUN_IN_OUT = "run"
-"""Where `distill` keeps its run below its output."""
+"""Folder of the run of `distill`, below its output."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 2 says that the user can mend it, and how is on standard error."""
-    # Libraries that load models chat on import; what matters of it reaches the user as an error.
+    """Run a command line; the exit code 2 is a user-fixable error, one line on standard error."""
+    # Libraries that load models print on import; what matters reaches the user as an error.
     for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
         os.environ.setdefault(name, "error")
     try:
-        app_commands.cli(
-            prog="dsel",
-            description="Dataset distillation by selection: the most discriminative patches.",
-            args=arguments,
-            config=(OmitArgPrefixes,),
-        )
+        COMMANDS.parse(sys.argv[1:] if arguments is None else arguments)()
     except DselError as error:
         sys.stderr.write(f"dsel: {error}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("dsel: interrupted; the same command goes on where it stopped\n")
+        sys.stderr.write("dsel: interrupted; run the same command again to resume\n")
         return 130
     return 0
 
@@ -273,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _score(
     scoring: Scoring, later: tuple[SelectSettings, ExportSettings] | None = None
 ) -> Mapping[str, Any]:
-    """Score; with the settings of later stages, refuse first what will not fit then."""
+    """Score; with the settings of later stages, first check that they will fit the run."""
     from dsel.cli.terminal import Terminal
     from dsel.data import open_dataset
     from dsel.pipeline.score import refuse_unfit
@@ -291,14 +269,14 @@ def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
     from dsel.data import open_dataset
 
     dataset = open_dataset(scoring.source, scoring.source_settings)
-    there = (scoring.path / "run.json").is_file()
+    exists = (scoring.path / "run.json").is_file()
     settings = scoring.settings
     return {
         "images": len(dataset.refs),
         "classes": len(dataset.classes),
         "evaluations_per_image": 2 * len(settings.timesteps) * settings.draws,
         "shards": -(-len(dataset.refs) // settings.shard_size),
-        "shards_done": len(_open(scoring.path).finished_shards()) if there else 0,
+        "shards_done": len(_open(scoring.path).finished_shards()) if exists else 0,
     }
 
 
@@ -332,20 +310,20 @@ def _open(path: Path) -> Run:
 
 def _facts(run: Run) -> dict[str, Any]:
     identity = run.identity
-    whole = (run.path / "summary.json").is_file()
+    finished = (run.path / "summary.json").is_file()
     facts: dict[str, Any] = {
         "run": str(run.path),
         "fingerprint": identity.fingerprint,
         "dataset": identity.dataset_origin.get("source", ""),
         "prior": f"{identity.prior} ({identity.prior_fingerprint}, {identity.precision})",
         "prior_origin": dict(identity.prior_origin),
-        "picture": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
+        "proxies": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
         "classes": len(identity.classes),
         "images": identity.images,
         "shards": f"{len(run.finished_shards())} of {identity.shards}",
         "settings": identity.settings.plain(),
     }
-    if whole:
+    if finished:
         facts["scored"] = run.summary.scored
         facts["refined"] = run.summary.refined
         facts["evaluations"] = run.summary.evaluations
@@ -355,7 +333,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 
 def _dry_run(output: Output, work: Mapping[str, Any], *settings: Settings) -> None:
-    """Print the resolved settings of each stage, and the work that they mean."""
+    """Print the resolved settings of each stage, and the work to do."""
     from dsel.cli.terminal import print_figures
 
     plain = {type(part).__name__: part.plain() for part in settings}

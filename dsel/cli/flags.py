@@ -1,7 +1,8 @@
-"""The settings of a selection as the command line takes them."""
+"""Groups of flags that are the command line's own, and settings as it takes them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, TypeAlias
 
@@ -10,7 +11,43 @@ from pydantic_core import CoreSchema, core_schema
 from tyro.conf import Fixed, Suppress, UseAppendAction, arg
 
 from dsel.config import SelectSettings
-from dsel.config.base import settings_of
+from dsel.config.base import Settings, settings_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What every command prints."""
+
+    json: Annotated[bool, arg(help="print one JSON object of figures as the last line")] = False
+    dry_run: Annotated[
+        bool, arg(help="print the resolved settings and the work to do, then stop")
+    ] = False
+
+
+class Where(Settings):
+    """The device of a model that describes patches, if the features need one."""
+
+    device: Annotated[
+        str,
+        Field(description="cpu, cuda, cuda:1, mps or xpu; auto uses an accelerator if available"),
+    ] = "auto"
+
+
+class Address(Settings):
+    """Where the app listens."""
+
+    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Field(ge=0, le=65_535, description="port to listen on; 0 is the first free one from 7860"),
+    ] = 0
+
+
+class Scenes(Settings):
+    """Which toybox scenes are rendered."""
+
+    per_class: Annotated[int, Field(ge=0, description="scenes of each class")] = 100
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="seed of the scenes")] = 0
 
 
 class _Joined:

@@ -116,7 +116,8 @@ class Setting:
 class Settings(BaseModel):
     """Base of the settings classes: frozen, and checked against the declaration of every field.
 
-    Raises `SettingError` naming the first field whose value is wrong.
+    Types are strict, except that a list counts as a tuple, as JSON restores it, and a whole number
+    as a float. Raises `SettingError` naming the first field whose value is wrong.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -124,6 +125,8 @@ class Settings(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _in_one_line(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(values, Mapping):
+            values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         try:
             return handler(values)
         except ValidationError as error:
@@ -131,8 +134,8 @@ class Settings(BaseModel):
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
-        """Settings from plain values, as JSON restores them: a list counts as a tuple."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        """Settings from plain values, as `plain` gives them and JSON restores them."""
+        return cls.model_validate(values)
 
     @classmethod
     def from_text(cls, values: Mapping[str, str | tuple[str, ...]]) -> Self:

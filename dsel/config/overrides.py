@@ -15,7 +15,7 @@ CORNER = re.compile(f"({NUMBER}),({NUMBER})")
 
 @dataclass(frozen=True, slots=True)
 class Corner:
-    """The top left corner of a box, in pixels of the picture as the prior saw it."""
+    """The top left corner of a box, in pixels of the image as the prior saw it."""
 
     x: int
     y: int
@@ -23,10 +23,10 @@ class Corner:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a person decided against the ranking, by image id; a move is written image@x,y.
+    """Decisions by hand that override the ranking, by image id; a move is written image@x,y.
 
-    Raises `SettingError` for what contradicts itself or cannot be read. The methods give the
-    overrides after one more decision: the latest one holds.
+    Raises `SettingError` for decisions that contradict each other or cannot be read. The methods
+    return the overrides after one more decision; the latest decision counts.
     """
 
     pins: tuple[str, ...] = ()
@@ -40,43 +40,45 @@ class Overrides:
         if both := set(self.pins) & set(self.bans):
             raise SettingError(
                 f"an image is either pinned or banned, got {min(both)!r} in both: take it out of "
-                "the pins or out of the bans"
+                "the pins or out of the bans",
+                setting="pins",
+                image_ids=sorted(both),
             )
 
     def __bool__(self) -> bool:
-        """Whether anything is decided by hand."""
+        """Whether there is any decision by hand."""
         return bool(self.pins or self.bans or self.moves)
 
     @property
     def corners(self) -> Mapping[str, Corner]:
-        """Where the box of each moved image lies."""
+        """The corner of the box of each moved image."""
         return dict(map(_read_move, self.moves))
 
     def pin(self, image_id: str) -> Overrides:
-        """Keep an image's patch, behind those that are pinned already."""
+        """Keep the patch of an image, after those that are already pinned."""
         pins = self.pins if image_id in self.pins else (*self.pins, image_id)
         return replace(self, pins=pins, bans=_without(self.bans, image_id))
 
     def unpin(self, image_id: str) -> Overrides:
-        """Leave it to the ranking whether an image's patch is kept."""
+        """Let the ranking decide whether the patch of an image is kept."""
         return replace(self, pins=_without(self.pins, image_id))
 
     def ban(self, image_id: str) -> Overrides:
-        """Never keep an image; where its box was moved to is remembered."""
+        """Never keep an image; a move of its box is remembered."""
         bans = tuple(sorted({*self.bans, image_id}))
         return replace(self, pins=_without(self.pins, image_id), bans=bans)
 
     def unban(self, image_id: str) -> Overrides:
-        """Let an image be chosen again."""
+        """Allow an image to be kept again."""
         return replace(self, bans=_without(self.bans, image_id))
 
     def move(self, image_id: str, corner: Corner) -> Overrides:
-        """Give an image another box in place of its best one."""
+        """Replace the best box of an image by another one."""
         kept = self.unmove(image_id).moves
         return replace(self, moves=tuple(sorted((*kept, f"{image_id}@{corner.x},{corner.y}"))))
 
     def unmove(self, image_id: str) -> Overrides:
-        """Give an image its best box back."""
+        """Restore the best box of an image."""
         kept = (move for move in self.moves if _read_move(move)[0] != image_id)
         return replace(self, moves=tuple(kept))
 
@@ -88,24 +90,30 @@ def check_known(overrides: Overrides, known: Collection[str]) -> None:
         for image_id in image_ids:
             if image_id not in known:
                 example = next((f": ids look like {one!r}" for one in known), "")
-                raise SettingError(f"unknown image {image_id!r} in {name}{example}")
+                raise SettingError(
+                    f"unknown image {image_id!r} in {name}{example}",
+                    setting=name,
+                    image_ids=[image_id],
+                )
 
 
 def fits(corner: Corner, patch_px: int, width_px: int, height_px: int) -> bool:
-    """Whether a box with this corner lies inside its picture."""
+    """Whether a box with this corner is inside its image."""
     return 0 <= corner.x <= width_px - patch_px and 0 <= corner.y <= height_px - patch_px
 
 
 def check_corner(
     image_id: str, corner: Corner, patch_px: int, width_px: int, height_px: int
 ) -> None:
-    """Raise `SettingError` if a moved box reaches beyond its picture."""
+    """Raise `SettingError` if a moved box extends beyond its image."""
     if not fits(corner, patch_px, width_px, height_px):
         last_x, last_y = width_px - patch_px, height_px - patch_px
         raise SettingError(
             f"the corner of image {image_id!r} in moves must be between 0,0 and {last_x},{last_y} "
-            f"for a {patch_px} px patch in its {width_px} x {height_px} px picture, got "
-            f"{corner.x},{corner.y}"
+            f"for a {patch_px} px patch in its {width_px} x {height_px} px image, got "
+            f"{corner.x},{corner.y}",
+            setting="moves",
+            image_ids=[image_id],
         )
 
 
@@ -114,7 +122,8 @@ def _read_move(move: str) -> tuple[str, Corner]:
     found = CORNER.fullmatch(corner)
     if not image_id or not found:
         raise SettingError(
-            f"moves must be image@x,y in whole pixels, such as cat/1.png@16,24, got {move!r}"
+            f"moves must be image@x,y in whole pixels, such as cat/1.png@16,24, got {move!r}",
+            setting="moves",
         )
     return image_id, Corner(int(found[1]), int(found[2]))
 
@@ -122,7 +131,11 @@ def _read_move(move: str) -> tuple[str, Corner]:
 def _check_once(name: str, image_ids: Iterable[str]) -> None:
     twice = [image_id for image_id, count in Counter(image_ids).items() if count > 1]
     if twice:
-        raise SettingError(f"{name} must name each image once, got {twice[0]!r} more than once")
+        raise SettingError(
+            f"{name} must name each image once, got {twice[0]!r} more than once",
+            setting=name,
+            image_ids=twice,
+        )
 
 
 def _without(image_ids: tuple[str, ...], image_id: str) -> tuple[str, ...]:

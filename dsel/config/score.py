@@ -149,16 +149,21 @@ class ScoreSettings(Settings):
     @model_validator(mode="after")
     def _check_between_fields(self) -> Self:
         if not self.timesteps or len(set(self.timesteps)) != len(self.timesteps):
-            raise SettingError(f"timesteps must be different numbers, got {list(self.timesteps)}")
+            raise SettingError(
+                f"timesteps must be different numbers, got {list(self.timesteps)}",
+                setting="timesteps",
+            )
         if self.antithetic and self.draws % 2:
             raise SettingError(
                 f"draws must be even with antithetic pairs, got {self.draws}; "
-                "use an even number or turn antithetic off"
+                "use an even number or turn antithetic off",
+                setting="draws",
             )
         if self.refine and self.first_draws >= self.draws:
             raise SettingError(
                 f"first draws must be fewer than draws, got {self.first_draws} of {self.draws}; "
-                "raise --draws"
+                "raise --draws",
+                setting="first_draws",
             )
         check_prompt(self.prompt)
         return self

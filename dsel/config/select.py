@@ -154,10 +154,13 @@ class SelectSettings(Settings):
         if (self.features == "clip") != bool(self.feature_model):
             raise SettingError(
                 f"--features clip and --feature-model go together, got {self.features!r} and "
-                f"{self.feature_model!r}"
+                f"{self.feature_model!r}",
+                setting="feature_model",
             )
         if len(set(self.timesteps)) != len(self.timesteps):
-            raise SettingError("timesteps must be different numbers, got one of them twice")
+            raise SettingError(
+                "timesteps must be different numbers, got one of them twice", setting="timesteps"
+            )
         _ = self.overrides  # which checks them
         return self
 

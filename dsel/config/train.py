@@ -100,12 +100,14 @@ class TrainSettings(Settings):
         if rest or cell_px & (cell_px - 1):
             raise SettingError(
                 f"resolution px must be cells times a power of two, got {self.resolution_px} px "
-                f"with {self.cells} cells; {self.cells * 8} would be right"
+                f"with {self.cells} cells; {self.cells * 8} would be right",
+                setting="resolution_px",
             )
         if len(self.widths) < 2 or any(width % 16 for width in self.widths):
             raise SettingError(
                 f"widths must be two or more multiples of 16, got {list(self.widths)}; "
-                "64 96 160 would be right"
+                "64 96 160 would be right",
+                setting="widths",
             )
         return self
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings
-from dsel.errors import PriorError
+from dsel.errors import PriorError, library_errors
 from dsel.types import Featurizer, Prior
 
 ADAPTERS = MappingProxyType(
@@ -44,8 +44,9 @@ def load_prior(settings: PriorSettings) -> Prior:
 
     Raises `PriorError` for anything that is not a diffusers pipeline of a known family.
     """
-    from dsel.priors.base import Loading
-    from dsel.priors.loading import choose_device, choose_precision
+    with library_errors(extra="lora", use="a prior", error=PriorError):
+        from dsel.priors.base import Loading
+        from dsel.priors.loading import choose_device, choose_precision
     from dsel.priors.weights import check_memory, find_weights, origin_of, prior_fingerprint
 
     device = choose_device(settings.device)
@@ -78,11 +79,10 @@ def load_featurizer(
     score, origin and fingerprint are those of the run: reencoding asks the prior that scored it,
     and raises `PriorError` if another one lies in its place.
     """
-    from dsel.priors.loading import choose_device
-
-    if select.features == "clip":
+    with library_errors(extra="lora", use="a prior", error=PriorError):
         from dsel.priors.image_features import ImageFeaturizer
-
+        from dsel.priors.loading import choose_device
+    if select.features == "clip":
         return ImageFeaturizer(select.feature_model, choose_device(device))
     from dsel.priors.featurizer import PriorFeaturizer
 

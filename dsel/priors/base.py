@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import diffusers
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from dsel.priors.loading import (
     check_weights,
     compiled,
     load_text_encoders,
+    pipeline_class,
     quiet,
 )
 from dsel.priors.schedules import diffusion_schedule
@@ -186,7 +186,7 @@ class PipelinePrior:
                 )
 
     def _load(self, loading: Loading) -> Any:
-        build = getattr(diffusers, self.pipeline)
+        build = pipeline_class(self.pipeline)
         absent = (part for part in self.optional if not (loading.folder / part).is_dir())
         how = {"dtype": loading.dtype, "use_safetensors": True, "local_files_only": True}
         try:

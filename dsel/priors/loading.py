@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import diffusers
 import torch
+from diffusers.dependency_versions_check import dep_version_check as diffusers_takes
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5EncoderModel
+from transformers.dependency_versions_check import dep_version_check as transformers_takes
 from transformers.utils import logging as transformers_logging
 
-from dsel.errors import PriorError, SettingError, first_line
+from dsel.errors import (
+    PriorError,
+    SettingError,
+    first_line,
+    library_errors,
+    optional_library,
+)
 from dsel.priors.weights import lora_file
 
 LOADING_FAILS = (
@@ -67,6 +76,12 @@ def _best_device() -> torch.device:
     return torch.device("cpu")
 
 
+def pipeline_class(name: str) -> Any:
+    """A pipeline of diffusers, which imports its parts now; raises `PriorError` if it cannot."""
+    with library_errors(extra="lora", use="a prior", error=PriorError):
+        return getattr(diffusers, name)
+
+
 def load_text_encoders(folder: Path, how: Mapping[str, Any]) -> dict[str, nn.Module]:
     """The text encoders of a pipeline; one that lacks weights would make up any, and be refused."""
     index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
@@ -92,8 +107,7 @@ def add_lora(pipeline: Any, name: str) -> None:
     """Fuse LoRA weights into a pipeline; raises `PriorError` for what cannot be added."""
     if not hasattr(pipeline, "load_lora_weights"):
         raise PriorError(f"diffusers has no LoRA for a {type(pipeline).__name__}: leave out --lora")
-    if find_spec("peft") is None:
-        raise PriorError("LoRA needs the peft library: pip install 'dsel[lora]'")
+    _check_peft()
     file = lora_file(name)
     how = {"weight_name": file.name, "use_safetensors": True, "local_files_only": True}
     try:
@@ -115,6 +129,14 @@ def add_lora(pipeline: Any, name: str) -> None:
     # By default FLUX would leave out its text encoder.
     pipeline.fuse_lora(components=list(pipeline.get_list_adapters()))
     pipeline.unload_lora_weights()
+
+
+def _check_peft() -> None:
+    """Raise `PriorError` unless diffusers and transformers take the peft that is installed."""
+    with optional_library("peft", extra="lora", use="LoRA", error=PriorError):
+        import_module("peft")
+        diffusers_takes("peft")
+        transformers_takes("peft")
 
 
 def _lora_layers(names: Iterable[str]) -> int:

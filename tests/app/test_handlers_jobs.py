@@ -205,10 +205,15 @@ def test_score_options__the_forms(page_of) -> None:
     assert (local["trusted"], space["trusted"], space["priors"]) == (True, False, ["demo"])
     (draws,) = [field for field in local["score"] if field["name"] == "draws"]
     assert draws == {
-        "name": "draws", "kind": "whole", "several": False, "optional": False, "default": 4,
-        "help": "noise samples per timestep", "low": 1, "high": 1024, "choices": [],
+        "name": "draws", "label": "Draws per timestep", "unit": "", "kind": "whole",
+        "several": False, "optional": False, "default": 4, "shown": None, "placeholder": "",
+        "help": "noise samples per timestep", "low": 1, "high": 1024, "step": 1, "choices": [],
         "names_result": True,
     }  # fmt: skip
+    (fit,) = [field for field in local["score"] if field["name"] == "fit"]
+    assert fit["choices"][0] == {"value": "whole", "label": "Whole image"}
+    (null,) = [field for field in local["score"] if field["name"] == "null_prompt"]
+    assert [one["value"] for one in null["choices"]] == [None, ""]
     assert "lora" in [field["name"] for field in local["prior"]]
     assert "lora" not in [field["name"] for field in space["prior"]]
 
@@ -253,7 +258,11 @@ def test_filled__is_what_was_given() -> None:
         ({"timesteps": [1000]}, "timesteps must be between 0 and 999"),
         ({"fit": "wide"}, "fit must be one of"),
         ({"fit": []}, "fit must be one of"),
-        ({"refine": float("nan")}, "refine must be a number"),
+        ({"refine": float("nan")}, "refine must be between 0.0 and 1.0, got nan"),
+        ({"refine": "1"}, "refine must be a number"),
+        ({"antithetic": 1}, "antithetic must be true or false"),
+        ({"timesteps": [1] * 1001}, "timesteps must be a list of at most 1000 values"),
+        ({"prompt": None}, "prompt must be a text"),
         ({"prompt": "x" * 5000}, "at most 4000"),
         ({"speed": 1}, "unknown setting 'speed'"),
         ([], "must be an object"),

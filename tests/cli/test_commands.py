@@ -20,8 +20,6 @@ from support.toyset import TINY_CLASSES, tree, write_pictures
 from dsel.cli.commands import main
 
 ROOT = Path(__file__).parents[2]
-HELP = Path(__file__).with_name("help.txt")
-COMMANDS = ("app", "score", "select", "export", "distill", "toybox", "train", "check", "info")
 QUICK = (
     "--timesteps", "300", "600", "--draws", "2", "--shard-size", "3", "--feature-grid", "4",
     "--feature-dim", "8", "--precision", "float32", "--device", "cpu",
@@ -75,13 +73,6 @@ def refusal(capsys: pytest.CaptureFixture[str]):
         return line
 
     return call
-
-
-def exit_code(*arguments: object) -> int | str | None:
-    """The code of a command that the parser ends."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(map(str, arguments)))
-    return ended.value.code
 
 
 # What each command does
@@ -464,25 +455,18 @@ def test_refusal__full_disk(refusal, run, monkeypatch):
     assert "no space left on the disk while writing" in refusal("select", run, "--ipc", "1")
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("nosuch",), ("score",), ("select", "--nosuch"), ("export", "x")]
-)
-def test_main__what_cannot_be_parsed_ends_with_2(arguments):
-    assert exit_code(*arguments) == 2
-
-
 def test_main__interrupted(monkeypatch, capsys, run):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dsel.pipeline.engine.select_class", interrupt)
+    monkeypatch.setattr("dsel.pipeline.select.select_class", interrupt)
     assert main(["select", str(run)]) == 130
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "dsel: interrupted; the same command goes on where it stopped"
+    assert line == "dsel: interrupted; run the same command again to resume"
 
 
 def test_main__a_bug_keeps_its_traceback(monkeypatch, run):
-    monkeypatch.setattr("dsel.pipeline.engine.select_class", lambda *_: 1 / 0)
+    monkeypatch.setattr("dsel.pipeline.select.select_class", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["select", str(run)])
 
@@ -493,7 +477,7 @@ def test_main__a_bug_keeps_its_traceback(monkeypatch, run):
 def test_process__one_line_and_code_2(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "dsel.cli.commands", "info", str(tmp_path)],
+        [sys.executable, "-m", "dsel.cli", "info", str(tmp_path)],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
     assert done.returncode == 2
@@ -507,9 +491,8 @@ def test_process__figures_are_alone_on_standard_output(source, tiny_prior, tmp_p
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     out = tmp_path / "out"
     done = subprocess.run(
-        [sys.executable, "-m", "dsel.cli.commands", "distill", str(source), "--out", str(out),
-        "--prior",
-         str(tiny_prior), *QUICK, "--ipc", "2", "--json"],
+        [sys.executable, "-m", "dsel.cli", "distill", str(source), "--out", str(out),
+         "--prior", str(tiny_prior), *QUICK, "--ipc", "2", "--json"],
         capture_output=True, text=True, env=environment, check=True,
     )  # fmt: skip
     (line,) = done.stdout.splitlines()
@@ -561,25 +544,3 @@ def test_distill__killed_at_any_moment_and_finished(source, tiny_prior, tmp_path
         assert main(["distill", str(source), "--out", str(out), *command]) == 0
         assert tree(out) == tree(whole)
     assert killed >= 3
-
-
-# The help text
-
-
-def _help(capsys: pytest.CaptureFixture[str], *command: str) -> str:
-    capsys.readouterr()
-    assert exit_code(*command, "--help") == 0
-    lines = (line.rstrip() for line in capsys.readouterr().out.splitlines())
-    return "\n".join((f"$ dsel {' '.join((*command, '--help'))}", *lines))
-
-
-def test_help__is_the_committed_text(capsys, monkeypatch):
-    """After a change: DSEL_UPDATE_HELP=1 pytest tests/test_cli.py, and look at the difference."""
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-    texts = [_help(capsys), *(_help(capsys, command) for command in COMMANDS)]
-    shown = "\n\n".join(texts) + "\n"
-    if os.environ.get("DSEL_UPDATE_HELP"):
-        HELP.write_text(shown, encoding="utf-8")
-    assert shown == HELP.read_text("utf-8")

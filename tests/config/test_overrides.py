@@ -115,5 +115,5 @@ def test_check_corner__by_hand() -> None:
             check_corner("cat", corner, 32, 64, 96)
         assert str(caught.value) == (
             "the corner of image 'cat' in moves must be between 0,0 and 32,64 for a 32 px patch in "
-            f"its 64 x 96 px picture, got {corner.x},{corner.y}"
+            f"its 64 x 96 px image, got {corner.x},{corner.y}"
         )

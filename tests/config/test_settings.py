@@ -220,9 +220,101 @@ def test_select_settings__overrides() -> None:
         SelectSettings(moves=("a",))
 
 
-def test_fingerprint__where_nothing_is_decided_by_hand_names_are_as_before_overrides() -> None:
-    assert fingerprint("x", SelectSettings()) == "5d4026462ead7c8c"
-    assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "57b359f719f95a2c"
+def test_fingerprint__where_nothing_is_decided_by_hand_overrides_do_not_count() -> None:
+    chosen = SelectSettings(ipc=3, timesteps=(200,))
+    values = {k: v for k, v in chosen.plain().items() if k not in ("pins", "bans", "moves")}
+    assert fingerprint("x", chosen) == fingerprint("x", values)
+    assert fingerprint("x", chosen.replace(bans=("a",))) != fingerprint("x", values)
+
+
+def test_fingerprint__of_the_defaults_stays_the_same() -> None:
+    """Runs and selections on disk are found by these names."""
+    assert {kind.__name__: fingerprint(kind()) for kind in KINDS} == {
+        "SourceSettings": "94556b3b1f9935d3", "PriorSettings": "f6fe80ac899b3c1c",
+        "ScoreSettings": "f5603fb285f9066d", "SelectSettings": "cdb89211d6c6e2bf",
+        "ExportSettings": "36fc9f29ac797759", "TrainSettings": "f00c811fd8c7ac9c",
+    }  # fmt: skip
+    assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "1c15fefe545eed86"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        (SelectSettings, {"ipc": "3"}, "ipc must be a whole number, got '3'"),
+        (SelectSettings, {"ipc": True}, "ipc must be a whole number, got True"),
+        (SelectSettings, {"ipc": 3.0}, "ipc must be a whole number, got 3.0"),
+        (SelectSettings, {"ipc": None}, "ipc must be a whole number, got None"),
+        (SelectSettings, {"timesteps": 300},
+         "timesteps must be a list, each a whole number, got 300"),
+        (SelectSettings, {"timesteps": (300, True)}, "timesteps must be a whole number, got True"),
+        (SelectSettings, {"timesteps": {300}},
+         "timesteps must be a list, each a whole number, got {300}"),
+        (SelectSettings, {"pins": "cat"}, "pins must be a list, each a text, got 'cat'"),
+        (ScoreSettings, {"refine": True}, "refine must be a number, got True"),
+        (ScoreSettings, {"null_prompt": 3}, "null prompt must be a text, got 3"),
+        (ScoreSettings, {"antithetic": 0}, "antithetic must be true or false, got 0"),
+        (ScoreSettings, {"fit": 1}, "fit must be one of whole, crop, squash, got 1"),
+        (PriorSettings, {"prior": b"x"}, "prior must be a text, got b'x'"),
+        (PriorSettings, {"family": "x" * 99},
+         "family must be one of auto, stable-diffusion, sdxl, sd3, flux, dit, unet, got "
+         f"'{'x' * 60}...'"),
+        (ExportSettings, {"side": 3},
+         "unknown setting 'side'; known are: image_px, file_format, pixels"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings__types_are_strict(
+    kind: type[Settings], value: dict[str, Any], message: str
+) -> None:
+    for make in (lambda: kind(**value), lambda: kind().replace(**value)):
+        with pytest.raises(SettingError) as caught:
+            make()
+        assert str(caught.value) == message
+    with pytest.raises(SettingError):
+        kind.from_plain(value)
+
+
+def test_settings__the_error_names_the_setting() -> None:
+    with pytest.raises(SettingError) as caught:
+        SelectSettings(patch_px=-1)
+    assert caught.value.fields == {"setting": "patch_px"}
+
+
+def test_settings__whole_numbers_are_floats_and_lists_are_tuples() -> None:
+    one = ScoreSettings(refine=1, timesteps=[200, 300])
+    assert type(one.refine) is float
+    assert one.timesteps == (200, 300)
+    assert hash(one) == hash(ScoreSettings(refine=1.0, timesteps=(200, 300)))
+
+
+@pytest.mark.parametrize("case", DECLARED, ids=label)
+def test_from_plain__there_and_back_by_json(case: tuple[type[Settings], Setting]) -> None:
+    kind, setting = case
+    with_it = {"features": "clip"} if setting.name == "feature_model" else {}
+    one = kind(**{setting.name: "x" if with_it else other_value(setting)}, **with_it)
+    assert kind.from_plain(json.loads(json.dumps(one.plain()))) == one
+
+
+@pytest.mark.parametrize("values", [[], None, "ipc=3"])
+def test_from_plain__no_values_by_name(values: Any) -> None:
+    with pytest.raises(SettingError, match="settings must be values by name, got "):
+        SelectSettings.from_plain(values)
+
+
+def test_replace__checks_again_and_leaves_the_first_alone() -> None:
+    one = SelectSettings(ipc=3)
+    assert one.replace(ipc=5, factor=2) == SelectSettings(ipc=5, factor=2)
+    assert one.replace() == one == SelectSettings(ipc=3)
+    with pytest.raises(SettingError, match="either pinned or banned"):
+        one.replace(pins=("a",), bans=("a",))
+
+
+@pytest.mark.parametrize("case", DECLARED, ids=label)
+def test_settings_of__labels_read_as_titles(case: tuple[type[Settings], Setting]) -> None:
+    _, setting = case
+    assert setting.label[0].isupper()
+    assert set(setting.choice_labels) <= {*setting.choices, *range(1, 9), None, ""}
+    assert "--" not in setting.help
 
 
 def test_range__in_words() -> None:

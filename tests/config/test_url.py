@@ -123,6 +123,10 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
         ("ipc", "ipc in the link must be a whole number, got ''"),
         ("ipc=1_0", "ipc in the link must be a whole number, got '1_0'"),
         ("ipc=１", "ipc in the link must be a whole number, got '１'"),
+        ("ipc=1e3", "ipc in the link must be a whole number, got '1e3'"),
+        ("ipc=3.0", "ipc in the link must be a whole number, got '3.0'"),
+        ("discriminative_share=nan", "discriminative_share in the link must be a number"),
+        ("discriminative_share=1e999", "discriminative share must be between 0.0 and 1.0, got "),
         ("ipc=3%0A", "ipc in the link must be a whole number, got '3\\n'"),
         ("ipc=" + "9" * 5000, "ipc in the link must be a whole number, got '" + "9" * 60 + "...'"),
         ("ipc=0", "ipc must be between 1 and 100000, got 0"),
@@ -181,7 +185,7 @@ def test_view_of__any_text_is_a_view_or_one_clear_line(query: str) -> None:
 
 
 def test_links__every_setting_can_be_written() -> None:
-    """One of another kind needs a line in `READERS`; an empty tuple cannot be said."""
+    """One of another type needs a pattern in `WRITTEN`; an empty tuple cannot be written."""
     for setting in DECLARED:
         several = get_origin(setting.kind) is tuple
         kind = get_args(setting.kind)[0] if several else setting.kind

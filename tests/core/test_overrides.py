@@ -35,7 +35,7 @@ def test_check_overrides__what_fits(overrides: dict[str, tuple[str, ...]]) -> No
         ({"moves": ("dog/0@0,0",)}, "image 'dog/0' in moves has no patch, since it was skipped "
          "when the run was scored: take another image"),
         ({"moves": ("cat/0@33,0",)}, "the corner of image 'cat/0' in moves must be between 0,0 and "
-         "32,32 for a 32 px patch in its 64 x 64 px picture, got 33,0"),
+         "32,32 for a 32 px patch in its 64 x 64 px image, got 33,0"),
     ],
 )  # fmt: skip
 def test_check_overrides__one_clear_line(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +21,7 @@ from dsel.types import Prediction, Prior
 logging = LazyModule("diffusers.utils.logging")
 loading = LazyModule("dsel.priors.loading")
 
+ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
 
 
@@ -40,6 +45,33 @@ def test_quiet__leaves_things_as_they_were():
     with loading.quiet():
         assert logging.get_verbosity() == logging.CRITICAL
     assert logging.get_verbosity() == before
+
+
+REFUSED = """
+from dsel.errors import PriorError
+from dsel.priors.loading import pipeline_class
+try:
+    pipeline_class("StableDiffusionPipeline")
+except PriorError as error:
+    print(error)
+"""
+
+
+def test_pipeline_class__installed_libraries_do_not_fit(tmp_path):
+    """Diffusers imports peft for every pipeline once it is there, and here it lacks its parts."""
+    (tmp_path / "peft").mkdir()
+    (tmp_path / "peft" / "__init__.py").touch()
+    (tmp_path / "peft-0.20.0.dist-info").mkdir()
+    (tmp_path / "peft-0.20.0.dist-info" / "METADATA").write_text("Name: peft\nVersion: 0.20.0\n")
+    path = os.pathsep.join([str(tmp_path), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED], env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == (
+        "a prior needs libraries that work together (No module named 'peft.tuners'): pip install "
+        '"dsel[lora]"\n'
+    )
 
 
 def small(folder: object, **settings: object) -> Prior:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from dsel.errors import PriorError
 from dsel.priors import load_prior
 from dsel.types import Prior
 
+loading = LazyModule("dsel.priors.loading")
 lora_base = LazyModule("diffusers.loaders.lora_base")
 peft = LazyModule("peft")
 peft_utils = LazyModule("peft.utils")
@@ -162,9 +166,22 @@ def test_load_prior__lora_for_what_takes_none(family_folder, lora_of, name, kind
 
 
 def test_load_prior__lora_without_peft(family_folder, lora_of, monkeypatch):
-    monkeypatch.setattr("dsel.priors.loading.find_spec", lambda _name: None)
-    text = refusal(family_folder("sd_epsilon"), lora_of("sd_epsilon"))
-    assert text == "LoRA needs the peft library: pip install 'dsel[lora]'"
+    file, pipeline = lora_of("sd_epsilon"), load_pipeline(family_folder("sd_epsilon"))
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(PriorError) as error:
+        loading.add_lora(pipeline, str(file))
+    assert str(error.value) == 'LoRA needs the peft library: pip install "dsel[lora]"'
+
+
+@pytest.mark.parametrize("library", ["diffusers", "transformers"])
+def test_load_prior__lora_with_a_peft_that_is_too_old(family_folder, lora_of, monkeypatch, library):
+    """For one of the libraries that call it, each of which has its own oldest version."""
+    file = lora_of("sd_epsilon")
+    oldest = import_module(f"{library}.dependency_versions_table").deps
+    monkeypatch.setitem(oldest, "peft", "peft>=99.1")
+    text = refusal(family_folder("sd_epsilon"), file)
+    assert text.startswith("LoRA needs libraries that work together (peft>=99.1 is required ")
+    assert text.endswith(f'but found peft=={version("peft")}.): pip install "dsel[lora]"')
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".pt", ".ckpt", ""])

@@ -1,0 +1,200 @@
+"""Command lines: every setting has its flag, default and help, and every mistake is one line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dsel.cli.commands import COMMANDS, main
+from dsel.cli.flags import Address, Scenes, Where
+from dsel.cli.parsing import FLAG, in_one_line
+from dsel.config import (
+    ExportSettings,
+    PriorSettings,
+    ScoreSettings,
+    SelectSettings,
+    SourceSettings,
+    TrainSettings,
+)
+from dsel.config.base import Setting, Settings, settings_of
+
+ROOT = Path(__file__).parents[2]
+SETTINGS: dict[str, tuple[type[Settings], ...]] = {
+    "app": (Address,),
+    "score": (PriorSettings, SourceSettings, ScoreSettings),
+    "select": (SelectSettings, Where),
+    "export": (ExportSettings,),
+    "distill": (
+        PriorSettings, SourceSettings, ScoreSettings, SelectSettings, ExportSettings,
+    ),
+    "toybox": (Scenes,),
+    "train": (SourceSettings, TrainSettings),
+    "check": (),
+    "info": (),
+}  # fmt: skip
+OWN = {
+    "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
+    "train": {"--out"}, "check": {"--boxes", "--selection"},
+}  # fmt: skip
+"""Flags that are no settings; --json, --dry-run and --help are those of every command."""
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+def flag_of(setting: Setting) -> str:
+    return "--" + setting.name.replace("_", "-")
+
+
+def settings_of_command(command: str) -> Iterator[Setting]:
+    """The settings that a command has flags for; `distill` selects among all that it scores."""
+    for kind in SETTINGS[command]:
+        for setting in settings_of(kind).values():
+            if (command, kind, setting.name) != ("distill", SelectSettings, "timesteps"):
+                yield setting
+
+
+def as_written(default: Any) -> str:
+    """A default as a shell takes it."""
+    if isinstance(default, tuple):
+        return " ".join(shlex.quote(str(part)) for part in default)
+    return shlex.quote(str(default))
+
+
+def words(text: str) -> str:
+    """A text without frames and line breaks."""
+    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
+
+
+# The help
+
+
+def test_help__lists_every_command() -> None:
+    text = words(COMMANDS.help_of())
+    assert all(f" {command} " in text for command in SETTINGS)
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_help__every_setting_with_its_default_and_help(command: str) -> None:
+    text = words(COMMANDS.help_of(command))
+    for setting in settings_of_command(command):
+        usual = "repeatable" if setting.override else f"default: {as_written(setting.default)}"
+        told = re.escape(f"{setting.help} ({usual})")
+        assert re.search(rf"(?<!\S){flag_of(setting)}(, --no-\S+)? [^()]*?{told}", text), setting
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_help__no_other_flags(command: str) -> None:
+    every = {flag_of(setting) for setting in settings_of_command(command)} | OWN.get(command, set())
+    common = {"--help"} if command == "app" else {"--help", "--json", "--dry-run"}
+    found = FLAG.findall(COMMANDS.help_of(command))
+    assert {flag for flag in found if not flag.startswith("--no-")} == every | common
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_help__ends_with_0(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert not ended.value.code
+    assert "usage: dsel" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name
+)
+def test_documentation__names_flags_that_exist(path: Path) -> None:
+    known = {flag for command in SETTINGS for flag in FLAG.findall(COMMANDS.help_of(command))}
+    for place in re.findall(r"`[^`]*`|^ *dsel .*$", path.read_text("utf-8"), re.MULTILINE):
+        assert set(FLAG.findall(place)) <= known, place
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info}; "
+             "see dsel --help"),
+        ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
+                  "toybox, train, check, info"),
+        ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
+        ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
+        ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),
+        ("score toybox --run run --drawz=3",
+         "unknown flag --drawz, did you mean --draws?; see dsel score --help"),
+        ("select run more", "unrecognized options: more; see dsel select --help"),
+        ("select run --ipc", "missing value for argument '--ipc'. Expected 1 values; see dsel "
+                             "select --help"),
+        ("select run --ipc ten", "ipc must be a whole number, got 'ten'"),
+        ("select run --ipc 1e3", "ipc must be a whole number, got '1e3'"),
+        ("select run --ipc 0", "ipc must be between 1 and 100000, got 0"),
+        ("select run --timesteps 200 x", "timesteps must be a whole number, got 'x'"),
+        ("select run --gap both", "gap must be one of positive, signed, got 'both'"),
+        ("score toybox --run run --refine x", "refine must be a number, got 'x'"),
+        ("score toybox --run run --refine nan", "refine must be between 0.0 and 1.0, got nan"),
+        ("app --port http", "port must be a whole number, got 'http'"),
+        ("app --port 65536", "port must be between 0 and 65535, got 65536"),
+        ("toybox out --per-class x", "per class must be a whole number, got 'x'"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_mistakes__one_line_and_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: str, line: str,
+    encoding: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("tyro._fmtlib._FORCE_UTF8_BOXES", encoding == "utf-8", raising=False)
+    assert main(arguments.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"dsel: {line}\n"
+
+
+def test_in_one_line__of_a_box() -> None:
+    box = """
+╭─ Required options ─────────────────────╮
+│ Missing from dsel score:               │
+│     SOURCE                             │
+│         image folder with a folder per │
+│         class (required)               │
+│     --run PATH                         │
+│ ────────────────────────────────────── │
+│ For full helptext, run:                │
+│     dsel score --help                  │
+╰────────────────────────────────────────╯
+"""
+    assert in_one_line(box) == "missing from dsel score: SOURCE --run PATH"
+
+
+def test_in_one_line__of_a_box_in_ascii() -> None:
+    box = """
+ Missing argument
+ ----------------------------------------
+  Missing value for argument '--ipc'.
+  Expected 1 values.
+  ---------------------------------------
+  For full helptext, run dsel select --help
+
+"""
+    assert in_one_line(box) == "missing value for argument '--ipc'. Expected 1 values"
+
+
+def test_in_one_line__of_any_text() -> None:
+    assert in_one_line("Wrong:\n  x.\n") == "wrong: x"
+    assert in_one_line("") == "the command line cannot be read"
+
+
+def test_parse__the_call_is_made_later(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    call = COMMANDS.parse(["toybox", str(tmp_path / "toys"), "--dry-run", "--per-class", "3"])
+    assert capsys.readouterr().out == ""
+    call()
+    assert "per class: 3" in capsys.readouterr().out
