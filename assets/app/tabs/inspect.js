@@ -6,9 +6,10 @@ import { fill, h, stylesheet } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { resetBoxes } from "../lib/overrides.js";
 
-stylesheet(new URL("./inspect.css", import.meta.url));
 stylesheet(new URL("../components/heat_map.css", import.meta.url));
 stylesheet(new URL("../components/timestep_strip.css", import.meta.url));
+// The last one: it arranges the parts by the width of the page.
+stylesheet(new URL("./inspect.css", import.meta.url));
 
 const GALLERY_CHANGES = ["run", "class_name", "select"];
 
