@@ -30,6 +30,11 @@ WARM_UP_AFTER_S: Final = 4
 SWEEP_EVERY_S: Final = 15
 UNUSED_S: Final = 120
 """Results that nobody uses for this long leave the memory; they are computed again if needed."""
+STYLES: Final = (
+    "app", "components/controls", "components/images", "components/patch_crop",
+    "components/overlays", "components/frame",
+)  # fmt: skip
+"""The style sheets of the whole page; those of the tabs are loaded by their modules."""
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
@@ -46,7 +51,7 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
             server_name=host,
             server_port=port or None,
             theme=theme(),
-            css_paths=[asset("app/app.css")],
+            css_paths=[asset(f"app/{name}.css") for name in STYLES],
             footer_links=[],
             run_history=False,  # it would copy every response into the browser's storage
             ssr_mode=False,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browsing import Opener, opened, served, until, violations
+from support.browsing import PHONE, Opener, fits, opened, served, until, violations
 from support.synthetic import MIXED, synthetic_run
 from support.truths import write_boxes
 
@@ -35,7 +35,7 @@ def column(kind: str) -> str:
 
 
 def styles(page: Any, kind: str) -> list[str]:
-    """Where the crops of a column lie."""
+    """Return the positions of the crops of a column."""
     found: list[str] = page.eval_on_selector_all(
         f"{column(kind)} .crop img", "all => all.map((e) => e.style.left + ' ' + e.style.top)"
     )
@@ -47,7 +47,7 @@ def test_columns__same_images_with_other_places(visit: Opener) -> None:
     page.wait_for_selector(f"{column('whole')} .crop img[src]")
     ids = [
         page.eval_on_selector_all(
-            f"{column(kind)} .crop", "all => all.map((e) => e.dataset.id).join()"
+            f"{column(kind)} .patch", "all => all.map((e) => e.dataset.id).join()"
         )
         for kind in KINDS
     ]
@@ -65,7 +65,7 @@ def test_sliders__all_columns_follow(visit: Opener) -> None:
     page.wait_for_selector(f"{column('chosen')} .crop")
     page.get_by_label("IPC", exact=True).press("ArrowRight")
     for kind in KINDS:
-        until(page, f"{column(kind)} .crops", "e => e.children.length === 7")
+        until(page, f"{column(kind)} .images", "e => e.children.length === 7")
     page.get_by_role("group", name="Mosaic").get_by_role("button", name="2 × 2").click()
     until(page, f"{column('random')} .distilled", "e => e.children.length === 4")
     until(page, ".budget", "e => e.textContent.includes('mosaics of 2 × 2 patches')")
@@ -87,13 +87,12 @@ def test_draw_again__moves_random_patches_alone(visit: Opener) -> None:
 
 def test_click__marks_the_image_in_every_column(visit: Opener) -> None:
     page = visit("tab=baselines&ipc=6")
-    crop = page.locator(f"{column('random')} .crop").nth(2)
-    crop.click()
-    until(page, ".baselines", "e => e.querySelectorAll('.crop[aria-current=true]').length === 4")
+    page.locator(f"{column('random')} .patch").nth(2).click()
+    until(page, ".baselines", "e => e.querySelectorAll('.patch[aria-current=true]').length === 4")
     assert "image=disc" in page.url
 
 
-def test_no_boxes__the_page_says_how_to_bring_them(visit: Opener) -> None:
+def test_no_boxes__the_page_explains_how_to_add_them(visit: Opener) -> None:
     page = visit("tab=baselines")
     page.wait_for_selector(".no-boxes")
     assert "boxes.json" in page.locator(".no-boxes").inner_text()
@@ -120,10 +119,9 @@ def test_axe__no_barriers(chromium: Any, boxed: str, dark: bool) -> None:
 
 
 def test_phone__nothing_is_wider_than_the_page(chromium: Any, boxed: str) -> None:
-    how = {"viewport": {"width": 390, "height": 844}}
-    with opened(chromium, boxed, "tab=baselines", **how) as page:
+    with opened(chromium, boxed, "tab=baselines", viewport=PHONE) as page:
         page.wait_for_selector(f"{column('whole')} .crop")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert fits(page)
 
 
 def test_broken_boxes__are_one_line(chromium: Any, tmp_path: Path) -> None:

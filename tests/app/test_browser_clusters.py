@@ -1,17 +1,15 @@
-"""The Clusters tab, used as a person would: the plane, its lasso, its legend, its cards."""
+"""The Clusters tab, used as a person would: the projection, its lasso, its legend, its cards."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from support.browsing import Opener, until, violations
+from support.browsing import LONG_MS, PHONE, Opener, fits, until, violations
 
 pytestmark = pytest.mark.browser
 
 PLOT = ".plot-canvas"
-FITTED_MS = 300_000
-"""A first layout is compiled in the app, which takes long on a busy machine."""
 
 
 @pytest.fixture
@@ -57,11 +55,11 @@ def ids(page: Any) -> list[str]:
 
 
 def words(page: Any, text: str) -> None:
-    until(page, ".plane .selected", f"e => e.textContent.includes({text!r})")
+    until(page, ".projection .selected", f"e => e.textContent.includes({text!r})")
 
 
 def lasso_left(page: Any) -> None:
-    """Drag around the left half of the plane."""
+    """Drag around the left half of the plot."""
     box = page.locator(".plot").bounding_box()
     left, top = box["x"] + 4, box["y"] + 4
     right, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] - 4
@@ -77,7 +75,7 @@ def in_left_half(page: Any) -> int:
     return sum(x < box["x"] + box["width"] / 2 for x, _ in places(page))
 
 
-def test_plane__a_point_for_each_image_in_the_colour_of_its_cluster(clusters: Any) -> None:
+def test_plot__a_point_for_each_image_in_the_colour_of_its_cluster(clusters: Any) -> None:
     assert clusters.locator(".cluster-legend li").count() == 10
     assert len(set(colours(clusters))) == 10
     words(clusters, "all 24 patches")
@@ -142,7 +140,7 @@ def test_lasso__gallery_and_legend_follow_and_the_rest_is_greyed(clusters: Any) 
 
 def test_lasso__ends_with_the_class(clusters: Any) -> None:
     lasso_left(clusters)
-    until(clusters, ".plane .selected", "e => e.textContent.includes('in the lasso')")
+    until(clusters, ".projection .selected", "e => e.textContent.includes('in the lasso')")
     clusters.keyboard.press("]")
     until(clusters, ".pick select", "e => e.value === 'square'")
     words(clusters, "all 24 patches")
@@ -177,8 +175,8 @@ def test_card__its_patches_select_their_image(clusters: Any) -> None:
 def test_patch_size__keeps_the_layout_until_a_new_one_is_ready(clusters: Any) -> None:
     before = places(clusters)
     clusters.evaluate(
-        "() => { const line = document.querySelector('.layout-line'); window.said = [];"
-        " new MutationObserver(() => window.said.push(line.textContent))"
+        "() => { const line = document.querySelector('.layout-line'); window.texts = [];"
+        " new MutationObserver(() => window.texts.push(line.textContent))"
         ".observe(line, { childList: true, characterData: true, subtree: true }); }"
     )
     clusters.get_by_label("Patch size", exact=True).press("ArrowLeft")
@@ -186,7 +184,7 @@ def test_patch_size__keeps_the_layout_until_a_new_one_is_ready(clusters: Any) ->
     assert places(clusters) == before
     clusters.wait_for_function(
         "document.querySelector('.layout-line').textContent === 'Layout of patches of 56 px'",
-        timeout=FITTED_MS,
+        timeout=LONG_MS,
     )
     clusters.wait_for_function(
         f"(before) => {{ const r = document.querySelector('{PLOT} .points path')"
@@ -211,5 +209,5 @@ def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
 
 
 def test_phone__nothing_is_cut_off(visit: Opener) -> None:
-    page = opened(visit, "tab=clusters", viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page = opened(visit, "tab=clusters", viewport=PHONE)
+    assert fits(page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.browsing import Opener, until, violations
+from support.browsing import PHONE, Opener, fits, until, violations
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +20,7 @@ def overlaps(page: Any) -> list[float]:
 
 def test_pin_and_move__b_follows_the_slider_and_a_stays(visit: Opener) -> None:
     page = visit("tab=compare")
-    page.get_by_role("button", name="Pin the present settings as A").click()
+    page.get_by_role("button", name="Pin the current settings as A").click()
     until(page, ".between", "e => e.textContent.startsWith('A and B are the same')")
     until(page, ".tile .big", "e => e.textContent === '100 %'")
     page.get_by_label("Patch size", exact=True).press("ArrowLeft")
@@ -66,7 +66,7 @@ def test_image__maps_and_boxes_under_both_and_a_slider_that_wipes(visit: Opener)
     until(page, f"{LARGE} h2", f"e => e.textContent === {wanted!r}")
     page.wait_for_selector(f"{LARGE} .layer-a canvas:not([hidden])")
     page.wait_for_selector(f"{LARGE} .layer-b canvas:not([hidden])")
-    until(page, f"{LARGE} .said", "e => e.textContent.length > 20")
+    until(page, f"{LARGE} .sentence", "e => e.textContent.length > 20")
     assert page.locator(f"{LARGE} .layer-a .box-a").count() == 1
     assert page.locator(f"{LARGE} .layer-b .box-b").count() == 1
     wipe = page.get_by_label("Wipe between A and B")
@@ -119,7 +119,7 @@ def test_swap_and_forget(visit: Opener) -> None:
     assert "a=" not in page.url.replace("tab=", "")
 
 
-def test_link__an_a_that_means_nothing_can_be_forgotten(visit: Opener) -> None:
+def test_link__an_invalid_a_can_be_forgotten(visit: Opener) -> None:
     page = visit("tab=compare&a=patch_px%3Dwide")
     until(page, ".compare .notice.bad", "e => e.textContent.includes('patch_px in the link')")
     page.get_by_role("button", name="Forget A").click()
@@ -135,9 +135,9 @@ def test_class__is_compared_anew(visit: Opener) -> None:
 
 
 def test_phone__nothing_is_wider_than_the_page(visit: Opener) -> None:
-    page = visit(PAIR, viewport={"width": 390, "height": 844})
+    page = visit(PAIR, viewport=PHONE)
     page.wait_for_selector("table.moves button")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert fits(page)
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -1,4 +1,4 @@
-"""The distilled set: all of it, where each cell comes from, what is decided by hand, how good."""
+"""The distilled set: all of it, where each cell comes from, the overrides, the quality."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browsing import Opener, until, violations
+from support.browsing import PHONE, Opener, until, violations
 
 from dsel.analysis.explorer import Explorer
 from dsel.config import SelectSettings
@@ -21,7 +21,6 @@ pytestmark = pytest.mark.browser
 
 SET = "tab=distilled"
 WHOLE = "e => document.querySelectorAll('.tile img[src]').length === {}"
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +43,15 @@ def kept(explorer: Explorer, index: int, settings: SelectSettings) -> list[str]:
 def shown(page: Any, name: str) -> list[str]:
     """The images of the cells of a class's row."""
     tiles = page.locator(f".set-row[data-name='{name}'] .tile")
-    return tiles.evaluate_all("all => all.map((one) => one.piece.id)")
+    return tiles.evaluate_all("all => all.map((one) => one.dataset.id)")
 
 
 def choose(page: Any, number: int) -> str:
     """Click the cell of that number, and wait for what is said of it; its image."""
     page.locator(".tile").nth(number).click()
-    image_id = page.locator(".tile").nth(number).evaluate("e => e.piece.id")
+    image_id = page.locator(".tile").nth(number).get_attribute("data-id")
     until(page, ".source .id", f"e => e.textContent === '{image_id}'")
-    until(page, ".source .why", "e => e.textContent.length > 20")
+    until(page, ".source .sentence", "e => e.textContent.length > 20")
     return str(image_id)
 
 
@@ -97,7 +96,7 @@ def test_click__leads_to_the_source_image(visit: Opener, explorer: Explorer) -> 
     settings = SelectSettings(ipc=3)
     assert image_id == kept(explorer, 1, settings)[1]
     explanation = explorer.explanation(1, image_id, settings)
-    assert page.locator(".source .why").inner_text() == explanation.sentence
+    assert page.locator(".source .sentence").inner_text() == explanation.sentence
     said = page.locator(".source .figures").inner_text()
     assert re.search(r"Class\s+square", said)
     assert re.search(r"In the set\s+image 2 of 3", said)
@@ -117,45 +116,45 @@ def test_click__leads_to_the_source_image(visit: Opener, explorer: Explorer) -> 
     assert f"image={image_id.replace('/', '%2F')}" in page.url
 
 
-def test_pin_and_ban__followed_undone_and_done_again(visit: Opener, explorer: Explorer) -> None:
+def test_pin_and_ban__followed_undone_and_redone(visit: Opener, explorer: Explorer) -> None:
     page = visit(f"{SET}&ipc=3")
     until(page, ".set-rows", WHOLE.format(9))
     image_id = choose(page, 2)
     page.get_by_role("button", name="Pin", exact=True).click()
-    until(page, ".tile", f"e => e.piece.id === '{image_id}' && e.piece.pinned")
-    until(page, ".hand", "e => e.textContent.includes('1 pinned')")
+    until(page, ".tile", f"e => e.dataset.id === '{image_id}' && e.dataset.pinned === 'true'")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned')")
     page.get_by_role("button", name="Ban", exact=True).click()
-    until(page, ".source .why", "e => e.textContent.includes('Banned by hand')")
-    until(page, ".hand", "e => e.textContent.includes('1 banned')")
+    until(page, ".source .sentence", "e => e.textContent.includes('Banned by hand')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 banned')")
     settings = settings_of(page)
     assert (settings.pins, settings.bans) == ((), (image_id,))
-    until(page, ".tile", f"e => e.piece.id !== '{image_id}'")
+    until(page, ".tile", f"e => e.dataset.id !== '{image_id}'")
     assert image_id not in shown(page, "disc")
     page.keyboard.press("Control+z")
-    until(page, ".hand", "e => e.textContent.includes('1 pinned')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned')")
     page.keyboard.press("Control+z")
-    until(page, ".hand", "e => e.textContent.includes('Nothing decided')")
+    until(page, ".overrides-line", "e => e.textContent.includes('No manual overrides')")
     page.keyboard.press("Control+Shift+Z")
-    until(page, ".hand", "e => e.textContent.includes('1 pinned')")
-    until(page, ".tile", f"e => e.piece.id === '{image_id}' && e.piece.pinned")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned')")
+    until(page, ".tile", f"e => e.dataset.id === '{image_id}' && e.dataset.pinned === 'true'")
     page.get_by_role("button", name="Unpin").click()
-    until(page, ".hand", "e => e.textContent.includes('Nothing decided')")
+    until(page, ".overrides-line", "e => e.textContent.includes('No manual overrides')")
 
 
-def test_swap__one_step_that_the_manifest_tells_of(
+def test_replace__one_step_that_the_manifest_records(
     visit: Opener, explorer: Explorer, tmp_path: Path
 ) -> None:
     page = visit(f"{SET}&ipc=3")
     until(page, ".set-rows", WHOLE.format(9))
     gone = choose(page, 1)
-    page.get_by_role("button", name="Swap…").click()
-    offers = page.locator("dialog .offer")
+    page.get_by_role("button", name="Replace…").click()
+    offers = page.locator("dialog .candidate")
     offers.first.wait_for()
     taken = offers.first.get_attribute("title")
     assert f"{gone} is banned" in page.locator("dialog p").first.inner_text()
     offers.first.click()
-    until(page, ".hand", "e => e.textContent.includes('1 pinned, 1 banned')")
-    until(page, ".tile", f"e => e.piece.id === '{taken}'")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned, 1 banned')")
+    until(page, ".tile", f"e => e.dataset.id === '{taken}'")
     settings = settings_of(page)
     assert (settings.pins, settings.bans) == ((taken,), (gone,))
     assert shown(page, "disc") == kept(explorer, 0, settings)
@@ -167,26 +166,26 @@ def test_swap__one_step_that_the_manifest_tells_of(
         "pins": [taken], "bans": [gone], "moves": [],
     }  # fmt: skip
     page.keyboard.press("Control+z")
-    until(page, ".hand", "e => e.textContent.includes('Nothing decided')")
-    until(page, ".tile:not([title*='pinned'])", f"e => e.piece.id !== '{taken}'")
+    until(page, ".overrides-line", "e => e.textContent.includes('No manual overrides')")
+    until(page, ".tile:not([title*='pinned'])", f"e => e.dataset.id !== '{taken}'")
     page.keyboard.press("Control+Shift+Z")
-    until(page, ".hand", "e => e.textContent.includes('1 pinned, 1 banned')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned, 1 banned')")
 
 
-def test_decisions__listed_and_taken_back(visit: Opener) -> None:
+def test_overrides__listed_and_removed(visit: Opener) -> None:
     hand = "pins=disc/000003&bans=square/000001&bans=bar/000002&moves=disc/000005@0,0"
     page = visit(f"{SET}&ipc=3&{hand}")
-    until(page, ".hand", "e => e.textContent.includes('1 pinned, 2 banned, 1 moved')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned, 2 banned, 1 moved')")
     page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Remove: square/000001 banned").click()
-    until(page, ".decisions", "e => e.children.length === 3")
+    until(page, ".overrides-list", "e => e.children.length === 3")
     assert settings_of(page).bans == ("bar/000002",)
     page.get_by_role("button", name="Remove all").click()
-    until(page, ".decisions", "e => e.textContent.includes('Nothing decided by hand')")
+    until(page, ".overrides-list", "e => e.textContent.includes('No manual overrides')")
     page.locator("dialog").get_by_role("button", name="Close").click()
     assert not settings_of(page).overrides
     page.keyboard.press("Control+z")
-    until(page, ".hand", "e => e.textContent.includes('1 pinned, 1 banned, 1 moved')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned, 1 banned, 1 moved')")
 
 
 def test_moved_box__that_sticks_out_can_be_dropped(visit: Opener) -> None:
@@ -194,7 +193,7 @@ def test_moved_box__that_sticks_out_can_be_dropped(visit: Opener) -> None:
     until(page, ".set-rows", WHOLE.format(9))
     page.get_by_label("Patch size", exact=True).press("End")
     until(page, ".notice.bad", "e => e.textContent.includes('disc/000000')")
-    page.get_by_role("button", name="Drop 1 decision that does not fit").click()
+    page.get_by_role("button", name="Remove 1 override that does not fit").click()
     until(page, ".set-main", "e => !e.querySelector('.notice.bad')")
     assert settings_of(page).moves == ()
 
@@ -211,13 +210,13 @@ def test_keys__arrows_pin_ban_and_escape(visit: Opener) -> None:
     page.keyboard.press("ArrowUp")
     assert page.evaluate(focused) == 1
     page.keyboard.press("p")
-    until(page, ".hand", "e => e.textContent.includes('1 pinned')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 pinned')")
     page.keyboard.press("Enter")
     until(page, ".source", "e => !e.hidden")
     page.keyboard.press("Escape")
     until(page, ".source", "e => e.hidden")
     page.keyboard.press("b")
-    until(page, ".hand", "e => e.textContent.includes('1 banned')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 banned')")
 
 
 def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> None:
@@ -241,12 +240,12 @@ def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> No
         assert f"{figures.spread:.3g}" in line
         assert f"{figures.clusters_covered} of {figures.clusters}" in line
         assert "about" in line
-    page.get_by_role("button", name="Spread").click()
+    page.get_by_role("button", name="Coverage distance").click()
     spreads = {explorer.quality(n, settings).spread: explorer.classes[n] for n in range(3)}
     assert table.locator("th").all_inner_texts() == [spreads[one] for one in sorted(spreads)]
 
 
-def test_short__said_and_mended(visit: Opener) -> None:
+def test_short__reported_and_fixed(visit: Opener) -> None:
     page = visit(f"{SET}&ipc=30")
     until(page, ".notice", "e => e.textContent.includes('3 classes fall short of IPC 30')")
     assert "disc (24)" in page.locator(".notice").inner_text()
@@ -268,7 +267,7 @@ def test_near_duplicates__side_by_side(visit: Opener, explorer: Explorer) -> Non
     page.locator("dialog .pairs li").first.wait_for()
     assert page.locator("dialog .pairs li").count() == count
     page.locator("dialog .pairs li").first.get_by_role("button", name="Ban").last.click()
-    until(page, ".hand", "e => e.textContent.includes('1 banned')")
+    until(page, ".overrides-line", "e => e.textContent.includes('1 banned')")
 
 
 def test_phone__the_source_in_a_dialog(visit: Opener) -> None:
@@ -289,6 +288,6 @@ def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
     page.get_by_text("Figures of each class").click()
     until(page, ".tiles", "e => e.textContent.includes('about')")
     assert violations(page) == []
-    page.get_by_role("button", name="Swap…").click()
-    page.locator("dialog .offer, dialog .empty").first.wait_for()
+    page.get_by_role("button", name="Replace…").click()
+    page.locator("dialog .candidate, dialog .empty").first.wait_for()
     assert violations(page) == []

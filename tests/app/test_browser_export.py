@@ -1,23 +1,30 @@
-"""The Export tab: what the set comes to, its zip, and the command and link that mean the same."""
+"""The Export tab: its summary, its zip file, and the command and link that give the same."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browsing import WIDE, Opener, opened, served, until, violations
+from support.browsing import (
+    LONG_MS,
+    PHONE,
+    WIDE,
+    Opener,
+    fits,
+    job_server,
+    opener,
+    until,
+    violations,
+)
 from support.synthetic import MIXED, synthetic_run
 
 from dsel.cli.commands import main
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
-LONG_MS = 120_000
 SET = "tab=export&ipc=3"
 READY = "a[download]"
 
@@ -33,22 +40,18 @@ def own_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def job_url(own_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("exported")
-    places = {"DSEL_JOBS": str(folder / "jobs"), "GRADIO_TEMP_DIR": str(folder / "gradio")}
-    with served(own_run, **places) as url:
+    with job_server(own_run, tmp_path_factory.mktemp("exported")) as url:
         yield url
 
 
 @pytest.fixture
 def visit(chromium: Any, job_url: str) -> Iterator[Opener]:
-    with ExitStack() as pages:
+    yield from opener(chromium, job_url, summarized, SET)
 
-        def go(query: str = SET, **how: Any) -> Any:
-            page = pages.enter_context(opened(chromium, job_url, query, **how))
-            until(page, ".start", "e => /[0-9]/.test(e.textContent)")
-            return page
 
-        yield go
+def summarized(page: Any) -> None:
+    until(page, ".start", "e => /[0-9]/.test(e.textContent)")
+    page.wait_for_selector(".summary:not([aria-busy])")
 
 
 def tiles(page: Any) -> list[str]:
@@ -72,8 +75,9 @@ def test_summary__follows_the_settings(visit: Opener) -> None:
     page = visit()
     assert tiles(page)[:4] == ["9", "3", "12", "128 × 128 px"]
     assert tiles(page)[4].startswith("about ")
+    assert tiles(page)[5].startswith("about ")
     assert "cut from the run's proxies" in page.locator(".facts-of-set").inner_text()
-    assert "nothing was decided" in page.locator(".facts-of-set").inner_text()
+    assert "Manual overrides: none" in page.locator(".facts-of-set").inner_text()
     page.get_by_label("IPC", exact=True).press("ArrowRight")
     until(page, ".start", "e => e.textContent === 'Export 12 images'")
     panel = page.locator("#dsel-panel-export")
@@ -90,13 +94,13 @@ def test_summary__follows_the_settings(visit: Opener) -> None:
         assert part in page.url
 
 
-def test_summary__decisions_by_hand_count(visit: Opener) -> None:
+def test_summary__overrides_are_counted(visit: Opener) -> None:
     page = visit(f"{SET}&pins=disc/000001&bans=bar/000002")
     assert "1 pinned, 1 banned" in page.locator(".facts-of-set").inner_text()
     assert "--pins=disc/000001 --bans=bar/000002" in page.locator(".code-block").first.inner_text()
 
 
-def test_summary__what_cannot_be_exported_is_said(visit: Opener, own_run: Path) -> None:
+def test_summary__what_cannot_be_exported_is_reported(visit: Opener, own_run: Path) -> None:
     page = visit()
     page.locator("#dsel-panel-export").get_by_role("button", name="Source", exact=True).click()
     until(page, ".summary .notice.bad", "e => e.textContent.includes('cannot be exported')")
@@ -144,7 +148,7 @@ def test_export__is_found_after_a_reload(visit: Opener) -> None:
     until(page, ".earlier", "e => e.hidden")
 
 
-def test_export__tells_of_its_end_in_another_tab(visit: Opener) -> None:
+def test_export__its_end_is_reported_in_another_tab(visit: Opener) -> None:
     page = visit()
     page.locator(".start").click()
     page.wait_for_selector(".latest .job")
@@ -176,4 +180,4 @@ def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
 @pytest.mark.parametrize("viewport", [PHONE, WIDE])
 def test_page__nothing_is_wider_than_it(visit: Opener, viewport: dict[str, int]) -> None:
     page = visit(f"{SET}&file_format=jpeg", viewport=viewport)
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    assert fits(page)

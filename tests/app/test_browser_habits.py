@@ -1,23 +1,19 @@
-"""Habits of the page: help, tour, keys, themes, narrow screens, and being cut off."""
+"""The page's frame: help, tour, keys, themes, narrow screens."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from support.browsing import Opener, until, violations
+from support.browsing import LARGE, PHONE, WIDE, Opener, fits, gallery, painted, until, violations
 
 pytestmark = pytest.mark.browser
-
-PHONE = {"width": 390, "height": 844}
-LARGE = {"width": 1920, "height": 1080}
 
 CUT_OFF = """() =>
     [...document.querySelectorAll('.dsel button, .dsel h2, .dsel label, .dsel output')]
     .filter(e => e.offsetParent && !e.title && e.scrollWidth > e.clientWidth + 1
         && getComputedStyle(e).overflow !== 'visible')
     .map(e => e.outerHTML.slice(0, 120))"""
-WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def test_tour__leads_through_and_is_dismissed_for_good(visit: Opener) -> None:
@@ -26,17 +22,17 @@ def test_tour__leads_through_and_is_dismissed_for_good(visit: Opener) -> None:
     card.get_by_role("button", name="Next").click()
     assert card.locator("h2").inner_text() == "Why this patch"
     page.keyboard.press("ArrowLeft")
-    assert card.locator("h2").inner_text() == "Every image, its patch"
+    assert card.locator("h2").inner_text() == "Every image and its patch"
     page.keyboard.press("Escape")
     assert page.locator(".tour").count() == 0
     page.reload()
-    page.wait_for_selector(".gallery .cell")
+    gallery(page)
     assert page.evaluate("localStorage.getItem('dsel-tour')") == "seen"
     assert page.locator(".tour").count() == 0
 
 
 def test_help__opens_by_key_and_by_button(page: Any) -> None:
-    page.wait_for_selector(".gallery .cell")
+    gallery(page)
     page.keyboard.press("?")
     help_box = page.locator("dialog.help")
     assert "Undo" in help_box.inner_text()
@@ -60,17 +56,17 @@ def test_tour__its_ring_goes_where_its_part_is(visit: Opener) -> None:
     }""")
 
 
-def test_theme__is_turned_and_remembered(page: Any) -> None:
-    page.wait_for_selector(".gallery .cell")
+def test_theme__is_toggled_and_remembered(page: Any) -> None:
+    gallery(page)
     page.get_by_role("button", name="Dark or light").click()
     until(page, "body", "e => e.classList.contains('dark')")
     page.reload()
-    page.wait_for_selector(".gallery .cell")
+    gallery(page)
     until(page, "body", "e => e.classList.contains('dark')")
 
 
 def test_focus__is_visible_on_the_first_tab_stop(page: Any) -> None:
-    page.wait_for_selector(".gallery .cell")
+    gallery(page)
     page.keyboard.press("Tab")
     width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
     assert width == "2px"
@@ -79,18 +75,18 @@ def test_focus__is_visible_on_the_first_tab_stop(page: Any) -> None:
 @pytest.mark.parametrize(
     "tab", ["inspect", "clusters", "distilled", "compare", "baselines", "score", "export"]
 )
-@pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 800}, LARGE])
+@pytest.mark.parametrize("viewport", [PHONE, WIDE, LARGE])
 def test_tabs__nothing_is_cut_off(visit: Opener, tab: str, viewport: dict[str, int]) -> None:
     page = visit(f"tab={tab}", viewport=viewport)
     page.wait_for_selector(f"#dsel-panel-{tab} *")
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate(WIDER) <= 0
+    painted(page)
+    assert fits(page)
     assert page.evaluate(CUT_OFF) == []
 
 
 def test_phone__settings_are_behind_a_button(visit: Opener) -> None:
     page = visit(viewport=PHONE)
-    page.wait_for_selector(".gallery .cell")
+    gallery(page)
     assert not page.locator(".side").is_visible()
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("IPC", exact=True).press("ArrowRight")
@@ -109,7 +105,7 @@ def test_phone__the_tab_of_a_link_is_seen(visit: Opener) -> None:
 
 
 def test_keys__work_from_a_tab_and_from_a_slider(page: Any) -> None:
-    page.wait_for_selector(".gallery .cell")
+    gallery(page)
     page.get_by_role("tab", name="Baselines").click()
     page.keyboard.press("]")
     until(page, ".pick select", "e => e.selectedIndex === 1")
@@ -118,7 +114,7 @@ def test_keys__work_from_a_tab_and_from_a_slider(page: Any) -> None:
     until(page, "#dsel-tab-inspect", "e => e.ariaSelected === 'true'")
 
 
-def test_trouble__is_said_as_long_as_it_lasts(visit: Opener) -> None:
+def test_error__is_shown_as_long_as_it_lasts(visit: Opener) -> None:
     page = visit("class=disc&image=disc/000000&tab=clusters&patch_px=64&moves=disc/000000@96,96")
     page.wait_for_selector(".toast.error")
     assert page.locator(".toast.error").count() == 1

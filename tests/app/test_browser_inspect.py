@@ -1,4 +1,4 @@
-"""Inspect, used as a person would: looking, reading values, choosing boxes, deciding by hand."""
+"""The Inspect tab: maps, values, boxes, overrides and the gallery."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.browsing import Opener, opened, served, until, violations
+from support.browsing import Opener, gallery, opened, served, until, violations
 from support.synthetic import draw, write_run
 
 pytestmark = pytest.mark.browser
@@ -17,8 +17,7 @@ SHOWN = ".detail:not([hidden]) .boxes tbody tr"
 
 def ready(page: Any) -> Any:
     page.wait_for_selector(SHOWN)
-    page.wait_for_selector(".gallery .cell")
-    return page
+    return gallery(page)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def pixels(page: Any, selector: str) -> str:
 
 
 def box_style(page: Any) -> dict[str, float]:
-    style = page.locator(".plate .box.chosen").get_attribute("style")
+    style = page.locator(".heat-map .box.chosen").get_attribute("style")
     return {name: float(value) for name, value in re.findall(r"(\w+): ([\d.]+)%", style)}
 
 
@@ -65,7 +64,7 @@ def test_views__each_has_its_map_and_its_legend(page: Any) -> None:
     ready(page)
     seen = set()
     for view, words in {
-        "Picture": "as the prior saw it",
+        "Image": "as the prior saw it",
         "Overlay": "mean loss of the timestep",
         "Conditional": "mean squared error per cell, with the class named",
         "Unconditional": "mean squared error per cell, with the null prompt",
@@ -73,8 +72,8 @@ def test_views__each_has_its_map_and_its_legend(page: Any) -> None:
     }.items():
         page.get_by_role("button", name=view, exact=True).click()
         until(page, ".legend-place", f"e => e.textContent.includes({words!r})")
-        assert page.locator(".plate canvas").is_hidden() == (view == "Picture")
-        seen.add(pixels(page, ".plate canvas"))
+        assert page.locator(".heat-map canvas").is_hidden() == (view == "Image")
+        seen.add(pixels(page, ".heat-map canvas"))
     assert len(seen) == 4
     low, middle, high = page.locator(".legend-place .ticks span").all_inner_texts()
     assert (low, middle) == (f"−{high}", "0")
@@ -83,7 +82,7 @@ def test_views__each_has_its_map_and_its_legend(page: Any) -> None:
 def test_overlay__opacity_and_the_scale_of_the_class(page: Any) -> None:
     ready(page)
     page.get_by_label("Opacity").fill("20")
-    assert page.locator(".plate canvas").evaluate("e => e.style.opacity") == "0.2"
+    assert page.locator(".heat-map canvas").evaluate("e => e.style.opacity") == "0.2"
     assert page.locator(".opacity output").inner_text() == "20 %"
     own = page.locator(".legend-place .ticks span").last.inner_text()
     page.get_by_role("button", name="Class", exact=True).click()
@@ -93,19 +92,19 @@ def test_overlay__opacity_and_the_scale_of_the_class(page: Any) -> None:
 
 def test_values__of_a_click_and_of_arrow_keys(page: Any) -> None:
     ready(page)
-    page.locator(".plate .shot").click(position={"x": 3, "y": 3})
-    until(page, ".readout .soft", "e => e.textContent === 'row 1, column 1'")
-    assert page.locator(".readout tbody tr").count() == 7
+    page.locator(".heat-map .shot").click(position={"x": 3, "y": 3})
+    until(page, ".cell-values .soft", "e => e.textContent === 'row 1, column 1'")
+    assert page.locator(".cell-values tbody tr").count() == 7
     assert page.locator(".cross").is_visible()
-    page.locator(".plate").focus()
+    page.locator(".heat-map").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
-    until(page, ".readout .soft", "e => e.textContent === 'row 2, column 2'")
+    until(page, ".cell-values .soft", "e => e.textContent === 'row 2, column 2'")
 
 
-def test_hover__says_the_mean_gap_there(page: Any) -> None:
+def test_hover__shows_the_mean_gap_there(page: Any) -> None:
     ready(page)
-    page.locator(".plate .shot").hover(position={"x": 5, "y": 5})
+    page.locator(".heat-map .shot").hover(position={"x": 5, "y": 5})
     assert re.match(r"gap −?0", page.locator(".tip").inner_text())
 
 
@@ -145,8 +144,8 @@ def test_boxes__another_one_by_a_click_and_back(page: Any) -> None:
 def test_drag__moves_the_box_and_undo_takes_it_back(visit: Opener) -> None:
     page = ready(visit("patch_px=32&image=disc/000000"))
     before = box_style(page)
-    frame = page.locator(".plate .box.chosen").bounding_box()
-    shot = page.locator(".plate .shot").bounding_box()
+    frame = page.locator(".heat-map .box.chosen").bounding_box()
+    shot = page.locator(".heat-map .shot").bounding_box()
     page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
     page.mouse.down()
     page.mouse.move(shot["x"] + 1, shot["y"] + 1, steps=5)
@@ -154,14 +153,14 @@ def test_drag__moves_the_box_and_undo_takes_it_back(visit: Opener) -> None:
     until(page, ".moved", "e => !e.hidden")
     assert (box_style(page)["left"], box_style(page)["top"]) == (0, 0)
     assert "%400%2C0" in page.url
-    page.locator(".plate").focus()
+    page.locator(".heat-map").focus()
     page.keyboard.press("Shift+ArrowRight")
-    until(page, ".plate .box.chosen", "e => parseFloat(e.style.left) > 0")
+    until(page, ".heat-map .box.chosen", "e => parseFloat(e.style.left) > 0")
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
     until(page, ".moved", "e => e.hidden")
     back = f"e => Math.abs(parseFloat(e.style.left) - {before['left']}) < 0.01"
-    until(page, ".plate .box.chosen", back)
+    until(page, ".heat-map .box.chosen", back)
     assert box_style(page) == before
 
 
@@ -172,7 +171,7 @@ def test_moved_box__that_a_larger_patch_pushes_out(visit: Opener) -> None:
     assert "disc/000000" in page.locator(".misplaced").inner_text()
     page.get_by_role("button", name="Back to its best box").click()
     until(page, ".misplaced", "e => e.hidden")
-    until(page, ".plate .box.chosen", "e => e.style.width === '50%'")
+    until(page, ".heat-map .box.chosen", "e => e.style.width === '50%'")
     assert "moves" not in page.url
 
 
@@ -189,7 +188,7 @@ def test_keys__next_image_pin_and_ban(page: Any) -> None:
     until(page, ".sentence", "e => e.textContent.startsWith('Banned by hand')")
     assert "pins" not in page.url
     until(page, ".gallery .count", "e => e.textContent === '23 patches'")
-    assert page.locator(".plate .box.chosen").is_hidden()
+    assert page.locator(".heat-map .box.chosen").is_hidden()
     page.get_by_role("button", name="1 banned").click()
     page.get_by_role("button", name=f"Allow {second} again").click()
     until(page, ".gallery .count", "e => e.textContent === '24 patches'")
@@ -204,20 +203,22 @@ def test_per_image__a_switch_between_its_patches(visit: Opener) -> None:
     page.get_by_role("button", name="Next patch").click()
     until(page, ".turns", "e => e.textContent === 'patch 2 of 3'")
     assert box_style(page) != first
-    assert "Only patch 1 can be dragged" in page.locator(".boxes .hint:visible").inner_text()
+    assert "Only patch 1 can be moved" in page.locator(".boxes .hint:visible").inner_text()
     other = page.locator(".gallery .cell").nth(4)
     other.click()
     until(page, ".gallery", "e => e.querySelectorAll('.cell')[4].ariaCurrent === 'true'")
     shows(page, other.get_attribute("data-id"))
     wanted = page.locator(".gallery .cell .box").nth(4).evaluate("e => parseFloat(e.style.left)")
-    until(page, ".plate .box.chosen", f"e => Math.abs(parseFloat(e.style.left) - {wanted}) < 1e-3")
+    until(
+        page, ".heat-map .box.chosen", f"e => Math.abs(parseFloat(e.style.left) - {wanted}) < 1e-3"
+    )
 
 
 def test_gallery__order_cluster_and_arrow_keys(page: Any) -> None:
     ready(page)
     page.get_by_label("Order", exact=True).select_option("name")
     until(page, ".gallery .cell", "e => e.dataset.id === 'disc/000000'")
-    page.get_by_role("button", name="Turn the order round").click()
+    page.get_by_role("button", name="Reverse the order").click()
     until(page, ".gallery .cell", "e => e.dataset.id === 'disc/000023'")
     page.locator(".gallery .cell").first.focus()
     page.keyboard.press("ArrowRight")
@@ -229,7 +230,7 @@ def test_gallery__order_cluster_and_arrow_keys(page: Any) -> None:
     assert page.locator(".gallery .cell .dot:not([title='cluster 2'])").count() == 0
 
 
-def test_patch_as_large_as_the_picture(visit: Opener) -> None:
+def test_patch__as_large_as_the_image(visit: Opener) -> None:
     page = ready(visit("class=disc&image=disc/000000&patch_px=128"))
     assert "the only box of this size" in page.locator(".sentence").inner_text()
     assert page.locator(SHOWN).count() == 1
@@ -243,7 +244,7 @@ def test_poor_classes__one_image_and_none(chromium: Any, poor_url: str) -> None:
         assert page.get_by_role("button", name="Next image (→)").is_disabled()
         page.keyboard.press("b")
         until(page, ".gallery .empty", "e => true")
-        assert page.locator(".plate img").is_visible()
+        assert page.locator(".heat-map img").is_visible()
         page.keyboard.press("]")
         until(page, ".nothing", "e => !e.hidden && e.textContent.includes('3 images')")
         assert not page.get_by_label("Cluster", exact=True).is_visible()
@@ -269,16 +270,17 @@ def test_patch_size__the_chosen_image_stays_and_follows(page: Any) -> None:
 @pytest.mark.parametrize("width", [1280, 1920, 390])
 def test_nothing_is_cut_off(visit: Opener, width: int) -> None:
     page = ready(visit(viewport={"width": width, "height": 1080 if width == 1920 else 800}))
-    page.locator(".plate .shot").click(position={"x": 3, "y": 3})
-    until(page, ".readout table", "e => !e.hidden")
+    page.locator(".heat-map .shot").click(position={"x": 3, "y": 3})
+    until(page, ".cell-values table", "e => !e.hidden")
     wide = page.evaluate(
-        "[...document.querySelectorAll('.told, .gallery, .readout, .boxes, .strip, .large')]"
+        "['.explanation', '.gallery', '.cell-values', '.boxes', '.strip', '.large']"
+        ".flatMap((name) => [...document.querySelectorAll(name)])"
         ".filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)"
     )
     assert wide == []
     assert page.evaluate("document.querySelector('.dsel').getBoundingClientRect().right") <= width
     if width > 390:
-        for part in (".sentence", ".plate", ".legend-place"):
+        for part in (".sentence", ".heat-map", ".legend-place"):
             frame = page.locator(part).bounding_box()
             assert frame["y"] + frame["height"] <= page.viewport_size["height"]
 
@@ -286,7 +288,7 @@ def test_nothing_is_cut_off(visit: Opener, width: int) -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
     page = ready(visit("patch_px=32&class=bar&image=bar/000001", dark=dark))
-    page.locator(".plate .shot").click(position={"x": 3, "y": 3})
-    until(page, ".readout table", "e => !e.hidden")
+    page.locator(".heat-map .shot").click(position={"x": 3, "y": 3})
+    until(page, ".cell-values table", "e => !e.hidden")
     page.get_by_role("button", name="Gap", exact=True).click()
     assert violations(page) == []

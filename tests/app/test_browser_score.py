@@ -1,48 +1,43 @@
-"""The Score tab: what is scored, how a job goes on, stops and is found again, and its run opens."""
+"""The Score tab: sources, jobs that run, stop and are found again, and runs that open."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from support.browsing import WIDE, Opener, opened, served, until, violations
+from support.browsing import (
+    LONG_MS,
+    PHONE,
+    WIDE,
+    Opener,
+    fits,
+    job_server,
+    opener,
+    until,
+    violations,
+)
 from support.toyset import draw_picture
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
-LONG_MS = 240_000
-"""A job on a processor that others use too."""
-
 FORM = "form.score-form"
-Visit = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def job_url(app_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An app with jobs and uploads of its own."""
-    folder = tmp_path_factory.mktemp("scoring")
-    places = {"DSEL_JOBS": str(folder / "jobs"), "GRADIO_TEMP_DIR": str(folder / "gradio")}
-    with served(app_run, **places) as url:
+    with job_server(app_run, tmp_path_factory.mktemp("scoring")) as url:
         yield url
 
 
 @pytest.fixture
 def visit(chromium: Any, job_url: str) -> Iterator[Opener]:
-    with ExitStack() as pages:
-
-        def go(query: str = "tab=score", **how: Any) -> Any:
-            page = pages.enter_context(opened(chromium, job_url, query, **how))
-            page.wait_for_selector(FORM)
-            return page
-
-        yield go
+    yield from opener(chromium, job_url, lambda page: page.wait_for_selector(FORM), "tab=score")
 
 
 def picture(kind: int = 0) -> bytes:
@@ -111,16 +106,16 @@ def test_zip__is_scored_and_its_run_opens(visit: Opener) -> None:
 def test_picture__with_a_class_name_opens_in_inspect(visit: Opener) -> None:
     page = visit()
     begin(page)
-    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Drop a picture')")
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Drop an image')")
     give(page, "my cat.png", picture(), "image/png")
     until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
     begin(page)
-    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Say a class name')")
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Enter a class name')")
     page.get_by_label("Class name", exact=True).fill("a <b>snowman</b> & co")
     quick(page)
     assert "1 image × 1 timestep × 2 draws × 2 = 4 evaluations" in page.locator(FORM).inner_text()
     begin(page)
-    page.wait_for_selector("#dsel-panel-inspect:not([hidden]) .plate img", timeout=LONG_MS)
+    page.wait_for_selector("#dsel-panel-inspect:not([hidden]) .heat-map img", timeout=LONG_MS)
     assert page.locator(".pick select").input_value() == "a <b>snowman</b> & co"
     until(page, "#dsel-panel-inspect .sentence", "e => e.textContent.length > 20")
 
@@ -195,7 +190,7 @@ def test_file__of_another_kind_is_refused_at_once(visit: Opener) -> None:
     )
 
 
-def test_settings__wrong_ones_are_said_and_can_be_reset(visit: Opener) -> None:
+def test_settings__wrong_ones_are_reported_and_can_be_reset(visit: Opener) -> None:
     page = visit()
     choose(page, "Toybox scenes")
     draws = page.locator("[data-name=draws]")
@@ -211,7 +206,7 @@ def test_settings__wrong_ones_are_said_and_can_be_reset(visit: Opener) -> None:
     null = page.locator("[data-name=null_prompt]")
     null.get_by_role("button", name="Own text").click()
     assert null.evaluate("e => e.classList.contains('changed')")
-    null.get_by_role("button", name="Empty slot").click()
+    null.get_by_role("button", name="Empty name").click()
     assert page.locator(".field.changed").count() == 0
 
 
@@ -230,4 +225,4 @@ def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
 def test_page__nothing_is_wider_than_it(visit: Opener, viewport: dict[str, int]) -> None:
     page = visit(viewport=viewport)
     page.get_by_text("More settings").last.click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    assert fits(page)

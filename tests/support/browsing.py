@@ -25,15 +25,20 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WAIT_MS = 20_000
+WAIT_MS = 60_000
+"""A ceiling for states that come within a second on an idle machine."""
+LONG_MS = 300_000
+"""A ceiling for jobs and fitted layouts."""
 WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+LARGE = {"width": 1920, "height": 1080}
 
 SERVE = (
     "import sys; from pathlib import Path; from dsel.app import launch_app; "
     "launch_app(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"
 )
 SEEN = "localStorage.setItem('dsel-tour', 'seen')"
-"""The tour is over; its own test begins without."""
+"""Skips the tour, which its own test does not."""
 
 Opener = Callable[..., Any]
 
@@ -54,7 +59,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def app_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of three classes of 24 pictures: wide, square and tall ones."""
+    """A run of three classes of 24 images: wide, square and tall ones."""
     path = tmp_path_factory.mktemp("browsing") / "run"
     synthetic_run(path, classes=3, per_class=24, sizes=MIXED)
     return path
@@ -70,7 +75,7 @@ def app_url(app_run: Path) -> Iterator[str]:
 def visit(chromium: Any, app_url: str) -> Iterator[Opener]:
     """Opens pages of the app: `visit(query, dark=..., viewport=..., tour=...)`.
 
-    At the end no page has said an error, and none has asked another host for anything.
+    At the end no page has logged an error, and none has sent a request to another host.
     """
     with ExitStack() as pages:
         yield lambda query="", **how: pages.enter_context(opened(chromium, app_url, query, **how))
@@ -84,7 +89,7 @@ def page(visit: Opener) -> Any:
 
 @contextmanager
 def served(run_path: Path, **environment: str) -> Iterator[str]:
-    """The app on a run, in a process of its own: its address."""
+    """Serve the app on a run in a process of its own; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -107,7 +112,7 @@ def opened(
     chromium: Any, url: str, query: str = "", *, dark: bool = False, tour: bool = False,
     viewport: dict[str, int] = WIDE, allow: tuple[str, ...] = (),
 ) -> Iterator[Any]:  # fmt: skip
-    """An open page that shows its gallery; `allow` names parts of errors that are expected."""
+    """Open a page; `allow` names parts of expected errors."""
     context = chromium.new_context(
         viewport=viewport, color_scheme="dark" if dark else "light", accept_downloads=True,
         permissions=["clipboard-read", "clipboard-write"], reduced_motion="reduce",
@@ -135,8 +140,53 @@ def until(page: Any, selector: str, true: str) -> None:
     )
 
 
+def gallery(page: Any, count: int | None = None) -> Any:
+    """Wait for the gallery of the tab that is shown, with so many cells if a count is given."""
+    selector = ".panel:not([hidden]) .gallery .cell"
+    page.wait_for_selector(selector)
+    if count is not None:
+        page.wait_for_function(
+            "([s, n]) => document.querySelectorAll(s).length === n", arg=[selector, count]
+        )
+    return page
+
+
+def painted(page: Any) -> None:
+    """Wait until the tab shows the current view."""
+    page.wait_for_function(
+        "() => document.querySelector('.dsel').dataset.painted !== undefined"
+        " && !document.querySelector('.panel:not([hidden]) [aria-busy=true]')"
+    )
+
+
+def fits(page: Any) -> bool:
+    """Whether the page is no wider than the window."""
+    wider = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    return int(page.evaluate(wider)) <= 0
+
+
+@contextmanager
+def job_server(run_path: Path, folder: Path) -> Iterator[str]:
+    """Serve the app on a run with jobs and uploads in a folder of their own."""
+    paths = {"DSEL_JOBS": str(folder / "jobs"), "GRADIO_TEMP_DIR": str(folder / "gradio")}
+    with served(run_path, **paths) as url:
+        yield url
+
+
+def opener(chromium: Any, url: str, ready: Callable[[Any], Any], usual: str) -> Iterator[Opener]:
+    """Open pages of an app that are waited for; `usual` is the query where none is given."""
+    with ExitStack() as pages:
+
+        def visit(query: str = usual, **how: Any) -> Any:
+            page = pages.enter_context(opened(chromium, url, query, **how))
+            ready(page)
+            return page
+
+        yield visit
+
+
 def violations(page: Any, **options: Any) -> list[str]:
-    """What axe-core finds on the page that is serious or critical: rule, and where."""
+    """Return the serious and critical findings of axe-core: the rule and the element."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, context=".dsel", **options).response["violations"]

@@ -1,0 +1,72 @@
+// A column of distilled images whose patches are cut from their images by the browser.
+
+import { createList, empty, fill, h } from "../lib/dom.js";
+import { PatchCrop } from "./patch_crop.js";
+
+/**
+ * Create the column.
+ * @param {App} app
+ * @param {string} label
+ */
+export function createBaselineImages(app, label) {
+  const element = h("ol.images", { "aria-label": `Distilled images: ${label}` });
+  const images = createList(element, () => createImage(app));
+  return {
+    element,
+    /** @param {Patch[][]} shown */
+    show(shown) {
+      element.querySelector(".empty")?.parentElement?.remove();
+      const views = images.resize(shown.length);
+      shown.forEach((patches, n) => {
+        views[n].show(patches, `${label}, image ${n + 1}`);
+      });
+      if (!shown.length) fill(element, h("li", {}, empty("No images")));
+    },
+    /** @param {string} id */
+    mark(id) {
+      for (const one of element.querySelectorAll("button")) {
+        one.setAttribute("aria-current", String(one.dataset.id === id));
+      }
+    },
+  };
+}
+
+/** @param {App} app */
+function createImage(app) {
+  const element = h("li.distilled");
+  const patches = createList(element, () => createPatch(app));
+  return {
+    element,
+    /**
+     * @param {Patch[]} shown
+     * @param {string} label
+     */
+    show(shown, label) {
+      element.style.setProperty("--factor", String(Math.round(Math.sqrt(shown.length))));
+      const views = patches.resize(shown.length);
+      shown.forEach((patch, n) => {
+        views[n].show(patch, label);
+      });
+    },
+  };
+}
+
+/** @param {App} app */
+function createPatch(app) {
+  const crop = new PatchCrop(app);
+  const element = h("button.patch", { type: "button" }, crop.element);
+  element.addEventListener("click", () => app.store.go({ image_id: element.dataset.id }));
+  return {
+    element,
+    /**
+     * @param {Patch} patch
+     * @param {string} label
+     */
+    show(patch, label) {
+      element.dataset.id = patch.id;
+      element.title = patch.id;
+      element.setAttribute("aria-label", `${label}, from ${patch.id}`);
+      crop.show(patch);
+    },
+  };
+}

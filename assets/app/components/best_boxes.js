@@ -1,0 +1,104 @@
+// The best boxes of the chosen image with their scores and margins; a click chooses another box.
+
+import { fill, h, indexOfFocus } from "../lib/dom.js";
+import { column, number } from "../lib/format.js";
+import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
+import { createTable } from "./dialog.js";
+import { PatchCrop } from "./patch_crop.js";
+
+const MARGIN_HELP = "How far the score is above that of the next best box that does not overlap";
+
+/** @typedef {{ box: Box, score: number | null, margin: number | null, n: number }} Listed n is -1 for a moved box */
+/**
+ * @typedef {object} Handlers
+ * @property {(box: Box, n: number) => unknown} choose
+ * @property {(nth: number) => unknown} turn
+ * @property {() => unknown} reset
+ */
+
+/**
+ * Create the list; `choose(box, n)` gets a box to take, `turn(nth)` a patch to show.
+ * @param {App} app
+ * @param {Handlers} handlers
+ */
+export function createBestBoxes(app, { choose, turn, reset }) {
+  const table = createTable(["", "Box", "Score", "Margin"], []);
+  const rows = table.tBodies[0];
+  labelHead(table);
+  const link = h("button.link", { type: "button", onclick: reset }, "Back to the best box");
+  const moved = h("p.moved", { hidden: true }, h("span.badge-still", {}, "moved by hand"), link);
+  const none = h("p.hint", { hidden: true }, "No box: the maps of this image contain values that are not numbers.");
+  const hint = h("p.hint", {});
+  const label = { "aria-label": "Best boxes" };
+  const element = h("section.boxes.card", label, h("h3", {}, "Best boxes"), table, none, hint, moved);
+  return { element, show };
+
+  /**
+   * @param {ImageResult} image
+   * @param {{ isMoved: boolean, movable: boolean }} state
+   */
+  function show(image, { isMoved, movable }) {
+    const focused = indexOfFocus(rows.querySelectorAll("button"));
+    const { patch } = image.explanation;
+    const list = listed(image.explanation);
+    const texts = column(list.flatMap((one) => [one.score, one.margin]));
+    const made = list.map((one, n) => createRow(app, image, one, texts.slice(2 * n, 2 * n + 2), { choose, turn }));
+    fill(rows, made);
+    rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
+    none.hidden = list.length > 0;
+    hint.hidden = !patch || list.length < 2 || (isMoved && movable);
+    hint.textContent = movable
+      ? "Choose one, or drag the box on the image."
+      : "Only patch 1 can be moved: the others are the best boxes that do not overlap it.";
+    moved.hidden = !isMoved;
+  }
+}
+
+/** @param {HTMLTableElement} table */
+function labelHead(table) {
+  const [choose, , ...figures] = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("th")]);
+  choose.append(h("span.sr", {}, "Choose"));
+  for (const one of figures) one.classList.add("figure");
+  figures[1].title = MARGIN_HELP;
+}
+
+/**
+ * List the best boxes, after the moved one if the patch is none of them.
+ * @param {Explanation} explanation
+ * @returns {Listed[]}
+ */
+function listed({ patch, best }) {
+  const list = best.map(({ box, score, margin }, n) => ({ box: boxOf(box), score, margin, n }));
+  if (!patch || list.some((one) => sameCorner(one.box, patch.box))) return list;
+  return [{ box: patch.box, score: patch.score, margin: patch.margin, n: -1 }, ...list];
+}
+
+/**
+ * @param {App} app
+ * @param {ImageResult} image
+ * @param {Listed} one
+ * @param {string[]} texts
+ * @param {Pick<Handlers, "choose" | "turn">} handlers
+ */
+function createRow(app, image, { box, score, n }, texts, { choose, turn }) {
+  const { patch } = image.explanation;
+  const isChosen = patch != null && sameCorner(box, patch.box);
+  const nth = image.boxes.findIndex((one) => sameCorner(boxOf(one), box));
+  const state = isChosen ? "shown" : nth >= 0 ? `patch ${nth + 1}` : patch ? "choose" : "";
+  const name = n < 0 ? "moved" : String(n + 1);
+  const take = () => patch && !isChosen && (nth >= 0 ? turn(nth) : choose(box, n));
+  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, score ${number(score)}`;
+  const crop = new PatchCrop(app);
+  crop.show({ id: image.image_id, box, size: proxySize(image.frame) });
+  const props = { type: "button", title: label, "aria-label": label, disabled: !patch, onclick: take };
+  const button = h("button.take", { ...props, "aria-pressed": String(isChosen) }, crop.element);
+  /** @param {MouseEvent} event */
+  const onclick = ({ target }) => /** @type {HTMLElement} */ (target).closest("button") || take();
+  return h(
+    "tr",
+    { className: isChosen ? "chosen" : "", onclick },
+    h("td", {}, button),
+    h("td", {}, name, " ", h("span.soft", {}, state)),
+    texts.map((text) => h("td.figure", {}, text)),
+  );
+}

@@ -1,0 +1,69 @@
+// The values of one cell of the heat map: at each counted timestep, and their mean.
+
+import { fill, h } from "../lib/dom.js";
+import { column, number } from "../lib/format.js";
+
+const COLUMNS = [
+  { name: "timestep", label: "timestep", help: "timestep" },
+  { name: "conditional", label: "cond.", help: "conditional loss" },
+  { name: "unconditional", label: "uncond.", help: "unconditional loss" },
+  { name: "gap", label: "gap", help: "unconditional − conditional loss" },
+  {
+    name: "combined",
+    label: "share",
+    help:
+      "what the box search uses: the gap as a share of the timestep's mean loss, " +
+      "without its negative part unless signed",
+  },
+];
+
+/** Create the table; `show(values)` fills it and null empties it. */
+export function createCellValues() {
+  const title = h("span.soft", {});
+  const spoken = h("p.sr", { "aria-live": "polite" });
+  const heads = COLUMNS.map(({ label, help }, n) =>
+    h(n ? "th.figure" : "th", { scope: "col" }, h("abbr", { title: help }, label)),
+  );
+  const rows = h("tbody", {});
+  const table = h("table", { hidden: true }, h("thead", {}, h("tr", {}, heads)), rows);
+  const hint = h("p.hint", {}, "Click on the image, or focus it and use the arrow keys.");
+  const head = h("div.bar-line", {}, h("h3", {}, "Values"), title);
+  const label = { "aria-label": "Values of a cell" };
+  const element = h("section.cell-values.card", label, head, hint, table, spoken);
+  return { element, show };
+
+  /** @param {CellValues | null} cell */
+  function show(cell) {
+    hint.hidden = cell != null;
+    table.hidden = cell == null;
+    title.textContent = cell ? `row ${cell.row + 1}, column ${cell.column + 1}` : "";
+    spoken.textContent = cell
+      ? `Row ${cell.row + 1}, column ${cell.column + 1}: mean gap ${number(cell.mean.gap)}`
+      : "";
+    fill(rows, cell ? createRows(cell) : []);
+  }
+}
+
+/** @param {CellValues} cell */
+function createRows({ timesteps, values, mean }) {
+  const one = values.length === 1;
+  const lines = one ? values : [mean, ...values];
+  const names = one ? timesteps : ["mean", ...timesteps];
+  const [conditional, unconditional, gap, combined] = [
+    column(lines.map((line) => line.conditional)),
+    column(lines.map((line) => line.unconditional)),
+    column(
+      lines.map((line) => line.gap),
+      2,
+    ),
+    column(
+      lines.map((line) => 100 * line.combined),
+      2,
+    ).map((text) => `${text} %`),
+  ];
+  return names.map((name, n) => {
+    const cells = [conditional[n], unconditional[n], gap[n], combined[n]].map((text) => h("td.figure", {}, text));
+    const head = h("th", { scope: "row" }, String(name));
+    return h("tr", { className: name === "mean" ? "mean" : "" }, head, cells);
+  });
+}

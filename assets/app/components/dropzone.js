@@ -1,0 +1,159 @@
+// A zone to drop a file on or to choose one with, and the upload of that file.
+
+import { h } from "../lib/dom.js";
+import { bytes, percent } from "../lib/format.js";
+
+/**
+ * @typedef {object} Options
+ * @property {string} label
+ * @property {string[]} kinds suffixes
+ * @property {number} most the largest file in bytes
+ * @property {boolean} [preview]
+ * @property {() => void} changed
+ */
+
+export class Dropzone {
+  /**
+   * @param {App} app
+   * @param {Options} options
+   */
+  constructor(app, options) {
+    this.app = app;
+    this.options = options;
+    /** @type {File | null} */
+    this.file = null;
+    this.path = "";
+    this.url = "";
+    /** @type {XMLHttpRequest | null} */
+    this.request = null;
+    const { label, kinds } = options;
+    this.input = h("input.zone-input", { type: "file", accept: kinds.join(","), "aria-label": label });
+    this.image = h("img", { alt: "", hidden: true });
+    this.title = h("span.zone-title", {}, label);
+    this.note = h("span.soft", {}, this.invitation());
+    const text = h("span.zone-text", {}, this.title, this.note);
+    this.zone = h("label.zone", {}, this.input, this.image, text);
+    this.bar = h("progress", { max: 1, "aria-label": "Upload" });
+    this.status = h("span.soft");
+    const stop = h("button.quiet", { type: "button", onclick: () => this.request?.abort() }, "Stop the upload");
+    this.progress = h("div.upload", { hidden: true }, this.bar, h("p.job-line", {}, this.status, stop));
+    this.problem = h("p.notice.bad", { hidden: true, role: "alert" });
+    this.element = h("div.dropping", {}, this.zone, this.problem, this.progress);
+    this.listen();
+  }
+
+  invitation() {
+    return `or click to choose it · at most ${bytes(this.options.most)}`;
+  }
+
+  listen() {
+    const { zone, input, image } = this;
+    input.addEventListener("change", () => this.take(input.files?.[0]));
+    image.addEventListener("error", () => {
+      image.hidden = true;
+    });
+    /**
+     * @param {DragEvent} event
+     * @param {boolean} over
+     */
+    const highlight = (event, over) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      zone.classList.toggle("over", over);
+    };
+    zone.addEventListener("dragenter", (event) => highlight(event, true));
+    zone.addEventListener("dragover", (event) => highlight(event, true));
+    zone.addEventListener("dragleave", (event) => highlight(event, false));
+    zone.addEventListener("drop", (event) => {
+      highlight(event, false);
+      this.take(event.dataTransfer?.files[0]);
+    });
+  }
+
+  /** @param {File | undefined} file */
+  take(file) {
+    if (!file) return;
+    const { label, preview, changed } = this.options;
+    const wrong = problemOf(file, this.options);
+    this.problem.hidden = !wrong;
+    this.problem.textContent = wrong;
+    URL.revokeObjectURL(this.url);
+    this.request?.abort();
+    this.file = wrong ? null : file;
+    this.path = "";
+    this.url = preview && !wrong ? URL.createObjectURL(file) : "";
+    this.image.hidden = !this.url;
+    if (this.url) this.image.src = this.url;
+    this.title.textContent = wrong ? label : file.name;
+    this.title.title = wrong ? "" : file.name;
+    this.note.textContent = wrong ? this.invitation() : `${bytes(file.size)} · drop or choose another`;
+    this.zone.classList.toggle("full", !wrong);
+    changed();
+  }
+
+  /** Upload the file unless that is done; return its path in the app. */
+  async send() {
+    const { file } = this;
+    if (!file) throw new Error(`${this.options.label} first`);
+    if (this.path) return this.path;
+    const path = await this.upload(file);
+    if (this.file !== file) throw new Error("Another file was chosen during the upload: press the button again.");
+    this.path = path;
+    return path;
+  }
+
+  /**
+   * @param {File} file
+   * @returns {Promise<string>}
+   */
+  upload(file) {
+    this.progress.hidden = false;
+    this.showProgress(0);
+    const request = new XMLHttpRequest();
+    this.request = request;
+    const form = new FormData();
+    form.append("files", file, file.name);
+    const { most } = this.options;
+    return new Promise((resolve, reject) => {
+      /** @param {string} text */
+      const fail = (text) => reject(new Error(text));
+      request.upload.onprogress = (event) => event.lengthComputable && this.showProgress(event.loaded / event.total);
+      request.onabort = () => fail("The upload was stopped.");
+      request.onerror = () => fail("The upload failed. Is the app still running?");
+      request.onload = () => {
+        if (request.status === 200) resolve(JSON.parse(request.responseText)[0]);
+        else fail(refusal(request.status, most));
+      };
+      request.open("POST", this.app.base.replace(/file=$/, "upload"));
+      request.send(form);
+    }).finally(() => {
+      this.progress.hidden = true;
+      this.request = null;
+    });
+  }
+
+  /** @param {number} share */
+  showProgress(share) {
+    this.bar.value = share;
+    this.status.textContent = share < 1 ? `Uploading · ${percent(share, 2)}` : "Uploaded, now being stored …";
+  }
+}
+
+/**
+ * Return why a file cannot be taken; empty where it can.
+ * @param {File} file
+ * @param {Options} options
+ */
+function problemOf({ name, size }, { kinds, most }) {
+  if (!kinds.some((kind) => name.toLowerCase().endsWith(kind))) return `${name} is none of ${kinds.join(", ")}.`;
+  if (!size) return `${name} is empty.`;
+  return size > most ? `${name} has ${bytes(size)}; at most ${bytes(most)} can be uploaded here.` : "";
+}
+
+/**
+ * @param {number} status
+ * @param {number} most
+ */
+function refusal(status, most) {
+  return status === 413 ? `The app takes at most ${bytes(most)}.` : `The upload failed (HTTP ${status}).`;
+}

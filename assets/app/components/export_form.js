@@ -1,0 +1,110 @@
+// The settings of an export: image size, mosaics, file format, and the source of the pixels.
+
+import { h, uid } from "../lib/dom.js";
+import { createSegments } from "./segments.js";
+
+const SIDES = [32, 64, 128, 224, 256, 512];
+const LARGEST = 8192;
+const SIDE_HINT = "A dot marks the prior's resolution, the default. Patches of another size are resampled.";
+
+/**
+ * Create the widgets, which write into the store; `show()` updates them.
+ * @param {App} app
+ */
+export function createExportForm(app) {
+  const { store } = app;
+  /** @param {string} name */
+  const widgetOf = (name) => {
+    const { select, export: written } = app.start.widgets;
+    return /** @type {Widget} */ ([...written, ...select].find((one) => one.name === name));
+  };
+  /** @param {string} name */
+  const exportChoice = (name) =>
+    createChoice(
+      widgetOf(name),
+      (value) => store.exporting({ [name]: value }),
+      () => store.state.export[name],
+    );
+  const side = new SideField(store, () => widgetOf("image_px"));
+  const factor = createChoice(
+    widgetOf("factor"),
+    (value) => store.select({ factor: value }),
+    () => store.state.select.factor,
+  );
+  const choices = [factor, exportChoice("file_format"), exportChoice("pixels")];
+  const elements = choices.map((one) => one.element);
+  return {
+    element: h("div.format", {}, side.element, elements),
+    show() {
+      side.show();
+      for (const one of choices) one.show();
+    },
+  };
+}
+
+/** Common image sizes, any other by its number, and the prior's own resolution as the default. */
+class SideField {
+  /**
+   * @param {Store} store
+   * @param {() => Widget} widget
+   */
+  constructor(store, widget) {
+    this.store = store;
+    this.widget = widget;
+    this.usual = 0;
+    const props = { type: "number", id: uid("side"), min: 1, max: LARGEST, step: 1, placeholder: "other" };
+    this.input = h("input", { ...props, "aria-label": "Another image size in px" });
+    this.input.addEventListener("change", () => this.write(this.input.valueAsNumber));
+    this.row = h("div.side-line", {});
+    this.value = h("output.value");
+    /** @type {ReturnType<typeof createSegments> | null} */
+    this.segments = null;
+    /** @type {number[]} */
+    this.sides = [];
+    const head = h("div.widget-head", {}, h("span.label", {}, widget().label), this.value);
+    this.element = h("div.widget.wide", {}, head, this.row, h("p.hint", {}, SIDE_HINT));
+  }
+
+  /** @param {number} side */
+  write(side) {
+    if (Number.isInteger(side) && side > 0) this.store.exporting({ image_px: side === this.usual ? 0 : side });
+    else this.show();
+  }
+
+  show() {
+    const { shown } = this.widget();
+    if (shown !== this.usual) this.build(shown);
+    const current = this.store.state.export.image_px || this.usual;
+    this.segments?.show(current);
+    const isListed = this.sides.includes(current);
+    if (document.activeElement !== this.input || isListed) this.input.value = isListed ? "" : String(current);
+    this.value.textContent = `${current} px`;
+  }
+
+  /** @param {number} resolution */
+  build(resolution) {
+    this.usual = resolution;
+    this.sides = [...new Set([...SIDES, resolution])].sort((a, b) => a - b);
+    const options = this.sides.map((side) => {
+      const isUsual = side === resolution;
+      const props = { className: isUsual ? "usual" : "", title: isUsual ? "the prior's resolution" : "" };
+      return { value: side, label: String(side), props };
+    });
+    this.segments = createSegments("Image size in px", options, (side) => this.write(side));
+    this.row.replaceChildren(this.segments.element, this.input);
+  }
+}
+
+/**
+ * @param {Widget} widget
+ * @param {(value: any) => void} write
+ * @param {() => any} read
+ */
+function createChoice({ name, label, help, choices, default: usual }, write, read) {
+  const options = choices.map((one) => ({ ...one, props: { className: one.value === usual ? "usual" : "" } }));
+  const segments = createSegments(`${label} of the export`, options, write);
+  const head = h("div.widget-head", {}, h("span.label", {}, label));
+  const hint = h("p.hint", {}, `${help.charAt(0).toUpperCase()}${help.slice(1)}.`);
+  const kind = name === "pixels" ? "div.widget.wide" : "div.widget";
+  return { element: h(kind, {}, head, segments.element, hint), show: () => segments.show(read()) };
+}

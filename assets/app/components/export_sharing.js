@@ -1,0 +1,83 @@
+// The command and the link that give the same result, and what the zip file contains.
+
+import { fill, h, iconButton } from "../lib/dom.js";
+import { ICONS } from "../lib/icons.js";
+
+const TREE = [
+  ["train/", "one folder per class, with images only"],
+  ["  CLASS/CLASS_id00000.png", "the images of each class, numbered from 0"],
+  ["classes.json", "the class order"],
+  ["patches.parquet", "one row per patch: image, boxes, score, margin, cluster, rank"],
+  ["manifest.json", "every setting, version and fingerprint; the overrides; the source of every pixel"],
+];
+const COMMAND_HINT = "It writes the same zip file, byte for byte.";
+const LINK_HINT = "It contains all settings, the overrides, the class and the image.";
+
+/**
+ * Create the part; `showLink()` and `updateCommand()` keep it up to date.
+ * @param {App} app
+ */
+export function createSharing(app) {
+  const command = createCode(app, "Command", "the command");
+  const link = createCode(app, "Link to this view", "the link to this view");
+  const hint = h("p.hint");
+  const secret = h("p.hint", {}, "Anyone who has this link can open this run.");
+  const tree = TREE.map(([name, text]) => [h("dt.code", {}, name), h("dd.soft", {}, text)]);
+  const parts = [
+    card("The same on the command line", command.element, hint),
+    card("A link to this view", link.element, h("p.hint", {}, LINK_HINT), secret),
+    card("Contents of the zip file", h("dl.zip-tree", {}, tree)),
+  ];
+  return {
+    element: h("div.sharing", {}, parts),
+    showLink() {
+      link.show([app.link()]);
+      secret.hidden = !app.store.state.run;
+    },
+    async updateCommand() {
+      /** @type {{ command: string, run: string, placeholder: boolean } | null | undefined} */
+      const found = await app.latest("export commands", () => app.ask("export_commands")).catch(() => null);
+      if (!found) return;
+      command.show(found.command.split(/(?<= && )/));
+      const run = `Replace ${found.run} by the folder of this run. `;
+      hint.textContent = `${found.placeholder ? run : ""}${COMMAND_HINT}`;
+    },
+  };
+}
+
+/**
+ * @param {string} title
+ * @param {HTMLElement[]} children
+ */
+function card(title, ...children) {
+  return h("section.card", { "aria-label": title }, h("h2", {}, title), children);
+}
+
+/**
+ * Create code that can be read, focused and copied.
+ * @param {App} app
+ * @param {string} label
+ * @param {string} what
+ */
+function createCode(app, label, what) {
+  const text = h("code.code");
+  const copy = iconButton(ICONS.copy, `Copy ${what}`, () => app.copy(text.textContent ?? "", what));
+  const block = h("div.code-block", { tabIndex: 0, role: "group", "aria-label": label }, text);
+  return {
+    element: h("div.code-line", {}, block, copy),
+    /** @param {string[]} parts */
+    show(parts) {
+      if (text.textContent === parts.join("")) return;
+      const lines = parts.map((part) => h("span", {}, withUnbrokenOptions(part)));
+      fill(text, lines);
+    },
+  };
+}
+
+/**
+ * Keep the options of a command whole where its line is broken.
+ * @param {string} text
+ */
+function withUnbrokenOptions(text) {
+  return text.split(/(?<= )(--[\w-]+)/).map((part, n) => (n % 2 ? h("b", {}, part) : part));
+}

@@ -1,0 +1,290 @@
+// The paged gallery of a class's patches, each on its image.
+
+import { clusterColor } from "../lib/colors.js";
+import { createList, empty, fill, h, indexOfFocus } from "../lib/dom.js";
+import { number, plural } from "../lib/format.js";
+import { fitSquare, placeBox } from "../lib/geometry.js";
+import { showImage } from "../lib/images.js";
+import { createBannedLink, createSkippedLink } from "./excluded_images.js";
+import { createPager } from "./pager.js";
+
+const ORDERS = ["rank", "score", "margin", "cluster", "name"];
+
+/** @typedef {{ sort: string, backwards: boolean, page: number, cluster: number }} Listing */
+/**
+ * @typedef {object} GalleryPage
+ * @property {Patch[]} rows
+ * @property {number} page
+ * @property {number} pages
+ * @property {number} total
+ * @property {number[]} counts patches of each cluster
+ * @property {string[]} banned
+ */
+
+/** A gallery. `filter()` returns further params of its request, such as a polygon. */
+export class Gallery {
+  /**
+   * @param {App} app
+   * @param {{ filter?: () => Record<string, any>, title?: string, rows?: number }} [options]
+   */
+  constructor(app, { filter = () => ({}), title = "Patches", rows = 60 } = {}) {
+    this.app = app;
+    this.filter = filter;
+    this.title = title;
+    this.rows = rows;
+    /** @type {Listing} */
+    this.listing = { sort: "rank", backwards: false, page: 0, cluster: -1 };
+    this.classKey = "";
+    this.shownPage = 0;
+    this.heading = h("h2", {}, title);
+    this.count = h("span.count", { "aria-live": "polite" });
+    this.grid = h("div.cells", { role: "list", "aria-label": title });
+    this.grid.addEventListener("keydown", (event) => moveFocus(event, this.grid));
+    this.cells = createList(this.grid, () => new Cell(app));
+    this.pager = createPager((page) => this.refresh({ page }));
+    this.order = createOrder((change) => this.refresh({ page: 0, ...change }));
+    this.clusters = createClusterPicker((cluster) => this.refresh({ cluster, page: 0 }));
+    this.excluded = [createSkippedLink(app), createBannedLink(app)];
+    this.element = this.layout();
+  }
+
+  layout() {
+    const { heading, count, clusters, order, pager, excluded } = this;
+    const head = h("div.bar-line", {}, heading, count, h("span.grow"), clusters.element, order.element);
+    const links = excluded.map((one) => one.element);
+    const foot = h("div.bar-line.foot", {}, pager.element, h("span.grow"), links);
+    return h("section.gallery", { "aria-label": this.title }, head, this.grid, foot);
+  }
+
+  /** @param {Partial<Listing>} change */
+  refresh(change) {
+    Object.assign(this.listing, change);
+    return this.app.attempt(() => this.show());
+  }
+
+  /**
+   * Return whether an image is on the current page.
+   * @param {string} id
+   */
+  contains(id) {
+    return this.cells.views.some((cell) => cell.element.isConnected && cell.button.dataset.id === id);
+  }
+
+  /**
+   * Request the page of patches and show it; with `holding`, the page that contains this image.
+   * @param {{ holding?: string }} [more]
+   * @returns {Promise<void>}
+   */
+  async show(more = {}) {
+    const { app, listing } = this;
+    const key = classKey(app);
+    const moved = this.classKey !== key;
+    if (moved) Object.assign(listing, { page: 0, cluster: -1 });
+    const turned = moved || more.holding || listing.page !== this.shownPage;
+    this.classKey = key;
+    const params = { ...listing, rows: this.rows, ...more, ...this.filter() };
+    /** @type {GalleryPage | undefined} */
+    const result = await app.latest(`gallery ${this.title}`, () => app.ask("gallery", params));
+    if (!result || key !== classKey(app)) return;
+    if (listing.cluster >= result.counts.length) {
+      await this.refresh({ cluster: -1, page: 0 });
+      return;
+    }
+    listing.page = result.page;
+    this.shownPage = result.page;
+    this.paint(result);
+    if (!turned) return;
+    this.grid.scrollTop = 0;
+    scrollToCurrent(this.grid);
+  }
+
+  /** @param {GalleryPage} result */
+  paint(result) {
+    this.count.textContent = plural(result.total, "patch", "patches");
+    this.pager.show(result);
+    this.order.show(this.listing);
+    this.clusters.show(result.counts, this.listing.cluster);
+    for (const one of this.excluded) one.show(result.banned);
+    this.grid.querySelector(".empty")?.remove();
+    const cells = this.cells.resize(result.rows.length);
+    result.rows.forEach((patch, n) => {
+      cells[n].show(patch);
+    });
+    if (result.rows.length) keepOneTabStop(this.grid);
+    else fill(this.grid, this.nothing());
+  }
+
+  nothing() {
+    const { scored } = this.app.class();
+    const reason = scored ? "No patch of this class is in this selection." : "No image of this class was scored.";
+    return empty("No patches", reason);
+  }
+}
+
+/** @param {App} app */
+function classKey({ store }) {
+  return `${store.state.run} ${store.state.class_name}`;
+}
+
+class Cell {
+  /** @param {App} app */
+  constructor(app) {
+    this.app = app;
+    this.image = h("img", { alt: "", draggable: false });
+    this.box = h("span.box");
+    this.shot = h("span.shot", {}, this.image, this.box);
+    this.caption = h("span.caption");
+    this.badge = h("span.badge");
+    this.override = h("span.badge.override");
+    const frame = h("span.frame", {}, this.shot, this.override, this.badge);
+    this.button = h("button.cell", { type: "button", onclick: () => this.choose() }, frame, this.caption);
+    this.element = h("div.item", { role: "listitem" }, this.button);
+    /** @type {Patch | null} */
+    this.patch = null;
+  }
+
+  /** @param {Patch} patch */
+  show(patch) {
+    this.patch = patch;
+    const { id, cluster, rank, kept, score, size, box } = patch;
+    fitSquare(this.shot, size);
+    placeBox(this.box, box, size);
+    showImage(this.app, this.image, id);
+    const override = patch.pinned ? "pinned" : patch.moved ? "moved" : "";
+    this.override.textContent = override;
+    this.badge.textContent = kept.length ? `kept ${kept[0] + 1}` : "";
+    const dot = h("span.dot", { title: `cluster ${cluster + 1}` });
+    fill(this.caption, h("span.rank", {}, `${rank + 1}`), dot, h("span", {}, number(score)));
+    const facts = [id, `rank ${rank + 1}`, `score ${number(score)}`, `cluster ${cluster + 1}`];
+    if (kept.length) facts.push(`kept as image ${kept[0] + 1}`);
+    if (override) facts.push(override);
+    this.button.style.setProperty("--cluster", clusterColor(cluster));
+    this.button.classList.toggle("kept", kept.length > 0);
+    this.button.title = id;
+    this.button.dataset.id = id;
+    this.button.setAttribute("aria-label", facts.join(", "));
+    this.button.setAttribute("aria-current", String(id === this.app.store.state.image_id));
+  }
+
+  /** An image may have several patches, so the event carries the box of this one. */
+  choose() {
+    if (!this.patch) return;
+    const { id, box } = this.patch;
+    this.button.dispatchEvent(new CustomEvent("patch", { bubbles: true, detail: box }));
+    this.app.store.go({ image_id: id });
+  }
+}
+
+/**
+ * @param {HTMLElement} grid
+ * @returns {HTMLElement[]}
+ */
+function cellsOf(grid) {
+  return [...grid.querySelectorAll(".cell")].map((cell) => /** @type {HTMLElement} */ (cell));
+}
+
+/**
+ * Make one cell the tab stop of the grid: the focused one, the current one, or the first.
+ * @param {HTMLElement} grid
+ */
+function keepOneTabStop(grid) {
+  const cells = cellsOf(grid);
+  const focused = cells.find((cell) => cell === document.activeElement);
+  const stop = focused ?? cells.find((cell) => cell.getAttribute("aria-current") === "true") ?? cells[0];
+  for (const cell of cells) cell.tabIndex = cell === stop ? 0 : -1;
+}
+
+/**
+ * Move the focus between cells with the arrow keys.
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} grid
+ */
+function moveFocus(event, grid) {
+  const cells = cellsOf(grid);
+  const current = indexOfFocus(cells);
+  if (current < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
+  const top = cells[0].offsetTop;
+  const columns = Math.max(
+    1,
+    cells.findIndex((cell) => cell.offsetTop > top + 1),
+  );
+  /** @type {Record<string, number>} */
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
+  Object.assign(steps, { Home: -current, End: cells.length - 1 - current });
+  if (!(event.key in steps)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const next = cells[current + steps[event.key]];
+  if (!next) return;
+  for (const cell of cells) cell.tabIndex = cell === next ? 0 : -1;
+  next.focus();
+}
+
+/**
+ * Scroll a grid to its current cell; the page itself does not scroll.
+ * @param {HTMLElement} grid
+ */
+function scrollToCurrent(grid) {
+  const cell = grid.querySelector('.cell[aria-current="true"]');
+  if (!cell || grid.scrollHeight <= grid.clientHeight + 1) return;
+  const [outer, inner] = [grid.getBoundingClientRect(), cell.getBoundingClientRect()];
+  if (inner.top < outer.top) grid.scrollTop += inner.top - outer.top - 8;
+  else if (inner.bottom > outer.bottom) grid.scrollTop += inner.bottom - outer.bottom + 8;
+}
+
+/**
+ * Mark the chosen image among the cells of an element, without a request.
+ * @param {HTMLElement} element
+ * @param {string} imageId
+ */
+export function markCurrent(element, imageId) {
+  for (const cell of cellsOf(element)) cell.setAttribute("aria-current", String(cell.dataset.id === imageId));
+  for (const one of element.querySelectorAll(".cells")) {
+    const grid = /** @type {HTMLElement} */ (one);
+    if (!grid.contains(document.activeElement)) keepOneTabStop(grid);
+    scrollToCurrent(grid);
+  }
+}
+
+/** @param {(change: Partial<Listing>) => unknown} change */
+function createOrder(change) {
+  const options = ORDERS.map((order) => h("option", { value: order }, `by ${order}`));
+  const select = h("select", { "aria-label": "Order", onchange: () => change({ sort: select.value }) }, options);
+  const reverse = h(
+    "button.tool",
+    { type: "button", title: "Reverse the order", "aria-label": "Reverse the order" },
+    "⇅",
+  );
+  reverse.addEventListener("click", () => change({ backwards: reverse.getAttribute("aria-pressed") !== "true" }));
+  return {
+    element: h("span.pair", {}, select, reverse),
+    /** @param {Listing} listing */
+    show({ sort, backwards }) {
+      select.value = sort;
+      reverse.setAttribute("aria-pressed", String(backwards));
+    },
+  };
+}
+
+/** @param {(cluster: number) => unknown} choose */
+function createClusterPicker(choose) {
+  const element = h("select", { "aria-label": "Cluster", hidden: true, onchange: () => choose(Number(element.value)) });
+  let shown = "";
+  return {
+    element,
+    /**
+     * @param {number[]} counts
+     * @param {number} cluster
+     */
+    show(counts, cluster) {
+      element.hidden = !counts.length;
+      // Refilling an open list would close it.
+      if (shown !== String(counts)) {
+        shown = String(counts);
+        const options = counts.map((size, n) => h("option", { value: n }, `cluster ${n + 1} (${size})`));
+        fill(element, h("option", { value: -1 }, `all ${plural(counts.length, "cluster")}`), options);
+      }
+      element.value = String(cluster);
+    },
+  };
+}

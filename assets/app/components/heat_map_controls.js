@@ -1,0 +1,143 @@
+// What is shown of the chosen image, how strongly, and on which scale; and the legend of the map.
+
+import { rangeOf, symmetric } from "../lib/colors.js";
+import { fill, h, setStyle, uid } from "../lib/dom.js";
+import { number } from "../lib/format.js";
+import { mapOf } from "./heat_map.js";
+import { createSegments, options } from "./segments.js";
+
+const VIEWS = ["Image", "Overlay", "Conditional", "Unconditional", "Gap"];
+const SCALES = ["This image", "Class"];
+const MOST_RANGES = 40;
+const LOSS = "mean squared error per cell";
+/** @type {Record<string, string>} */
+const CAPTIONS = {
+  Conditional: `conditional loss: ${LOSS}, with the class named`,
+  Unconditional: `unconditional loss: ${LOSS}, with the null prompt`,
+  Gap: "gap: unconditional − conditional loss, per cell",
+};
+
+/** @typedef {Record<"conditional" | "unconditional" | "gap" | "combined", ScaleRange>} ClassRanges */
+
+/** The controls of a heat map; `changed()` is called when the view, the opacity or the scale changes. */
+export class HeatMapControls {
+  /**
+   * @param {App} app
+   * @param {() => void} changed
+   */
+  constructor(app, changed) {
+    this.app = app;
+    this.changed = changed;
+    this.view = "Overlay";
+    this.opacity = 0.75;
+    this.scale = "This image";
+    /** @type {Map<string, Promise<ClassRanges>>} */
+    this.ranges = new Map();
+    this.views = createSegments("View", options(VIEWS), (view) => this.set({ view }));
+    this.scales = createSegments("Scale over", options(SCALES), (scale) => this.set({ scale }));
+    this.scales.element.classList.add("small");
+    const id = uid("opacity");
+    this.opacityText = h("output", { htmlFor: id });
+    this.range = h("input", { id, type: "range", min: 0, max: 100, step: 5 });
+    this.range.addEventListener("input", () => this.set({ opacity: this.range.valueAsNumber / 100 }));
+    this.track = h("div.slider", {}, this.range);
+    this.slider = h("div.opacity", {}, h("label", { htmlFor: id }, "Opacity"), this.track, this.opacityText);
+    this.choice = h("div.scale-choice", {}, h("span", { "aria-hidden": "true" }, "Scale"), this.scales.element);
+    this.legend = h("div.legend-place", {});
+    const line = h("div.heat-map-line", {}, this.slider, this.choice);
+    this.element = h("div.heat-map-controls", {}, this.legend, line);
+    this.show();
+  }
+
+  /** @param {{ view?: string, opacity?: number, scale?: string }} change */
+  set(change) {
+    Object.assign(this, change);
+    this.show();
+    this.changed();
+  }
+
+  show() {
+    this.views.show(this.view);
+    this.scales.show(this.scale);
+    const percent = Math.round(100 * this.opacity);
+    const isOverlay = this.view === "Overlay";
+    this.range.value = String(percent);
+    this.range.disabled = !isOverlay;
+    this.range.setAttribute("aria-valuetext", `${percent} percent`);
+    setStyle(this.track, { "--share": this.opacity });
+    this.opacityText.textContent = `${percent} %`;
+    this.slider.classList.toggle("off", !isOverlay);
+    this.choice.classList.toggle("off", this.view === "Image");
+  }
+
+  /**
+   * Return the range of the colour scale; that of the class is requested once for the settings that decide it.
+   * @param {ImageResult} image
+   * @returns {Promise<ScaleRange>}
+   */
+  async rangeFor(image) {
+    if (this.view === "Image") return { low: 0, high: 1 };
+    if (this.scale === "This image") return imageRange(image, this.view);
+    return classRange(await this.classRanges(), this.view);
+  }
+
+  classRanges() {
+    const { run, class_name: name, select } = this.app.store.state;
+    const key = JSON.stringify([run, name, select.timesteps, select.gap]);
+    const known = this.ranges.get(key);
+    if (known) return known;
+    /** @type {Promise<ClassRanges>} */
+    const requested = this.app.ask("ranges");
+    requested.catch(() => this.ranges.delete(key));
+    this.ranges.set(key, requested);
+    const oldest = this.ranges.keys().next().value;
+    if (this.ranges.size > MOST_RANGES && oldest) this.ranges.delete(oldest);
+    return requested;
+  }
+
+  /** @param {ScaleRange} range */
+  showLegend(range) {
+    const { colors, store } = this.app;
+    const { high } = range;
+    if (this.view === "Image") fill(this.legend, h("p.hint", {}, "The image as the prior saw it."));
+    else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, CAPTIONS[this.view]));
+    else if (store.state.select.gap === "signed") {
+      const caption = "what the box search uses: signed gap / mean loss of the timestep";
+      fill(this.legend, colors.legend({ low: -high, high }, caption));
+    } else fill(this.legend, positiveLegend(colors, high));
+  }
+}
+
+/**
+ * Create the legend of the half of the signed scale above 0.
+ * @param {Colors} colors
+ * @param {number} high
+ */
+function positiveLegend(colors, high) {
+  const bar = h("div.bar.half", { style: { "background-image": colors.gradient(true) } });
+  const ticks = [0, high / 2, high].map((one) => h("span", {}, one ? number(one) : "0"));
+  const caption = "what the box search uses: positive gap / mean loss of the timestep";
+  return h("figure.legend", {}, bar, h("div.ticks", {}, ticks), h("figcaption", {}, caption));
+}
+
+/**
+ * Return the range of one image. Both losses share a scale, so that switching between them shows where they differ.
+ * @param {ImageResult} image
+ * @param {string} view
+ */
+function imageRange(image, view) {
+  if (view === "Gap" || view === "Overlay") return rangeOf(mapOf(image, view).values, true);
+  const [a, b] = ["Conditional", "Unconditional"].map((one) => rangeOf(mapOf(image, one).values, false));
+  return { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
+}
+
+/**
+ * @param {ClassRanges} ranges
+ * @param {string} view
+ */
+function classRange({ conditional, unconditional, gap, combined }, view) {
+  if (view === "Gap") return symmetric(gap);
+  if (view === "Overlay") return symmetric(combined);
+  const low = Math.max(0, Math.min(conditional.low, unconditional.low));
+  return { low, high: Math.max(conditional.high, unconditional.high) };
+}

@@ -1,0 +1,69 @@
+// Help: what the app does, its keys, and its terms.
+
+import { h } from "../lib/dom.js";
+import { startTour, startTourOnce } from "./tour.js";
+
+const ABOUT = [
+  "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the " +
+    "prompt, and without it. Where naming the class lowers the loss, the image is discriminative: this gap is the " +
+    "heat map.",
+  "dsel cuts the patch with the largest mean gap from each image, clusters the patches of a class by their features, " +
+    "ranks them, and keeps as many as the IPC says: a small training set of real pixels.",
+];
+const KEYS = [
+  ["←  →", "Previous image, next image"],
+  ["[  ]", "Previous class, next class"],
+  ["1 to 7", "Tabs, in their order"],
+  ["P", "Pin the chosen image: its patch is kept first"],
+  ["B", "Ban the chosen image: it is never kept"],
+  ["Ctrl+Z", "Undo; with Shift, redo"],
+  ["Esc", "Close, or clear the selection"],
+  ["?", "This help"],
+];
+const TERMS = [
+  ["Gap", "unconditional minus conditional loss: positive where naming the class helps"],
+  ["Patch", "a square box of an image; its score is the mean gap inside, as a share of the loss"],
+  ["Cluster", "one k-means cluster of a class's patches"],
+  ["IPC", "images per class in the distilled set"],
+  ["Timestep", "how much noise the prior saw: a small timestep is little noise, 999 is pure noise"],
+  ["Mosaic", "one distilled image made of several patches"],
+];
+
+/**
+ * Add the help to the page: its key, its button, and the tour on the first visit.
+ * @param {App} app
+ */
+export function mountHelp(app) {
+  const open = () => openHelp(app);
+  app.help = open;
+  app.keys.set("?", open);
+  startTourOnce(app);
+}
+
+/** @param {App} app */
+function openHelp(app) {
+  if (app.root.querySelector("dialog.help")) return;
+  const tour = h("button.button", { type: "button" }, "Show the tour again");
+  tour.addEventListener("click", () => {
+    dialog.close();
+    startTour(app);
+  });
+  const keys = KEYS.map(([key, text]) => [key.split("  ").map((one) => h("kbd", {}, one)), text]);
+  const dialog = app.dialog(
+    "Help",
+    ABOUT.map((text) => h("p.help-text", {}, text)),
+    h("h3", {}, "Keys"),
+    list(keys),
+    h("h3", {}, "Terms"),
+    list(TERMS),
+    h("p.help-text", {}, tour),
+    h("p.soft", {}, `dsel ${app.start.version}`),
+  );
+  dialog.classList.add("help");
+}
+
+/** @param {any[][]} pairs */
+function list(pairs) {
+  const rows = pairs.map(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
+  return h("dl.help-list", {}, rows);
+}

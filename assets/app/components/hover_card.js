@@ -1,0 +1,74 @@
+// The card beside the point under the pointer.
+
+import { fill, h } from "../lib/dom.js";
+import { number } from "../lib/format.js";
+import { clusterMark } from "./cluster_mark.js";
+import { PatchCrop } from "./patch_crop.js";
+
+const GAP_PX = 14;
+const EDGE_PX = 4;
+
+/**
+ * @typedef {object} Point
+ * @property {string} id
+ * @property {Box} box
+ * @property {Size} size
+ * @property {number} rank
+ * @property {number} score
+ * @property {number} cluster -1 for an image without a patch
+ * @property {boolean} kept
+ */
+
+/**
+ * Create the card inside the plot.
+ * @param {App} app
+ * @param {HTMLElement} plot
+ */
+export function createHoverCard(app, plot) {
+  const crop = new PatchCrop(app);
+  const text = h("div.hover-text");
+  const element = h("div.hover-card", { hidden: true }, crop.element, text);
+  plot.append(element);
+  return {
+    hide() {
+      element.hidden = true;
+    },
+    /**
+     * @param {Point} point
+     * @param {{ x: number, y: number }} at position in the plot, in CSS pixels
+     */
+    show(point, at) {
+      const hasPatch = point.cluster >= 0;
+      crop.element.hidden = !hasPatch;
+      if (hasPatch) crop.show(point);
+      fill(text, h("p.name", {}, point.id), hasPatch ? patchFacts(point) : soft("no patch: the image is banned"));
+      element.hidden = false;
+      place(element, plot, at);
+    },
+  };
+}
+
+/** @param {string} text */
+function soft(text) {
+  return h("p.soft", {}, text);
+}
+
+/** @param {Point} point */
+function patchFacts({ cluster, rank, score, kept }) {
+  const mark = h("p.of-cluster", {}, clusterMark(cluster), `cluster ${cluster + 1}`);
+  return [mark, soft(`rank ${rank + 1} · score ${number(score)}`), kept && soft("kept")];
+}
+
+/**
+ * Put the card beside a point, inside the plot.
+ * @param {HTMLElement} card
+ * @param {HTMLElement} plot
+ * @param {{ x: number, y: number }} at
+ */
+function place(card, plot, at) {
+  const { offsetWidth: width, offsetHeight: height } = card;
+  const right = at.x + GAP_PX;
+  const left = right + width > plot.clientWidth ? at.x - GAP_PX - width : right;
+  const top = Math.min(Math.max(at.y - height / 2, EDGE_PX), plot.clientHeight - height - EDGE_PX);
+  Object.assign(card.style, { left: `${Math.max(left, EDGE_PX)}px`, top: `${top}px` });
+}

@@ -1,0 +1,140 @@
+// A job: its stage, its progress and its speed, its notices, and its buttons.
+
+import { fill, h, write } from "../lib/dom.js";
+import { count, duration, number, plural } from "../lib/format.js";
+import { isActive } from "../lib/jobs.js";
+import { createTable } from "./dialog.js";
+
+/** @type {Record<string, string>} */
+const STAGES = {
+  open: "Opening the source",
+  load: "Loading the prior",
+  score: "Scoring",
+  refine: "Refining the most promising images",
+  layout: "Computing the layout",
+  select: "Selecting",
+  export: "Writing images",
+};
+/** @type {Record<string, string>} */
+const STATES = {
+  waiting: "waiting",
+  running: "running",
+  done: "done",
+  failed: "failed",
+  cancelled: "cancelled",
+  interrupted: "interrupted: the app ended",
+};
+
+/** A card that `show(report)` keeps up to date; `ended(report)` returns what a finished job offers. */
+export class JobCard {
+  /**
+   * @param {App} app
+   * @param {(report: Report) => HTMLElement[]} [ended]
+   */
+  constructor(app, ended = () => []) {
+    this.app = app;
+    this.ended = ended;
+    /** @type {Report | null} */
+    this.report = null;
+    this.endKey = "";
+    this.title = h("h3.job-title");
+    this.state = h("span.state", { role: "status" });
+    this.bar = h("progress", { max: 1 });
+    this.stage = h("span.stage-name");
+    this.pace = h("span.pace");
+    this.progress = h("div.progress", {}, this.bar, h("p.job-line", {}, this.stage, this.pace));
+    this.problem = h("p.notice.bad", { hidden: true, role: "alert" });
+    this.notices = h("details.job-notices", { hidden: true });
+    this.more = h("span.job-more");
+    this.cancel = this.button("button", "Cancel", ({ token }) => app.jobs.cancel(token));
+    this.resume = this.button("button", "Resume", ({ token }) => app.jobs.resume(token));
+    this.skipped = this.button("link", "", (report) => showSkips(app, report));
+    this.forget = this.button("quiet", "Forget", ({ token }) => app.jobs.forget(token));
+    const { more, cancel, resume, skipped, forget, title, state, progress, problem, notices } = this;
+    const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.grow"), forget);
+    this.element = h("article.job", {}, h("div.job-head", {}, title, state), progress, problem, notices, acts);
+  }
+
+  /**
+   * @param {"button" | "link" | "quiet"} kind
+   * @param {string} label
+   * @param {(report: Report) => unknown} action
+   */
+  button(kind, label, action) {
+    return h(`button.${kind}`, { type: "button", onclick: () => this.report && action(this.report) }, label);
+  }
+
+  /** @param {Report} report */
+  show(report) {
+    this.report = report;
+    const { title, state, error, skipped, stopping, resumable, notices } = report;
+    this.element.dataset.state = state;
+    this.element.setAttribute("aria-label", title);
+    write(this.title, title);
+    this.title.title = title;
+    write(this.state, stateText(report));
+    this.showProgress(report);
+    this.problem.hidden = !error;
+    write(this.problem, error);
+    this.showNotices(notices);
+    this.skipped.hidden = !skipped;
+    write(this.skipped, `${plural(skipped, "image")} skipped`);
+    this.cancel.hidden = !isActive(report) || stopping;
+    this.resume.hidden = !resumable;
+    this.forget.hidden = isActive(report);
+    const endKey = `${state} ${report.finished}`;
+    if (endKey !== this.endKey) fill(this.more, this.ended(report));
+    this.endKey = endKey;
+  }
+
+  /** @param {string[]} texts */
+  showNotices(texts) {
+    const { notices } = this;
+    if (notices.dataset.count === String(texts.length)) return;
+    notices.dataset.count = String(texts.length);
+    notices.hidden = !texts.length;
+    const items = texts.map((text) => h("li", {}, text));
+    fill(notices, h("summary", {}, plural(texts.length, "notice")), h("ul", {}, items));
+  }
+
+  /** @param {Report} report */
+  showProgress(report) {
+    const { state, done, total, unit, title, stage } = report;
+    const active = isActive(report);
+    const isCounted = total > 1;
+    this.progress.hidden = state === "done" || state === "waiting" || (!active && !stage);
+    this.bar.setAttribute("aria-label", `Progress of ${title}`);
+    if (isCounted || !active) this.bar.value = total ? done / total : 0;
+    else this.bar.removeAttribute("value");
+    const name = stage ? (STAGES[stage] ?? stage) : "Starting";
+    const counts = isCounted ? ` · ${count(done)} of ${count(total)} ${unit}` : "";
+    const lost = this.app.jobs.isLost() ? " · the app does not answer" : "";
+    write(this.stage, `${active ? "" : "stopped at: "}${name}${counts}${lost}`);
+    write(this.pace, active ? paceText(report) : "");
+  }
+}
+
+/** @param {Report} report */
+function stateText({ state, stopping, place }) {
+  if (stopping) return "stopping after this step";
+  return state === "waiting" && place > 1 ? `waiting behind ${place - 1}` : STATES[state];
+}
+
+/** @param {Report} report */
+function paceText({ per_second: rate, left_s: left, unit }) {
+  if (rate == null) return "";
+  const pace = rate >= 0.1 ? `${number(rate)} ${unit}/s` : `${number(60 * rate)} ${unit}/min`;
+  return left == null ? pace : `${pace} · ${duration(left)} left`;
+}
+
+/**
+ * Show the images that could not be scored, with the reasons.
+ * @param {App} app
+ * @param {Report} report
+ */
+export function showSkips(app, { title, skipped, skips }) {
+  const rows = skips.map(({ id, reason }) => h("tr", {}, h("th", { scope: "row" }, id), h("td", {}, reason)));
+  const left = skipped - skips.length;
+  const more = left > 0 && h("p.soft", {}, `and ${plural(left, "image")} more`);
+  app.dialog(`Skipped images of ${title}`, createTable(["Image", "Reason"], rows), more);
+}

@@ -1,0 +1,202 @@
+// The form that starts a score job.
+
+import { h } from "../lib/dom.js";
+import { count, plural } from "../lib/format.js";
+import { createFields, suggest } from "./form_fields.js";
+import { Sources } from "./sources.js";
+
+/** The settings that are always visible. */
+/** @type {Record<string, string[]>} */
+const VISIBLE = {
+  prior: ["prior", "family"],
+  source: ["per_class", "scene_seed"],
+  score: ["timesteps", "draws", "prompt", "null_prompt"],
+};
+/** @type {{ title: string, form: string, names: string[] }[]} */
+const FOLDED = [
+  { title: "Which images", form: "source", names: ["split", "classes"] },
+  {
+    title: "Noise, prompts and sizes",
+    form: "score",
+    names: ["antithetic", "refine", "first_draws", "names", "fit", "min_side_px", "noise_seed"],
+  },
+  {
+    title: "The prior",
+    form: "prior",
+    names: [
+      ...["resolution_px", "precision", "device", "lora", "revision", "labels", "null_class"],
+      ...["low_memory", "compile"],
+    ],
+  },
+  {
+    title: "Features, shards and speed",
+    form: "score",
+    names: ["feature_timestep", "feature_grid", "feature_dim", "shard_size", "rows_per_call", "decoders"],
+  },
+  { title: "", form: "prior", names: ["feature_layer"] },
+];
+const DEMO = "The demo prior ships with dsel and knows the toybox classes.";
+const ANY_PRIOR = `${DEMO} Or enter the folder or the Hub id of a diffusion model.`;
+
+/** @typedef {import("./sources.js").Options} Options */
+/** @typedef {import("./form_fields.js").Fields} Fields */
+
+export class ScoreForm {
+  /**
+   * @param {App} app
+   * @param {Options} options
+   * @param {(token: string, isImage: boolean) => Promise<void>} started
+   */
+  constructor(app, options, started) {
+    this.app = app;
+    this.options = options;
+    this.started = started;
+    this.isBusy = false;
+    const changed = () => this.update();
+    this.sources = new Sources(app, options, changed);
+    /** @type {Record<string, Fields>} */
+    this.forms = {
+      source: createFields(options.source, changed),
+      prior: createFields(priorFields(options), changed),
+      score: createFields(options.score, changed),
+    };
+    this.summary = h("summary", {}, "More settings");
+    this.folded = h(
+      "details.more-settings",
+      {},
+      this.summary,
+      FOLDED.map((one) => this.foldedPart(one)),
+    );
+    this.estimate = h("p.estimate.soft", { "aria-live": "polite" });
+    this.problem = h("p.notice.bad.form-problem", { hidden: true, role: "alert" });
+    this.start = h("button.primary", { type: "submit" }, "Score");
+    this.element = this.layout();
+    this.element.addEventListener("submit", (event) => this.submit(event));
+    const prior = this.forms.prior.get("prior");
+    if (options.any_prior && prior) suggest(prior.control.input, options.priors);
+    this.sources.turn(this.sources.kind);
+  }
+
+  layout() {
+    const { sources, options, folded, problem, start, estimate } = this;
+    return h(
+      "form.score-form.card",
+      { "aria-label": "Score new images", noValidate: true },
+      h("h2", {}, "Score new images"),
+      sources.element,
+      this.fields("source", VISIBLE.source),
+      h("h3", {}, "Prior"),
+      this.fields("prior", VISIBLE.prior),
+      h("p.hint", {}, options.any_prior ? ANY_PRIOR : DEMO),
+      h("h3", {}, "Scoring"),
+      this.fields("score", VISIBLE.score),
+      [folded, problem],
+      h("div.start-line", {}, start, estimate),
+    );
+  }
+
+  /**
+   * @param {string} form
+   * @param {string[]} names
+   */
+  fields(form, names) {
+    const elements = names.map((name) => this.forms[form].get(name)?.element).filter(Boolean);
+    return h("div.fields", {}, elements);
+  }
+
+  /** @param {{ title: string, form: string, names: string[] }} part */
+  foldedPart({ title, form, names }) {
+    return [title && h("h3", {}, title), this.fields(form, names)];
+  }
+
+  /** Suggest the classes of this run, and those of the toybox, for a single image. */
+  suggestClasses() {
+    const names = this.app.start.classes.map((one) => one.name);
+    this.sources.suggestClasses([...names, ...this.options.toybox.classes]);
+  }
+
+  update() {
+    if (!this.element) return;
+    const { sources, forms, options } = this;
+    const used = sources.settings();
+    for (const field of forms.source.all) field.element.hidden = !used.includes(field.name);
+    const perClass = forms.source.get("per_class");
+    if (perClass) {
+      const usual = sources.kind === "toybox" ? String(options.toybox.per_class) : "all of them";
+      perClass.control.input.setAttribute("placeholder", usual);
+    }
+    const title = this.folded.querySelector("h3");
+    if (title) title.hidden = !used.includes("split") && !used.includes("classes");
+    const folded = FOLDED.flatMap(({ form, names }) => names.map((name) => forms[form].get(name)));
+    const changed = folded.filter((field) => field?.isChanged()).length;
+    this.summary.textContent = changed ? `More settings · ${changed} changed` : "More settings";
+    this.estimate.textContent = estimateText(sources, forms, options);
+    this.start.textContent = sources.kind === "picture" ? "Score this image" : "Score";
+    this.problem.hidden = true;
+  }
+
+  /** @param {SubmitEvent} event */
+  async submit(event) {
+    event.preventDefault();
+    if (this.isBusy) return;
+    const { app, forms, sources } = this;
+    this.setBusy(true);
+    try {
+      const source = await sources.source();
+      const values = { prior: forms.prior.values(), score: forms.score.values() };
+      const params = { source, ...values, source_settings: forms.source.values(sources.settings()) };
+      const { token } = await app.ask("score_start", params, { run: "", view: "" });
+      await this.started(token, source.kind === "picture");
+    } catch (error) {
+      this.problem.textContent = /** @type {Error} */ (error).message;
+      this.problem.hidden = false;
+    }
+    this.setBusy(false);
+  }
+
+  /** @param {boolean} busy */
+  setBusy(busy) {
+    this.isBusy = busy;
+    this.start.disabled = busy;
+    if (busy) this.problem.hidden = true;
+  }
+}
+
+/**
+ * Return the fields of the prior; a remote visitor chooses it from a list.
+ * @param {Options} options
+ * @returns {FormField[]}
+ */
+function priorFields({ any_prior: isFree, prior, priors }) {
+  if (isFree) return prior;
+  const choices = priors.map((one) => ({ value: one, label: one }));
+  return prior.map((field) => (field.name === "prior" ? { ...field, kind: "choice", choices } : field));
+}
+
+/**
+ * Describe how many evaluations the job needs, as far as that is known.
+ * @param {Sources} sources
+ * @param {Record<string, Fields>} forms
+ * @param {Options} options
+ */
+function estimateText(sources, forms, { evaluations: most }) {
+  /**
+   * @param {string} form
+   * @param {string} name
+   */
+  const value = (form, name) => forms[form].get(name)?.value();
+  const [timesteps, draws] = [value("score", "timesteps").length, value("score", "draws")];
+  const images = sources.images({
+    per_class: Number(value("source", "per_class")) || 0,
+    classes: value("source", "classes") ?? [],
+  });
+  const each = 2 * timesteps * draws;
+  if (!Number.isFinite(each)) return "";
+  const limit = most ? `; at most ${count(most)} are allowed here` : "";
+  const bound = value("score", "refine") > 0 ? "at most " : "";
+  const [steps, noises] = [plural(timesteps, "timestep"), plural(draws, "draw")];
+  const product = `${steps} × ${noises} × 2`;
+  if (images == null) return `${product} = ${bound}${count(each)} evaluations of the prior for each image${limit}.`;
+  const first = `${plural(images, "image")} × ${product}`;
+  return `${first} = ${bound}${count(images * each)} evaluations of the prior${limit}.`;
+}

@@ -1,0 +1,224 @@
+// The sidebar: one widget per select setting, as dsel/app/widgets.py declares them.
+
+import { fill, h, helpButton, icon, iconButton, set, setStyle, uid } from "../lib/dom.js";
+import { clamp } from "../lib/geometry.js";
+import { ICONS } from "../lib/icons.js";
+import { same } from "../lib/links.js";
+import { timestepsText, valueText } from "../lib/settings_text.js";
+import { createSegments, options } from "./segments.js";
+
+const FIRST = ["timesteps", "patch_px", "clusters", "ipc"];
+
+/** @typedef {{ element: HTMLElement, show(value: any, select: SelectSettings): string }} Control */
+
+/**
+ * Fill the sidebar; return the function that keeps it up to date.
+ * @param {HTMLElement} place
+ * @param {App} app
+ */
+export function mountSidebar(place, { store, start }) {
+  const widgets = start.widgets.select.map((widget) => createWidget(widget, store));
+  const first = widgets.filter((one) => FIRST.includes(one.name)).map((one) => one.element);
+  const more = widgets.filter((one) => !FIRST.includes(one.name)).map((one) => one.element);
+  const nullPrompt = h("p.fact", {}, h("span", {}, "Null prompt"), h("q", {}, start.run.null_prompt));
+  const hint = h("p.hint", {}, "Part of the scores: to try another one, score again in the Score tab.");
+  const onclick = () => store.select(defaultsOf(store), "all");
+  const reset = h("button.quiet", { type: "button", onclick }, icon(ICONS.reset), "Reset all settings");
+  const rest = h("details.more", { open: true }, h("summary", {}, "More settings"), more, nullPrompt, hint);
+  fill(place, h("h2", {}, "Settings"), first, rest, reset);
+  const show = () => {
+    for (const widget of widgets) widget.show(store.state.select);
+    reset.disabled = same(defaultsOf(store), store.state.select);
+  };
+  show();
+  return show;
+}
+
+/**
+ * Return the default settings; overrides are kept.
+ * @param {Store} store
+ */
+function defaultsOf({ defaults, state }) {
+  const { pins, bans, moves } = state.select;
+  return { ...defaults.select, pins, bans, moves };
+}
+
+/**
+ * @param {Widget} widget
+ * @param {Store} store
+ */
+function createWidget(widget, store) {
+  const { name, label } = widget;
+  const id = uid(name);
+  const value = h("output.value", { htmlFor: id });
+  const unit = h("span.unit", {}, widget.unit === "px" ? "" : widget.unit);
+  const reset = iconButton(ICONS.reset, `Reset ${label}`, () => store.select({ [name]: widget.default }));
+  reset.className = "reset";
+  reset.title = `Back to the default of ${label}`;
+  const control = createControl(widget, id, store);
+  const help = h("p.help", { id: `${id}-help` }, asSentence(widget.help));
+  const about = helpButton(help, `What ${label} means`);
+  const head = h("div.widget-head", {}, h("label", { htmlFor: id }, label), about, value, unit, reset);
+  return {
+    name,
+    element: h("div.widget", { data: { name } }, head, control.element, help),
+    /** @param {SelectSettings} select */
+    show(select) {
+      const isDefault = same(select[name], widget.default);
+      value.textContent = control.show(select[name], select);
+      unit.hidden = value.textContent.endsWith(")"); // "(as IPC)" takes its place
+      reset.classList.toggle("unused", isDefault);
+      reset.tabIndex = isDefault ? -1 : 0;
+    },
+  };
+}
+
+/**
+ * @param {Widget} widget
+ * @param {string} id
+ * @param {Store} store
+ * @returns {Control}
+ */
+function createControl(widget, id, store) {
+  if (widget.name === "timesteps") return new Timesteps(widget, id, store);
+  return widget.low == null ? createChoice(widget, id, store) : createSlider(widget, id, store);
+}
+
+/**
+ * @param {Widget} widget
+ * @param {string} id
+ * @param {Store} store
+ */
+function createSlider(widget, id, store) {
+  const { name, step } = widget;
+  const [low, high] = [Number(widget.low), Number(widget.high)];
+  const input = h("input", { type: "range", id, min: low, max: high, step, "aria-describedby": `${id}-help` });
+  input.addEventListener("input", () => {
+    const value = input.valueAsNumber;
+    store.select({ [name]: value === widget.shown ? widget.default : value });
+  });
+  const mark = h("span.mark", { title: "default", "aria-hidden": "true" });
+  const element = h("div.slider", {}, input, mark);
+  /** @param {number} value */
+  const share = (value) => clamp((value - low) / (high - low || 1), 1);
+  return {
+    element,
+    /**
+     * @param {number} value
+     * @param {SelectSettings} select
+     */
+    show(value, select) {
+      // A value of 0 stands for the value of this run, or for the IPC.
+      const usual = name === "clusters" ? select.ipc : widget.shown;
+      const number = value === 0 ? usual : value;
+      const text = valueText(widget, value, select);
+      input.value = String(number);
+      input.setAttribute("aria-valuetext", text);
+      setStyle(element, { "--share": share(number), "--usual": share(widget.default === 0 ? usual : widget.default) });
+      return text;
+    },
+  };
+}
+
+/**
+ * @param {Widget} widget
+ * @param {string} id
+ * @param {Store} store
+ */
+function createChoice({ name, label, choices, default: usual }, id, store) {
+  const marked = choices.map((one) => ({ ...one, props: { className: one.value === usual ? "usual" : "" } }));
+  const segments = createSegments(label, marked, (value) => store.select({ [name]: value }), { id });
+  return {
+    element: segments.element,
+    /** @param {any} value */
+    show(value) {
+      segments.show(value);
+      return "";
+    },
+  };
+}
+
+/** One timestep, or all scored ones of a range: two thumbs, or one for a single timestep. */
+class Timesteps {
+  /**
+   * @param {Widget} widget
+   * @param {string} id
+   * @param {Store} store
+   */
+  constructor({ choices }, id, store) {
+    this.store = store;
+    this.isSingle = false;
+    /** @type {number[]} */
+    this.scored = choices.map((one) => Number(one.value)).sort((a, b) => a - b);
+    this.last = this.scored.length - 1;
+    this.low = this.thumb("First timestep", { id });
+    this.high = this.thumb("Last timestep", {});
+    this.modes = createSegments("How timesteps are chosen", options(["One", "Range"]), (mode) => {
+      this.setMode(mode === "One");
+    });
+    this.modes.element.classList.add("small");
+    const ends = [this.scored[0], this.scored[this.last]].map((one) => h("span", {}, one));
+    const slider = h("div.slider.double", {}, this.low, this.high);
+    const scale = h("div.ends", { "aria-hidden": "true" }, ends);
+    this.element = h("div.timesteps", {}, slider, scale, this.modes.element);
+  }
+
+  /**
+   * @param {string} label
+   * @param {Record<string, any>} props
+   */
+  thumb(label, props) {
+    const range = { type: "range", min: 0, max: this.last, step: 1, "aria-label": label };
+    const input = h("input", { ...range, ...props });
+    input.addEventListener("input", () => this.read(input === this.low));
+    return input;
+  }
+
+  /** @param {boolean} isLow which thumb moved */
+  read(isLow) {
+    const low = this.low.valueAsNumber;
+    const high = this.isSingle && isLow ? low : this.high.valueAsNumber;
+    this.write(Math.min(low, high), high);
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
+  write(from, to) {
+    const chosen = this.scored.slice(from, to + 1);
+    this.store.select({ timesteps: chosen.length === this.scored.length ? [] : chosen });
+  }
+
+  /** @param {boolean} isSingle */
+  setMode(isSingle) {
+    this.isSingle = isSingle;
+    const chosen = this.store.state.select.timesteps;
+    if (isSingle) {
+      const middle = chosen.length ? chosen[Math.floor(chosen.length / 2)] : this.scored[Math.floor(this.last / 2)];
+      const index = this.scored.indexOf(middle);
+      this.write(index, index);
+    } else this.write(0, this.last);
+    this.show(this.store.state.select.timesteps);
+  }
+
+  /** @param {number[]} value */
+  show(value) {
+    const { scored, last, low, high } = this;
+    const chosen = value.length ? scored.filter((timestep) => value.includes(timestep)) : scored;
+    if (chosen.length > 1) this.isSingle = false;
+    const [from, to] = [scored.indexOf(chosen[0]), scored.indexOf(chosen[chosen.length - 1])];
+    set(low, { value: from, "aria-label": this.isSingle ? "Timestep" : "First timestep" });
+    set(high, { value: to, hidden: this.isSingle });
+    low.setAttribute("aria-valuetext", String(scored[from]));
+    high.setAttribute("aria-valuetext", String(scored[to]));
+    setStyle(this.element, { "--from": last ? from / last : 0, "--to": last ? to / last : 1 });
+    this.modes.show(this.isSingle ? "One" : "Range");
+    return timestepsText(value, scored);
+  }
+}
+
+/** @param {string} text */
+function asSentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

@@ -1,0 +1,183 @@
+// The images to score: one image, a zip file, a folder of this machine, or toybox scenes.
+
+import { h, uid } from "../lib/dom.js";
+import { Dropzone } from "./dropzone.js";
+import { suggest } from "./form_fields.js";
+import { createSegments } from "./segments.js";
+
+/** @type {Record<string, string>} */
+const LABELS = {
+  picture: "One image",
+  zip: "Zip of class folders",
+  folder: "Folder on this machine",
+  toybox: "Toybox scenes",
+};
+/** @type {Record<string, string[]>} */
+const SETTINGS = {
+  picture: [],
+  zip: ["per_class", "split", "classes"],
+  folder: ["per_class", "split", "classes"],
+  toybox: ["per_class", "scene_seed", "classes"],
+};
+const LAYOUT = "One folder per class, named after the class, with its images inside.";
+const CLASS_HELP =
+  "Any name that the prior can be given, such as a class of this run: the heat map shows where the name helps.";
+
+/** @typedef {{ per_class: number, classes: string[] }} Counted */
+/**
+ * @typedef {object} Pane
+ * @property {HTMLElement} element
+ * @property {() => Promise<Record<string, any>>} source uploads the file, if any
+ * @property {(settings: Counted) => number} [images]
+ * @property {(names: string[]) => void} [suggest]
+ */
+/**
+ * @typedef {object} Options the response of "score_options"
+ * @property {string[]} kinds
+ * @property {string[]} priors
+ * @property {boolean} any_prior
+ * @property {number} upload_bytes
+ * @property {number} evaluations
+ * @property {string[]} zips
+ * @property {string[]} pictures
+ * @property {{ classes: string[], per_class: number }} toybox
+ * @property {FormField[]} prior
+ * @property {FormField[]} score
+ * @property {FormField[]} source
+ */
+
+export class Sources {
+  /**
+   * @param {App} app
+   * @param {Options} options
+   * @param {() => void} changed
+   */
+  constructor(app, options, changed) {
+    this.changed = changed;
+    this.kinds = Object.keys(LABELS).filter((kind) => options.kinds.includes(kind));
+    /** @type {Record<string, () => Pane>} */
+    const create = {
+      picture: () => createImagePane(app, options, changed),
+      zip: () => createZipPane(app, options, changed),
+      folder: () => createFolderPane(changed),
+      toybox: () => createToyboxPane(options),
+    };
+    this.panes = Object.fromEntries(this.kinds.map((kind) => [kind, create[kind]()]));
+    this.kind = this.kinds[0];
+    const choices = this.kinds.map((kind) => ({ value: kind, label: LABELS[kind] }));
+    this.segments = createSegments("What to score", choices, (kind) => this.turn(kind));
+    this.segments.element.classList.add("kinds");
+    const panes = this.kinds.map((kind) => this.panes[kind].element);
+    this.element = h("div.sources", {}, this.segments.element, panes);
+  }
+
+  /** @param {string} kind */
+  turn(kind) {
+    this.kind = kind;
+    this.segments.show(kind);
+    for (const one of this.kinds) this.panes[one].element.hidden = one !== kind;
+    this.changed();
+  }
+
+  /** Return the source settings that apply to the chosen kind. */
+  settings() {
+    return SETTINGS[this.kind];
+  }
+
+  /** Upload what must be uploaded; return the source of the request. */
+  async source() {
+    return { kind: this.kind, ...(await this.panes[this.kind].source()) };
+  }
+
+  /**
+   * Return how many images the source has; null where only the app can tell.
+   * @param {Counted} settings
+   */
+  images(settings) {
+    return this.panes[this.kind].images?.(settings) ?? null;
+  }
+
+  /**
+   * Suggest names for the class of one image.
+   * @param {string[]} names
+   */
+  suggestClasses(names) {
+    this.panes.picture?.suggest?.(names);
+  }
+}
+
+/**
+ * @param {App} app
+ * @param {Options} options
+ * @param {() => void} changed
+ * @returns {Pane}
+ */
+function createImagePane(app, { pictures: kinds, upload_bytes: most }, changed) {
+  const zone = new Dropzone(app, { label: "Drop an image here", kinds, most, preview: true, changed });
+  const { input, field } = createTextField("Class name", CLASS_HELP, changed);
+  input.maxLength = 200;
+  return {
+    element: h("div.pane", {}, zone.element, field),
+    images: () => 1,
+    suggest: (names) => suggest(input, names),
+    async source() {
+      if (zone.file && !input.value.trim()) {
+        input.focus();
+        throw new Error("Enter a class name: the heat map shows where this name helps.");
+      }
+      return { path: await zone.send(), class_name: input.value };
+    },
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {Options} options
+ * @param {() => void} changed
+ * @returns {Pane}
+ */
+function createZipPane(app, { zips: kinds, upload_bytes: most }, changed) {
+  const zone = new Dropzone(app, { label: "Drop a zip file here", kinds, most, changed });
+  const element = h("div.pane", {}, zone.element, h("p.hint", {}, LAYOUT));
+  return { element, source: async () => ({ path: await zone.send() }) };
+}
+
+/**
+ * @param {() => void} changed
+ * @returns {Pane}
+ */
+function createFolderPane(changed) {
+  const help = `The full path. ${LAYOUT} Zip and .npz files are read too; nothing in the folder is changed.`;
+  const { input, field } = createTextField("Folder", help, changed);
+  input.placeholder = "/data/images";
+  input.spellcheck = false;
+  return { element: h("div.pane", {}, field), source: async () => ({ path: input.value.trim() }) };
+}
+
+/**
+ * @param {Options} options
+ * @returns {Pane}
+ */
+function createToyboxPane({ toybox: { classes, per_class: usual } }) {
+  const list = `${classes.length} classes (${classes.join(", ")})`;
+  const hint = `Scenes of 128 px that dsel renders: one toy among solids, ${list}.`;
+  return {
+    element: h("div.pane", {}, h("p.hint", {}, hint)),
+    source: async () => ({}),
+    images: ({ per_class: most, classes: chosen }) => (most || usual) * (chosen.length || classes.length),
+  };
+}
+
+/**
+ * @param {string} label
+ * @param {string} help
+ * @param {() => void} changed
+ */
+function createTextField(label, help, changed) {
+  const id = uid("source");
+  const props = { type: "text", id, autocomplete: "off", "aria-describedby": `${id}-help` };
+  const input = h("input", { ...props, oninput: changed });
+  const hint = h("p.hint", { id: `${id}-help` }, help);
+  const head = h("div.widget-head", {}, h("label", { htmlFor: id }, label));
+  return { input, field: h("div.field.widget", {}, head, input, hint) };
+}

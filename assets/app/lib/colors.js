@@ -1,0 +1,131 @@
+// Maps of values as colours, their legends, and the colours of clusters.
+
+import { unpack } from "./arrays.js";
+import { h } from "./dom.js";
+import { number } from "./format.js";
+
+export const CLUSTER_COLORS = [
+  "#4e79a7",
+  "#f28e2b",
+  "#59a14f",
+  "#e15759",
+  "#b07aa1",
+  "#76b7b2",
+  "#c9a227",
+  "#ff9da7",
+  "#9c755f",
+  "#8e8e99",
+];
+
+/**
+ * Return the colour of a cluster; the palette repeats.
+ * @param {number} cluster
+ */
+export function clusterColor(cluster) {
+  return CLUSTER_COLORS[cluster % CLUSTER_COLORS.length];
+}
+
+/**
+ * Create what draws maps, from the colour tables that Python sends, so that both use the same colours.
+ * @param {Record<string, Packed>} tables
+ * @returns {Colors}
+ */
+export function createColors(tables) {
+  const [signed, unsigned] = [unpack(tables.signed).values, unpack(tables.unsigned).values];
+  return { draw, gradient, legend };
+
+  /**
+   * Draw a map (h, w) on a canvas, one pixel per cell; alpha is a function of the share of the scale.
+   * @param {HTMLCanvasElement} canvas
+   * @param {Unpacked} map
+   * @param {ScaleRange} range
+   * @param {((share: number) => number) | null} [alpha]
+   */
+  function draw(canvas, { values, shape }, range, alpha = null) {
+    const [rows, columns] = shape.slice(-2);
+    resize(canvas, columns, rows);
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const image = context.createImageData(columns, rows);
+    const table = range.low < 0 ? signed : unsigned;
+    for (let cell = 0; cell < rows * columns; cell += 1) {
+      const share = shareOf(values[cell], range);
+      const color = 3 * Math.round(255 * share);
+      for (let channel = 0; channel < 3; channel += 1) image.data[4 * cell + channel] = table[color + channel];
+      image.data[4 * cell + 3] = alpha ? Math.round(255 * alpha(Math.abs(2 * share - 1))) : 255;
+    }
+    context.putImageData(image, 0, 0);
+  }
+
+  /**
+   * Return the colour scale as a CSS gradient.
+   * @param {boolean} isSigned
+   */
+  function gradient(isSigned) {
+    const table = isSigned ? signed : unsigned;
+    const stops = Array.from({ length: 17 }, (_, n) => 3 * Math.round((n * 255) / 16));
+    return `linear-gradient(90deg, ${stops.map((n) => `rgb(${[...table.subarray(n, n + 3)].join()})`).join()})`;
+  }
+
+  /**
+   * Create a legend: the scale, its ends, its middle, and what it measures.
+   * @param {ScaleRange} range
+   * @param {string} label
+   */
+  function legend({ low, high }, label) {
+    const middle = low < 0 ? "0" : number((low + high) / 2);
+    const ticks = [number(low), middle, number(high)].map((text) => h("span", {}, text));
+    return h(
+      "figure.legend",
+      {},
+      h("div.bar", { style: { background: gradient(low < 0) } }),
+      h("div.ticks", {}, ticks),
+      h("figcaption", {}, label),
+    );
+  }
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width
+ * @param {number} height
+ */
+function resize(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}
+
+/**
+ * Return where a value is on a scale, from 0 to 1; what is no number counts as 0.
+ * @param {number} value
+ * @param {ScaleRange} range
+ */
+function shareOf(value, { low, high }) {
+  const finite = Number.isFinite(value) ? value : Math.max(low, 0);
+  return Math.min(Math.max((finite - low) / Math.max(high - low, 1e-12), 0), 1);
+}
+
+/**
+ * Return the range of some values: symmetric around 0, or from the least to the greatest.
+ * @param {Iterable<number>} values
+ * @param {boolean} signed
+ * @returns {ScaleRange}
+ */
+export function rangeOf(values, signed) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return signed ? symmetric({ low, high }) : { low: Math.max(low, 0), high };
+}
+
+/**
+ * Return a range around 0 that contains another one.
+ * @param {ScaleRange} range
+ * @returns {ScaleRange}
+ */
+export function symmetric({ low, high }) {
+  const end = Math.max(Math.abs(low), Math.abs(high), 1e-12);
+  return { low: -end, high: end };
+}

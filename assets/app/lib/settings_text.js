@@ -1,0 +1,99 @@
+// Settings as text: their labels, their values, and where two selections differ.
+
+import { percent, plural } from "./format.js";
+import { same } from "./links.js";
+
+/** @type {Record<string, string>} */
+const OVERRIDES = { pins: "Pinned", bans: "Banned", moves: "Moved boxes" };
+
+/**
+ * Return the widget of a select setting.
+ * @param {App} app
+ * @param {string} name
+ */
+function widgetOf(app, name) {
+  return app.start.widgets.select.find((one) => one.name === name);
+}
+
+/**
+ * Return the label of a select setting.
+ * @param {App} app
+ * @param {string} name
+ */
+export function labelOf(app, name) {
+  return widgetOf(app, name)?.label ?? OVERRIDES[name] ?? name.replaceAll("_", " ");
+}
+
+/**
+ * Format the value of a select setting.
+ * @param {App} app
+ * @param {string} name
+ * @param {SelectSettings} select
+ */
+export function textOf(app, name, select) {
+  const value = select[name];
+  if (name in OVERRIDES) return value.length ? plural(value.length, "image") : "none";
+  if (name === "timesteps") return timestepsText(value, app.start.run.timesteps);
+  const widget = widgetOf(app, name);
+  return widget ? valueText(widget, value, select) : String(value) || "none";
+}
+
+/**
+ * Format a value as its widget shows it. A value of 0 stands for what `shown` holds, or for the IPC.
+ * @param {Widget} widget
+ * @param {any} value
+ * @param {SelectSettings} select
+ */
+export function valueText(widget, value, select) {
+  const { name, unit, step } = widget;
+  if (name === "clusters" && value === 0) return `${select.ipc} (as IPC)`;
+  const number = value === 0 && widget.shown != null ? widget.shown : value;
+  if (step != null && step < 1) return number === 1 ? "all" : `top ${percent(number)}`;
+  return `${choiceLabel(widget, number)}${unit === "px" ? " px" : ""}`;
+}
+
+/**
+ * Return the label of a choice.
+ * @param {Widget} widget
+ * @param {any} value
+ */
+export function choiceLabel({ choices }, value) {
+  return choices.find((one) => one.value === value)?.label ?? String(value);
+}
+
+/**
+ * Format timesteps as one, a range, or a part of a range; an empty list stands for all.
+ * @param {number[]} chosen
+ * @param {number[]} scored
+ */
+export function timestepsText(chosen, scored) {
+  if (!chosen.length) return `all ${scored.length}`;
+  const sorted = [...chosen].sort((a, b) => a - b);
+  const [first, last] = [sorted[0], sorted[sorted.length - 1]];
+  if (first === last) return String(first);
+  const between = scored.filter((one) => one >= first && one <= last).length;
+  return `${between === sorted.length ? "" : `${sorted.length} of `}${first} to ${last}`;
+}
+
+/**
+ * Return the timesteps that the settings combine.
+ * @param {SelectSettings} select
+ * @param {number[]} scored
+ */
+export function countedTimesteps({ timesteps }, scored) {
+  return timesteps.length ? scored.filter((one) => timesteps.includes(one)) : scored;
+}
+
+/**
+ * Return the names of the settings in which two selections differ, in the order of the sidebar.
+ * @param {App} app
+ * @param {SelectSettings} a
+ * @param {SelectSettings} b
+ */
+export function differing(app, a, b) {
+  const first = app.start.widgets.select.map((one) => one.name);
+  const names = [...first, ...Object.keys(app.store.defaults.select).filter((name) => !first.includes(name))];
+  /** @param {string} name */
+  const followsIpc = (name) => name === "clusters" && a.clusters === 0 && a.ipc !== b.ipc;
+  return names.filter((name) => !same(a[name], b[name]) || followsIpc(name));
+}

@@ -1,0 +1,98 @@
+// Inspect: the class's patches on the left, and the explanation of the chosen image beside them.
+
+import { Gallery, markCurrent } from "../components/gallery.js";
+import { ImageDetail } from "../components/image_detail.js";
+import { fill, h, stylesheet } from "../lib/dom.js";
+import { plural } from "../lib/format.js";
+import { resetBoxes } from "../lib/overrides.js";
+
+stylesheet(new URL("../components/heat_map.css", import.meta.url));
+stylesheet(new URL("../components/timestep_strip.css", import.meta.url));
+// The last one: it arranges the parts by the width of the page.
+stylesheet(new URL("./inspect.css", import.meta.url));
+
+const GALLERY_CHANGES = ["run", "class_name", "select"];
+
+/** @type {Tab} */
+export const tab = { mount: (root, app) => new InspectTab(root, app) };
+
+class InspectTab {
+  /**
+   * @param {HTMLElement} root
+   * @param {App} app
+   */
+  constructor(root, app) {
+    this.app = app;
+    this.gallery = new Gallery(app);
+    this.detail = new ImageDetail(app, { step: (by) => this.step(by) });
+    this.notice = h("div.misplaced", { hidden: true, role: "alert" });
+    this.following = false;
+    this.gallery.element.addEventListener("patch", (event) => this.detail.want(/** @type {any} */ (event).detail));
+    fill(root, h("div.inspect", {}, this.gallery.element, h("div.explanation", {}, this.notice, this.detail.element)));
+    /** @type {Record<string, () => void>} */
+    this.keys = {
+      ArrowLeft: () => this.step(-1),
+      ArrowRight: () => this.step(1),
+      k: () => this.step(-1),
+      j: () => this.step(1),
+      p: () => this.detail.pin(),
+      b: () => this.detail.ban(),
+    };
+  }
+
+  /** @param {Change} change */
+  async show(change) {
+    const { keys, store } = this.app;
+    for (const [key, action] of Object.entries(this.keys)) keys.set(key, action);
+    const changed = GALLERY_CHANGES.some((key) => change.has(key));
+    if (!changed && !change.has("image_id")) return;
+    markCurrent(this.gallery.element, store.state.image_id);
+    const holding = this.following ? store.state.image_id : "";
+    this.following = false;
+    const isElsewhere = holding && !this.gallery.contains(holding);
+    const gallery = changed || isElsewhere ? this.gallery.show({ holding }) : null;
+    try {
+      await Promise.all([gallery, this.detail.show(change)]);
+      this.notice.hidden = true;
+    } catch (error) {
+      if (!(await this.offerReset())) throw error;
+    }
+  }
+
+  hide() {
+    const { keys } = this.app;
+    for (const [key, action] of Object.entries(this.keys)) if (keys.get(key) === action) keys.delete(key);
+  }
+
+  /**
+   * Go to the previous or next image of the ranking; the gallery's page follows.
+   * @param {number} by
+   */
+  step(by) {
+    const { before, after } = this.detail.around();
+    const next = by < 0 ? before : after;
+    if (!next) return;
+    this.following = true;
+    this.app.store.go({ image_id: next });
+  }
+
+  /** A moved box may reach beyond its image once patches are larger: explain that, and offer to reset it. */
+  async offerReset() {
+    const { store, ask } = this.app;
+    if (!store.state.select.moves.length) return false;
+    /** @type {string[]} */
+    const ids = await ask("misplaced").catch(() => []);
+    if (!ids.length) return false;
+    const one = ids.length === 1;
+    const subject = one
+      ? `The moved box of ${ids[0]} reaches`
+      : `${plural(ids.length, "moved box", "moved boxes")} reach`;
+    const text = `${subject} beyond the image at this patch size. The page still shows the previous settings.`;
+    const onclick = () => resetBoxes(store, ids);
+    const label = one ? "Back to its best box" : "Back to their best boxes";
+    const button = h("button.button", { type: "button", onclick }, label);
+    fill(this.notice, h("div.notice", {}, h("p", {}, text), button));
+    this.notice.hidden = false;
+    return true;
+  }
+}

@@ -1,0 +1,355 @@
+// Types that several modules of the page share: the wire to Python, the store and the app.
+
+/** A box in proxy pixels: corner, width, height. */
+type Box = [x: number, y: number, width: number, height: number];
+type Size = [width: number, height: number];
+interface BoxRecord {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** The one model of a patch. `kept`: the distilled images that it is part of, counted from 0. */
+interface Patch {
+  id: string;
+  box: Box;
+  size: Size;
+  score: number | null;
+  margin: number | null;
+  cluster: number;
+  rank: number;
+  nth: number;
+  kept: number[];
+  pinned: boolean;
+  moved: boolean;
+}
+
+/** A patch with its box in the source image. */
+interface ExplainedPatch extends Patch {
+  source_box: BoxRecord;
+}
+/** One of the best boxes of an image. */
+interface Contender {
+  box: BoxRecord;
+  score: number;
+  margin: number | null;
+}
+/** The score of a box at one timestep. */
+interface Moment {
+  timestep: number;
+  share: number | null;
+  rank: number;
+  counts: boolean;
+}
+interface Placement {
+  cluster: number;
+  clusters: number;
+  rank_in_cluster: number;
+  cluster_size: number;
+  rank: number;
+  patches: number;
+  images: number[];
+}
+interface Explanation {
+  image_id: string;
+  patch: ExplainedPatch | null;
+  candidates: number;
+  best: Contender[];
+  place: number;
+  curve: Moment[];
+  placement: Placement | null;
+  sentence: string;
+}
+interface Frame {
+  source_width: number;
+  source_height: number;
+  proxy_width: number;
+  proxy_height: number;
+}
+/** The response of "image". */
+interface ImageResult {
+  image_id: string;
+  frame: Frame;
+  explanation: Explanation;
+  boxes: BoxRecord[];
+  maps: Record<"conditional" | "unconditional" | "gap" | "combined", Packed>;
+  strip: Packed;
+  around: { before: string; after: string };
+}
+/** The response of "values": one cell at each counted timestep. */
+interface CellValues {
+  row: number;
+  column: number;
+  timesteps: number[];
+  values: Record<string, number>[];
+  mean: Record<string, number>;
+}
+
+/** An array as Python packs it: little-endian bytes in base64. */
+interface Packed {
+  type: string;
+  shape: number[];
+  data: string;
+}
+interface Unpacked {
+  values: ArrayLike<number> & Iterable<number> & { subarray(start: number, end: number): any };
+  shape: number[];
+}
+
+/** The range of a colour scale. */
+interface ScaleRange {
+  low: number;
+  high: number;
+}
+
+/** How a setting is shown. */
+interface Widget {
+  name: string;
+  label: string;
+  unit: string;
+  help: string;
+  default: any;
+  shown: any;
+  choices: Choice[];
+  low: number | null;
+  high: number | null;
+  step: number | null;
+}
+interface Choice {
+  value: any;
+  label: string;
+}
+interface FormField extends Widget {
+  kind: "bool" | "whole" | "number" | "text" | "choice";
+  several: boolean;
+  optional: boolean;
+  names_result: boolean;
+  placeholder: string;
+}
+
+interface SelectSettings {
+  timesteps: number[];
+  patch_px: number;
+  clusters: number;
+  ipc: number;
+  gap: string;
+  factor: number;
+  per_image: number;
+  pins: string[];
+  bans: string[];
+  moves: string[];
+  [name: string]: any;
+}
+interface ExportSettings {
+  image_px: number;
+  file_format: string;
+  pixels: string;
+  [name: string]: any;
+}
+interface ViewSettings {
+  select: SelectSettings;
+  export: ExportSettings;
+  [name: string]: any;
+}
+interface View extends ViewSettings {
+  run: string;
+  class_name: string;
+  image_id: string;
+  tab: string;
+  a: string;
+}
+type Change = Set<string>;
+
+interface Store {
+  readonly state: View;
+  readonly defaults: ViewSettings;
+  subscribe(listener: (change: Change) => void): () => void;
+  go(position: Partial<View>): void;
+  select(values: Partial<SelectSettings>, key?: string, position?: Partial<View>): void;
+  exporting(values: Partial<ExportSettings>): void;
+  undo(): boolean;
+  redo(): boolean;
+  canUndo(): boolean;
+  canRedo(): boolean;
+  open(view: Partial<View>): void;
+  query(view?: ViewSettings): string;
+}
+
+interface ClassSummary {
+  name: string;
+  scored: number;
+  skipped: number;
+}
+interface Start {
+  version: string;
+  run: {
+    dataset: string;
+    prior: string;
+    scored: number;
+    timesteps: number[];
+    null_prompt: string;
+    resolution_px: number;
+    [name: string]: any;
+  };
+  classes: ClassSummary[];
+  widgets: { select: Widget[]; export: Widget[] };
+  colours: Record<string, Packed>;
+  view: View;
+  defaults: ViewSettings;
+}
+
+type Ask = (method: string, params?: Record<string, any>, place?: { run?: string; view?: string }) => Promise<any>;
+/** Run the newest of the requests of one queue; the others resolve to undefined. */
+type Latest = <T>(queue: string, request: () => Promise<T>) => Promise<T | undefined>;
+
+interface Report {
+  token: string;
+  kind: "score" | "export";
+  title: string;
+  state: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
+  stage: string;
+  done: number;
+  total: number;
+  unit: string;
+  per_second: number | null;
+  left_s: number | null;
+  place: number;
+  stopping: boolean;
+  resumable: boolean;
+  finished: number;
+  error: string;
+  notices: string[];
+  skipped: number;
+  skips: { id: string; reason: string }[];
+  figures: Record<string, any>;
+  download: { path: string; name: string; bytes: number } | null;
+}
+interface Job {
+  kind: "score" | "export";
+  token: string;
+  report: Report;
+  settings?: string;
+}
+interface Jobs {
+  of(kind: string): Job[];
+  isLost(): boolean;
+  subscribe(listener: () => void): void;
+  poll(): Promise<void>;
+  add(kind: string, token: string, more?: Record<string, any>, eager?: boolean): Promise<void>;
+  forget(token: string): void;
+  cancel(token: string): Promise<void>;
+  resume(token: string): Promise<void>;
+}
+
+interface Colors {
+  draw(canvas: HTMLCanvasElement, map: Unpacked, range: ScaleRange, alpha?: ((share: number) => number) | null): void;
+  legend(range: ScaleRange, label: string): HTMLElement;
+  gradient(signed: boolean): string;
+}
+
+/** What every part of the page gets. */
+interface App {
+  root: HTMLElement;
+  store: Store;
+  ask: Ask;
+  latest: Latest;
+  upload: unknown;
+  files: Record<string, string>;
+  base: string;
+  start: Start;
+  toasts: HTMLElement;
+  images: { url(kind: "thumbnail" | "proxy", run: string, className: string, id: string): Promise<string> };
+  colors: Colors;
+  keys: Map<string, (event: KeyboardEvent) => void>;
+  jobs: Jobs;
+  class(): ClassSummary;
+  toast(text: string, kind?: "note" | "error" | "lasting"): HTMLElement;
+  dialog(title: string, ...children: any[]): HTMLDialogElement;
+  attempt<T>(work: () => T | Promise<T>): Promise<T | undefined>;
+  copy(text: string, what: string): Promise<void>;
+  link(): string;
+  openRun(token: string, view?: Record<string, string>): Promise<void>;
+  help?(): void;
+}
+
+/** What a tab module exports as `tab`. */
+interface Tab {
+  mount(root: HTMLElement, app: App): MountedTab;
+}
+interface MountedTab {
+  show?(change: Change): unknown;
+  hide?(): void;
+}
+
+interface Window {
+  Plotly: any;
+}
+
+/** One side of a changed image: its best patch, and the boxes of all its patches. */
+interface Side extends Patch {
+  boxes: Box[];
+}
+/** An image under settings A and B. */
+interface ChangeRow {
+  id: string;
+  size: Size;
+  overlap: number;
+  a: Side | null;
+  b: Side | null;
+}
+interface ChangeListing {
+  cluster_a: number;
+  cluster_b: number;
+  keeping: string;
+  backwards: boolean;
+  page: number;
+}
+/** The response of "compare". */
+interface CompareResult {
+  a: SelectSettings;
+  figures: Record<string, number>;
+  moves: number[][];
+  rows: ChangeRow[];
+  page: number;
+  pages: number;
+  total: number;
+  chosen: ChangeRow | null;
+}
+
+/** The figures of a distilled set, of one class or of all. */
+interface Figures {
+  images: number;
+  short: number;
+  clusters: number;
+  clusters_covered: number;
+  coverage_distance: number | null;
+  near_duplicates: number;
+}
+interface ClassFigures extends Figures {
+  name: string;
+  pairs: Patch[][];
+}
+
+/** The response of "export_summary". */
+interface ExportSummary {
+  images: number;
+  classes: { name: string; images: number; images_bytes: number }[];
+  files: number;
+  image_px: number;
+  images_bytes: number;
+  zip_bytes: number;
+  sampled: number;
+  short: { name: string; images: number }[];
+  pixels: string;
+  source_problem: "" | "missing" | "changed" | "unreadable";
+  source_message: string;
+}
+
+/** A manual override as "overrides" lists it. */
+interface Override {
+  kind: "pin" | "ban" | "move";
+  image_id: string;
+  class_name: string;
+  problem: string;
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createAsk, createLatest, RequestError } from "../../assets/app/lib/rpc.js";
+
+const PLACE = { run: "token", view: "ipc=4" };
+
+/** A server that answers with `response` and remembers the requests. */
+function serverOf(response) {
+  const requests = [];
+  return {
+    requests,
+    ask: async (text) => {
+      requests.push(JSON.parse(text));
+      return typeof response === "string" ? response : JSON.stringify(response);
+    },
+  };
+}
+
+test("ask: the method, the place and the params", async () => {
+  const server = serverOf({ result: [1, 2] });
+  const ask = createAsk(server, () => PLACE);
+  assert.deepEqual(await ask("gallery", { page: 2 }), [1, 2]);
+  await ask("start", {}, { view: "" });
+  assert.deepEqual(server.requests, [
+    { method: "gallery", run: "token", view: "ipc=4", params: { page: 2 } },
+    { method: "start", run: "token", view: "", params: {} },
+  ]);
+});
+
+test("ask: an error has a code, fields and a message", async () => {
+  const error = { code: "setting", message: "ipc must be at least 1, got 0", fields: { setting: "ipc" } };
+  const ask = createAsk(serverOf({ error }), () => PLACE);
+  await assert.rejects(ask("gallery"), (found) => {
+    assert.ok(found instanceof RequestError);
+    assert.deepEqual({ code: found.code, message: found.message, fields: found.fields }, error);
+    return true;
+  });
+});
+
+test("ask: a server that fails is unreachable", async () => {
+  const ask = createAsk({ ask: () => Promise.reject(new Error("offline")) }, () => PLACE);
+  await assert.rejects(ask("gallery"), { code: "unreachable" });
+});
+
+test("latest: of the requests that wait only the newest runs", async () => {
+  const latest = createLatest();
+  const started = [];
+  let finish;
+  const request = (name) => () => {
+    started.push(name);
+    return name === "first" ? new Promise((resolve) => (finish = () => resolve(name))) : Promise.resolve(name);
+  };
+  const results = ["first", "second", "third"].map((name) => latest("queue", request(name)));
+  const other = latest("other queue", request("other"));
+  finish();
+  assert.deepEqual(await Promise.all([...results, other]), ["first", undefined, "third", "other"]);
+  assert.deepEqual(started, ["first", "other", "third"]);
+});
+
+test("latest: the error of an overtaken request is dropped", async () => {
+  const latest = createLatest();
+  const failing = latest("queue", () => Promise.reject(new Error("old settings")));
+  const next = latest("queue", async () => "new");
+  assert.deepEqual(await Promise.all([failing, next]), [undefined, "new"]);
+  await assert.rejects(
+    latest("queue", () => Promise.reject(new Error("last"))),
+    /last/,
+  );
+});
