@@ -139,17 +139,6 @@ with sync_playwright() as playwright:
 PYTHON
 }
 
-# Lint, types and unit tests of the page's modules need node, which people may lack and CI may not.
-check_page() {
-    if command -v node >/dev/null; then
-        bash tests/page/check.sh
-    elif [ -n "${CI:-}" ]; then
-        fail "node is not on the PATH: the page's modules cannot be checked"
-    else
-        echo "skipped: node is not on the PATH"
-    fi
-}
-
 report_newest() {
     section "the newest versions that pyproject.toml allows"
     local changed
@@ -180,7 +169,7 @@ check "ruff check" python -m ruff check dsel tests app.py
 check "ruff format --check" python -m ruff format --check dsel tests app.py
 check "mypy" python -m mypy
 check "import-linter" lint-imports
-check "page" check_page
+check "page" bash tests/page/check.sh
 check "pytest" python -m pytest "$@"
 if $NEWEST; then report_newest; fi
 
