@@ -226,7 +226,7 @@ def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> No
     until(page, ".tiles", "e => e.textContent.includes('18 of 18')")
     until(page, ".tiles", "e => e.textContent.includes('about')")
     strip = page.locator(".tiles").inner_text()
-    assert f"{whole.spread:.3g}" in strip
+    assert f"{whole.coverage_distance:.3g}" in strip
     assert f"{whole.clusters_covered} of {whole.clusters}" in strip
     page.get_by_text("Figures of each class").click()
     table = page.locator(".per-class tbody")
@@ -237,12 +237,13 @@ def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> No
         line = table.locator("tr").nth(index).inner_text()
         figures = explorer.quality(index, settings)
         assert line.startswith(name)
-        assert f"{figures.spread:.3g}" in line
+        assert f"{figures.coverage_distance:.3g}" in line
         assert f"{figures.clusters_covered} of {figures.clusters}" in line
         assert "about" in line
     page.get_by_role("button", name="Coverage distance").click()
-    spreads = {explorer.quality(n, settings).spread: explorer.classes[n] for n in range(3)}
-    assert table.locator("th").all_inner_texts() == [spreads[one] for one in sorted(spreads)]
+    found = [explorer.quality(n, settings) for n in range(3)]
+    distances = {one.coverage_distance: one.name for one in found}
+    assert table.locator("th").all_inner_texts() == [distances[one] for one in sorted(distances)]
 
 
 def test_short__reported_and_fixed(visit: Opener) -> None:
