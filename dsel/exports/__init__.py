@@ -2,8 +2,8 @@
 
 A writer is a generator `write(export, images, out) -> Iterator[Event]` that takes an `Export` and a
 stream of distilled images, and can be called again to finish an interrupted export. Add a format as
-a module beside `image_folder`; what all formats share is in `base`: the claim on the folder, the
-manifest with the origin of every pixel, and the zip file.
+a module beside `image_folder`; what all formats share is in `base`: the claim on the folder and the
+manifest with the origin of every pixel. `zip_file` packs the folder of any of them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from dsel.exports.base import (
     Export,
     class_folders,
     image_entry,
-    is_zip,
     refuse_foreign,
-    write_zip,
-    zip_bytes,
-    zip_folder,
 )
 from dsel.exports.image_folder import SIDE_FILES, image_name, side_files, write_image_folder
+from dsel.exports.zip_file import is_zip, write_zip, zip_bytes, zip_folder
 
 __all__ = [
     "SIDE_FILES",

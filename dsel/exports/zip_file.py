@@ -1,0 +1,91 @@
+"""Write an exported set as one zip file, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dsel.errors import StorageError, storage_errors
+from dsel.exports.base import MANIFEST, Export
+from dsel.files import PARTIAL
+from dsel.types import Done, Event
+
+ZIP = ".zip"
+ZIP_ENTRY_BYTES = 76
+"""Bytes of a file in a zip beside its content and its name, which is stored twice."""
+ZIP_END_BYTES = 22
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal content gives equal bytes
+
+
+def zip_bytes(sizes: Mapping[str, int]) -> int:
+    """Return the size of the zip file that `zip_folder` makes of files of these names and sizes."""
+    entries = sum(ZIP_ENTRY_BYTES + 2 * len(name.encode()) for name in sizes)
+    return sum(sizes.values()) + entries + ZIP_END_BYTES
+
+
+def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:
+    """Pack a folder as a zip file; equal content gives equal bytes."""
+    temporary = target.with_name(f".{target.name}.partial")
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in (target, temporary))
+    with storage_errors(target):
+        try:
+            with zipfile.ZipFile(temporary, "w") as archive:
+                for path in files:
+                    name = path.relative_to(folder)
+                    if name.parts[0] not in leave_out:
+                        info = zipfile.ZipInfo(name.as_posix(), ZIP_DATE)
+                        info.external_attr = 0o644 << 16
+                        archive.writestr(info, path.read_bytes())
+            temporary.replace(target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    return target
+
+
+def is_zip(out: Path) -> bool:
+    """Whether an export to this path is one zip file, by its suffix."""
+    return out.suffix.lower() == ZIP
+
+
+def write_zip(
+    export: Export, write: Callable[[Path], Iterator[Event]], out: Path
+) -> Iterator[Event]:
+    """Pack the folder that `write` fills; the bytes are those of `zip_folder` for that folder.
+
+    Raises `StorageError` if `out` exists and is not this same export.
+    """
+    _refuse_other(out, export)
+    with storage_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = TemporaryDirectory(prefix=f".{out.name}.", suffix=PARTIAL, dir=out.parent)
+    with temporary as name:
+        figures: Mapping[str, float | int | str] = {}
+        for event in write(Path(name)):
+            if isinstance(event, Done):
+                figures = event.figures
+            else:
+                yield event
+        size = zip_folder(Path(name), out).stat().st_size
+    yield Done("export", {"images": figures["images"], "bytes": size, "file": str(out)})
+
+
+def _refuse_other(out: Path, export: Export) -> None:
+    """Raise `StorageError` for a file that is not this export, which may be written again."""
+    if not out.exists():
+        return
+    try:
+        with zipfile.ZipFile(out) as archive:
+            stored = json.loads(archive.read(MANIFEST))["fingerprint"]
+    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
+        raise StorageError(
+            f"{out} exists and is not an export of dsel: choose a new file", path=str(out)
+        ) from error
+    if stored != export.fingerprint:
+        raise StorageError(
+            f"{out} holds another export, made with other settings: choose a new file",
+            path=str(out),
+        )
