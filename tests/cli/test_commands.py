@@ -459,14 +459,14 @@ def test_main__interrupted(monkeypatch, capsys, run):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dsel.pipeline.select.select_class", interrupt)
+    monkeypatch.setattr("dsel.pipeline.selector.Selector.select", interrupt)
     assert main(["select", str(run)]) == 130
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "dsel: interrupted; run the same command again to resume"
 
 
 def test_main__a_bug_keeps_its_traceback(monkeypatch, run):
-    monkeypatch.setattr("dsel.pipeline.select.select_class", lambda *_: 1 / 0)
+    monkeypatch.setattr("dsel.pipeline.selector.Selector.select", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["select", str(run)])
 

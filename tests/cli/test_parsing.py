@@ -113,7 +113,8 @@ def test_help__ends_with_0(command: str, capsys: pytest.CaptureFixture[str]) -> 
 )
 def test_documentation__names_flags_that_exist(path: Path) -> None:
     known = {flag for command in SETTINGS for flag in FLAG.findall(COMMANDS.help_of(command))}
-    for place in re.findall(r"`[^`]*`|^ *dsel .*$", path.read_text("utf-8"), re.MULTILINE):
+    commands = r"`(?:--|dsel )[^`]*`|^ *dsel .*$"
+    for place in re.findall(commands, path.read_text("utf-8"), re.MULTILINE):
         assert set(FLAG.findall(place)) <= known, place
 
 
