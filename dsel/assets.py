@@ -1,4 +1,4 @@
-"""The files that ship with dsel: they lie beside the package, or inside it in a wheel."""
+"""The files that ship with dsel: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ IMAGENET_CLASSES = "imagenet_classes.json"
 
 
 def asset(name: str) -> Path:
-    """The path of a shipped file or folder; it may be absent."""
+    """Return the path of a shipped file or folder, which may not exist."""
     package = Path(__file__).parent
     inside = package / "assets"
     return (inside if inside.is_dir() else package.parent / "assets") / name
 
 
 def imagenet_names() -> Mapping[str, tuple[str, ...]]:
-    """All names of the 1,000 ImageNet classes (ILSVRC 2012) by WordNet id; each first one is shown.
+    """Return all names of the 1,000 ImageNet classes (ILSVRC 2012) by WordNet id.
 
-    First names differ; a further name, such as crane, may belong to two classes.
+    The first name of each is the one to show. First names differ; a further name, such as crane,
+    may belong to two classes.
     """
     path = asset(IMAGENET_CLASSES)
     try:
@@ -33,11 +34,12 @@ def imagenet_names() -> Mapping[str, tuple[str, ...]]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise StorageError(
             f"the class names of ImageNet cannot be read from {path}, which ships with dsel "
-            f"({error}): install dsel again, or name the classes in a classes.json"
+            f"({error}): install dsel again, or name the classes in a classes.json",
+            path=str(path),
         ) from error
 
 
 def _names(stored: Any) -> tuple[str, ...]:
     if not isinstance(stored, list) or not stored or not all(isinstance(n, str) for n in stored):
-        raise TypeError(f"{stored!r:.60} is no list of names")
+        raise TypeError(f"{stored!r:.60} is not a list of names")
     return tuple(stored)

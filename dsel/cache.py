@@ -1,4 +1,4 @@
-"""What was computed, kept for the next time: the last used stays, up to so many bytes."""
+"""A cache of computed values that evicts the least recently used, limited in bytes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ T = TypeVar("T")
 
 LIMIT_BYTES: Final = 1 << 30
 OBJECT_BYTES: Final = 48
-"""What a Python object of no great content takes."""
-
+"""Estimated size of a small Python object."""
 
 NAME_BYTES: Final = 4096
-"""What a name may take before it counts; longer ones hold lists that somebody made."""
+"""Size of a name that is not counted; longer names contain lists that a user made."""
 
 
 def bytes_of(value: Any) -> int:
-    """About how much memory a value takes: its arrays and texts, and those inside its records."""
+    """Estimate the memory of a value: its arrays and texts, and those of its parts."""
     if isinstance(value, np.ndarray):
         return OBJECT_BYTES + value.nbytes
     if isinstance(value, bytes | str):
@@ -41,8 +40,8 @@ def bytes_of(value: Any) -> int:
 
 
 @dataclass(slots=True)
-class _Kept:
-    """A value, what it weighs, and when it was used last (seconds of a clock)."""
+class _CacheEntry:
+    """A value, its size in bytes, and when it was last used, in seconds of the clock."""
 
     value: Any
     size: int
@@ -50,18 +49,18 @@ class _Kept:
 
 
 @dataclass(slots=True)
-class _Turn:
-    """Those who ask for one thing that is not there yet: one makes it, the others wait."""
+class _Pending:
+    """The threads that request a missing value: one computes it, the others wait."""
 
     lock: Lock = field(default_factory=Lock)
-    asking: int = 0
+    waiting: int = 0
 
 
 class Cache:
-    """Keeps values up to `limit_bytes` in all; any number of threads may ask it.
+    """A thread-safe cache of at most `limit_bytes`.
 
-    A key is an owner and a name. What is used longest ago goes first; a value that is larger than
-    the limit is handed out and not kept.
+    A key is an owner and a name. The least recently used values are evicted first; a value larger
+    than the limit is returned and not stored.
     """
 
     def __init__(
@@ -70,14 +69,14 @@ class Cache:
         self.limit_bytes = limit_bytes
         self._clock = clock
         self._lock = Lock()
-        self._kept: OrderedDict[tuple[Hashable, Hashable], _Kept] = OrderedDict()
-        self._turns: dict[tuple[Hashable, Hashable], _Turn] = {}
+        self._entries: OrderedDict[tuple[Hashable, Hashable], _CacheEntry] = OrderedDict()
+        self._pending: dict[tuple[Hashable, Hashable], _Pending] = {}
         self._gone: deque[Hashable] = deque()
         self._bytes = 0
 
     @property
     def bytes(self) -> int:
-        """About how much memory the kept values take."""
+        """Estimated memory of the stored values."""
         with self._lock:
             self._sweep()
             return self._bytes
@@ -86,84 +85,85 @@ class Cache:
         self,
         owner: Hashable,
         name: Hashable,
-        make: Callable[[], T],
-        weigh: Callable[[T], int] = bytes_of,
+        compute: Callable[[], T],
+        size_of: Callable[[T], int] = bytes_of,
     ) -> T:
-        """The kept value of that name, or what `make` gives, which weighs so many bytes.
+        """Return the stored value of that name, or compute it and store it.
 
-        While one thread makes it, others that ask for the same wait.
+        While one thread computes a value, others that request it wait. `size_of` estimates the
+        bytes of a value.
         """
         key = owner, name
         with self._lock:
             self._sweep()
-            if key in self._kept:
+            if key in self._entries:
                 found: T = self._used(key)
                 return found
-            turn = self._turns.setdefault(key, _Turn())
-            turn.asking += 1
+            pending = self._pending.setdefault(key, _Pending())
+            pending.waiting += 1
         try:
-            with turn.lock:
-                return self._made(key, make, weigh)
+            with pending.lock:
+                return self._computed(key, compute, size_of)
         finally:
             with self._lock:
-                turn.asking -= 1
-                if not turn.asking:
-                    del self._turns[key]
+                pending.waiting -= 1
+                if not pending.waiting:
+                    del self._pending[key]
 
     def holds(self, owner: Hashable, name: Hashable) -> bool:
-        """Whether a value of that name is kept now."""
+        """Return whether a value of that name is stored."""
         with self._lock:
-            return (owner, name) in self._kept
+            return (owner, name) in self._entries
 
-    def let_go(self, unused_s: float) -> None:
-        """Let go of all that was not used for so many seconds."""
+    def evict_unused(self, unused_s: float) -> None:
+        """Evict the values that were not used for so many seconds."""
         with self._lock:
             self._sweep()
             before = self._clock() - unused_s
-            # They lie in the order of their last use.
-            while self._kept and next(iter(self._kept.values())).used <= before:
-                self._bytes -= self._kept.popitem(last=False)[1].size
+            # Entries are in the order of their last use.
+            while self._entries and next(iter(self._entries.values())).used <= before:
+                self._bytes -= self._entries.popitem(last=False)[1].size
 
     def forget(self, owner: Hashable) -> None:
-        """Let go of all that is kept for an owner, when the cache is used next.
+        """Evict all values of an owner when the cache is next used.
 
-        It takes no lock, since an owner's end may come at any moment, in the midst of `get` too.
+        It takes no lock, because a finalizer may call it at any moment, even during `get`.
         """
         self._gone.append(owner)
 
-    def _made(
+    def _computed(
         self,
         key: tuple[Hashable, Hashable],
-        make: Callable[[], T],
-        weigh: Callable[[T], int],
+        compute: Callable[[], T],
+        size_of: Callable[[T], int],
     ) -> T:
         with self._lock:
-            if key in self._kept:
+            if key in self._entries:
                 found: T = self._used(key)
                 return found
-        value = make()
-        size = weigh(value) + max(0, bytes_of(key[1]) - NAME_BYTES)
+        value = compute()
+        size = size_of(value) + max(0, bytes_of(key[1]) - NAME_BYTES)
         with self._lock:
             if size <= self.limit_bytes:
-                self._kept[key] = _Kept(value, size, self._clock())
+                self._entries[key] = _CacheEntry(value, size, self._clock())
                 self._bytes += size
             while self._bytes > self.limit_bytes:
-                self._bytes -= self._kept.popitem(last=False)[1].size
+                self._bytes -= self._entries.popitem(last=False)[1].size
         return value
 
     def _used(self, key: tuple[Hashable, Hashable]) -> Any:
-        self._kept.move_to_end(key)
-        found = self._kept[key]
+        self._entries.move_to_end(key)
+        found = self._entries[key]
         found.used = self._clock()
         return found.value
 
     def _sweep(self) -> None:
-        """Drop what belongs to owners that are gone."""
+        """Evict the values of forgotten owners."""
         if self._gone:
             gone = {self._gone.popleft() for _ in range(len(self._gone))}
-            for key in [key for key in self._kept if key[0] in gone]:
-                self._bytes -= self._kept.pop(key).size
+            for key in [key for key in self._entries if key[0] in gone]:
+                self._bytes -= self._entries.pop(key).size
 
 
 SHARED: Final = Cache()
-"""The one that all explorers of a process share."""
+"""The cache that all explorers of a process share."""

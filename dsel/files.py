@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, synced, and renamed into it."""
+"""Atomic files: written under a temporary name, synced, and renamed, so complete or absent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTIAL = ".partial"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, making its folder; a reader or a crash never sees half a file."""
+    """Write `content` to `path` and create its folder; readers never see half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,14 +37,14 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def place_copy(file: Path, target: Path) -> None:
-    """Put a file at another place too, at once where the disk can give it a second name."""
+    """Copy a file, as a hard link where the file system has them."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             try:
                 os.link(file, temporary, follow_symlinks=False)
-            except OSError:  # another disk, or one that gives no second names
+            except OSError:  # another disk, or one without hard links
                 shutil.copyfile(file, temporary, follow_symlinks=False)
             temporary.replace(target)
         except OSError:
@@ -53,52 +53,54 @@ def place_copy(file: Path, target: Path) -> None:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what an interrupted `write_atomically` left below a folder."""
+    """Remove the temporary files of interrupted writes below a folder."""
     with storage_errors(folder):
         for path in folder.rglob(f".*{PARTIAL}"):
             path.unlink(missing_ok=True)
 
 
 def json_bytes(content: Any) -> bytes:
-    """Readable JSON, the same bytes for the same content."""
+    """Return readable JSON, the same bytes for the same content."""
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of ours; raises `RunError` for one that is missing or damaged."""
+    """Read a JSON file of a run; raises `RunError` for one that is missing or damaged."""
     try:
-        with storage_errors(path), _missing_is_an_error_of_the_run(path):
+        with storage_errors(path), _missing_is_a_run_error(path):
             return json.loads(path.read_bytes())
     except ValueError as error:
-        raise RunError(f"{path} is damaged: it is not JSON") from error
+        raise RunError(f"{path} is damaged: it is not JSON", path=str(path)) from error
 
 
 def table_bytes(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
-    """A Parquet file of rows; pictures in it are compressed already, so it is not."""
+    """Return a Parquet file of rows, uncompressed, because images in it already are."""
     buffer = BytesIO()
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer, compression="none")
     return buffer.getvalue()
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet file of ours; raises `RunError` for one that is missing or damaged."""
+    """Read a Parquet file of a run; raises `RunError` for one that is missing or damaged."""
     try:
-        with storage_errors(path), _missing_is_an_error_of_the_run(path):
+        with storage_errors(path), _missing_is_a_run_error(path):
             return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:  # a damaged footer is a plain OSError
-        raise RunError(f"{path} is damaged: it is not a Parquet table of dsel's") from error
+        raise RunError(
+            f"{path} is damaged: it is not a Parquet table of dsel", path=str(path)
+        ) from error
 
 
 @contextmanager
-def _missing_is_an_error_of_the_run(path: Path) -> Iterator[None]:
+def _missing_is_a_run_error(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing") from error
+        raise RunError(f"{path} is missing", path=str(path)) from error
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there
+    if os.name == "nt":  # Windows cannot open a folder
         return
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""What flows between the stages, and what a dataset and a prior must offer."""
+"""The records that flow between the stages, and the protocols of datasets and priors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 Pixels: TypeAlias = NDArray[np.uint8]
-"""A picture: (height, width, 3), sRGB, 0 to 255."""
+"""An image: (height, width, 3), sRGB, 0 to 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the proxy shows of its source: the region `view` of a source of this size, upright."""
+    """The region `view` of an upright source that its proxy shows, and both sizes in pixels."""
 
     source_width: int
     source_height: int
@@ -60,7 +60,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The picture as the prior sees it, (height, width, 3), and its place in its source."""
+    """The image as the prior sees it, (height, width, 3), and the region of its source it shows."""
 
     pixels: Pixels
     frame: Frame
@@ -68,10 +68,12 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What the prior says of one image.
+    """The scores of one image.
 
-    conditional and gap: (T, h, w) float32, per timestep and cell, means over draws and channels.
-    features: (g, g, d) float32, the mean over draws too. refined: further draws are among them.
+    conditional: (T, h, w) float32, the denoising loss with the class named, per timestep and cell.
+    gap: (T, h, w) float32, the unconditional loss minus the conditional one. features: (g, g, d)
+    float32. All are means over draws, the maps over channels too. refined: whether further draws
+    were averaged in.
     """
 
     conditional: NDArray[np.float32]
@@ -82,7 +84,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a run's maps are read: scored timesteps, their losses (T,), cell size, shorter side."""
+    """What is needed to read a run's maps.
+
+    timesteps: the T scored ones. losses: (T,), their mean conditional losses. cell_px: image pixels
+    per latent cell. resolution_px: the proxies' shorter side.
+    """
 
     timesteps: tuple[int, ...]
     losses: NDArray[np.float32]
@@ -94,7 +100,7 @@ class Geometry:
 class Bucket:
     """The images of a class whose proxies have one shape.
 
-    rows: (n,) their places in the class. conditional and gap: (n, T, h, w).
+    rows: (n,), their indices in the class. conditional and gap: (n, T, h, w).
     """
 
     rows: NDArray[np.int64]
@@ -104,10 +110,10 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """All N scored images of one class, in dataset order; each lies in one of the buckets.
+    """All N scored images of one class, in dataset order; each is in one of the buckets.
 
-    features: (N, g, g, d), a grid over the whole picture, whatever its shape; frames, ids: N each.
-    refined: (N,), the images that got further draws; none of them where all got as many.
+    ids and frames: N each. features: (N, g, g, d), a grid over the whole image, whatever its shape.
+    refined: (N,), whether the image has further draws; all False without a second pass.
     """
 
     name: str
@@ -121,11 +127,12 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One patch and its whole explanation.
+    """One patch and how it was ranked.
 
     box is in proxy pixels, source_box in pixels of the upright source. score is the mean of the
-    combined gap inside the box, margin its lead over the best box that does not overlap it.
-    distance is to the centroid of its cluster, in feature space. rank counts from 0 in its class.
+    combined gap inside the box, margin its lead over the best box that does not overlap it (NaN
+    without such a box). distance is to the centroid of its cluster, in feature space. rank counts
+    from 0 in its class.
     """
 
     image_id: str
@@ -141,9 +148,9 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class ClassSelection:
-    """The ranked patches of one class: taking the head of `patches` serves every IPC.
+    """The ranked patches of one class; the first images serve every IPC.
 
-    images lists, per distilled image, the positions in `patches` that make it (factor squared).
+    images lists, per distilled image, the ranks of its patches (factor squared of them).
     """
 
     name: str
@@ -152,7 +159,7 @@ class ClassSelection:
     images: tuple[tuple[int, ...], ...]
 
     def kept(self, ipc: int) -> dict[int, tuple[int, ...]]:
-        """Which patches the first `ipc` images are made of: their ranks, with those images."""
+        """Return the ranks of the patches in the first `ipc` images, each with those images."""
         found: dict[int, tuple[int, ...]] = {}
         for number, image in enumerate(self.images[:ipc]):
             for rank in set(image):
@@ -162,7 +169,7 @@ class ClassSelection:
 
 @dataclass(frozen=True, slots=True)
 class Distilled:
-    """One image of the distilled set, and the patches that its pixels come from, row by row."""
+    """One image of the distilled set, and the patches of its tiles, row by row."""
 
     class_index: int
     number: int
@@ -172,7 +179,7 @@ class Distilled:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A stage begins; `total` counts `unit`s, and `done` of them are there from an earlier try."""
+    """A stage begins; `total` counts `unit`s, of which an earlier try has finished `done`."""
 
     stage: str
     total: int
@@ -182,7 +189,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`count` more units are done; `note` is a short figure worth showing."""
+    """`count` more units are done; `note` is a short figure to show, such as a loss."""
 
     count: int = 1
     note: str = ""
@@ -190,7 +197,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An image that cannot be used, and why."""
+    """An image that cannot be used, and the reason."""
 
     ref: ImageRef
     reason: str
@@ -198,14 +205,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that the user should know, though the job goes on."""
+    """Something that the user should know; the stage continues."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A stage has ended, with its figures."""
+    """A stage has finished, with its figures."""
 
     stage: str
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
@@ -215,11 +222,11 @@ Event: TypeAlias = Started | Progress | Skipped | Notice | Done
 
 
 class Dataset(Protocol):
-    """Labelled pictures. `fingerprint` changes with the images, their labels and the classes."""
+    """Labelled images. `fingerprint` changes with the images, their labels and the classes."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names; a class index points here."""
+        """The class names, by class index."""
 
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
@@ -227,7 +234,7 @@ class Dataset(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Names the content."""
+        """A name of the content."""
 
     @property
     def origin(self) -> Mapping[str, str | int | Sequence[str]]:
@@ -245,7 +252,7 @@ class Dataset(Protocol):
 class Schedule:
     """The noising of each timestep t: z_t = signal[t] z_0 + noise[t] eps.
 
-    inputs[t] is what the network is told of t. (timesteps,) float32 each.
+    inputs[t] is the network's timestep input. (timesteps,) float32 each.
     """
 
     signal: torch.Tensor
@@ -262,7 +269,7 @@ class Prediction:
 
 
 Conditioning: TypeAlias = "Mapping[str, torch.Tensor]"
-"""What a prior makes of prompts or labels: named tensors, one row per prompt in each of them."""
+"""Encoded prompts or labels: named tensors, each with one row per prompt."""
 
 
 class Prior(Protocol):
@@ -270,11 +277,11 @@ class Prior(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user called it."""
+        """The name that the user gave."""
 
     @property
     def fingerprint(self) -> str:
-        """Names the weights, and everything else about the prior that changes its answers."""
+        """A name of the weights, and of everything else that changes the prior's outputs."""
 
     @property
     def origin(self) -> Mapping[str, str | int | bool]:
@@ -282,7 +289,7 @@ class Prior(Protocol):
 
     @property
     def resolution_px(self) -> int:
-        """The shorter side of the pictures that it sees."""
+        """The shorter side of the images that it sees."""
 
     @property
     def cell_px(self) -> int:
@@ -290,30 +297,30 @@ class Prior(Protocol):
 
     @property
     def step_px(self) -> int:
-        """Sides of its pictures are multiples of this; 0 if it sees squares only."""
+        """Sides of its images are multiples of this; 0 if it sees squares only."""
 
     @property
     def precision(self) -> str:
-        """float32, bfloat16 or float16: the arithmetic inside."""
+        """The network's arithmetic: float32, bfloat16 or float16."""
 
     @property
     def device(self) -> torch.device:
-        """Where its tensors live."""
+        """The device of its tensors."""
 
     @property
     def prediction(self) -> str:
-        """What the network predicts; a name of `dsel.priors.losses.PREDICTIONS`."""
+        """The kind of prediction; a name of `dsel.priors.losses.PREDICTIONS`."""
 
     @property
     def schedule(self) -> Schedule:
-        """How each timestep is noised."""
+        """The noising of each timestep."""
 
     @property
     def reads(self) -> Literal["prompts", "labels"]:
-        """What `embed` takes: whole prompts, or class names alone with "" for the null class."""
+        """The input of `embed`: whole prompts, or class names with "" for the null class."""
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
-        """Encode prompts; raises `SettingError` for a class name that is no label of the prior."""
+        """Encode prompts; raises `SettingError` for a name that is not a label of the prior."""
 
     def encode(self, pixels: Pixels) -> torch.Tensor:
         """Encode proxies (B, height, width, 3) to the means of their latents, (B, C, h, w)."""
@@ -326,19 +333,19 @@ class Prior(Protocol):
         *,
         tap: torch.Tensor | None = None,
     ) -> Prediction:
-        """The network's answer to noised latents (B, C, h, w), with B timesteps and B prompts.
+        """Run the network on noised latents (B, C, h, w), with B timesteps and B prompts.
 
-        timesteps are integers of the schedule. tap (N,) names the rows whose inner activations
-        are wanted. Latents and outputs are float32 on `device`.
+        timesteps are indices of the schedule. tap (N,) are the rows whose inner activations are
+        returned. Latents and outputs are float32 on `device`.
         """
 
 
 class Featurizer(Protocol):
-    """Describes pictures of patches, for clustering."""
+    """Computes features of patches, for clustering."""
 
     @property
     def fingerprint(self) -> str:
-        """Names the model and how it is asked."""
+        """A name of the model and of its inputs."""
 
-    def describe(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Features of pictures of any sizes, (P, d)."""
+    def describe(self, patches: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Return features (P, d) of P patches of any sizes."""

@@ -68,7 +68,7 @@ for path in sys.argv[1:]:
         except PackageNotFoundError:
             found = None
         if found is None or found not in locked.specifier:
-            print(f"{locked.name} {found or 'missing'}, locked {locked.specifier}")
+            print(f"{locked.name} {found or 'missing'}, locked: {locked.specifier}")
 PYTHON
 }
 
@@ -144,7 +144,9 @@ report_newest() {
     local changed
     changed=$(differences)
     printf '%s\n' "${changed:-all are the locked ones}"
-    [ ${#FAILED[@]} = 0 ] || fail "failed with them: $(printf '%s, ' "${FAILED[@]}" | sed 's/, $//')"
+    if [ ${#FAILED[@]} != 0 ]; then
+        fail "checks that fail with these versions: $(IFS=,; echo "${FAILED[*]}")"
+    fi
 }
 
 section "Python environment"
@@ -166,6 +168,8 @@ if $NEWEST; then check "pip check" python -m pip check; fi
 check "ruff check" python -m ruff check dsel tests app.py
 check "ruff format --check" python -m ruff format --check dsel tests app.py
 check "mypy" python -m mypy
+check "import-linter" lint-imports
+check "page" bash tests/page/check.sh
 check "pytest" python -m pytest "$@"
 if $NEWEST; then report_newest; fi
 

@@ -184,8 +184,8 @@ def test_threads__counts_stay_true_under_load() -> None:
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))
-    assert cache.bytes == 30 * len(cache._kept) <= 500
-    assert not cache._turns
+    assert cache.bytes == 30 * len(cache._entries) <= 500
+    assert not cache._pending
 
 
 def test_shared__is_one_of_a_gibibyte() -> None:
@@ -200,7 +200,7 @@ def test_holds__what_is_kept() -> None:
     assert not cache.holds("owner", "other")
 
 
-def test_let_go__of_what_was_not_used_for_long() -> None:
+def test_evict_unused__of_what_was_not_used_for_long() -> None:
     now = [0.0]
     cache = Cache(1000, clock=lambda: now[0])
     for second, name in enumerate("abc"):
@@ -208,8 +208,8 @@ def test_let_go__of_what_was_not_used_for_long() -> None:
         cache.get("run", name, lambda one=name: one, lambda _: 10)
     now[0] = 10
     cache.get("run", "a", lambda: pytest.fail("it is kept"), lambda _: 10)
-    cache.let_go(9)
+    cache.evict_unused(9)
     assert [cache.holds("run", name) for name in "abc"] == [True, False, True]
     assert cache.bytes == 20
-    cache.let_go(0)
+    cache.evict_unused(0)
     assert cache.bytes == 0

@@ -37,11 +37,10 @@ from dsel.analysis.localization import (
 )
 from dsel.analysis.quality import Overall, Quality, class_quality, overall
 from dsel.analysis.ranges import Ranges, class_ranges
-from dsel.analysis.sizes import Size, class_size
 from dsel.cache import SHARED, Cache
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import SelectSettings
 from dsel.core.box_search import patch_size
-from dsel.core.composing import check_image_px, compose_class
+from dsel.core.composing import compose_class
 from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.lasso import inside
 from dsel.core.overrides import misplaced
@@ -189,17 +188,6 @@ class Explorer(Selector):
             return class_quality(selected, features, settings.ipc)
 
         return self._cached(("quality", class_index, settings), make)
-
-    def size(self, class_index: int, settings: SelectSettings, export: ExportSettings) -> Size:
-        """About how many bytes a class's image files take, cut from proxies."""
-        side = export.image_px or self.geometry.resolution_px
-        check_image_px(side, settings.factor)
-        return self._cached(
-            ("size", class_index, settings, side, export.file_format),
-            lambda: class_size(
-                self.select(class_index, settings), settings, export, side, self.cut
-            ),
-        )
 
     def compare(self, class_index: int, a: SelectSettings, b: SelectSettings) -> Comparison:
         """What differs between two settings on one class."""

@@ -88,7 +88,7 @@ def _clean_up(state: AppState) -> None:
     """Remove unused results from memory, and the folders of jobs that ended long ago."""
     while True:
         sleep(SWEEP_EVERY_S)
-        SHARED.let_go(UNUSED_S)
+        SHARED.evict_unused(UNUSED_S)
         state.jobs.sweep()
         _free_memory()
 

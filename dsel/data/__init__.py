@@ -1,4 +1,11 @@
-"""Datasets that dsel reads; `open_dataset` picks the reader for a source."""
+"""Datasets: labelled images in, one module per kind of source.
+
+`open_dataset` picks the reader of a source; each reader returns an object with the `Dataset`
+protocol of `dsel.types`. Add a kind of source as a module and a line in `READERS`. What several
+readers share is in `base` (choosing classes, limiting images) and in `class_folders` (folders as
+classes); `zip_entries` decides which entries of a zip file are refused. `images` decodes, crops and
+encodes pixels, and `prefetch` reads them ahead of the prior.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +25,7 @@ READERS: Final[Mapping[str, str]] = MappingProxyType({
     "arrays": "dsel.data.npz:open_arrays",
     "zip": "dsel.data.zip_file:open_zip",
 })  # fmt: skip
-"""Kind of source -> module and function that opens it; imported when it is asked for."""
+"""Kind of source -> module:function that opens it, imported when it is used."""
 
 _FILES: Final[Mapping[str, str]] = MappingProxyType({".npz": "arrays", ".zip": "zip"})
 
@@ -40,14 +47,17 @@ def _kind(source: str, path: Path) -> str:
     try:
         if path.is_dir():
             return "arrays" if any(path.glob("*.npz")) else "folder"
-        there = path.exists()
-    except OSError as error:  # a name that is too long, or a folder that may not be entered
-        raise SourceError(f"{source!r} cannot be opened: {error.strerror}") from error
+        exists = path.exists()
+    except OSError as error:  # a name that is too long, or a folder without permission
+        raise SourceError(
+            f"{source!r} cannot be opened: {error.strerror}", source=source
+        ) from error
     kind = _FILES.get(path.suffix.lower())
-    if there and kind:
+    if exists and kind:
         return kind
-    why = "" if there else "there is no such file or folder; "
+    why = "" if exists else "there is no such file or folder; "
     raise SourceError(
         f"{source!r} is not a dataset: {why}give an image folder, an .npz or .zip file, or the "
-        "word toybox"
+        "word toybox",
+        source=source,
     )

@@ -1,14 +1,14 @@
-"""Class folders: which folders of a tree they are, and what their classes are called.
+"""Class folders: which folders of a tree they are, and the names of their classes.
 
-Layout: ROOT/CLASS/any/depth/file, or ROOT/SPLIT/CLASS/... with a split such as train; a single
-folder may stand around everything. Files beside the class folders are not images.
+Layout: ROOT/CLASS/any/depth/file, or ROOT/SPLIT/CLASS/... with a split such as train; ROOT may
+contain a single folder with all of it. Files beside the class folders are not images.
 
 A class is named after its folder, exactly; but if all folders are WordNet ids, such as n01440764 or
-n01440764_tench, those of ImageNet take the names that ship with dsel. `classes.json`, in ROOT or
+n01440764_tench, those of ImageNet get the names that ship with dsel. `classes.json`, in ROOT or
 beside the class folders, may give readable names for prompts: {"folder": "name"}, {"folder":
 {"name": "name"}}, a list of names in the order of the sorted folders, or dsel's own [{"folder":
-"folder", "name": "name"}]. Where it gives a list of names, ["tench", "Tinca tinca"] or {"name":
-"tench", "names": [...]}, the first is shown and put in prompts, and the others find the class too.
+"folder", "name": "name"}]. Of a list of names, ["tench", "Tinca tinca"] or {"name": "tench",
+"names": [...]}, the first is shown and used in prompts, and the others select the class too.
 """
 
 from __future__ import annotations
@@ -26,98 +26,101 @@ from dsel.errors import SourceError, shown, unknown
 
 SPLITS: Final = ("train", "training", "val", "valid", "validation", "test", "testing")
 CLASSES_FILE: Final = "classes.json"
-_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden where they come from
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden on their own systems
 _IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-_NOTE_SUFFIXES = frozenset(
+_DOCUMENT_SUFFIXES = frozenset(
     {".csv", ".html", ".json", ".md", ".parquet", ".pdf", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
 )
-_NOTES = frozenset({"readme", "licence", "license"})
+_DOCUMENTS = frozenset({"readme", "licence", "license"})
 _WNID = re.compile("(n[0-9]{8})([_-].*)?")
 
 Names: TypeAlias = tuple[str, ...]
-"""All names of one class, the one that is shown first."""
+"""All names of one class; the first is the one to show."""
 
 
 class Tree(Protocol):
-    """Folders and files, by their paths below the root, which is ""; hidden ones are left out."""
+    """Folders and files without hidden ones, by their paths below the root, whose path is ""."""
 
     def label(self, path: str) -> str:
-        """What messages call a path."""
+        """Return the name of a path in messages."""
 
     def folders(self, path: str) -> Sequence[str]:
-        """Names of the folders there that may be classes, sorted."""
+        """Return the sorted names of the folders in a folder that may be classes."""
 
     def others(self, path: str) -> Iterable[str]:
-        """Names of everything else there."""
+        """Return the names of everything else in a folder."""
 
     def content(self, path: str) -> bytes | None:
-        """What a small file holds; None if there is no such file."""
+        """Return the content of a small file; None if there is no such file."""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is passed over: hidden, or the system's own."""
+    """Return whether a file or folder of this name is ignored: hidden, or a system file."""
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
-def is_called_image(name: str) -> bool:
-    """Whether the name is that of an image; a folder called so is no class."""
+def is_image_name(name: str) -> bool:
+    """Return whether the name is that of an image; a folder with such a name is not a class."""
     return _suffix(name) in _IMAGE_SUFFIXES
 
 
 def find_base(tree: Tree, split: str = "") -> str:
-    """Return the path of the folder that holds the class folders, in the split if one is named."""
+    """Return the path of the folder with the class folders, in the split if one is named.
+
+    Raises `SourceError` where there are none, and `SettingError` for an unknown split.
+    """
     top = _top(tree)
     if split:
-        where = next((path for path in ("", top) if split in tree.folders(path)), None)
-        if where is None:
+        parent = next((path for path in ("", top) if split in tree.folders(path)), None)
+        if parent is None:
             raise unknown("split", split, shown(tree.folders(top)) or ["none"])
-        base = _join(where, split)
+        base = _join(parent, split)
     else:
         base = _join(top, _find_split(tree, top))
     if not tree.folders(base):
         if any(tree.others(base)):
             raise SourceError(
-                f"{tree.label(base)} holds images but no class folders: put each class's images "
+                f"{tree.label(base)} contains images but no class folders: put each class's images "
                 "in a folder named after the class"
             )
         raise SourceError(
-            f"{tree.label(base)} is empty: it must hold one folder of images per class"
+            f"{tree.label(base)} is empty: it must contain one folder of images per class"
         )
     return base
 
 
 def class_names(tree: Tree, base: str, folders: Sequence[str]) -> list[Names]:
-    """Return the names of the class folders; first names alike get their folder's too."""
+    """Return the names of the class folders; equal first names are followed by their folder."""
     named = _stored_names(tree, base, folders)
     if len(named) < len(folders):
         named = {**_wnid_names(folders), **named}
     names = [named.get(folder, (folder,)) for folder in folders]
     count = Counter(first for first, *_ in names)
-    unlike = [
+    distinct = [
         (first if count[first] == 1 else f"{first} ({folder})", *further)
         for folder, (first, *further) in zip(folders, names, strict=True)
     ]
-    if len({first for first, *_ in unlike}) < len(unlike):
+    if len({first for first, *_ in distinct}) < len(distinct):
         raise SourceError(
-            f"{tree.label(base)}: class names must differ, also once folders are added to them"
+            f"{tree.label(base)}: class names must differ, even with their folders added"
         )
-    return unlike
+    return distinct
 
 
 def _top(tree: Tree) -> str:
-    """Return the single folder that stands around everything, or the root if there is none."""
+    """Return the single folder that contains everything, or the root if there is none."""
     folders = tree.folders("")
     if len(folders) != 1 or folders[0] in SPLITS:
         return ""
-    # A class may have folders too; but what lies beside those are images then.
-    around = tree.folders(folders[0]) and all(map(_is_called_note, tree.others(folders[0])))
-    return folders[0] if around else ""
+    # A class may have folders too, but then there are images beside them.
+    contains_all = tree.folders(folders[0]) and all(map(_is_document_name, tree.others(folders[0])))
+    return folders[0] if contains_all else ""
 
 
 def _find_split(tree: Tree, top: str) -> str:
-    """Return the split below `top` that is meant; empty when its folders are classes."""
+    """Return the split below `top` to use; empty when its folders are classes."""
     folders = tree.folders(top)
-    # What holds files is a class folder, unless all are named like splits (with a stray file).
+    # A folder with files is a class, unless all are named like splits (and one has a stray file).
     named = set(folders) <= set(SPLITS)
     splits = [name for name in folders if named or not any(tree.others(_join(top, name)))]
     splits = [name for name in splits if tree.folders(_join(top, name))]
@@ -132,9 +135,9 @@ def _find_split(tree: Tree, top: str) -> str:
     return ""
 
 
-def _is_called_note(name: str) -> bool:
-    """Whether the name is that of a file about a dataset, such as LICENSE or labels.csv."""
-    return _suffix(name) in _NOTE_SUFFIXES or name.lower() in _NOTES
+def _is_document_name(name: str) -> bool:
+    """Return whether the name is that of a file about a dataset, such as LICENSE or labels.csv."""
+    return _suffix(name) in _DOCUMENT_SUFFIXES or name.lower() in _DOCUMENTS
 
 
 def _suffix(name: str) -> str:
@@ -146,8 +149,8 @@ def _join(path: str, name: str) -> str:
 
 
 def _stored_names(tree: Tree, base: str, folders: Sequence[str]) -> dict[str, Names]:
-    """Read the first classes.json on the way from the root to the class folders."""
-    for path in _way(base):
+    """Read the first classes.json between the root and the class folders."""
+    for path in _ancestors(base):
         file = _join(path, CLASSES_FILE)
         content = tree.content(file)
         if content is not None:
@@ -155,14 +158,15 @@ def _stored_names(tree: Tree, base: str, folders: Sequence[str]) -> dict[str, Na
     return {}
 
 
-def _way(path: str) -> Iterator[str]:
+def _ancestors(path: str) -> Iterator[str]:
+    """Yield the folders from the root to a path."""
     yield ""
     parts = path.split("/") if path else []
     yield from ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _wnid_names(folders: Sequence[str]) -> dict[str, Names]:
-    """Return ImageNet's names of folders that all begin with a WordNet id."""
+    """Return ImageNet's names of folders if all of them begin with a WordNet id."""
     ids = {name: found[1] for name in folders if (found := _WNID.fullmatch(name))}
     if len(ids) < len(folders):
         return {}
@@ -171,13 +175,13 @@ def _wnid_names(folders: Sequence[str]) -> dict[str, Names]:
 
 
 def _read_names(label: str, content: bytes, folders: Sequence[str]) -> dict[str, Names]:
-    """Read a classes.json: the names of those of the folders that it names."""
+    """Read a classes.json; return the names of the folders that it lists."""
     try:
         stored: Any = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{label} cannot be read as JSON: {error}") from error
     if isinstance(stored, list) and all(isinstance(v, dict) and "folder" in v for v in stored):
-        stored = {str(line["folder"]): line for line in stored}  # as dsel's exports have it
+        stored = {str(line["folder"]): line for line in stored}  # the form of dsel's exports
     elif isinstance(stored, list) and len(stored) == len(folders):
         stored = dict(zip(folders, stored, strict=True))
     if not isinstance(stored, dict):

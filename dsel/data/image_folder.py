@@ -1,10 +1,10 @@
-"""Read a folder that holds one folder of images per class, or splits of them.
+"""Image folders: one folder of images per class, or splits of them.
 
 Layout and names are those of `dsel.data.class_folders`. Every file in a class folder counts as an
-image, whatever its name, so that one that cannot be used is reported with its reason; only hidden
-files are passed over.
+image, whatever its name, so that an unusable one is reported with its reason; only hidden files are
+ignored.
 
-Symbolic links are followed, out of ROOT too: whoever names ROOT may read what it links to.
+Symbolic links are followed, also out of ROOT: a user who names ROOT may read what it links to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dsel.config import SourceSettings
-from dsel.data import images as pictures
 from dsel.data.base import (
     choose_folders,
     fingerprint_files,
@@ -24,14 +23,15 @@ from dsel.data.base import (
     origin_of,
     require_images,
 )
-from dsel.data.class_folders import Names, class_names, find_base, is_called_image, is_hidden
+from dsel.data.class_folders import Names, class_names, find_base, is_hidden, is_image_name
+from dsel.data.images import decode
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One file as found: its path below the class folders, and what shows that it has changed."""
+    """One file: its path below the class folders, and its size, which shows a change."""
 
     path: str
     size: int
@@ -39,7 +39,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class _Disk:
-    """The folders below a root, as `dsel.data.class_folders` asks for them."""
+    """The folders below a root, as the `Tree` of `dsel.data.class_folders`."""
 
     root: Path
 
@@ -69,24 +69,26 @@ class ImageFolder:
         self, base: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],
     ) -> None:  # fmt: skip
-        """Take what `open_image_folder` found; `files` holds each ref's file by id."""
+        """Use `open_image_folder`; `files` has each ref's file by id."""
         self.base, self.origin, self.names, self.refs = base, origin, names, refs
         self.classes = tuple(first for first, *_ in names)
         sizes = (files[ref.id].size for ref in refs)
         self.fingerprint = fingerprint_files("image folder", names, refs, sizes)
-        # Names that are not text become ids that are; only these need to be remembered.
-        self._odd = {ref.id: path for ref in refs if (path := files[ref.id].path) != ref.id}
+        # Paths that are not valid text differ from their ids; only these are stored.
+        self._unusual_paths = {
+            ref.id: path for ref in refs if (path := files[ref.id].path) != ref.id
+        }
 
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image; raise `UnreadableImage` with a reason."""
-        return pictures.decode(self.path(ref))
+        return decode(self.path(ref))
 
     def path(self, ref: ImageRef) -> Path:
-        """Return where an image lies."""
-        name = self._odd.get(ref.id, ref.id)
-        # Refs also come out of stored runs, which may have been made by others.
+        """Return the path of an image's file."""
+        name = self._unusual_paths.get(ref.id, ref.id)
+        # Refs also come from stored runs, which other people may have made.
         if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
-            raise UnreadableImage("lies outside of the dataset")
+            raise UnreadableImage("is outside of the dataset")
         return self.base / name
 
 
@@ -94,7 +96,7 @@ def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
     """List the images of a folder of class folders, or of one of its splits."""
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "does not exist"
-        raise SourceError(f"{path} {what}: give a folder that holds one folder per class")
+        raise SourceError(f"{path} {what}: give a folder with one folder of images per class")
     tree = _Disk(path)
     below = find_base(tree, settings.split)
     base, folders = path / below, tree.folders(below)
@@ -126,18 +128,18 @@ def _clear_errors(path: Path) -> Iterator[None]:
 
 
 def _is_class_folder(entry: os.DirEntry[str]) -> bool:
-    return not is_hidden(entry.name) and _is_folder(entry) and not is_called_image(entry.name)
+    return not is_hidden(entry.name) and _is_folder(entry) and not is_image_name(entry.name)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
 def _walk(base: Path, folder: str) -> Iterator[_File]:
-    """Find all files below a class folder, each folder once, however links go round."""
+    """Yield all files below a class folder; links in a circle are followed once."""
     todo, seen = [folder], {_identity(base)}
     while todo:
         below = todo.pop()
@@ -149,11 +151,11 @@ def _walk(base: Path, folder: str) -> Iterator[_File]:
             visible = sorted((e for e in entries if not is_hidden(e.name)), key=lambda e: e.name)
         for entry in visible:
             path = f"{below}/{entry.name}"
-            folderish = _is_folder(entry)
-            if folderish:
+            is_folder = _is_folder(entry)
+            if is_folder:
                 todo.append(path)
-            # A folder called cat.jpg is listed too: it was meant to be an image.
-            if not folderish or is_called_image(entry.name):
+            # A folder named cat.jpg is listed too, so that it is reported as unusable.
+            if not is_folder or is_image_name(entry.name):
                 yield _file(path, entry)
 
 
@@ -166,11 +168,11 @@ def _identity(path: Path) -> tuple[int, int]:
 def _file(path: str, entry: os.DirEntry[str]) -> _File:
     try:
         status = entry.stat()
-    except OSError:  # a broken link: reading it says so
+    except OSError:  # a broken link: reading it gives the reason
         return _File(path, 0)
     return _File(path, status.st_size)
 
 
 def _id(path: str) -> str:
-    """Turn a path into text that every file format can store."""
+    """Return a path as text that every file format can store."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

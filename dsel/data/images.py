@@ -1,4 +1,4 @@
-"""Pictures as arrays: decode, resize, crop, tile, draw and encode."""
+"""Images as arrays: decode, crop, resize and encode."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from dsel.types import Box, Frame, Pixels, Proxy
 MAX_PIXELS: Final = 100_000_000
 MAX_FILE_BYTES: Final = 1 << 30
 BACKGROUND: Final = "white"
-"""What shows through where a picture is transparent."""
+"""The colour behind transparent images."""
 
 MOST_ASPECT: Final = 2.0
-"""The longest proxies have this aspect ratio; of longer pictures they show the centre."""
+"""The largest aspect ratio of proxies; of longer images they show the centre."""
 STEPS: Final = 16
-"""Into how many steps of shape a square's side is divided, if the prior takes so small ones."""
+"""A proxy's longer side grows in steps of this fraction of the shorter one, or larger ones."""
 
 FileFormat = Literal["png", "jpeg", "webp"]
 
-# Formats whose header tells the size, and whose decoders run no other program (EPS would).
+# Formats whose header has the size, and whose decoders run no other program (EPS would).
 _FORMATS: Final = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "QOI", "SGI",
 )  # fmt: skip
@@ -63,8 +63,8 @@ def decode(data: bytes | Path) -> Pixels:
 
     The size is checked before any pixel is decoded. EXIF orientation is applied, an invalid one
     ignored. Transparent parts show `BACKGROUND`. 16-bit gray is scaled to 8 bits; float and 32-bit
-    pictures are scaled from their finite minimum and maximum to 0 and 255, and NaN becomes 0.
-    Colour profiles are not applied. Raises `UnreadableImage`, with the reason, and nothing else.
+    images are scaled from their finite minimum and maximum to 0 and 255, and NaN becomes 0. Colour
+    profiles are not applied. Raises `UnreadableImage`, with the reason, and nothing else.
     """
     raw = data if isinstance(data, bytes) else _file_bytes(data)
     if not raw:
@@ -74,7 +74,7 @@ def decode(data: bytes | Path) -> Pixels:
     _check_size(image)
     with _unreadable_if_broken():
         image.load()
-        _check_size(image)  # an ICO may hold a larger picture than its directory says
+        _check_size(image)  # an ICO file may contain a larger image than its directory states
         pixels = _eight_bit(image)
     turn = _UPRIGHT.get(_orientation(image))
     return np.ascontiguousarray(turn(pixels) if turn else pixels)
@@ -97,9 +97,9 @@ def _file_bytes(path: Path) -> bytes:
 
 
 def _mute_pillow() -> None:
-    """Ignore Pillow's warnings: what makes a picture unusable is told as its reason.
+    """Ignore Pillow's warnings: an unusable image is reported with its reason.
 
-    The filter stays, since `warnings.catch_warnings` would undo the filters of other threads.
+    The filter stays, because `warnings.catch_warnings` would reset the filters of other threads.
     """
     quiet = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
     if quiet not in warnings.filters:
@@ -109,8 +109,8 @@ def _mute_pillow() -> None:
 def _opened(raw: bytes) -> ImageFile.ImageFile:
     """Read the header alone.
 
-    `Image.open` is not used because it refuses large pictures without telling their size, at a
-    limit that is one number for the whole process.
+    `Image.open` is not used because it refuses large images without reporting their size, at a
+    limit that is global to the process.
     """
     Image.init()
     for name in _FORMATS:
@@ -124,14 +124,14 @@ def _opened(raw: bytes) -> ImageFile.ImageFile:
 
 
 def _nature(raw: bytes) -> str:
-    """Say what a file is that is no image."""
+    """Return the reason for a file that is not an image."""
     start = raw[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in start:
-        return "is an SVG drawing; dsel reads pictures made of pixels, such as PNG"
+        return "is an SVG drawing; dsel reads raster images, such as PNG"
     if start.startswith((b"<!doctype html", b"<html")):
         return "is a web page (HTML), not an image"
     if raw[4:8] == b"ftyp":
-        return "is a HEIC picture or a video, which dsel does not read: save it as JPEG or PNG"
+        return "is a HEIC image or a video, which dsel does not read: save it as JPEG or PNG"
     if not any(byte < 9 or 13 < byte < 32 for byte in raw[:1024]):
         return "is text, not an image"
     return f"is not an image in a format that dsel reads ({', '.join(_FORMATS)})"
@@ -158,7 +158,7 @@ def _unreadable_if_broken() -> Iterator[None]:
 
 
 def _eight_bit(image: Image.Image) -> Pixels:
-    """Convert any of Pillow's modes to (height, width, 3); `convert` alone loses what is deep."""
+    """Convert any of Pillow's modes to (height, width, 3); `convert` alone clips 16-bit images."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         deep = np.asarray(image).astype(np.uint32)
         return _gray_to_rgb(((deep + 128) // 257).astype(np.uint8))  # 65535 is white
@@ -172,7 +172,7 @@ def _eight_bit(image: Image.Image) -> Pixels:
 
 
 def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale (height, width) from its finite range to 0..255; NaN becomes 0, infinity an end."""
+    """Scale (height, width) from its finite range to 0..255; NaN becomes 0, infinities 0 or 255."""
     wide = values.astype(np.float64)
     finite = wide[np.isfinite(wide)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -187,7 +187,7 @@ def _gray_to_rgb(gray: NDArray[np.uint8]) -> Pixels:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation; 1, upright, where there is none or where EXIF is broken."""
+    """Return the EXIF orientation; 1 (upright) where it is missing or EXIF is broken."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except _PILLOW_ERRORS:
@@ -198,10 +198,11 @@ def _orientation(image: Image.Image) -> int:
 def to_proxy(
     pixels: Pixels, resolution_px: int, fit: Literal["whole", "crop", "squash"], step_px: int
 ) -> Proxy:
-    """Show a picture to a prior that takes sides in multiples of `step_px`, or squares only if 0.
+    """Return the proxy of an image for a prior whose sides are multiples of `step_px`.
 
-    "whole" keeps its aspect ratio, but for a thin rim (see `proxy_shape`); "crop" takes the centre
-    square, and so does "whole" for a prior of squares; "squash" makes a square of all of it.
+    "whole" keeps the aspect ratio, except for a thin rim (see `proxy_shape`); "crop" takes the
+    centre square; "squash" resizes the whole image to a square. A `step_px` of 0 means that the
+    prior sees squares only, and "whole" then takes the centre square too.
     """
     height, width = pixels.shape[:2]
     shape = resolution_px, resolution_px
@@ -212,11 +213,12 @@ def to_proxy(
 
 
 def proxy_shape(width: int, height: int, resolution_px: int, step_px: int) -> tuple[int, int]:
-    """The width and height at which a picture is seen, as near to its own aspect as steps allow.
+    """Return the width and height of an image's proxy, as close to its aspect as steps allow.
 
-    The shorter side is `resolution_px`, a multiple of `step_px`; the longer side grows from it in
-    multiples of `step_px` of at least a `STEPS`-th of it, so that a dataset has few shapes, and to
-    no more than `MOST_ASPECT` times it. A `step_px` of 0 stands for squares only.
+    The shorter side is `resolution_px`, a multiple of `step_px`. The longer side exceeds it by
+    whole steps, up to `MOST_ASPECT` times its length; a step is the smallest multiple of `step_px`
+    that is at least `resolution_px / STEPS`, so that a dataset has few shapes. A `step_px` of 0
+    gives squares.
     """
     if not step_px:
         return resolution_px, resolution_px
@@ -229,7 +231,7 @@ def proxy_shape(width: int, height: int, resolution_px: int, step_px: int) -> tu
 
 
 def _centre(width: int, height: int, across: int, down: int) -> Box:
-    """The largest box of the aspect across : down in the middle of a picture."""
+    """Return the largest centred box with the aspect across : down."""
     if width * down > height * across:
         seen = height * across / down
         return Box((width - seen) / 2, 0, seen, height)
@@ -238,25 +240,27 @@ def _centre(width: int, height: int, across: int, down: int) -> Box:
 
 
 def crop(pixels: Pixels, box: Box, width_px: int, height_px: int) -> Pixels:
-    """Cut a box, clamped to the picture, and resample it, antialiased, to a size."""
+    """Crop a box, clamped to the image, and resample it to a size with antialiasing.
+
+    Raises `ValueError` for a box outside of the image.
+    """
     height, width = pixels.shape[:2]
     left, top = max(box.x, 0.0), max(box.y, 0.0)
     right, bottom = min(box.x + box.width, width), min(box.y + box.height, height)
     if left >= right or top >= bottom:
-        raise ValueError(f"{box} lies outside of a picture of {width} x {height} px")
+        raise ValueError(f"{box} is outside of an image of {width} x {height} px")
     image = Image.fromarray(pixels).resize(
         (width_px, height_px), Image.Resampling.LANCZOS, (left, top, right, bottom),
-        # Averages whole pixels first where a picture shrinks much: the same look, much faster.
+        # Averages whole pixels first where an image shrinks much: it looks the same, and is faster.
         reducing_gap=3.0,
     )  # fmt: skip
     return np.array(image)
 
 
 def thumbnail(pixels: Pixels, side_px: int) -> Pixels:
-    """Shrink a picture, keeping its aspect, so that its longer side is at most `side_px`.
+    """Shrink an image so that its longer side is at most `side_px`; a small one keeps its size.
 
-    The longer side, since the gallery shows wide and tall pictures in square cells of one size.
-    A picture that is small stays as it is.
+    The longer side counts, because the gallery shows wide and tall images in equal square cells.
     """
     height, width = pixels.shape[:2]
     scale = min(1.0, side_px / max(width, height))
@@ -265,7 +269,7 @@ def thumbnail(pixels: Pixels, side_px: int) -> Pixels:
 
 
 def encode(pixels: Pixels, file_format: FileFormat, quality: int = 90) -> bytes:
-    """Encode a picture without metadata, the same bytes every time; `quality` is for lossy ones."""
+    """Encode an image without metadata, reproducibly; `quality` is for lossy formats."""
     options: dict[str, Any] = {"quality": quality} if file_format != "png" else {}
     if file_format == "jpeg":
         options["subsampling"] = 0  # colour at full resolution: patches are small

@@ -1,7 +1,7 @@
-"""Read pictures from .npz files, as CIFAR-like datasets come: one file, or a folder of parts.
+"""Arrays in .npz files, for datasets such as CIFAR: one file, or a folder of parts.
 
 Keys: `images` uint8 (N, H, W, 3) or (N, H, W); `labels` whole numbers (N,) that count from 0;
-`classes`, the class names (C,); and, if they have any, the images' own `names` (N,).
+`classes`, the class names (C,); and optionally `names` (N,), the images' own names.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class ArrayDataset:
 def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
     """Load an .npz file, or the parts in a folder; images keep their order within their class.
 
-    Of a folder, the files with the split in their name are taken, train if none is asked for.
+    In a folder, the files with the split in their name are used, by default train.
     """
     parts = _parts(path, settings.split)
     stored = _joined([_load_checked(part) for part in parts])
@@ -108,7 +108,7 @@ def _load_checked(path: Path) -> dict[str, _Array]:
 
 
 def _joined(parts: Sequence[Mapping[str, _Array]]) -> Mapping[str, _Array]:
-    """One dataset of several parts; they must agree in classes and in the size of the images."""
+    """Join the parts of a dataset, which must have the same classes and image size."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -116,8 +116,8 @@ def _joined(parts: Sequence[Mapping[str, _Array]]) -> Mapping[str, _Array]:
         same_size = part["images"].shape[1:] == first["images"].shape[1:]
         if not same_size or _text(part["classes"]) != _text(first["classes"]):
             raise SourceError(
-                f"{part['path']} does not go with {first['path']}: classes and image sizes must "
-                "be the same; name one file instead of the folder"
+                f"{part['path']} does not match {first['path']}: classes and image sizes must be "
+                "the same; give one file instead of the folder"
             )
     keys = (
         ("images", "labels", "names") if all("names" in p for p in parts) else ("images", "labels")
@@ -127,7 +127,7 @@ def _joined(parts: Sequence[Mapping[str, _Array]]) -> Mapping[str, _Array]:
 
 
 def _load(path: Path) -> dict[str, _Array]:
-    """Load the members, each once: they may be compressed so that every access takes seconds."""
+    """Load each member once: if compressed, every access may take seconds."""
     with _clear_errors(path), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         missing = [key for key in _REQUIRED if key not in members]
@@ -154,17 +154,18 @@ def _clear_errors(path: Path) -> Iterator[None]:
         raise SourceError(f"no permission to read {path}") from error
     except _READ_ERRORS as error:
         text = " ".join(str(error).split())[:200]
-        raise SourceError(f"{path} is not an .npz file that can be read: {text}") from error
+        raise SourceError(f"{path} is not a readable .npz file: {text}") from error
 
 
 def _check_header(what: str, stream: IO[bytes], stored_bytes: int) -> None:
-    """Refuse what must not be loaded, by its header alone: pickles, and more than memory holds."""
+    """Refuse an array by its header alone: pickled objects, and more bytes than `MAX_BYTES`."""
     first = np.lib.format.read_magic(stream) == (1, 0)
     lib = np.lib.format
     shape, _, dtype = (lib.read_array_header_1_0 if first else lib.read_array_header_2_0)(stream)
     if dtype.hasobject:
         raise SourceError(
-            f"{what} holds pickled Python objects, which can run code: save plain numbers or text"
+            f"{what} contains pickled Python objects, which can run code: save plain numbers or "
+            "text"
         )
     size = math.prod(shape) * dtype.itemsize
     if size > MAX_BYTES:
@@ -173,13 +174,15 @@ def _check_header(what: str, stream: IO[bytes], stored_bytes: int) -> None:
             "are loaded: use an image folder instead"
         )
     if size > stored_bytes:
-        raise SourceError(f"{what} is cut off: its header says {size} bytes, it has {stored_bytes}")
+        raise SourceError(
+            f"{what} is cut off: its header lists {size} bytes, it has {stored_bytes}"
+        )
 
 
 def _check(path: Path, stored: Mapping[str, _Array], classes: Sequence[str]) -> None:
     images, labels = stored["images"], stored["labels"]
-    is_picture = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)
-    if images.dtype != np.uint8 or not is_picture or 0 in images.shape:
+    is_image = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)
+    if images.dtype != np.uint8 or not is_image or 0 in images.shape:
         raise SourceError(
             f"{path}: images must be uint8 of shape (N, H, W, 3) or (N, H, W), got {images.dtype} "
             f"of shape {images.shape}"
@@ -193,7 +196,7 @@ def _check(path: Path, stored: Mapping[str, _Array], classes: Sequence[str]) -> 
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= len(classes):
         raise SourceError(
-            f"{path}: labels must lie between 0 and {len(classes) - 1}, since there are "
+            f"{path}: labels must be between 0 and {len(classes) - 1}, since there are "
             f"{len(classes)} classes, got {low} to {high}"
         )
     if len(set(classes)) != len(classes):
@@ -212,7 +215,7 @@ def _ids(stored: Mapping[str, _Array], count: int) -> list[str]:
 
 
 def _text(values: _Array) -> list[str]:
-    """Turn an array of text, bytes or numbers into text."""
+    """Return an array of text, bytes or numbers as text."""
     if values.dtype.kind == "S":
         return [value.decode("utf-8", "backslashreplace") for value in values.ravel().tolist()]
     return [str(value) for value in values.ravel().tolist()]

@@ -1,4 +1,4 @@
-"""Pictures read ahead of the prior: decoded, shown as the prior sees them, and packed."""
+"""Prefetching: images are decoded, turned into proxies and encoded while the prior is busy."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dsel.types import Dataset, ImageRef, Prior, Proxy
 PROXY_QUALITY = 90
 THUMBNAIL_PX = 96
 LOOK_AHEAD = 16
-"""Pictures decoded ahead of the prior: enough to hide the slowest, few enough to stay small."""
+"""Number of images decoded ahead of the prior: hides slow ones, and needs little memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A decoded picture and the WebP bytes that the run keeps of it."""
+class PrefetchedImage:
+    """An image's proxy, and the WebP bytes of proxy and thumbnail that the run stores."""
 
     proxy: Proxy
     proxy_bytes: bytes
@@ -28,17 +28,17 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads a dataset's pictures in the workers of a pool, while the prior is busy."""
+class Prefetcher:
+    """Reads a dataset's images in the threads of a pool."""
 
     dataset: Dataset
     prior: Prior
     settings: ScoreSettings
     pool: ThreadPoolExecutor
 
-    def read(self, refs: Sequence[ImageRef]) -> Iterator[Picture | str]:
-        """The pictures in order, or the reason against each; at most `LOOK_AHEAD` of them wait."""
-        waiting: deque[Future[Picture | str]] = deque()
+    def read(self, refs: Sequence[ImageRef]) -> Iterator[PrefetchedImage | str]:
+        """Yield the images in order, or the reason of an unusable one, `LOOK_AHEAD` ahead."""
+        waiting: deque[Future[PrefetchedImage | str]] = deque()
         for ref in refs:
             waiting.append(self.pool.submit(self._read, ref))
             if len(waiting) > LOOK_AHEAD:
@@ -46,7 +46,7 @@ class Reader:
         while waiting:
             yield waiting.popleft().result()
 
-    def _read(self, ref: ImageRef) -> Picture | str:
+    def _read(self, ref: ImageRef) -> PrefetchedImage | str:
         try:
             pixels = self.dataset.read(ref)
         except UnreadableImage as reason:
@@ -59,6 +59,6 @@ class Reader:
             )
         proxy = to_proxy(pixels, self.prior.resolution_px, self.settings.fit, self.prior.step_px)
         small = thumbnail(proxy.pixels, THUMBNAIL_PX)
-        return Picture(
+        return PrefetchedImage(
             proxy, encode(proxy.pixels, "webp", PROXY_QUALITY), encode(small, "webp", PROXY_QUALITY)
         )

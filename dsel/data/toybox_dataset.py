@@ -24,19 +24,19 @@ from dsel.errors import SourceError, StorageError, UnreadableImage, storage_erro
 from dsel.types import Done, Event, ImageRef, Pixels, Progress, Started
 
 RENDERER_VERSION: Final = 1
-"""Raise it when any scene's pixels change: it is part of the fingerprint."""
+"""Part of the fingerprint; to be raised when the pixels of any scene change."""
 
 PER_CLASS: Final = 100
 BOXES_FILE: Final = "boxes.json"
-_JOURNAL: Final = ".boxes.jsonl"  # what boxes.json will hold, one finished scene a line
+_JOURNAL: Final = ".boxes.jsonl"  # the content of boxes.json to be, one finished scene a line
 _SCENES_PER_WORKER: Final = 24  # starting a process takes about as long as rendering this many
 
-_Line: TypeAlias = dict[str, Any]  # a line of the journal: what JSON holds of one scene
+_Line: TypeAlias = dict[str, Any]  # a line of the journal: one scene as JSON
 
 
 @dataclass(frozen=True)
 class ToyboxScenes:
-    """Scenes rendered when they are read; ids are those of a written toybox."""
+    """Scenes that are rendered when read; their ids are those of a written toybox."""
 
     settings: SourceSettings
 
@@ -57,7 +57,7 @@ class ToyboxScenes:
 
     @property
     def fingerprint(self) -> str:
-        """Names the content."""
+        """A name of the content."""
         parts = (RENDERER_VERSION, self.settings.scene_seed, self.per_class, list(self.classes))
         return fingerprint("toybox", *parts)
 
@@ -80,28 +80,28 @@ class ToyboxScenes:
         return self.scene(ref).pixels
 
     def scene(self, ref: ImageRef) -> toybox.Scene:
-        """Render one scene with its mask and box, the truth for localisation."""
+        """Render one scene with its mask and box, the ground truth of localization."""
         name, _, stem = ref.id.partition("/")
         number = stem.removeprefix(f"{name}_").removesuffix(".png")
         if name not in toybox.CLASSES or not (number.isascii() and number.isdigit()):
             raise UnreadableImage("is not a scene of the toybox")
-        # The class's place in the toybox, not in the subset: choosing classes changes no scene.
+        # The index in the toybox, not in the subset: choosing classes changes no scene.
         return toybox.render_scene(
             self.settings.scene_seed, toybox.CLASSES.index(name), int(number)
         )
 
 
 def scene_name(class_name: str, number: int) -> str:
-    """The id of a scene, which is also its file's name below a written toybox."""
+    """Return the id of a scene, which is also its path in a written toybox."""
     return f"{class_name}/{class_name}_{number:05d}.png"
 
 
 def open_toybox(_source: Path, settings: SourceSettings) -> ToyboxScenes:
     """Open the built-in scenes."""
     if settings.split:
-        raise SourceError(f"toybox has no splits: leave --split out, got {settings.split!r}")
+        raise SourceError(f"toybox has no splits: omit --split, got {settings.split!r}")
     scenes = ToyboxScenes(settings)
-    restrict(toybox.CLASSES, settings.classes)  # an unknown class is refused here, not later
+    restrict(toybox.CLASSES, settings.classes)  # refuses an unknown class early
     return scenes
 
 
@@ -119,10 +119,10 @@ class _Task:
 
 
 def write_toybox(out: Path, per_class: int = PER_CLASS, seed: int = 0) -> Iterator[Event]:
-    """Write OUT/CLASS/CLASS_00000.png, and boxes and masks as COCO has them to OUT/boxes.json.
+    """Write OUT/CLASS/CLASS_00000.png, and boxes and masks in COCO format to OUT/boxes.json.
 
-    Scenes that are already there are kept; a folder with other files is refused. Files are
-    complete or absent, and the same bytes for any number of processes.
+    Existing scenes are kept; a folder with other files raises `StorageError`. Files are complete or
+    absent, and have the same bytes for any number of processes.
     """
     tasks = [_Task(seed, c, n) for c in range(len(toybox.CLASSES)) for n in range(per_class)]
     stamp = {"seed": seed, "renderer": RENDERER_VERSION}
@@ -145,13 +145,13 @@ def write_toybox(out: Path, per_class: int = PER_CLASS, seed: int = 0) -> Iterat
 
 
 def _known(out: Path, stamp: Mapping[str, int]) -> dict[str, _Line] | None:
-    """Return what earlier calls wrote, by file name; None where there was no earlier call."""
+    """Return the lines that earlier calls wrote, by file name; None without an earlier call."""
     journal, boxes = out / _JOURNAL, out / BOXES_FILE
     try:
         if journal.is_file():
-            # The last line is cut off if the earlier call was killed while it wrote it.
-            whole = journal.read_text("utf-8").rpartition("\n")[0].splitlines()
-            found, *lines = [json.loads(line) for line in whole]
+            # The last line is cut off if the earlier call was killed during the write.
+            complete = journal.read_text("utf-8").rpartition("\n")[0].splitlines()
+            found, *lines = [json.loads(line) for line in complete]
         elif boxes.is_file():
             found, lines = _lines_of(json.loads(boxes.read_text("utf-8")))
         else:
@@ -159,11 +159,11 @@ def _known(out: Path, stamp: Mapping[str, int]) -> dict[str, _Line] | None:
         known = {line["file_name"]: line for line in lines}
     except (ValueError, LookupError, TypeError) as error:
         raise StorageError(
-            f"{out} holds boxes that are not the toybox's: choose an empty folder"
+            f"{out} has boxes that are not the toybox's: choose an empty folder"
         ) from error
     if found != stamp:
         raise StorageError(
-            f"{out} holds toybox scenes made with {found}, not with {dict(stamp)}: choose an empty "
+            f"{out} has toybox scenes made with {found}, not with {dict(stamp)}: choose an empty "
             "folder, or the same seed"
         )
     return known
@@ -183,7 +183,7 @@ def _refuse_foreign_files(out: Path, tasks: Iterable[_Task], is_ours: bool) -> N
 
 
 def _prepare(out: Path, stamp: Mapping[str, int], known: Iterable[_Line]) -> None:
-    """Make the folders, and start the journal with what is known already."""
+    """Create the folders, and start the journal with the scenes written earlier."""
     out.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(line) + "\n" for line in (stamp, *known)]
     _replace(out / _JOURNAL, "".join(lines).encode())
@@ -192,13 +192,13 @@ def _prepare(out: Path, stamp: Mapping[str, int], known: Iterable[_Line]) -> Non
 
 
 def _written(out: Path, tasks: Sequence[_Task]) -> Iterator[_Line]:
-    """Write scenes, on all processors where there are many, and yield their lines in order."""
+    """Write scenes, in several processes if there are many, and yield their lines in order."""
     write = partial(_write_scene, out)
     workers = min(os.cpu_count() or 1, len(tasks) // _SCENES_PER_WORKER)
     if workers < 2:
         yield from map(write, tasks)
         return
-    # Forking a process that may hold threads of torch can hang, so workers start afresh.
+    # Forking a process with threads of torch can deadlock, so workers are spawned.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(write, tasks, chunksize=8)
@@ -219,7 +219,7 @@ def _write_scene(out: Path, task: _Task) -> _Line:
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
-    """Encode a mask as COCO does: lengths of runs down the columns, the first one of zeros."""
+    """Encode a mask (H, W) as COCO does: run lengths down the columns, zeros first."""
     flat = mask.ravel(order="F")
     changes = np.flatnonzero(np.diff(flat)) + 1
     ends = np.concatenate([[0], changes, [flat.size]])
@@ -258,7 +258,7 @@ def _lines_of(record: Any) -> tuple[dict[str, int], list[_Line]]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or absent, whatever happens meanwhile."""
+    """Write a file so that it is complete or absent."""
     temporary = _temporary(path)
     with temporary.open("wb") as stream:
         stream.write(content)

@@ -1,8 +1,8 @@
 """Entries of a zip file, listed and unpacked into memory; nothing is ever extracted to disk.
 
-The file may come from a stranger: the limits are checked before anything is unpacked, and hold
-while it is unpacked, since headers lie. What is wrong with one entry is its reason; a name that
-leads out of the archive refuses all of it.
+The file may be hostile. Limits are checked before anything is unpacked, and again while unpacking,
+because headers may be wrong. An entry that cannot be used has a reason (`_reason`); an archive with
+a name that leads out of it is refused as a whole (`_refuse_unsafe_name`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_DEPTH: Final = 20
 MAX_TOTAL_BYTES: Final = 64 << 30
 MAX_ENTRY_BYTES: Final = 256 << 20
 MAX_RATIO: Final = 300
-"""Of an entry above 1 MiB: below, even a picture of one colour may be packed as tightly."""
+"""Largest ratio of unpacked to packed size above 1 MiB; a small entry may be of one colour."""
 
 _FREE_RATIO_BYTES: Final = 1 << 20
 _HEADER_BYTES: Final = 30
@@ -49,7 +49,7 @@ _UNPACKERS: Final[Mapping[int, Callable[[], Any] | None]] = MappingProxyType({
     zipfile.ZIP_DEFLATED: lambda: zlib.decompressobj(-zlib.MAX_WBITS),
     zipfile.ZIP_BZIP2: bz2.BZ2Decompressor,
 })  # fmt: skip
-"""LZMA is left out: a header may ask it for gigabytes of memory."""
+"""Decompressors by method; without LZMA, whose header can request gigabytes of memory."""
 
 _OTHER_METHODS: Final[Mapping[int, str]] = MappingProxyType({
     9: "Deflate64", 14: "LZMA", 93: "Zstandard", 95: "XZ", 99: "AES encryption",
@@ -64,9 +64,9 @@ _ZIP_ERRORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where an entry's bytes lie, between `start` and `end`, or the reason why they are not read.
+    """The location of an entry's bytes, from `start` to `end`, or the reason not to read them.
 
-    packed and size are in bytes, as the archive's directory tells them, like the checksum `crc`.
+    packed and size are in bytes; they and the checksum `crc` are those of the archive's directory.
     """
 
     name: bytes
@@ -80,31 +80,34 @@ class Entry:
 
 
 def list_entries(path: Path) -> dict[str, Entry]:
-    """Return all entries by their place, a path with / in it; that of a folder ends with a /."""
+    """Return all entries by their path, with / as separator; that of a folder ends with a /.
+
+    Raises `SourceError` for an archive that is damaged, too large, or has an unsafe name.
+    """
     infos, end = _listed(path)
     starts = sorted([*(info.header_offset for info in infos), end])
     found: dict[str, Entry] = {}
     for info in infos:
         name, reason = _name(info)
-        _refuse_leaving(path, name, is_text=not reason)
-        behind = bisect_right(starts, info.header_offset)
-        limit = starts[behind] if behind < len(starts) else 0
-        place = _place(_CONTROL.sub(_escaped, name))
+        _refuse_unsafe_name(path, name, is_text=not reason)
+        next_start = bisect_right(starts, info.header_offset)
+        limit = starts[next_start] if next_start < len(starts) else 0
+        clean = _clean_path(_CONTROL.sub(_escaped, name))
         if _CONTROL.search(name):
-            reason = "has a name with a control character in it: rename it"
-        if place in found:
-            reason = "has a name that stands in the zip file more than once"
-        found[place] = _entry(info, limit, reason or _reason(info, end))
+            reason = "has a control character in its name: rename it"
+        if clean in found:
+            reason = "has a name that occurs in the zip file more than once"
+        found[clean] = _entry(info, limit, reason or _reason(info, end))
     return found
 
 
 def unpack(path: Path, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes:
-    """Return an entry's bytes, if they are as many as they should be and their checksum is right.
+    """Return an entry's bytes, after a check of their number and checksum.
 
-    The archive is opened anew, at the place of the entry: many threads can read at once, and no
-    file stays open. Raises `UnreadableImage`, with the reason, and nothing else.
+    Each call opens the archive, so that many threads can read at once and no file stays open.
+    Raises `UnreadableImage`, with the reason, and nothing else.
     """
-    reason = entry.reason or _too_much(entry.size, most_bytes)
+    reason = entry.reason or _too_large(entry.size, most_bytes)
     if reason:
         raise UnreadableImage(reason)
     try:
@@ -116,12 +119,12 @@ def unpack(path: Path, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes
     except MemoryError as error:
         raise UnreadableImage("does not fit into memory") from error
     if zlib.crc32(data) != entry.crc:
-        raise UnreadableImage("is damaged: its checksum in the zip file is another")
+        raise UnreadableImage("is damaged: its checksum differs from the one in the zip file")
     return data
 
 
 class _Directory(io.FileIO):
-    """An archive opened to list it: zipfile reads its directory at once, however large it is."""
+    """An archive opened for listing; limits what zipfile reads, which is the whole directory."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_DIRECTORY_BYTES:
@@ -134,26 +137,28 @@ class _Directory(io.FileIO):
         return data
 
     def _check_records(self, data: bytes) -> None:
-        """Refuse, before zipfile makes objects of them, too many records and slow ones."""
+        """Refuse too many records, and slow ones, before zipfile creates objects for them."""
         at = count = 0
         while data.startswith(_RECORD_MAGIC, at) and at + _RECORD_BYTES <= len(data):
             name, extra, comment = struct.unpack_from("<3H", data, at + 28)
             at += _RECORD_BYTES + name + extra + comment
             count += 1
-            if extra > MAX_EXTRA_BYTES:  # zipfile takes time by the square of it
-                raise zipfile.BadZipFile(f"{extra} bytes beside a name; at most {MAX_EXTRA_BYTES}")
+            if extra > MAX_EXTRA_BYTES:  # zipfile takes time quadratic in it
+                raise zipfile.BadZipFile(
+                    f"{extra} extra bytes at a name; at most {MAX_EXTRA_BYTES}"
+                )
             if count > MAX_ENTRIES:
                 raise SourceError(
-                    f"{self.name} has more than {MAX_ENTRIES} entries, which are the most that "
-                    "dsel reads of a zip file: unpack it and give the folder"
+                    f"{self.name} has more than {MAX_ENTRIES} entries, the most that dsel reads "
+                    "from a zip file: unpack it and give the folder"
                 )
 
 
 def _listed(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
-    """Return what the archive's directory lists, and where the directory begins."""
-    if not path.is_file():  # opening a pipe would wait for ever
+    """Return the entries of the archive's directory, and the offset of the directory."""
+    if not path.is_file():  # opening a pipe would block
         what = "is not a file" if path.exists() else "does not exist"
-        raise SourceError(f"{path} {what}: give a .zip file that holds one folder per class")
+        raise SourceError(f"{path} {what}: give a .zip file with one folder of images per class")
     with _clear_errors(path), _Directory(path) as file, zipfile.ZipFile(file) as archive:
         infos, start = archive.infolist(), archive.start_dir
     total = sum(info.file_size for info in infos)
@@ -173,12 +178,12 @@ def _clear_errors(path: Path) -> Iterator[None]:
         raise SourceError(f"no permission to read {path}") from error
     except UnicodeDecodeError as error:
         raise SourceError(
-            f"{path} says that its names are UTF-8, and they are not: zip the folder again"
+            f"{path} marks its names as UTF-8, and they are not: zip the folder again"
         ) from error
     except _ZIP_ERRORS as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
         raise SourceError(
-            f"{path} is not a zip file that can be read, or only a part of one: {text}"
+            f"{path} is not a readable zip file, or only a part of one: {text}"
         ) from error
 
 
@@ -188,7 +193,7 @@ def _stored_name(info: zipfile.ZipInfo) -> bytes:
 
 
 def _name(info: zipfile.ZipInfo) -> tuple[str, str]:
-    """Return an entry's name as text, and why it cannot be used if it is none."""
+    """Return an entry's name as text, and the reason if it is not valid text."""
     stored = _stored_name(info)
     if not info.flag_bits & _IS_UTF8:
         stored = _unicode_path(info.extra, stored) or stored
@@ -200,7 +205,7 @@ def _name(info: zipfile.ZipInfo) -> tuple[str, str]:
 
 
 def _unicode_path(extra: bytes, stored: bytes) -> bytes:
-    """Return the name in UTF-8 that some programs write beside one in an older code."""
+    """Return the UTF-8 name that some programs add to one in an older encoding."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
@@ -211,28 +216,28 @@ def _unicode_path(extra: bytes, stored: bytes) -> bytes:
     return b""
 
 
-def _refuse_leaving(path: Path, name: str, *, is_text: bool) -> None:
-    """Refuse an archive with a name that would unpack elsewhere, or that is no honest one."""
+def _refuse_unsafe_name(path: Path, name: str, *, is_text: bool) -> None:
+    """Raise `SourceError` for a name that would unpack elsewhere, or is otherwise unsafe."""
     parts = name.split("/")
     why = ""
     if name.startswith("/") or re.match("[A-Za-z]:", name):
         why = "is an absolute path"
     elif ".." in parts:
         why = "leads out of it"
-    elif is_text and "\\" in name:  # else it stands for a byte that is no text
-        why = "has a backslash, where zip files have a /"
+    elif is_text and "\\" in name:  # otherwise it escapes a byte that is not text
+        why = "has a backslash, where zip files use a /"
     elif len(name) > MAX_NAME_CHARS or len(parts) > MAX_DEPTH:
-        why = f"has more than {MAX_NAME_CHARS} characters, or lies {MAX_DEPTH} folders deep"
+        why = f"has more than {MAX_NAME_CHARS} characters, or is {MAX_DEPTH} folders deep"
     if why:
         start = name if len(name) <= 80 else f"{name[:77]}..."
         raise SourceError(
-            f"{path} is refused, since the name of its entry {start!r} {why}: zip the folder that "
-            "holds the class folders again"
+            f"{path} is refused, because the name of its entry {start!r} {why}: zip the folder of "
+            "class folders again"
         )
 
 
-def _place(name: str) -> str:
-    """Return the path that a name such as ./cat//1.png means; a folder keeps its / at the end."""
+def _clean_path(name: str) -> str:
+    """Return the path of a name such as ./cat//1.png; a folder keeps its / at the end."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     return "/".join(parts) + ("/" if parts and name.endswith("/") else "")
 
@@ -255,7 +260,7 @@ def _entry(info: zipfile.ZipInfo, end: int, reason: str) -> Entry:
 
 
 def _reason(info: zipfile.ZipInfo, end: int) -> str:
-    """Why an entry is not read, as far as the directory tells; empty if it may be."""
+    """Return why an entry is refused, by the directory's record of it; empty if it is not."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return "is a symbolic link, which dsel does not follow in a zip file"
@@ -265,29 +270,29 @@ def _reason(info: zipfile.ZipInfo, end: int) -> str:
         return "is encrypted: zip it without a password"
     if info.compress_type not in _UNPACKERS:
         how = _OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
-        return f"is packed by {how}, which dsel does not read: zip it with deflate, the usual one"
+        return f"is packed by {how}, which dsel does not read: zip it with deflate, the default"
     if not 0 <= info.header_offset < end:
-        return "is damaged: the zip file's directory points to where it cannot be"
-    return _bomb(info.file_size, info.compress_size)
+        return "is damaged: the zip file's directory has an impossible offset"
+    return _too_compressed(info.file_size, info.compress_size)
 
 
-def _bomb(size: int, packed: int) -> str:
+def _too_compressed(size: int, packed: int) -> str:
     if size > _FREE_RATIO_BYTES and size > MAX_RATIO * packed:
         return (
-            f"would unpack to {size / max(packed, 1):.0f} times its size, as only a trap does; "
-            f"dsel unpacks to {MAX_RATIO} times"
+            f"would unpack to {size / max(packed, 1):.0f} times its size, as a zip bomb does; "
+            f"dsel unpacks to at most {MAX_RATIO} times"
         )
-    return _too_much(max(size, packed), MAX_ENTRY_BYTES)
+    return _too_large(max(size, packed), MAX_ENTRY_BYTES)
 
 
-def _too_much(size: int, most: int) -> str:
+def _too_large(size: int, most: int) -> str:
     if size <= most:
         return ""
     return f"has {size / 2**20:.0f} MiB; dsel reads at most {most >> 20} MiB of it in a zip file"
 
 
 def _packed(file: BinaryIO, entry: Entry) -> bytes:
-    """Read an entry as it is packed, past its own header, which must be the one that is meant."""
+    """Read an entry's compressed bytes, after a check of its own header."""
     file.seek(entry.start)
     header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or not header.startswith(_HEADER_MAGIC):
@@ -308,18 +313,18 @@ def _packed(file: BinaryIO, entry: Entry) -> bytes:
 def _unpacked(packed: bytes, entry: Entry) -> bytes:
     make = _UNPACKERS[entry.method]
     if make is None:
-        data, whole = packed, True
+        data, is_complete = packed, True
     else:
         unpacker = make()
         try:
             data = unpacker.decompress(packed, entry.size + 1)
         except (zlib.error, OSError, ValueError, EOFError) as error:
             raise UnreadableImage(f"is damaged in the zip file: {error}") from error
-        whole = unpacker.eof
+        is_complete = unpacker.eof
     if len(data) > entry.size:
         raise UnreadableImage(
-            f"is damaged: it unpacks to more than the {entry.size} bytes that the zip file says"
+            f"is damaged: it unpacks to more than the {entry.size} bytes that the zip file lists"
         )
-    if len(data) < entry.size or not whole:
+    if len(data) < entry.size or not is_complete:
         raise UnreadableImage("is cut off in the zip file")
     return data

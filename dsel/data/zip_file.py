@@ -1,10 +1,10 @@
-"""Read a zip file that holds one folder of images per class, or splits of them.
+"""Zip files with one folder of images per class, or with splits of them.
 
-Layout and names are those of `dsel.data.class_folders`, so a folder and its zip give the same
-images by the same ids. Every file in a class folder counts as an image, whatever its name, so that
-one that cannot be used is reported with its reason; only hidden files are passed over.
+Layout and names are those of `dsel.data.class_folders`, so a folder and its zip have the same
+images with the same ids. Every file in a class folder counts as an image, whatever its name, so
+that an unusable one is reported with its reason; only hidden files are ignored.
 
-Links are not followed, and nothing is extracted: see `dsel.data.zip_entries` for what is refused.
+Links are not followed, and nothing is extracted: `dsel.data.zip_entries` decides what is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from dsel.config import SourceSettings
-from dsel.data import images as pictures
 from dsel.data.base import (
     choose_folders,
     fingerprint_files,
@@ -23,26 +22,27 @@ from dsel.data.base import (
     origin_of,
     require_images,
 )
-from dsel.data.class_folders import Names, class_names, find_base, is_called_image, is_hidden
+from dsel.data.class_folders import Names, class_names, find_base, is_hidden, is_image_name
+from dsel.data.images import decode
 from dsel.data.zip_entries import Entry, list_entries, unpack
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
 
 MAX_CLASSES_BYTES: Final = 4 << 20
-"""Of classes.json, which takes many times as much memory once it is parsed."""
+"""Largest classes.json: parsed, it takes many times as much memory."""
 
-_LEVELS: Final = 3  # class folders lie at most in TOP/SPLIT/CLASS
+_LEVELS: Final = 3  # class folders are at most in TOP/SPLIT/CLASS
 _FOLDER: Final = Entry(b"", 0, 0, 0, 0, 0, 0, "is a folder, not an image")
 
 
 class _Tree:
-    """The folders of an archive, as `dsel.data.class_folders` asks for them."""
+    """The folders of an archive, as the `Tree` of `dsel.data.class_folders`."""
 
     def __init__(self, path: Path, entries: Mapping[str, Entry]) -> None:
         self._path, self._entries = path, entries
-        self._inner: dict[str, dict[str, bool]] = defaultdict(dict)  # whether a name is a folder
-        for place in entries:
-            *folders, last = place.split("/")
+        self._inner: dict[str, dict[str, bool]] = defaultdict(dict)  # folder -> name -> is a folder
+        for path_in_zip in entries:
+            *folders, last = path_in_zip.split("/")
             for depth, name in enumerate(folders[:_LEVELS]):
                 self._inner["/".join(folders[:depth])][name] = True
             if last and len(folders) < _LEVELS:
@@ -53,11 +53,11 @@ class _Tree:
 
     def folders(self, path: str) -> list[str]:
         inner = self._inner.get(path, {})
-        return sorted(name for name in inner if inner[name] and not is_called_image(name))
+        return sorted(name for name in inner if inner[name] and not is_image_name(name))
 
     def others(self, path: str) -> list[str]:
         inner = self._inner.get(path, {})
-        return [name for name in inner if not inner[name] or is_called_image(name)]
+        return [name for name in inner if not inner[name] or is_image_name(name)]
 
     def content(self, path: str) -> bytes | None:
         if path not in self._entries:
@@ -75,7 +75,7 @@ class ZippedImages:
         self, path: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], entries: Mapping[str, Entry],
     ) -> None:  # fmt: skip
-        """Take what `open_zip` found; `entries` holds each ref's entry by id."""
+        """Use `open_zip`; `entries` has each ref's entry by id."""
         self.path, self.origin, self.names, self.refs = path, origin, names, refs
         self.classes = tuple(first for first, *_ in names)
         used = (entries[ref.id] for ref in refs)
@@ -87,15 +87,15 @@ class ZippedImages:
         """Decode one image; raise `UnreadableImage` with a reason."""
         if ref.id not in self._entries:
             raise UnreadableImage("is not in the dataset")
-        return pictures.decode(unpack(self.path, self._entries[ref.id]))
+        return decode(unpack(self.path, self._entries[ref.id]))
 
 
 def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
     """List the images of a zip file of class folders, or of one of its splits."""
     entries = {
-        place: entry
-        for place, entry in list_entries(path).items()
-        if place and not any(map(is_hidden, place.split("/")))
+        name: entry
+        for name, entry in list_entries(path).items()
+        if name and not any(map(is_hidden, name.split("/")))
     }
     tree = _Tree(path, entries)
     base = find_base(tree, settings.split)
@@ -115,28 +115,28 @@ def _by_folder(entries: Mapping[str, Entry], base: str) -> Mapping[str, dict[str
     """Return the files of each folder below `base`, by their paths below `base`."""
     prefix = f"{base}/" if base else ""
     found: dict[str, dict[str, Entry]] = defaultdict(dict)
-    for place, entry in entries.items():
-        if place.startswith(prefix):
-            below = place.removeprefix(prefix)
+    for name, entry in entries.items():
+        if name.startswith(prefix):
+            below = name.removeprefix(prefix)
             folder, _, inner = below.partition("/")
             if inner and not inner.endswith("/"):
                 found[folder][below] = entry
-            for path in _called_images(inner):
+            for path in _folders_named_like_images(inner):
                 found[folder].setdefault(f"{folder}/{path}", _FOLDER)
     return found
 
 
-def _called_images(path: str) -> Iterator[str]:
-    """Find the folders on a path that are called like images: they were meant to be some."""
+def _folders_named_like_images(path: str) -> Iterator[str]:
+    """Yield the folders on a path that have names of images, to be reported as unusable."""
     if "." in path.rpartition("/")[0]:
         parts = path.split("/")
         for depth, part in enumerate(parts[:-1], 1):
-            if is_called_image(part):
+            if is_image_name(part):
                 yield "/".join(parts[:depth])
 
 
 def _require_readable(path: Path, files: Mapping[str, Entry]) -> None:
-    """Refuse an archive that is encrypted, or useless throughout for another reason."""
+    """Raise `SourceError` if no image can be read, for example because all are encrypted."""
     if all(entry.reason for entry in files.values()):
         id_, entry = next(iter(files.items()))
         raise SourceError(

@@ -27,6 +27,8 @@ NAMING_FACTS = ("dsel", "run", "selection")
 """Facts that enter the fingerprint; the source's location and library versions do not."""
 ZIP = ".zip"
 ZIP_ENTRY_BYTES = 76
+"""Bytes of a file in a zip beside its content and its name, which is stored twice."""
+ZIP_END_BYTES = 22
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal content gives equal bytes
 
 
@@ -125,15 +127,10 @@ def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict
     }
 
 
-def entry_bytes(distilled: Distilled, classes: Sequence[str]) -> int:
-    """Estimate the bytes that an image adds to a zip besides its own file.
-
-    These are its entry in the manifest, and the two headers of its file, which both have its name.
-    """
-    name = f"train/{classes[distilled.class_index]}/{classes[distilled.class_index]}_id00000.png"
-    entry = json_bytes(image_entry(name, distilled, classes))
-    indent = 4 * entry.count(b"\n")
-    return len(entry) + indent + ZIP_ENTRY_BYTES + 2 * len(name.encode())
+def zip_bytes(sizes: Mapping[str, int]) -> int:
+    """Return the size of the zip file that `zip_folder` makes of files of these names and sizes."""
+    entries = sum(ZIP_ENTRY_BYTES + 2 * len(name.encode()) for name in sizes)
+    return sum(sizes.values()) + entries + ZIP_END_BYTES
 
 
 def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:

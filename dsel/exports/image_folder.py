@@ -7,7 +7,7 @@ manifest.json     settings, run, prior, versions; per image, its patches and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +44,24 @@ def write_image_folder(
     entries: list[dict[str, Any]] = []
     size = 0
     for distilled in images:
-        folder = folders[distilled.class_index]
-        suffix = SUFFIXES[export.settings.file_format]
-        name = f"{SPLIT}/{folder}/{folder}_id{distilled.number:05d}{suffix}"
+        name = image_name(export, folders[distilled.class_index], distilled.number)
         content = encode(distilled.pixels, export.settings.file_format)
         write_atomically(out / name, content)
         entries.append(image_entry(name, distilled, export.classes))
         size += len(content)
         yield Progress()
-    _write_side_files(export, entries, out)
+    for name, content in side_files(export, entries).items():
+        write_atomically(out / name, content)
     yield Done("export", {"images": len(entries), "bytes": size, "folder": str(out)})
 
 
-def _write_side_files(export: Export, entries: list[dict[str, Any]], out: Path) -> None:
+def image_name(export: Export, folder: str, number: int) -> str:
+    """Return the path of an image inside the export, from the folder name of its class."""
+    return f"{SPLIT}/{folder}/{folder}_id{number:05d}{SUFFIXES[export.settings.file_format]}"
+
+
+def side_files(export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return what is written beside the images, by file name, for the manifest's image entries."""
     classes = [
         {"index": index, "name": name, "folder": folder}
         for index, (name, folder) in enumerate(
@@ -66,7 +71,9 @@ def _write_side_files(export: Export, entries: list[dict[str, Any]], out: Path) 
     rows = [
         patch_row(selected, patch) for selected in export.selections for patch in selected.patches
     ]
-    write_atomically(out / "classes.json", json_bytes(classes))
-    write_atomically(out / "patches.parquet", table_bytes(rows, PATCHES))
-    # Last: a complete manifest means that all other files are written.
-    write_atomically(out / MANIFEST, json_bytes(manifest(export, entries, complete=True)))
+    return {
+        "classes.json": json_bytes(classes),
+        "patches.parquet": table_bytes(rows, PATCHES),
+        # Last: a complete manifest means that all other files are written.
+        MANIFEST: json_bytes(manifest(export, entries, complete=True)),
+    }

@@ -49,19 +49,11 @@ def export_selections(
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
     """Write the images of any selections, like `export`; nothing is written to the run."""
-    image_px = check_export(run, select_settings, settings)
+    check_export(run, select_settings, settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
         yield Notice(why)
-    plan = Export(
-        classes=run.identity.classes,
-        selections=selections,
-        select=select_settings,
-        settings=settings,
-        image_px=image_px,
-        pixels="source" if dataset else "proxy",
-        facts=_facts(run, select_settings),
-    )
+    plan = plan_export(run, selections, select_settings, settings, from_source=dataset is not None)
     images = compose_images(run, selections, select_settings, settings)
     if is_zip(out):
         yield from write_zip(plan, lambda folder: write_image_folder(plan, images, folder), out)
@@ -84,6 +76,25 @@ def compose_images(
     cut = source_cutter(run, dataset) if dataset else proxy_cutter(run)
     for selected in selections:
         yield from compose_class(selected, select_settings, image_px, cut)
+
+
+def plan_export(
+    run: Run,
+    selections: Sequence[ClassSelection],
+    select_settings: SelectSettings,
+    settings: ExportSettings,
+    from_source: bool,
+) -> Export:
+    """Gather everything that an exported set follows from."""
+    return Export(
+        classes=run.identity.classes,
+        selections=selections,
+        select=select_settings,
+        settings=settings,
+        image_px=check_export(run, select_settings, settings),
+        pixels="source" if from_source else "proxy",
+        facts=_facts(run, select_settings),
+    )
 
 
 def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:

@@ -17,7 +17,7 @@ from dsel.core.composing import check_image_px
 from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
 from dsel.core.selection import locate_class
-from dsel.data.prefetch import Reader
+from dsel.data.prefetch import Prefetcher
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
@@ -65,7 +65,8 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     if settings.fit == "whole" and not prior.step_px:
         yield Notice("this prior sees squares only: images are cropped to their centre")
     with ThreadPoolExecutor(settings.decoders) as pool:
-        inputs = ScoringInputs(run, dataset.refs, Reader(dataset, prior, settings, pool), scorer)
+        prefetcher = Prefetcher(dataset, prior, settings, pool)
+        inputs = ScoringInputs(run, dataset.refs, prefetcher, scorer)
         yield from first_pass(inputs, settings.first)
         run.gather_images()
         if settings.refine:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dsel.data.prefetch import Picture, Reader
+from dsel.data.prefetch import PrefetchedImage, Prefetcher
 from dsel.runs import Run
 from dsel.runs.schema import ShardRow
 from dsel.types import Event, ImageRef, Notice, Progress, Skipped, Started
@@ -30,7 +30,7 @@ class ScoringInputs:
 
     run: Run
     refs: Sequence[ImageRef]
-    reader: Reader
+    prefetcher: Prefetcher
     scorer: Scorer
 
     def shards(self) -> list[Sequence[ImageRef]]:
@@ -70,7 +70,7 @@ class _Batch:
     """Images of one shape that are scored together, and their positions in the shard."""
 
     positions: list[int] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    images: list[PrefetchedImage] = field(default_factory=list)
 
 
 def _score_shard(
@@ -79,15 +79,15 @@ def _score_shard(
     """Score one shard's images, batched by shape; the rows are in the order of `refs`."""
     rows: dict[int, ShardRow] = {}
     waiting: dict[tuple[int, ...], _Batch] = {}
-    for position, picture in enumerate(inputs.reader.read(refs)):
-        if isinstance(picture, str):
-            rows[position] = ShardRow(refs[position], picture)
-            yield from _not_scored(refs[position], picture, again)
+    for position, image in enumerate(inputs.prefetcher.read(refs)):
+        if isinstance(image, str):
+            rows[position] = ShardRow(refs[position], image)
+            yield from _not_scored(refs[position], image, again)
             continue
-        shape = picture.proxy.pixels.shape
+        shape = image.proxy.pixels.shape
         batch = waiting.setdefault(shape, _Batch())
         batch.positions.append(position)
-        batch.pictures.append(picture)
+        batch.images.append(image)
         if len(batch.positions) >= inputs.scorer.images_per_call(len(draws)):
             rows |= yield from _score_batch(inputs, refs, waiting.pop(shape), draws, again)
     for batch in waiting.values():
@@ -100,16 +100,16 @@ def _score_batch(
 ) -> Generator[Event, None, dict[int, ShardRow]]:
     from dsel.priors.scorer import NOT_A_NUMBER
 
-    pixels = np.stack([picture.proxy.pixels for picture in batch.pictures])
+    pixels = np.stack([image.proxy.pixels for image in batch.images])
     scores = inputs.scorer.score([refs[position] for position in batch.positions], pixels, draws)
     rows = {}
-    for position, picture, score in zip(batch.positions, batch.pictures, scores, strict=True):
+    for position, image, score in zip(batch.positions, batch.images, scores, strict=True):
         ref = refs[position]
         if score is None:
             rows[position] = ShardRow(ref, NOT_A_NUMBER)
             yield from _not_scored(ref, NOT_A_NUMBER, again)
             continue
-        frame, proxy, thumbnail = picture.proxy.frame, picture.proxy_bytes, picture.thumbnail_bytes
+        frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
         rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score)
         yield Progress()
     return rows

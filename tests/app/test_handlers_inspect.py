@@ -32,6 +32,11 @@ def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
     assert names[:4] == ["timesteps", "patch_px", "clusters", "ipc"]
     patch = start["widgets"]["select"][1]
     assert (patch["low"], patch["high"], patch["step"], patch["shown"]) == (8, 128, 8, 64)
+    assert (patch["label"], patch["unit"], patch["choices"]) == ("Patch size", "px", [])
+    (factor,) = [one for one in start["widgets"]["select"] if one["name"] == "factor"]
+    assert factor["choices"][:2] == [
+        {"value": 1, "label": "Single"}, {"value": 2, "label": "2 × 2"},
+    ]  # fmt: skip
     assert unpacked(start["colours"]["signed"]).shape == (256, 3)
 
 

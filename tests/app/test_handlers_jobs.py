@@ -16,14 +16,12 @@ from PIL import Image
 from support.jobs import WAIT_S, Gate, wait
 from support.page import send
 from support.synthetic import synthetic_run
-from support.toyset import QUICK, draw_picture, toy_prior, write_pictures
+from support.toyset import draw_picture, toy_prior, write_pictures
 
 from dsel.app.access import access_of
-from dsel.app.forms import filled, form_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.tasks import JobRunner, Priors
 from dsel.app.state import AppState
-from dsel.config import PriorSettings, ScoreSettings
 from dsel.errors import SettingError
 
 HASH = "0a" * 32
@@ -203,17 +201,7 @@ def test_score_options__the_forms(page_of) -> None:
     assert local["kinds"] == ["zip", "folder", "picture", "toybox"]
     assert space["kinds"] == ["zip", "picture", "toybox"]
     assert (local["trusted"], space["trusted"], space["priors"]) == (True, False, ["demo"])
-    (draws,) = [field for field in local["score"] if field["name"] == "draws"]
-    assert draws == {
-        "name": "draws", "label": "Draws per timestep", "unit": "", "kind": "whole",
-        "several": False, "optional": False, "default": 4, "shown": None, "placeholder": "",
-        "help": "noise samples per timestep", "low": 1, "high": 1024, "step": 1, "choices": [],
-        "names_result": True,
-    }  # fmt: skip
-    (fit,) = [field for field in local["score"] if field["name"] == "fit"]
-    assert fit["choices"][0] == {"value": "whole", "label": "Whole image"}
-    (null,) = [field for field in local["score"] if field["name"] == "null_prompt"]
-    assert [one["value"] for one in null["choices"]] == [None, ""]
+    assert [field["name"] for field in local["score"]][:2] == ["timesteps", "draws"]
     assert "lora" in [field["name"] for field in local["prior"]]
     assert "lora" not in [field["name"] for field in space["prior"]]
 
@@ -235,44 +223,6 @@ def test_job__cancel_and_resume(page_of) -> None:
         page.ask("job", token="x")
 
 
-# Forms
-
-
-def test_filled__is_what_was_given() -> None:
-    assert filled(ScoreSettings, SCORE, "score") == QUICK.replace(min_side_px=16)
-    assert filled(ScoreSettings, {"null_prompt": None, "refine": 1, "draws": 4}, "x").refine == 1.0
-    for kind in (ScoreSettings, PriorSettings):
-        defaults = {field["name"]: field["default"] for field in form_of(kind)}
-        assert filled(kind, json.loads(json.dumps(defaults)), "x") == kind()
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"draws": "4"}, "draws must be a whole number"),
-        ({"draws": True}, "draws must be a whole number"),
-        ({"draws": 4.0}, "draws must be a whole number"),
-        ({"draws": 3}, "draws must be even"),
-        ({"timesteps": 300}, "timesteps must be a list"),
-        ({"timesteps": ["a"]}, "timesteps must be a whole number"),
-        ({"timesteps": [1000]}, "timesteps must be between 0 and 999"),
-        ({"fit": "wide"}, "fit must be one of"),
-        ({"fit": []}, "fit must be one of"),
-        ({"refine": float("nan")}, "refine must be between 0.0 and 1.0, got nan"),
-        ({"refine": "1"}, "refine must be a number"),
-        ({"antithetic": 1}, "antithetic must be true or false"),
-        ({"timesteps": [1] * 1001}, "timesteps must be a list of at most 1000 values"),
-        ({"prompt": None}, "prompt must be a text"),
-        ({"prompt": "x" * 5000}, "at most 4000"),
-        ({"speed": 1}, "unknown setting 'speed'"),
-        ([], "must be an object"),
-    ],
-)
-def test_filled__what_settings_cannot_be(values: Any, words: str) -> None:
-    with pytest.raises(SettingError, match=words):
-        filled(ScoreSettings, values, "score")
-
-
 # Exporting
 
 
@@ -289,7 +239,7 @@ def test_export__from_summary_to_download(page_of) -> None:
         images = [one.file_size for one in archive.infolist() if one.filename.endswith(".jpg")]
     assert len(names) == summary["files"] == summary["images"] + 3
     assert report["figures"]["images"] == summary["images"] == len(images)
-    assert abs(report["download"]["bytes"] / summary["zip_bytes"] - 1) < 0.25
+    assert abs(report["download"]["bytes"] / summary["zip_bytes"] - 1) < 0.02
     assert summary["images_bytes"] == pytest.approx(sum(images), rel=0.02)
     assert (summary["pixels"], summary["image_px"]) == ("proxy", 128)
     assert summary["source_problem"] == "missing"

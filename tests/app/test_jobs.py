@@ -282,6 +282,25 @@ def test_restart__a_running_job_is_interrupted_and_resumed(jobs_with, source, tm
     assert jobs_with().report(running).figures["images"] == 12
 
 
+def test_close__an_error_while_the_app_ends_is_an_interruption(jobs_with, source) -> None:
+    begun, closing = threading.Event(), threading.Event()
+
+    class Failing(JobRunner):
+        def events(self, *_: Any) -> Any:
+            yield Started("score", 10, "images")
+            begun.set()
+            assert closing.wait(WAIT_S)
+            raise RuntimeError("can't start new thread at interpreter shutdown")
+
+    jobs = jobs_with(runner=Failing())
+    token = jobs.start(task_of(source))
+    assert begun.wait(WAIT_S)
+    jobs.close(0)
+    closing.set()
+    report = wait(jobs, token)
+    assert (report.state, report.resumable, report.error) == ("interrupted", True, "")
+
+
 def test_restart__after_a_crash(jobs_with, source, tmp_path) -> None:
     """Only what was written while the job ran is left."""
     jobs = jobs_with()

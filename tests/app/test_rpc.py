@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 from support.page import ask, error_of, refused
 from support.synthetic import MIXED, synthetic_run
 
 from dsel.app.rpc import BUG, respond
 from dsel.app.state import AppState
-from dsel.app.widgets import widgets_of
 from dsel.errors import RunError
-from dsel.types import Geometry
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +19,6 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
     path = tmp_path_factory.mktemp("ui") / "run"
     synthetic_run(path, classes=2, per_class=15, sizes=MIXED)
     return AppState(path)
-
-
-def test_widgets__reach_their_default_in_the_smallest_run() -> None:
-    geometry = Geometry((500,), np.ones(1, np.float32), cell_px=8, resolution_px=128)
-    one = {widget["name"]: widget for widget in widgets_of(geometry, largest=1)["select"]}
-    assert one["ipc"]["low"] <= one["ipc"]["default"] <= one["ipc"]["high"]
 
 
 @pytest.mark.parametrize(

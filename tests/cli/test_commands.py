@@ -284,9 +284,9 @@ def test_refusal__source(refusal, tiny_prior, tmp_path):
     assert f"'{absent}' is not a dataset: there is no such file or folder; give" in score(absent)
     flat = tmp_path / "flat"
     flat.mkdir()
-    assert f"{flat} is empty: it must hold one folder of images per class" in score(flat)
+    assert f"{flat} is empty: it must contain one folder of images per class" in score(flat)
     (flat / "a.png").write_bytes(b"")
-    assert f"{flat} holds images but no class folders: put each class's images" in score(flat)
+    assert f"{flat} contains images but no class folders: put each class's images" in score(flat)
     root = write_pictures(tmp_path / "pictures", {"cat": 2, "dog": 0})
     assert f"{root}: no images in class dog: add images, or choose other" in score(root)
     assert "unknown class 'cow'; known are: cat, dog" in score(root, "--classes", "cow")

@@ -24,7 +24,7 @@ from dsel import assets
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
 from dsel.data import READERS, open_dataset, toybox
-from dsel.data.base import further_names, limit, meant, restrict
+from dsel.data.base import first_name, further_names, limit, restrict
 from dsel.data.images import decode
 from dsel.data.toybox_dataset import RENDERER_VERSION, ToyboxScenes, run_lengths, write_toybox
 from dsel.errors import SettingError, SourceError, StorageError, UnreadableImage
@@ -74,13 +74,13 @@ def test_limit__takes_the_first_of_each_class() -> None:
     assert limit(refs, 0) == refs
 
 
-def test_meant__any_name_of_a_class_leads_to_its_first() -> None:
+def test_first_name__any_name_of_a_class_leads_to_its_first() -> None:
     names = [("crane bird", "crane"), ("construction crane", "crane"), ("harp",), ("organ", "harp")]
-    assert meant("organ", names) == "organ"
-    assert meant("harp", names) == "harp"  # a first name wins over another's second
-    assert meant("dodo", names) == "dodo"
+    assert first_name("organ", names) == "organ"
+    assert first_name("harp", names) == "harp"  # a first name wins over another's second
+    assert first_name("dodo", names) == "dodo"
     with pytest.raises(SettingError, match="class 'crane' may be crane bird or construction crane"):
-        meant("crane", names)
+        first_name("crane", names)
 
 
 def test_further_names__only_of_classes_with_more_than_one() -> None:
@@ -328,10 +328,12 @@ def test_image_folder__a_name_that_folders_cannot_tell_apart(pets: Path) -> None
 
 def test_image_folder__refusals_name_what_is_wrong(tmp_path: Path) -> None:
     put(tmp_path / "flat" / "1.png")
-    with pytest.raises(SourceError, match="holds images but no class folders: put each class's"):
+    with pytest.raises(SourceError, match="contains images but no class folders: put each class's"):
         opened(tmp_path / "flat")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match="is empty: it must hold one folder of images per class"):
+    with pytest.raises(
+        SourceError, match="is empty: it must contain one folder of images per class"
+    ):
         opened(tmp_path / "empty")
     put(tmp_path / "half" / "cat" / "1.png")
     (tmp_path / "half" / "dog").mkdir()
@@ -575,12 +577,12 @@ def test_arrays__fingerprint_follows_the_content(tmp_path: Path) -> None:
         ({"images": np.zeros((5, 2, 2, 3))}, "images must be uint8 .* got float64"),
         ({"labels": np.zeros(4, int)}, r"labels must be whole numbers of shape \(5,\), one per"),
         ({"labels": np.zeros(5)}, "labels must be whole numbers"),
-        ({"labels": np.array([0, 1, 2, 0, 1])}, "labels must lie between 0 and 1, .* got 0 to 2"),
-        ({"labels": np.array([0, -1, 1, 0, 1])}, "labels must lie between 0 and 1"),
+        ({"labels": np.array([0, 1, 2, 0, 1])}, "labels must be between 0 and 1, .* got 0 to 2"),
+        ({"labels": np.array([0, -1, 1, 0, 1])}, "labels must be between 0 and 1"),
         ({"labels": np.zeros(5, int)}, "no images in class dog"),
         ({"classes": np.array(["cat", "cat"])}, "class names must differ"),
         ({"names": np.array(["a"])}, r"names must have shape \(5,\)"),
-        ({"classes": np.array([{}, {}])}, "classes holds pickled Python objects"),
+        ({"classes": np.array([{}, {}])}, "classes contains pickled Python objects"),
         ({"images": np.zeros((0, 2, 2, 3), np.uint8), "labels": np.zeros(0, int)}, "images must"),
     ],
 )
@@ -607,7 +609,7 @@ def test_arrays__never_unpickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY", b"<html>"])
 def test_arrays__not_a_zip(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(SourceError, match=r"is not an .npz file that can be read"):
+    with pytest.raises(SourceError, match=r"is not a readable .npz file"):
         opened(tmp_path / "a.npz")
 
 

@@ -175,8 +175,11 @@ def test_zip__is_known_by_its_ending_alone(pets: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], r"x\.zip is empty: it must hold one folder of images per class"),
-        (["1.png", "2.png"], r"x\.zip holds images but no class folders: put each class's images"),
+        ([], r"x\.zip is empty: it must contain one folder of images per class"),
+        (
+            ["1.png", "2.png"],
+            r"x\.zip contains images but no class folders: put each class's images",
+        ),
         (["cat/1.png", "dog/"], "no images in class dog: add images, or choose other"),
         (["val/cat/1.png", "test/cat/1.png"], "has the splits test, val: choose one with --split"),
     ],
@@ -287,13 +290,13 @@ def test_zip__a_name_in_utf8_beside_an_older_one(tmp_path: Path) -> None:
         ("//host/cat/1.png", "is an absolute path"),
         ("C:/cat/1.png", "is an absolute path"),
         ("c:1.png", "is an absolute path"),
-        ("cat\\1.png", "has a backslash, where zip files have a /"),
+        ("cat\\1.png", "has a backslash, where zip files use a /"),
         ("cat/..\\..\\1.png", "has a backslash"),
         ("\\\\host\\cat\\1.png", "has a backslash"),
         ("__MACOSX/../../x", "leads out of it"),
         ("cat/..\\\x01.png", "has a backslash"),
-        ("cat/" + "a" * 1000 + ".png", "has more than 1000 characters, or lies 20 folders deep"),
-        ("a/" * 20 + "1.png", "has more than 1000 characters, or lies 20 folders deep"),
+        ("cat/" + "a" * 1000 + ".png", "has more than 1000 characters, or is 20 folders deep"),
+        ("a/" * 20 + "1.png", "has more than 1000 characters, or is 20 folders deep"),
     ],
 )
 def test_names__that_lead_out_refuse_the_archive(tmp_path: Path, name: str, why: str) -> None:
@@ -301,7 +304,7 @@ def test_names__that_lead_out_refuse_the_archive(tmp_path: Path, name: str, why:
     with pytest.raises(SourceError) as caught:
         opened(path)
     message = str(caught.value)
-    assert message.startswith(f"{path} is refused, since the name of its entry ")
+    assert message.startswith(f"{path} is refused, because the name of its entry ")
     assert why in message
     assert len(message) < 400
     assert message.isprintable()
@@ -324,7 +327,7 @@ def test_names__that_are_not_text_are_listed_and_not_read(tmp_path: Path) -> Non
     raw = path.read_bytes()
     record = raw.rindex(b"cat/caf\xe9") - 46
     path.write_bytes(raw[: record + 8] + b"\0\x08" + raw[record + 10 :])
-    with pytest.raises(SourceError, match="says that its names are UTF-8, and they are not"):
+    with pytest.raises(SourceError, match="marks its names as UTF-8, and they are not"):
         opened(path)
 
 
@@ -332,20 +335,20 @@ def test_names__with_control_characters(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     for name, id_ in (("cat/a\x1b[2J.png", "cat/a\\x1b[2J.png"), ("cat/Icon\r", "cat/Icon\\r")):
         found = opened(with_entry(path, name))
-        why = "has a name with a control character in it: rename it"
+        why = "has a control character in its name: rename it"
         assert reasons(found) == {id_: why}
     found = opened(rename(with_entry(path, "cat/a#.png"), b"a#.png", b"a\0.png"))
     assert list(reasons(found)) == ["cat/a\\x00.png"]
     assert opened(with_entry(path, "\x9b31m/1.png")).classes == ("\\x9b31m", "cat", "dog")
 
 
-def test_names__that_stand_there_twice(tmp_path: Path) -> None:
+def test_names__that_occur_twice(tmp_path: Path) -> None:
     for again in ("cat/b.png", "./cat/b.png", "cat//b.png", "cat/./b.png"):
         path = pack(tmp_path / "x.zip")
         with pytest.MonkeyPatch.context() as patches, zipfile.ZipFile(path, "a") as archive:
             patches.setattr("warnings.warn", lambda *_, **__: None)
             archive.writestr(again, png("blue"))
-        why = "has a name that stands in the zip file more than once"
+        why = "has a name that occurs in the zip file more than once"
         assert reasons(opened(path)) == {"cat/b.png": why}
         assert ids(opened(path)) == sorted(PETS)
 
@@ -402,22 +405,22 @@ def test_entries__that_are_no_images(tmp_path: Path) -> None:
         ({"flags": 0x41}, "is encrypted: zip it without a password"),
         ({"method": 14}, "is packed by LZMA, which dsel does not read: zip it with deflate"),
         ({"method": 77}, "is packed by method 77, which dsel does not read"),
-        ({"crc": 5}, "is damaged: its checksum in the zip file is another"),
-        ({"size": 10}, "is damaged: it unpacks to more than the 10 bytes that the zip file says"),
+        ({"crc": 5}, "is damaged: its checksum differs from the one in the zip file"),
+        ({"size": 10}, "is damaged: it unpacks to more than the 10 bytes that the zip file lists"),
         ({"size": 0}, "is damaged: it unpacks to more than the 0 bytes"),
         ({"size": len(PNG) + 1}, "is cut off in the zip file"),
         ({"packed": 9}, "is cut off in the zip file"),
         ({"packed": 2**31, "size": 2**31}, "has 2048 MiB; dsel reads at most 256 MiB of it"),
-        ({"size": 2**31}, "would unpack to [0-9]+ times its size, as only a trap does"),
+        ({"size": 2**31}, "would unpack to [0-9]+ times its size, as a zip bomb does"),
         ({"packed": 100_000}, "is damaged: it overlaps with another entry of the zip file"),
         ({"offset": 3}, "is damaged: its header in the zip file is missing"),
         ({"offset": 0}, "is damaged: its header in the zip file has another name"),
-        ({"offset": 2**31}, "is damaged: the zip file's directory points to where it cannot be"),
+        ({"offset": 2**31}, "is damaged: the zip file's directory has an impossible offset"),
         ({"method": 0}, "is cut off in the zip file"),
         ({"method": 12}, "is damaged in the zip file: "),
     ],
 )
-def test_entries__headers_that_lie(tmp_path: Path, fields: dict[str, int], why: str) -> None:
+def test_entries__wrong_headers(tmp_path: Path, fields: dict[str, int], why: str) -> None:
     path = pack(tmp_path / "x.zip", {"cat/0.png": PNG, "cat/1.png": PNG, "cat/2.png": PNG})
     found = reasons(opened(patch(path, b"cat/1.png", **fields)))
     reason = found.pop("cat/1.png")
@@ -432,7 +435,9 @@ def test_entries__damaged_data(tmp_path: Path) -> None:
     raw[raw.index(PNG) + 20] ^= 1
     path.write_bytes(raw)
     (name,) = (ref.id for ref in opened(path).refs if ref.id == next(iter(PETS)))
-    assert reasons(opened(path)) == {name: "is damaged: its checksum in the zip file is another"}
+    assert reasons(opened(path)) == {
+        name: "is damaged: its checksum differs from the one in the zip file"
+    }
 
 
 def test_entries__none_that_can_be_read_refuses_the_archive(pets: Path) -> None:
@@ -449,7 +454,7 @@ def test_bombs__one_entry_that_unpacks_to_too_much(tmp_path: Path) -> None:
     path = with_entry(tmp_path / "x.zip", "cat/bomb.png", bytes(8 << 20))
     reason = reasons(opened(path))["cat/bomb.png"]
     assert reason.startswith("would unpack to 10")
-    assert reason.endswith(" times its size, as only a trap does; dsel unpacks to 300 times")
+    assert reason.endswith(" times its size, as a zip bomb does; dsel unpacks to at most 300 times")
 
 
 def test_bombs__a_header_that_lies_is_unpacked_no_further_than_it_says(
@@ -500,7 +505,7 @@ def test_bombs__totals_are_capped_before_anything_is_unpacked(
 ) -> None:
     with monkeypatch.context() as patches:
         patches.setattr(zip_entries, "MAX_ENTRIES", 3)
-        with pytest.raises(SourceError, match=r"pets\.zip has more than 3 entries, which are the"):
+        with pytest.raises(SourceError, match=r"pets\.zip has more than 3 entries, the most"):
             opened(pets)
     with monkeypatch.context() as patches:
         patches.setattr(zip_entries, "MAX_DIRECTORY_BYTES", 100)
@@ -517,15 +522,15 @@ def test_bombs__totals_are_capped_before_anything_is_unpacked(
 def test_bombs__records_that_take_long(tmp_path: Path) -> None:
     info = zipfile.ZipInfo("cat/1.png")
     info.extra = b"\xff\xff\0\0" * 2000
-    with pytest.raises(SourceError, match="8000 bytes beside a name; at most 4096"):
+    with pytest.raises(SourceError, match="8000 extra bytes at a name; at most 4096"):
         opened(with_entry(tmp_path / "x.zip", info))
 
 
-def test_bombs__a_directory_that_says_it_is_huge(pets: Path) -> None:
+def test_bombs__a_directory_with_a_huge_size(pets: Path) -> None:
     raw = bytearray(pets.read_bytes())
     struct.pack_into("<L", raw, len(raw) - 10, 0xFFFFFF00)
     pets.write_bytes(raw)
-    with pytest.raises(SourceError, match="is not a zip file that can be read"):
+    with pytest.raises(SourceError, match="is not a readable zip file"):
         opened(pets)
 
 
@@ -537,7 +542,7 @@ def test_bombs__a_directory_that_says_it_is_huge(pets: Path) -> None:
 )
 def test_damage__no_zip_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.zip").write_bytes(content)
-    with pytest.raises(SourceError, match=r"x\.zip is not a zip file that can be read") as caught:
+    with pytest.raises(SourceError, match=r"x\.zip is not a readable zip file") as caught:
         opened(tmp_path / "x.zip")
     assert "\n" not in str(caught.value)
 
@@ -546,7 +551,7 @@ def test_damage__cut_off(pets: Path) -> None:
     raw = pets.read_bytes()
     for keep in range(0, len(raw), 7):
         pets.write_bytes(raw[:keep])
-        with pytest.raises(SourceError, match="is not a zip file that can be read, or only a part"):
+        with pytest.raises(SourceError, match="is not a readable zip file, or only a part"):
             opened(pets)
 
 
@@ -694,5 +699,5 @@ def test_command_line__takes_a_zip(
     pets.write_bytes(b"PK")
     assert main(["score", str(pets), "--run", str(tmp_path / "run"), "--dry-run"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"dsel: {pets} is not a zip file that can be read")
+    assert error.startswith(f"dsel: {pets} is not a readable zip file")
     assert error.count("\n") == 1

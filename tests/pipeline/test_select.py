@@ -67,7 +67,7 @@ UNFIT = {
     "image 'dog/01.png' in pins has no patch, since it was skipped when the run was scored: take "
     "another image": {"pins": ("dog/01.png",)},
     "the corner of image 'cat/02.png' in moves must be between 0,0 and 24,16 for a 16 px patch in "
-    "its 40 x 32 px picture, got 25,0": {"moves": ("cat/02.png@25,0",)},
+    "its 40 x 32 px image, got 25,0": {"moves": ("cat/02.png@25,0",)},
 }
 
 

@@ -168,6 +168,6 @@ def test_select__overrides_of_other_classes_change_nothing() -> None:
 
 def test_select__a_moved_box_must_lie_in_its_picture() -> None:
     scores = class_scores(4, shapes=SHAPES[1:2])
-    message = r"'cat/1' in moves must be between 0,0 and 96,32 for a 32 px .* picture, got 97,0"
+    message = r"'cat/1' in moves must be between 0,0 and 96,32 for a 32 px .* image, got 97,0"
     with pytest.raises(SettingError, match=message):
         select_class(scores, GEOMETRY, SelectSettings(moves=("cat/1@97,0",)))

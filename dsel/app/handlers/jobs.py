@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, get_args
 from urllib.parse import quote
 
-from dsel.analysis.summary import export_summary as estimate_export
+from dsel.analysis.export_estimate import estimate_export
 from dsel.app.context import Context
 from dsel.app.forms import filled, form_of
 from dsel.app.jobs.tasks import SET, ExportTask, ScoreTask
@@ -104,19 +104,9 @@ def job_resume(context: Context, params: TokenParams) -> Mapping[str, Any]:
 
 def export_summary(context: Context, _: Params) -> Mapping[str, Any]:
     """Return what an export of the view contains, and estimates of its size."""
-    view, explorer = context.view, context.explorer
-    found = estimate_export(explorer, view.select, view.export)
-    sizes = [explorer.size(n, view.select, view.export) for n in range(len(explorer.classes))]
-    summary: dict[str, Any] = plain(found)
-    return summary | {
-        "classes": [
-            {"name": one.name, "images": one.images, "images_bytes": one.bytes} for one in sizes
-        ],
-        "images_bytes": sum(one.bytes for one in sizes),
-        "zip_bytes": found.bytes,
-        "source_problem": _source_problem(context, found.why),
-        "source_message": found.why,
-    }
+    view = context.view
+    summary = dict(plain(estimate_export(context.explorer, view.select, view.export)))
+    return summary | {"classes": summary.pop("classes_bytes")}
 
 
 def export_start(context: Context, _: Params) -> Mapping[str, str]:
@@ -155,16 +145,6 @@ def _report(context: Context, token: str) -> Mapping[str, Any]:
         file = queue.result(token)
         download = {"path": quote(str(file)), "name": SET, "bytes": report.figures.get("bytes")}
     return {**plain(report), "download": download}
-
-
-def _source_problem(context: Context, why: str) -> str:
-    """Return the code of the reason for which the source's pixels cannot be used."""
-    if not why:
-        return ""
-    if "has changed" in why:
-        return "changed"
-    source = Path(str(context.explorer.run.identity.dataset_origin.get("source", "")))
-    return "unreadable" if source.exists() else "missing"
 
 
 def _zip(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:

@@ -170,7 +170,10 @@ class Jobs:
             return job.task.result(job.folder)
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Interrupt all jobs, so that they can be resumed when the app is started again."""
+        """Interrupt all jobs, so that they can be resumed when the app is started again.
+
+        Waits for the present steps of running jobs; a longer step delays the end of the process.
+        """
         with self._lock:
             active = list(self._futures)
             for job in active:
@@ -263,6 +266,9 @@ class Jobs:
         except Exception:
             log.exception("job %s failed", job.folder.name)
             job.error = BUG
+        if job.stop == "interrupted" and state == "failed":
+            # While the interpreter ends, no thread can be started: an error is no failure then.
+            state, job.error = "interrupted", ""
         with self._lock:
             self._end(job, state)
         self._save(job)

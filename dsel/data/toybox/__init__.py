@@ -1,4 +1,9 @@
-"""Toybox, the built-in demo dataset: rendered scenes of ten toys, with the exact mask of each."""
+"""Toybox, the built-in demo dataset: rendered scenes of ten toys, with the exact mask of each.
+
+`scene` draws the layout, `toys` builds the toys from `solids`, `backdrop` is what surrounds them,
+`sphere_tracing` follows rays to them, and `render` turns a scene into pixels and a mask. A toy is
+added in `toys.KINDS`.
+"""
 
 from dsel.data.toybox.render import Scene, render_scene
 from dsel.data.toybox.toys import KINDS

@@ -1,4 +1,4 @@
-"""What surrounds the things of a scene: sun, sky and ground."""
+"""The surroundings of a scene: sun, sky and ground."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def draw_backdrop(rng: np.random.Generator) -> Backdrop:
     horizon, zenith = _SKIES[int(rng.integers(len(_SKIES)))]
     warm = rng.uniform(0, 1)
     first = palette.pick(rng, (*_GROUNDS, *palette.ALL), 0.2)
-    # Grounds are milder than toys, so that things stand out from what they stand on.
+    # Grounds are less saturated than toys, so that things stand out from them.
     first = 0.58 * first + 0.42 * np.float32(first.mean() * 0.6 + 0.2)
     second = palette.vary(rng, first, 0.1) * np.float32(rng.choice([0.55, 0.7, 1.4, 1.7]))
     mix = np.float32(rng.uniform(0.0, 0.5))
@@ -66,7 +66,7 @@ def draw_backdrop(rng: np.random.Generator) -> Backdrop:
 
 
 def _draw_sun(rng: np.random.Generator) -> Float:
-    """Draw a sun that is neither low nor far behind the toys, where they would turn black."""
+    """Draw a sun that is neither low nor far behind the toys, which would make them black."""
     height = math.radians(rng.uniform(28, 62))
     around = math.radians(rng.uniform(-115, 115))
     flat = math.cos(height)

@@ -1,4 +1,4 @@
-"""The colours that toys, distractors and grounds share: colour alone gives no class away."""
+"""The colours that toys, distractors and grounds share, so that colour alone shows no class."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _SUBPIXELS = ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One picture of the toybox; mask and box (x, y, width, height) show the class's toy."""
+    """One image of the toybox; mask and box (x, y, width, height) are those of the class's toy."""
 
     pixels: NDArray[np.uint8]  # (size, size, 3)
     mask: NDArray[np.bool_]  # (size, size), the visible part
@@ -40,7 +40,7 @@ def render_scene(seed: int, class_index: int, index: int, size_px: int = 128) ->
 
 
 def _smooth(world: _World, view: _View, size_px: int) -> None:
-    """Render the pixels at edges again, in four places each, and put the means in the view."""
+    """Render the pixels at edges again, at four positions each, and average them."""
     edges = _edges(view.colours.reshape(3, size_px, size_px))
     rows, columns = np.divmod(edges, size_px)
     shifts = np.array(_SUBPIXELS) + 0.5
@@ -72,7 +72,7 @@ def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _World:
-    """A layout with its solids in one row, the toy's first, and the things that they form."""
+    """A layout with all solids in one sequence, the toy's first, and the things that they form."""
 
     layout: Layout
     solids: tuple[Solid, ...]
@@ -92,7 +92,7 @@ class _View:
 
 
 def _look(world: _World, x: Positions, y: Positions, size_px: int) -> _View:
-    """Render the picture positions (x, y), in pixels from the top left corner."""
+    """Render the image positions (x, y), in pixels from the top left corner."""
     stage = world.layout.stage
     half = size_px / 2
     across, up = (x / half - 1).astype(np.float32), (1 - y / half).astype(np.float32)

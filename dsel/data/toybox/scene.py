@@ -1,4 +1,4 @@
-"""Draw a scene: a stage that knows no class, then one toy placed on it."""
+"""Drawing a scene: a stage that does not depend on the class, then one toy placed on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from dsel.data.toybox.solids import Float, Shape, Solid, normalized, turned
 from dsel.data.toybox.sphere_tracing import NOTHING, Thing, first_hits
 from dsel.data.toybox.toys import KINDS
 
-MIN_COVERAGE, MAX_COVERAGE = 0.04, 0.35
 _MEDIAN_COVERAGE = 0.12
 _FILL = 0.6  # how much of its bounding disc a toy's silhouette fills, on average
 _PROBE_PX = 36
@@ -53,7 +52,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything but the toy. `coverage` is the share of the picture that the toy should fill."""
+    """Everything but the toy. `coverage` is the share of the image that the toy should fill."""
 
     camera: Camera
     backdrop: Backdrop
@@ -78,7 +77,7 @@ def draw_layout(seed: int, class_index: int, index: int) -> Layout:
 
 
 def draw_stage(rng: np.random.Generator) -> Stage:
-    """Draw camera, backdrop, the toy's spot and the distractors: nothing here knows the class."""
+    """Draw camera, backdrop, the toy's spot and the distractors, all independent of the class."""
     camera = Camera(
         height=rng.uniform(1.9, 4.0),
         tilt=math.radians(rng.uniform(11, 33)),
@@ -92,7 +91,7 @@ def draw_stage(rng: np.random.Generator) -> Stage:
 
 
 def _draw_spot(rng: np.random.Generator, camera: Camera, disc: float) -> Spot:
-    """Draw a place in the view, mostly inside it, where a ball on the ground is not far."""
+    """Draw a spot, mostly inside the view, where a ball on the ground is not far away."""
     free = 1 - 0.92 * disc
     top = 1 - 1.2 * disc  # slender toys grow beyond their disc, upwards
     while True:
@@ -124,14 +123,14 @@ def _draw_distractors(rng: np.random.Generator, camera: Camera, toy: Spot) -> tu
             spot = _spot_at(camera, rng.uniform(-1, 1), rng.uniform(-1, 0.9), disc)
             if spot is not None and _fits(spot, toy, spots):
                 break
-            disc *= 0.97  # a smaller one finds a place in the end
+            disc *= 0.97  # a smaller one fits in the end
         spots.append(spot)
         result.append(_draw_distractor(rng, spot))
     return tuple(result)
 
 
 def _fits(spot: Spot, toy: Spot, others: list[Spot]) -> bool:
-    """Tell whether a distractor's spot is free, in reach, and leaves most of the toy visible."""
+    """Return whether a distractor's spot is free, in range, and leaves most of the toy visible."""
     if not 1.5 < spot.depth < 18.0:
         return False
     if math.dist(spot.base, toy.base) < 1.45 * toy.radius + spot.radius:
@@ -179,9 +178,9 @@ def _draw_shape(rng: np.random.Generator) -> tuple[Shape, float, float]:
 
 
 def draw_toy(rng: np.random.Generator, stage: Stage, class_index: int) -> tuple[Solid, ...]:
-    """Draw a toy of the class on the stage's spot, its visible part as large as asked."""
+    """Draw a toy of the class on the stage's spot, scaled until it has the stage's coverage."""
     kind = KINDS[class_index]
-    # A face stays turned to the camera wherever the toy stands.
+    # A face stays turned to the camera wherever the toy is.
     ahead = math.degrees(math.atan2(float(stage.spot.base[0]), float(stage.spot.base[2])))
     turn = turned(y=ahead + rng.uniform(-kind.max_turn, kind.max_turn))
     parts = kind.build(rng)
@@ -199,7 +198,7 @@ def draw_toy(rng: np.random.Generator, stage: Stage, class_index: int) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """A coarse view of a stage, for measuring how much of the picture a toy covers."""
+    """A coarse view of a stage, for measuring how much of the image a toy covers."""
 
     origin: Float
     rays: Float  # (3, N)

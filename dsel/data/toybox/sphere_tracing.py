@@ -1,4 +1,8 @@
-"""Sphere tracing: where rays first meet solids, and how much sun and sky reach a point."""
+"""Sphere tracing: the first hits of rays with solids, and the sun and sky that reach a point.
+
+Hart, "Sphere tracing", The Visual Computer 12, 1996: a ray advances by the distance to the nearest
+surface.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ _SMALL = 0.08  # solids smaller than this share of their thing (eyes, buttons) c
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Solids that stand together, in one bounding sphere; `first` is the number of the first."""
+    """Solids in one bounding sphere; `first` is the index of the first of them in the scene."""
 
     solids: tuple[Solid, ...]
     first: int
@@ -42,7 +46,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What each ray meets first: the distance along it, and which solid (or NOTHING)."""
+    """The first hit of each ray: the distance along it, and the solid's index (or NOTHING)."""
 
     depth: Float  # (N,)
     owner: Index  # (N,)

@@ -1,7 +1,7 @@
-"""The toys that give the ten classes their names, built from coloured solids.
+"""The toys of the ten classes, built from coloured solids.
 
-A toy stands on y = 0 around the origin, is about 2 high and faces -z, the side
-that a camera looking along +z sees.
+A toy is on the plane y = 0 around the origin, about 2 high, and faces -z, the side that a camera
+looking along +z sees.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Kind:
 def part(
     shape: Shape, at: Point, colour: Float, turn: Float | None = None, gloss: float = 0.2
 ) -> Solid:
-    """Return a solid at a place of the toy."""
+    """Return a solid at a position in the toy."""
     upright = np.eye(3, dtype=np.float32) if turn is None else turn
     centre = np.array(at, np.float32)
     return Solid(shape=shape, colour=colour, centre=centre, turn=upright, gloss=gloss)

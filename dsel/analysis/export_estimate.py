@@ -1,0 +1,322 @@
+"""What an export would contain and how large it would be, estimated before it is made.
+
+A sample of the images is composed from the run's proxies and encoded in a quick way. The ratio of
+true to quick sizes comes from a few images that are cut and encoded as the export does it, since a
+source may take long to read and PNG long to compress. Everything beside the images is built as the
+export builds it.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from dsel.analysis.explorer import Explorer
+from dsel.cache import SHARED, Cache
+from dsel.config import ExportSettings, SelectSettings
+from dsel.core.composing import Cut, compose_class, shortfall
+from dsel.data.images import crop, encode
+from dsel.errors import DselError, UnreadableImage
+from dsel.exports import (
+    SIDE_FILES,
+    Export,
+    class_folders,
+    image_entry,
+    image_name,
+    side_files,
+    zip_bytes,
+)
+from dsel.pipeline.cutting import open_origin, source_of
+from dsel.pipeline.export import check_export, plan_export
+from dsel.runs import Run
+from dsel.types import ClassSelection, Dataset, Distilled, Patch, Pixels
+
+T = TypeVar("T")
+_Sample: TypeAlias = dict[tuple[int, bool], list[float]]
+"""Sizes of sampled images, by class and whether they repeat a patch."""
+
+Problem: TypeAlias = Literal["", "missing", "changed", "unreadable"]
+
+SAMPLED: Final = 120
+"""Images of at most 128 px that are composed from proxies; fewer of larger ones."""
+
+SAMPLED_TILES: Final = 160
+SAMPLED_PX: Final = SAMPLED * 128**2
+FEWEST: Final = 8
+
+CALIBRATED: Final = 12
+"""Images that give the ratios of true to quick sizes; they stay the same for all settings."""
+
+CALIBRATED_PX: Final = CALIBRATED * 128**2
+
+LIMIT_S: Final = 1.5
+"""Time after which no further source image is read for calibration, if there are `FEWEST`."""
+
+MOST_ROWS: Final = 4000
+"""Rows of patches.parquet and images of the manifest that are built; more are extrapolated."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortClass:
+    """A class that gives fewer images than IPC, and a remedy."""
+
+    name: str
+    images: int
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassBytes:
+    """The estimated size of the image files of one class."""
+
+    name: str
+    images: int
+    images_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportEstimate:
+    """What an export would contain; bytes are estimates, from `sampled` of its images.
+
+    images_bytes: of all image files. zip_bytes: of the zip file with everything beside them.
+    pixels: source or proxy. source_problem: why the source's pixels are not available although they
+    were requested, with one line in source_message; both empty if they are.
+    """
+
+    images: int
+    classes: int
+    files: int
+    image_px: int
+    file_format: str
+    images_bytes: int
+    zip_bytes: int
+    sampled: int
+    classes_bytes: tuple[ClassBytes, ...]
+    short: tuple[ShortClass, ...]
+    pixels: str
+    source_problem: Problem
+    source_message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Whether the source's pixels are used, some of its images by id, or why they are not."""
+
+    used: bool
+    images: Mapping[str, Pixels]
+    problem: Problem = ""
+    message: str = ""
+
+
+def estimate_export(
+    explorer: Explorer, select: SelectSettings, export: ExportSettings, cache: Cache = SHARED
+) -> ExportEstimate:
+    """Estimate an export; raises `DselError` for what the export itself would refuse."""
+    run = explorer.run
+    owner = ("export estimate", str(run.path), run.identity.fingerprint)
+
+    def make() -> ExportEstimate:
+        source = cache.get(owner, ("source", export.pixels), lambda: _source(run, export.pixels))
+        return _estimate(explorer, select, export, source)
+
+    return cache.get(owner, (select, export), make)
+
+
+def _estimate(
+    explorer: Explorer, select: SelectSettings, export: ExportSettings, source: _Source
+) -> ExportEstimate:
+    image_px = check_export(explorer.run, select, export)
+    selections = [explorer.select(index, select) for index in range(len(explorer.classes))]
+    plan = plan_export(explorer.run, selections, select, export, from_source=source.used)
+    full_ratio, source_ratio = _ratios(plan, explorer.cut, source.images)
+    sample = _sample(plan, explorer.cut, full_ratio)
+    counts = [min(select.ipc, len(selected.images)) for selected in selections]
+    classes = tuple(
+        ClassBytes(selected.name, count, round(source_ratio * _class_size(plan, index, sample)))
+        for index, (selected, count) in enumerate(zip(selections, counts, strict=True))
+    )
+    images_bytes = sum(one.images_bytes for one in classes)
+    return ExportEstimate(
+        images=sum(counts),
+        classes=len(selections),
+        files=sum(counts) + SIDE_FILES,
+        image_px=image_px,
+        file_format=export.file_format,
+        images_bytes=images_bytes,
+        zip_bytes=images_bytes + _rest_bytes(plan),
+        sampled=sum(map(len, sample.values())),
+        classes_bytes=classes,
+        short=tuple(
+            ShortClass(selected.name, len(selected.images), advice)
+            for selected in selections
+            if (advice := shortfall(selected, select))
+        ),
+        pixels=plan.pixels,
+        source_problem=source.problem,
+        source_message=source.message,
+    )
+
+
+def _source(run: Run, pixels: Literal["auto", "source", "proxy"]) -> _Source:
+    dataset, message = source_of(run, pixels)
+    if dataset is not None:
+        return _Source(True, _some_images(run, dataset))
+    if not message:
+        return _Source(False, {})
+    try:
+        open_origin(run)
+    except DselError:
+        there = Path(str(run.identity.dataset_origin.get("source", ""))).exists()
+        return _Source(False, {}, "unreadable" if there else "missing", message)
+    return _Source(False, {}, "changed", message)
+
+
+def _some_images(run: Run, dataset: Dataset) -> Mapping[str, Pixels]:
+    """Read a few images of the source, spread over the run, as long as time permits."""
+    refs = {ref.id: ref for ref in dataset.refs}
+    rows = spread([row for row in run.images if row.frame is not None], CALIBRATED)
+    images: dict[str, Pixels] = {}
+    end = time.monotonic() + LIMIT_S
+    # In random order, so that those that are read in time are spread as well.
+    for at in np.random.default_rng(0).permutation(len(rows)):
+        if len(images) >= FEWEST and time.monotonic() > end:
+            break
+        row = rows[at]
+        try:
+            pixels = dataset.read(refs[row.id])
+        except UnreadableImage:
+            continue  # the export reports it
+        if row.frame and pixels.shape[:2] == (row.frame.source_height, row.frame.source_width):
+            images[row.id] = pixels
+    return images
+
+
+def _sample(plan: Export, cut: Cut, full_ratio: float) -> _Sample:
+    """Estimate the sizes of a sample of images as cut from proxies."""
+    tiles, pixels = plan.select.factor**2, plan.image_px**2
+    most = max(FEWEST, min(SAMPLED, SAMPLED_TILES // tiles, SAMPLED_PX // pixels))
+    images = [
+        (index, image)
+        for index, selected in enumerate(plan.selections)
+        for image in selected.images[: plan.select.ipc]
+    ]
+    sample: dict[tuple[int, bool], list[float]] = {}
+    for repeats in (False, True):
+        alike = [one for one in images if _repeats(one[1]) == repeats]
+        for index, image in spread(alike, -(-most * len(alike) // max(len(images), 1))):
+            patches = [plan.selections[index].patches[rank] for rank in image]
+            composed = _composed(plan, patches, cut)
+            if repeats:  # PNG stores a repeated tile once, which the quick size does not know
+                size = float(len(encode(composed, plan.settings.file_format)))
+            else:
+                size = full_ratio * _quick_bytes(composed, plan.settings.file_format)
+            sample.setdefault((index, repeats), []).append(size)
+    return sample
+
+
+def _class_size(plan: Export, index: int, sample: _Sample) -> float:
+    """Scale the sampled sizes of a class to all its images; without any, those of all classes."""
+    total = 0.0
+    images = plan.selections[index].images[: plan.select.ipc]
+    for repeats in (False, True):
+        count = sum(_repeats(image) == repeats for image in images)
+        known = sample.get((index, repeats)) or [
+            size for (_, alike), sizes in sample.items() if alike == repeats for size in sizes
+        ]
+        total += count * sum(known) / len(known) if count else 0.0
+    return total
+
+
+def _repeats(image: Sequence[int]) -> bool:
+    """Whether a mosaic shows a patch twice, as the last ones of a cluster do."""
+    return len(set(image)) < len(image)
+
+
+def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float, float]:
+    """Return the ratios of full to quick sizes, and of sizes from the source to those from proxies.
+
+    Both come from a few patches: those of the given source images, or any without them.
+    """
+    patches = [patch for selected in plan.selections for patch in selected.patches]
+    known = [patch for patch in patches if patch.image_id in source]
+    patches = known or spread(patches, CALIBRATED)
+    if not patches:
+        return 1.0, 1.0
+    tiles, file_format = plan.select.factor**2, plan.settings.file_format
+    count = max(2, min(CALIBRATED // tiles, CALIBRATED_PX // plan.image_px**2))
+    endless = cycle(patches)
+    images = [list(islice(endless, tiles)) for _ in range(count)]
+    proxies = [_composed(plan, one, cut) for one in images]
+    quick = sum(_quick_bytes(pixels, file_format) for pixels in proxies)
+    full = sum(len(encode(pixels, file_format)) for pixels in proxies)
+    if not known:
+        return full / quick, 1.0
+
+    def source_cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
+        return crop(source[patch.image_id], patch.source_box, width_px, height_px)
+
+    true = sum(len(encode(_composed(plan, one, source_cut), file_format)) for one in images)
+    return full / quick, true / full
+
+
+def _composed(plan: Export, patches: Sequence[Patch], cut: Cut) -> Pixels:
+    """Compose one image of these patches."""
+    alone = ClassSelection("", 0, tuple(patches), (tuple(range(len(patches))),))
+    (image,) = compose_class(alone, replace(plan.select, ipc=1), plan.image_px, cut)
+    return image.pixels
+
+
+def _quick_bytes(pixels: Pixels, file_format: Literal["png", "jpeg"]) -> int:
+    """Return the size of an image; for PNG, without the search for repeated bytes."""
+    if file_format == "jpeg":
+        return len(encode(pixels, file_format))
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "png", compress_type=zlib.Z_RLE)
+    return stream.tell()
+
+
+def _rest_bytes(plan: Export) -> int:
+    """Return the bytes of the zip file beside the contents of its images.
+
+    They are exact unless the set is large; manifest and table grow evenly with their rows.
+    """
+    folders = class_folders(plan.classes)
+    images = [
+        Distilled(selected.index, number, _NO_PIXELS, tuple(selected.patches[at] for at in image))
+        for selected in plan.selections
+        for number, image in enumerate(selected.images[: plan.select.ipc])
+    ]
+    names = [image_name(plan, folders[image.class_index], image.number) for image in images]
+    step = -(-max(len(images), sum(len(one.patches) for one in plan.selections)) // MOST_ROWS) or 1
+    entries = [
+        image_entry(name, image, plan.classes)
+        for name, image in zip(names[::step], images[::step], strict=True)
+    ]
+    part = [replace(one, patches=one.patches[::step]) for one in plan.selections]
+    sizes = _side_bytes(replace(plan, selections=part), entries)
+    if step > 1:
+        empty = _side_bytes(replace(plan, selections=()), [])
+        sizes = {name: empty[name] + step * (size - empty[name]) for name, size in sizes.items()}
+    return zip_bytes(dict.fromkeys(names, 0) | sizes)
+
+
+def _side_bytes(plan: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {name: len(content) for name, content in side_files(plan, entries).items()}
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """Return up to `most` items, from the first to the last, evenly apart."""
+    count = min(len(items), most)
+    return [items[at * (len(items) - 1) // max(count - 1, 1)] for at in range(count)]
+
+
+_NO_PIXELS: Final = np.zeros((0, 0, 3), np.uint8)
