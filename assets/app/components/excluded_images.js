@@ -1,4 +1,4 @@
-// Images without a patch in the gallery: skipped while scoring, or banned by hand.
+// Images without a patch in the gallery: skipped while scoring, or banned.
 
 import { h } from "../lib/dom.js";
 import { count } from "../lib/format.js";

@@ -138,7 +138,7 @@ export class HeatMap {
     this.others.replaceChildren(...spans);
   }
 
-  /** Put the box where the answer says that it is. */
+  /** Put the box at its position in the response. */
   settle() {
     if (!this.shown) return;
     this.box.classList.remove("dragged");

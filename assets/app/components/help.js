@@ -8,7 +8,7 @@ const ABOUT = [
     "prompt, and without it. Where naming the class lowers the loss, the image is discriminative: this gap is the " +
     "heat map.",
   "dsel cuts the patch with the largest mean gap from each image, clusters the patches of a class by their features, " +
-    "ranks them, and keeps as many as the IPC says: a small training set of real pixels.",
+    "ranks them, and keeps as many as the IPC allows: a small training set of real pixels.",
 ];
 const KEYS = [
   ["←  →", "Previous image, next image"],

@@ -108,7 +108,7 @@ function createSlider(widget, id, store) {
      * @param {SelectSettings} select
      */
     show(value, select) {
-      // A value of 0 stands for the value of this run, or for the IPC.
+      // A value of 0 means the value of this run, or for the IPC.
       const usual = name === "clusters" ? select.ipc : widget.shown;
       const number = value === 0 ? usual : value;
       const text = valueText(widget, value, select);

@@ -1,7 +1,7 @@
 // Numbers, counts, bytes and durations as text.
 
 /**
- * Format a number with three significant digits and a true minus sign; a dash stands for no number.
+ * Format a number with three significant digits and a true minus sign; a dash means no number.
  * @param {number | null | undefined} value
  */
 export function number(value, digits = 3) {

@@ -39,7 +39,7 @@ export function textOf(app, name, select) {
 }
 
 /**
- * Format a value as its widget shows it. A value of 0 stands for what `shown` holds, or for the IPC.
+ * Format a value as its widget shows it. A value of 0 means what `shown` holds, or for the IPC.
  * @param {Widget} widget
  * @param {any} value
  * @param {SelectSettings} select
@@ -62,7 +62,7 @@ export function choiceLabel({ choices }, value) {
 }
 
 /**
- * Format timesteps as one, a range, or a part of a range; an empty list stands for all.
+ * Format timesteps as one, a range, or a part of a range; an empty list means all.
  * @param {number[]} chosen
  * @param {number[]} scored
  */
