@@ -97,7 +97,7 @@ def _score_shard(
 def _score_batch(
     work: Work, refs: Sequence[ImageRef], batch: _Batch, draws: range, again: bool
 ) -> Generator[Event, None, dict[int, ShardRow]]:
-    from dsel.priors.scorer import NOT_A_NUMBER
+    from dsel.priors.scorer import NOT_FINITE
 
     pixels = np.stack([picture.proxy.pixels for picture in batch.pictures])
     scores = work.scorer.score([refs[place] for place in batch.places], pixels, draws)
@@ -105,8 +105,8 @@ def _score_batch(
     for place, picture, score in zip(batch.places, batch.pictures, scores, strict=True):
         ref = refs[place]
         if score is None:
-            rows[place] = ShardRow(ref, NOT_A_NUMBER)
-            yield from _refused(ref, NOT_A_NUMBER, again)
+            rows[place] = ShardRow(ref, NOT_FINITE)
+            yield from _refused(ref, NOT_FINITE, again)
             continue
         frame, shown, small = picture.proxy.frame, picture.proxy_bytes, picture.thumbnail_bytes
         rows[place] = ShardRow(ref, "", frame, shown, small, score)
