@@ -314,7 +314,7 @@ def test_refusal__prior(refusal, source, tmp_path):
         return refusal("score", source, "--run", tmp_path / "run", "--prior", prior)
 
     assert f"{source} is not a prior: it has no model_index.json; give a folder" in score(source)
-    assert "'nosuch' is not a prior: give the word demo, a folder" in score("nosuch")
+    assert "'nosuch' is not a prior: give the word demo, the folder of a saved" in score("nosuch")
     assert not (tmp_path / "run").exists()
 
 
