@@ -98,7 +98,7 @@ def _score_shard(
 def _score_batch(
     inputs: ScoringInputs, refs: Sequence[ImageRef], batch: _Batch, draws: range, again: bool
 ) -> Generator[Event, None, dict[int, ShardRow]]:
-    from dsel.priors.scorer import NOT_A_NUMBER
+    from dsel.priors.scorer import NOT_FINITE
 
     pixels = np.stack([image.proxy.pixels for image in batch.images])
     scores = inputs.scorer.score([refs[position] for position in batch.positions], pixels, draws)
@@ -106,8 +106,8 @@ def _score_batch(
     for position, image, score in zip(batch.positions, batch.images, scores, strict=True):
         ref = refs[position]
         if score is None:
-            rows[position] = ShardRow(ref, NOT_A_NUMBER)
-            yield from _not_scored(ref, NOT_A_NUMBER, again)
+            rows[position] = ShardRow(ref, NOT_FINITE)
+            yield from _not_scored(ref, NOT_FINITE, again)
             continue
         frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
         rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score)

@@ -1,4 +1,10 @@
-"""Priors: pretrained diffusion models, loaded by the word `demo`, a folder, or a Hub id."""
+"""Priors: pretrained diffusion models, and what is computed with them.
+
+`load_prior` loads one from the word `demo`, a folder, or a Hub id. Add a family of models as an
+adapter module beside `stable_diffusion`, with a line in `ADAPTERS` and one in `FAMILIES`; a new
+kind of prediction is a function in `losses`. `scorer` scores images, `featurizer` and
+`image_features` compute features of patches, `training` trains a small prior.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +29,7 @@ ADAPTERS = MappingProxyType(
         "unet": "dsel.priors.unet:UNetPrior",
     }
 )
-"""The adapter of each family, as module:class, imported when used."""
+"""The adapter of each family, as module:class, imported when it is used."""
 
 FAMILIES = MappingProxyType(
     {
@@ -36,13 +42,14 @@ FAMILIES = MappingProxyType(
         "DDIMPipeline": "unet",
     }
 )
-"""The family of each pipeline class, as model_index.json names it."""
+"""The family of each pipeline class that a model_index.json may name."""
 
 
 def load_prior(settings: PriorSettings) -> Prior:
-    """Load a prior on the device and in the arithmetic of its settings.
+    """Load a prior with the device and precision of its settings.
 
-    Raises `PriorError` for anything that is not a diffusers pipeline of a known family.
+    Raises `PriorError` for anything that is not a diffusers pipeline of a known family, or does not
+    fit into memory, and `SettingError` for a setting that does not fit the prior.
     """
     with library_errors(extra="lora", use="a prior", error=PriorError):
         from dsel.priors.base import Loading
@@ -74,10 +81,10 @@ def load_featurizer(
     fingerprint: str,
     device: str = "auto",
 ) -> Featurizer:
-    """Load what describes patches for `--features reencode` or `clip`.
+    """Load the featurizer of `--features reencode` or `--features clip`.
 
-    score, origin and fingerprint are those of the run: reencoding asks the prior that scored it,
-    and raises `PriorError` if another one lies in its place.
+    score, origin and fingerprint are those of the run: reencoding uses the prior that scored it,
+    and raises `PriorError` if another one has replaced it.
     """
     with library_errors(extra="lora", use="a prior", error=PriorError):
         from dsel.priors.image_features import ImageFeaturizer
@@ -91,23 +98,24 @@ def load_featurizer(
     if prior.fingerprint != fingerprint:
         raise PriorError(
             f"{prior.name} is not the prior that scored this run: its fingerprint is "
-            f"{prior.fingerprint}, the run's {fingerprint}; put the old one back, or score again"
+            f"{prior.fingerprint}, the run's {fingerprint}; restore the old one, or score again",
+            prior=prior.name,
         )
     return PriorFeaturizer(prior, score)
 
 
-def _family(folder: Path, asked: str) -> str:
-    """The family asked for, or the one that model_index.json names."""
+def _family(folder: Path, requested: str) -> str:
+    """Return the requested family, or that of the pipeline class in model_index.json."""
     index = folder / "model_index.json"
     try:
         kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     except (ValueError, KeyError, TypeError) as error:
         raise PriorError(f"{index} names no pipeline class: save the pipeline again") from error
-    if asked != "auto":
-        return asked
+    if requested != "auto":
+        return requested
     if not isinstance(kind, str) or kind not in FAMILIES:
         raise PriorError(
-            f"{folder} holds a {kind}; dsel reads {', '.join(FAMILIES)}; "
-            "--family says that it is like one of them"
+            f"{folder} contains a {kind}; dsel reads {', '.join(FAMILIES)}; "
+            "choose one of them with --family if it is compatible"
         )
     return FAMILIES[kind]

@@ -1,4 +1,4 @@
-"""What the adapters share: loading a diffusers pipeline, encoding, tapping, device, arithmetic."""
+"""The base of all adapters: loads a diffusers pipeline, encodes, predicts, taps activations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """What an adapter is built from."""
+    """The arguments of an adapter."""
 
     folder: Path
     settings: PriorSettings
@@ -41,25 +41,25 @@ class Loading:
 
 
 class PipelinePrior:
-    """A diffusers pipeline as a prior; a family says how it embeds and what it asks its network.
+    """A diffusers pipeline as a prior; each family implements how it embeds and calls its network.
 
-    The Prior protocol says what each public member does.
+    The public members are documented in `dsel.types.Prior`.
     """
 
     pipeline: ClassVar[str]
     """The diffusers class that the folder is loaded with."""
     network: ClassVar[str] = "unet"
-    """The part that predicts."""
+    """The name of the component that predicts."""
     parts: ClassVar[tuple[str, ...]]
-    """Files that the folder must have; `a|b` is either."""
+    """Files that the folder must have; `a|b` is one of two."""
     left_out: ClassVar[tuple[str, ...]] = ()
-    """Parts that are not used, and so not loaded."""
+    """Components that are not used, and so not loaded."""
     optional: ClassVar[tuple[str, ...]] = ()
-    """Parts that the folder may lack."""
+    """Components that the folder may lack."""
     reads: ClassVar[Literal["prompts", "labels"]] = "prompts"
 
     def __init__(self, loading: Loading) -> None:
-        """Raise `PriorError` or `SettingError` for what cannot be loaded or does not fit."""
+        """Load the pipeline; raises `PriorError` or `SettingError` if that is impossible."""
         self._check_parts(loading.folder)
         settings = loading.settings
         self._loaded = self._load(loading)
@@ -69,18 +69,18 @@ class PipelinePrior:
         self.fingerprint = loading.fingerprint
         self.device, self._dtype = loading.device, loading.dtype
         self.precision = str(loading.dtype).removeprefix("torch.")
-        # A CPU's cluster norms are slow with the channels last, and lose digits.
-        on_processor = loading.device.type == "cpu"
-        self._layout = torch.contiguous_format if on_processor else torch.channels_last
+        # On a CPU, group norms are slow with channels last, and less exact.
+        is_cpu = loading.device.type == "cpu"
+        self._memory_format = torch.contiguous_format if is_cpu else torch.channels_last
         self.cell_px = self._cell_px()
         self.step_px = self._step_px()
         self.resolution_px = self._resolution_px(settings.resolution_px)
         self.schedule, self.prediction = self._read_schedule()
         self._place(settings)
         self._layer = settings.feature_layer or self._default_layer()
-        self._caught: list[Any] = []
+        self._tapped: list[Any] = []
         self._tap_layer()
-        self._ask: Any = compiled(self._network) if settings.compile else self._network
+        self._call_network: Any = compiled(self._network) if settings.compile else self._network
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts, one row of each tensor per prompt."""
@@ -104,28 +104,28 @@ class PipelinePrior:
         *,
         tap: Tensor | None = None,
     ) -> Prediction:
-        """The network's answer to noised latents (B, C, h, w), float32."""
-        told = self.schedule.inputs[timesteps].to(self.device)
-        # Of one channel or one cell, both memory layouts look alike, and this one is asked for.
-        noised = latents.to(self.device, self._dtype, memory_format=self._layout)
-        output = self._output(noised, told, conditioning).float()
-        caught = self._caught.pop()
+        """Run the network on noised latents (B, C, h, w), float32."""
+        times = self.schedule.inputs[timesteps].to(self.device)
+        # With one channel or one cell both memory formats look alike, so it is set explicitly.
+        noised = latents.to(self.device, self._dtype, memory_format=self._memory_format)
+        output = self._output(noised, times, conditioning).float()
+        tapped = self._tapped.pop()
         features = None
         if tap is not None and len(tap):
-            features = self._as_grid(caught, latents)[tap.to(self.device)]  # (N, F, fh, fw)
+            features = self._as_grid(tapped, latents)[tap.to(self.device)]  # (N, F, fh, fw)
         return Prediction(output, features)
 
-    def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
-        """Ask the network: noised (B, C, h, w) in its own arithmetic, told (B,) float32."""
+    def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+        """Call the network: noised (B, C, h, w) in its precision, times (B,) float32."""
         raise NotImplementedError
 
-    def _as_grid(self, caught: Any, _latents: Tensor) -> Tensor:
-        """The tapped layer's output as (B, F, fh, fw); a U-Net's is that already."""
-        grid: Tensor = caught[0] if isinstance(caught, tuple) else caught
+    def _as_grid(self, tapped: Any, _latents: Tensor) -> Tensor:
+        """Return the tapped layer's output as (B, F, fh, fw), the shape that a U-Net's has."""
+        grid: Tensor = tapped[0] if isinstance(tapped, tuple) else tapped
         return grid
 
     def _default_layer(self) -> str:
-        """Up-block 1, or the last one of a small U-Net; Tang et al., arXiv 2306.03881, 4.2."""
+        """Return up-block 1, or a small U-Net's last one; Tang et al., arXiv 2306.03881, 4.2."""
         return f"up_blocks.{min(1, len(self._network.up_blocks) - 1)}"
 
     def _read_schedule(self) -> tuple[Schedule, str]:
@@ -134,8 +134,8 @@ class PipelinePrior:
         except AttributeError as error:
             kind = type(self._loaded.scheduler).__name__
             raise PriorError(
-                f"{self.name} comes with a {kind}, whose noise levels dsel cannot read "
-                f"({first_line(error)}): save it with the scheduler that it was trained with"
+                f"{self.name} has a {kind}, whose noise levels dsel cannot read "
+                f"({first_line(error)}): save it with the scheduler of its training"
             ) from error
 
     def _schedule_and_prediction(self) -> tuple[Schedule, str]:
@@ -147,7 +147,7 @@ class PipelinePrior:
         return int(2 ** (len(self._loaded.vae.config.block_out_channels) - 1))
 
     def _step_px(self) -> int:
-        """A U-Net halves its input once per level but the last."""
+        """Return the step of a U-Net, which halves its input at every level but the last."""
         return self.cell_px * int(2 ** (len(self._network.config.block_out_channels) - 1))
 
     def _trained_px(self) -> int:
@@ -157,48 +157,53 @@ class PipelinePrior:
     def _network(self) -> Any:
         return getattr(self._loaded, self.network)
 
-    def _resolution_px(self, asked: int) -> int:
-        """The side asked for, or the one of training; it must be a multiple of the step."""
-        side, step = asked or self._trained_px(), self.step_px or self.cell_px
-        if asked and not self.step_px and asked != self._trained_px():
+    def _resolution_px(self, requested: int) -> int:
+        """Return the requested side, or that of training; it must be a multiple of the step."""
+        side, step = requested or self._trained_px(), self.step_px or self.cell_px
+        if requested and not self.step_px and requested != self._trained_px():
             raise SettingError(
                 f"resolution px must be {self._trained_px()} for this prior, which sees squares of "
-                f"one size only, got {asked}"
+                f"one size only, got {requested}",
+                setting="resolution_px",
             )
         if side % step:
             near = max(step, round(side / step) * step)
             raise SettingError(
                 f"resolution px must be a multiple of {step} for this prior, got {side}; "
-                f"{near} would be right"
+                f"the nearest is {near}",
+                setting="resolution_px",
             )
         return side
 
     def _check_parts(self, folder: Path) -> None:
-        """Name what is missing: a tokenizer without files would be made up, and know no word."""
+        """Raise `PriorError` for missing files; without them, a tokenizer would know no word."""
         for names in self.parts:
             if not any((folder / name).is_file() for name in names.split("|")):
-                raise PriorError(f"{folder} is not whole: it has no {names.replace('|', ' or ')}")
+                raise PriorError(f"{folder} is incomplete: it has no {names.replace('|', ' or ')}")
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
         for part in self.optional:
             if any(index.get(part) or ()) and not (folder / part).is_dir():
                 raise PriorError(
-                    f"{folder} is not whole: it has no {part}, which its model_index.json names"
+                    f"{folder} is incomplete: it has no {part}, which its model_index.json lists"
                 )
 
     def _load(self, loading: Loading) -> Any:
-        build = pipeline_class(self.pipeline)
         absent = (part for part in self.optional if not (loading.folder / part).is_dir())
-        how = {"dtype": loading.dtype, "use_safetensors": True, "local_files_only": True}
+        options = {"dtype": loading.dtype, "use_safetensors": True, "local_files_only": True}
         try:
             with quiet():
-                encoders = load_text_encoders(loading.folder, how)
+                build = pipeline_class(self.pipeline)  # imports it, with warnings of its own
+                encoders = load_text_encoders(loading.folder, options)
                 loaded = build.from_pretrained(
-                    loading.folder, **how, **encoders, **dict.fromkeys((*self.left_out, *absent))
+                    loading.folder,
+                    **options,
+                    **encoders,
+                    **dict.fromkeys((*self.left_out, *absent)),
                 )
         except LOADING_FAILS as error:
             if is_out_of_memory(error):
                 raise PriorError(
-                    f"{loading.folder} does not fit into memory: take --precision bfloat16, a "
+                    f"{loading.folder} does not fit into memory: use --precision bfloat16, a "
                     "smaller prior or a larger machine"
                 ) from error
             raise PriorError(
@@ -212,22 +217,22 @@ class PipelinePrior:
         return loaded
 
     def _place(self, settings: PriorSettings) -> None:
-        """Move the parts to where they work."""
+        """Move the components to their devices."""
         self._text_device = torch.device("cpu") if settings.low_memory else self.device
         try:
-            self._network.to(self.device, memory_format=self._layout).eval()
+            self._network.to(self.device, memory_format=self._memory_format).eval()
             for name in ("text_encoder", "text_encoder_2", "text_encoder_3"):
                 if encoder := getattr(self._loaded, name, None):
                     encoder.to(self._text_device).eval()
             if vae := getattr(self._loaded, "vae", None):
-                # It runs once per picture, and its rounding would outweigh all the network's; some
-                # families' overflow in half precision.
+                # It runs once per image, and its rounding error would exceed the network's; some
+                # families' autoencoders overflow in half precision.
                 vae.float().to(self.device).eval()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise PriorError(
-                f"{settings.prior} does not fit into the memory of {self.device}: take "
+                f"{settings.prior} does not fit into the memory of {self.device}: use "
                 "--precision bfloat16, --low-memory or another --device"
             ) from error
         if settings.low_memory:
@@ -236,19 +241,19 @@ class PipelinePrior:
                 vae.enable_tiling()
 
     def _tap_layer(self) -> None:
-        """Keep the last output of one layer; the hook stays, since compiled code cannot lose it."""
+        """Store the last output of one layer; the hook stays, as compiled code cannot remove it."""
         blocks = {n: block for n, block in self._network.named_modules() if _is_tappable(n)}
         if self._layer not in blocks:
             raise unknown("feature layer", self._layer, blocks)
 
-        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            self._caught[:] = [output]
+        def store(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            self._tapped[:] = [output]
 
-        blocks[self._layer].register_forward_hook(keep)
+        blocks[self._layer].register_forward_hook(store)
 
 
 class LabelPrior(PipelinePrior):
-    """A prior that is told a label instead of a prompt; one of the labels names no class."""
+    """A prior with labels instead of prompts; one of the labels is the null class."""
 
     reads: ClassVar[Literal["prompts", "labels"]] = "labels"
 
@@ -256,14 +261,15 @@ class LabelPrior(PipelinePrior):
         super().__init__(loading)
         names = find_labels(loading.folder, loading.settings.labels)
         count = self._label_count()
-        asked = loading.settings.null_class
-        null = len(names) if asked < 0 else asked
-        # Behind only a part of the names lies another class: there it must be asked for.
-        whole = len(names) == count - 1 if asked < 0 else len(names) <= count
-        if not (whole and null < count):
+        requested = loading.settings.null_class
+        null = len(names) if requested < 0 else requested
+        # By default the null class follows all names, so none may be missing.
+        fits = len(names) == count - 1 if requested < 0 else len(names) <= count
+        if not (fits and null < count):
             raise SettingError(
                 f"this prior has {count} labels, for {len(names)} names and the null class {null}: "
-                "give its names in label order with --labels, its null class with --null-class"
+                "give its names in label order with --labels, its null class with --null-class",
+                setting="labels",
             )
         self._labels = Labels(names, null)
 
@@ -274,24 +280,26 @@ class LabelPrior(PipelinePrior):
         return {"labels": torch.tensor(found, device=self.device)}
 
     def _label_count(self) -> int:
-        """How many labels the network tells apart, the null class among them."""
+        """Return the number of labels of the network, including the null class."""
         raise NotImplementedError
 
 
 def tokens_as_grid(tokens: Tensor, latents: Tensor, patch: int) -> Tensor:
-    """Tokens (B, N, F) of patches of cells of latents (B, C, h, w), row by row: (B, F, fh, fw)."""
+    """Return tokens (B, N, F), one per `patch` x `patch` cells of latents (B, C, h, w), as a grid.
+
+    The tokens are in row order; the grid is (B, F, h / patch, w / patch).
+    """
     height, width = latents.shape[-2:]
     return tokens.transpose(1, 2).reshape(len(tokens), -1, height // patch, width // patch)
 
 
 def scaled(pixels: Pixels) -> Tensor:
-    """Pixels (B, height, width, 3), 0 to 255, as (B, 3, height, width) float32, -1 to 1."""
-    # As the strides of `pixels` lie, a CPU's cluster norms would lose three digits of flat
-    # pictures.
+    """Return pixels (B, height, width, 3), 0 to 255, as (B, 3, height, width) float32, -1 to 1."""
+    # With the strides of `pixels`, group norms on a CPU would lose three digits of flat images.
     values = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
     return values.float().div(127.5).sub(1.0)
 
 
 def _is_tappable(name: str) -> bool:
-    """Whether a layer is a whole block, whose output has the shape of a picture."""
+    """Return whether a layer is a whole block, whose output has spatial dimensions."""
     return name == "mid_block" or (name.count(".") == 1 and name.rpartition(".")[2].isdigit())

@@ -1,4 +1,4 @@
-"""How many noised latents a call of the prior takes: given, found by trying, halved for memory."""
+"""The batch size of the prior: given, or doubled while that is faster; halved out of memory."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ import torch
 from dsel.errors import PriorError, first_line
 
 T = TypeVar("T")
-ON_PROCESSOR = 64
-"""Most rows per call on a CPU: more are not faster, and a fixed number repeats every last bit."""
+ROWS_ON_CPU = 64
+"""Most rows per call on a CPU: more are not faster, and a fixed number is reproducible."""
 
-CELLS_ON_PROCESSOR = 20_480
-"""Most cells of all rows of a call on a CPU: what more of them need outgrows its caches."""
+CELLS_ON_CPU = 20_480
+"""Most cells of all rows of a call on a CPU: the activations of more exceed its caches."""
 
-AT_FIRST, AT_MOST = 32, 4096
-"""Rows per call that trying begins and ends with on an accelerator."""
+FIRST_ROWS, MOST_ROWS = 32, 4096
+"""First and largest number of rows per call that is tried on an accelerator."""
 
-ENCODED = 4
-"""Pictures encoded in one call at most: at full size each takes far more memory than a latent."""
+ENCODE_BATCH = 4
+"""Most images encoded in one call: an image takes far more memory than a latent."""
 
 OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
-"""Of these, the text of an error holds one if memory has run out."""
+"""Texts that mark an error as running out of memory."""
 
-WORTH = 1.05
-"""Twice the rows must be faster by this factor to stay."""
+MIN_SPEEDUP = 1.05
+"""Twice the rows must be faster by this factor to be kept."""
 
 
 class RowBudget:
-    """Knows how many rows the next call may have; `rows` is even, a row per half of a pair."""
+    """The number of rows of the next call; `rows` is even, because losses come in pairs."""
 
-    def __init__(self, asked: int, device: torch.device, cells: int = 1) -> None:
-        """`asked` is the number to use, or 0 to find it; a square picture has so many cells."""
-        self._trying = not asked and device.type != "cpu"
-        on_processor = min(ON_PROCESSOR, CELLS_ON_PROCESSOR // cells)
-        at_first = AT_FIRST if self._trying else on_processor
-        self.rows = max(2, (asked or at_first) // 2 * 2)
+    def __init__(self, requested: int, device: torch.device, cells: int = 1) -> None:
+        """Use `requested` rows, or search if it is 0; `cells` are those of a square image."""
+        self._searching = not requested and device.type != "cpu"
+        on_cpu = min(ROWS_ON_CPU, CELLS_ON_CPU // cells)
+        first = FIRST_ROWS if self._searching else on_cpu
+        self.rows = max(2, (requested or first) // 2 * 2)
         self._best = 0.0
         self._warm = False
 
     def attempt(self, call: Callable[[], T]) -> T:
-        """Do `call`, which looks at `rows`; each time that memory runs out, again with half."""
+        """Run `call`, which reads `rows`; halve them and retry each time memory runs out.
+
+        Raises `PriorError` if two rows are too many.
+        """
         while True:
             try:
                 return call()
@@ -50,46 +53,46 @@ class RowBudget:
                 if not is_out_of_memory(error):
                     raise
                 self._halve(error)
-            # Outside of the handler, where the error's frames no longer hold their tensors.
+            # Outside of the handler, where the error's frames no longer reference their tensors.
             _release()
 
     def report(self, cells: int, seconds: float) -> None:
-        """Take in how long a batch took; until doubling the rows is not worth it, they double.
+        """Report the time of a batch; the rows double until that is no longer faster.
 
-        cells: rows times cells of a picture, so that pictures of other shapes compare.
+        cells: rows times cells of an image, so that images of different shapes are comparable.
         """
-        if not self._trying:
+        if not self._searching:
             return
-        if not self._warm:  # the first batch of a size chooses kernels, and is slow for it
+        if not self._warm:  # the first batch of a size is slow, because kernels are chosen
             self._warm = True
             return
         rate = cells / max(seconds, 1e-9)
-        if rate < WORTH * self._best or self.rows >= AT_MOST:
-            self.rows = self.rows if rate >= WORTH * self._best else self.rows // 2
-            self._trying = False
+        if rate < MIN_SPEEDUP * self._best or self.rows >= MOST_ROWS:
+            self.rows = self.rows if rate >= MIN_SPEEDUP * self._best else self.rows // 2
+            self._searching = False
             return
         self._best, self._warm = rate, False
         self.rows *= 2
 
     def _halve(self, error: Exception) -> None:
-        self._trying = False
+        self._searching = False
         if self.rows <= 2:
             raise PriorError(
-                "one picture at a time is more than the memory holds: give --low-memory, a smaller "
+                "one image at a time does not fit into memory: use --low-memory, a smaller "
                 f"--resolution-px or another --device ({first_line(error)})"
             ) from error
         self.rows = max(2, self.rows // 4 * 2)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of the device or the machine, has run out."""
+    """Return whether an error means that the device or the machine is out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 def _release() -> None:
-    """Give back what the failed call had reserved."""
+    """Release the memory that the failed call had reserved."""
     for backend in (torch.cuda, torch.mps, torch.xpu):
         if backend.is_available():
             backend.empty_cache()

@@ -20,7 +20,7 @@ PACK = 2
 """Cells per side of one of the transformer's tokens."""
 
 GUIDANCE = 1.0
-"""What a guidance-distilled model (dev) is told: follow the prompt, do not exaggerate it."""
+"""The guidance input of a guidance-distilled model (dev): follow the prompt without emphasis."""
 
 
 class FluxPrior(PipelinePrior):
@@ -38,21 +38,21 @@ class FluxPrior(PipelinePrior):
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Conditioning:
-        """states: (P, tokens, width); pooled: (P, width)."""
+        """Encode prompts: states (P, tokens, width), pooled (P, width)."""
         texts = list(prompts)
-        # As many tokens as each was trained with: padding is not masked, so it matters.
+        # The number of tokens of each one's training: padding is not masked, so it matters.
         tokens = 512 if self._is_guided() else 256
         states, pooled, _ = self._loaded.encode_prompt(
             texts, texts, device=self._text_device, max_sequence_length=tokens
         )
         return {"states": states.to(self.device), "pooled": pooled.to(self.device)}
 
-    def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
+    def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         states = conditioning["states"]
-        output: Tensor = self._ask(
+        output: Tensor = self._call_network(
             hidden_states=pack(noised),
-            timestep=told / 1000,
-            guidance=torch.full_like(told, GUIDANCE) if self._is_guided() else None,
+            timestep=times / 1000,
+            guidance=torch.full_like(times, GUIDANCE) if self._is_guided() else None,
             encoder_hidden_states=states,
             pooled_projections=conditioning["pooled"],
             txt_ids=states.new_zeros(states.shape[1], 3),
@@ -61,13 +61,13 @@ class FluxPrior(PipelinePrior):
         )[0]
         return unpack(output, noised)
 
-    def _as_grid(self, caught: Any, latents: Tensor) -> Tensor:
-        """A block answers (text, picture); the picture's tokens (B, N, F) as (B, F, fh, fw)."""
-        tokens = caught[1] if isinstance(caught, tuple) else caught
+    def _as_grid(self, tapped: Any, latents: Tensor) -> Tensor:
+        """Return the image tokens (B, N, F) of a block's output (text, image) as (B, F, fh, fw)."""
+        tokens = tapped[1] if isinstance(tapped, tuple) else tapped
         return tokens_as_grid(tokens, latents, PACK)
 
     def _default_layer(self) -> str:
-        """The middle of all blocks, where a transformer's activations carry most meaning."""
+        """Return the middle block, where a transformer's activations are the most semantic."""
         double, single = (
             len(self._network.transformer_blocks), len(self._network.single_transformer_blocks),
         )  # fmt: skip
@@ -91,21 +91,21 @@ class FluxPrior(PipelinePrior):
 
 
 def pack(latents: Tensor) -> Tensor:
-    """Latents (B, C, h, w) as tokens of 2 x 2 cells, (B, h/2 w/2, 4 C)."""
+    """Return latents (B, C, h, w) as tokens of 2 x 2 cells, (B, h/2 w/2, 4 C)."""
     images, channels, height, width = latents.shape
     blocks = latents.reshape(images, channels, height // PACK, PACK, width // PACK, PACK)
     return blocks.permute(0, 2, 4, 1, 3, 5).reshape(images, -1, channels * PACK**2)
 
 
 def unpack(tokens: Tensor, latents: Tensor) -> Tensor:
-    """Tokens (B, h/2 w/2, 4 C) in the shape of `latents` (B, C, h, w)."""
+    """Return tokens (B, h/2 w/2, 4 C) in the shape of `latents` (B, C, h, w)."""
     channels, height, width = latents.shape[1:]
     blocks = tokens.reshape(-1, height // PACK, width // PACK, channels, PACK, PACK)
     return blocks.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, height, width)
 
 
 def positions(latents: Tensor) -> Tensor:
-    """Row and column of each token, (h/2 w/2, 3) with a zero first."""
+    """Return the row and column of each token, (h/2 w/2, 3), after a zero."""
     rows, columns = (side // PACK for side in latents.shape[-2:])
     grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
     return torch.nn.functional.pad(grid, (1, 0)).to(latents)

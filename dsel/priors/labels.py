@@ -1,4 +1,4 @@
-"""The labels of a class-conditional prior: which number a class name has."""
+"""The labels of a class-conditional prior: the number of each class name."""
 
 from __future__ import annotations
 
@@ -15,46 +15,51 @@ NEAR = 5  # names suggested for an unknown one
 
 
 class Labels:
-    """Class names to labels; case, underscores and several names of one label do not matter."""
+    """Maps class names to labels; ignores case and underscores, and knows all names of a label."""
 
     def __init__(self, names: Sequence[Sequence[str]], null: int) -> None:
-        """`names[label]` are all names of a label, `null` is the label that names no class."""
+        """Take all names of each label, `names[label]`, and the null label."""
         self.null = null
-        self._shown = {_plain(name): name for cluster in names for name in cluster}
-        self._by_first = _by_name([cluster[:1] for cluster in names])
+        self._shown = {_normalized(name): name for of_label in names for name in of_label}
+        self._by_first = _by_name([of_label[:1] for of_label in names])
         self._by_any = _by_name(names)
 
     def find(self, name: str) -> int:
-        """The label of a class; "" is the null class. Raises `SettingError` with near names.
+        """Return the label of a class; "" is the null class.
 
-        A label's first name is its own, even where it is a further name of another label.
+        A label's first name is found before further names of other labels. Raises `SettingError`,
+        with similar names, for an unknown or ambiguous name; fields: name, near.
         """
         if not name:
             return self.null
-        key = _plain(name)
+        key = _normalized(name)
         found = self._by_first.get(key) or self._by_any.get(key)
         if not found:
             raise self._unknown(name)
         if len(found) > 1:
             raise SettingError(
                 f"labels {' and '.join(map(str, found))} of the prior are both named {name!r}: "
-                "give each a name of its own with --labels"
+                "give each a name of its own with --labels",
+                name=name,
             )
         return found[0]
 
     def _unknown(self, name: str) -> SettingError:
         known = list(self._by_any)
-        near = get_close_matches(_plain(name), known, NEAR, 0.5) or known[:NEAR]
+        similar = get_close_matches(_normalized(name), known, NEAR, 0.5) or known[:NEAR]
+        near = [self._shown[key] for key in similar]
         return SettingError(
-            f"the prior has no label {name!r}; near are: "
-            f"{', '.join(self._shown[key] for key in near)}; name the class so in classes.json"
+            f"the prior has no label {name!r}; similar ones are: {', '.join(near)}; use one "
+            "of them in classes.json",
+            name=name,
+            near=near,
         )
 
 
 def read_labels(path: Path) -> list[tuple[str, ...]]:
-    """Names by label from JSON: a list of names or of lists of names, or {"0": "name, name"}.
+    """Read names by label from JSON: a list of names or of lists of names, or {"0": "name, name"}.
 
-    A model_index.json holds them under id2label. Raises `PriorError` for anything else.
+    A model_index.json has them under id2label. Raises `PriorError` for anything else.
     """
     try:
         stored: Any = json.loads(path.read_text("utf-8"))
@@ -71,9 +76,10 @@ def read_labels(path: Path) -> list[tuple[str, ...]]:
 
 
 def find_labels(folder: Path, given: str) -> list[tuple[str, ...]]:
-    """The names given in a file, else those in the prior's model_index.json or classes.json.
+    """Return the names of a given file, or those of the prior's model_index.json or classes.json.
 
     The word imagenet gives ImageNet's names as they ship with dsel, in the order of WordNet's ids.
+    Raises `PriorError` where there are none.
     """
     if given == "imagenet":
         return [names for _, names in sorted(imagenet_names().items())]
@@ -86,8 +92,9 @@ def find_labels(folder: Path, given: str) -> list[tuple[str, ...]]:
     if (folder / "classes.json").is_file():
         return read_labels(folder / "classes.json")
     raise PriorError(
-        f"{folder} does not name its labels: give --labels FILE, a JSON list of class names in "
-        "label order"
+        f"{folder} has no names of its labels: give --labels FILE, a JSON list of class names in "
+        "label order",
+        setting="labels",
     )
 
 
@@ -98,7 +105,7 @@ def _in_order(stored: Any, path: Path) -> list[Any]:
 
 
 def _names(entry: Any) -> tuple[str, ...]:
-    """The names of one label: a list of them, or a text that separates them by commas."""
+    """Return the names of one label: a list of them, or text with commas between them."""
     parts = entry.split(",") if isinstance(entry, str) else entry
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         return ()
@@ -107,19 +114,19 @@ def _names(entry: Any) -> tuple[str, ...]:
 
 def _refusal(path: Path) -> PriorError:
     return PriorError(
-        f"{path} holds no class names: it must be a list of names in label order, or map "
+        f"{path} has no class names: it must be a list of names in label order, or map "
         '"0", "1" ... to names'
     )
 
 
 def _by_name(names: Sequence[Sequence[str]]) -> Mapping[str, list[int]]:
-    """The labels that have a name, by name."""
+    """Return the labels of each name."""
     found: dict[str, list[int]] = {}
-    for label, cluster in enumerate(names):
-        for key in dict.fromkeys(map(_plain, cluster)):
+    for label, of_label in enumerate(names):
+        for key in dict.fromkeys(map(_normalized, of_label)):
             found.setdefault(key, []).append(label)
     return found
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split())

@@ -1,4 +1,4 @@
-"""Loading what a prior is made of, where it runs and how; or the one line that says why not."""
+"""The parts of loading a prior: device, precision, text encoders, LoRA, compilation."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ LOADING_FAILS = (
     OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError,
     ImportError, SafetensorError,
 )  # fmt: skip
-"""What diffusers, transformers, peft and safetensors raise for files that do not fit."""
+"""Errors that diffusers, transformers, peft and safetensors raise for unusable files."""
 
 LORA_DOWN = (".lora_A.", ".lora.down.", ".lora_linear_layer.down.", "lora_down")
-"""In the name of one weight of each layer that LoRA changes, as diffusers and others name it."""
+"""Parts of the names of LoRA's down-projections, of which each changed layer has one."""
 
 TEXT_ENCODERS: Mapping[Any, Any] = MappingProxyType(
     {kind.__name__: kind for kind in (CLIPTextModel, CLIPTextModelWithProjection, T5EncoderModel)}
@@ -44,7 +44,7 @@ TEXT_ENCODERS: Mapping[Any, Any] = MappingProxyType(
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` takes an accelerator if there is one."""
+    """Return the device of that name; `auto` is an accelerator if there is one."""
     if name == "auto":
         return _best_device()
     try:
@@ -52,13 +52,15 @@ def choose_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise SettingError(
-            f"device {name!r} is not there; this machine has {_best_device().type!r}, auto finds it"
+            f"device {name!r} is not available; this machine has {_best_device().type!r}, which "
+            "auto selects",
+            setting="device",
         ) from error
     return device
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The arithmetic of that name; `auto` takes the fastest that the device supports well."""
+    """Return the precision of that name; `auto` is the fastest that the device supports well."""
     if name != "auto":
         dtype: torch.dtype = getattr(torch, name)
         return dtype
@@ -77,28 +79,30 @@ def _best_device() -> torch.device:
 
 
 def pipeline_class(name: str) -> Any:
-    """A pipeline of diffusers, which imports its parts now; raises `PriorError` if it cannot."""
+    """Import a pipeline of diffusers; raises `PriorError` if its libraries do not fit together."""
     with library_errors(extra="lora", use="a prior", error=PriorError):
         return getattr(diffusers, name)
 
 
-def load_text_encoders(folder: Path, how: Mapping[str, Any]) -> dict[str, nn.Module]:
-    """The text encoders of a pipeline; one that lacks weights would make up any, and be refused."""
+def load_text_encoders(folder: Path, options: Mapping[str, Any]) -> dict[str, nn.Module]:
+    """Load the text encoders of a pipeline; raises `PriorError` for one that lacks weights."""
     index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     found = {}
     for part in ("text_encoder", "text_encoder_2", "text_encoder_3"):
         kind = TEXT_ENCODERS.get((index.get(part) or [None])[-1])
         if kind is not None and (folder / part).is_dir():
-            found[part], info = kind.from_pretrained(folder / part, output_loading_info=True, **how)
+            found[part], info = kind.from_pretrained(
+                folder / part, output_loading_info=True, **options
+            )
             check_weights(folder, part, sorted(info["missing_keys"]))
     return found
 
 
 def check_weights(folder: Path, part: str, lacking: Sequence[str]) -> None:
-    """Raise `PriorError` for weights that the files do not hold."""
+    """Raise `PriorError` for weights that are missing in the files."""
     if lacking:
         raise PriorError(
-            f"{folder} is not whole: its {part} lacks {len(lacking)} of its weights, such as "
+            f"{folder} is incomplete: its {part} lacks {len(lacking)} of its weights, such as "
             f"{lacking[0]}"
         )
 
@@ -145,26 +149,26 @@ def _lora_layers(names: Iterable[str]) -> int:
 
 
 def compiled(network: nn.Module) -> Callable[..., Any]:
-    """The network, compiled when it is first asked; raises `PriorError` where that cannot work."""
+    """Return the network, compiled at its first call, which raises `PriorError` if that fails."""
     from torch._dynamo.exc import TorchDynamoException
 
     compiled_network = torch.compile(network)
 
-    def ask(*inputs: Any, **named: Any) -> Any:
+    def call(*inputs: Any, **named: Any) -> Any:
         try:
             return compiled_network(*inputs, **named)
         except TorchDynamoException as error:
             why = first_line(getattr(error, "inner_exception", error))
             raise PriorError(
-                f"the prior cannot be compiled on this machine, leave out --compile ({why})"
+                f"the prior cannot be compiled on this machine, omit --compile ({why})"
             ) from error
 
-    return ask
+    return call
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let neither library draw bars or talk: what matters reaches the user as an error."""
+    """Silence the progress bars and logs of both libraries; problems are raised as errors."""
     libraries = (diffusers_logging, transformers_logging)
     levels = [library.get_verbosity() for library in libraries]
     for library in libraries:

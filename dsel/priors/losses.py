@@ -1,9 +1,7 @@
-"""Noising, kinds of prediction, and the paired losses whose difference is the gap.
+"""The paired losses, whose difference is the gap, and the kinds of prediction.
 
-Symbols: z_0 is a clean latent, eps noise, z_t = signal_t z_0 + noise_t eps the noised latent. In a
-diffusion schedule signal_t^2 = a_t, the cumulative product of 1 - beta, and noise_t^2 = 1 - a_t; in
-flow matching noise_t = sigma and signal_t = 1 - sigma. All arithmetic here is float32 (or wider, if
-given wider).
+The symbols are those of `dsel.priors.schedules`. All arithmetic is float32, or wider for wider
+inputs.
 """
 
 from __future__ import annotations
@@ -20,10 +18,10 @@ from dsel.priors.schedules import add_noise, amplitudes
 from dsel.types import Schedule
 
 ToNoise = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""(network's output, z_t, signal_t, noise_t) -> eps."""
+"""(the network's output, z_t, signal_t, noise_t) -> eps."""
 
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(z_t (R, C, h, w), timesteps (R,), which prompt (R,)) -> output (R, C, h, w).
+"""(z_t (R, C, h, w), timesteps (R,), prompt indices (R,)) -> output (R, C, h, w).
 
 Prompt 0 is the null prompt, prompt b + 1 that of image b.
 """
@@ -31,7 +29,7 @@ Prompt 0 is the null prompt, prompt b + 1 that of image b.
 
 @dataclass(frozen=True, slots=True)
 class PairedLosses:
-    """Means over draws and channels, (B, T, h, w); gap is unconditional minus conditional."""
+    """Means over draws and channels, (B, T, h, w) each; gap is unconditional minus conditional."""
 
     conditional: Tensor
     unconditional: Tensor
@@ -47,12 +45,12 @@ def paired_losses(
     prediction: str,
     rows_per_call: int,
 ) -> PairedLosses:
-    """Losses of images with their class named and with the null prompt, on shared noise.
+    """Return the losses of images with their class named and with the null prompt, on shared noise.
 
-    clean: (B, C, h, w). noise: (B, T, D, C, h, w). Whatever the network predicts, the maps hold the
+    clean: (B, C, h, w). noise: (B, T, D, C, h, w). Whatever the network predicts, the maps are the
     loss of the noise, |eps - eps_theta|^2; for a flow it is (1 - sigma)^2 times that of the
-    velocity. The gap of a draw is formed before anything is averaged, as (eps_c - eps_u)(2 eps -
-    eps_u - eps_c), which equals |eps - eps_u|^2 - |eps - eps_c|^2 and does not cancel. DDPS, arXiv
+    velocity. The gap of a draw is computed before anything is averaged, as (eps_c - eps_u)(2 eps -
+    eps_u - eps_c), which equals |eps - eps_u|^2 - |eps - eps_c|^2 without cancellation. DDPS, arXiv
     2412.09959, eq. 4; arXiv 2408.02752, eq. 3.
     """
     images, steps, draws = noise.shape[:3]
@@ -84,14 +82,14 @@ def paired_losses(
 
 
 def check_prediction(prediction: str) -> None:
-    """Raise `PriorError` for a kind of prediction that has no formula here."""
+    """Raise `PriorError` for a kind of prediction that is not in `PREDICTIONS`."""
     if prediction not in PREDICTIONS:
         known = ", ".join(PREDICTIONS)
-        raise PriorError(f"the prior predicts {prediction!r}; dsel knows {known}")
+        raise PriorError(f"the prior predicts {prediction!r}; dsel supports {known}")
 
 
 def _chunks(total: int, most: int) -> list[slice]:
-    """Equal slices, as few as `most` rows allow."""
+    """Return the fewest equal slices of at most `most` rows."""
     count = -(-total // max(1, most))
     size = -(-total // count)
     return [slice(start, min(start + size, total)) for start in range(0, total, size)]
@@ -124,4 +122,4 @@ PREDICTIONS: Mapping[str, ToNoise] = MappingProxyType(
         "flow": _from_flow,
     }
 )
-"""Turns each kind of network output into noise."""
+"""The conversion of each kind of network output into noise."""

@@ -21,9 +21,9 @@ def draw_noise(
     shape: Sequence[int],
     antithetic: bool,
 ) -> Tensor:
-    """Noise of one image, (T, D, *shape) float32: a function of its arguments and nothing else.
+    """Return the noise of one image, (T, D, *shape) float32, standard normal.
 
-    With antithetic pairs, draw 2j + 1 is the negative of draw 2j.
+    draws: the D indices to draw. With antithetic pairs, draw 2j + 1 is the negative of draw 2j.
     """
 
     def sample(timestep: int, draw: int) -> Tensor:
@@ -37,16 +37,16 @@ def draw_noise(
 
 
 def noise_generator(seed: int, image_id: str, timestep: int, draw: int) -> torch.Generator:
-    """The generator of one draw, so that batch, order, worker and resume cannot change a score."""
+    """Return the generator of one draw, seeded with a hash of its key."""
     key = f"{seed}\0{image_id}\0{timestep}\0{draw}".encode()
     digest = hashlib.blake2b(key, digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest) >> 1)
 
 
 def random_projection(seed: int, source: int, target: int) -> Tensor:
-    """A Gaussian projection (source, target) that keeps squared lengths on average.
+    """Return a Gaussian projection (source, target) that preserves squared lengths on average.
 
-    Johnson and Lindenstrauss, 1984. With source <= target it is the identity, padded.
+    Johnson and Lindenstrauss, 1984. With source <= target it is the identity, padded by zeros.
     """
     if source <= target:
         return torch.eye(source, target)

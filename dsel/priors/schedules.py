@@ -18,33 +18,33 @@ from dsel.types import Schedule
 
 
 def add_noise(clean: Tensor, eps: Tensor, signal: Tensor, amount: Tensor) -> Tensor:
-    """z_t = signal_t z_0 + noise_t eps; Ho et al., arXiv 2006.11239, eq. 4."""
+    """Return z_t = signal_t z_0 + noise_t eps; Ho et al., arXiv 2006.11239, eq. 4."""
     return signal * clean + amount * eps
 
 
 def amplitudes(schedule: Schedule, times: Tensor) -> tuple[Tensor, Tensor]:
-    """signal_t and noise_t of timesteps (R,), (R, 1, 1, 1) each."""
+    """Return signal_t and noise_t of timesteps (R,), (R, 1, 1, 1) each."""
     return schedule.signal[times][:, None, None, None], schedule.noise[times][:, None, None, None]
 
 
 def diffusion_schedule(alphas_cumprod: Tensor) -> Schedule:
-    """The schedule of a model that was trained with a_t (timesteps,); it is told the timestep."""
+    """Return the schedule of a diffusion model with a_t (timesteps,), whose input is t."""
     a = alphas_cumprod.double()
     return Schedule(a.sqrt().float(), (1 - a).sqrt().float(), torch.arange(len(a)).float())
 
 
 def flow_schedule(sigmas: Tensor, inputs: Tensor) -> Schedule:
-    """The schedule of flow matching, sigma rising with the timestep; Lipman, arXiv 2210.02747."""
+    """Return the schedule of flow matching, sigma rising with t; Lipman, arXiv 2210.02747."""
     sigma = sigmas.double()
     return Schedule((1 - sigma).float(), sigma.float(), inputs.float())
 
 
 def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
-    """The schedule of a flow-matching scheduler: timestep t is its training timestep t + 1.
+    """Return the schedule and kind of prediction of a flow-matching scheduler of diffusers.
 
-    The base sigma (t + 1) / N is shifted as the scheduler does it, by a constant or, where the
-    shift follows the size of the picture, for pictures of `tokens` tokens; Esser et al., arXiv
-    2403.03206, section 5.3.2. The network is told 1000 sigma.
+    Timestep t is its training timestep t + 1. The base sigma (t + 1) / N is shifted as the
+    scheduler does it: by a constant, or, where the shift depends on the image size, for images of
+    `tokens` tokens; Esser et al., arXiv 2403.03206, section 5.3.2. The network's input is N sigma.
     """
     config = scheduler.config
     count: int = config.num_train_timesteps
@@ -61,10 +61,11 @@ def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
 
 
 def check_timesteps(timesteps: Sequence[int], schedule: Schedule) -> None:
-    """Raise `SettingError` for a timestep outside of the prior's schedule."""
+    """Raise `SettingError` for a timestep outside of the prior's schedule; fields: setting."""
     last = len(schedule.signal) - 1
     for timestep in timesteps:
         if not 0 <= timestep <= last:
             raise SettingError(
-                f"timestep must be between 0 and {last} for this prior, got {timestep}"
+                f"timestep must be between 0 and {last} for this prior, got {timestep}",
+                setting="timesteps",
             )

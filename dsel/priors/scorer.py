@@ -1,4 +1,4 @@
-"""Pictures in, their scores out: what the prior is asked, and how its answers are reduced."""
+"""Scoring: proxies in, their losses, gaps and features out."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ from torch.nn import functional
 from dsel.config import ScoreSettings
 from dsel.config.base import settings_of
 from dsel.errors import SettingError
-from dsel.priors.batching import ENCODED, RowBudget
+from dsel.priors.batching import ENCODE_BATCH, RowBudget
 from dsel.priors.losses import PairedLosses, check_prediction, paired_losses
 from dsel.priors.noise import draw_noise, random_projection
 from dsel.priors.schedules import check_timesteps
 from dsel.types import Conditioning, ImageRef, Prior, Score
 
 T = TypeVar("T")
-CLASSES_KEPT = 16  # whose prompts stay encoded; a dataset comes class by class
-NOT_A_NUMBER = "the prior's answer is not a number that can be stored"
+CLASSES_CACHED = 16  # whose prompts stay encoded; a dataset is read class by class
+NOT_FINITE = "the prior's output is not a finite number that can be stored"
 
 
 class Scorer:
-    """Scores pictures of one shape together; noise belongs to an image, so no neighbour matters.
+    """Scores batches of proxies of one shape; the other images of a batch never affect a score.
 
-    `images` counts what was scored, `calls` calls of the prior, and `seconds` is the time spent
-    inside them.
+    images: number of images scored. calls: calls of the prior. seconds: time spent in them.
     """
 
     def __init__(
         self, prior: Prior, names: Sequence[Sequence[str]], settings: ScoreSettings
     ) -> None:
-        """`names` are all names of each class; raises `DselError` for what the prior cannot do."""
+        """Take all names of each class; raises `DselError` for what the prior does not support."""
         check_prediction(prior.prediction)
         check_timesteps(settings.timesteps, prior.schedule)
         if prior.reads == "labels":
@@ -50,26 +49,26 @@ class Scorer:
         self._prior = prior
         self._names = names
         self._settings = settings
-        self._named = lru_cache(CLASSES_KEPT)(self._embed_class)
+        self._named = lru_cache(CLASSES_CACHED)(self._embed_class)
         self._null = lru_cache(1)(self._embed_null)
         self._projection: Tensor | None = None
         wanted = settings.feature_timestep
         self._feature_timestep = min(settings.timesteps, key=lambda t: (abs(t - wanted), t))
 
     def check_classes(self, indices: Sequence[int]) -> None:
-        """Raise `SettingError` for a class that the prior does not know, before hours of work."""
+        """Raise `SettingError` for a class that the prior does not know, before any scoring."""
         if self._prior.reads == "labels":
             self._prior.embed([self._names[index][0] for index in indices])
 
     def images_per_call(self, draws: int) -> int:
-        """How many pictures fill one call, at least 1."""
+        """Return the number of images that fill one call, at least 1."""
         return max(1, self.budget.rows // (2 * len(self._settings.timesteps) * draws))
 
     def score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
     ) -> list[Score | None]:
-        """Score proxies (B, height, width, 3) with these draws; None where it gives no numbers."""
-        began = time.perf_counter()
+        """Score proxies (B, height, width, 3); None where the output is not finite."""
+        start = time.perf_counter()
         losses, features = self.budget.attempt(lambda: self._score(refs, pixels, draws))
         scores = [
             self._checked(losses.conditional[row], losses.gap[row], features[row])
@@ -77,18 +76,16 @@ class Scorer:
         ]
         self.images += len(scores)
         cells = losses.gap[0, 0].numel() * 2 * losses.gap.shape[1] * len(draws) * len(refs)
-        if len(refs) >= self.images_per_call(
-            len(draws)
-        ):  # what fills no call says nothing of speed
-            self.budget.report(cells, time.perf_counter() - began)
+        if len(refs) >= self.images_per_call(len(draws)):  # a smaller batch would distort the rate
+            self.budget.report(cells, time.perf_counter() - start)
         return scores
 
     def _score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
     ) -> tuple[PairedLosses, Tensor]:
         s, prior = self._settings, self._prior
-        encoded = min(ENCODED, self.images_per_call(len(draws)))
-        clean = self._encode(pixels, encoded)  # (B, C, h, w)
+        batch = min(ENCODE_BATCH, self.images_per_call(len(draws)))
+        clean = self._encode(pixels, batch)  # (B, C, h, w)
         noise = torch.stack(
             [
                 draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape[1:], s.antithetic)
@@ -101,10 +98,10 @@ class Scorer:
         def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
             tap = ((times == self._feature_timestep) & (which > 0)).nonzero()[:, 0]
             rows = {name: values[which] for name, values in conditioning.items()}
-            answer = self._timed(lambda: prior.predict(noised, times, rows, tap=tap))
-            if answer.features is not None:
-                grids.add(which[tap] - 1, answer.features)
-            return answer.output
+            predicted = self._timed(lambda: prior.predict(noised, times, rows, tap=tap))
+            if predicted.features is not None:
+                grids.add(which[tap] - 1, predicted.features)
+            return predicted.output
 
         losses = paired_losses(
             predict, clean, noise.to(clean), s.timesteps, prior.schedule, prior.prediction,
@@ -112,19 +109,19 @@ class Scorer:
         )  # fmt: skip
         return losses, self._project(grids.means())
 
-    def _encode(self, pixels: NDArray[np.uint8], images: int) -> Tensor:
-        parts = [pixels[start : start + images] for start in range(0, len(pixels), images)]
+    def _encode(self, pixels: NDArray[np.uint8], batch: int) -> Tensor:
+        parts = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
         return torch.cat([self._timed(partial(self._prior.encode, part)) for part in parts])
 
     def _project(self, grids: Tensor) -> Tensor:
-        """Diffusion features on a grid: (B, F, g, g) -> (B, g, g, d)."""
+        """Project features on a grid, (B, F, g, g), to (B, g, g, d)."""
         s = self._settings
         if self._projection is None:
             self._projection = random_projection(s.noise_seed, grids.shape[1], s.feature_dim)
         return grids.movedim(1, -1) @ self._projection
 
     def _checked(self, conditional: Tensor, gap: Tensor, features: Tensor) -> Score | None:
-        # As it will be stored: half precision ends at 65504.
+        # In half precision, as stored: its largest number is 65504.
         arrays = [t.float().cpu() for t in (conditional, gap, features)]
         if not all(t.half().isfinite().all() for t in arrays):
             return None
@@ -132,7 +129,7 @@ class Scorer:
         return Score(losses, gaps, grid)
 
     def _embed_class(self, class_index: int) -> Conditioning:
-        """The class's prompt, one row; with --names all, the mean over all of its names."""
+        """Encode the class's prompt, one row; with --names all, the mean over its names."""
         s = self._settings
         names = self._names[class_index] if s.names == "all" else self._names[class_index][:1]
         if self._prior.reads == "prompts":
@@ -145,42 +142,44 @@ class Scorer:
         return self._timed(lambda: self._prior.embed([text]))
 
     def _timed(self, call: Callable[[], T]) -> T:
-        began = time.perf_counter()
+        start = time.perf_counter()
         result = call()
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.perf_counter() - start
         self.calls += 1
         return result
 
 
 def _refuse_prompts(settings: ScoreSettings) -> None:
-    """Raise `SettingError` for what a prior of labels would pass over."""
+    """Raise `SettingError` for prompt settings, which a prior with labels would ignore."""
     for name in ("names", "prompt", "null_prompt"):
         usual = settings_of(ScoreSettings)[name].default
         if (value := getattr(settings, name)) != usual:
             label = name.replace("_", " ")
             raise SettingError(
-                f"{label} must be {usual} for a prior of labels, which reads none, got {value!r}"
+                f"{label} must be {usual} for a prior of labels, which has no prompts, "
+                f"got {value!r}",
+                setting=name,
             )
 
 
 def join(parts: Sequence[Conditioning]) -> Mapping[str, Tensor]:
-    """Rows of several conditionings, one under the other."""
+    """Concatenate the rows of several conditionings."""
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 class _Grids:
-    """Gathers activations row by row, pooled to a grid, and averages them per image."""
+    """Collects activations, pooled to a grid, and averages them per image."""
 
     def __init__(self, images: int, side: int) -> None:
-        self._found: list[list[Tensor]] = [[] for _ in range(images)]
+        self._grids: list[list[Tensor]] = [[] for _ in range(images)]
         self._side = side
 
     def add(self, images: Tensor, activations: Tensor) -> None:
-        """activations: (N, F, fh, fw), of the images (N,)."""
+        """Add activations (N, F, fh, fw) of the images with indices (N,)."""
         pooled = functional.adaptive_avg_pool2d(activations.float(), self._side).cpu()
         for image, grid in zip(images.tolist(), pooled, strict=True):
-            self._found[image].append(grid)
+            self._grids[image].append(grid)
 
     def means(self) -> Tensor:
-        """(B, F, g, g)."""
-        return torch.stack([torch.stack(found).mean(0) for found in self._found])
+        """Return the mean grids of all images, (B, F, g, g)."""
+        return torch.stack([torch.stack(found).mean(0) for found in self._grids])

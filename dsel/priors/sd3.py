@@ -29,34 +29,34 @@ class SD3Prior(PipelinePrior):
         "vae/config.json",
     )  # fmt: skip
     left_out = ("image_encoder", "feature_extractor")
-    optional = ("text_encoder_3", "tokenizer_3")  # T5, which many leave out for its size
+    optional = ("text_encoder_3", "tokenizer_3")  # T5, which is often omitted for its size
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Conditioning:
-        """states: (P, tokens, width); pooled: (P, width)."""
+        """Encode prompts: states (P, tokens, width), pooled (P, width)."""
         texts = list(prompts)
         states, _, pooled, _ = self._loaded.encode_prompt(
             texts, texts, texts, device=self._text_device, do_classifier_free_guidance=False
         )
         return {"states": states.to(self.device), "pooled": pooled.to(self.device)}
 
-    def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
-        output: Tensor = self._ask(
+    def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+        output: Tensor = self._call_network(
             hidden_states=noised,
-            timestep=told,
+            timestep=times,
             encoder_hidden_states=conditioning["states"],
             pooled_projections=conditioning["pooled"],
             return_dict=False,
         )[0]
         return output
 
-    def _as_grid(self, caught: Any, latents: Tensor) -> Tensor:
-        """A block answers (text, picture); the picture's tokens (B, N, F) as (B, F, fh, fw)."""
-        tokens = caught[1] if isinstance(caught, tuple) else caught
+    def _as_grid(self, tapped: Any, latents: Tensor) -> Tensor:
+        """Return the image tokens (B, N, F) of a block's output (text, image) as (B, F, fh, fw)."""
+        tokens = tapped[1] if isinstance(tapped, tuple) else tapped
         return tokens_as_grid(tokens, latents, self._network.config.patch_size)
 
     def _default_layer(self) -> str:
-        """The middle block, where a transformer's activations carry most meaning."""
+        """Return the middle block, where a transformer's activations are the most semantic."""
         return f"transformer_blocks.{len(self._network.transformer_blocks) // 2}"
 
     def _schedule_and_prediction(self) -> tuple[Schedule, str]:

@@ -24,25 +24,27 @@ class SDXLPrior(PipelinePrior):
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Conditioning:
-        """states: (P, tokens, width); pooled: (P, width)."""
+        """Encode prompts: states (P, tokens, width), pooled (P, width)."""
         texts = list(prompts)
         states, _, pooled, _ = self._loaded.encode_prompt(
             texts, device=self._text_device, do_classifier_free_guidance=False
         )
-        if self._loaded.config.force_zeros_for_empty_prompt:  # as it was trained: no words, zeros
+        if (
+            self._loaded.config.force_zeros_for_empty_prompt
+        ):  # as in training: zeros for an empty prompt
             words = torch.tensor([bool(text) for text in texts], device=states.device)
             states, pooled = states * words[:, None, None], pooled * words[:, None]
         return {"states": states.to(self.device), "pooled": pooled.to(self.device)}
 
-    def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
+    def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         height, width = (side * self.cell_px for side in noised.shape[-2:])
-        # Original size, corner of the crop, target size: the whole picture as it is.
+        # Original size, crop corner, target size: the whole image, uncropped.
         sizes = torch.tensor([height, width, 0, 0, height, width], device=noised.device)
         added = {
             "text_embeds": conditioning["pooled"],
             "time_ids": sizes.to(noised.dtype).expand(len(noised), -1),
         }
-        output: Tensor = self._ask(
-            noised, told, conditioning["states"], added_cond_kwargs=added, return_dict=False
+        output: Tensor = self._call_network(
+            noised, times, conditioning["states"], added_cond_kwargs=added, return_dict=False
         )[0]
         return output

@@ -23,10 +23,12 @@ class StableDiffusionPrior(PipelinePrior):
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Conditioning:
-        """states: (P, tokens, width)."""
+        """Encode prompts: states (P, tokens, width)."""
         states, _ = self._loaded.encode_prompt(list(prompts), self._text_device, 1, False)
         return {"states": states.to(self.device)}
 
-    def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
-        output: Tensor = self._ask(noised, told, conditioning["states"], return_dict=False)[0]
+    def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+        output: Tensor = self._call_network(
+            noised, times, conditioning["states"], return_dict=False
+        )[0]
         return output

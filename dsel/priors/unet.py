@@ -18,13 +18,15 @@ class UNetPrior(LabelPrior):
 
     @torch.inference_mode()
     def encode(self, pixels: Pixels) -> Tensor:
-        """Pixels (B, height, width, 3) as (B, 3, height, width), -1 to 1."""
+        """Return pixels (B, height, width, 3) as (B, 3, height, width), -1 to 1."""
         return scaled(pixels).to(self.device)
 
-    def _output(self, noised: Tensor, told: Tensor, conditioning: Conditioning) -> Tensor:
+    def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         labels = conditioning["labels"]
-        output: Tensor = self._ask(noised, told, class_labels=labels, return_dict=False)[0]
-        return output[:, : noised.shape[1]]  # what may follow is a learned variance
+        output: Tensor = self._call_network(noised, times, class_labels=labels, return_dict=False)[
+            0
+        ]
+        return output[:, : noised.shape[1]]  # further channels are a learned variance
 
     def _cell_px(self) -> int:
         return 1
@@ -32,13 +34,13 @@ class UNetPrior(LabelPrior):
     def _trained_px(self) -> int:
         size = self._network.config.sample_size
         if size is None:
-            raise PriorError("the U-Net's config names no sample_size: give --resolution-px")
+            raise PriorError("the U-Net's config has no sample_size: give --resolution-px")
         return int(min(size) if isinstance(size, list | tuple) else size)
 
     def _label_count(self) -> int:
         count = self._network.config.num_class_embeds
         if not count:
             raise PriorError(
-                f"{self.name} has no class embeddings: an unconditional U-Net cannot tell classes"
+                f"{self.name} has no class embeddings: an unconditional U-Net knows no classes"
             )
         return int(count)

@@ -1,4 +1,4 @@
-"""Where a prior's files are: the shipped one, a folder, the Hub; and what names their content."""
+"""A prior's files: where they are (shipped, a folder, the Hub), their fingerprint, their size."""
 
 from __future__ import annotations
 
@@ -32,71 +32,80 @@ HUB_LEFT_OUT = (
     "safety_checker/*", "*.fp16.safetensors", "*.non_ema.safetensors", "*.fp16-0*",
     "text_encoders/*",
 )  # fmt: skip
-"""What a pipeline is loaded without: a checker, and its weights a second and third time."""
+"""Files that are not loaded: the safety checker, and further copies of the weights."""
 
 WORK = "training"
-"""Folder in a prior that dsel trained, for checkpoints and the like: no part of the prior."""
+"""Folder of checkpoints in a prior that dsel trained; not a part of the prior."""
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
-"""What diffusers calls the LoRA weights that it saves."""
+"""The file name of LoRA weights saved by diffusers."""
 
-ROOM = 1.15
-"""Memory asked for before loading, as a multiple of the weights."""
+MEMORY_FACTOR = 1.15
+"""Memory required before loading, as a multiple of the weights' size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A prior's files, and a name of their content: the Hub's commit, or a hash of the files."""
+    """A model's folder, and its revision: the Hub's commit, or a hash of the files."""
 
     folder: Path
     revision: str
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of saved model: what it is, how it is given, the file it cannot lack, its files."""
+class ModelKind:
+    """A kind of saved model, for messages and downloads.
+
+    name: with its article. source: what a user can give besides a Hub id. index: the file that
+    every such model has. files: patterns of its files.
+    """
 
     name: str
-    given: str
+    source: str
     index: str
     files: tuple[str, ...]
 
 
-PRIOR = Kind(
+PRIOR = ModelKind(
     "a prior",
-    "the word demo, a folder that a diffusers pipeline was saved in",
+    "the word demo, the folder of a saved diffusers pipeline",
     "model_index.json",
     HUB_FILES,
 )
 
 
-def find_weights(name: str, revision: str = "", kind: Kind = PRIOR) -> Weights:
-    """The local folder of a model, downloaded first if the name is a Hub id."""
+def find_weights(name: str, revision: str = "", kind: ModelKind = PRIOR) -> Weights:
+    """Return the local folder of a model, after a download if the name is a Hub id.
+
+    Raises `PriorError` where there is no such model.
+    """
     folder = asset(DEMO_PRIOR) if name == "demo" else Path(name).expanduser()
-    here = bool(name) and folder.is_dir()
-    if here and revision:
-        raise PriorError(f"{name} is not on the Hub: --revision {revision} means nothing there")
-    if not here and (folder.is_file() or not HUB_ID.fullmatch(name)):
+    is_local = bool(name) and folder.is_dir()
+    if is_local and revision:
         raise PriorError(
-            f"{name!r} is not {kind.name}: give {kind.given}, or a Hub id such as owner/name"
+            f"{name} is a local folder, where --revision {revision} has no meaning: leave it out",
+            setting="revision",
         )
-    if not here:
+    if not is_local and (folder.is_file() or not HUB_ID.fullmatch(name)):
+        raise PriorError(
+            f"{name!r} is not {kind.name}: give {kind.source}, or a Hub id such as owner/name"
+        )
+    if not is_local:
         folder = download(name, revision, kind.files, HUB_LEFT_OUT)
     if not (folder / kind.index).is_file():
         raise PriorError(
-            f"{folder} is not {kind.name}: it has no {kind.index}; give the folder that one was "
-            "saved in"
+            f"{folder} is not {kind.name}: it has no {kind.index}; give a folder with a saved one"
         )
-    return Weights(folder, weights_fingerprint(folder) if here else folder.name)
+    return Weights(folder, weights_fingerprint(folder) if is_local else folder.name)
 
 
 def download(
     name: str, revision: str, files: tuple[str, ...], left_out: tuple[str, ...] = ()
 ) -> Path:
-    """Fetch a repository's files from the Hub, or find them in its cache; raises `PriorError`.
+    """Download a repository's files from the Hub, or find them in its cache; return their folder.
 
-    The folder is named after the commit. Without a network, or with HF_HUB_OFFLINE=1, the cache
-    alone answers.
+    The folder is named after the commit. Without a network, or with HF_HUB_OFFLINE=1, only the
+    cache is used. Raises `PriorError` where the files cannot be had.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -108,8 +117,8 @@ def download(
         RevisionNotFoundError,
     )
 
-    # A broken connection raises what its library does, and hf_xet a plain error of its own.
-    fetching_fails: Any = (*HfHubHTTPError.__bases__, OSError, HFValidationError, RuntimeError)
+    # A broken connection raises an error of its library, and hf_xet a RuntimeError.
+    download_errors: Any = (*HfHubHTTPError.__bases__, OSError, HFValidationError, RuntimeError)
     try:
         return Path(
             snapshot_download(
@@ -131,40 +140,40 @@ def download(
         ) from error
     except LocalEntryNotFoundError as error:
         raise PriorError(
-            f"{name} is not on this machine, or not all of it, and the Hub cannot be reached: "
+            f"{name} is not on this machine, or not completely, and the Hub cannot be reached: "
             "connect to the internet without HF_HUB_OFFLINE=1, or give a folder"
         ) from error
-    except fetching_fails as error:
+    except download_errors as error:
         why = ADDRESS.sub("the Hub", first_line(error))
-        raise PriorError(f"{name} cannot be fetched from the Hub: {why}") from error
+        raise PriorError(f"{name} cannot be downloaded from the Hub: {why}") from error
 
 
 def lora_file(name: str) -> Path:
-    """The file of LoRA weights: this one, that of a folder, or that of a Hub id."""
+    """Return the file of LoRA weights: this file, that of a folder, or that of a Hub id."""
     path = Path(name).expanduser()
     if path.is_file():
         if path.suffix == ".safetensors":
             return path
         raise PriorError(
-            f"{name} is no safetensors file: dsel reads no pickles, since they run code"
+            f"{name} is not a safetensors file: dsel reads no pickles, because they can run code"
         )
     if not path.is_dir():
         if not HUB_ID.fullmatch(name) or path.suffix == ".safetensors":
             raise PriorError(
-                f"{name!r} is not there: give the safetensors file of LoRA weights, its folder, or "
-                "a Hub id such as owner/name"
+                f"{name!r} does not exist: give the safetensors file of LoRA weights, its folder, "
+                "or a Hub id such as owner/name"
             )
         path = download(name, "", ("*.safetensors",))
     found = sorted(path.glob("*.safetensors"))
-    usual = [file for file in found if file.name == LORA_FILE] or found
-    if len(usual) != 1:
-        there = f"several of them: {', '.join(p.name for p in found)}" if found else "none"
-        raise PriorError(f"{name} must hold one safetensors file of LoRA weights, has {there}")
-    return usual[0]
+    candidates = [file for file in found if file.name == LORA_FILE] or found
+    if len(candidates) != 1:
+        have = f"several of them: {', '.join(p.name for p in found)}" if found else "none"
+        raise PriorError(f"{name} must contain one safetensors file of LoRA weights, has {have}")
+    return candidates[0]
 
 
 def weights_fingerprint(folder: Path) -> str:
-    """Name the content of a folder of weights: 16 hex digits, the same wherever it lies."""
+    """Return a fingerprint of a folder of weights: 16 hex digits, the same at any location."""
     digest = hashlib.sha256()
     kinds = {".safetensors", ".json", ".txt", ".model"}
     for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds):
@@ -176,10 +185,10 @@ def weights_fingerprint(folder: Path) -> str:
 
 
 def prior_fingerprint(settings: PriorSettings, weights: Weights, family: str) -> str:
-    """Name everything about a prior that changes its answers, wherever its files lie."""
+    """Return a fingerprint of everything that changes a prior's outputs, at any location."""
     plain = result_settings(settings)
-    for place in ("prior", "revision", "precision", "resolution_px"):
-        plain.pop(place)  # the weights are named by content; the others have their own place
+    for name in ("prior", "revision", "precision", "resolution_px"):
+        plain.pop(name)  # the weights are named by content; the others are in the run's identity
     if settings.lora:
         plain["lora"] = _sha256(lora_file(settings.lora)).hex()
     if settings.labels and Path(settings.labels).expanduser().is_file():
@@ -188,7 +197,7 @@ def prior_fingerprint(settings: PriorSettings, weights: Weights, family: str) ->
 
 
 def origin_of(settings: PriorSettings, weights: Weights) -> Mapping[str, str | int | bool]:
-    """How to load the same prior again, from any folder, with the commit in place of a branch."""
+    """Return the settings that load the same prior again: absolute paths, and a commit."""
     plain: dict[str, Any] = result_settings(settings)
     if settings.prior != "demo" and not Path(settings.prior).expanduser().is_dir():
         plain["revision"] = weights.revision
@@ -202,29 +211,31 @@ def origin_of(settings: PriorSettings, weights: Weights) -> Mapping[str, str | i
 def check_memory(
     folder: Path, dtype: torch.dtype, device: torch.device, low_memory: bool = False
 ) -> None:
-    """Raise `PriorError` if the weights alone are more than the memory that is free.
+    """Raise `PriorError` if the weights alone exceed the free memory; fields: needed, free (bytes).
 
-    On a CPU the system would kill the process without a word. With `low_memory` an accelerator
-    does without the text encoders.
+    On a CPU the system would kill the process without a message. With `low_memory` the text
+    encoders are not on the accelerator.
     """
-    spared = ("text_encoder*",) if low_memory and device.type != "cpu" else ()
-    needed = ROOM * parameters(folder, spared) * dtype.itemsize
+    excluded = ("text_encoder*",) if low_memory and device.type != "cpu" else ()
+    needed = MEMORY_FACTOR * parameters(folder, excluded) * dtype.itemsize
     free = free_memory(device)
     if needed > free:
         raise PriorError(
             f"{folder} needs {needed / 2**30:.1f} GB for its weights in "
-            f"{str(dtype).removeprefix('torch.')}, {device} has {free / 2**30:.1f} GB free: take "
-            "--precision bfloat16, --low-memory, a smaller prior or a larger machine"
+            f"{str(dtype).removeprefix('torch.')}, {device} has {free / 2**30:.1f} GB free: use "
+            "--precision bfloat16, --low-memory, a smaller prior or a larger machine",
+            needed=needed,
+            free=free,
         )
 
 
-def parameters(folder: Path, spared: Sequence[str] = ()) -> int:
-    """How many numbers the parts of a pipeline hold, from the headers of their files.
+def parameters(folder: Path, excluded: Sequence[str] = ()) -> int:
+    """Return the number of parameters of a pipeline, from the headers of its files.
 
-    `spared` are patterns of parts that do not count.
+    excluded: patterns of components that do not count.
     """
     found = folder.glob("*/*.safetensors")
-    files = [p for p in found if not any(p.parent.match(one) for one in (WORK, *spared))]
+    files = [p for p in found if not any(p.parent.match(one) for one in (WORK, *excluded))]
     return sum(_numbers(p) for p in files if not any(p.match(one) for one in HUB_LEFT_OUT))
 
 
@@ -235,11 +246,11 @@ def _numbers(path: Path) -> int:
         with safe_open(path, "numpy") as file:
             return sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError):
-        return 0  # loading it says what is wrong
+        return 0  # loading it raises the error
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that are free on a device, or on the machine."""
+    """Return the bytes that are free on an accelerator, or on the machine."""
     import psutil
     import torch
 

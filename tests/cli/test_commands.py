@@ -304,8 +304,8 @@ def test_refusal__prior(refusal, source, tmp_path):
     def score(prior: object) -> str:
         return refusal("score", source, "--run", tmp_path / "run", "--prior", prior)
 
-    assert f"{source} is not a prior: it has no model_index.json; give the folder" in score(source)
-    assert "'nosuch' is not a prior: give the word demo, a folder" in score("nosuch")
+    assert f"{source} is not a prior: it has no model_index.json; give a folder" in score(source)
+    assert "'nosuch' is not a prior: give the word demo, the folder of a saved" in score("nosuch")
     assert not (tmp_path / "run").exists()
 
 
@@ -317,7 +317,7 @@ def test_refusal__prior(refusal, source, tmp_path):
         (("--draws", "3"), "draws must be even with antithetic pairs, got 3"),
         (("--draws", "0"), "draws must be between 1 and 1024, got 0"),
         (("--prompt", "a toy"), "prompt must contain {class}, got 'a toy'"),
-        (("--device", "cuda:77"), "device 'cuda:77' is not there; this machine has"),
+        (("--device", "cuda:77"), "device 'cuda:77' is not available; this machine has"),
         (("--per-class", "-1"), "per class must be at least 0, got -1"),
     ],
 )

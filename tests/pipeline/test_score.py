@@ -169,7 +169,7 @@ def test_score__skipped_images_are_counted_with_their_reasons(tmp_path):
     assert told["cat/b.png"] == "is empty (0 bytes)"
     assert "cut off" in told["cat/c.png"]
     assert told["dog/small.png"].startswith("is 300 x 9 px: the shorter side must be at least 16")
-    assert told["dog/white.png"].startswith("the prior's answer is not a number")
+    assert told["dog/white.png"].startswith("the prior's output is not a finite number")
     assert figures_of(events) | {"images": 5, "skipped": 5} == figures_of(events)
     run = open_run(tmp_path / "run")
     assert {row.id: row.reason for row in run.images if row.reason} == told
@@ -185,7 +185,7 @@ def test_score__settings_that_do_not_fit_the_prior(source, tmp_path):
         finish(score(dataset_of(source), prior, tmp_path / "run", QUICK))
     prior = toy_prior()
     prior.prediction = "score"
-    with pytest.raises(PriorError, match="the prior predicts 'score'; dsel knows epsilon"):
+    with pytest.raises(PriorError, match="the prior predicts 'score'; dsel supports epsilon"):
         finish(score(dataset_of(source), prior, tmp_path / "run", QUICK))
     assert not (tmp_path / "run").exists()
 

@@ -145,6 +145,7 @@ def test_score__equals_the_plain_loop(family_folder, prior_of, tmp_path, capfd, 
     folder, prior = family_folder(name), prior_of(name)
     source = write_drawn(tmp_path / "source", CLASS_NAMES[name])
     settings = asked(name, folder)
+    capfd.readouterr()  # the building of the folder may have printed warnings of libraries
     assert main(["score", str(source), "--run", str(tmp_path / "run"), *flags(settings)]) == 0
     chat = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("note: ")]
     assert chat == []

@@ -23,7 +23,7 @@ from dsel.config import ScoreSettings
 from dsel.data.images import to_proxy
 from dsel.errors import PriorError
 from dsel.pipeline.score import score
-from dsel.priors.batching import AT_FIRST, AT_MOST, ON_PROCESSOR, RowBudget, is_out_of_memory
+from dsel.priors.batching import FIRST_ROWS, MOST_ROWS, ROWS_ON_CPU, RowBudget, is_out_of_memory
 from dsel.priors.scorer import Scorer
 from dsel.types import Conditioning, ImageRef, Pixels, Prediction, Score
 
@@ -106,7 +106,7 @@ def test_attempt__what_never_fits_is_told_in_one_line(prior):
     with pytest.raises(PriorError) as error:
         scores_of(prior)
     assert str(error.value) == (
-        "one picture at a time is more than the memory holds: give --low-memory, a smaller "
+        "one image at a time does not fit into memory: use --low-memory, a smaller "
         "--resolution-px or another --device (CUDA out of memory. Tried to allocate 2.00 GiB.)"
     )
 
@@ -170,17 +170,17 @@ def test_is_out_of_memory__by_kind_and_text(error, expected):
 
 def test_row_budget__of_a_processor_is_fixed():
     budget = RowBudget(0, CPU)
-    assert budget.rows == ON_PROCESSOR
+    assert budget.rows == ROWS_ON_CPU
     for rate in (1, 1, 9, 9, 99, 99):
         budget.report(rate, 1.0)
-    assert budget.rows == ON_PROCESSOR
+    assert budget.rows == ROWS_ON_CPU
 
 
 @pytest.mark.parametrize(("side", "rows"), [(8, 64), (16, 64), (32, 20), (64, 4), (128, 2)])
 def test_row_budget__of_a_processor_has_fewer_rows_for_large_pictures(side, rows):
     assert RowBudget(0, CPU, side * side).rows == rows
     assert RowBudget(48, CPU, side * side).rows == 48
-    assert RowBudget(0, ACCELERATOR, side * side).rows == AT_FIRST
+    assert RowBudget(0, ACCELERATOR, side * side).rows == FIRST_ROWS
 
 
 @pytest.mark.parametrize(("asked", "rows"), [(1, 2), (2, 2), (3, 2), (7, 6), (8, 8), (8192, 8192)])
@@ -206,20 +206,20 @@ def grow(budget: RowBudget, rate: Callable[[int], float], batches: int = 40) -> 
 def test_report__settles_at_the_best_size(best):
     """Faster up to `best` rows, and no faster beyond."""
     sizes = grow(budget := RowBudget(0, ACCELERATOR), lambda rows: min(rows, best))
-    assert sizes[0] == AT_FIRST
+    assert sizes[0] == FIRST_ROWS
     assert max(sizes) == 2 * best
     assert budget.rows == best
 
 
 def test_report__grows_to_the_most_and_no_further():
     budget = RowBudget(0, ACCELERATOR)
-    assert max(grow(budget, lambda rows: rows)) == AT_MOST == budget.rows
+    assert max(grow(budget, lambda rows: rows)) == MOST_ROWS == budget.rows
 
 
 def test_report__a_little_faster_is_not_worth_twice_the_memory():
     budget = RowBudget(0, ACCELERATOR)
     grow(budget, lambda rows: 1.0 + 0.04 * (rows > 64))
-    assert budget.rows == AT_FIRST
+    assert budget.rows == FIRST_ROWS
 
 
 def test_report__what_is_slower_is_left_again():

@@ -86,7 +86,7 @@ def overhear(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         return forward(*inputs, **named)
 
     monkeypatch.setattr(network, "forward", listening)
-    monkeypatch.setattr("reference.load_pipeline", lambda _folder: pipeline)
+    monkeypatch.setattr("support.reference.load_pipeline", lambda _folder: pipeline)
     return calls
 
 

@@ -130,7 +130,7 @@ def test_describe__what_the_model_says(folder_of, capfd, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_describe__pictures_do_not_touch_each_other(folder_of, name):
     describer = image_features.ImageFeaturizer(str(folder_of(name)), CPU)
-    several = pictures(image_features.AT_ONCE + 3)
+    several = pictures(image_features.BATCH_SIZE + 3)
     together = describer.describe(several)
     alone = np.concatenate([describer.describe([picture]) for picture in several])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=2e-6)
@@ -187,13 +187,13 @@ def test_image_featurizer__a_model_of_texts(tmp_path):
 
 
 def test_image_featurizer__what_is_no_model(tmp_path, tiny_prior):
-    told = "is not an image model: it has no config.json; give the folder that one was saved in"
+    told = "is not an image model: it has no config.json; give a folder with a saved one"
     assert refusal(tmp_path) == f"{tmp_path} {told}"
     assert refusal(tiny_prior) == f"{tiny_prior} {told}"
     for name in ("clip", str(tmp_path / "absent")):
         assert refusal(name) == (
-            f"{name!r} is not an image model: give a folder that a model of transformers was saved "
-            "in, or a Hub id such as owner/name"
+            f"{name!r} is not an image model: give the folder of a saved model of transformers, "
+            "or a Hub id such as owner/name"
         )
 
 
@@ -236,7 +236,7 @@ def test_image_featurizer__weights_without_one_of_their_tensors(folder_of, tmp_p
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     text = refusal(folder)
     assert (
-        text == f"{folder} is not whole: its model lacks 1 of its weights, such as layernorm.bias"
+        text == f"{folder} is incomplete: its model lacks 1 of its weights, such as layernorm.bias"
     )
 
 

@@ -34,15 +34,16 @@ def test_find__unknown_name_has_near_ones():
     with pytest.raises(SettingError) as error:
         Labels(NAMES, 3).find("chain-saws")
     assert str(error.value) == (
-        "the prior has no label 'chain-saws'; near are: chainsaw, chain saw; name the class so in "
-        "classes.json"
+        "the prior has no label 'chain-saws'; similar ones are: chainsaw, chain saw; use one "
+        "of them in classes.json"
     )
+    assert error.value.fields == {"name": "chain-saws", "near": ["chainsaw", "chain saw"]}
 
 
 def test_find__unknown_name_that_nothing_is_near_to():
     names = [(f"thing {number}",) for number in range(9)]
     with pytest.raises(
-        SettingError, match="near are: thing 0, thing 1, thing 2, thing 3, thing 4;"
+        SettingError, match="similar ones are: thing 0, thing 1, thing 2, thing 3, thing 4;"
     ):
         Labels(names, 9).find("qqqq")
 
@@ -99,7 +100,7 @@ def test_read_labels__what_holds_no_names(tmp_path, content):
     with pytest.raises(PriorError) as error:
         read_labels(path)
     assert str(error.value) == (
-        f'{path} holds no class names: it must be a list of names in label order, or map "0", "1" '
+        f'{path} has no class names: it must be a list of names in label order, or map "0", "1" '
         "... to names"
     )
 
@@ -135,7 +136,7 @@ def test_find_labels__none_there(tmp_path):
     with pytest.raises(PriorError) as error:
         find_labels(tmp_path, "")
     assert str(error.value) == (
-        f"{tmp_path} does not name its labels: give --labels FILE, a JSON list of class names in "
+        f"{tmp_path} has no names of its labels: give --labels FILE, a JSON list of class names in "
         "label order"
     )
 

@@ -27,7 +27,9 @@ CPU = torch.device("cpu")
 
 def test_choose_device__absent_one_is_told():
     for name in ("cuda:99", "gpu", "xpu"):
-        with pytest.raises(SettingError, match=f"device '{name}' is not there; this machine has"):
+        with pytest.raises(
+            SettingError, match=f"device '{name}' is not available; this machine has"
+        ):
             loading.choose_device(name)
     assert loading.choose_device("cpu").type == "cpu"
     assert loading.choose_device("auto").type in {"cpu", "cuda", "mps", "xpu"}
@@ -38,6 +40,20 @@ def test_choose_precision__auto_and_named():
     assert loading.choose_precision("auto", CPU) in {torch.bfloat16, torch.float32}
     for device, dtype in (("mps", torch.float16), ("xpu", torch.bfloat16)):
         assert loading.choose_precision("auto", torch.device(device)) is dtype
+
+
+def test_load_prior__prints_nothing_in_a_fresh_process() -> None:
+    """Libraries warn when they are first imported, for example without torchvision."""
+    code = (
+        "from dsel.config import PriorSettings\n"
+        "from dsel.priors import load_prior\n"
+        "load_prior(PriorSettings(prior='demo', device='cpu'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_quiet__leaves_things_as_they_were():
@@ -121,7 +137,7 @@ def test_compiled__where_it_cannot_work(monkeypatch):
         network(torch.zeros(1, 2))
     text = str(error.value)
     assert text == (
-        "the prior cannot be compiled on this machine, leave out --compile (No working C++ "
+        "the prior cannot be compiled on this machine, omit --compile (No working C++ "
         "compiler found)"
     )
 

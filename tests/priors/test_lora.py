@@ -189,7 +189,10 @@ def test_load_prior__pickled_lora_is_not_read(family_folder, tmp_path, suffix):
     file = tmp_path / f"lora{suffix}"
     torch.save({"lora": torch.zeros(1)}, file)
     text = refusal(family_folder("sd_epsilon"), file)
-    assert text == f"{file} is no safetensors file: dsel reads no pickles, since they run code"
+    assert (
+        text
+        == f"{file} is not a safetensors file: dsel reads no pickles, because they can run code"
+    )
 
 
 def test_load_prior__files_that_are_no_lora(family_folder, tmp_path):
@@ -205,7 +208,7 @@ def test_load_prior__lora_that_is_not_there(family_folder, tmp_path, monkeypatch
     folder = family_folder("sd_epsilon")
     for name in (tmp_path / "absent.safetensors", tmp_path / "absent", "x/lora.safetensors"):
         assert refusal(folder, name) == (
-            f"{str(name)!r} is not there: give the safetensors file of LoRA weights, its folder, "
+            f"{str(name)!r} does not exist: give the safetensors file of LoRA weights, its folder, "
             "or a Hub id such as owner/name"
         )
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -215,7 +218,7 @@ def test_load_prior__lora_that_is_not_there(family_folder, tmp_path, monkeypatch
 def test_load_prior__folder_with_no_lora_or_several(family_folder, tmp_path):
     folder = family_folder("sd_epsilon")
     text = refusal(folder, tmp_path)
-    assert text == f"{tmp_path} must hold one safetensors file of LoRA weights, has none"
+    assert text == f"{tmp_path} must contain one safetensors file of LoRA weights, has none"
     for name in ("a", "b"):
         save_file({"x": torch.zeros(1)}, tmp_path / f"{name}.safetensors")
     assert refusal(folder, tmp_path).endswith("has several of them: a.safetensors, b.safetensors")

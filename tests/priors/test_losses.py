@@ -295,7 +295,7 @@ def test_check_prediction__lists_the_known_ones() -> None:
     for known in PREDICTIONS:
         check_prediction(known)
     known = "epsilon, v_prediction, sample, flow"
-    with pytest.raises(PriorError, match=f"predicts 'score'; dsel knows {known}"):
+    with pytest.raises(PriorError, match=f"predicts 'score'; dsel supports {known}"):
         check_prediction("score")
 
 

@@ -241,7 +241,7 @@ def test_load_prior__a_copy_without_checkpoints_is_the_same(prior, spoilt):
 
 
 def test_load_prior__folder_that_is_none(tmp_path):
-    assert "it has no model_index.json; give the folder" in refusal(tmp_path)
+    assert "it has no model_index.json; give a folder" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", "3", '"x"'])
@@ -254,8 +254,8 @@ def test_load_prior__index_that_names_no_class(spoilt, content):
 def test_load_prior__unknown_pipeline(spoilt, kind):
     edit(spoilt / "model_index.json", _class_name=kind)
     assert refusal(spoilt) == (
-        f"{spoilt} holds a {kind}; dsel reads {', '.join(FAMILIES)}; --family says that it is like "
-        "one of them"
+        f"{spoilt} contains a {kind}; dsel reads {', '.join(FAMILIES)}; choose one of them with "
+        "--family if it is compatible"
     )
 
 
@@ -271,7 +271,7 @@ def test_load_prior__family_that_was_asked_for(prior, spoilt):
 
 @pytest.mark.parametrize("family", ["sdxl", "sd3", "flux", "dit"])
 def test_load_prior__family_that_does_not_fit(spoilt, family):
-    assert f"{spoilt} is not whole: it has no " in refusal(spoilt, family=family)
+    assert f"{spoilt} is incomplete: it has no " in refusal(spoilt, family=family)
 
 
 def test_load_prior__ddim_is_a_pixel_unet_too(family_folder, tmp_path):
@@ -308,7 +308,7 @@ def test_load_prior__weights_without_one_of_their_tensors(spoilt, part):
     del tensors[lost]
     save_file(tensors, weights, {"format": "pt"})
     assert refusal(spoilt) == (
-        f"{spoilt} is not whole: its {part} lacks 1 of its weights, such as {lost}"
+        f"{spoilt} is incomplete: its {part} lacks 1 of its weights, such as {lost}"
     )
 
 
@@ -340,13 +340,13 @@ def test_load_prior__broken_config(spoilt, name):
     (spoilt / name).write_text("{")
     assert "cannot be loaded" in refusal(spoilt)
     (spoilt / name).unlink()
-    assert refusal(spoilt) == f"{spoilt} is not whole: it has no {name}"
+    assert refusal(spoilt) == f"{spoilt} is incomplete: it has no {name}"
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "tokenizer", "scheduler"])
 def test_load_prior__missing_part(spoilt, part):
     shutil.rmtree(spoilt / part)
-    assert f"is not whole: it has no {part}/" in refusal(spoilt)
+    assert f"is incomplete: it has no {part}/" in refusal(spoilt)
 
 
 PARTS = [
@@ -361,7 +361,7 @@ def test_load_prior__missing_part_of_other_families(family_folder, tmp_path, nam
     folder = shutil.copytree(
         family_folder(name), tmp_path / "prior", ignore=shutil.ignore_patterns(part)
     )
-    assert f"is not whole: it has no {part}/" in refusal(folder)
+    assert f"is incomplete: it has no {part}/" in refusal(folder)
 
 
 @pytest.mark.parametrize("lost", ["text_encoder_3", "tokenizer_3"])
@@ -370,18 +370,18 @@ def test_load_prior__third_text_encoder_that_got_lost(family_folder, tmp_path, l
     ignore = shutil.ignore_patterns(lost)
     folder = shutil.copytree(family_folder("sd3"), tmp_path / "prior", ignore=ignore)
     assert refusal(folder) == (
-        f"{folder} is not whole: it has no {lost}, which its model_index.json names"
+        f"{folder} is incomplete: it has no {lost}, which its model_index.json lists"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "asked", "told"),
     [
-        ("sd_epsilon", 100, "must be a multiple of 32 for this prior, got 100; 96 would be right"),
-        ("sd_epsilon", 8, "must be a multiple of 32 for this prior, got 8; 32 would be right"),
-        ("sd3", 72, "must be a multiple of 16 for this prior, got 72; 64 would be right"),
-        ("flux_dev", 1000, "must be a multiple of 16 for this prior, got 1000; 992 would be right"),
-        ("pixel_unet", 30, "must be a multiple of 4 for this prior, got 30; 32 would be right"),
+        ("sd_epsilon", 100, "must be a multiple of 32 for this prior, got 100; the nearest is 96"),
+        ("sd_epsilon", 8, "must be a multiple of 32 for this prior, got 8; the nearest is 32"),
+        ("sd3", 72, "must be a multiple of 16 for this prior, got 72; the nearest is 64"),
+        ("flux_dev", 1000, "must be a multiple of 16 for this prior, got 1000; the nearest is 992"),
+        ("pixel_unet", 30, "must be a multiple of 4 for this prior, got 30; the nearest is 32"),
         (
             "dit", 96,
             "must be 64 for this prior, which sees squares of one size only, got 96",
@@ -457,7 +457,7 @@ def test_load_prior__labels_that_were_given(family_folder, tmp_path):
 def test_load_prior__unet_without_class_embeddings(family_folder, tmp_path):
     folder = Path(shutil.copytree(family_folder("pixel_unet"), tmp_path / "prior"))
     edit(folder / "unet" / "config.json", num_class_embeds=None)
-    assert "has no class embeddings: an unconditional U-Net cannot tell classes" in refusal(folder)
+    assert "has no class embeddings: an unconditional U-Net knows no classes" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["sd_epsilon", "sdxl"])

@@ -180,7 +180,7 @@ def _is_training(event: object) -> bool:
 def test_train__nothing_to_train_on(tmp_path):
     source = write_pictures(tmp_path / "pictures", {"cat": 0})
     (source / "cat/a.png").write_text("no picture")
-    with pytest.raises(SourceError, match="no picture of the source can be read"):
+    with pytest.raises(SourceError, match="no image of the source can be read"):
         finish(training.train(dataset_of(source), TINY, tmp_path / "prior"))
 
 

@@ -94,8 +94,8 @@ def test_find_weights__names_that_are_none(tmp_path):
     for name in names:
         text = refusal(lambda name=name: find_weights(name))
         assert text == (
-            f"{name!r} is not a prior: give the word demo, a folder that a diffusers pipeline was "
-            "saved in, or a Hub id such as owner/name"
+            f"{name!r} is not a prior: give the word demo, the folder of a saved "
+            "diffusers pipeline, or a Hub id such as owner/name"
         )
 
 
@@ -106,14 +106,13 @@ def test_find_weights__folder_of_something_else_is_not_read(tmp_path, monkeypatc
     )
     text = refusal(lambda: find_weights(str(tmp_path)))
     assert text == (
-        f"{tmp_path} is not a prior: it has no model_index.json; give the folder that one was "
-        "saved in"
+        f"{tmp_path} is not a prior: it has no model_index.json; give a folder with a saved one"
     )
 
 
 def test_find_weights__a_folder_has_no_revisions(copy):
     text = refusal(lambda: find_weights(str(copy), "main"))
-    assert text == f"{copy} is not on the Hub: --revision main means nothing there"
+    assert text == f"{copy} is a local folder, where --revision main has no meaning: leave it out"
 
 
 @pytest.mark.parametrize("revision", ["", "main", COMMIT])
@@ -142,7 +141,7 @@ def test_find_weights__offline_with_nothing_cached(cache, copy):
     for name, revision in (("nobody/no-such-prior", ""), ("owner/name", "v3")):
         text = refusal(lambda name=name, revision=revision: find_weights(name, revision))
         assert text == (
-            f"{name} is not on this machine, or not all of it, and the Hub cannot be reached: "
+            f"{name} is not on this machine, or not completely, and the Hub cannot be reached: "
             "connect to the internet without HF_HUB_OFFLINE=1, or give a folder"
         )
 
@@ -150,7 +149,7 @@ def test_find_weights__offline_with_nothing_cached(cache, copy):
 @pytest.mark.parametrize("name", ["-a/b", "a/b..c", "a/b--c", f"a/{'b' * 100}"])
 def test_find_weights__what_cannot_be_a_hub_id(cache, name):
     text = refusal(lambda: find_weights(name))
-    assert text.startswith(f"{name} cannot be fetched from the Hub: ")
+    assert text.startswith(f"{name} cannot be downloaded from the Hub: ")
 
 
 def answer(status: int) -> Any:
@@ -182,29 +181,29 @@ HUB_SAYS = {
     ),
     "local": (
         LocalEntryNotFoundError(told(500)),
-        "owner/name is not on this machine, or not all of it, and the Hub cannot be reached: "
+        "owner/name is not on this machine, or not completely, and the Hub cannot be reached: "
         "connect to the internet without HF_HUB_OFFLINE=1, or give a folder",
     ),
     "other": (
         HfHubHTTPError(told(503), response=answer(503)),
-        "owner/name cannot be fetched from the Hub: 503 Client Error for url: the Hub (Request ID: "
-        "Root=1-2-3)",
+        "owner/name cannot be downloaded from the Hub: 503 Client Error for url: the Hub (Request "
+        "ID: Root=1-2-3)",
     ),
     "connection": (
         httpx.ConnectError("[Errno 111] Connection refused"),
-        "owner/name cannot be fetched from the Hub: [Errno 111] Connection refused",
+        "owner/name cannot be downloaded from the Hub: [Errno 111] Connection refused",
     ),
     "timeout": (
         httpx.ReadTimeout(""),
-        "owner/name cannot be fetched from the Hub: ReadTimeout",
+        "owner/name cannot be downloaded from the Hub: ReadTimeout",
     ),
     "disk": (
         OSError(28, "No space left on device"),
-        "owner/name cannot be fetched from the Hub: [Errno 28] No space left on device",
+        "owner/name cannot be downloaded from the Hub: [Errno 28] No space left on device",
     ),
     "xet": (
         RuntimeError("Data processing error: CAS service error"),
-        "owner/name cannot be fetched from the Hub: Data processing error: CAS service error",
+        "owner/name cannot be downloaded from the Hub: Data processing error: CAS service error",
     ),
 }  # fmt: skip
 """What the Hub's client raises, and the line that the user reads."""
@@ -398,7 +397,7 @@ def test_check_memory__what_cannot_fit_is_told_before_it_is_loaded(copy, monkeyp
         lambda: load_prior(PriorSettings(prior=str(copy), device="cpu", precision="float32"))
     )
     assert text == (
-        f"{copy} needs 0.0 GB for its weights in float32, cpu has 0.0 GB free: take --precision "
+        f"{copy} needs 0.0 GB for its weights in float32, cpu has 0.0 GB free: use --precision "
         "bfloat16, --low-memory, a smaller prior or a larger machine"
     )
     check_memory(copy, torch.bfloat16, CPU)

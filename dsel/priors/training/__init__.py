@@ -1,4 +1,8 @@
-"""Trains a miniature Stable Diffusion from scratch, and saves it as a diffusers pipeline."""
+"""Training of a miniature Stable Diffusion from scratch, saved as a diffusers pipeline.
+
+`autoencoder` and `denoiser` train the two parts with the same `loop`, whose state `checkpoints`
+stores; `models` builds the untrained parts, `loss_chart` draws the losses.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, st
 from dsel.files import json_bytes, read_json, write_atomically
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import (
-    Material,
+    TrainingData,
     moving_average,
     prompts_of,
     train_denoiser,
@@ -42,13 +46,13 @@ from dsel.types import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped
 def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Event]:
     """Train autoencoder, U-Net and text encoder; save what StableDiffusionPipeline loads at `out`.
 
-    The same call again goes on from the last checkpoint. Raises `StorageError` if `out` holds
-    something else.
+    The same call again resumes from the last checkpoint. Raises `StorageError` if `out` has other
+    files, and `RunError` if it was trained with other settings or data.
     """
     # Not the number of images: the same checkpoint may be trained for longer.
     identity = fingerprint(settings.replace(images=1), dataset.fingerprint)
     _claim(out, out / WORK, identity)
-    with _tuned_processor(settings.threads):
+    with _cpu_settings(settings.threads):
         yield from _train_parts(dataset, settings, out, identity)
 
 
@@ -57,21 +61,23 @@ def _train_parts(
 ) -> Iterator[Event]:
     work = out / WORK
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    yield from _store_pictures(dataset, settings, work)
-    pictures = np.load(work / "pictures.npy", mmap_mode="r")
+    yield from _store_images(dataset, settings, work)
+    images = np.load(work / "pictures.npy", mmap_mode="r")
     prompts = prompts_of(dataset.classes, settings.prompt)
     tokenizer = new_tokenizer(prompts)
     with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)  # forked: weights are drawn, the caller's state stays
+        torch.manual_seed(
+            settings.seed
+        )  # forked: initial weights are random, the caller's state stays
         autoencoder = new_autoencoder(settings).to(device)
         denoiser = new_denoiser(settings, tokenizer).to(device)
-    yield from train_autoencoder(autoencoder.train(), pictures, settings, work, identity)
-    yield from _store_latents(autoencoder.eval(), pictures, settings, work)
+    yield from train_autoencoder(autoencoder.train(), images, settings, work, identity)
+    yield from _store_latents(autoencoder.eval(), images, settings, work)
     scheduler = new_scheduler()
-    material = _material(work, prompts, tokenizer, scheduler.alphas_cumprod)
-    autoencoder.register_to_config(scaling_factor=material.scale)
+    data = _training_data(work, prompts, tokenizer, scheduler.alphas_cumprod)
+    autoencoder.register_to_config(scaling_factor=data.scale)
     average = AveragedModel(denoiser, multi_avg_fn=moving_average(settings.ema_decay))
-    yield from train_denoiser(denoiser, average, material, settings, work, identity)
+    yield from train_denoiser(denoiser, average, data, settings, work, identity)
     averaged = average.module
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
@@ -85,15 +91,15 @@ def _train_parts(
     )
     _save(pipeline, out)
     _save_losses(work, out)
-    yield Done("train", _figures(work, len(pictures)))
+    yield Done("train", _figures(work, len(images)))
 
 
-def _material(
+def _training_data(
     work: Path, prompts: Sequence[str], tokenizer: Any, alphas_cumprod: torch.Tensor
-) -> Material:
+) -> TrainingData:
     latents = np.load(work / "latents.npy", mmap_mode="r")
     labels = np.load(work / "labels.npy")
-    return Material(
+    return TrainingData(
         latents=latents,
         labels=np.concatenate([labels, labels])[: len(latents)],  # mirrored ones follow
         prompts=prompts,
@@ -104,7 +110,7 @@ def _material(
 
 
 def _claim(out: Path, work: Path, identity: str) -> None:
-    """Mark a folder as this training's: pictures and latents in it are trusted without a look."""
+    """Mark a folder as this training's, so that a later call reuses its images and latents."""
     stamp = work / "identity.json"
     with storage_errors(out):
         foreign = out.is_dir() and any(out.iterdir()) and not stamp.is_file()
@@ -118,8 +124,8 @@ def _claim(out: Path, work: Path, identity: str) -> None:
 
 
 @contextmanager
-def _tuned_processor(threads: int) -> Iterator[None]:
-    """Both settings are the whole process's, so they are undone: what follows keeps its bits."""
+def _cpu_settings(threads: int) -> Iterator[None]:
+    """Set the process's threads and denormals, and reset them: later results must not change."""
     before = torch.get_num_threads()
     # Denormals appear in late training and are up to 100 times slower on a CPU.
     torch.set_flush_denormal(True)
@@ -131,8 +137,8 @@ def _tuned_processor(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _store_pictures(dataset: Dataset, settings: TrainSettings, work: Path) -> Iterator[Event]:
-    """Decode every picture once; unreadable ones are reported and left out."""
+def _store_images(dataset: Dataset, settings: TrainSettings, work: Path) -> Iterator[Event]:
+    """Decode every image once; unreadable ones are reported and left out."""
     if (work / "labels.npy").exists():
         return
     side = settings.resolution_px
@@ -155,24 +161,26 @@ def _store_pictures(dataset: Dataset, settings: TrainSettings, work: Path) -> It
                 store[len(labels)] = pixels
                 labels.append(ref.class_index)
             yield Progress()
-    _finish_pictures(store, np.asarray(labels, np.int64), work)
+    _finish_images(store, np.asarray(labels, np.int64), work)
 
 
-def _finish_pictures(store: NDArray[np.uint8], labels: NDArray[np.int64], work: Path) -> None:
+def _finish_images(store: NDArray[np.uint8], labels: NDArray[np.int64], work: Path) -> None:
     if not len(labels):
-        raise SourceError("no picture of the source can be read: nothing to train on")
+        raise SourceError("no image of the source can be read: nothing to train on")
     with storage_errors(work):
         np.save(work / "pictures.npy", store[: len(labels)])
         (work / "pictures.partial.npy").unlink()
-        np.save(work / "labels.npy", labels)  # written last: its presence says that all is there
+        np.save(
+            work / "labels.npy", labels
+        )  # written last: its presence marks the images as complete
 
 
 def _store_latents(
-    autoencoder: torch.nn.Module, pictures: NDArray[np.uint8], settings: TrainSettings, work: Path
+    autoencoder: torch.nn.Module, images: NDArray[np.uint8], settings: TrainSettings, work: Path
 ) -> Iterator[Event]:
     if (work / "latents.npy").exists():
         return
-    rows = len(pictures) * (2 if settings.flip else 1)
+    rows = len(images) * (2 if settings.flip else 1)
     shape = (rows, settings.latent_channels, settings.cells, settings.cells)
     partial = work / "latents.partial.npy"
     with storage_errors(work):
@@ -181,13 +189,13 @@ def _store_latents(
         def write(row: int, latents: NDArray[np.float16]) -> None:
             store[row : row + len(latents)] = latents
 
-        yield from encode_all(autoencoder, pictures, settings.flip, write)
+        yield from encode_all(autoencoder, images, settings.flip, write)
         store.flush()
         partial.replace(work / "latents.npy")
 
 
 def _save(pipeline: StableDiffusionPipeline, out: Path) -> None:
-    """Write float16 safetensors, in files small enough for any host of repositories."""
+    """Write float16 safetensors, in files small enough for any Git hosting service."""
     with storage_errors(out):
         pipeline.to(dtype=torch.float16).save_pretrained(out, max_shard_size="9MB")
 
@@ -202,10 +210,10 @@ def _save_losses(work: Path, out: Path) -> None:
             (out / f"loss_{name}.png").write_bytes(loss_chart(name, points))
 
 
-def _figures(work: Path, pictures: int) -> dict[str, float | int | str]:
+def _figures(work: Path, images: int) -> dict[str, float | int | str]:
     last = {name: read_losses(work / f"{name}.jsonl") for name in ("autoencoder", "denoiser")}
     return {
-        "images": pictures,
+        "images": images,
         **{f"{name}_loss": lines[-1]["loss"] for name, lines in last.items() if lines},
         **{
             f"{name}_images_seen": int(lines[-1]["images"]) for name, lines in last.items() if lines

@@ -1,4 +1,4 @@
-"""Trains the autoencoder on random crops, and encodes the training pictures with it."""
+"""Training of the autoencoder on random crops, and encoding of the training images with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KL_WEIGHT = 1e-5
 
 def train_autoencoder(
     autoencoder: AutoencoderKL,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     settings: TrainSettings,
     folder: Path,
     identity: str,
@@ -36,7 +36,7 @@ def train_autoencoder(
     device = autoencoder.device
 
     def loss(generator: torch.Generator) -> Tensor:
-        crops = random_crops(pictures, BATCH_SIZE, CROP_PX, generator).to(device)
+        crops = random_crops(images, BATCH_SIZE, CROP_PX, generator).to(device)
         with autocast(device):
             posterior = autoencoder.encode(crops).latent_dist
             noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
@@ -65,17 +65,15 @@ def train_autoencoder(
 
 
 def random_crops(
-    pictures: NDArray[np.uint8], count: int, side_px: int, generator: torch.Generator
+    images: NDArray[np.uint8], count: int, side_px: int, generator: torch.Generator
 ) -> Tensor:
-    """Square crops of random pictures, half of them mirrored, (count, 3, side, side) in -1..1."""
-    side_px = min(side_px, pictures.shape[1])
-    numbers = torch.randint(len(pictures), (count,), generator=generator).tolist()
-    corners = torch.randint(
-        pictures.shape[1] - side_px + 1, (count, 2), generator=generator
-    ).tolist()
+    """Return square crops of random images, half mirrored, (count, 3, side, side) in -1..1."""
+    side_px = min(side_px, images.shape[1])
+    numbers = torch.randint(len(images), (count,), generator=generator).tolist()
+    corners = torch.randint(images.shape[1] - side_px + 1, (count, 2), generator=generator).tolist()
     crops = np.stack(
         [
-            pictures[n, y : y + side_px, x : x + side_px]
+            images[n, y : y + side_px, x : x + side_px]
             for n, (y, x) in zip(numbers, corners, strict=True)
         ]
     )
@@ -85,29 +83,29 @@ def random_crops(
 
 
 def to_input(pixels: NDArray[np.uint8]) -> Tensor:
-    """Pictures (B, H, W, 3) of 0..255 as the autoencoder takes them, (B, 3, H, W) in -1..1."""
+    """Return images (B, H, W, 3) in 0..255 as the autoencoder's input, (B, 3, H, W) in -1..1."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
 
 
 @torch.inference_mode()
 def encode_all(
     autoencoder: AutoencoderKL,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     flip: bool,
     write: Callable[[int, NDArray[np.float16]], None],
 ) -> Iterator[Event]:
-    """Hand each picture's mean latent to `write(row, latents)`; mirrored ones follow at row N."""
-    total = len(pictures) * (2 if flip else 1)
+    """Pass the images' mean latents to `write(row, latents)`; mirrored ones follow at row N."""
+    total = len(images) * (2 if flip else 1)
     yield Started("encode", total, "images")
-    starts = range(0, len(pictures), ENCODE_BATCH)
+    starts = range(0, len(images), ENCODE_BATCH)
     for mirrored, start in product((False, True) if flip else (False,), starts):
         # A copy: the store is read-only.
-        batch = to_input(np.array(pictures[start : start + ENCODE_BATCH]))
+        batch = to_input(np.array(images[start : start + ENCODE_BATCH]))
         count = len(batch)
         batch = batch.flip(-1) if mirrored else batch
         with autocast(autoencoder.device):
             latents = autoencoder.encode(batch.to(autoencoder.device)).latent_dist.mean
-        row = start + len(pictures) * mirrored
+        row = start + len(images) * mirrored
         write(row, latents.float().cpu().numpy().astype(np.float16))
         yield Progress(count)
 

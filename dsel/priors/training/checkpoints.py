@@ -1,4 +1,4 @@
-"""Training state in safetensors: weights, moving average, Adam's moments; replaced atomically."""
+"""Checkpoints in safetensors: weights, moving average, Adam's moments; replaced atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def save_checkpoint(
     step: int,
     identity: str,
 ) -> None:
-    """Write everything that the next step needs; `identity` names the settings it belongs to."""
+    """Write everything that the next step needs; `identity` is the fingerprint of the training."""
     tensors = dict(_module_tensors(modules))
     tensors |= dict(_adam_tensors(optimizer))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -38,7 +38,7 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer,
     identity: str,
 ) -> int:
-    """Restore modules and optimizer in place; return the step to go on from, 0 without a file."""
+    """Restore modules and optimizer in place; return the step to resume from, 0 without a file."""
     if not path.exists():
         return 0
     with safe_open(path, "pt") as file:

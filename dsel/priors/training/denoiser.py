@@ -1,4 +1,4 @@
-"""Trains the U-Net and the text encoder on latents, with prompts dropped to the null prompt."""
+"""Training of the U-Net and the text encoder on latents, with some prompts replaced by null."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from dsel.types import Event
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 EMPTY_SHARE = 0.25
-"""Share of the dropped prompts that become the empty string; the rest keep an empty slot."""
+"""Share of the dropped prompts that become the empty string; the rest have an empty slot."""
 
 
 def prompts_of(classes: tuple[str, ...], prompt: str) -> list[str]:
-    """One prompt per class, then the prompt with an empty slot, then the empty string."""
+    """Return one prompt per class, then the prompt with an empty slot, then the empty string."""
     return [*(prompt.replace("{class}", name) for name in (*classes, "")), ""]
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What the denoiser learns from: latents (M, C, h, w), labels (M,), a prompt per label.
+class TrainingData:
+    """The denoiser's training data: latents (M, C, h, w), labels (M,), a prompt per label.
 
     The last two prompts are the null prompts. Latents times `scale` have unit variance.
     """
@@ -47,25 +47,25 @@ class Material:
 def train_denoiser(
     denoiser: Denoiser,
     average: AveragedModel,
-    material: Material,
+    data: TrainingData,
     settings: TrainSettings,
     folder: Path,
     identity: str,
 ) -> Iterator[Event]:
     """Minimise E |eps - eps_theta(z_t, t, c)|^2; `average` follows the weights."""
     device = next(denoiser.parameters()).device
-    prompts = material.prompts
-    tokens = tokenize(material.tokenizer, prompts).to(device)
-    alphas_cumprod = material.alphas_cumprod.to(device)
+    prompts = data.prompts
+    tokens = tokenize(data.tokenizer, prompts).to(device)
+    alphas_cumprod = data.alphas_cumprod.to(device)
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(material.latents), (settings.batch_size,), generator=generator)
-        clean = torch.from_numpy(material.latents[rows.numpy()]).float()
-        clean = clean.mul(material.scale).to(device)
+        rows = torch.randint(len(data.latents), (settings.batch_size,), generator=generator)
+        clean = torch.from_numpy(data.latents[rows.numpy()]).float()
+        clean = clean.mul(data.scale).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         timesteps = draw_timesteps(settings.batch_size, len(alphas_cumprod), generator).to(device)
         which = drop_prompts(
-            torch.from_numpy(material.labels[rows.numpy()]),
+            torch.from_numpy(data.labels[rows.numpy()]),
             len(prompts),
             settings.null_share,
             generator,
@@ -97,9 +97,9 @@ def train_denoiser(
 
 
 def moving_average(most: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """Average weights with a decay of (1 + n) / (10 + n) after n steps, and `most` at the most.
+    """Average weights with a decay of (1 + n) / (10 + n) after n steps, at most `most`.
 
-    With `most` from the start, a short training's average would still be its random beginning.
+    With `most` from the start, the average of a short training would be its initial weights.
     """
 
     @torch.no_grad()
@@ -113,9 +113,9 @@ def moving_average(most: float) -> Callable[[Tensors, Tensors, Tensor | int], No
 
 
 def draw_timesteps(count: int, timesteps: int, generator: torch.Generator) -> Tensor:
-    """Timesteps of a logit-normal: the middle, where the class shows, is trained most.
+    """Draw timesteps of a logit-normal: the middle, where the class shows, is trained most.
 
-    Esser et al., arXiv 2403.03206, section 3.1, with scale 1.2 so that the ends are seen too.
+    Esser et al., arXiv 2403.03206, section 3.1, with scale 1.2 so that the ends occur too.
     """
     middle = torch.sigmoid(1.2 * torch.randn(count, generator=generator))
     return (middle * timesteps).long().clamp(max=timesteps - 1)
@@ -124,7 +124,7 @@ def draw_timesteps(count: int, timesteps: int, generator: torch.Generator) -> Te
 def drop_prompts(
     labels: Tensor, prompts: int, null_share: float, generator: torch.Generator
 ) -> Tensor:
-    """Prompt numbers of `labels`, some replaced by one of the two null prompts at the end."""
+    """Return the prompt indices of `labels`, some replaced by one of the two null prompts."""
     chance = torch.rand(len(labels), generator=generator)
     null = torch.where(chance < null_share * EMPTY_SHARE, prompts - 1, prompts - 2)
     return torch.where(chance < null_share, null, labels)

@@ -1,4 +1,4 @@
-"""The loop that both parts share: batches by step number, a cooling rate, checkpoints."""
+"""The training loop of both parts: seeded steps, a learning rate schedule, checkpoints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOG_EVERY = 20  # steps
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One part's training. `loss` gets a generator that depends on the seed and step alone."""
+    """The training of one part; `loss` gets a generator that depends on seed, part and step."""
 
     name: str
     steps: int
@@ -39,7 +39,7 @@ class Job:
 
 
 def train_part(job: Job) -> Iterator[Event]:
-    """Train until `job.steps`, from the last checkpoint on; the losses go to `<name>.jsonl`."""
+    """Train from the last checkpoint to `job.steps`; write the losses to `<name>.jsonl`."""
     # Adam with decay; the second moment is short because training is short.
     optimizer = torch.optim.AdamW(
         job.trained.parameters(), job.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
@@ -60,18 +60,18 @@ def train_part(job: Job) -> Iterator[Event]:
 
 
 class LossLog:
-    """A smoothed loss, appended to a JSON-lines file now and then."""
+    """A smoothed loss, appended to a JSON-lines file every `LOG_EVERY` steps."""
 
     def __init__(self, path: Path, first_step: int) -> None:
         self._path = path
         self._losses: list[float] = []
         self.mean = math.nan
-        # An interrupted try may have logged past its last checkpoint: those lines come again.
-        kept = [line for line in read_losses(path) if line["step"] < first_step]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        # An interrupted training may have logged past its last checkpoint, and repeats those lines.
+        logged = [line for line in read_losses(path) if line["step"] < first_step]
+        path.write_text("".join(json.dumps(line) + "\n" for line in logged), encoding="utf-8")
 
     def add(self, step: int, images: int, loss: float) -> None:
-        """Count one step's loss."""
+        """Add the loss of one step."""
         self._losses.append(loss)
         self.mean = sum(self._losses[-LOG_EVERY:]) / len(self._losses[-LOG_EVERY:])
         if (step + 1) % LOG_EVERY == 0:
@@ -82,27 +82,27 @@ class LossLog:
 
 
 def read_losses(path: Path) -> list[dict[str, float]]:
-    """The logged lines, each with step, images and loss; none without a file."""
+    """Read the logged lines, each with step, images and loss; none without a file."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Linear warm-up, then half a cosine down to `FINAL_RATE` of the peak."""
+    """Return the rate of a step: linear warm-up, then half a cosine to `FINAL_RATE` of the peak."""
     warm = min(1.0, (step + 1) / min(WARMUP_STEPS, max(1, steps // 5)))
     cool = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps))
     return peak * warm * cool
 
 
 def step_generator(seed: int, name: str, step: int) -> torch.Generator:
-    """Randomness of one step: a resumed training draws what an uninterrupted one would."""
+    """Return the generator of one step, so that a resumed training draws the same numbers."""
     number = int.from_bytes(f"{name}/{seed}/{step}".encode()) % (2**63 - 25)
     return torch.Generator().manual_seed(number)
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """Arithmetic in bfloat16 where the processor has it."""
+    """Return autocasting to bfloat16, enabled where the device supports it."""
     supported = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=bool(supported))
 

@@ -1,4 +1,4 @@
-"""The parts of a miniature Stable Diffusion, untrained: the layout is that of the real one."""
+"""The untrained parts of a miniature Stable Diffusion, with the layout of the original."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class Denoiser(nn.Module):
         self.text_encoder = text_encoder
 
     def forward(self, latents: Tensor, timesteps: Tensor, tokens: Tensor, which: Tensor) -> Tensor:
-        """Predict noise for latents (B, C, h, w); row `which[b]` of tokens (P, L) is b's prompt."""
+        """Predict noise for latents (B, C, h, w); row `which[b]` of tokens (P, L) is its prompt."""
         states = self.text_encoder(tokens).last_hidden_state  # (P, L, width)
         output: Tensor = self.unet(latents, timesteps, states[which]).sample
         return output
 
 
 def new_autoencoder(settings: TrainSettings) -> AutoencoderKL:
-    """An autoencoder that shrinks a picture's sides by `settings.cell_px`."""
+    """Return an autoencoder that divides an image's sides by `settings.cell_px`."""
     levels = settings.cell_px.bit_length()
     widths = tuple(min(16 * 2**level, 64) for level in range(levels))
-    # Small cells leave few levels: they can be wide, and stay cheap.
+    # Small cells need few levels, which can be wide and still cheap.
     widths = tuple(max(width, 32) for width in widths) if levels < 4 else widths
     autoencoder = AutoencoderKL(
         sample_size=settings.resolution_px,
         latent_channels=settings.latent_channels,
         block_out_channels=widths,
         layers_per_block=1,
-        norm_num_groups=1,  # narrow levels: more groups would take the picture's colours away
+        norm_num_groups=1,  # narrow levels: more groups would remove the image's colours
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
         mid_block_add_attention=False,
@@ -59,9 +59,9 @@ def new_autoencoder(settings: TrainSettings) -> AutoencoderKL:
 
 @torch.no_grad()
 def _start_as_identity(autoencoder: AutoencoderKL) -> None:
-    """Let colours pass from the first step on: convolutions begin near the identity.
+    """Initialise convolutions near the identity, so that colours pass from the first step.
 
-    Measured: 120 steps from here reach what takes 1,000 from PyTorch's own initial weights.
+    Measured: 120 steps reach the loss of 1,000 steps from PyTorch's own initial weights.
     """
     for module in autoencoder.modules():
         if isinstance(module, ResnetBlock2D):
@@ -87,7 +87,7 @@ def _add_identity(convolution: nn.Conv2d, keep: float) -> None:
 
 
 def new_denoiser(settings: TrainSettings, tokenizer: CLIPTokenizer) -> Denoiser:
-    """A U-Net with cross-attention below its first level, and a two-layer text encoder."""
+    """Return a U-Net with cross-attention below its first level, and a two-layer text encoder."""
     widths = settings.widths
     below = len(widths) - 1
     unet = UNet2DConditionModel(
@@ -122,7 +122,7 @@ def new_denoiser(settings: TrainSettings, tokenizer: CLIPTokenizer) -> Denoiser:
 
 
 def new_scheduler() -> DDPMScheduler:
-    """Stable Diffusion's schedule: betas linear in their square roots."""
+    """Return Stable Diffusion's schedule: the square roots of the betas are linear in t."""
     return DDPMScheduler(
         num_train_timesteps=1000,
         beta_start=0.00085,
@@ -135,8 +135,8 @@ def new_scheduler() -> DDPMScheduler:
 
 
 def new_tokenizer(prompts: Sequence[str]) -> CLIPTokenizer:
-    """A CLIP tokenizer with merges for the words of these prompts; it spells any other word."""
-    # Split as CLIP splits, so that every part of a name such as english_springer has merges.
+    """Return a CLIP tokenizer with merges for the words of these prompts; it spells other words."""
+    # Split like CLIP, so that every part of a name such as english_springer has merges.
     words = sorted({word for prompt in prompts for word in re.findall("[a-z]+", prompt.lower())})
     merges = _merges(words)
     letters = list(_byte_letters())
@@ -153,7 +153,10 @@ def new_tokenizer(prompts: Sequence[str]) -> CLIPTokenizer:
 
 
 def tokenize(tokenizer: Any, prompts: Sequence[str]) -> Tensor:
-    """Token numbers of prompts, padded to the model's length, (P, tokens)."""
+    """Return the token numbers of prompts, padded to the model's length, (P, tokens).
+
+    Raises `PriorError` for prompts that differ only after the last token.
+    """
     batch = tokenizer(
         list(prompts),
         padding="max_length",
@@ -167,7 +170,7 @@ def tokenize(tokenizer: Any, prompts: Sequence[str]) -> Tensor:
 
 
 def _check_distinct(prompts: Sequence[str], numbers: Tensor) -> None:
-    """Refuse prompts that are one and the same after their end was cut off."""
+    """Raise `PriorError` for different prompts that are truncated to the same tokens."""
     seen: dict[tuple[int, ...], str] = {}
     for prompt, row in zip(prompts, numbers.tolist(), strict=True):
         other = seen.setdefault(tuple(row), prompt)
@@ -179,7 +182,7 @@ def _check_distinct(prompts: Sequence[str], numbers: Tensor) -> None:
 
 
 def _merges(words: Sequence[str]) -> list[tuple[str, str]]:
-    """Byte-pair merges that build each word from its left, letter by letter."""
+    """Return byte-pair merges that build each word from the left, letter by letter."""
     pairs: dict[tuple[str, str], None] = {}
     for word in words:
         letters = [*word[:-1], f"{word[-1]}</w>"]
