@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.analysis.explanation import Explanation
 from dsel.analysis.explorer import Explorer
+from dsel.analysis.patch_view import PatchView
 from dsel.app.state import AppState
 from dsel.config import SelectSettings
 from dsel.config.url import View
@@ -120,6 +122,30 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
+
+
+def patch_plain(view: PatchView) -> dict[str, Any]:
+    """Turn a patch into the one form in which the page reads patches."""
+    box = view.box
+    return {
+        "id": view.image_id,
+        "box": [box.x, box.y, box.width, box.height],
+        "size": [view.width_px, view.height_px],
+        "score": plain(view.score),
+        "margin": plain(view.margin),
+        "cluster": view.cluster,
+        "rank": view.rank,
+        "nth": view.nth,
+        "kept": list(view.kept),
+        "pinned": view.pinned,
+        "moved": view.moved,
+    }
+
+
+def explanation_plain(explanation: Explanation) -> dict[str, Any]:
+    """Turn an explanation into values that JSON can carry."""
+    patch = explanation.patch
+    return {**plain(explanation), "patch": None if patch is None else patch_plain(patch)}
 
 
 def packed(values: NDArray[Any]) -> Mapping[str, Any]:

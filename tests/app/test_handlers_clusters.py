@@ -74,7 +74,9 @@ def test_cards__of_each_cluster(state) -> None:
     assert sum(card["size"] for card in cards) == 8
     assert sum(card["kept"] for card in cards) == 4
     first = cards[0]["discriminative"][0]
-    assert set(first) == {"id", "box", "rank", "score"}
+    assert set(first) == {
+        "id", "box", "size", "score", "margin", "cluster", "rank", "nth", "kept", "pinned", "moved",
+    }  # fmt: skip
     assert first["box"][2:] == [64.0, 64.0]
 
 

@@ -46,15 +46,15 @@ def test_compare__least_overlap_first_with_all_that_is_drawn(state: AppState) ->
     assert figures["overlap"] == pytest.approx(np.mean(overlaps))
     assert np.sum(found["moves"]) == 12
     row = found["rows"][0]
-    assert row["a"]["boxes"][0][2:] == [48, 48]
-    assert row["b"]["boxes"][0][2:] == [64, 64]
-    assert len(row["size"]) == 2
+    assert row["a"][0]["box"][2:] == [48, 48]
+    assert row["b"][0]["box"][2:] == [64, 64]
+    assert len(row["a"][0]["size"]) == 2
 
 
 def test_compare__clusters_filter_the_list_and_the_image_is_found(state: AppState) -> None:
     every = ask(state, "compare", {"a": A})
     one = every["rows"][5]
-    clusters = {"cluster_a": one["a"]["cluster"], "cluster_b": one["b"]["cluster"]}
+    clusters = {"cluster_a": one["a"][0]["cluster"], "cluster_b": one["b"][0]["cluster"]}
     found = ask(state, "compare", {"a": A, "image": one["id"]}, **clusters)
     assert found["chosen"] == one
     assert found["total"] == every["moves"][clusters["cluster_a"]][clusters["cluster_b"]]
@@ -72,7 +72,7 @@ def test_compare__a_banned_image_has_no_side(state: AppState) -> None:
     gone = ask(state, "compare", {"a": A})["rows"][3]["id"]
     found = ask(state, "compare", {"a": A, "bans": gone, "image": gone})
     assert found["chosen"]["id"] == gone
-    assert found["chosen"]["b"] is None
+    assert found["chosen"]["b"] == []
     assert found["chosen"]["overlap"] == 0
 
 
@@ -86,7 +86,7 @@ def test_compare_overall__counts_all_classes(state: AppState) -> None:
     assert (found["images"], found["a"], found["b"]) == (24, 8, 20)
 
 
-def test_controls__same_images_and_side_in_every_column(state: AppState) -> None:
+def test_baselines__same_images_and_side_in_every_column(state: AppState) -> None:
     found = ask(state, "baselines", {"patch_px": 40, "ipc": 3}, seed=2)
     assert [one["kind"] for one in found["kinds"]] == ["chosen", *BASELINES]
     chosen, random, centre, whole = (one["images"] for one in found["kinds"])
@@ -94,13 +94,13 @@ def test_controls__same_images_and_side_in_every_column(state: AppState) -> None
     assert (found["patch_px"], found["total"]) == (40, 3)
     for images in (chosen, random, centre):
         for (patch,) in images:
-            assert patch[3:] == [40, 40]
-    for (place, *box), size in zip([one for (one,) in whole], found["sizes"], strict=True):
-        assert box == [0, 0, *size]
-        assert found["sizes"][place] == size
+            assert patch["box"][2:] == [40, 40]
+    for (patch,), (other,) in zip(whole, chosen, strict=True):
+        assert patch["box"] == [0, 0, *patch["size"]]
+        assert (patch["id"], patch["rank"]) == (other["id"], other["rank"])
 
 
-def test_controls__mosaics_and_mean_scores(state: AppState) -> None:
+def test_baselines__mosaics_and_mean_scores(state: AppState) -> None:
     found = ask(state, "baselines", {"factor": 2, "ipc": 2}, seed=1)
     assert all(len(image) == 4 for one in found["kinds"] for image in one["images"])
     settings = SelectSettings(factor=2, ipc=2)

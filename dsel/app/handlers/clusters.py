@@ -9,8 +9,7 @@ import numpy as np
 
 from dsel.analysis.layouts import OWN, settings_of_layout
 from dsel.analysis.listing import cluster_counts
-from dsel.app.requests import Request, packed, plain
-from dsel.types import Patch
+from dsel.app.requests import Request, packed, patch_plain, plain
 
 
 def plane(request: Request) -> Mapping[str, Any]:
@@ -32,7 +31,7 @@ def plane(request: Request) -> Mapping[str, Any]:
 def relayout(request: Request) -> Mapping[str, Any]:
     """The layout of the view's patches: its name, whether it is ready; it is begun if it is not."""
     answer: Mapping[str, Any] = plain(
-        request.explorer.layout_of(request.class_index, request.settings)
+        request.explorer.layout_status(request.class_index, request.settings)
     )
     return answer
 
@@ -40,7 +39,7 @@ def relayout(request: Request) -> Mapping[str, Any]:
 def marks(request: Request) -> Mapping[str, Any]:
     """What is shown of each image of the plane, in its order, under the view's settings."""
     explorer, index = request.explorer, request.class_index
-    found = explorer.marks(index, request.settings)
+    found = explorer.best_patches(index, request.settings)
     counts = cluster_counts(explorer.select(index, request.settings), explorer.scores(index).ids)
     return {
         "cluster": packed(found.cluster),
@@ -68,7 +67,7 @@ def lasso(request: Request) -> Mapping[str, Any]:
 
 def cards(request: Request) -> Mapping[str, Any]:
     """The clusters of the class at a glance."""
-    found = request.explorer.cards(request.class_index, request.settings)
+    found = request.explorer.cluster_cards(request.class_index, request.settings)
     return {
         "cards": [
             {
@@ -76,8 +75,8 @@ def cards(request: Request) -> Mapping[str, Any]:
                 "size": card.size,
                 "kept": card.kept,
                 "median": plain(card.median_score),
-                "discriminative": [_patch(patch) for patch in card.discriminative],
-                "central": [_patch(patch) for patch in card.central],
+                "discriminative": [patch_plain(patch) for patch in card.discriminative],
+                "central": [patch_plain(patch) for patch in card.central],
             }
             for card in found
         ]
@@ -85,13 +84,3 @@ def cards(request: Request) -> Mapping[str, Any]:
 
 
 HANDLERS = {"plane": plane, "relayout": relayout, "marks": marks, "lasso": lasso, "cards": cards}
-
-
-def _patch(patch: Patch) -> Mapping[str, Any]:
-    box = patch.box
-    return {
-        "id": patch.image_id,
-        "box": [box.x, box.y, box.width, box.height],
-        "rank": patch.rank,
-        "score": plain(patch.score),
-    }

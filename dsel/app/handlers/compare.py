@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dsel.analysis.baselines import BASELINES, kept_score
-from dsel.analysis.comparison import SAME_BOX, Together, together
-from dsel.analysis.listing import ChangeRow, Changing, change_row, list_changes
+from dsel.analysis.comparison import SAME_BOX, OverallComparison
+from dsel.analysis.comparison import compare_overall as overall_comparison
+from dsel.analysis.listing import ChangeRow, Changing
 from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE, Localization
-from dsel.app.requests import Request, plain
+from dsel.app.requests import Request, patch_plain, plain
 from dsel.config import SelectSettings
 from dsel.config.url import view_of
-from dsel.types import Box, ClassSelection, Frame, Patch
 
 MOST_IMAGES: Final = 60
 """Distilled images of one kind in one answer."""
@@ -27,12 +27,10 @@ def compare(request: Request) -> Mapping[str, Any]:
     explorer, index, b = request.explorer, request.class_index, request.settings
     a = settings_a(request)
     found = explorer.compare(index, a, b)
-    selections = explorer.select(index, a), explorer.select(index, b)
-    frames = _frames(request)
-    page = list_changes(
-        found,
-        *selections,
-        frames,
+    page = explorer.changes(
+        index,
+        a,
+        b,
         Changing(
             cluster_a=request.whole("cluster_a", -1),
             cluster_b=request.whole("cluster_b", -1),
@@ -42,11 +40,11 @@ def compare(request: Request) -> Mapping[str, Any]:
             rows=request.whole("rows", 60),
         ),
     )
-    chosen = change_row(found, *selections, frames, request.view.image_id)
+    chosen = explorer.change(index, a, b, request.view.image_id)
     rows = [_change(row) for row in page.rows]
     return {
         "a": plain(a),
-        "figures": _figures(together([found])),
+        "figures": _figures(overall_comparison([found])),
         "moves": found.moves.tolist(),
         "rows": rows,
         "page": page.page,
@@ -63,32 +61,27 @@ def compare_overall(request: Request) -> Mapping[str, Any]:
 
 
 def baselines(request: Request) -> Mapping[str, Any]:
-    """The class's distilled set as chosen and as each baseline gives it, as boxes; more: seed.
-
-    A patch is the place of its image in `ids`, then its box: corner, width and height.
-    """
+    """The class's distilled set as chosen and as each baseline gives it, as boxes; more: seed."""
     explorer, index, settings = request.explorer, request.class_index, request.settings
     seed = request.whole("seed", 0)
-    chosen = explorer.select(index, settings)
+    chosen = explorer.distilled(index, settings)
     kinds = {"chosen": chosen} | {
+        kind: explorer.baseline_images(index, settings, kind, seed) for kind in BASELINES
+    }
+    selections = {"chosen": explorer.select(index, settings)} | {
         kind: explorer.baseline(index, settings, kind, seed) for kind in BASELINES
     }
-    images = chosen.images[: min(settings.ipc, MOST_IMAGES)]
-    ids = list(dict.fromkeys(chosen.patches[place].image_id for one in images for place in one))
-    frames = _frames(request)
     return {
-        "ids": ids,
-        "sizes": [[frames[one].proxy_width, frames[one].proxy_height] for one in ids],
-        "total": len(chosen.images[: settings.ipc]),
-        "patch_px": chosen.patches[0].box.width if chosen.patches else None,
+        "total": len(chosen),
+        "patch_px": chosen[0][0].box.width if chosen else None,
         "resolution_px": explorer.geometry.resolution_px,
         "kinds": [
             {
                 "kind": kind,
-                "images": _boxes(selected, len(images), ids),
-                "score": plain(kept_score(selected, settings.ipc)),
+                "images": [[patch_plain(one) for one in image] for image in images[:MOST_IMAGES]],
+                "score": plain(kept_score(selections[kind], settings.ipc)),
             }
-            for kind, selected in kinds.items()
+            for kind, images in kinds.items()
         ],
     }
 
@@ -117,12 +110,7 @@ def settings_a(request: Request) -> SelectSettings:
     return view_of(request.view.a).select
 
 
-def _frames(request: Request) -> Mapping[str, Frame]:
-    scores = request.explorer.scores(request.class_index)
-    return dict(zip(scores.ids, scores.frames, strict=True))
-
-
-def _figures(found: Together) -> Mapping[str, Any]:
+def _figures(found: OverallComparison) -> Mapping[str, Any]:
     kept = found.kept
     shares = {"image_share": kept.image_share, "box_share": kept.box_share, "same_box": SAME_BOX}
     answer: Mapping[str, Any] = plain({**plain(found), **plain(kept), **shares})
@@ -130,35 +118,14 @@ def _figures(found: Together) -> Mapping[str, Any]:
 
 
 def _change(row: ChangeRow) -> Mapping[str, Any]:
-    change = row.change
     return {
-        "id": change.image_id,
-        "size": [row.width_px, row.height_px],
-        "overlap": change.overlap,
-        "a": _side(change.a, row.boxes_a, change.kept_a),
-        "b": _side(change.b, row.boxes_b, change.kept_b),
+        "id": row.image_id,
+        "overlap": row.overlap,
+        "a": [patch_plain(one) for one in row.a],
+        "b": [patch_plain(one) for one in row.b],
+        "kept_a": row.kept_a,
+        "kept_b": row.kept_b,
     }
-
-
-def _side(patch: Patch | None, boxes: Sequence[Box], kept: bool) -> Mapping[str, Any] | None:
-    if patch is None:
-        return None
-    corners = [[box.x, box.y, box.width, box.height] for box in boxes]
-    explanation = {"rank": patch.rank, "cluster": patch.cluster, "score": plain(patch.score)}
-    return {**explanation, "boxes": corners, "kept": kept}
-
-
-def _boxes(selected: ClassSelection, count: int, ids: Sequence[str]) -> list[list[list[float]]]:
-    place_of = {image_id: place for place, image_id in enumerate(ids)}
-    patches = [[selected.patches[place] for place in one] for one in selected.images[:count]]
-    return [
-        [
-            [place_of[patch.image_id], box.x, box.y, box.width, box.height]
-            for patch in image
-            for box in (patch.box,)
-        ]
-        for image in patches
-    ]
 
 
 def _localization(kinds: Sequence[Localization]) -> Mapping[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dsel.analysis.kept import Piece, candidates_for, decisions, kept_images
-from dsel.app.requests import Request, plain
+from dsel.app.requests import Request, explanation_plain, patch_plain, plain
 from dsel.core.composing import tile_sides
 from dsel.errors import SettingError
 
@@ -30,10 +29,8 @@ def distilled(request: Request) -> Mapping[str, Any]:
             {
                 "name": explorer.classes[index],
                 "images": [
-                    [_piece(one) for one in image]
-                    for image in kept_images(
-                        explorer.select(index, settings), explorer.scores(index), settings
-                    )
+                    [patch_plain(one) for one in image]
+                    for image in explorer.distilled(index, settings)
                 ],
             }
             for index in _indices(request)
@@ -48,19 +45,17 @@ def why(request: Request) -> Mapping[str, Any]:
     frame = explorer.scores(index).frames[explorer.row_of(index, image_id)]
     return {
         "frame": plain(frame),
-        "explanation": plain(explorer.explanation(index, image_id, settings, nth)),
+        "explanation": explanation_plain(explorer.explanation(index, image_id, settings, nth)),
     }
 
 
 def swap(request: Request) -> Mapping[str, Any]:
     """What could stand in the place of the view's image, which stays out of the answer."""
     explorer, index, settings = request.explorer, request.class_index, request.settings
-    found = candidates_for(
-        explorer.select(index, settings), explorer.scores(index), settings, request.view.image_id
-    )
+    found = explorer.replacements(index, settings, request.view.image_id)
     return {
-        "cluster": [_piece(one) for one in found.cluster],
-        "others": [_piece(one) for one in found.others],
+        "cluster": [patch_plain(one) for one in found.cluster],
+        "others": [patch_plain(one) for one in found.others],
     }
 
 
@@ -69,9 +64,12 @@ def quality(request: Request) -> Sequence[Mapping[str, Any]]:
     found = []
     for index in _indices(request):
         figures = request.explorer.quality(index, request.settings)
-        pairs = figures.near_duplicates
-        told = plain(figures) | {"near_duplicates": len(pairs)}
-        found.append(told | {"pairs": _pairs(request, index, pairs[:MOST_PAIRS])})
+        pairs = request.explorer.near_duplicates(index, request.settings, MOST_PAIRS)
+        found.append(
+            plain(figures)
+            | {"near_duplicates": len(figures.near_duplicates)}
+            | {"pairs": [[patch_plain(one) for one in pair] for pair in pairs]}
+        )
     return found
 
 
@@ -84,7 +82,7 @@ def overall(request: Request) -> Mapping[str, Any]:
 def by_hand(request: Request) -> Sequence[Mapping[str, Any]]:
     """All that was decided by hand, with the class of each image and what does not fit."""
     explorer = request.explorer
-    found = decisions(request.settings, explorer.geometry, explorer.run.images)
+    found = explorer.override_statuses(request.settings)
     return [
         plain(one)
         | {"class_name": explorer.classes[one.class_index] if one.class_index >= 0 else ""}
@@ -108,31 +106,3 @@ def _indices(request: Request) -> Sequence[int]:
     if len(names) > MOST_CLASSES:
         raise SettingError(f"classes must be at most {MOST_CLASSES} at once, got {len(names)}")
     return [request.explorer.class_index(name) for name in names] or [request.class_index]
-
-
-def _pairs(
-    request: Request, index: int, pairs: Sequence[tuple[int, int]]
-) -> Sequence[Sequence[Mapping[str, Any]]]:
-    if not pairs:
-        return []
-    explorer, settings = request.explorer, request.settings
-    selected = explorer.select(index, settings)
-    images = kept_images(selected, explorer.scores(index), settings)
-    numbers = selected.kept(settings.ipc)
-    pieces = {one.patch.rank: one for image in images for one in image}
-    return [[{**_piece(pieces[a]), "images": numbers[a]} for a in pair] for pair in pairs]
-
-
-def _piece(piece: Piece) -> Mapping[str, Any]:
-    patch, box = piece.patch, piece.patch.box
-    return {
-        "id": patch.image_id,
-        "box": [box.x, box.y, box.width, box.height],
-        "size": [piece.width_px, piece.height_px],
-        "score": plain(patch.score),
-        "cluster": patch.cluster,
-        "rank": patch.rank,
-        "nth": piece.nth,
-        "pinned": piece.pinned,
-        "moved": piece.moved,
-    }

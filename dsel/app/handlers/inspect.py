@@ -11,9 +11,9 @@ import numpy as np
 
 from dsel import __version__
 from dsel.analysis.layouts import OWN
-from dsel.analysis.listing import Listing, Row, cluster_counts
+from dsel.analysis.listing import Listing, cluster_counts
 from dsel.app.colormaps import colour_tables
-from dsel.app.requests import Request, packed, plain
+from dsel.app.requests import Request, explanation_plain, packed, patch_plain, plain
 from dsel.app.widgets import widgets_of
 from dsel.config.url import View
 from dsel.core.selection import image_bucket
@@ -69,7 +69,7 @@ def gallery(request: Request) -> Mapping[str, Any]:
         explorer.select(index, request.settings), ids if inside is None else inside
     )
     return {
-        "rows": [_row(row) for row in page.rows],
+        "rows": [patch_plain(row) for row in page.rows],
         "page": page.page,
         "pages": page.pages,
         "total": page.total,
@@ -116,7 +116,7 @@ def image(request: Request) -> Mapping[str, Any]:
     return {
         "image_id": image_id,
         "frame": plain(frame),
-        "explanation": plain(
+        "explanation": explanation_plain(
             explorer.explanation(index, image_id, settings, request.whole("nth", 0))
         ),
         "boxes": [plain(patch.box) for patch in patches if patch.image_id == image_id],
@@ -191,20 +191,6 @@ def _facts(request: Request) -> Mapping[str, Any]:
 def _last_part(place: str) -> str:
     """The name of a folder without where it lies, which is no visitor's business."""
     return PurePath(place).name or place
-
-
-def _row(row: Row) -> Mapping[str, Any]:
-    patch, box = row.patch, row.patch.box
-    return {
-        "id": patch.image_id,
-        "box": [box.x, box.y, box.width, box.height],
-        "size": [row.width_px, row.height_px],
-        "score": plain(patch.score),
-        "margin": plain(patch.margin),
-        "cluster": patch.cluster,
-        "rank": patch.rank,
-        "images": list(row.images),
-    }
 
 
 def _around(ranked: Sequence[str], image_id: str) -> Mapping[str, str]:
