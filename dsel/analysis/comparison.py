@@ -1,4 +1,4 @@
-"""Two settings side by side: where their boxes differ, how clusters move, what they keep alike."""
+"""Two selections side by side: overlap of their boxes, moves between clusters, kept patches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAME_BOX: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one image from A to B.
+    """How one image differs from A to B.
 
     overlap: of its boxes in A with its boxes in B, intersection over union; 0 where it has none in
     one of them. a and b: its first patch by rank, None where it has none. kept_a and kept_b:
@@ -34,11 +34,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """How much of the two distilled sets is the same, counted in different patches.
+class KeptOverlap:
+    """How much of two distilled sets is the same, counted in distinct patches.
 
-    same_images: patches of A that meet one of the same image in B. same_boxes: those of them whose
-    boxes overlap by more than `SAME_BOX`. Shares are of the larger set.
+    same_images: patches of A with a patch of the same image in B. same_boxes: those whose boxes
+    overlap by more than `SAME_BOX`. Shares are of the larger set.
     """
 
     a: int
@@ -53,7 +53,7 @@ class Kept:
 
     @property
     def box_share(self) -> float:
-        """Share of the set that shows the same places of the same images; NaN if both are empty."""
+        """Share of the set that shows the same parts of the same images; NaN if both are empty."""
         return _share(self.same_boxes, max(self.a, self.b))
 
 
@@ -70,22 +70,22 @@ class Comparison:
     changes: tuple[Change, ...]
     moves: NDArray[np.int64]
     rand_index: float
-    kept: Kept
+    kept: KeptOverlap
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """Several classes under A and B: means over their images, and over all that is kept."""
+class OverallComparison:
+    """Several classes under A and B: means over their images, sums over their kept patches."""
 
     images: int
     overlap: float
     unchanged: int
     rand_index: float
-    kept: Kept
+    kept: KeptOverlap
 
 
 def compare(a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int) -> Comparison:
-    """What differs between two selections of one class."""
+    """Compare two selections of one class."""
     first, second = _by_image(a), _by_image(b)
     kept_a, kept_b = _kept(a, ipc_a), _kept(b, ipc_b)
     ids_a, ids_b = ({patch.image_id for patch in kept} for kept in (kept_a, kept_b))
@@ -102,22 +102,22 @@ def compare(a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int) -> Com
         changes=tuple(changes),
         moves=moves,
         rand_index=_rand_index(pairs),
-        kept=_same(kept_a, kept_b),
+        kept=_kept_overlap(kept_a, kept_b),
     )
 
 
-def together(classes: Sequence[Comparison]) -> Together:
-    """Several classes' comparisons as one; a class counts by its images."""
+def compare_overall(classes: Sequence[Comparison]) -> OverallComparison:
+    """Combine the comparisons of several classes, weighted by their images."""
     overlaps = [change.overlap for one in classes for change in one.changes]
     weights = [int(one.moves.sum()) for one in classes]
     weighted = [w * one.rand_index for w, one in zip(weights, classes, strict=True) if w]
     kept = [(one.kept.a, one.kept.b, one.kept.same_images, one.kept.same_boxes) for one in classes]
-    return Together(
+    return OverallComparison(
         images=len(overlaps),
         overlap=_share(sum(overlaps), len(overlaps)),
         unchanged=sum(overlap > 1 - 1e-9 for overlap in overlaps),
         rand_index=_share(sum(weighted), sum(weights)),
-        kept=Kept(*(sum(part) for part in zip(*kept, strict=True))) if kept else Kept(0, 0, 0, 0),
+        kept=KeptOverlap(*np.array(kept, int).reshape(-1, 4).sum(axis=0).tolist()),
     )
 
 
@@ -149,11 +149,10 @@ def _by_image(selected: ClassSelection) -> dict[str, list[Patch]]:
 
 
 def _kept(selected: ClassSelection, ipc: int) -> list[Patch]:
-    places = sorted(selected.kept(ipc))
-    return [selected.patches[place] for place in places]
+    return [selected.patches[rank] for rank in sorted(selected.kept(ipc))]
 
 
-def _same(a: Sequence[Patch], b: Sequence[Patch]) -> Kept:
+def _kept_overlap(a: Sequence[Patch], b: Sequence[Patch]) -> KeptOverlap:
     # Boxes of one image do not overlap each other, so none can be the same as two others.
     boxes: dict[str, list[Box]] = {}
     for patch in b:
@@ -163,7 +162,7 @@ def _same(a: Sequence[Patch], b: Sequence[Patch]) -> Kept:
         any(overlap([patch.box], [box]) > SAME_BOX for box in boxes.get(patch.image_id, ()))
         for patch in a
     )
-    return Kept(len(a), len(b), (counts_a & counts_b).total(), same)
+    return KeptOverlap(len(a), len(b), (counts_a & counts_b).total(), same)
 
 
 def _contingency(
@@ -190,7 +189,7 @@ def _rand_index(pairs: Sequence[tuple[int, int]]) -> float:
 
 
 def _inside(a: Box, b: Box) -> float:
-    """The area that two boxes share."""
+    """Return the area that two boxes share."""
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
     return max(width, 0.0) * max(height, 0.0)

@@ -1,4 +1,4 @@
-"""Why a patch was chosen: the boxes that it won against, its curve over timesteps, its place."""
+"""Why a patch was chosen: the boxes it was compared with, its gap over timesteps, its ranks."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.analysis.patch_view import PatchView, patch_views
 from dsel.config import SelectSettings
 from dsel.core.box_search import TIE, largest_mean_boxes, patch_size, positions
 from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.integral_image import box_means, summed_area
-from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry, Patch
+from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry
 
 SHOWN = 5
-"""Boxes of an image that a explanation names, at least."""
+"""Boxes of an image that an explanation contains, at least."""
 
-HARDLY = 1.005
-"""A ratio to the runner-up that is not worth a number."""
+CLOSE_RATIO = 1.005
+"""Below this ratio to the runner-up, the sentence gives no number."""
 
 LEAST_PERCENT = 0.001
-"""Percent below which there is no number either."""
+"""Percentages below this are given as less than it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class CandidateBox:
     """One of the best boxes of an image that do not overlap, in proxy pixels.
 
-    margin is its lead over the next best one; NaN where no other box fits.
+    margin is its lead over the next best one; NaN if no other box fits.
     """
 
     box: Box
@@ -37,11 +38,11 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """What one timestep says of a box: its signed mean gap as a share of the timestep's loss.
+class TimestepGap:
+    """The signed mean gap of a box at one timestep, as a share of the timestep's loss.
 
-    rank counts from 0 among all boxes of the image by this timestep alone. counts says whether the
-    timestep is one of those that the settings combine.
+    rank counts from 0 among all boxes of the image at this timestep. counts: whether the settings
+    use the timestep.
     """
 
     timestep: int
@@ -54,7 +55,7 @@ class Moment:
 class Placement:
     """Where a patch ranks in its class; ranks, clusters and distilled images count from 0.
 
-    images: the distilled images that it is part of, among the first IPC ones; mostly one or none.
+    images: the distilled images among the first IPC ones that show it, usually one or none.
     """
 
     cluster: int
@@ -68,26 +69,28 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is to be said of an image's patch; of an image without one, its best boxes.
+    """The explanation of an image's patch; without a patch, the best boxes of the image.
 
-    candidates: how many boxes were compared. place: which of `best` the patch is, from 0, and -1
-    where it is none of them. ratio: its score over the runner-up's; NaN unless both are positive.
+    source_box: the patch in pixels of the upright source. candidates: how many boxes were compared.
+    place: the index of the patch in `best`, -1 if it is none of them. ratio: its score over that of
+    the runner-up; NaN unless both are positive.
     """
 
     image_id: str
-    patch: Patch | None
+    patch: PatchView | None
+    source_box: Box | None
     candidates: int
-    best: tuple[Contender, ...]
+    best: tuple[CandidateBox, ...]
     place: int
     ratio: float
-    curve: tuple[Moment, ...]
+    curve: tuple[TimestepGap, ...]
     placement: Placement | None
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
-    """What is known of one cell: both losses, the gap, and the gap that locating uses."""
+class CellValues:
+    """The values of one cell: both losses, the gap, and the combined gap that locating uses."""
 
     conditional: float
     unconditional: float
@@ -96,14 +99,14 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CellReading:
     """The values of the cell under a pixel: per chosen timestep, and their means."""
 
     row: int
     column: int
     timesteps: tuple[int, ...]
-    values: tuple[Values, ...]
-    mean: Values
+    values: tuple[CellValues, ...]
+    mean: CellValues
 
 
 def explain(
@@ -117,30 +120,31 @@ def explain(
     """Explain a class's `row`-th image and its patch, the `nth` of its patches by rank."""
     image_id, bucket = scores.ids[row], image_bucket(scores, row)
     mine = [n for n, patch in enumerate(selected.patches) if patch.image_id == image_id]
-    best = contenders(bucket, geometry, settings)
+    best = candidate_boxes(bucket, geometry, settings)
     x, y = _corners(bucket, geometry, settings)
-    untold = Explanation(
-        image_id=image_id, patch=None, candidates=len(x) * len(y), best=best, place=-1,
-        ratio=np.nan, curve=(), placement=None, sentence="",
+    explanation = Explanation(
+        image_id=image_id, patch=None, source_box=None, candidates=len(x) * len(y), best=best,
+        place=-1, ratio=np.nan, curve=(), placement=None, sentence="",
     )  # fmt: skip
     if nth < len(mine):
-        patch = selected.patches[mine[nth]]
+        (patch,) = patch_views(selected, scores, settings, [mine[nth]])
         place = _place(best, patch.box)
-        untold = replace(
-            untold,
+        explanation = replace(
+            explanation,
             patch=patch,
+            source_box=selected.patches[mine[nth]].source_box,
             place=place,
             ratio=_ratio(patch.score, best[place + 1 : place + 2]),
             curve=curve(bucket, geometry, settings, patch.box),
             placement=placement_of(selected, mine[nth], settings.ipc),
         )
-    return replace(untold, sentence=sentence(untold, settings))
+    return replace(explanation, sentence=sentence(explanation, settings))
 
 
-def contenders(
+def candidate_boxes(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings
-) -> tuple[Contender, ...]:
-    """The best boxes of one image that do not overlap: five, or as many as it may give patches."""
+) -> tuple[CandidateBox, ...]:
+    """Return the best boxes of an image that do not overlap, `SHOWN` or `per_image` of them."""
     maps = combined_gap(bucket, geometry, settings)  # (1, h, w)
     side = patch_size(settings, geometry)
     across, down = (int(cells * geometry.cell_px // side) for cells in maps.shape[:0:-1])
@@ -152,15 +156,15 @@ def contenders(
     scores = [*found.score[0][keep].tolist(), np.nan]
     corners = zip(found.x[0][keep].tolist(), found.y[0][keep].tolist(), strict=True)
     return tuple(
-        Contender(Box(x, y, float(side), float(side)), scores[n], scores[n] - scores[n + 1])
+        CandidateBox(Box(x, y, float(side), float(side)), scores[n], scores[n] - scores[n + 1])
         for n, (x, y) in enumerate(corners)
     )[:shown]
 
 
 def curve(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings, box: Box
-) -> tuple[Moment, ...]:
-    """What each scored timestep of one image says of a box."""
+) -> tuple[TimestepGap, ...]:
+    """Return the gap of a box of one image at each scored timestep."""
     counted = set(timestep_columns(settings.timesteps, geometry.timesteps))
     maps = bucket.gap[0].astype(np.float32) / geometry.losses[:, None, None]  # (T, h, w)
     table, cell = summed_area(maps), geometry.cell_px
@@ -170,7 +174,7 @@ def curve(
     means = box_means(table, x / cell, y / cell, *sides)  # (T, Y, X)
     above = (means > own[:, None, None] + TIE).sum(axis=(1, 2))
     return tuple(
-        Moment(timestep, share, rank, column in counted)
+        TimestepGap(timestep, share, rank, column in counted)
         for column, (timestep, share, rank) in enumerate(
             zip(geometry.timesteps, own.tolist(), above.tolist(), strict=True)
         )
@@ -178,7 +182,7 @@ def curve(
 
 
 def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement:
-    """Where the patch at a position of the class's ranking stands."""
+    """Return the ranks of the patch at a position of the class's ranking."""
     cluster = selected.patches[position].cluster
     mates = [n for n, patch in enumerate(selected.patches) if patch.cluster == cluster]
     images = selected.kept(ipc).get(position, ())
@@ -195,8 +199,8 @@ def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement
 
 def read_cell(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings, x_px: float, y_px: float
-) -> Reading:
-    """The values of one image at a pixel of its proxy; beside the picture, at its nearest cell."""
+) -> CellReading:
+    """Read the cell of an image at a pixel of its proxy, the nearest cell for a pixel outside."""
     rows, columns = bucket.gap.shape[2:]
     row = min(max(int(y_px // geometry.cell_px), 0), rows - 1)
     column = min(max(int(x_px // geometry.cell_px), 0), columns - 1)
@@ -206,22 +210,20 @@ def read_cell(
     counted = np.maximum(gap, 0.0) if settings.gap == "positive" else gap
     combined = counted / geometry.losses[chosen]
     table = np.stack([conditional, conditional + gap, gap, combined], axis=1)  # (T, 4)
-    return Reading(
+    return CellReading(
         row=row,
         column=column,
         timesteps=tuple(geometry.timesteps[place] for place in chosen),
-        values=tuple(Values(*line) for line in table.tolist()),
-        mean=Values(*table.mean(axis=0).tolist()),
+        values=tuple(CellValues(*line) for line in table.tolist()),
+        mean=CellValues(*table.mean(axis=0).tolist()),
     )
 
 
 def sentence(explanation: Explanation, settings: SelectSettings) -> str:
-    """The explanation in plain words, in one sentence that counts from 1."""
+    """Write the explanation as one sentence, which counts from 1."""
     if explanation.patch is None or explanation.placement is None:
-        return _why_none(explanation, settings)
-    gain = _gain(explanation.patch.score, settings) + _comparison(
-        explanation, explanation.patch, settings
-    )
+        return _without_patch(explanation, settings)
+    gain = _gain(explanation.patch.score, settings) + _comparison(explanation, explanation.patch)
     return (
         "; ".join(
             [
@@ -234,87 +236,84 @@ def sentence(explanation: Explanation, settings: SelectSettings) -> str:
     )
 
 
-def _why_none(explanation: Explanation, settings: SelectSettings) -> str:
+def _without_patch(explanation: Explanation, settings: SelectSettings) -> str:
     if explanation.image_id in settings.bans:
-        return "Banned by hand: this image is never kept."
+        return "This image is banned, so it is never kept."
     if not explanation.best:
-        return "This image has no patch: its maps hold what is no number."
-    return "This image has no such patch."
+        return "This image has no patch, because its maps contain NaN."
+    return "This image has fewer patches."
 
 
 def _gain(score: float, settings: SelectSettings) -> str:
-    """The first words: what naming the class does inside the patch."""
+    """Describe how naming the class changes the loss inside the patch."""
     if score > 0:
-        saves = f"aming the class saves {_percent(score)} of the loss inside this patch"
-        return f"Where it helps, n{saves}" if settings.gap == "positive" else f"N{saves}"
+        lowers = f"aming the class lowers the loss inside this patch by {_percent(score)}"
+        return f"Where it helps, n{lowers}" if settings.gap == "positive" else f"N{lowers}"
     if score < 0:
-        return f"Naming the class adds {_percent(-score)} to the loss inside this patch"
-    return "Naming the class saves nothing inside this patch"
+        return f"Naming the class raises the loss inside this patch by {_percent(-score)}"
+    return "Naming the class does not lower the loss inside this patch"
 
 
-def _comparison(explanation: Explanation, patch: Patch, settings: SelectSettings) -> str:
-    """How the patch compares with the image's other boxes."""
+def _comparison(explanation: Explanation, patch: PatchView) -> str:
+    """Compare the patch with the other boxes of the image."""
     boxes = f"{explanation.candidates:,} boxes"
-    if _moved(patch, settings):
+    if patch.moved:
         best = (
             ""
             if explanation.place == 0
-            else f", the best of {boxes} has {_signed(explanation.best[0].score)}"
+            else f"; the best of {boxes} reaches {_signed(explanation.best[0].score)}"
         )
-        return f", moved here by hand{best}"
+        return f" (moved by hand{best})"
     if explanation.candidates == 1:
         return ", the only box of this size"
     if explanation.place != 0:
-        choice = f"choice {explanation.place + 1} of" if explanation.place > 0 else "one of"
-        return f", {choice} {boxes} where none may overlap a better one"
+        choice = f"number {explanation.place + 1}" if explanation.place > 0 else "one"
+        return f", {choice} of {boxes} when none may overlap a better one"
     if patch.score == 0:
-        return f", nor inside any other of {boxes}"
-    return f", the {'most' if patch.score > 0 else 'least'} of {boxes}" + _lead(explanation, patch)
+        return f" or any other of the {boxes}"
+    return f", the {'most' if patch.score > 0 else 'least'} of all {boxes}" + _lead(
+        explanation, patch
+    )
 
 
-def _lead(explanation: Explanation, patch: Patch) -> str:
-    """How far the best box is ahead of the next."""
+def _lead(explanation: Explanation, patch: PatchView) -> str:
+    """Describe the lead of the best box over the runner-up."""
     if len(explanation.best) == 1:
-        return ", where no second one fits beside it"
+        return ", with no room for a second one"
     if patch.score <= 0:
         return ""
     if np.isnan(explanation.ratio):
-        return ", where the runner-up saves nothing"
-    if explanation.ratio < HARDLY:
-        return ", hardly more than the runner-up"
-    return f" and {_times(explanation.ratio)} times the runner-up"
+        return ", while the runner-up does not lower it"
+    if explanation.ratio < CLOSE_RATIO:
+        return ", slightly more than in the runner-up"
+    return f" and {_times(explanation.ratio)} times as much as in the runner-up"
 
 
 def _rank(placement: Placement) -> str:
     return (
-        f"cluster {placement.cluster + 1:,} of {placement.clusters:,}, "
-        f"rank {placement.rank_in_cluster + 1:,} of {placement.cluster_size:,}"
+        f"rank {placement.rank_in_cluster + 1:,} of {placement.cluster_size:,} "
+        f"in cluster {placement.cluster + 1:,} of {placement.clusters:,}"
     )
 
 
 def _kept(explanation: Explanation, placement: Placement, settings: SelectSettings) -> str:
     pinned = explanation.image_id in settings.pins
     if not placement.images:
-        return f"{'pinned by hand, yet ' if pinned else ''}not kept at IPC {settings.ipc:,}"
+        return f"{'pinned, but ' if pinned else ''}not kept at IPC {settings.ipc:,}"
     numbers = [f"{n + 1:,}" for n in placement.images]
     names = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
     word = "image" if len(numbers) == 1 else "images"
     link = "in" if settings.factor > 1 else "as"
-    by_hand = "pinned by hand, " if pinned else ""
-    return f"{by_hand}kept at IPC {settings.ipc:,} {link} {word} {names}"
+    prefix = "pinned, " if pinned else ""
+    return f"{prefix}kept at IPC {settings.ipc:,} {link} {word} {names}"
 
 
-def _moved(patch: Patch, settings: SelectSettings) -> bool:
-    corner = settings.overrides.corners.get(patch.image_id)
-    return corner is not None and (corner.x, corner.y) == (patch.box.x, patch.box.y)
-
-
-def _place(best: Sequence[Contender], box: Box) -> int:
-    """Which of the best boxes it is, and -1 for none of them."""
+def _place(best: Sequence[CandidateBox], box: Box) -> int:
+    """Return the index of a box among the best ones, -1 if it is none of them."""
     return next((n for n, one in enumerate(best) if one.box == box), -1)
 
 
-def _ratio(score: float, runner_up: Sequence[Contender]) -> float:
+def _ratio(score: float, runner_up: Sequence[CandidateBox]) -> float:
     positive = bool(runner_up) and runner_up[0].score > 0 and score > 0
     return score / runner_up[0].score if positive else float("nan")
 
@@ -322,14 +321,14 @@ def _ratio(score: float, runner_up: Sequence[Contender]) -> float:
 def _corners(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The candidate corners of one image, along x and along y."""
+    """Return the candidate corners of one image along x and along y."""
     rows, columns = (cells * geometry.cell_px for cells in bucket.gap.shape[2:])
     steps = patch_size(settings, geometry), settings.stride_px or geometry.cell_px
     return positions(columns, *steps), positions(rows, *steps)
 
 
 def _percent(share: float) -> str:
-    """A positive share with two digits."""
+    """Format a positive share with two digits."""
     percent = 100 * share
     if percent < LEAST_PERCENT:
         return f"less than {LEAST_PERCENT} %"

@@ -1,4 +1,4 @@
-"""An open run: live answers to slider moves, from stored maps and without torch."""
+"""An open run: live answers to changes of settings, from stored maps and without torch."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsel.analysis.baselines import Baseline, baseline, random_places
-from dsel.analysis.comparison import Comparison, Together, compare, together
-from dsel.analysis.explanation import Explanation, Reading, explain, read_cell
+from dsel.analysis.comparison import Comparison, OverallComparison, compare, compare_overall
+from dsel.analysis.explanation import CellReading, Explanation, explain, read_cell
 from dsel.analysis.ground_truth import GroundTruth, read_ground_truth, read_objects
-from dsel.analysis.layouts import FITTER, OWN, Wanted, layout_name, place_images
+from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
+    BestPatches,
+    ChangeRow,
+    Changing,
     ClusterCard,
     Listing,
-    Marks,
     Page,
-    Row,
+    Side,
     SkippedRow,
+    best_patches,
+    change_rows,
     cluster_cards,
+    list_changes,
     list_patches,
     list_skipped,
-    marks_of,
 )
 from dsel.analysis.localization import (
     BaselineRates,
@@ -35,8 +39,11 @@ from dsel.analysis.localization import (
     localization,
     localization_overall,
 )
-from dsel.analysis.quality import Overall, Quality, class_quality, overall
+from dsel.analysis.override_status import OverrideStatus, override_statuses
+from dsel.analysis.patch_view import PatchView, baseline_views, image_views, patch_views
+from dsel.analysis.quality import OverallQuality, Quality, class_quality, overall_quality
 from dsel.analysis.ranges import Ranges, class_ranges
+from dsel.analysis.replacements import Replacements, find_replacements
 from dsel.cache import SHARED, Cache
 from dsel.config import SelectSettings
 from dsel.core.box_search import patch_size
@@ -52,10 +59,10 @@ from dsel.types import ClassSelection, Distilled, Patch, Pixels
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """What is known of one image, means over the chosen timesteps, (h, w) float32 each.
+    """The maps of one image, means over the chosen timesteps, (h, w) float32 each.
 
-    combined is the map that locating uses: each timestep's gap divided by its loss first, and
-    without its negative part unless the settings say signed.
+    combined is the map that locating uses: the gap of each timestep is divided by its loss, and its
+    negative part is set to 0 unless the settings use the signed gap.
     """
 
     conditional: NDArray[np.float32]
@@ -65,15 +72,15 @@ class Maps:
 
 
 class Explorer(Selector):
-    """Answers questions about a finished run; what it computes stays for the next move."""
+    """Answers questions about a finished run and caches what it computes."""
 
     def __init__(self, run: Run, cache: Cache = SHARED) -> None:
         super().__init__(run, cache)
 
-    # Pictures
+    # Images
 
     def proxy(self, class_index: int, row: int) -> Pixels:
-        """The picture of a class's `row`-th scored image as the prior saw it."""
+        """Return the proxy of a class's `row`-th scored image."""
         image = self.run.class_rows(class_index)[row]
         return self._cached(
             ("proxy", image.id), lambda: decode(self.run.image_bytes([image], "proxy")[0])
@@ -82,20 +89,20 @@ class Explorer(Selector):
     def files(
         self, class_index: int, image_ids: Sequence[str], kind: Literal["proxy", "thumbnail"]
     ) -> list[bytes]:
-        """Pictures of a class's images as they are stored: WebP bytes."""
+        """Return proxies or thumbnails of a class's images as they are stored: WebP bytes."""
         rows = self.run.class_rows(class_index)
         wanted = [rows[self.row_of(class_index, image_id)] for image_id in image_ids]
         return self.run.image_bytes(wanted, kind)
 
     def cut(self, patch: Patch, width_px: int, height_px: int) -> Pixels:
-        """A patch's pixels from its image's proxy."""
+        """Cut a patch from the proxy of its image."""
         row = self.row_of(patch.class_index, patch.image_id)
         return crop(self.proxy(patch.class_index, row), patch.box, width_px, height_px)
 
     # One image
 
     def maps(self, class_index: int, row: int, settings: SelectSettings = DEFAULTS) -> Maps:
-        """The heat maps of one image, over the timesteps that the settings count."""
+        """Return the heat maps of one image over the timesteps that the settings use."""
         bucket = image_bucket(self.scores(class_index), row)
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         conditional = _mean(bucket.conditional[0, columns])
@@ -106,7 +113,7 @@ class Explorer(Selector):
     def explanation(
         self, class_index: int, image_id: str, settings: SelectSettings, nth: int = 0
     ) -> Explanation:
-        """Why an image's patch was chosen, the `nth` of its patches by rank."""
+        """Explain why an image's patch was chosen, the `nth` of its patches by rank."""
         scores, row = self.scores(class_index), self.row_of(class_index, image_id)
         return explain(
             scores, self.geometry, settings, self.select(class_index, settings), row, nth
@@ -114,13 +121,13 @@ class Explorer(Selector):
 
     def values(
         self, class_index: int, image_id: str, settings: SelectSettings, x_px: float, y_px: float
-    ) -> Reading:
-        """Losses and gaps of an image at a pixel of its proxy."""
+    ) -> CellReading:
+        """Read losses and gaps of an image at a pixel of its proxy."""
         bucket = image_bucket(self.scores(class_index), self.row_of(class_index, image_id))
         return read_cell(bucket, self.geometry, settings, x_px, y_px)
 
     def misplaced(self, settings: SelectSettings) -> tuple[str, ...]:
-        """The images of the run whose boxes, moved by hand, reach beyond their pictures."""
+        """Return the ids of images whose manually moved boxes reach beyond the image."""
         frames = {row.id: row.frame for row in self.run.images} if settings.moves else {}
         return misplaced(settings, self.geometry, frames)
 
@@ -129,11 +136,11 @@ class Explorer(Selector):
     def preview(
         self, class_index: int, settings: SelectSettings, image_px: int = 0
     ) -> Sequence[Distilled]:
-        """The class's distilled images, cut from proxies."""
+        """Compose the class's distilled images from proxies."""
         return self._composed(self.select(class_index, settings), settings, image_px)
 
     def ranges(self, class_index: int, settings: SelectSettings) -> Ranges:
-        """The ranges of a class's maps, over the timesteps that the settings count."""
+        """Return the ranges of a class's maps over the timesteps that the settings use."""
         wanted = DEFAULTS.replace(timesteps=settings.timesteps, gap=settings.gap)
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         scores, maps = self.scores(class_index), self._maps(class_index, wanted)
@@ -141,46 +148,60 @@ class Explorer(Selector):
         return self._cached(name, lambda: class_ranges(scores, columns, maps))
 
     def layout(self, class_index: int, name: str = OWN) -> NDArray[np.float32]:
-        """Places (N, 2) of the class's images in the plane, in the layout of that name."""
+        """Return the positions (N, 2) of the class's images in the layout of that name."""
         return self._cached(
             ("layout", class_index, name),
-            lambda: place_images(self.run, class_index, name, self.located, self.layout),
+            lambda: image_positions(self.run, class_index, name, self.located, self.layout),
         )
 
-    def layout_of(self, class_index: int, settings: SelectSettings) -> Wanted:
-        """The layout of these patches; one that is not there is begun in the background."""
+    def layout_status(self, class_index: int, settings: SelectSettings) -> LayoutStatus:
+        """Return the status of the layout of these patches; a missing one is started."""
         name = layout_name(self.run, class_index, settings)
         ready = name == OWN or self._cache.holds(self._owner, ("layout", class_index, name))
         key = self._owner, class_index, name
-        return FITTER.wanted(name, key, ready, lambda: self.layout(class_index, name))
+        return FITTER.request(name, key, ready, lambda: self.layout(class_index, name))
 
     def lasso(self, class_index: int, polygon: ArrayLike, layout: str = OWN) -> tuple[str, ...]:
-        """The images whose places in a layout lie inside a polygon of corners (V, 2)."""
+        """Return the images whose positions in a layout are inside a polygon of corners (V, 2)."""
         chosen = inside(self.layout(class_index, layout), polygon)
         ids = self.scores(class_index).ids
         return tuple(ids[row] for row in np.flatnonzero(chosen))
 
-    def marks(self, class_index: int, settings: SelectSettings) -> Marks:
-        """What a plot shows of each of the class's images."""
+    def best_patches(self, class_index: int, settings: SelectSettings) -> BestPatches:
+        """Return the best patch of each of the class's images as arrays for a plot."""
         ids = self.scores(class_index).ids
-        return marks_of(self.select(class_index, settings), ids, settings.ipc)
+        return best_patches(self.select(class_index, settings), ids, settings.ipc)
 
-    def gallery(self, class_index: int, settings: SelectSettings, view: Listing) -> Page[Row]:
-        """A page of a class's patches."""
-        scores = self.scores(class_index)
-        frames = dict(zip(scores.ids, scores.frames, strict=True))
-        return list_patches(self.select(class_index, settings), frames, settings.ipc, view)
+    def gallery(self, class_index: int, settings: SelectSettings, view: Listing) -> Page[PatchView]:
+        """Return a page of a class's patches."""
+        selected = self.select(class_index, settings)
+        return list_patches(selected, self.scores(class_index), settings, view)
 
     def skipped(self, class_index: int, page: int = 0) -> Page[SkippedRow]:
-        """A page of a class's images that were not scored."""
+        """Return a page of a class's images that were not scored."""
         return list_skipped(self.run.images, class_index, page)
 
-    def cards(self, class_index: int, settings: SelectSettings) -> tuple[ClusterCard, ...]:
-        """The clusters of a class at a glance."""
-        return cluster_cards(self.select(class_index, settings), settings.ipc)
+    def cluster_cards(self, class_index: int, settings: SelectSettings) -> tuple[ClusterCard, ...]:
+        """Return a card of each cluster of a class."""
+        selected = self.select(class_index, settings)
+        return cluster_cards(selected, self.scores(class_index), settings)
+
+    def distilled(
+        self, class_index: int, settings: SelectSettings
+    ) -> tuple[tuple[PatchView, ...], ...]:
+        """Return the patches of each of the class's distilled images, row by row."""
+        selected = self.select(class_index, settings)
+        return image_views(selected, self.scores(class_index), settings)
+
+    def replacements(
+        self, class_index: int, settings: SelectSettings, image_id: str
+    ) -> Replacements:
+        """Find patches that could replace the best patch of an image."""
+        selected = self.select(class_index, settings)
+        return find_replacements(selected, self.scores(class_index), settings, image_id)
 
     def quality(self, class_index: int, settings: SelectSettings) -> Quality:
-        """Figures of a class's kept set."""
+        """Measure how well a class's kept set represents the class."""
 
         def make() -> Quality:
             selected = self.select(class_index, settings)
@@ -189,18 +210,45 @@ class Explorer(Selector):
 
         return self._cached(("quality", class_index, settings), make)
 
+    def near_duplicates(
+        self, class_index: int, settings: SelectSettings, most: int
+    ) -> tuple[tuple[PatchView, PatchView], ...]:
+        """Return the first pairs of kept patches that are near-duplicates."""
+        pairs = self.quality(class_index, settings).near_duplicates[:most]
+        ranks = sorted({rank for pair in pairs for rank in pair})
+        selected, scores = self.select(class_index, settings), self.scores(class_index)
+        views = dict(zip(ranks, patch_views(selected, scores, settings, ranks), strict=True))
+        return tuple((views[a], views[b]) for a, b in pairs)
+
     def compare(self, class_index: int, a: SelectSettings, b: SelectSettings) -> Comparison:
-        """What differs between two settings on one class."""
+        """Compare two settings on one class."""
         return self._cached(
             ("comparison", class_index, a, b),
             lambda: compare(self.select(class_index, a), self.select(class_index, b), a.ipc, b.ipc),
             lambda comparison: PATCH_BYTES * len(comparison.changes),
         )
 
+    def changes(
+        self, class_index: int, a: SelectSettings, b: SelectSettings, view: Changing
+    ) -> Page[ChangeRow]:
+        """Return a page of the images of a class, by how much two settings differ on them."""
+        comparison = self.compare(class_index, a, b)
+        sides = self._side(class_index, a), self._side(class_index, b)
+        return list_changes(comparison, *sides, self.scores(class_index), view)
+
+    def change(
+        self, class_index: int, a: SelectSettings, b: SelectSettings, image_id: str
+    ) -> ChangeRow | None:
+        """Return how two settings differ on one image; None if it has no patch in either."""
+        changes = self.compare(class_index, a, b).changes
+        found = [change for change in changes if change.image_id == image_id]
+        sides = self._side(class_index, a), self._side(class_index, b)
+        return next(iter(change_rows(found, *sides, self.scores(class_index))), None)
+
     def baseline(
         self, class_index: int, settings: SelectSettings, kind: Baseline, seed: int = 0
     ) -> ClassSelection:
-        """The class's patches with a random one, the centre or the whole image in their place."""
+        """Replace the class's patches by random ones, the centres or the whole images."""
         return self._cached(
             ("baseline", class_index, settings, kind, seed),
             lambda: baseline(
@@ -209,15 +257,22 @@ class Explorer(Selector):
                 self.select(class_index, settings),
                 self._maps(class_index, settings),
                 self.geometry.cell_px,
-                self._places(class_index, seed),
+                self._random_places(class_index, seed),
             ),
             lambda selected: PATCH_BYTES * len(selected.patches),
         )
 
+    def baseline_images(
+        self, class_index: int, settings: SelectSettings, kind: Baseline, seed: int = 0
+    ) -> tuple[tuple[PatchView, ...], ...]:
+        """Return the patches of each of a baseline's distilled images, like `distilled`."""
+        chosen = self.distilled(class_index, settings)
+        return baseline_views(chosen, self.baseline(class_index, settings, kind, seed))
+
     def preview_baseline(
         self, class_index: int, settings: SelectSettings, kind: Baseline, image_px: int = 0
     ) -> Sequence[Distilled]:
-        """The distilled images that a baseline gives, cut from proxies."""
+        """Compose the distilled images of a baseline from proxies."""
         return self._composed(self.baseline(class_index, settings, kind), settings, image_px)
 
     def localization(self, class_index: int, settings: SelectSettings) -> tuple[Localization, ...]:
@@ -242,7 +297,7 @@ class Explorer(Selector):
     # All classes
 
     def ground_truth(self) -> GroundTruth | None:
-        """The true objects that the run carries; raises `SourceError` if they cannot be read."""
+        """Return the true objects of the run; raises `SourceError` if they cannot be read."""
         path = self.run.objects_path
         if not path.is_file():
             return None
@@ -253,13 +308,19 @@ class Explorer(Selector):
             lambda _: 4 * path.stat().st_size,
         )
 
-    def quality_overall(self, settings: SelectSettings) -> Overall:
-        """Figures of all kept sets together."""
-        return overall([self.quality(index, settings) for index in range(len(self.classes))])
+    def override_statuses(self, settings: SelectSettings) -> tuple[OverrideStatus, ...]:
+        """List all manual overrides with their problems."""
+        return tuple(override_statuses(settings, self.geometry, self.run.images))
 
-    def compare_overall(self, a: SelectSettings, b: SelectSettings) -> Together:
-        """What differs between two settings on all classes."""
-        return together([self.compare(index, a, b) for index in range(len(self.classes))])
+    def quality_overall(self, settings: SelectSettings) -> OverallQuality:
+        """Measure the kept sets of all classes together."""
+        return overall_quality(
+            [self.quality(index, settings) for index in range(len(self.classes))]
+        )
+
+    def compare_overall(self, a: SelectSettings, b: SelectSettings) -> OverallComparison:
+        """Compare two settings on all classes."""
+        return compare_overall([self.compare(index, a, b) for index in range(len(self.classes))])
 
     def localization_overall(self, settings: SelectSettings) -> tuple[Localization, ...]:
         """Hit rate and coverage over all classes; empty without boxes."""
@@ -267,15 +328,20 @@ class Explorer(Selector):
             [self.localization(index, settings) for index in range(len(self.classes))]
         )
 
+    def _side(self, class_index: int, settings: SelectSettings) -> Side:
+        return Side(self.select(class_index, settings), settings)
+
     def _composed(
         self, selected: ClassSelection, settings: SelectSettings, image_px: int
     ) -> list[Distilled]:
         side = image_px or self.geometry.resolution_px
         return list(compose_class(selected, settings, side, self.cut))
 
-    def _places(self, class_index: int, seed: int) -> NDArray[np.float64]:
+    def _random_places(self, class_index: int, seed: int) -> NDArray[np.float64]:
         scores = self.scores(class_index)
-        return self._cached(("places", class_index, seed), lambda: random_places(scores, seed))
+        return self._cached(
+            ("random places", class_index, seed), lambda: random_places(scores, seed)
+        )
 
 
 def _mean(maps: NDArray[Any]) -> NDArray[np.float32]:

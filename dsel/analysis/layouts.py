@@ -1,8 +1,7 @@
-"""Where a class's images lie in the plane: the run's own layout, and new ones of other patches.
+"""Positions of a class's images in the plane: the run's own layout, and layouts of other patches.
 
-A layout is named by the settings that its patches follow from, so that whoever has the name can
-make it again. A new one begins from the run's own, whatever was looked at before: the same settings
-give the same places to everybody.
+A layout is named by the settings that its patches follow from, so it can be computed again from its
+name. A new one always starts from the run's own layout: the same settings give the same positions.
 """
 
 from __future__ import annotations
@@ -31,28 +30,28 @@ from dsel.types import Geometry
 
 Floats = NDArray[np.float32]
 Locate: TypeAlias = Callable[[int, SelectSettings], Located]
-Places: TypeAlias = Callable[[int], Floats]
+Positions: TypeAlias = Callable[[int], Floats]
 Key: TypeAlias = Hashable
 
 OWN: Final = "own"
-"""The layout that was fitted when the run was scored; principal components where none is kept."""
+"""The layout that was fitted when the run was scored; principal components without one."""
 
 PREFIX: Final = "of:"
-"""A name begins so where the query of its settings follows."""
+"""Prefix of a name that consists of the query of its settings."""
 
-USUAL: Final = SelectSettings()
+DEFAULTS: Final = SelectSettings()
 FAILURES: Final = 64
 NICE: Final = 10
-"""How much a fit steps back for the answers to slider moves, where the system knows of it."""
+"""Niceness of the thread that fits layouts, so that requests are answered first."""
 
-BUG: Final = "a new layout could not be computed: dsel's log says why"
+BUG: Final = "a new layout could not be computed: see the log of dsel"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The layout of some patches: is it ready, and if it failed, why; empty if it did not."""
+class LayoutStatus:
+    """Whether a layout is ready; failed: why it could not be computed, empty otherwise."""
 
     name: str
     ready: bool
@@ -60,14 +59,14 @@ class Wanted:
 
 
 def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSettings:
-    """What a layout follows from, each value written in one way only.
+    """Return the settings that a layout follows from, each value in its one canonical form.
 
-    Clusters and ranks colour a layout and do not change it; nor do decisions by hand, of which each
-    concerns one image.
+    Clusters and ranks colour a layout but do not change it. Manual overrides do not change it
+    either, since each concerns one image.
     """
     side, cell = geometry.resolution_px, geometry.cell_px
     every = set(settings.timesteps) == set(geometry.timesteps)
-    wanted = USUAL.replace(
+    wanted = DEFAULTS.replace(
         patch_px=0 if settings.patch_px == side // 2 else settings.patch_px,
         stride_px=0 if settings.stride_px == cell else settings.stride_px,
         timesteps=() if every else tuple(sorted(settings.timesteps)),
@@ -75,77 +74,86 @@ def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSetti
     )
     if settings.features == "free":
         return wanted
-    # What another model said was kept for just these patches.
-    free = {"clusters": 0, "ipc": USUAL.ipc, "within": USUAL.within, "across": USUAL.across}
+    # Features of another model are stored for exactly these patches.
+    free = {
+        "clusters": 0,
+        "ipc": DEFAULTS.ipc,
+        "within": DEFAULTS.within,
+        "across": DEFAULTS.across,
+    }
     return settings.replace(**free, factor=1, pins=(), bans=())
 
 
 def layout_name(run: Run, class_index: int, settings: SelectSettings) -> str:
-    """The name of the layout of these patches."""
+    """Return the name of the layout of these patches."""
     wanted = layout_settings(settings, run.geometry)
-    if wanted == USUAL and run.read_layout(class_index) is not None:
+    if wanted == DEFAULTS and run.read_layout(class_index) is not None:
         return OWN
     return PREFIX + query_of(View(select=wanted))
 
 
 def settings_of_layout(name: str) -> SelectSettings:
-    """The settings that a name stands for; raises `SettingError` for one that means nothing."""
+    """Return the settings of a layout's name; raises `SettingError` for an invalid name."""
     if name == OWN:
-        return USUAL
+        return DEFAULTS
     if not name.startswith(PREFIX):
         raise SettingError(f"a layout is named {OWN} or {PREFIX} and a query, got {name!r:.60}")
     return view_of(name.removeprefix(PREFIX)).select
 
 
-def place_images(
-    run: Run, class_index: int, name: str, locate: Locate, places_of: Places
+def image_positions(
+    run: Run, class_index: int, name: str, locate: Locate, own_positions: Positions
 ) -> Floats:
-    """Places (N, 2) of a class's images in a layout; `places_of` gives those of the run's own."""
+    """Return the positions (N, 2) of a class's images; `own_positions` gives those of `OWN`."""
     if name != OWN:
         settings = layout_settings(settings_of_layout(name), run.geometry)
         located = locate(class_index, settings)
-        return place_patches(located, places_of(class_index), run.identity.settings.noise_seed)
+        return patch_positions(
+            located, own_positions(class_index), run.identity.settings.noise_seed
+        )
     kept = run.read_layout(class_index)
     if kept is not None:
         return kept
-    located = locate(class_index, USUAL)
-    places = np.zeros((len(run.class_rows(class_index)), 2), np.float32)
+    located = locate(class_index, DEFAULTS)
+    positions = np.zeros((len(run.class_rows(class_index)), 2), np.float32)
     rows, first = np.unique(located.image, return_index=True)
-    places[rows] = principal_plane(unit_features(located.features[first]))
-    return places
+    positions[rows] = principal_plane(unit_features(located.features[first]))
+    return positions
 
 
-def place_patches(located: Located, start: Floats, seed: int) -> Floats:
-    """A new layout (N, 2) of a class's images by their best patches, begun from the places before.
+def patch_positions(located: Located, start: Floats, seed: int) -> Floats:
+    """Compute a layout (N, 2) of a class's images by their best patches, from starting positions.
 
-    Images that have no patch stay where they were.
+    Images without a patch keep their starting position.
     """
-    places = start.copy()
-    rows, first = np.unique(located.image, return_index=True)  # an image's patches stand best first
+    positions = start.copy()
+    rows, first = np.unique(
+        located.image, return_index=True
+    )  # the best patch of an image comes first
     if len(rows):
         with _FITTING:
-            places[rows] = layout(located.features[first], seed, start[rows])
-    return places
+            positions[rows] = layout(located.features[first], seed, start[rows])
+    return positions
 
 
 def warm_up() -> None:
-    """Load what a layout needs and let it be compiled, which takes longer than a layout."""
-    step_back()
+    """Import and compile what a layout needs, which takes longer than a layout."""
+    lower_priority()
     with _FITTING:
         points = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
         layout(points, 0, points[:, :2])
 
 
-def step_back() -> None:
-    """Let other threads go first; on systems that give a thread no rank of its own, nothing."""
+def lower_priority() -> None:
+    """Lower the priority of this thread, on systems where threads have their own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 class Fitter:
-    """Does one thing at a time in a thread of its own; of those that wait, the newest is next.
+    """Fits one layout at a time in a background thread; only the newest waiting request is kept.
 
-    What is pushed aside so must be asked for again, as a page does that still wants it.
+    A request that was dropped has to be repeated, as the page does while it needs the layout.
     """
 
     def __init__(self) -> None:
@@ -154,8 +162,8 @@ class Fitter:
         self._next: tuple[Key, Callable[[], Any]] | None = None
         self._failed: OrderedDict[Key, str] = OrderedDict()
 
-    def wanted(self, name: str, key: Key, ready: bool, work: Callable[[], Any]) -> Wanted:
-        """How a layout stands; unless it is ready, its work is done next."""
+    def request(self, name: str, key: Key, ready: bool, work: Callable[[], Any]) -> LayoutStatus:
+        """Return the status of a layout; unless it is ready, do its work next."""
         with self._lock:
             failed = self._failed.get(key, "")
             if not ready and not failed and key != self._now:
@@ -163,10 +171,10 @@ class Fitter:
                 if self._now is None:
                     self._now = key
                     Thread(target=self._run, name="dsel-layouts", daemon=True).start()
-        return Wanted(name, ready, failed)
+        return LayoutStatus(name, ready, failed)
 
     def _run(self) -> None:
-        step_back()
+        lower_priority()
         while True:
             with self._lock:
                 if self._next is None:
@@ -179,22 +187,22 @@ class Fitter:
                     self._failed[self._now] = failed
                     while len(self._failed) > FAILURES:
                         self._failed.popitem(last=False)
-            del work  # nothing holds a run that is closed
+            del work  # a reference would keep a closed run in memory
 
 
 FITTER: Final = Fitter()
-"""The one of the process."""
+"""The fitter of this process."""
 
 _FITTING: Final = Lock()
 
 
 def _failure(work: Callable[[], Any]) -> str:
-    """Why some work could not be done; empty if it was."""
+    """Do some work and return why it failed, empty if it did not."""
     try:
         work()
     except DselError as error:
         return str(error)
-    except Exception:  # the thread must live on; the log keeps the traceback
+    except Exception:  # the thread must survive; the log keeps the traceback
         log.exception("a layout failed")
         return BUG
     return ""

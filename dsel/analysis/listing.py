@@ -1,9 +1,8 @@
-"""Rows of a class, a page at a time: its gallery, its skipped images, what two settings change."""
+"""Rows of a class, one page at a time: its gallery, skipped images, clusters and changes."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -13,29 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.comparison import Change, Comparison
+from dsel.analysis.patch_view import PatchView, by_image, patch_views
+from dsel.config import SelectSettings
 from dsel.errors import SettingError, unknown
 from dsel.runs.schema import ImageRow
-from dsel.types import Box, ClassSelection, Frame, Patch
+from dsel.types import ClassScores, ClassSelection, Patch
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["rank", "score", "margin", "cluster", "name"]
 Keeping: TypeAlias = Literal["any", "both", "a", "b", "neither"]
 
 MOST_ROWS: Final = 100
-"""Rows on a page at most: pictures beyond that make a page slow."""
+"""Rows of a page at most: more images make the app slow."""
 
 CARD_ROWS: Final = 6
-"""Patches that a cluster's card shows of a kind, at most."""
+"""Patches of each kind on the card of a cluster, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which rows are wanted, and in what order.
+    """Which patches to list, and in what order.
 
-    Every order has its natural sense (highest score first, but lowest rank first), which
-    `backwards` turns round; patches without a margin come last either way. cluster: of this cluster
-    alone, all for -1. image_ids: of these images alone, all for None. page counts from 0; where
-    the rows have the image `holding`, it is the page that holds it.
+    Each order has its natural direction (highest score first, but lowest rank first), which
+    `backwards` reverses; patches without a margin always come last. cluster: only this one, -1 for
+    all. image_ids: only of these images, None for all. page counts from 0; if the rows contain the
+    image `holding`, its page is taken instead.
     """
 
     sort: Sort = "rank"
@@ -48,19 +49,6 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One patch of the gallery, in a proxy of this size.
-
-    images: the distilled images among the first IPC ones that it is part of, numbered from 0.
-    """
-
-    patch: Patch
-    width_px: int
-    height_px: int
-    images: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SkippedRow:
     """An image that was not scored, and why."""
 
@@ -70,9 +58,9 @@ class SkippedRow:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of `total` rows: those of the `page`-th of so many pages, from 0.
+    """Some of `total` rows: one of `pages` pages, counted from 0.
 
-    The page is the nearest to the one asked for that there is; with no rows there is one, empty.
+    A page that does not exist is replaced by the nearest one; without rows there is one empty page.
     """
 
     rows: tuple[T, ...]
@@ -83,10 +71,10 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Changing:
-    """Which changes are wanted: of images of these clusters, of all for -1, and kept like this.
+    """Which changes to list: of images of these clusters, -1 for all, and kept in these sets.
 
-    keeping: in both distilled sets, in a or b alone, in neither. Those that agree least come first,
-    or last if `backwards`. page counts from 0.
+    keeping: in both distilled sets, in a or b only, in neither. Those that agree least come first,
+    or last with `backwards`. page counts from 0.
     """
 
     cluster_a: int = -1
@@ -98,14 +86,23 @@ class Changing:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeRow:
-    """What becomes of an image, with all of its boxes in both, in a proxy of this size."""
+class Side:
+    """One of two selections that are compared, with the settings behind it."""
 
-    change: Change
-    boxes_a: tuple[Box, ...]
-    boxes_b: tuple[Box, ...]
-    width_px: int
-    height_px: int
+    selected: ClassSelection
+    settings: SelectSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """All patches of an image in A and in B, by rank; overlap as in `Change`."""
+
+    image_id: str
+    overlap: float
+    a: tuple[PatchView, ...]
+    b: tuple[PatchView, ...]
+    kept_a: bool
+    kept_b: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +113,17 @@ class ClusterCard:
     size: int
     kept: int
     median_score: float
-    discriminative: tuple[Patch, ...]
-    central: tuple[Patch, ...]
+    discriminative: tuple[PatchView, ...]
+    central: tuple[PatchView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """What a plot shows of each of N images: its patch of the best rank.
+class BestPatches:
+    """The patch of the best rank of each of N images, as arrays for a plot.
 
-    cluster and rank: (N,) int32, -1 for an image that has no patch. score: (N,), box: (N, 4), its
-    x, y, width and height in proxy pixels; both nan for no patch. kept: (N,) uint8, 1 where any of
-    the image's patches is among the first IPC images.
+    cluster and rank: (N,) int32, -1 for an image without a patch. score: (N,), box: (N, 4), x, y,
+    width and height in proxy pixels; both NaN without a patch. kept: (N,) uint8, 1 if any patch of
+    the image is among the first IPC distilled images.
     """
 
     cluster: NDArray[np.int32]
@@ -137,36 +134,33 @@ class Marks:
 
 
 def list_patches(
-    selected: ClassSelection, frames: Mapping[str, Frame], ipc: int, view: Listing
-) -> Page[Row]:
-    """A page of a class's patches; `frames` by image id."""
+    selected: ClassSelection, scores: ClassScores, settings: SelectSettings, view: Listing
+) -> Page[PatchView]:
+    """Return a page of a class's patches."""
     if view.sort not in _KEYS:
         raise unknown("order", view.sort, _KEYS)
     wanted = view.image_ids if view.image_ids is None else frozenset(view.image_ids)
     patches = [
-        (place, patch)
-        for place, patch in enumerate(selected.patches)
+        patch
+        for patch in selected.patches
         if view.cluster in (-1, patch.cluster) and (wanted is None or patch.image_id in wanted)
     ]
     key = _KEYS[view.sort]
-    last = [one for one in patches if view.sort == "margin" and math.isnan(one[1].margin)]
+    last = [one for one in patches if view.sort == "margin" and math.isnan(one.margin)]
     if last:
-        patches = [one for one in patches if not math.isnan(one[1].margin)]
-    # Python's sort keeps equal ones in their order, forwards and backwards: by rank.
-    patches.sort(key=lambda one: key(one[1]), reverse=view.backwards != (view.sort in _FALLING))
-    shown = _page([*patches, *last], _page_of([*patches, *last], view), view.rows)
-    images = selected.kept(ipc)
-    rows = (
-        Row(patch, *_sides(frames[patch.image_id]), images.get(place, ()))
-        for place, patch in shown.rows
-    )
-    return Page(tuple(rows), shown.page, shown.pages, shown.total)
+        patches = [one for one in patches if not math.isnan(one.margin)]
+    # A stable sort keeps equal patches in their order, by rank, in both directions.
+    patches.sort(key=key, reverse=view.backwards != (view.sort in _FALLING))
+    ordered = [*patches, *last]
+    shown = _page(ordered, _page_of(ordered, view), view.rows)
+    views = patch_views(selected, scores, settings, [patch.rank for patch in shown.rows])
+    return Page(views, shown.page, shown.pages, shown.total)
 
 
 def list_skipped(
     images: Iterable[ImageRow], class_index: int, page: int = 0, rows: int = MOST_ROWS
 ) -> Page[SkippedRow]:
-    """A page of a class's images that were not scored, in dataset order."""
+    """Return a page of a class's images that were not scored, in dataset order."""
     skipped = [
         SkippedRow(image.id, image.reason)
         for image in images
@@ -176,13 +170,9 @@ def list_skipped(
 
 
 def list_changes(
-    comparison: Comparison,
-    a: ClassSelection,
-    b: ClassSelection,
-    frames: Mapping[str, Frame],
-    view: Changing,
+    comparison: Comparison, a: Side, b: Side, scores: ClassScores, view: Changing
 ) -> Page[ChangeRow]:
-    """A page of what differs between two selections of a class; `frames` by image id."""
+    """Return a page of the images of a class, by how much two selections differ on them."""
     if view.keeping not in _KEEPING:
         raise unknown("way of keeping", view.keeping, _KEEPING)
     changes = [
@@ -195,32 +185,41 @@ def list_changes(
     if view.backwards:
         changes.sort(key=lambda change: -change.overlap)
     shown = _page(changes, view.page, view.rows)
-    return Page(_change_rows(shown.rows, a, b, frames), shown.page, shown.pages, shown.total)
+    return Page(change_rows(shown.rows, a, b, scores), shown.page, shown.pages, shown.total)
 
 
-def change_row(
-    comparison: Comparison,
-    a: ClassSelection,
-    b: ClassSelection,
-    frames: Mapping[str, Frame],
-    image_id: str,
-) -> ChangeRow | None:
-    """What becomes of one image; None where it has no patch in either."""
-    found = [change for change in comparison.changes if change.image_id == image_id]
-    return next(iter(_change_rows(found, a, b, frames)), None)
+def change_rows(
+    changes: Sequence[Change], a: Side, b: Side, scores: ClassScores
+) -> tuple[ChangeRow, ...]:
+    """Describe some images of a comparison with all their patches on both sides."""
+    ids = {change.image_id for change in changes}
+    views_a, views_b = (_views_of(side, ids, scores) for side in (a, b))
+    return tuple(
+        ChangeRow(
+            image_id=change.image_id,
+            overlap=change.overlap,
+            a=views_a.get(change.image_id, ()),
+            b=views_b.get(change.image_id, ()),
+            kept_a=change.kept_a,
+            kept_b=change.kept_b,
+        )
+        for change in changes
+    )
 
 
-def cluster_cards(selected: ClassSelection, ipc: int) -> tuple[ClusterCard, ...]:
-    """A card of each cluster, in their order."""
+def cluster_cards(
+    selected: ClassSelection, scores: ClassScores, settings: SelectSettings
+) -> tuple[ClusterCard, ...]:
+    """Return a card of each cluster, in their order."""
+    views = patch_views(selected, scores, settings)
     members: dict[int, list[Patch]] = {}
     for patch in selected.patches:
         members.setdefault(patch.cluster, []).append(patch)
-    kept = Counter(selected.patches[place].cluster for place in selected.kept(ipc))
-    return tuple(_card(cluster, members[cluster], kept[cluster]) for cluster in sorted(members))
+    return tuple(_card(cluster, members[cluster], views) for cluster in sorted(members))
 
 
 def cluster_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapping[int, int]:
-    """How many patches of these images each cluster has; clusters of none count 0."""
+    """Count the patches of these images in each cluster, 0 for clusters without any."""
     wanted = frozenset(image_ids)
     counts = dict.fromkeys(sorted({patch.cluster for patch in selected.patches}), 0)
     for patch in selected.patches:
@@ -228,8 +227,8 @@ def cluster_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapp
     return counts
 
 
-def marks_of(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -> Marks:
-    """What a plot shows of these images."""
+def best_patches(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -> BestPatches:
+    """Gather the patch of the best rank of each of these images."""
     count = len(image_ids)
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
     cluster, rank = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
@@ -240,7 +239,7 @@ def marks_of(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -> Ma
         box[row] = corner.x, corner.y, corner.width, corner.height
     kept = np.zeros(count, np.uint8)
     kept[[row_of[selected.patches[place].image_id] for place in selected.kept(ipc)]] = 1
-    return Marks(cluster, rank, score, box, kept)
+    return BestPatches(cluster, rank, score, box, kept)
 
 
 _KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {
@@ -258,49 +257,31 @@ _KEEPING: Final[Mapping[str, Collection[tuple[bool, bool]]]] = {
     "b": ((False, True),),
     "neither": ((False, False),),
 }
-"""Kept in A, kept in B."""
+"""Whether the image is kept in A, and in B."""
 
 
 def _in_cluster(patch: Patch | None, cluster: int) -> bool:
     return cluster == -1 or (patch is not None and patch.cluster == cluster)
 
 
-def _change_rows(
-    changes: Sequence[Change],
-    a: ClassSelection,
-    b: ClassSelection,
-    frames: Mapping[str, Frame],
-) -> tuple[ChangeRow, ...]:
-    boxes_a, boxes_b = _boxes_of(a), _boxes_of(b)
-    return tuple(
-        ChangeRow(
-            change,
-            boxes_a.get(change.image_id, ()),
-            boxes_b.get(change.image_id, ()),
-            *_sides(frames[change.image_id]),
-        )
-        for change in changes
-    )
+def _views_of(
+    side: Side, image_ids: Collection[str], scores: ClassScores
+) -> Mapping[str, tuple[PatchView, ...]]:
+    """Describe the patches of these images on one side, by rank."""
+    ranks = [patch.rank for patch in side.selected.patches if patch.image_id in image_ids]
+    return by_image(patch_views(side.selected, scores, side.settings, ranks))
 
 
-def _boxes_of(selected: ClassSelection) -> Mapping[str, tuple[Box, ...]]:
-    """Each image's boxes, by rank."""
-    found: dict[str, tuple[Box, ...]] = {}
-    for patch in selected.patches:
-        found[patch.image_id] = (*found.get(patch.image_id, ()), patch.box)
-    return found
-
-
-def _card(cluster: int, patches: Sequence[Patch], kept: int) -> ClusterCard:
-    discriminative = sorted(patches, key=lambda patch: -patch.score)
-    central = sorted(patches, key=lambda patch: patch.distance)
+def _card(cluster: int, patches: Sequence[Patch], views: Sequence[PatchView]) -> ClusterCard:
+    discriminative = sorted(patches, key=lambda patch: -patch.score)[:CARD_ROWS]
+    central = sorted(patches, key=lambda patch: patch.distance)[:CARD_ROWS]
     return ClusterCard(
         cluster=cluster,
         size=len(patches),
-        kept=kept,
+        kept=sum(bool(views[patch.rank].kept) for patch in patches),
         median_score=median(patch.score for patch in patches),
-        discriminative=tuple(discriminative[:CARD_ROWS]),
-        central=tuple(central[:CARD_ROWS]),
+        discriminative=tuple(views[patch.rank] for patch in discriminative),
+        central=tuple(views[patch.rank] for patch in central),
     )
 
 
@@ -312,11 +293,10 @@ def _page(items: Sequence[T], page: int, rows: int) -> Page[T]:
     return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
 
 
-def _page_of(patches: Sequence[tuple[int, Patch]], view: Listing) -> int:
-    places = (n for n, (_, patch) in enumerate(patches) if patch.image_id == view.holding)
-    place = next(places, -1) if view.holding else -1
-    return view.page if place < 0 else place // max(view.rows, 1)
-
-
-def _sides(frame: Frame) -> tuple[int, int]:
-    return frame.proxy_width, frame.proxy_height
+def _page_of(patches: Sequence[Patch], view: Listing) -> int:
+    """Return the page of the image `holding`, or else the requested one."""
+    if view.holding:
+        for position, patch in enumerate(patches):
+            if patch.image_id == view.holding:
+                return position // max(view.rows, 1)
+    return view.page

@@ -13,7 +13,7 @@ from dsel.core.clustering import unit_features
 from dsel.types import ClassSelection
 
 NEAR_COSINE: Final = 0.95
-"""Patches at least so alike are near-duplicates; among the demo's classes, 1 pair in 8,000 is."""
+"""Patches at least this similar are near-duplicates; in the demo run, 1 pair in 8,000 is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Quality:
 
     coverage_distance: the mean distance from each of the class's patches to the nearest kept one,
     in the space of `unit_features` (0 to 2); NaN without patches. near_duplicates: pairs of kept
-    patches, by their places in the ranking, whose cosine there is at least `NEAR_COSINE`. short:
-    images that are missing to IPC.
+    patches, by their ranks, whose cosine there is at least `NEAR_COSINE`. short: how many images
+    the class lacks to reach IPC.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
-class Overall:
+class OverallQuality:
     """Figures of the kept sets of several classes together.
 
     short_classes: names of the classes that give fewer images than IPC.
@@ -57,7 +57,7 @@ class Overall:
 
 
 def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: int) -> Quality:
-    """Figures of a class whose ranked patches have these features, (P, d)."""
+    """Measure a class whose ranked patches have these features, (P, d)."""
     kept = sorted(selected.kept(ipc))
     clusters = {patch.cluster for patch in selected.patches}
     points = unit_features(features) if len(features) else np.zeros((0, 1), np.float32)
@@ -74,11 +74,11 @@ def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: 
     )
 
 
-def overall(classes: Sequence[Quality]) -> Overall:
-    """Several classes together."""
+def overall_quality(classes: Sequence[Quality]) -> OverallQuality:
+    """Combine the figures of several classes, weighted by their patches."""
     patches = sum(one.patches for one in classes)
     distances = [one.coverage_distance * one.patches for one in classes if one.patches]
-    return Overall(
+    return OverallQuality(
         classes=len(classes),
         patches=patches,
         kept=sum(one.kept for one in classes),

@@ -1,4 +1,4 @@
-"""The ranges of a class's maps, so that all its pictures can be coloured on one scale."""
+"""The ranges of a class's maps, so that all its images can be coloured on one scale."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from dsel.types import ClassScores
 
 PART_CELLS = 1 << 19
-"""Cells of maps that are read at once, so that a large class takes little memory."""
+"""Cells of maps that are read at once, which bounds the memory that a large class takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The least and the largest value of some maps; both 0 where none holds a number."""
+    """The smallest and the largest finite value of some maps; both 0 without one."""
 
     low: float
     high: float
@@ -24,7 +24,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """The ranges of one class's maps, means over the chosen timesteps; see `explore.Maps`."""
+    """The ranges of one class's maps, means over the chosen timesteps; see `explorer.Maps`."""
 
     conditional: Range
     unconditional: Range
@@ -35,7 +35,7 @@ class Ranges:
 def class_ranges(
     scores: ClassScores, columns: Sequence[int], combined: Sequence[NDArray[np.float32]]
 ) -> Ranges:
-    """The ranges over all images of a class; `combined` is what locating reads, by bucket."""
+    """Compute the ranges over all images of a class; `combined` are its combined maps by bucket."""
     losses: list[Range] = []
     unconditional: list[Range] = []
     gaps: list[Range] = []
@@ -55,7 +55,7 @@ def class_ranges(
 
 
 def _mean(maps: NDArray[np.float16], columns: Sequence[int]) -> NDArray[np.float32]:
-    """The mean over some timesteps, (n, T, h, w) -> (n, h, w), map by map: no copy of them all."""
+    """Average over some timesteps, (n, T, h, w) -> (n, h, w), map by map to avoid a large copy."""
     mean = np.zeros((len(maps), *maps.shape[2:]), np.float32)
     for column in columns:
         mean += maps[:, column]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dsel.analysis.explorer import Explorer
 from dsel.app.state import AppState
-from dsel.app.wire import PatchWire, explanation_wire, patch_wires
+from dsel.app.wire import explanation_wire
 from dsel.config import SelectSettings
 from dsel.config.url import View
-from dsel.types import Frame, Patch
+from dsel.types import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,8 @@ class Context:
         scores = self.explorer.scores(self.class_index)
         return dict(zip(scores.ids, scores.frames, strict=True))
 
-    def wires(
-        self, class_index: int | None = None, settings: SelectSettings | None = None
-    ) -> Callable[[Patch], PatchWire]:
-        """Return the function that turns patches of a class into their wire form."""
-        index = self.class_index if class_index is None else class_index
-        settings = settings or self.settings
-        selected = self.explorer.select(index, settings)
-        return patch_wires(selected, self.explorer.scores(index), settings)
-
     def explanation(self, image_id: str, nth: int = 0, index: int | None = None) -> dict[str, Any]:
         """Return the explanation of an image's patch, the `nth` by rank, in its wire form."""
         index = self.class_index if index is None else index
         found = self.explorer.explanation(index, image_id, self.settings, nth)
-        return explanation_wire(found, self.wires(index))
+        return explanation_wire(found)

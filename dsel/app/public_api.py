@@ -11,6 +11,7 @@ import gradio as gr
 from dsel.analysis.listing import Listing
 from dsel.app.context import Context
 from dsel.app.state import AppState
+from dsel.app.wire import patch_wire
 from dsel.config.url import view_of
 from dsel.errors import DselError
 
@@ -34,8 +35,7 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
         with readable_errors():
             index, context = explorer.class_index(class_name), _context(state, link)
             found = explorer.gallery(index, context.settings, Listing(page=page))
-            wire = context.wires(index)
-            return [wire(row.patch) for row in found.rows]
+            return [patch_wire(view) for view in found.rows]
 
     def explanation(class_name: str, image_id: str, link: str = "") -> dict[str, Any]:
         """Return why an image's patch was chosen: figures, and a sentence."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,11 +15,10 @@ from pydantic import BaseModel
 
 from dsel.analysis.explanation import Explanation
 from dsel.analysis.listing import Page
-from dsel.config import SelectSettings
-from dsel.types import ClassScores, ClassSelection, Patch
+from dsel.analysis.patch_view import PatchView
 
 PatchWire: TypeAlias = dict[str, Any]
-"""A patch as the page reads it everywhere, see `patch_wires`."""
+"""A patch as the page reads it everywhere, see `patch_wire`."""
 
 
 def plain(value: Any) -> Any:
@@ -55,53 +53,26 @@ def page_numbers(page: Page[Any]) -> Mapping[str, int]:
     return {"page": page.page, "pages": page.pages, "total": page.total}
 
 
-def patch_wires(
-    selected: ClassSelection, scores: ClassScores, settings: SelectSettings
-) -> Callable[[Patch], PatchWire]:
-    """Return the function that turns the patches of a selection into their wire form.
-
-    It also takes a patch of a baseline in place of the chosen one: the box, score and margin are
-    its own, the rest belongs to the chosen patch of the same rank.
-    """
-    frames = dict(zip(scores.ids, scores.frames, strict=True))
-    nths, kept = _nths(selected), selected.kept(settings.ipc)
-    pins, corners = set(settings.pins), settings.overrides.corners
-
-    def wire(patch: Patch) -> PatchWire:
-        box, chosen = patch.box, selected.patches[patch.rank].box
-        frame, nth = frames[patch.image_id], nths[patch.rank]
-        corner = corners.get(patch.image_id)
-        return {
-            "id": patch.image_id,
-            "box": [box.x, box.y, box.width, box.height],
-            "size": [frame.proxy_width, frame.proxy_height],
-            "score": plain(patch.score),
-            "margin": plain(patch.margin),
-            "cluster": patch.cluster,
-            "rank": patch.rank,
-            "nth": nth,
-            "kept": list(kept.get(patch.rank, ())),
-            "pinned": nth == 0 and patch.image_id in pins,
-            "moved": corner is not None and (chosen.x, chosen.y) == (corner.x, corner.y),
-        }
-
-    return wire
+def patch_wire(view: PatchView) -> PatchWire:
+    """Return a patch as the page reads it everywhere; its box is in proxy pixels."""
+    box = view.box
+    return {
+        "id": view.image_id,
+        "box": [box.x, box.y, box.width, box.height],
+        "size": [view.width_px, view.height_px],
+        "score": plain(view.score),
+        "margin": plain(view.margin),
+        "cluster": view.cluster,
+        "rank": view.rank,
+        "nth": view.nth,
+        "kept": list(view.kept),
+        "pinned": view.pinned,
+        "moved": view.moved,
+    }
 
 
-def explanation_wire(
-    explanation: Explanation, wire: Callable[[Patch], PatchWire]
-) -> dict[str, Any]:
+def explanation_wire(explanation: Explanation) -> dict[str, Any]:
     """Return an explanation; its patch has the wire form, with its box in the source besides."""
-    patch = explanation.patch
-    shown = wire(patch) | {"source_box": plain(patch.source_box)} if patch else None
+    patch, source_box = explanation.patch, plain(explanation.source_box)
+    shown = patch_wire(patch) | {"source_box": source_box} if patch else None
     return {**plain(explanation), "patch": shown}
-
-
-def _nths(selected: ClassSelection) -> list[int]:
-    """For each patch, count the patches of its image that rank before it."""
-    before: Counter[str] = Counter()
-    nths = []
-    for patch in selected.patches:
-        nths.append(before[patch.image_id])
-        before[patch.image_id] += 1
-    return nths

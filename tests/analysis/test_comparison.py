@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.drawn import patch_of, selection_of
 from support.lazy import LazyModule
 
-from dsel.analysis.comparison import Kept, compare, overlap, together
+from dsel.analysis.comparison import KeptOverlap, compare, compare_overall, overlap
 from dsel.types import Box, ClassSelection
 
 metrics = LazyModule("sklearn.metrics")
@@ -79,7 +79,7 @@ def test_compare__by_hand() -> None:
         (False, False), (False, False), (False, True), (True, True), (True, True),
     ]  # fmt: skip
     assert found.moves.tolist() == [[1, 0, 0], [1, 1, 0]]  # p; q and s
-    assert found.kept == Kept(2, 3, 2, 2)
+    assert found.kept == KeptOverlap(2, 3, 2, 2)
     assert found.kept.image_share == found.kept.box_share == pytest.approx(2 / 3)
 
 
@@ -88,7 +88,7 @@ def test_compare__with_itself() -> None:
     found = compare(a, a, 2, 2)
     assert [change.overlap for change in found.changes] == [1, 1]
     assert found.rand_index == 1
-    assert found.kept == Kept(3, 3, 3, 3)
+    assert found.kept == KeptOverlap(3, 3, 3, 3)
     assert found.kept.box_share == 1
 
 
@@ -98,13 +98,13 @@ def test_compare__several_patches_of_an_image() -> None:
     b = some(("p", 0, 40), ("p", 0, 60), ("p", 0, 0), images=[(0, 1), (2, 0)])
     found = compare(a, b, 2, 2)
     assert [change.overlap for change in found.changes] == [pytest.approx(2 / 4)]
-    assert found.kept == Kept(3, 3, 3, 2)
-    assert compare(a, b, 1, 2).kept == Kept(2, 3, 2, 1)
+    assert found.kept == KeptOverlap(3, 3, 3, 2)
+    assert compare(a, b, 1, 2).kept == KeptOverlap(2, 3, 2, 1)
 
 
 def test_compare__half_an_overlap_is_not_the_same_box() -> None:
     wide, half = selection_of([patch_of("p", 0, side=16)]), selection_of([patch_of("p", 0, side=8)])
-    assert compare(wide, half, 1, 1).kept == Kept(1, 1, 1, 0)  # a quarter
+    assert compare(wide, half, 1, 1).kept == KeptOverlap(1, 1, 1, 0)  # a quarter
     third = selection_of([patch_of("p", 0, x=16 / 3, side=16)])
     assert compare(wide, third, 1, 1).changes[0].overlap == pytest.approx(0.5)
     nearer = selection_of([patch_of("p", 0, x=5, side=16)])
@@ -120,7 +120,7 @@ def test_compare__empty_classes() -> None:
     assert isnan(found.kept.box_share)
     one_sided = compare(some(("p", 0, 0)), nothing, 3, 3)
     assert isnan(one_sided.rand_index)
-    assert one_sided.kept == Kept(1, 0, 0, 0)
+    assert one_sided.kept == KeptOverlap(1, 0, 0, 0)
     assert one_sided.kept.image_share == 0
 
 
@@ -161,15 +161,15 @@ def test_compare__rand_index_is_that_of_scikit_learn() -> None:
     ]
 
 
-def test_together__by_hand() -> None:
+def test_compare_overall__by_hand() -> None:
     first = compare(some(("p", 0, 0), ("q", 0, 0)), some(("p", 0, 0), ("q", 1, 4)), 2, 1)
     second = compare(some(("p", 0, 0)), some(("p", 0, 0)), 1, 1)
     third = compare(selection_of([]), selection_of([]), 1, 1)
-    found = together([first, second, third])
+    found = compare_overall([first, second, third])
     assert (found.images, found.unchanged) == (3, 2)
     assert found.overlap == pytest.approx((1 + 12 / 20 + 1) / 3)
     assert found.rand_index == pytest.approx((2 * 0 + 1) / 3)
-    assert found.kept == Kept(3, 2, 2, 2)
-    nothing = together([])
-    assert (nothing.images, nothing.kept) == (0, Kept(0, 0, 0, 0))
+    assert found.kept == KeptOverlap(3, 2, 2, 2)
+    nothing = compare_overall([])
+    assert (nothing.images, nothing.kept) == (0, KeptOverlap(0, 0, 0, 0))
     assert str((nothing.overlap, nothing.rand_index)) == str((nan, nan))

@@ -1,4 +1,4 @@
-"""Stories of patches: figures by the slow definition, and every sentence that can be told."""
+"""Explanations of patches: figures by the slow definition, and every kind of sentence."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
 from support.selecting import select_class
 
 from dsel.analysis.explanation import (
-    Contender,
+    CandidateBox,
     Explanation,
     Placement,
-    contenders,
+    candidate_boxes,
     curve,
     explain,
     placement_of,
     read_cell,
     sentence,
 )
+from dsel.analysis.patch_view import PatchView, patch_views
 from dsel.config import SelectSettings
 from dsel.core.gap_maps import image_bucket
 from dsel.types import Box, ClassScores, ClassSelection, Geometry
@@ -39,7 +40,9 @@ def chosen(scores: ClassScores, settings: SelectSettings) -> ClassSelection:
     return select_class(scores, GEOMETRY, settings)
 
 
-def told(scores: ClassScores, settings: SelectSettings, row: int = 0, nth: int = 0) -> Explanation:
+def explained(
+    scores: ClassScores, settings: SelectSettings, row: int = 0, nth: int = 0
+) -> Explanation:
     return explain(scores, GEOMETRY, settings, chosen(scores, settings), row, nth)
 
 
@@ -55,7 +58,7 @@ def slow_boxes(scores: ClassScores, row: int, cells: int) -> dict[tuple[int, int
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_contenders__slow_definition(seed: int) -> None:
+def test_candidate_boxes__slow_definition(seed: int) -> None:
     """Greedy, over all boxes of 2 x 2 cells, one by one."""
     scores = noise(1, seed)
     boxes = slow_boxes(scores, 0, 2)
@@ -64,7 +67,7 @@ def test_contenders__slow_definition(seed: int) -> None:
         (x, y), mean = max(boxes.items(), key=lambda one: one[1])
         expected.append((x, y, mean))
         boxes = {at: one for at, one in boxes.items() if abs(at[0] - x) >= 2 or abs(at[1] - y) >= 2}
-    found = contenders(image_bucket(scores, 0), GEOMETRY, SIGNED)
+    found = candidate_boxes(image_bucket(scores, 0), GEOMETRY, SIGNED)
     assert len(found) == min(5, len(expected))
     for n, (x, y, mean) in enumerate(expected[:5]):
         assert found[n].box == Box(x * CELL_PX, y * CELL_PX, 16, 16)
@@ -73,11 +76,11 @@ def test_contenders__slow_definition(seed: int) -> None:
             assert found[n].margin == pytest.approx(mean - expected[n + 1][2], abs=1e-6)
 
 
-def test_contenders__are_the_selections_patches() -> None:
+def test_candidate_boxes__are_the_selections_patches() -> None:
     scores, settings = noise(4), SIGNED.replace(per_image=3)
     selected = chosen(scores, settings)
     for row, image_id in enumerate(scores.ids):
-        best = contenders(image_bucket(scores, row), GEOMETRY, settings)
+        best = candidate_boxes(image_bucket(scores, row), GEOMETRY, settings)
         mine = [patch for patch in selected.patches if patch.image_id == image_id]
         by_score = sorted(mine, key=lambda patch: -patch.score)
         assert [patch.box for patch in by_score] == [one.box for one in best[:3]]
@@ -85,16 +88,16 @@ def test_contenders__are_the_selections_patches() -> None:
         assert by_score[0].margin == best[0].margin
 
 
-def test_contenders__as_many_as_fit() -> None:
+def test_candidate_boxes__as_many_as_fit() -> None:
     """Of boxes of 24 px, two fit beside each other in 48 px, and two above each other."""
     scores = noise(1)
     bucket = image_bucket(scores, 0)
-    found = contenders(bucket, GEOMETRY, SIGNED.replace(patch_px=24))
+    found = candidate_boxes(bucket, GEOMETRY, SIGNED.replace(patch_px=24))
     assert 1 <= len(found) <= 4
     assert isnan(found[-1].margin)
-    (alone,) = contenders(bucket, GEOMETRY, SIGNED.replace(patch_px=48))
+    (alone,) = candidate_boxes(bucket, GEOMETRY, SIGNED.replace(patch_px=48))
     assert isnan(alone.margin)
-    assert len(contenders(bucket, GEOMETRY, SIGNED.replace(patch_px=8, per_image=8))) == 8
+    assert len(candidate_boxes(bucket, GEOMETRY, SIGNED.replace(patch_px=8, per_image=8))) == 8
 
 
 @pytest.mark.parametrize("settings", [SIGNED, SIGNED.replace(timesteps=(700, 200), stride_px=4)])
@@ -120,7 +123,7 @@ def test_curve__slow_definition(settings: SelectSettings) -> None:
 
 
 def test_curve__means_to_the_score_if_all_count_signed() -> None:
-    explanation = told(noise(2), SIGNED, 1)
+    explanation = explained(noise(2), SIGNED, 1)
     assert explanation.patch is not None
     assert np.mean([one.share for one in explanation.curve]) == pytest.approx(
         explanation.patch.score, abs=1e-6
@@ -177,7 +180,7 @@ def test_explain__all_figures_fit_together() -> None:
     for row, image_id in enumerate(scores.ids):
         explanation = explain(scores, GEOMETRY, settings, selected, row)
         patch = next(patch for patch in selected.patches if patch.image_id == image_id)
-        assert explanation.patch == patch
+        assert explanation.patch == patch_views(selected, scores, settings, [patch.rank])[0]
         assert explanation.candidates == 5 * 6
         assert explanation.place == 0
         assert explanation.best[0].box == patch.box
@@ -192,28 +195,28 @@ def test_explain__all_figures_fit_together() -> None:
 
 def test_explain__further_patches_and_none() -> None:
     scores, settings = noise(2), SIGNED.replace(per_image=2)
-    first, second, third = (told(scores, settings, 0, nth) for nth in range(3))
+    first, second, third = (explained(scores, settings, 0, nth) for nth in range(3))
     assert first.patch is not None
     assert second.patch is not None
     assert {first.place, second.place} == {0, 1}
     assert first.patch.rank < second.patch.rank
     assert (third.patch, third.curve, third.placement, third.place) == (None, (), None, -1)
     assert third.best == first.best
-    assert third.sentence == "This image has no such patch."
+    assert third.sentence == "This image has fewer patches."
 
 
 def test_explain__a_banned_image_still_shows_its_boxes() -> None:
-    explanation = told(noise(2), SIGNED.replace(bans=("cat/0",)))
+    explanation = explained(noise(2), SIGNED.replace(bans=("cat/0",)))
     assert explanation.patch is None
     assert len(explanation.best) == 5
-    assert explanation.sentence == "Banned by hand: this image is never kept."
+    assert explanation.sentence == "This image is banned, so it is never kept."
 
 
 def test_explain__maps_that_hold_no_numbers() -> None:
     scores = scores_of([np.full((3, 6, 6), nan), np.zeros((3, 6, 6))])
-    explanation = told(scores, SIGNED)
+    explanation = explained(scores, SIGNED)
     assert (explanation.patch, explanation.best) == (None, ())
-    assert explanation.sentence == "This image has no patch: its maps hold what is no number."
+    assert explanation.sentence == "This image has no patch, because its maps contain NaN."
 
 
 def flat(high: float, second: float, rest: float = 0.0) -> ClassScores:
@@ -224,91 +227,106 @@ def flat(high: float, second: float, rest: float = 0.0) -> ClassScores:
     return scores_of([gap * losses, np.zeros((3, 6, 6))])
 
 
-CLUSTER = "cluster 1 of 1, rank 1 of 2; kept at IPC 3 as image 1."
+RANKS = "rank 1 of 2 in cluster 1 of 1; kept at IPC 3 as image 1."
 
 
 @pytest.mark.parametrize(
-    ("high", "second", "rest", "words"),
+    ("high", "second", "rest", "percent", "lead"),
     [
-        (0.021, 0.015, 0, "saves 2.1 % of the loss inside this patch, the most of 25 boxes and "
-                          "1.4 times the runner-up"),
-        (0.5, 0.0625, 0, "saves 50 % of the loss inside this patch, the most of 25 boxes and "
-                         "8.0 times the runner-up"),
-        (1.5, 0.125, 0, "saves 150 % of the loss inside this patch, the most of 25 boxes and "
-                        "12 times the runner-up"),
-        (0.5, 0.0039, 0, "saves 50 % of the loss inside this patch, the most of 25 boxes and "
-                         "more than 100 times the runner-up"),
-        (0.525, 0.5, 0, "saves 52 % of the loss inside this patch, the most of 25 boxes and "
-                        "1.05 times the runner-up"),
-        (0.5, 0.5, 0, "saves 50 % of the loss inside this patch, the most of 25 boxes, hardly more "
-                      "than the runner-up"),
-        (0.5, -0.25, -0.25, "saves 50 % of the loss inside this patch, the most of 25 boxes, where "
-                            "the runner-up saves nothing"),
+        (0.021, 0.015, 0, "2.1 %", " and 1.4 times as much as in the runner-up"),
+        (0.5, 0.0625, 0, "50 %", " and 8.0 times as much as in the runner-up"),
+        (1.5, 0.125, 0, "150 %", " and 12 times as much as in the runner-up"),
+        (0.5, 0.0039, 0, "50 %", " and more than 100 times as much as in the runner-up"),
+        (0.525, 0.5, 0, "52 %", " and 1.05 times as much as in the runner-up"),
+        (0.5, 0.5, 0, "50 %", ", slightly more than in the runner-up"),
+        (0.5, -0.25, -0.25, "50 %", ", while the runner-up does not lower it"),
     ],
-)  # fmt: skip
-def test_sentence__the_lead(high: float, second: float, rest: float, words: str) -> None:
-    explanation = told(flat(high, second, rest), SIGNED.replace(clusters=1))
-    assert explanation.sentence == f"Naming the class {words}; {CLUSTER}"
+)
+def test_sentence__the_lead(
+    high: float, second: float, rest: float, percent: str, lead: str
+) -> None:
+    explanation = explained(flat(high, second, rest), SIGNED.replace(clusters=1))
+    start = f"Naming the class lowers the loss inside this patch by {percent}, the most of all"
+    assert explanation.sentence == f"{start} 25 boxes{lead}; {RANKS}"
 
 
 def test_sentence__cells_that_mislead_count_as_nothing() -> None:
     settings = SIGNED.replace(gap="positive", clusters=1)
-    explanation = told(flat(0.5, 0.25, -0.1), settings)
-    start = "Where it helps, naming the class saves 50 % of the loss inside this patch, the most of"
-    assert explanation.sentence.startswith(f"{start} 25 boxes and 2.0 times the runner-up; ")
+    explanation = explained(flat(0.5, 0.25, -0.1), settings)
+    start = (
+        "Where it helps, naming the class lowers the loss inside this patch by 50 %, the most of"
+    )
+    assert explanation.sentence.startswith(
+        f"{start} all 25 boxes and 2.0 times as much as in the runner-up; "
+    )
 
 
 def test_sentence__no_gain() -> None:
-    nothing = told(flat(0, 0), SIGNED.replace(clusters=1))
-    start = "Naming the class saves nothing inside this patch, nor inside any other of 25 boxes; "
-    assert nothing.sentence.startswith(start)
-    loss = told(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1))
-    start = "Naming the class adds 25 % to the loss inside this patch, the least of 25 boxes; "
+    nothing = explained(flat(0, 0), SIGNED.replace(clusters=1))
+    start = (
+        "Naming the class does not lower the loss inside this patch or any other of the 25 boxes"
+    )
+    assert nothing.sentence.startswith(f"{start}; ")
+    loss = explained(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1))
+    start = (
+        "Naming the class raises the loss inside this patch by 25 %, the least of all 25 boxes; "
+    )
     assert loss.sentence.startswith(start)
     assert isnan(loss.ratio)
 
 
 def test_sentence__one_possible_box() -> None:
-    explanation = told(flat(0.5, 0.25), SIGNED.replace(patch_px=48, clusters=1))
+    explanation = explained(flat(0.5, 0.25), SIGNED.replace(patch_px=48, clusters=1))
     assert explanation.candidates == 1
-    assert "inside this patch, the only box of this size; cluster" in explanation.sentence
-    wide = told(flat(0.5, 0.25), SIGNED.replace(patch_px=40, clusters=1))
+    assert " %, the only box of this size; rank" in explanation.sentence
+    wide = explained(flat(0.5, 0.25), SIGNED.replace(patch_px=40, clusters=1))
     assert wide.candidates == 4
-    assert "the most of 4 boxes, where no second one fits beside it; cluster" in wide.sentence
+    assert "the most of all 4 boxes, with no room for a second one; rank" in wide.sentence
 
 
 def test_sentence__choices_of_one_image() -> None:
     settings = SIGNED.replace(per_image=2, clusters=1)
-    explanation = told(flat(0.5, 0.25), settings, 0, 1)
+    explanation = explained(flat(0.5, 0.25), settings, 0, 1)
     assert explanation.place == 1
-    assert "saves 25 % of the loss inside this patch, choice 2 of 25 boxes where none" in (
+    assert "by 25 %, number 2 of 25 boxes when none may overlap a better one; rank" in (
         explanation.sentence
     )
 
 
 def test_sentence__moved_by_hand() -> None:
     settings = SIGNED.replace(clusters=1, moves=("cat/0@24,24",))
-    explanation = told(flat(0.5, 0.25), settings)
+    explanation = explained(flat(0.5, 0.25), settings)
     assert explanation.place == 1
-    start = "Naming the class saves 25 % of the loss inside this patch, moved here by hand, the "
-    assert explanation.sentence.startswith(f"{start}best of 25 boxes has 50 %; cluster")
-    beside = told(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@3,24",)))
+    start = "Naming the class lowers the loss inside this patch by 25 % (moved by hand; the best of"
+    assert explanation.sentence.startswith(f"{start} 25 boxes reaches 50 %); rank")
+    beside = explained(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@3,24",)))
     assert beside.place == -1
-    assert beside.sentence.startswith("Naming the class saves nothing inside this patch, moved")
-    best = told(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@0,0",)))
-    assert "inside this patch, moved here by hand; cluster" in best.sentence
-    worse = told(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1, moves=("cat/0@24,24",)))
-    assert "the best of 25 boxes has −25 %; cluster" in worse.sentence
+    start = "Naming the class does not lower the loss inside this patch (moved by hand; "
+    assert beside.sentence.startswith(start)
+    best = explained(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@0,0",)))
+    assert "inside this patch by 50 % (moved by hand); rank" in best.sentence
+    worse = explained(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1, moves=("cat/0@24,24",)))
+    assert "the best of 25 boxes reaches −25 %); rank" in worse.sentence
+
+
+def view_of(score: float) -> PatchView:
+    return PatchView(
+        "cat/0", Box(0, 0, 16, 16), 48, 48, score, 0.05, 2, 7, 0, (), pinned=False, moved=False
+    )
 
 
 def kept(images: tuple[int, ...], **settings: object) -> str:
     placement = Placement(2, 10, 1, 1031, 7, 5000, images)
-    patch = patch_of("cat/0", 7, 2, 0.021)
-    best = (Contender(patch.box, 0.021, 0.006), Contender(Box(20, 20, 16, 16), 0.015, nan))
-    explanation = Explanation("cat/0", patch, 1024, best, 0, 1.4, (), placement, "")
+    patch = view_of(0.021)
+    best = (CandidateBox(patch.box, 0.021, 0.006), CandidateBox(Box(20, 20, 16, 16), 0.015, nan))
+    explanation = Explanation("cat/0", patch, None, 1024, best, 0, 1.4, (), placement, "")
     text = sentence(explanation, SIGNED.replace(**settings))
-    start = "Naming the class saves 2.1 % of the loss inside this patch, the most of 1,024 boxes"
-    head = f"{start} and 1.4 times the runner-up; cluster 3 of 10, rank 2 of 1,031; "
+    start = (
+        "Naming the class lowers the loss inside this patch by 2.1 %, the most of all 1,024 boxes"
+    )
+    head = (
+        f"{start} and 1.4 times as much as in the runner-up; rank 2 of 1,031 in cluster 3 of 10; "
+    )
     assert text.startswith(head)
     return text.removeprefix(head)
 
@@ -320,8 +338,8 @@ def test_sentence__kept() -> None:
     assert kept((3,), factor=2) == "kept at IPC 3 in image 4."
     assert kept((3, 8), factor=2) == "kept at IPC 3 in images 4 and 9."
     assert kept((0, 3, 8), factor=2) == "kept at IPC 3 in images 1, 4 and 9."
-    assert kept((0,), pins=("cat/0",)) == "pinned by hand, kept at IPC 3 as image 1."
-    assert kept((), pins=("cat/9", "cat/0")) == "pinned by hand, yet not kept at IPC 3."
+    assert kept((0,), pins=("cat/0",)) == "pinned, kept at IPC 3 as image 1."
+    assert kept((), pins=("cat/9", "cat/0")) == "pinned, but not kept at IPC 3."
 
 
 @pytest.mark.parametrize(
@@ -332,10 +350,11 @@ def test_sentence__kept() -> None:
     ],
 )  # fmt: skip
 def test_sentence__percent(score: float, text: str) -> None:
-    patch = patch_of("cat/0", 0, 0, score)
+    patch = view_of(score)
     placement = Placement(0, 1, 0, 1, 0, 1, ())
-    explanation = Explanation("cat/0", patch, 1, (), 0, nan, (), placement, "")
-    assert sentence(explanation, SIGNED).startswith(f"Naming the class saves {text} of the loss")
+    explanation = Explanation("cat/0", patch, None, 1, (), 0, nan, (), placement, "")
+    start = f"Naming the class lowers the loss inside this patch by {text}, the only box"
+    assert sentence(explanation, SIGNED).startswith(start)
 
 
 def test_explain__pictures_of_many_shapes() -> None:

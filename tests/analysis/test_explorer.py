@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from support.toyset import SMALL, finish
 
 from dsel.analysis.baselines import BASELINES
 from dsel.analysis.explorer import Explorer
-from dsel.analysis.listing import Listing
+from dsel.analysis.listing import Changing, Listing
 from dsel.analysis.localization import check_selection, read_objects
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
@@ -167,7 +168,7 @@ LEVERS = (
 
 
 def test_select__any_order_of_moves_gives_what_a_fresh_start_gives(explorer):
-    """Selector are kept apart, so no settings may get what belongs to others."""
+    """Steps are cached separately, so no settings may get what belongs to others."""
     rng = np.random.default_rng(0)
     scores, geometry = explorer.run.class_scores(0), explorer.geometry
     for number in rng.integers(0, len(LEVERS), 40):
@@ -287,11 +288,12 @@ def test_preview__default_size_is_the_priors(explorer):
     assert len(explorer.preview(2, SMALL)) == 1
 
 
-def test_story__of_every_image(explorer):
+def test_explanation__of_every_image(explorer):
     selected = explorer.select(0, SMALL)
     for patch in selected.patches:
         explanation = explorer.explanation(0, patch.image_id, SMALL)
-        assert explanation.patch == patch
+        assert explanation.patch.image_id == patch.image_id
+        assert (explanation.patch.box, explanation.source_box) == (patch.box, patch.source_box)
         assert explanation.best[0].box == patch.box
         kept = patch.rank < SMALL.ipc
         assert explanation.placement.images == ((patch.rank,) if kept else ())
@@ -313,13 +315,13 @@ def test_values__are_those_of_the_maps(explorer):
 
 def test_gallery__and_what_was_skipped(explorer):
     page = explorer.gallery(0, SMALL, Listing(sort="name"))
-    assert [row.patch.image_id for row in page.rows] == list(explorer.scores(0).ids)
+    assert [row.image_id for row in page.rows] == list(explorer.scores(0).ids)
     sides = [(frame.proxy_width, frame.proxy_height) for frame in explorer.scores(0).frames]
     assert [(row.width_px, row.height_px) for row in page.rows] == sides
     assert [row.image_id for row in explorer.skipped(0).rows] == ["cat/000003"]
     assert explorer.skipped(0).rows[0].reason == "is damaged: it was drawn so"
     assert explorer.skipped(1).total == 0
-    assert sum(card.size for card in explorer.cards(0, SMALL)) == 6
+    assert sum(card.size for card in explorer.cluster_cards(0, SMALL)) == 6
 
 
 def test_files__are_what_is_stored(explorer):
@@ -368,7 +370,7 @@ def test_compare__two_settings(explorer):
 
 
 @pytest.mark.parametrize("kind", BASELINES)
-def test_control__is_composed_as_the_choice_is(explorer, kind):
+def test_baseline__is_composed_as_the_choice_is(explorer, kind):
     baseline = explorer.baseline(0, SMALL, kind)
     shown = explorer.preview_baseline(0, SMALL, kind, 24)
     chosen = explorer.preview(0, SMALL, 24)
@@ -378,6 +380,62 @@ def test_control__is_composed_as_the_choice_is(explorer, kind):
         assert repr(patch) == repr(baseline.patches[baseline.images[number][0]])
         assert patch.image_id == chosen[number].patches[0].image_id
         assert np.array_equal(image.pixels, explorer.cut(patch, 24, 24))
+
+
+@pytest.mark.parametrize("kind", BASELINES)
+def test_baseline_images__the_baselines_boxes_in_the_chosen_order(explorer, kind):
+    baseline = explorer.baseline(0, SMALL, kind, 3)
+    chosen = explorer.distilled(0, SMALL)
+    for image, other in zip(explorer.baseline_images(0, SMALL, kind, 3), chosen, strict=True):
+        for view, chosen_view in zip(image, other, strict=True):
+            patch = baseline.patches[view.rank]
+            assert (view.image_id, view.box, view.score) == (patch.image_id, patch.box, patch.score)
+            own = {"box": chosen_view.box, "score": chosen_view.score, "margin": chosen_view.margin}
+            assert replace(view, **own) == chosen_view
+
+
+def test_distilled__the_patches_of_the_preview(explorer):
+    for settings in (SMALL, SelectSettings(ipc=2, clusters=1, factor=2)):
+        views = explorer.distilled(0, settings)
+        images = explorer.preview(0, settings, 24)
+        assert [[(v.image_id, v.rank, v.box) for v in image] for image in views] == [
+            [(p.image_id, p.rank, p.box) for p in image.patches] for image in images
+        ]
+        assert all(n in v.kept for n, image in enumerate(views) for v in image)
+
+
+def test_changes__rows_and_the_row_of_one_image(explorer):
+    other = SMALL.replace(patch_px=32, per_image=2)
+    page = explorer.changes(0, SMALL, other, Changing())
+    assert page.total == 6
+    assert {(len(row.a), len(row.b)) for row in page.rows} == {(1, 2)}
+    assert explorer.change(0, SMALL, other, page.rows[2].image_id) == page.rows[2]
+    assert explorer.change(0, SMALL, other, "cow") is None
+
+
+def test_near_duplicates__views_of_the_pairs(explorer):
+    settings = SMALL.replace(ipc=6)
+    pairs = explorer.quality(0, settings).near_duplicates
+    found = explorer.near_duplicates(0, settings, 99)
+    assert [(a.rank, b.rank) for a, b in found] == list(pairs)
+    assert all(view.kept for pair in found for view in pair)
+    assert explorer.near_duplicates(0, settings, 1) == found[:1]
+
+
+def test_replacements__none_that_is_kept(explorer):
+    kept = {view.image_id for image in explorer.distilled(0, SMALL) for view in image}
+    found = explorer.replacements(0, SMALL, min(kept))
+    offered = {view.image_id for view in (*found.cluster, *found.others)}
+    assert offered
+    assert not kept & offered
+
+
+def test_override_statuses__with_their_classes(explorer):
+    settings = SMALL.replace(pins=("dog/000001",), bans=("cow",))
+    found = explorer.override_statuses(settings)
+    assert [(one.kind, one.class_index, bool(one.problem)) for one in found] == [
+        ("pin", 1, False), ("ban", -1, True),
+    ]  # fmt: skip
 
 
 def write_boxes(run) -> None:

@@ -115,12 +115,12 @@ def test_estimate_export__all_but_the_images_is_exact_for_jpeg(run, tmp_path) ->
     assert estimate.zip_bytes == size
 
 
-def test_estimate_export__large_sets_are_extrapolated(run, tmp_path, monkeypatch) -> None:
-    explorer, select = Explorer(run), SelectSettings(ipc=10)
-    assert MOST_ROWS > 36
-    monkeypatch.setattr("dsel.analysis.export_estimate.MOST_ROWS", 12)
-    estimate = estimate_export(explorer, select, JPEG, Cache())
-    _, size = exported(explorer, select, JPEG, tmp_path)
+def test_estimate_export__large_sets_are_extrapolated(demo, tmp_path, monkeypatch) -> None:
+    select = SelectSettings(ipc=5)
+    assert MOST_ROWS > 400
+    monkeypatch.setattr("dsel.analysis.export_estimate.MOST_ROWS", 100)
+    estimate = estimate_export(demo, select, JPEG, Cache())
+    _, size = exported(demo, select, JPEG, tmp_path)
     assert estimate.zip_bytes != size
     assert estimate.zip_bytes == pytest.approx(size, rel=0.02)
 

@@ -103,7 +103,7 @@ def test_layout__an_image_without_a_patch_stays(run, shifted) -> None:
     explorer = Explorer(run, Cache())
     located = explorer.located(0, SelectSettings(bans=("disc/000002",)))
     start = explorer.layout(0)
-    moved = layouts.place_patches(located, start, 0)
+    moved = layouts.patch_positions(located, start, 0)
     assert (moved == start).all(axis=1).tolist() == [n == 2 for n in range(6)]
     assert len(shifted) == 1
 
@@ -111,7 +111,7 @@ def test_layout__an_image_without_a_patch_stays(run, shifted) -> None:
 def test_layout__of_several_patches_an_image_the_best_one_counts(run, shifted) -> None:
     explorer = Explorer(run, Cache())
     located = explorer.located(0, SelectSettings(patch_px=32, per_image=3))
-    layouts.place_patches(located, explorer.layout(0), 0)
+    layouts.patch_positions(located, explorer.layout(0), 0)
     assert np.array_equal(shifted[0], located.features[::3])
 
 
@@ -127,14 +127,14 @@ def test_layout__principal_components_where_a_run_has_none(tmp_path: Path) -> No
     assert layout_name(run, 0, SelectSettings()) == "of:"
 
 
-def test_layout_of__is_made_in_the_background(run, shifted) -> None:
+def test_layout_status__is_made_in_the_background(run, shifted) -> None:
     explorer = Explorer(run, Cache())
     settings = SelectSettings(patch_px=40)
-    first = explorer.layout_of(0, settings)
+    first = explorer.layout_status(0, settings)
     assert first.name == "of:patch_px=40"
-    wait_until(lambda: explorer.layout_of(0, settings).ready)
+    wait_until(lambda: explorer.layout_status(0, settings).ready)
     assert len(shifted) == 1
-    assert explorer.layout_of(0, SelectSettings()).ready
+    assert explorer.layout_status(0, SelectSettings()).ready
 
 
 def test_lasso__in_another_layout(run, shifted) -> None:
@@ -156,10 +156,10 @@ def test_fitter__one_at_a_time_and_the_newest_next() -> None:
         assert go.wait(LONG_S)
         done.append("a")
 
-    assert not fitter.wanted("a", "a", False, slow).ready
+    assert not fitter.request("a", "a", False, slow).ready
     assert begun.wait(LONG_S)
     for name in ("b", "c", "a"):
-        fitter.wanted(name, name, False, lambda name=name: done.append(name))
+        fitter.request(name, name, False, lambda name=name: done.append(name))
     go.set()
     wait_until(lambda: fitter._now is None)
     assert done == ["a", "c"]
@@ -173,10 +173,10 @@ def test_fitter__what_fails_is_said_and_not_tried_again(caplog) -> None:
         raise error
 
     for name, error in (("a", SettingError("no such patches")), ("b", ValueError("a bug"))):
-        fitter.wanted(name, name, False, lambda error=error: fail(error))
+        fitter.request(name, name, False, lambda error=error: fail(error))
         wait_until(lambda: fitter._now is None)
-        fitter.wanted(name, name, False, lambda error=error: fail(error))
-    assert fitter.wanted("a", "a", False, lambda: None).failed == "no such patches"
-    assert fitter.wanted("b", "b", False, lambda: None).failed == layouts.BUG
+        fitter.request(name, name, False, lambda error=error: fail(error))
+    assert fitter.request("a", "a", False, lambda: None).failed == "no such patches"
+    assert fitter.request("b", "b", False, lambda: None).failed == layouts.BUG
     assert len(tried) == 2
     assert "a layout failed" in caplog.text

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, product
 from math import isnan, nan
 from statistics import median
 
 import numpy as np
 import pytest
-from support.drawn import patch_of, selection_of
+from support.drawn import patch_of, scores_of, selection_of
 
 from dsel.analysis.comparison import compare
 from dsel.analysis.listing import (
     MOST_ROWS,
     Changing,
+    ClusterCard,
     Listing,
     Page,
+    Side,
     SkippedRow,
-    change_row,
+    best_patches,
+    change_rows,
     cluster_cards,
     cluster_counts,
     list_changes,
     list_patches,
     list_skipped,
-    marks_of,
 )
+from dsel.analysis.patch_view import PatchView
+from dsel.config import SelectSettings
 from dsel.errors import SettingError
 from dsel.runs.schema import ImageRow
-from dsel.types import Box, ClassSelection, Frame
+from dsel.types import Box, ClassScores, ClassSelection, Frame
 
 PATCHES = [  # name, cluster, score, margin
     ("d", 1, 0.5, 0.1), ("a", 0, 0.9, nan), ("c", 1, 0.7, 0.3), ("b", 0, 0.7, -0.2),
@@ -40,17 +45,23 @@ SELECTED = selection_of(
 )  # fmt: skip
 
 
-def frames(selected: ClassSelection) -> dict[str, Frame]:
-    """Each image is as wide as its rank says."""
-    return {
-        patch.image_id: Frame(9, 9, Box(0, 0, 9, 9), 100 + patch.rank, 64)
-        for patch in selected.patches
-    }
+TWO = SelectSettings(ipc=2)
+
+
+def scores(selected: ClassSelection) -> ClassScores:
+    """Each image has a frame whose width follows from its best rank."""
+    ids = tuple(dict.fromkeys(patch.image_id for patch in selected.patches))
+    frames = tuple(Frame(9, 9, Box(0, 0, 9, 9), 100 + n, 64) for n in range(len(ids)))
+    return replace(scores_of([]), ids=ids, frames=frames)
+
+
+def listed(selected: ClassSelection, view: Listing, ipc: int = 2) -> Page[PatchView]:
+    return list_patches(selected, scores(selected), SelectSettings(ipc=ipc), view)
 
 
 def names(view: Listing, selected: ClassSelection = SELECTED) -> str:
-    page = list_patches(selected, frames(selected), 2, view)
-    return "".join(row.patch.image_id for row in page.rows)
+    page = listed(selected, view)
+    return "".join(row.image_id for row in page.rows)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +89,8 @@ def test_list_patches__slow_definition(sort: str, back: bool) -> None:
         for n in range(60)
     ]  # fmt: skip
     selected = selection_of(patches)
-    page = list_patches(selected, frames(selected), 2, Listing(sort=sort, backwards=back))
-    found = [row.patch for row in page.rows]
+    page = listed(selected, Listing(sort=sort, backwards=back), 2)
+    found = list(page.rows)
     assert len(found) == 60
     for one, other in pairwise(found):
         a, b = getattr(one, sort), getattr(other, sort)
@@ -102,21 +113,21 @@ def test_list_patches__of_a_cluster_and_of_some_images() -> None:
 
 
 def test_list_patches__rows_hold_size_and_distilled_images() -> None:
-    rows = list_patches(SELECTED, frames(SELECTED), 2, Listing()).rows
+    rows = listed(SELECTED, Listing(), 2).rows
     assert [(row.width_px, row.height_px) for row in rows] == [(100 + n, 64) for n in range(5)]
-    assert [row.images for row in rows] == [(0, 1), (0,), (1,), (), ()]
+    assert [row.kept for row in rows] == [(0, 1), (0,), (1,), (), ()]
 
 
 def test_list_patches__pages() -> None:
     selected = selection_of([patch_of(f"{n:03d}", n) for n in range(250)])
-    shown = [list_patches(selected, frames(selected), 1, Listing(page=page)) for page in range(4)]
+    shown = [listed(selected, Listing(page=page), 1) for page in range(4)]
     assert [len(page.rows) for page in shown] == [100, 100, 50, 50]
     assert [(page.page, page.pages, page.total) for page in shown] == [
         (0, 3, 250), (1, 3, 250), (2, 3, 250), (2, 3, 250),
     ]  # fmt: skip
-    every = [row.patch.rank for page in shown[:3] for row in page.rows]
+    every = [row.rank for page in shown[:3] for row in page.rows]
     assert every == list(range(250))
-    small = list_patches(selected, frames(selected), 1, Listing(page=-2, rows=7))
+    small = listed(selected, Listing(page=-2, rows=7), 1)
     assert (small.page, small.pages, len(small.rows)) == (0, 36, 7)
 
 
@@ -127,7 +138,7 @@ def test_list_patches__rows_of_a_page(rows: int) -> None:
 
 
 def test_list_patches__empty_class() -> None:
-    page = list_patches(selection_of([]), {}, 2, Listing(page=3))
+    page = listed(selection_of([]), Listing(page=3))
     assert page == Page((), 0, 1, 0)
 
 
@@ -145,6 +156,10 @@ def test_list_skipped__with_reasons_in_dataset_order() -> None:
     assert list_skipped(images, 2) == Page((), 0, 1, 0)
 
 
+def cards(selected: ClassSelection, ipc: int) -> tuple[ClusterCard, ...]:
+    return cluster_cards(selected, scores(selected), SelectSettings(ipc=ipc))
+
+
 def test_cluster_cards__by_hand() -> None:
     scores, distances = [0.9, 0.1, 0.5, 0.3], [3, 1, 2, 1]
     patches = [
@@ -152,17 +167,17 @@ def test_cluster_cards__by_hand() -> None:
         for n, (score, distance) in enumerate(zip(scores, distances, strict=True))
     ]
     patches.append(patch_of("4", 4, 1, 0.2))
-    card, other = cluster_cards(selection_of(patches, [(0, 2), (4, 4)]), 1)
+    card, other = cards(selection_of(patches, [(0, 2), (4, 4)]), 1)
     assert (card.cluster, card.size, card.kept) == (0, 4, 2)
     assert card.median_score == pytest.approx(0.4) == median(scores)
     assert [patch.image_id for patch in card.discriminative] == ["0", "2", "3", "1"]
     assert [patch.image_id for patch in card.central] == ["1", "3", "2", "0"]
     assert (other.cluster, other.size, other.kept, other.median_score) == (1, 1, 0, 0.2)
-    assert cluster_cards(selection_of([]), 3) == ()
+    assert cards(selection_of([]), 3) == ()
 
 
 def test_cluster_cards__show_a_few() -> None:
-    (card,) = cluster_cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
+    (card,) = cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
     assert (card.size, len(card.discriminative), len(card.central)) == (9, 6, 6)
 
 
@@ -176,20 +191,20 @@ def test_cluster_counts__follow_the_images() -> None:
 )
 def test_list_patches__the_page_that_holds_an_image(rows: int, image: str, page: int) -> None:
     view = Listing(rows=rows, page=9, holding=image)
-    found = list_patches(SELECTED, frames(SELECTED), 2, view)
+    found = listed(SELECTED, view)
     assert found.page == page
-    assert image in [row.patch.image_id for row in found.rows]
+    assert image in [row.image_id for row in found.rows]
 
 
 def test_list_patches__the_page_asked_for_where_no_row_has_the_image() -> None:
     for view in (Listing(rows=2, page=1, holding="z"), Listing(rows=2, page=1, holding="")):
-        assert list_patches(SELECTED, frames(SELECTED), 2, view).page == 1
+        assert listed(SELECTED, view).page == 1
     other = Listing(rows=1, page=1, cluster=1, holding="a")
-    assert list_patches(SELECTED, frames(SELECTED), 2, other).page == 1
+    assert listed(SELECTED, other).page == 1
 
 
-def test_marks_of__the_best_patch_of_each_image() -> None:
-    marks = marks_of(SELECTED, ["a", "b", "c", "gone", "d", "e"], 2)
+def test_best_patches__the_best_patch_of_each_image() -> None:
+    marks = best_patches(SELECTED, ["a", "b", "c", "gone", "d", "e"], 2)
     assert marks.cluster.tolist() == [0, 0, 1, -1, 1, 2]
     assert marks.rank.tolist() == [1, 3, 2, -1, 0, 4]
     assert np.allclose(marks.score, [0.9, 0.7, 0.7, nan, 0.5, -0.1], equal_nan=True)
@@ -199,12 +214,12 @@ def test_marks_of__the_best_patch_of_each_image() -> None:
     assert np.isnan(marks.box[3]).all()
 
 
-def test_marks_of__of_two_patches_the_better_one() -> None:
+def test_best_patches__of_two_patches_the_better_one() -> None:
     twice = selection_of(
         [patch_of("a", 0, 0, 0.9), patch_of("b", 1, 1, 0.8), patch_of("a", 2, 1, 0.1)],
         [(1,), (2,)],
     )
-    marks = marks_of(twice, ["a", "b"], 2)
+    marks = best_patches(twice, ["a", "b"], 2)
     assert (marks.cluster.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
     assert marks.kept.tolist() == [1, 1]
 
@@ -216,13 +231,15 @@ B = selection_of([patch_of("q", 0, 0, x=4), patch_of("p", 1, 0), patch_of("s", 2
 """p keeps its box, q moves and loses one, r and s are each in one of them alone."""
 
 
+SIDES = Side(A, TWO), Side(B, TWO)
+CHANGED = replace(
+    scores_of([]), ids=tuple("pqrs"), frames=(Frame(9, 9, Box(0, 0, 9, 9), 64, 96),) * 4
+)
+
+
 def changed(view: Changing) -> str:
-    page = list_changes(compare(A, B, 2, 2), A, B, frames_of_changes(), view)
-    return "".join(row.change.image_id for row in page.rows)
-
-
-def frames_of_changes() -> dict[str, Frame]:
-    return {name: Frame(9, 9, Box(0, 0, 9, 9), 64, 96) for name in "pqrs"}
+    page = list_changes(compare(A, B, 2, 2), *SIDES, CHANGED, view)
+    return "".join(row.image_id for row in page.rows)
 
 
 @pytest.mark.parametrize(
@@ -249,21 +266,22 @@ def test_list_changes__kept_in_one_alone() -> None:
     found = compare(A, B, 1, 1)  # p of A, q of B
     for keeping, expected in (("a", "p"), ("b", "q"), ("neither", "rs")):
         view = Changing(keeping=keeping)  # type: ignore[arg-type]
-        page = list_changes(found, A, B, frames_of_changes(), view)
-        assert "".join(row.change.image_id for row in page.rows) == expected
+        page = list_changes(found, *SIDES, CHANGED, view)
+        assert "".join(row.image_id for row in page.rows) == expected
 
 
-def test_change_row__has_all_boxes_of_both() -> None:
+def test_change_rows__have_all_patches_of_both() -> None:
     found = compare(A, B, 2, 2)
-    row = change_row(found, A, B, frames_of_changes(), "q")
-    assert row is not None
-    assert [box.x for box in row.boxes_a] == [0, 40]
-    assert [box.x for box in row.boxes_b] == [4]
-    assert (row.width_px, row.height_px) == (64, 96)
-    gone = change_row(found, A, B, frames_of_changes(), "s")
-    assert gone is not None
-    assert gone.boxes_a == ()
-    assert change_row(found, A, B, frames_of_changes(), "none") is None
+    by_id = {change.image_id: change for change in found.changes}
+    row, gone = change_rows([by_id["q"], by_id["s"]], *SIDES, CHANGED)
+    assert (row.image_id, row.overlap) == ("q", by_id["q"].overlap)
+    assert [view.box.x for view in row.a] == [0, 40]
+    assert [(view.box.x, view.rank) for view in row.b] == [(4, 0)]
+    assert {(view.width_px, view.height_px) for view in (*row.a, *row.b)} == {(64, 96)}
+    assert (row.kept_a, row.kept_b) == (True, True)
+    assert [view.kept for view in row.a] == [(1,), ()]
+    assert (gone.image_id, gone.a, len(gone.b)) == ("s", (), 1)
+    assert change_rows([], *SIDES, CHANGED) == ()
 
 
 def test_list_changes__an_unknown_way_is_said() -> None:

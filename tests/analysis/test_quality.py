@@ -14,7 +14,7 @@ from dsel.analysis.quality import (
     class_quality,
     coverage_distance,
     near_pairs,
-    overall,
+    overall_quality,
 )
 from dsel.core.clustering import unit_features
 
@@ -91,15 +91,15 @@ def test_class_quality__empty_class() -> None:
     assert (found.near_duplicates, found.images, found.short) == ((), 0, 3)
 
 
-def test_overall__by_hand() -> None:
+def test_overall_quality__by_hand() -> None:
     classes = [
         Quality("a", 10, 2, 0.5, 3, 2, ((0, 1),), 2, 0),
         Quality("b", 30, 3, 0.25, 3, 3, (), 2, 1),
         Quality("c", 0, 0, nan, 0, 0, (), 0, 3),
     ]
-    found = overall(classes)
+    found = overall_quality(classes)
     assert found.coverage_distance == pytest.approx((10 * 0.5 + 30 * 0.25) / 40)
     assert (found.classes, found.patches, found.kept) == (3, 40, 5)
     assert (found.clusters, found.clusters_covered, found.near_duplicates) == (6, 5, 1)
     assert (found.images, found.short, found.short_classes) == (4, 4, ("b", "c"))
-    assert isnan(overall([]).coverage_distance)
+    assert isnan(overall_quality([]).coverage_distance)

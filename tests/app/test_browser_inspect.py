@@ -131,7 +131,7 @@ def test_boxes__another_one_by_a_click_and_back(page: Any) -> None:
     until(page, ".moved", "e => !e.hidden")
     until(page, ".boxes tbody", "e => e.children[1].classList.contains('chosen')")
     assert box_style(page) != best
-    assert "moved here by hand" in page.locator(".sentence").inner_text()
+    assert "moved by hand" in page.locator(".sentence").inner_text()
     assert f"moves={image_id(page).replace('/', '%2F')}%40" in page.url
     page.get_by_role("button", name="Back to the best box").click()
     until(page, ".moved", "e => e.hidden")
@@ -182,7 +182,7 @@ def test_keys__next_image_pin_and_ban(page: Any) -> None:
     until(page, ".detail h2", f"e => e.textContent !== {first!r}")
     second = image_id(page)
     page.keyboard.press("p")
-    until(page, ".sentence", "e => e.textContent.includes('pinned by hand, kept')")
+    until(page, ".sentence", "e => e.textContent.includes('pinned, kept')")
     page.get_by_role("button", name="Pinned", exact=True).wait_for()
     page.keyboard.press("b")
     until(page, ".sentence", "e => e.textContent.startsWith('Banned by hand')")

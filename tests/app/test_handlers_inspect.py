@@ -62,7 +62,7 @@ def test_image__maps_and_explanation_are_the_explorers(state: AppState) -> None:
     assert np.array_equal(unpacked(found["maps"]["combined"]), maps.combined)
     explanation = state.first.explanation(0, "disc/000003", SelectSettings(ipc=3))
     assert found["explanation"]["sentence"] == explanation.sentence
-    box, source = explanation.patch.box, explanation.patch.source_box
+    box, source = explanation.patch.box, explanation.source_box
     assert found["explanation"]["patch"]["box"] == [box.x, box.y, box.width, box.height]
     assert list(found["explanation"]["patch"]["source_box"].values()) == [
         source.x, source.y, source.width, source.height,

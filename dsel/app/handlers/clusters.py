@@ -11,7 +11,7 @@ from dsel.analysis.layouts import OWN, settings_of_layout
 from dsel.analysis.listing import cluster_counts
 from dsel.app.context import Context
 from dsel.app.requests import LassoParams, LayoutParams, Params
-from dsel.app.wire import packed, plain
+from dsel.app.wire import packed, patch_wire, plain
 
 
 def projection(context: Context, params: LayoutParams) -> Mapping[str, Any]:
@@ -34,13 +34,13 @@ def layout_status(context: Context, _: Params) -> Any:
 
     Fitting begins in the background if it is not.
     """
-    return plain(context.explorer.layout_of(context.class_index, context.settings))
+    return plain(context.explorer.layout_status(context.class_index, context.settings))
 
 
 def marks(context: Context, _: Params) -> Mapping[str, Any]:
     """Return what the plot shows of each image, in the order of the projection."""
     explorer, index = context.explorer, context.class_index
-    found = explorer.marks(index, context.settings)
+    found = explorer.best_patches(index, context.settings)
     counts = cluster_counts(explorer.select(index, context.settings), explorer.scores(index).ids)
     names = ("cluster", "rank", "score", "box", "kept")
     arrays = {name: packed(getattr(found, name)) for name in names}
@@ -59,8 +59,7 @@ def lasso(context: Context, params: LassoParams) -> Mapping[str, Any]:
 
 def cluster_cards(context: Context, _: Params) -> Mapping[str, Any]:
     """Return a card of each cluster of the class."""
-    wire = context.wires()
-    cards = context.explorer.cards(context.class_index, context.settings)
+    cards = context.explorer.cluster_cards(context.class_index, context.settings)
     return {
         "cards": [
             {
@@ -68,8 +67,8 @@ def cluster_cards(context: Context, _: Params) -> Mapping[str, Any]:
                 "size": card.size,
                 "kept": card.kept,
                 "median": plain(card.median_score),
-                "discriminative": [wire(patch) for patch in card.discriminative],
-                "central": [wire(patch) for patch in card.central],
+                "discriminative": [patch_wire(view) for view in card.discriminative],
+                "central": [patch_wire(view) for view in card.central],
             }
             for card in cards
         ]

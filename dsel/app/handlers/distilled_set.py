@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dsel.analysis.kept import candidates_for, decisions
+from dsel.analysis.patch_view import PatchView
 from dsel.app.context import Context
 from dsel.app.requests import ClassesParams, Params
-from dsel.app.wire import PatchWire, plain
+from dsel.app.wire import PatchWire, patch_wire, plain
 from dsel.core.composing import tile_sides
 
 MOST_PAIRS: Final = 100
@@ -25,7 +25,10 @@ def distilled(context: Context, params: ClassesParams) -> Mapping[str, Any]:
     return {
         "sides": tile_sides(side, context.settings.factor),
         "classes": [
-            {"name": explorer.classes[index], "images": _images(context, index)}
+            {
+                "name": explorer.classes[index],
+                "images": _wires(explorer.distilled(index, context.settings)),
+            }
             for index in context.indices(params.classes)
         ],
     }
@@ -33,24 +36,23 @@ def distilled(context: Context, params: ClassesParams) -> Mapping[str, Any]:
 
 def replacements(context: Context, _: Params) -> Mapping[str, Sequence[PatchWire]]:
     """Return patches that could replace the one of the view's image, which is not among them."""
-    explorer, index, settings = context.explorer, context.class_index, context.settings
-    selected, scores = explorer.select(index, settings), explorer.scores(index)
-    found = candidates_for(selected, scores, settings, context.view.image_id)
-    wire = context.wires()
+    found = context.explorer.replacements(
+        context.class_index, context.settings, context.view.image_id
+    )
     return {
-        "cluster": [wire(one.patch) for one in found.cluster],
-        "others": [wire(one.patch) for one in found.others],
+        "cluster": [patch_wire(view) for view in found.cluster],
+        "others": [patch_wire(view) for view in found.others],
     }
 
 
 def quality(context: Context, params: ClassesParams) -> Sequence[Mapping[str, Any]]:
     """Return figures of the distilled sets of classes; pairs are the first near-duplicates."""
-    found = []
+    explorer, settings, found = context.explorer, context.settings, []
     for index in context.indices(params.classes):
-        figures = context.explorer.quality(index, context.settings)
-        pairs = figures.near_duplicates
-        counted = plain(figures) | {"near_duplicates": len(pairs)}
-        found.append(counted | {"pairs": _pairs(context, index, pairs[:MOST_PAIRS])})
+        figures = explorer.quality(index, settings)
+        pairs = _wires(explorer.near_duplicates(index, settings, MOST_PAIRS))
+        counted = plain(figures) | {"near_duplicates": len(figures.near_duplicates)}
+        found.append(counted | {"pairs": pairs})
     return found
 
 
@@ -62,7 +64,7 @@ def quality_overall(context: Context, _: Params) -> Any:
 def overrides(context: Context, _: Params) -> Sequence[Mapping[str, Any]]:
     """Return all manual overrides, with the class of each image and what does not fit."""
     explorer = context.explorer
-    found = decisions(context.settings, explorer.geometry, explorer.run.images)
+    found = explorer.override_statuses(context.settings)
     return [
         plain(one)
         | {"class_name": explorer.classes[one.class_index] if one.class_index >= 0 else ""}
@@ -70,16 +72,5 @@ def overrides(context: Context, _: Params) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _images(context: Context, index: int) -> Sequence[Sequence[PatchWire]]:
-    """Return the patches of each of a class's distilled images, row by row."""
-    selected = context.explorer.select(index, context.settings)
-    wire = context.wires(index)
-    wires = {rank: wire(selected.patches[rank]) for rank in selected.kept(context.settings.ipc)}
-    return [[wires[rank] for rank in image] for image in selected.images[: context.settings.ipc]]
-
-
-def _pairs(
-    context: Context, index: int, pairs: Sequence[tuple[int, int]]
-) -> Sequence[Sequence[PatchWire]]:
-    wire, patches = context.wires(index), context.explorer.select(index, context.settings).patches
-    return [[wire(patches[rank]) for rank in pair] for pair in pairs]
+def _wires(groups: Sequence[Sequence[PatchView]]) -> Sequence[Sequence[PatchWire]]:
+    return [[patch_wire(view) for view in group] for group in groups]

@@ -23,7 +23,7 @@ from dsel.app.requests import (
     PixelParams,
 )
 from dsel.app.widgets import widgets_of
-from dsel.app.wire import packed, page_numbers, plain
+from dsel.app.wire import packed, page_numbers, patch_wire, plain
 from dsel.config.url import View
 from dsel.core.gap_maps import image_bucket
 
@@ -51,9 +51,9 @@ def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
     ids = explorer.scores(index).ids
     counts = cluster_counts(explorer.select(index, settings), ids if inside is None else inside)
-    wire, banned = context.wires(), set(settings.bans)
+    banned = set(settings.bans)
     return {
-        "rows": [wire(row.patch) for row in page.rows],
+        "rows": [patch_wire(view) for view in page.rows],
         **page_numbers(page),
         "counts": list(counts.values()),
         "banned": [image_id for image_id in ids if image_id in banned],

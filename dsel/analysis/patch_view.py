@@ -1,0 +1,116 @@
+"""A patch as the app shows it: in its proxy, with its ranks, kept images and manual overrides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dsel.config import SelectSettings
+from dsel.config.overrides import Corner
+from dsel.types import Box, ClassScores, ClassSelection, Patch
+
+
+@dataclass(frozen=True, slots=True)
+class PatchView:
+    """One patch of an image, in proxy pixels.
+
+    nth counts the patches of the same image by rank, from 0. kept: the numbers of the distilled
+    images among the first IPC ones that show the patch, from 0. pinned: a pin keeps the best patch
+    of its image. moved: the box was placed by hand.
+    """
+
+    image_id: str
+    box: Box
+    width_px: int
+    height_px: int
+    score: float
+    margin: float
+    cluster: int
+    rank: int
+    nth: int
+    kept: tuple[int, ...]
+    pinned: bool
+    moved: bool
+
+
+def patch_views(
+    selected: ClassSelection,
+    scores: ClassScores,
+    settings: SelectSettings,
+    ranks: Iterable[int] | None = None,
+) -> tuple[PatchView, ...]:
+    """Describe the patches of these ranks, in the given order; all patches of the class by default.
+
+    scores: of the class, for the proxy sizes of its images.
+    """
+    frames = dict(zip(scores.ids, scores.frames, strict=True))
+    kept, nths = selected.kept(settings.ipc), _nths(selected.patches)
+    pins, corners = set(settings.pins), settings.overrides.corners
+
+    def view(rank: int) -> PatchView:
+        patch, frame = selected.patches[rank], frames[selected.patches[rank].image_id]
+        return PatchView(
+            image_id=patch.image_id,
+            box=patch.box,
+            width_px=frame.proxy_width,
+            height_px=frame.proxy_height,
+            score=patch.score,
+            margin=patch.margin,
+            cluster=patch.cluster,
+            rank=rank,
+            nth=nths[rank],
+            kept=kept.get(rank, ()),
+            pinned=nths[rank] == 0 and patch.image_id in pins,
+            moved=is_at(patch.box, corners.get(patch.image_id)),
+        )
+
+    return tuple(map(view, range(len(selected.patches)) if ranks is None else ranks))
+
+
+def image_views(
+    selected: ClassSelection, scores: ClassScores, settings: SelectSettings
+) -> tuple[tuple[PatchView, ...], ...]:
+    """Describe the patches of each of the first IPC distilled images, row by row."""
+    images = selected.images[: settings.ipc]
+    ranks = list(selected.kept(settings.ipc))
+    views = dict(zip(ranks, patch_views(selected, scores, settings, ranks), strict=True))
+    return tuple(tuple(views[rank] for rank in image) for image in images)
+
+
+def baseline_views(
+    chosen: Sequence[Sequence[PatchView]], baseline: ClassSelection
+) -> tuple[tuple[PatchView, ...], ...]:
+    """Put a baseline's boxes and scores into the views of the chosen patches that it replaces.
+
+    A baseline has no runner-up, so that its margin is NaN.
+    """
+    return tuple(tuple(_replaced(view, baseline.patches) for view in image) for image in chosen)
+
+
+def is_at(box: Box, corner: Corner | None) -> bool:
+    """Whether a box lies at a corner that was given by hand."""
+    return corner is not None and (box.x, box.y) == (corner.x, corner.y)
+
+
+def by_image(views: Iterable[PatchView]) -> Mapping[str, tuple[PatchView, ...]]:
+    """Group views by image id, in their order."""
+    groups: dict[str, list[PatchView]] = {}
+    for view in views:
+        groups.setdefault(view.image_id, []).append(view)
+    return {image_id: tuple(group) for image_id, group in groups.items()}
+
+
+def _replaced(view: PatchView, patches: Sequence[Patch]) -> PatchView:
+    patch = patches[view.rank]
+    return replace(view, box=patch.box, score=patch.score, margin=patch.margin)
+
+
+def _nths(patches: Sequence[Patch]) -> list[int]:
+    """Count for each patch the patches of its image that rank before it."""
+    before: Counter[str] = Counter()
+    nths = []
+    for patch in patches:
+        nths.append(before[patch.image_id])
+        before[patch.image_id] += 1
+    return nths

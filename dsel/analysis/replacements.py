@@ -1,0 +1,44 @@
+"""Patches that could replace a kept one: the next best of its cluster and of other clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from dsel.analysis.patch_view import PatchView, patch_views
+from dsel.config import SelectSettings
+from dsel.errors import SettingError
+from dsel.types import ClassScores, ClassSelection
+
+MOST: Final = 4
+"""Replacements of each kind, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacements:
+    """The best patches that could replace one, from its own cluster and from others."""
+
+    cluster: tuple[PatchView, ...]
+    others: tuple[PatchView, ...]
+
+
+def find_replacements(
+    selected: ClassSelection,
+    scores: ClassScores,
+    settings: SelectSettings,
+    image_id: str,
+    most: int = MOST,
+) -> Replacements:
+    """Find the best patches of images that are not kept, to replace an image's best patch."""
+    kept = {selected.patches[rank].image_id for rank in selected.kept(settings.ipc)}
+    best: dict[str, int] = {}
+    for rank, patch in enumerate(selected.patches):
+        best.setdefault(patch.image_id, rank)
+    if image_id not in best:
+        raise SettingError(f"image {image_id!r} has no patch that another one could replace")
+    cluster = selected.patches[best[image_id]].cluster
+    free = [rank for one, rank in best.items() if one not in kept and one != image_id]
+    same = [rank for rank in free if selected.patches[rank].cluster == cluster][:most]
+    others = [rank for rank in free if selected.patches[rank].cluster != cluster][:most]
+    views = patch_views(selected, scores, settings, [*same, *others])
+    return Replacements(cluster=views[: len(same)], others=views[len(same) :])
