@@ -271,7 +271,7 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
 def _composed(plan: Export, patches: Sequence[Patch], cut: Cut) -> Pixels:
     """Compose one image of these patches."""
     alone = ClassSelection("", 0, tuple(patches), (tuple(range(len(patches))),))
-    (image,) = compose_class(alone, replace(plan.select, ipc=1), plan.image_px, cut)
+    (image,) = compose_class(alone, plan.select.replace(ipc=1), plan.image_px, cut)
     return image.pixels
 
 
