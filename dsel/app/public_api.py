@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from dsel.analysis.listing import Listing
-from dsel.app.requests import plain
+from dsel.app.requests import explanation_plain, patch_plain
 from dsel.app.state import AppState
 from dsel.config.url import View, view_of
 from dsel.errors import DselError
@@ -34,14 +34,13 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
         with one_line():
             index = explorer.class_index(class_name)
             found = explorer.gallery(index, view_of(link).select, Listing(page=page))
-            return [plain(row) for row in found.rows]
+            return [patch_plain(row) for row in found.rows]
 
     def explanation(class_name: str, image_id: str, link: str = "") -> dict[str, Any]:
         """Say why an image's patch was chosen: figures, and a sentence."""
         with one_line():
             index = explorer.class_index(class_name)
-            told = plain(explorer.explanation(index, image_id, view_of(link).select))
-            return dict(told)
+            return explanation_plain(explorer.explanation(index, image_id, view_of(link).select))
 
     def heat_maps(class_name: str, image_id: str, link: str = "") -> dict[str, list[list[float]]]:
         """Give an image's maps, (h, w) each: conditional, unconditional, gap, combined."""

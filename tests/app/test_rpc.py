@@ -17,7 +17,7 @@ from support.synthetic import MIXED, synthetic_run
 
 from dsel.app import build_app
 from dsel.app.public_api import functions
-from dsel.app.requests import Request, packed, plain
+from dsel.app.requests import Request, packed, patch_plain, plain
 from dsel.app.rpc import BUG, answer
 from dsel.app.state import AppState
 from dsel.app.widgets import widgets_of
@@ -96,7 +96,7 @@ def test_image__maps_and_story_are_the_explorers(state: AppState) -> None:
     assert np.array_equal(unpacked(found["maps"]["combined"]), maps.combined)
     explanation = state.first.explanation(0, "disc/000003", SelectSettings(ipc=3))
     assert found["explanation"]["sentence"] == explanation.sentence
-    assert found["explanation"]["patch"]["box"] == plain(explanation.patch.box)
+    assert found["explanation"]["patch"] == patch_plain(explanation.patch)
     assert unpacked(found["strip"]).shape == (6, *maps.gap.shape)
 
 
@@ -188,9 +188,9 @@ def test_functions__of_the_public_api(state: AppState) -> None:
 
     classes, patches, explanation, heat_maps = functions(state)
     assert classes() == ["disc", "square"]
-    first = patches("square", "patch_px=32")[0]["patch"]
-    assert first["box"]["width"] == 32
-    told = explanation("square", first["image_id"], "patch_px=32")
+    first = patches("square", "patch_px=32")[0]
+    assert first["box"][2] == 32
+    told = explanation("square", first["id"], "patch_px=32")
     assert told["patch"] == first
     assert np.array(heat_maps("disc", "disc/000000")["gap"]).shape == (16, 16)
     with pytest.raises(gr.Error, match="unknown class"):
