@@ -23,7 +23,7 @@ DRAWS: Final = 64
 """Random patches drawn per image: as many as an image may give patches."""
 
 
-def random_places(scores: ClassScores, seed: int) -> Doubles:
+def random_corners(scores: ClassScores, seed: int) -> Doubles:
     """Draw the corners of random patches of a class's N images, (N, DRAWS, 2), in 0 to 1.
 
     1 is the last position at which the patch fits. Each image has its own generator, so its draws
@@ -42,21 +42,21 @@ def baseline(
     selected: ClassSelection,
     maps: Maps,
     cell_px: int,
-    places: Doubles,
+    corners: Doubles,
 ) -> ClassSelection:
     """Replace each chosen patch by a baseline's patch of the same image, in the same order.
 
     The new patch has the size of the chosen one, or is the whole image, which need not be square.
     Its score is the mean of the map (see `combined_maps`) inside; it has no margin. Further patches
-    of an image take its further random places, which may overlap; all of them share one centre.
+    of an image take its further random corners, which may overlap; all of them share one centre.
     """
     row_of = {image_id: row for row, image_id in enumerate(scores.ids)}
     rows = np.array([row_of[patch.image_id] for patch in selected.patches], np.int64)
     frames = [scores.frames[row] for row in rows]
-    corners = places[rows, _occurrences(rows)]
+    free = corners[rows, _occurrences(rows)]
     boxes = [
-        _box(kind, frame, patch.box.width, *corner)
-        for frame, patch, corner in zip(frames, selected.patches, corners.tolist(), strict=True)
+        _box(kind, frame, patch.box.width, *shares)
+        for frame, patch, shares in zip(frames, selected.patches, free.tolist(), strict=True)
     ]
     tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
     x, y, width, height = _columns(boxes) / cell_px

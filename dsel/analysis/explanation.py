@@ -128,13 +128,13 @@ def explain(
     )  # fmt: skip
     if nth < len(mine):
         (patch,) = patch_views(selected, scores, settings, [mine[nth]])
-        place = _place(best, patch.box)
+        index = _index(best, patch.box)
         explanation = replace(
             explanation,
             patch=patch,
             source_box=selected.patches[mine[nth]].source_box,
-            place=place,
-            ratio=_ratio(patch.score, best[place + 1 : place + 2]),
+            place=index,
+            ratio=_ratio(patch.score, best[index + 1 : index + 2]),
             curve=curve(bucket, geometry, settings, patch.box),
             placement=placement_of(selected, mine[nth], settings.ipc),
         )
@@ -213,7 +213,7 @@ def read_cell(
     return CellReading(
         row=row,
         column=column,
-        timesteps=tuple(geometry.timesteps[place] for place in chosen),
+        timesteps=tuple(geometry.timesteps[column] for column in chosen),
         values=tuple(CellValues(*line) for line in table.tolist()),
         mean=CellValues(*table.mean(axis=0).tolist()),
     )
@@ -308,7 +308,7 @@ def _kept(explanation: Explanation, placement: Placement, settings: SelectSettin
     return f"{prefix}kept at IPC {settings.ipc:,} {link} {word} {names}"
 
 
-def _place(best: Sequence[CandidateBox], box: Box) -> int:
+def _index(best: Sequence[CandidateBox], box: Box) -> int:
     """Return the index of a box among the best ones, -1 if it is none of them."""
     return next((n for n, one in enumerate(best) if one.box == box), -1)
 

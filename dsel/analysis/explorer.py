@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsel.analysis.baselines import Baseline, baseline, random_places
+from dsel.analysis.baselines import Baseline, baseline, random_corners
 from dsel.analysis.comparison import Comparison, OverallComparison, compare, compare_overall
 from dsel.analysis.explanation import CellReading, Explanation, explain, read_cell
 from dsel.analysis.ground_truth import GroundTruth, read_ground_truth, read_objects
@@ -257,7 +257,7 @@ class Explorer(Selector):
                 self.select(class_index, settings),
                 self._maps(class_index, settings),
                 self.geometry.cell_px,
-                self._random_places(class_index, seed),
+                self._random_corners(class_index, seed),
             ),
             lambda selected: PATCH_BYTES * len(selected.patches),
         )
@@ -337,10 +337,10 @@ class Explorer(Selector):
         side = image_px or self.geometry.resolution_px
         return list(compose_class(selected, settings, side, self.cut))
 
-    def _random_places(self, class_index: int, seed: int) -> NDArray[np.float64]:
+    def _random_corners(self, class_index: int, seed: int) -> NDArray[np.float64]:
         scores = self.scores(class_index)
         return self._cached(
-            ("random places", class_index, seed), lambda: random_places(scores, seed)
+            ("random corners", class_index, seed), lambda: random_corners(scores, seed)
         )
 
 

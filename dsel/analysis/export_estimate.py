@@ -1,4 +1,4 @@
-"""What an export would contain and how large it would be, estimated before it is made.
+"""Estimates of an export before it is made: its images, its size and where its pixels come from.
 
 A sample of the images is composed from the run's proxies and encoded in a quick way. The ratio of
 true to quick sizes comes from a few images that are cut and encoded as the export does it, since a
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -85,7 +85,7 @@ class ClassBytes:
 
 @dataclass(frozen=True, slots=True)
 class ExportEstimate:
-    """What an export would contain; bytes are estimates, from `sampled` of its images.
+    """The content of an export; bytes are estimates, from `sampled` of its images.
 
     images_bytes: of all image files. zip_bytes: of the zip file with everything beside them.
     pixels: source or proxy. source_problem: why the source's pixels are not available although they
@@ -211,8 +211,8 @@ def _sample(plan: Export, cut: Cut, full_ratio: float) -> _Sample:
     ]
     sample: dict[tuple[int, bool], list[float]] = {}
     for repeats in (False, True):
-        alike = [one for one in images if _repeats(one[1]) == repeats]
-        for index, image in spread(alike, -(-most * len(alike) // max(len(images), 1))):
+        group = [one for one in images if _repeats(one[1]) == repeats]
+        for index, image in spread(group, -(-most * len(group) // max(len(images), 1))):
             patches = [plan.selections[index].patches[rank] for rank in image]
             composed = _composed(plan, patches, cut)
             if repeats:  # PNG stores a repeated tile once, which the quick size does not know
@@ -230,7 +230,7 @@ def _class_size(plan: Export, index: int, sample: _Sample) -> float:
     for repeats in (False, True):
         count = sum(_repeats(image) == repeats for image in images)
         known = sample.get((index, repeats)) or [
-            size for (_, alike), sizes in sample.items() if alike == repeats for size in sizes
+            size for (_, kind), sizes in sample.items() if kind == repeats for size in sizes
         ]
         total += count * sum(known) / len(known) if count else 0.0
     return total
@@ -287,7 +287,8 @@ def _quick_bytes(pixels: Pixels, file_format: Literal["png", "jpeg"]) -> int:
 def _rest_bytes(plan: Export) -> int:
     """Return the bytes of the zip file beside the contents of its images.
 
-    They are exact unless the set is large; manifest and table grow evenly with their rows.
+    They are exact unless the set is large. Manifest and table grow evenly with their rows, so two
+    of their sizes give the others.
     """
     folders = class_folders(plan.classes)
     images = [
@@ -297,20 +298,24 @@ def _rest_bytes(plan: Export) -> int:
     ]
     names = [image_name(plan, folders[image.class_index], image.number) for image in images]
     step = -(-max(len(images), sum(len(one.patches) for one in plan.selections)) // MOST_ROWS) or 1
+    sizes = _side_bytes(plan, names, images, step)
+    if step > 1:
+        half = _side_bytes(plan, names, images, 2 * step)
+        sizes = {name: size + 2 * (step - 1) * (size - half[name]) for name, size in sizes.items()}
+    return zip_bytes(dict.fromkeys(names, 0) | sizes)
+
+
+def _side_bytes(
+    plan: Export, names: Sequence[str], images: Sequence[Distilled], step: int
+) -> dict[str, int]:
+    """Return the sizes of the side files with every `step`-th image and patch of the export."""
     entries = [
         image_entry(name, image, plan.classes)
         for name, image in zip(names[::step], images[::step], strict=True)
     ]
-    part = [replace(one, patches=one.patches[::step]) for one in plan.selections]
-    sizes = _side_bytes(replace(plan, selections=part), entries)
-    if step > 1:
-        empty = _side_bytes(replace(plan, selections=()), [])
-        sizes = {name: empty[name] + step * (size - empty[name]) for name, size in sizes.items()}
-    return zip_bytes(dict.fromkeys(names, 0) | sizes)
-
-
-def _side_bytes(plan: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    return {name: len(content) for name, content in side_files(plan, entries).items()}
+    selections = [replace(one, patches=one.patches[::step]) for one in plan.selections]
+    files = side_files(replace(plan, selections=selections), entries)
+    return {name: len(content) for name, content in files.items()}
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:

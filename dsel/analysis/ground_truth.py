@@ -116,7 +116,7 @@ def annotation_mask(annotation: Mapping[str, Any], shape: tuple[int, ...]) -> Ma
 
 
 def _box_mask(bbox: Sequence[float], shape: tuple[int, ...]) -> Mask:
-    """Fill a box, of which a part may lie outside of the image."""
+    """Fill a box, which may reach beyond the image."""
     x, y, width, height = bbox
     rows, columns = (
         slice(max(0, round(low)), max(0, round(low + length)))

@@ -137,7 +137,7 @@ def patch_positions(located: Located, start: Floats, seed: int) -> Floats:
 
 
 def warm_up() -> None:
-    """Import and compile what a layout needs, which takes longer than a layout."""
+    """Import and compile UMAP, which takes longer than a layout."""
     lower_priority()
     with _FITTING:
         points = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)

@@ -238,7 +238,7 @@ def best_patches(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -
         cluster[row], rank[row], score[row] = patch.cluster, patch.rank, patch.score
         box[row] = corner.x, corner.y, corner.width, corner.height
     kept = np.zeros(count, np.uint8)
-    kept[[row_of[selected.patches[place].image_id] for place in selected.kept(ipc)]] = 1
+    kept[[row_of[selected.patches[rank].image_id] for rank in selected.kept(ipc)]] = 1
     return BestPatches(cluster, rank, score, box, kept)
 
 

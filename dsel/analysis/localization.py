@@ -1,9 +1,9 @@
 """Hit rate and coverage: how well chosen patches and baselines locate the true objects.
 
 A patch hits an object that is smaller than itself if it holds at least half of it, and a larger one
-also if at least 60 % of the patch lie inside. Coverage is the share of the object in the patch. Of
-each image with an object its best patch counts. The figures of random patches are exact: averages
-over every position of the patch, in steps of one source pixel.
+also if at least 60 % of the patch is inside it. Coverage is the share of the object in the patch.
+The best patch of each image with an object counts. The figures of random patches are exact:
+averages over every position of the patch, in steps of one source pixel.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SMALL_SHARE: Final = 0.5
 """Share of an object that a patch must hold to hit it."""
 
 LARGE_SHARE: Final = 0.6
-"""Share of a patch that must lie inside an object that is larger than the patch to hit it."""
+"""Share of a patch that must be inside an object that is larger than the patch to hit it."""
 
 ROUNDING_PX: Final = 1e-6
 """Pixels by which rounding may change a sum of whole pixels."""
@@ -189,7 +189,7 @@ def random_rate(
 
 
 def is_hit(inside: Doubles, total: Doubles | float, area: Doubles | float) -> NDArray[np.bool_]:
-    """Whether patches hit objects of `total` pixels, `inside` of which lie in a patch of `area`."""
+    """Whether patches hit objects of `total` pixels, `inside` of which are in a patch of `area`."""
     small: NDArray[np.bool_] = inside >= SMALL_SHARE * total - ROUNDING_PX
     return small | ((total > area) & (inside >= LARGE_SHARE * area - ROUNDING_PX))
 
@@ -215,7 +215,7 @@ def _class_localization(
 
 
 def _extent(mask: Mask, axis: int) -> tuple[int, int]:
-    """First and last index plus one of what is set along the other axis."""
+    """Return the range of indices at which a mask has pixels along the other axis."""
     at = np.flatnonzero(mask.any(axis=axis))
     return int(at[0]), int(at[-1]) + 1
 

@@ -89,7 +89,7 @@ def baseline_views(
 
 
 def is_at(box: Box, corner: Corner | None) -> bool:
-    """Whether a box lies at a corner that was given by hand."""
+    """Whether a box is at a corner that was given by hand."""
     return corner is not None and (box.x, box.y) == (corner.x, corner.y)
 
 

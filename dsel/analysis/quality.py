@@ -67,7 +67,7 @@ def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: 
         kept=len(kept),
         coverage_distance=coverage_distance(points, points[kept]),
         clusters=len(clusters),
-        clusters_covered=len({selected.patches[place].cluster for place in kept}),
+        clusters_covered=len({selected.patches[rank].cluster for rank in kept}),
         near_duplicates=tuple((kept[a], kept[b]) for a, b in near_pairs(points[kept])),
         images=len(selected.images[:ipc]),
         short=max(0, ipc - len(selected.images)),
@@ -106,7 +106,7 @@ def near_pairs(points: NDArray[np.float32]) -> list[tuple[int, int]]:
     """Pairs of points (N, d) of length 1 whose cosine is at least `NEAR_COSINE`, in order.
 
     They are found by distance, so that points without a direction also count as near each other:
-    they lie at the origin because all patches of a class are the same.
+    they are at the origin because all patches of a class are the same.
     """
     if len(points) < 2:
         return []

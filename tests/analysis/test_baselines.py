@@ -15,7 +15,7 @@ from dsel.analysis.baselines import (
     Baseline,
     baseline,
     kept_score,
-    random_places,
+    random_corners,
 )
 from dsel.config import SelectSettings
 from dsel.core.gap_maps import combined_maps
@@ -37,7 +37,7 @@ def chosen_and_baseline(
     """The selection and its baseline."""
     selected = select_class(scores, GEOMETRY, settings)
     maps = combined_maps(scores, GEOMETRY, settings)
-    places = random_places(scores, seed)
+    places = random_corners(scores, seed)
     return selected, baseline(kind, scores, selected, maps, CELL_PX, places)
 
 
@@ -108,7 +108,7 @@ def test_baseline__random_follows_from_seed_and_image_alone() -> None:
 
 
 def test_baseline__random_is_spread_evenly() -> None:
-    places = random_places(drawn(), 0)
+    places = random_corners(drawn(), 0)
     assert places.shape == (5, DRAWS, 2)
     assert places.min() >= 0
     assert places.max() < 1
