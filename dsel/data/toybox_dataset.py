@@ -21,6 +21,7 @@ from dsel.data import toybox
 from dsel.data.base import origin_of, restrict
 from dsel.data.images import encode
 from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
+from dsel.files import PARTIAL, remove_partial_files, write_atomically
 from dsel.types import Done, Event, ImageRef, Pixels, Progress, Started
 
 RENDERER_VERSION: Final = 1
@@ -139,7 +140,7 @@ def write_toybox(out: Path, per_class: int = PER_CLASS, seed: int = 0) -> Iterat
                 journal.write(json.dumps(line) + "\n")
                 journal.flush()
                 yield Progress()
-        _replace(out / BOXES_FILE, _coco(stamp, [truth[task.path] for task in tasks]))
+        write_atomically(out / BOXES_FILE, _coco(stamp, [truth[task.path] for task in tasks]))
         (out / _JOURNAL).unlink()
     yield Done("toybox", {"images": len(tasks), "written": len(todo), "folder": str(out)})
 
@@ -174,8 +175,10 @@ def _refuse_foreign_files(out: Path, tasks: Iterable[_Task], is_ours: bool) -> N
         raise StorageError(f"{out} is a file: choose a folder")
     expected = {out / name for name in (_JOURNAL, BOXES_FILE)}
     expected |= {out / task.path for task in tasks}
-    allowed = expected | {_temporary(path) for path in expected} if is_ours else set()
+    allowed = expected if is_ours else set()
     for path in out.rglob("*"):
+        if is_ours and path.match(f".*{PARTIAL}"):
+            continue  # left by an interrupted call, and removed by this one
         if path not in allowed and not (path.is_dir() and path.name in toybox.CLASSES):
             raise StorageError(
                 f"{out} holds other files, such as {path.relative_to(out)}: choose an empty folder"
@@ -185,8 +188,9 @@ def _refuse_foreign_files(out: Path, tasks: Iterable[_Task], is_ours: bool) -> N
 def _prepare(out: Path, stamp: Mapping[str, int], known: Iterable[_Line]) -> None:
     """Create the folders, and start the journal with the scenes written earlier."""
     out.mkdir(parents=True, exist_ok=True)
+    remove_partial_files(out)
     lines = [json.dumps(line) + "\n" for line in (stamp, *known)]
-    _replace(out / _JOURNAL, "".join(lines).encode())
+    write_atomically(out / _JOURNAL, "".join(lines).encode())
     for name in toybox.CLASSES:
         (out / name).mkdir(exist_ok=True)
 
@@ -206,7 +210,7 @@ def _written(out: Path, tasks: Sequence[_Task]) -> Iterator[_Line]:
 
 def _write_scene(out: Path, task: _Task) -> _Line:
     scene = toybox.render_scene(task.seed, task.class_index, task.number)
-    _replace(out / task.path, encode(scene.pixels, "png"))
+    write_atomically(out / task.path, encode(scene.pixels, "png"))
     return {
         "file_name": task.path,
         "width": scene.pixels.shape[1],
@@ -255,17 +259,3 @@ def _lines_of(record: Any) -> tuple[dict[str, int], list[_Line]]:
         {key: image[key] for key in _IMAGE_KEYS} | {key: box[key] for key in _BOX_KEYS}
         for image, box in pairs
     ]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or absent."""
-    temporary = _temporary(path)
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.tmp")

@@ -1,0 +1,87 @@
+"""Choosing classes, limiting images, and opening any kind of source."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.sources import ids, opened, save_arrays
+
+from dsel.config import SourceSettings
+from dsel.config.base import fingerprint
+from dsel.data import READERS, open_dataset
+from dsel.data.base import first_name, further_names, limit, restrict
+from dsel.errors import SettingError, SourceError
+from dsel.types import ImageRef
+
+ALL = SourceSettings()
+
+
+def test_restrict__keeps_the_datasets_order() -> None:
+    assert restrict("abcd", "ca") == ("a", "c")
+    assert restrict("abcd", ()) == ("a", "b", "c", "d")
+
+
+def test_restrict__an_unknown_class_lists_at_most_twenty() -> None:
+    with pytest.raises(SettingError, match=r"unknown class 'dodo'; known are: 0, 1, .*19, and 980"):
+        restrict([str(number) for number in range(1000)], ["dodo"])
+
+
+def test_limit__takes_the_first_of_each_class() -> None:
+    refs = [ImageRef(str(number), number % 2) for number in range(6)]
+    assert [ref.id for ref in limit(refs, 2)] == ["0", "1", "2", "3"]
+    assert limit(refs, 0) == refs
+
+
+def test_first_name__any_name_of_a_class_leads_to_its_first() -> None:
+    names = [("crane bird", "crane"), ("construction crane", "crane"), ("harp",), ("organ", "harp")]
+    assert first_name("organ", names) == "organ"
+    assert first_name("harp", names) == "harp"  # a first name wins over another's second
+    assert first_name("dodo", names) == "dodo"
+    with pytest.raises(SettingError, match="class 'crane' may be crane bird or construction crane"):
+        first_name("crane", names)
+
+
+def test_further_names__only_of_classes_with_more_than_one() -> None:
+    assert further_names([("cat",), ("dog", "hound")]) == [["dog", "hound"]]
+    assert further_names([("cat",)]) == []
+
+
+def test_open_dataset__an_unknown_source_says_what_is_right(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b")
+    right = "give an image folder, an .npz or .zip file, or the word toybox"
+    for source in (tmp_path / "table.csv", tmp_path / "gone", Path("a" * 5000), Path("nul\0")):
+        with pytest.raises(SourceError) as caught:
+            open_dataset(str(source), ALL)
+        assert right in str(caught.value) or "too long" in str(caught.value)
+
+
+def test_open_dataset__each_reader_is_imported_when_asked_for() -> None:
+    code = (
+        "import sys, dsel.data; "
+        "sys.exit(any(m.startswith('dsel.data.') or m == 'PIL' for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert set(READERS) == {"toybox", "folder", "arrays", "zip"}
+
+
+def test_origin__opens_the_same_dataset_again(pets: Path) -> None:
+    first = opened(pets, classes=("cat",), per_class=2)
+    stored = json.loads(json.dumps(first.origin))
+    source, classes = stored.pop("source"), tuple(stored.pop("classes"))
+    again = open_dataset(source, SourceSettings(classes=classes, **stored))
+    assert again.fingerprint == first.fingerprint
+    assert ids(again) == ids(first)
+
+
+def test_readers__satisfy_the_protocol(pets: Path, tmp_path: Path) -> None:
+    for source in (pets, save_arrays(tmp_path / "a.npz"), "toybox"):
+        found = open_dataset(str(source), ALL)
+        assert len(found.fingerprint) == len(fingerprint("x"))
+        assert len({ref.id for ref in found.refs}) == len(found.refs)
+        assert {ref.class_index for ref in found.refs} == set(range(len(found.classes)))
+        assert found.read(found.refs[-1]).shape[2] == 3
+        assert found.names == tuple((name,) for name in found.classes)

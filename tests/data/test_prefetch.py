@@ -1,0 +1,63 @@
+"""Prefetching keeps the order, names what cannot be used, and looks ahead only so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dsel.config import ScoreSettings
+from dsel.data.images import decode
+from dsel.data.prefetch import LOOK_AHEAD, THUMBNAIL_PX, PrefetchedImage, Prefetcher
+from dsel.errors import UnreadableImage
+from dsel.types import ImageRef, Pixels
+
+PRIOR = SimpleNamespace(resolution_px=128, step_px=32)
+
+
+class Numbered:
+    """Image n is gray n; 3 cannot be read, and 5 is small. Counts what was read."""
+
+    def __init__(self) -> None:
+        self.read_ids: list[str] = []
+
+    def read(self, ref: ImageRef) -> Pixels:
+        self.read_ids.append(ref.id)
+        if ref.id == "3":
+            raise UnreadableImage("is empty (0 bytes)")
+        side = 4 if ref.id == "5" else 160
+        return np.full((side, 2 * side, 3), int(ref.id), np.uint8)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as workers:
+        yield workers
+
+
+def test_read__in_order_with_reasons(pool: ThreadPoolExecutor) -> None:
+    prefetcher = Prefetcher(Numbered(), PRIOR, ScoreSettings(min_side_px=8), pool)
+    found = list(prefetcher.read([ImageRef(str(n), 0) for n in range(8)]))
+    assert found[3] == "is empty (0 bytes)"
+    assert found[5] == "is 8 x 4 px: the shorter side must be at least 8 px (--min-side-px)"
+    for number in (0, 1, 2, 4, 6, 7):
+        image = found[number]
+        assert isinstance(image, PrefetchedImage)
+        assert (image.proxy.pixels == number).all()
+        assert image.proxy.pixels.shape == (128, 256, 3)
+        assert decode(image.proxy_bytes).shape == (128, 256, 3)
+        assert decode(image.thumbnail_bytes).shape == (THUMBNAIL_PX // 2, THUMBNAIL_PX, 3)
+
+
+def test_read__looks_ahead_only_so_far(pool: ThreadPoolExecutor) -> None:
+    dataset = Numbered()
+    images = Prefetcher(dataset, PRIOR, ScoreSettings(), pool).read(
+        [ImageRef(str(n), 0) for n in range(10, 110)]
+    )
+    next(images)
+    pool.shutdown()
+    assert len(dataset.read_ids) == LOOK_AHEAD + 1
+    assert list(Prefetcher(dataset, PRIOR, ScoreSettings(), pool).read([])) == []
