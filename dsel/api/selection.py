@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from dsel.api.run import Run
 from dsel.config import ExportSettings
 from dsel.errors import SettingError
-from dsel.types import ClassSelection, Patch
+from dsel.types import ClassSelection, Distilled, Patch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,9 @@ class Selection:
     def _kept(self, selected: ClassSelection) -> Sequence[tuple[int, ...]]:
         return selected.images[: self.settings.ipc]
 
-    def _composed(self, classes: Sequence[ClassSelection], keywords: Any) -> Iterator[Any]:
+    def _composed(
+        self, classes: Sequence[ClassSelection], keywords: Mapping[str, Any]
+    ) -> Iterator[Distilled]:
         from dsel.pipeline.export import compose_images
 
         yield from compose_images(
@@ -117,8 +120,6 @@ COLUMNS: Final = (
 
 def _head(selected: ClassSelection, ipc: int) -> ClassSelection:
     """The same class with the first images alone."""
-    from dataclasses import replace
-
     return replace(selected, images=selected.images[: min(ipc, MOST_IMAGES)])
 
 
