@@ -93,7 +93,7 @@ class Commands:
             if flag == "--":
                 break
             if flag.startswith("--") and flag not in known:
-                close = difflib.get_close_matches(flag, known, 1)
+                close = difflib.get_close_matches(flag, known, 1, 0.75)
                 return f"unknown flag {flag}" + (f", did you mean {close[0]}?" if close else "")
         return ""
 
