@@ -124,7 +124,7 @@ def test_pin_and_ban__followed_undone_and_redone(visit: Opener, explorer: Explor
     until(page, ".tile", f"e => e.dataset.id === '{image_id}' && e.dataset.pinned === 'true'")
     until(page, ".overrides-line", "e => e.textContent.includes('1 pinned')")
     page.get_by_role("button", name="Ban", exact=True).click()
-    until(page, ".source .sentence", "e => e.textContent.includes('Banned by hand')")
+    until(page, ".source .sentence", "e => e.textContent.includes('This image is banned')")
     until(page, ".overrides-line", "e => e.textContent.includes('1 banned')")
     settings = settings_of(page)
     assert (settings.pins, settings.bans) == ((), (image_id,))

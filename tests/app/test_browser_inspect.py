@@ -51,7 +51,7 @@ def test_open__the_best_image_and_why(page: Any) -> None:
     ready(page)
     assert image_id(page) == page.locator(".cell[aria-current=true]").get_attribute("data-id")
     sentence = page.locator(".sentence").inner_text()
-    assert re.search(r"cluster \d+ of \d+, rank 1 of \d+; kept at IPC 10 as image 1\.$", sentence)
+    assert re.search(r"rank 1 of \d+ in cluster \d+ of \d+; kept at IPC 10 as image 1\.$", sentence)
     facts = page.locator(".facts").inner_text()
     for word in ("score", "margin", "rank", "cluster", "kept", "box in the source"):
         assert word in facts
@@ -185,7 +185,7 @@ def test_keys__next_image_pin_and_ban(page: Any) -> None:
     until(page, ".sentence", "e => e.textContent.includes('pinned, kept')")
     page.get_by_role("button", name="Pinned", exact=True).wait_for()
     page.keyboard.press("b")
-    until(page, ".sentence", "e => e.textContent.startsWith('Banned by hand')")
+    until(page, ".sentence", "e => e.textContent.startsWith('This image is banned')")
     assert "pins" not in page.url
     until(page, ".gallery .count", "e => e.textContent === '23 patches'")
     assert page.locator(".heat-map .box.chosen").is_hidden()
@@ -254,7 +254,7 @@ def test_poor_classes__one_image_and_none(chromium: Any, poor_url: str) -> None:
         assert "is damaged: it was drawn so" in page.locator("dialog").inner_text()
         page.keyboard.press("Escape")
         page.keyboard.press("[")
-        until(page, ".sentence", "e => e.textContent.startsWith('Banned by hand')")
+        until(page, ".sentence", "e => e.textContent.startsWith('This image is banned')")
 
 
 def test_patch_size__the_chosen_image_stays_and_follows(page: Any) -> None:
