@@ -170,7 +170,7 @@ check "ruff format --check" python -m ruff format --check dsel tests app.py
 check "mypy" python -m mypy
 check "import-linter" lint-imports
 check "page" bash tests/page/check.sh
-check "pytest" python -m pytest "$@"
+check "pytest" python -m pytest -n 2 --dist loadfile "$@"
 if $NEWEST; then report_newest; fi
 
 section "all checks passed"

@@ -87,7 +87,8 @@ def test_importing__exploring_needs_no_torch() -> None:
 
 
 def test_importing__the_app_needs_no_torch() -> None:
-    assert loaded_by("from dsel.app import build_app, launch_app") <= {"gradio", "plotly"}
+    allowed = {"gradio", "plotly", "pandas"}  # gradio itself imports pandas
+    assert loaded_by("from dsel.app import build_app, launch_app") <= allowed
 
 
 @pytest.mark.parametrize("name", modules())
