@@ -43,8 +43,8 @@ def _row(of: Run, ref: ImageRef, jitter: float) -> ShardRow:
     bucket = image_bucket(scores, row)
     arrays = (bucket.conditional[0], bucket.gap[0], scores.features[row])
     noisy = (_jittered(one.astype(np.float32), jitter, rng) for one in arrays)
-    picture, small = (of.pictures([rows[row]], kind)[0] for kind in ("proxy", "thumbnail"))
-    return ShardRow(ref, "", scores.frames[row], picture, small, Score(*noisy))
+    proxy, thumbnail = (of.image_bytes([rows[row]], kind)[0] for kind in ("proxy", "thumbnail"))
+    return ShardRow(ref, "", scores.frames[row], proxy, thumbnail, Score(*noisy))
 
 
 _KEPT: dict[tuple[Path, int], object] = {}
