@@ -113,7 +113,7 @@ def export(
     opened = _open(run)
     if output.dry_run:
         chosen, selections = opened.read_selection(selection)
-        images = sum(min(chosen.ipc, len(s.images)) for s in selections)
+        images = sum(len(s.kept_images(chosen.ipc)) for s in selections)
         return _dry_run(output, {"images": images, "out": str(out)}, settings)
     _print(_export(opened, out, settings, selection), output)
     return None
