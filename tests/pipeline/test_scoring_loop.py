@@ -100,7 +100,8 @@ def test_refine__a_picture_that_vanished_keeps_its_first_draws(source, tmp_path)
             break
     for file in root.rglob("*.png"):
         file.write_text("gone")
-    told = [event.text for event in events if isinstance(event, Notice)]
-    assert len(told) == 2 + 2
-    assert all(text.endswith("keeps its first draws: it is text, not an image") for text in told)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert len(notices) == 2 + 2
+    end = " was not refined and keeps its first scores, because it is text, not an image"
+    assert all(text.endswith(end) for text in notices)
     assert open_run(tmp_path / "run").summary.refined == 0
