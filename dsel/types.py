@@ -158,10 +158,14 @@ class ClassSelection:
     patches: tuple[Patch, ...]
     images: tuple[tuple[int, ...], ...]
 
+    def kept_images(self, ipc: int) -> tuple[tuple[int, ...], ...]:
+        """Return the first `ipc` images, or all if there are fewer."""
+        return self.images[:ipc]
+
     def kept(self, ipc: int) -> dict[int, tuple[int, ...]]:
         """Return the ranks of the patches in the first `ipc` images, each with those images."""
         found: dict[int, tuple[int, ...]] = {}
-        for number, image in enumerate(self.images[:ipc]):
+        for number, image in enumerate(self.kept_images(ipc)):
             for rank in set(image):
                 found[rank] = (*found.get(rank, ()), number)
         return found

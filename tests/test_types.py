@@ -95,3 +95,5 @@ def test_kept__a_patch_may_fill_up_several_images() -> None:
     selected = selection_of([patch_of(name, n) for n, name in enumerate("abc")], [(0, 0), (1, 0)])
     assert selected.kept(2) == {0: (0, 1), 1: (1,)}
     assert selected.kept(1) == {0: (0,)}
+    assert selected.kept_images(1) == selected.images[:1]
+    assert selected.kept_images(9) == selected.images

@@ -268,15 +268,15 @@ def _comparison(explanation: Explanation, patch: PatchView) -> str:
         return ", the only box of this size"
     if explanation.place != 0:
         choice = f"number {explanation.place + 1}" if explanation.place > 0 else "one"
-        return f", {choice} of {boxes} when none may overlap a better one"
+        return f", {choice} of {boxes} among boxes that do not overlap a better one"
     if patch.score == 0:
         return f" or any other of the {boxes}"
-    return f", the {'most' if patch.score > 0 else 'least'} of all {boxes}" + _lead(
+    return f", the {'most' if patch.score > 0 else 'least'} of all {boxes}" + _runner_up(
         explanation, patch
     )
 
 
-def _lead(explanation: Explanation, patch: PatchView) -> str:
+def _runner_up(explanation: Explanation, patch: PatchView) -> str:
     """Describe the lead of the best box over the runner-up."""
     if len(explanation.best) == 1:
         return ", with no room for a second one"

@@ -47,14 +47,13 @@ from dsel.analysis.replacements import Replacements, find_replacements
 from dsel.cache import SHARED, Cache
 from dsel.config import SelectSettings
 from dsel.core.box_search import patch_size
-from dsel.core.composing import compose_class
 from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.lasso import inside
 from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
 from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
 from dsel.runs import Run
-from dsel.types import ClassSelection, Distilled, Patch, Pixels
+from dsel.types import ClassSelection, Patch, Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +131,6 @@ class Explorer(Selector):
         return misplaced(settings, self.geometry, frames)
 
     # One class
-
-    def preview(
-        self, class_index: int, settings: SelectSettings, image_px: int = 0
-    ) -> Sequence[Distilled]:
-        """Compose the class's distilled images from proxies."""
-        return self._composed(self.select(class_index, settings), settings, image_px)
 
     def ranges(self, class_index: int, settings: SelectSettings) -> Ranges:
         """Return the ranges of a class's maps over the timesteps that the settings use."""
@@ -269,12 +262,6 @@ class Explorer(Selector):
         chosen = self.distilled(class_index, settings)
         return baseline_views(chosen, self.baseline(class_index, settings, kind, seed))
 
-    def preview_baseline(
-        self, class_index: int, settings: SelectSettings, kind: Baseline, image_px: int = 0
-    ) -> Sequence[Distilled]:
-        """Compose the distilled images of a baseline from proxies."""
-        return self._composed(self.baseline(class_index, settings, kind), settings, image_px)
-
     def localization(self, class_index: int, settings: SelectSettings) -> tuple[Localization, ...]:
         """Hit rate and coverage of the chosen patches and of each baseline; empty without boxes.
 
@@ -330,12 +317,6 @@ class Explorer(Selector):
 
     def _side(self, class_index: int, settings: SelectSettings) -> Side:
         return Side(self.select(class_index, settings), settings)
-
-    def _composed(
-        self, selected: ClassSelection, settings: SelectSettings, image_px: int
-    ) -> list[Distilled]:
-        side = image_px or self.geometry.resolution_px
-        return list(compose_class(selected, settings, side, self.cut))
 
     def _random_corners(self, class_index: int, seed: int) -> NDArray[np.float64]:
         scores = self.scores(class_index)

@@ -136,10 +136,10 @@ def _estimate(
 ) -> ExportEstimate:
     image_px = check_export(explorer.run, select, export)
     selections = [explorer.select(index, select) for index in range(len(explorer.classes))]
-    plan = plan_export(explorer.run, selections, select, export, from_source=source.used)
+    plan = plan_export(explorer.run, selections, select, export, image_px, source.used)
     full_ratio, source_ratio = _ratios(plan, explorer.cut, source.images)
     sample = _sample(plan, explorer.cut, full_ratio)
-    counts = [min(select.ipc, len(selected.images)) for selected in selections]
+    counts = [len(selected.kept_images(select.ipc)) for selected in selections]
     classes = tuple(
         ClassBytes(selected.name, count, round(source_ratio * _class_size(plan, index, sample)))
         for index, (selected, count) in enumerate(zip(selections, counts, strict=True))
@@ -207,7 +207,7 @@ def _sample(plan: Export, cut: Cut, full_ratio: float) -> _Sample:
     images = [
         (index, image)
         for index, selected in enumerate(plan.selections)
-        for image in selected.images[: plan.select.ipc]
+        for image in selected.kept_images(plan.select.ipc)
     ]
     sample: dict[tuple[int, bool], list[float]] = {}
     for repeats in (False, True):
@@ -226,7 +226,7 @@ def _sample(plan: Export, cut: Cut, full_ratio: float) -> _Sample:
 def _class_size(plan: Export, index: int, sample: _Sample) -> float:
     """Scale the sampled sizes of a class to all its images; without any, those of all classes."""
     total = 0.0
-    images = plan.selections[index].images[: plan.select.ipc]
+    images = plan.selections[index].kept_images(plan.select.ipc)
     for repeats in (False, True):
         count = sum(_repeats(image) == repeats for image in images)
         known = sample.get((index, repeats)) or [
@@ -294,7 +294,7 @@ def _rest_bytes(plan: Export) -> int:
     images = [
         Distilled(selected.index, number, _NO_PIXELS, tuple(selected.patches[at] for at in image))
         for selected in plan.selections
-        for number, image in enumerate(selected.images[: plan.select.ipc])
+        for number, image in enumerate(selected.kept_images(plan.select.ipc))
     ]
     names = [image_name(plan, folders[image.class_index], image.number) for image in images]
     step = -(-max(len(images), sum(len(one.patches) for one in plan.selections)) // MOST_ROWS) or 1

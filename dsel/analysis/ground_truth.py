@@ -180,7 +180,7 @@ def _from_compressed(counts: str, shape: tuple[int, ...]) -> Mask:
 
 
 def _decoded(counts: str, pixels: int) -> NDArray[np.uint8] | None:
-    """Decode as one column of so many pixels; None where the runs are longer than that."""
+    """Decode into one column of that many pixels; None if the runs are longer."""
     from pycocotools import mask as coco_mask
 
     try:
@@ -212,5 +212,5 @@ def _content(path: Path) -> bytes:
             return path.read_bytes()
         except (FileNotFoundError, IsADirectoryError) as error:
             raise SourceError(
-                f"{path} is no file: give the boxes.json beside the images"
+                f"{path} is not a file: name the boxes.json next to the images"
             ) from error

@@ -72,7 +72,7 @@ def image_views(
     selected: ClassSelection, scores: ClassScores, settings: SelectSettings
 ) -> tuple[tuple[PatchView, ...], ...]:
     """Describe the patches of each of the first IPC distilled images, row by row."""
-    images = selected.images[: settings.ipc]
+    images = selected.kept_images(settings.ipc)
     ranks = list(selected.kept(settings.ipc))
     views = dict(zip(ranks, patch_views(selected, scores, settings, ranks), strict=True))
     return tuple(tuple(views[rank] for rank in image) for image in images)

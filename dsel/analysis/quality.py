@@ -69,7 +69,7 @@ def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: 
         clusters=len(clusters),
         clusters_covered=len({selected.patches[rank].cluster for rank in kept}),
         near_duplicates=tuple((kept[a], kept[b]) for a, b in near_pairs(points[kept])),
-        images=len(selected.images[:ipc]),
+        images=len(selected.kept_images(ipc)),
         short=max(0, ipc - len(selected.images)),
     )
 

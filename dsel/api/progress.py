@@ -28,6 +28,9 @@ def follow(events: Iterable[Event], progress: bool = True) -> Mapping[str, float
 class _Bars:
     """One bar at a time, for the stage that is running."""
 
+    # tqdm computes the rate and the time left itself. They may differ a little from those of
+    # `ProgressCounter`, but they are what a notebook user expects of a tqdm bar.
+
     def __init__(self, visible: bool) -> None:
         self._visible = visible
         self._bar: Any = None

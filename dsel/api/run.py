@@ -50,7 +50,7 @@ class Run:
 
     @cached_property
     def explorer(self) -> Explorer:
-        """Live answers about this run: maps, selections, comparisons, localization."""
+        """The run, opened for analysis: maps, selections, comparisons, localization."""
         from dsel.analysis.explorer import Explorer
 
         return Explorer(self.folder)

@@ -37,7 +37,7 @@ class Selection:
         self.name = run.folder.selection_name(self.settings)
 
     def __len__(self) -> int:
-        return sum(len(self._kept(one)) for one in self.classes)
+        return sum(len(one.kept_images(self.settings.ipc)) for one in self.classes)
 
     def __repr__(self) -> str:
         return f"Selection({len(self)} images of {len(self.classes)} classes, {self.name})"
@@ -50,7 +50,8 @@ class Selection:
     @property
     def labels(self) -> tuple[int, ...]:
         """The class index of each image of `images`."""
-        return tuple(one.index for one in self.classes for _ in self._kept(one))
+        ipc = self.settings.ipc
+        return tuple(one.index for one in self.classes for _ in one.kept_images(ipc))
 
     def images(self, **keywords: Any) -> list[Image.Image]:
         """Compose the distilled images, class by class: the pixels that `export` writes.
@@ -88,9 +89,6 @@ class Selection:
         sheet.save(buffer, "PNG")
         return buffer.getvalue()
 
-    def _kept(self, selected: ClassSelection) -> Sequence[tuple[int, ...]]:
-        return selected.images[: self.settings.ipc]
-
     def _composed(
         self, classes: Sequence[ClassSelection], keywords: Mapping[str, Any]
     ) -> Iterator[Distilled]:
@@ -120,7 +118,7 @@ COLUMNS: Final = (
 
 def _head(selected: ClassSelection, ipc: int) -> ClassSelection:
     """The same class with the first images alone."""
-    return replace(selected, images=selected.images[: min(ipc, MOST_IMAGES)])
+    return replace(selected, images=selected.kept_images(min(ipc, MOST_IMAGES)))
 
 
 def _pandas() -> Any:

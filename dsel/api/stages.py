@@ -21,6 +21,7 @@ from dsel.config import (
     SelectSettings,
     SourceSettings,
 )
+from dsel.errors import SettingError
 from dsel.types import Event
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def score(
     *,
     prior: PriorLike = "demo",
     settings: ScoreSettings | None = None,
+    source_settings: SourceSettings | None = None,
     progress: bool = True,
     **keywords: Any,
 ) -> Run:
@@ -46,10 +48,15 @@ def score(
         run: The run folder to create or resume.
         prior: The word `demo`, the folder of a diffusers pipeline, a Hub id, or a loaded prior.
         settings: How the prior looks at each image; the defaults if left out.
+        source_settings: How the source is read; the defaults if left out.
         progress: Whether a progress bar is shown.
-        keywords: Fields of `ScoreSettings`, `SourceSettings` and `PriorSettings`.
+        keywords: Fields of `ScoreSettings`, of `SourceSettings` unless the dataset is open, and of
+            `PriorSettings` unless the prior is loaded.
     """
-    follow(iter_score(source, run, prior=prior, settings=settings, **keywords), progress)
+    events = iter_score(
+        source, run, prior=prior, settings=settings, source_settings=source_settings, **keywords
+    )
+    follow(events, progress)
     return Run(run)
 
 
@@ -59,16 +66,20 @@ def iter_score(
     *,
     prior: PriorLike = "demo",
     settings: ScoreSettings | None = None,
+    source_settings: SourceSettings | None = None,
     **keywords: Any,
 ) -> Iterator[Event]:
     """Score like `score`, and yield the events."""
     from dsel.pipeline.score import score as score_all
 
     scoring, sources, priors = with_keywords(
-        keywords, settings or ScoreSettings(), SourceSettings(), _prior_settings(prior)
+        keywords,
+        settings or ScoreSettings(),
+        _source_settings(source, source_settings),
+        _prior_settings(prior),
     )
-    dataset = _dataset(source, cast(SourceSettings, sources))
-    loaded = _prior(prior, cast(PriorSettings, priors))
+    dataset = _dataset(source, cast("SourceSettings | None", sources))
+    loaded = _prior(prior, cast("PriorSettings | None", priors))
     yield from score_all(dataset, loaded, Path(run), cast(ScoreSettings, scoring))
 
 
@@ -115,10 +126,11 @@ def export(
     progress: bool = True,
     **keywords: Any,
 ) -> Path:
-    """Write the distilled set of a selection as an image folder, or as a zip if `out` ends so.
+    """Write the distilled set of a selection.
 
-    Keywords are fields of `ExportSettings`. Raises `StorageError` or `SettingError` for a folder
-    that holds anything else: nothing foreign is overwritten.
+    It is an image folder, or a zip file if `out` ends in .zip. Keywords are fields of
+    `ExportSettings`. Raises `StorageError` or `SettingError` for a folder that holds anything else:
+    files that dsel did not write are never overwritten.
     """
     follow(iter_export(selection, out, settings=settings, **keywords), progress)
     return Path(out)
@@ -132,11 +144,14 @@ def iter_export(
     **keywords: Any,
 ) -> Iterator[Event]:
     """Export like `export`, and yield the events."""
+    from dsel.pipeline.distill import RUN_IN_OUT
     from dsel.pipeline.export import export as export_all
 
     (changed,) = with_keywords(keywords, settings or ExportSettings())
     exporting = cast(ExportSettings, changed)
-    yield from export_all(selection.run.folder, Path(out), exporting, selection.name)
+    yield from export_all(
+        selection.run.folder, Path(out), exporting, selection.name, also_ours=(RUN_IN_OUT,)
+    )
 
 
 def distill(
@@ -145,6 +160,11 @@ def distill(
     *,
     run: str | Path | None = None,
     prior: PriorLike = "demo",
+    score_settings: ScoreSettings | None = None,
+    select_settings: SelectSettings | None = None,
+    export_settings: ExportSettings | None = None,
+    source_settings: SourceSettings | None = None,
+    device: str | None = None,
     progress: bool = True,
     **keywords: Any,
 ) -> Selection:
@@ -155,11 +175,30 @@ def distill(
         out: The folder to write the distilled set to.
         run: The run folder; `out/run` if left out.
         prior: The word `demo`, the folder of a diffusers pipeline, a Hub id, or a loaded prior.
+        score_settings: How the prior looks at each image; the defaults if left out.
+        select_settings: How patches are located, clustered and ranked; the defaults if left out.
+        export_settings: How the images are written; the defaults if left out.
+        source_settings: How the source is read; the defaults if left out.
+        device: Where the prior runs, and the model that describes patches if `features` asks for
+            one; a loaded prior stays on its own device.
         progress: Whether progress bars are shown.
-        keywords: Fields of `ScoreSettings`, `SelectSettings`, `ExportSettings`, `SourceSettings`
-            and `PriorSettings`; `timesteps` are those that are scored.
+        keywords: Fields of `ScoreSettings`, `SelectSettings` and `ExportSettings`, of
+            `SourceSettings` unless the dataset is open, and of `PriorSettings` unless the prior is
+            loaded; `timesteps` are those that are scored.
     """
-    follow(iter_distill(source, out, run=run, prior=prior, **keywords), progress)
+    events = iter_distill(
+        source,
+        out,
+        run=run,
+        prior=prior,
+        score_settings=score_settings,
+        select_settings=select_settings,
+        export_settings=export_settings,
+        source_settings=source_settings,
+        device=device,
+        **keywords,
+    )
+    follow(events, progress)
     return Selection(Run(_run_path(run, out)))
 
 
@@ -169,22 +208,32 @@ def iter_distill(
     *,
     run: str | Path | None = None,
     prior: PriorLike = "demo",
+    score_settings: ScoreSettings | None = None,
+    select_settings: SelectSettings | None = None,
+    export_settings: ExportSettings | None = None,
+    source_settings: SourceSettings | None = None,
+    device: str | None = None,
     **keywords: Any,
 ) -> Iterator[Event]:
     """Distill like `distill`, and yield the events."""
     from dsel.pipeline.distill import check_out
     from dsel.pipeline.distill import distill as distill_all
 
-    stages = (ScoreSettings(), SelectSettings(), ExportSettings())
     *changed, sources, priors = with_keywords(
-        keywords, *stages, SourceSettings(), _prior_settings(prior)
+        keywords,
+        score_settings or ScoreSettings(),
+        select_settings or SelectSettings(),
+        export_settings or ExportSettings(),
+        _source_settings(source, source_settings),
+        _prior_settings(prior, device),
     )
     check_out(Path(out))
-    dataset = _dataset(source, cast(SourceSettings, sources))
-    how = cast(PriorSettings, priors)
+    dataset = _dataset(source, cast("SourceSettings | None", sources))
+    how = cast("PriorSettings | None", priors)
     settings = cast("tuple[ScoreSettings, SelectSettings, ExportSettings]", tuple(changed))
+    where = (how.device if how else device) or "auto"
     path = _run_path(run, out)
-    yield from distill_all(dataset, _prior(prior, how), path, Path(out), settings, how.device)
+    yield from distill_all(dataset, _prior(prior, how), path, Path(out), settings, where)
 
 
 def _run_path(run: str | Path | None, out: str | Path) -> Path:
@@ -193,24 +242,35 @@ def _run_path(run: str | Path | None, out: str | Path) -> Path:
     return Path(out) / RUN_IN_OUT if run is None else Path(run)
 
 
-def _dataset(source: Source, settings: SourceSettings) -> Dataset:
+def _source_settings(source: Source, settings: SourceSettings | None) -> SourceSettings | None:
+    """The settings to open a source with; None for a dataset that is open."""
+    if isinstance(source, str | Path):
+        return settings or SourceSettings()
+    if settings is not None:
+        raise SettingError("source_settings must be left out for a dataset that is open already")
+    return None
+
+
+def _dataset(source: Source, settings: SourceSettings | None) -> Dataset:
     if not isinstance(source, str | Path):
         return source
     from dsel.data import open_dataset
 
-    return open_dataset(str(source), settings)
+    return open_dataset(str(source), settings or SourceSettings())
 
 
-def _prior_settings(prior: PriorLike) -> PriorSettings:
-    """The settings that name a prior; a loaded one was named before."""
-    if isinstance(prior, PriorSettings):
-        return prior
-    return PriorSettings(prior=str(prior)) if isinstance(prior, str | Path) else PriorSettings()
+def _prior_settings(prior: PriorLike, device: str | None = None) -> PriorSettings | None:
+    """The settings to load a prior with; None for a prior that is loaded."""
+    if isinstance(prior, str | Path):
+        prior = PriorSettings(prior=str(prior))
+    if not isinstance(prior, PriorSettings):
+        return None
+    return prior if device is None else prior.replace(device=device)
 
 
-def _prior(prior: PriorLike, settings: PriorSettings) -> Prior:
+def _prior(prior: PriorLike, settings: PriorSettings | None) -> Prior:
     if not isinstance(prior, str | Path | PriorSettings):
         return prior
     from dsel.priors import load_prior
 
-    return load_prior(settings)
+    return load_prior(settings or PriorSettings())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,10 +22,11 @@ from dsel.config import (
     TrainSettings,
 )
 from dsel.config.base import Settings
-from dsel.errors import DselError, PriorError, SettingError, library_errors
+from dsel.errors import DselError, PriorError, library_errors
 
 if TYPE_CHECKING:
     from dsel.runs import Run
+    from dsel.types import Event
 
 Source = Annotated[
     Positional[str],
@@ -113,7 +114,7 @@ def export(
     opened = _open(run)
     if output.dry_run:
         chosen, selections = opened.read_selection(selection)
-        images = sum(min(chosen.ipc, len(s.images)) for s in selections)
+        images = sum(len(s.kept_images(chosen.ipc)) for s in selections)
         return _dry_run(output, {"images": images, "out": str(out)}, settings)
     _print(_export(opened, out, settings, selection), output)
     return None
@@ -132,21 +133,16 @@ def distill(
     output: Output = Output(),
 ) -> None:
     """Score, select and export in one command; run it again to resume."""
-    from dsel.exports import is_zip, refuse_foreign
+    from dsel.pipeline.distill import RUN_IN_OUT, check_out
 
-    if is_zip(out):
-        raise SettingError(f"out must be a folder, got {out}: dsel export packs it into a zip file")
-    refuse_foreign(out, also_ours=(RUN_IN_OUT,))  # before hours of scoring
+    check_out(out)
     path = run or out / RUN_IN_OUT
     settings = select_settings.settings()
     scoring = Scoring(source, source_settings, path, prior, score_settings)
     if output.dry_run:
         stages = (prior, score_settings, settings, export_settings)
         return _dry_run(output, _scoring_work(scoring), *stages)
-    figures = {"score": _score(scoring, (settings, export_settings))}
-    opened = _open(path)
-    figures["select"] = _select(opened, settings, Where(device=prior.device))
-    figures["export"] = _export(opened, out, export_settings, "")
+    figures = _distill(scoring, out, settings, export_settings)
     _print(figures if output.json else figures["export"], output)
     return None
 
@@ -228,10 +224,6 @@ def info(run: RunPath, output: Output = Output()) -> None:
     return None
 
 
-RUN_IN_OUT = "run"
-"""Folder of the run of `distill`, below its output."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code 2 is a user-fixable error, one line on standard error."""
     # Libraries that load models print on import; what matters reaches the user as an error.
@@ -248,21 +240,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _score(
-    scoring: Scoring, later: tuple[SelectSettings, ExportSettings] | None = None
-) -> Mapping[str, Any]:
-    """Score; with the settings of later stages, first check that they will fit the run."""
+def _score(scoring: Scoring) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
     from dsel.data import open_dataset
-    from dsel.pipeline.score import refuse_unfit
     from dsel.pipeline.score import score as score_all
     from dsel.priors import load_prior
 
     dataset = open_dataset(scoring.source, scoring.source_settings)
     prior = load_prior(scoring.prior)
-    if later is not None:
-        refuse_unfit(dataset, prior, scoring.settings, *later)
     return Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
+
+
+def _distill(
+    scoring: Scoring, out: Path, select: SelectSettings, export: ExportSettings
+) -> Mapping[str, Mapping[str, Any]]:
+    """Score, select and export; returns the figures of each stage."""
+    from dsel.cli.terminal import Terminal
+    from dsel.data import open_dataset
+    from dsel.pipeline.distill import distill as distill_all
+    from dsel.priors import load_prior
+
+    dataset = open_dataset(scoring.source, scoring.source_settings)
+    prior, settings = load_prior(scoring.prior), (scoring.settings, select, export)
+    events = distill_all(dataset, prior, scoring.path, out, settings, scoring.prior.device)
+    figures: dict[str, Mapping[str, Any]] = {}
+    Terminal().follow(_figures_kept(events, figures))
+    return figures
+
+
+def _figures_kept(
+    events: Iterable[Event], figures: dict[str, Mapping[str, Any]]
+) -> Iterator[Event]:
+    """Pass events on, and store the figures of each stage under its name."""
+    from dsel.types import Done
+
+    for event in events:
+        if isinstance(event, Done):
+            figures[event.stage] = event.figures
+        yield event
 
 
 def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
@@ -282,21 +297,16 @@ def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
 
 def _select(run: Run, settings: SelectSettings, where: Where) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
+    from dsel.pipeline.distill import featurizer_for
     from dsel.pipeline.select import select as select_all
 
-    featurizer = None
-    if settings.features != "free":
-        from dsel.priors import load_featurizer
-
-        of = run.identity
-        featurizer = load_featurizer(
-            settings, of.settings, of.prior_origin, of.prior_fingerprint, where.device
-        )
+    featurizer = featurizer_for(run, settings, where.device)
     return Terminal().follow(select_all(run, settings, featurizer))
 
 
 def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
+    from dsel.pipeline.distill import RUN_IN_OUT
     from dsel.pipeline.export import export as export_all
 
     return Terminal().follow(export_all(run, out, settings, selection, also_ours=(RUN_IN_OUT,)))

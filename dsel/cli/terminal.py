@@ -99,12 +99,12 @@ class Terminal:
         if now - self._logged < LOG_EVERY_S:
             return
         self._logged = now
-        count, rate = self._counter.count, self._counter.per_second(now) or 0.0
-        left_s = self._counter.left_s(now) or 0.0
-        self.say(
-            f"{count.stage}: {count.done}/{count.total} {count.unit}, "
-            f"{rate:.1f}/s, {left_s:.0f} s left {count.note}".rstrip()
-        )
+        count, rate = self._counter.count, self._counter.per_second(now)
+        left_s = self._counter.left_s(now)
+        parts = [f"{count.stage}: {count.done}/{count.total} {count.unit}"]
+        if rate is not None and left_s is not None:
+            parts += [f"{rate:.1f}/s", f"{left_s:.0f} s left"]
+        self.say(f"{', '.join(parts)} {count.note}".rstrip())
 
     def _skip(self, event: types.Skipped) -> None:
         self._skipped += 1

@@ -20,7 +20,7 @@ def compose_class(
 ) -> Iterator[Distilled]:
     """Yield the first IPC images of a class, each `image_px` square, or all if there are fewer."""
     sides = tile_sides(image_px, settings.factor)
-    for number, positions in enumerate(selected.images[: settings.ipc]):
+    for number, positions in enumerate(selected.kept_images(settings.ipc)):
         patches = tuple(selected.patches[position] for position in positions)
         tiles = [
             cut(patch, sides[tile % settings.factor], sides[tile // settings.factor])

@@ -38,7 +38,7 @@ def first_name(wanted: str, names: Iterable[Sequence[str]]) -> str:
         return wanted
     if len(found) > 1:
         raise SettingError(
-            f"class {wanted!r} may be {' or '.join(shown(found))}: give one of these",
+            f"class name {wanted!r} is ambiguous: use {' or '.join(shown(found))}",
             name=wanted,
             known=found,
         )

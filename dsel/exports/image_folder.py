@@ -39,7 +39,7 @@ def write_image_folder(
     """
     claim_folder(out, export, also_ours)
     folders = class_folders(export.classes)
-    total = sum(min(export.select.ipc, len(s.images)) for s in export.selections)
+    total = sum(len(s.kept_images(export.select.ipc)) for s in export.selections)
     yield Started("export", total, "images")
     entries: list[dict[str, Any]] = []
     size = 0

@@ -32,7 +32,7 @@ def source_of(run: Run, pixels: Literal["auto", "source", "proxy"]) -> tuple[Dat
         return dataset, ""
     why = "the source has changed since the run was scored"
     if pixels == "source":
-        raise RunError(f"{why}: score it again, or take --pixels proxy")
+        raise RunError(f"{why}: score it again, or use --pixels proxy")
     return None, f"cutting from the run's proxies, since {why}"
 
 
@@ -55,12 +55,12 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
         try:
             pixels = dataset.read(by_id[image_id])
         except UnreadableImage as reason:
-            raise RunError(f"{image_id} {reason}: replace it, or take --pixels proxy") from reason
+            raise RunError(f"{image_id} {reason}: replace it, or use --pixels proxy") from reason
         frame = frames[image_id]
         if frame is None or pixels.shape[:2] != (frame.source_height, frame.source_width):
             raise RunError(
                 f"{image_id} has changed since the run was scored: score it again into a new run, "
-                "or take --pixels proxy"
+                "or use --pixels proxy"
             )
         return pixels
 

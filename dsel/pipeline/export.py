@@ -10,13 +10,14 @@ from typing import Any
 from dsel import __version__
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
-from dsel.core.composing import check_image_px, compose_class
+from dsel.core.composing import Cut, check_image_px, compose_class
 from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.types import (
     ClassSelection,
+    Dataset,
     Distilled,
     Event,
     Notice,
@@ -49,12 +50,12 @@ def export_selections(
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
     """Write the images of any selections, like `export`; nothing is written to the run."""
-    check_export(run, select_settings, settings)
+    image_px = check_export(run, select_settings, settings)
     dataset, why = source_of(run, settings.pixels)
     if why:
         yield Notice(why)
-    plan = plan_export(run, selections, select_settings, settings, from_source=dataset is not None)
-    images = compose_images(run, selections, select_settings, settings)
+    plan = plan_export(run, selections, select_settings, settings, image_px, dataset is not None)
+    images = _images(selections, select_settings, image_px, _cutter(run, dataset))
     if is_zip(out):
         yield from write_zip(plan, lambda folder: write_image_folder(plan, images, folder), out)
     else:
@@ -73,9 +74,7 @@ def compose_images(
     """
     image_px = check_export(run, select_settings, settings)
     dataset, _ = source_of(run, settings.pixels)
-    cut = source_cutter(run, dataset) if dataset else proxy_cutter(run)
-    for selected in selections:
-        yield from compose_class(selected, select_settings, image_px, cut)
+    yield from _images(selections, select_settings, image_px, _cutter(run, dataset))
 
 
 def plan_export(
@@ -83,15 +82,16 @@ def plan_export(
     selections: Sequence[ClassSelection],
     select_settings: SelectSettings,
     settings: ExportSettings,
+    image_px: int,
     from_source: bool,
 ) -> Export:
-    """Gather everything that an exported set follows from."""
+    """Collect everything that determines an exported set; `image_px` is from `check_export`."""
     return Export(
         classes=run.identity.classes,
         selections=selections,
         select=select_settings,
         settings=settings,
-        image_px=check_export(run, select_settings, settings),
+        image_px=image_px,
         pixels="source" if from_source else "proxy",
         facts=_facts(run, select_settings),
     )
@@ -103,6 +103,17 @@ def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> 
     image_px = settings.image_px or run.identity.resolution_px
     check_image_px(image_px, select.factor)
     return image_px
+
+
+def _cutter(run: Run, dataset: Dataset | None) -> Cut:
+    return proxy_cutter(run) if dataset is None else source_cutter(run, dataset)
+
+
+def _images(
+    selections: Sequence[ClassSelection], settings: SelectSettings, image_px: int, cut: Cut
+) -> Iterator[Distilled]:
+    for selected in selections:
+        yield from compose_class(selected, settings, image_px, cut)
 
 
 def _facts(run: Run, settings: SelectSettings) -> dict[str, Any]:

@@ -117,7 +117,13 @@ def _score_batch(
 
 def _not_scored(ref: ImageRef, reason: str, again: bool) -> Iterator[Event]:
     """Report an image that gave no score; in the second pass it keeps that of the first."""
-    yield Notice(f"{ref.id} keeps its first draws: it {reason}") if again else Skipped(ref, reason)
+    from dsel.priors.scorer import NOT_FINITE
+
+    if again:
+        why = reason if reason == NOT_FINITE else f"it {reason}"
+        yield Notice(f"{ref.id} was not refined and keeps its first scores, because {why}")
+    else:
+        yield Skipped(ref, reason)
     yield Progress()
 
 

@@ -34,7 +34,7 @@ def select(
         {
             "classes": len(selections),
             "patches": sum(len(s.patches) for s in selections),
-            "images": sum(min(settings.ipc, len(s.images)) for s in selections),
+            "images": sum(len(s.kept_images(settings.ipc)) for s in selections),
             "selection": run.selection_name(settings),
         },
     )

@@ -67,7 +67,7 @@ class Selector:
         self._cache = Cache(limit_bytes=0) if cache is None else cache
         self._featurizer = featurizer
         self._owner = object()
-        # Nobody else can use what is cached for this object, so closing a run frees it.
+        # Cached values belong to this object alone, so closing a run frees them.
         weakref.finalize(self, self._cache.forget, self._owner).atexit = False
 
     def class_index(self, name: str) -> int:

@@ -26,7 +26,7 @@ OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FA
 """Texts that mark an error as running out of memory."""
 
 MIN_SPEEDUP = 1.05
-"""Twice the rows must be faster by this factor to be kept."""
+"""Minimum speed-up for which a doubled batch is kept."""
 
 
 class RowBudget:

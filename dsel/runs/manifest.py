@@ -81,7 +81,7 @@ def read_manifest(folder: Path) -> Identity:
 
 
 def check_same(folder: Path, stored: Identity, wanted: Identity) -> None:
-    """Raise `RunError`, with what has changed, if the run stored in a folder is not the wanted one.
+    """Raise `RunError`, listing what changed, if the stored run does not match.
 
     fields: path, and the names of what has `changed`.
     """

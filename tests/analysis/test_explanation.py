@@ -288,9 +288,8 @@ def test_sentence__choices_of_one_image() -> None:
     settings = SIGNED.replace(per_image=2, clusters=1)
     explanation = explained(flat(0.5, 0.25), settings, 0, 1)
     assert explanation.place == 1
-    assert "by 25 %, number 2 of 25 boxes when none may overlap a better one; rank" in (
-        explanation.sentence
-    )
+    place = "number 2 of 25 boxes among boxes that do not overlap a better one"
+    assert f"by 25 %, {place}; rank" in explanation.sentence
 
 
 def test_sentence__moved_by_hand() -> None:

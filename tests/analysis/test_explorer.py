@@ -26,10 +26,10 @@ from dsel.core.clustering import unit_features
 from dsel.data.images import decode
 from dsel.errors import SettingError, SourceError
 from dsel.pipeline import selector as steps
-from dsel.pipeline.export import export
+from dsel.pipeline.export import compose_images, export
 from dsel.pipeline.select import select
 from dsel.runs import open_run
-from dsel.types import Box
+from dsel.types import Box, ClassSelection, Distilled
 
 CLASSES = {"cat": 7, "dog": 3, "emu": 2}
 SKIPPED = {(0, 3), (2, 1)}
@@ -270,22 +270,30 @@ def test_layout__has_a_finite_place_for_each_image(explorer):
         assert np.isfinite(places).all()
 
 
+def composed(
+    explorer: Explorer, selected: ClassSelection, chosen: SelectSettings, image_px: int = 0
+) -> list[Distilled]:
+    """The distilled images of a class, cut from proxies."""
+    settings = ExportSettings(pixels="proxy", image_px=image_px)
+    return list(compose_images(explorer.run, [selected], chosen, settings))
+
+
 @pytest.mark.parametrize("chosen", [SMALL, SelectSettings(ipc=2, clusters=1, factor=2)])
-def test_preview__is_what_is_exported(explorer, tmp_path, chosen):
+def test_compose_images__is_what_is_exported(explorer, tmp_path, chosen):
     selections = [explorer.select(index, chosen) for index in range(3)]
     run = explorer.run
     run.write_selection(chosen, selections)
     finish(export(run, tmp_path, ExportSettings(pixels="proxy", image_px=30)))
     for index, name in enumerate(CLASSES):
-        for distilled in explorer.preview(index, chosen, 30):
+        for distilled in composed(explorer, selections[index], chosen, 30):
             path = tmp_path / f"train/{name}/{name}_id{distilled.number:05d}.png"
             assert np.array_equal(distilled.pixels, decode(path))
     run.write_selection(SMALL, [explorer.select(index, SMALL) for index in range(3)])
 
 
-def test_preview__default_size_is_the_priors(explorer):
-    assert explorer.preview(0, SMALL)[0].pixels.shape == (PX, PX, 3)
-    assert len(explorer.preview(2, SMALL)) == 1
+def test_compose_images__default_size_is_the_priors(explorer):
+    assert composed(explorer, explorer.select(0, SMALL), SMALL)[0].pixels.shape == (PX, PX, 3)
+    assert len(composed(explorer, explorer.select(2, SMALL), SMALL)) == 1
 
 
 def test_explanation__of_every_image(explorer):
@@ -372,8 +380,8 @@ def test_compare__two_settings(explorer):
 @pytest.mark.parametrize("kind", BASELINES)
 def test_baseline__is_composed_as_the_choice_is(explorer, kind):
     baseline = explorer.baseline(0, SMALL, kind)
-    shown = explorer.preview_baseline(0, SMALL, kind, 24)
-    chosen = explorer.preview(0, SMALL, 24)
+    shown = composed(explorer, baseline, SMALL, 24)
+    chosen = composed(explorer, explorer.select(0, SMALL), SMALL, 24)
     assert [image.pixels.shape for image in shown] == [(24, 24, 3)] * len(chosen)
     for number, image in enumerate(shown):
         (patch,) = image.patches
@@ -394,10 +402,10 @@ def test_baseline_images__the_baselines_boxes_in_the_chosen_order(explorer, kind
             assert replace(view, **own) == chosen_view
 
 
-def test_distilled__the_patches_of_the_preview(explorer):
+def test_distilled__the_patches_of_the_composed_images(explorer):
     for settings in (SMALL, SelectSettings(ipc=2, clusters=1, factor=2)):
         views = explorer.distilled(0, settings)
-        images = explorer.preview(0, settings, 24)
+        images = composed(explorer, explorer.select(0, settings), settings, 24)
         assert [[(v.image_id, v.rank, v.box) for v in image] for image in views] == [
             [(p.image_id, p.rank, p.box) for p in image.patches] for image in images
         ]
@@ -524,9 +532,9 @@ def test_explore__loads_no_heavy_library(run_path):
         "import sys; from pathlib import Path; from dsel.analysis.explorer import Explorer; "
         "from dsel.runs import open_run; from dsel.config import SelectSettings; "
         f"e = Explorer(open_run(Path({str(run_path)!r}))); e.maps(0, 0); "
-        "e.preview(0, SelectSettings(ipc=2)); e.layout(0); e.quality_overall(SelectSettings()); "
+        "e.distilled(0, SelectSettings(ipc=2)); e.layout(0); e.quality_overall(SelectSettings()); "
         "e.explanation(0, 'cat/000000', SelectSettings()); "
-        "e.preview_baseline(0, SelectSettings(), 'random'); "
+        "e.baseline_images(0, SelectSettings(), 'random'); "
         "print(sorted({'torch', 'diffusers', 'transformers', 'umap', 'gradio'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]

@@ -207,14 +207,14 @@ def test_read_objects__bad_files(tmp_path: Path, content: bytes) -> None:
 
 
 def test_read_objects__no_file(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"is no file: give the boxes\.json"):
+    with pytest.raises(SourceError, match=r"is not a file: name the boxes\.json"):
         read_objects(tmp_path / "boxes.json")
-    with pytest.raises(SourceError, match=r"is no file: give the boxes\.json"):
+    with pytest.raises(SourceError, match=r"is not a file: name the boxes\.json"):
         read_objects(tmp_path / "gone" / "boxes.json")
 
 
 def test_read_objects__a_folder(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"is no file: give the boxes\.json"):
+    with pytest.raises(SourceError, match=r"is not a file: name the boxes\.json"):
         read_objects(tmp_path)
 
 

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.synthetic import synthetic_run
-from support.toyset import TINY_CLASSES, write_pictures
+from support.toyset import QUICK, TINY_CLASSES, dataset_of, toy_prior, write_pictures
 
 import dsel
 from dsel.cli.commands import main
@@ -22,6 +23,11 @@ def run(tmp_path: Path) -> dsel.Run:
     path = tmp_path / "run"
     synthetic_run(path, classes=2, per_class=8)
     return dsel.open_run(path)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "photos", TINY_CLASSES)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -55,6 +61,70 @@ def test_distill__the_steps_in_one_call(tmp_path: Path, tiny_prior: Path) -> Non
     dsel.export(selection, tmp_path / "again", pixels="proxy", progress=False)
     distilled = {k: v for k, v in files_in(tmp_path / "out").items() if not k.startswith("run/")}
     assert distilled == files_in(tmp_path / "again")
+
+
+def test_export__into_the_folder_of_distill(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    stages = {"score_settings": QUICK, "ipc": 2, "pixels": "proxy", "progress": False}
+    selection = dsel.distill(source, out, prior=toy_prior(), **stages)
+    distilled = files_in(out)
+    assert dsel.export(selection, out, pixels="proxy", progress=False) == out
+    assert files_in(out) == distilled
+
+
+def test_distill__models_and_keywords_mix(source: Path, tmp_path: Path) -> None:
+    selection = dsel.distill(
+        source,
+        tmp_path / "out",
+        prior=toy_prior(("dog",)),
+        score_settings=QUICK,
+        select_settings=dsel.SelectSettings(patch_px=16, ipc=3),
+        export_settings=dsel.ExportSettings(pixels="proxy", image_px=8),
+        source_settings=dsel.SourceSettings(classes=("dog",), per_class=1),
+        device="cpu",
+        progress=False,
+        draws=4,
+        ipc=2,
+        image_px=12,
+        per_class=2,
+    )
+    identity = selection.run.folder.identity
+    assert identity.settings == QUICK.replace(draws=4)
+    assert (identity.classes, identity.images) == (("dog",), 2)
+    assert selection.settings == dsel.SelectSettings(patch_px=16, ipc=2)
+    (picture, _) = sorted((tmp_path / "out/train").rglob("*.png"))
+    with Image.open(picture) as image:
+        assert image.size == (12, 12)
+
+
+def test_score__models_and_keywords_mix(source: Path, tmp_path: Path) -> None:
+    settings = dsel.SourceSettings(classes=("dog",), per_class=1)
+    how = {"source_settings": settings, "settings": QUICK, "progress": False}
+    run = dsel.score(source, tmp_path / "run", prior=toy_prior(("dog",)), per_class=3, **how)
+    assert (run.folder.identity.classes, run.folder.identity.images) == (("dog",), 3)
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [
+        ("iter_score", "per_class"), ("iter_score", "precision"), ("iter_score", "device"),
+        ("iter_distill", "per_class"), ("iter_distill", "precision"),
+    ],
+)  # fmt: skip
+def test_stages__settings_of_what_is_open_already(
+    source: Path, tmp_path: Path, stage: str, name: str
+) -> None:
+    events = getattr(dsel, stage)(
+        dataset_of(source), tmp_path / "x", prior=toy_prior(), **{name: 1}
+    )
+    with pytest.raises(dsel.SettingError, match=f"unknown setting '{name}'; known are:"):
+        next(events)
+
+
+def test_stages__source_settings_for_an_open_dataset(source: Path, tmp_path: Path) -> None:
+    settings = dsel.SourceSettings(per_class=1)
+    with pytest.raises(dsel.SettingError, match="source_settings must be left out"):
+        dsel.score(dataset_of(source), tmp_path / "x", source_settings=settings, progress=False)
 
 
 def test_distill__wrong_output_is_refused_before_scoring(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from support.page import PATCH_KEYS, ask, refused
 from support.synthetic import MIXED, PX, synthetic_run
 
 from dsel.app.state import AppState
-from dsel.config import SelectSettings
+from dsel.config import ExportSettings, SelectSettings
+from dsel.pipeline.export import compose_images
 
 CLASSES = ("disc", "square")
 
@@ -20,13 +21,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
-def test_distilled__the_patches_that_the_preview_is_made_of(state: AppState, factor: int) -> None:
+def test_distilled__the_patches_that_the_images_are_made_of(state: AppState, factor: int) -> None:
     settings = SelectSettings(ipc=5, factor=factor)
     found = ask(state, "distilled", {"ipc": 5, "factor": factor}, classes=CLASSES)
     assert sum(found["sides"]) == PX
     assert [one["name"] for one in found["classes"]] == list(CLASSES)
     for index, one in enumerate(found["classes"]):
-        made = state.first.preview(index, settings)
+        selected = state.first.select(index, settings)
+        proxies = ExportSettings(pixels="proxy")
+        made = list(compose_images(state.first.run, [selected], settings, proxies))
         frames = dict(
             zip(state.first.scores(index).ids, state.first.scores(index).frames, strict=True)
         )

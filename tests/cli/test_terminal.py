@@ -45,6 +45,11 @@ def test_log__a_stage_after_another_starts_anew(monkeypatch, capsys) -> None:
     assert capsys.readouterr().err.splitlines()[1:] == ["layout: 5/20 classes, 0.5/s, 30 s left"]
 
 
+def test_log__no_rate_before_a_unit_is_done(monkeypatch, capsys) -> None:
+    follow(monkeypatch, [(0.0, Started("score", 100, "images")), (12.0, Progress(0, "loading"))])
+    assert capsys.readouterr().err.splitlines() == ["score: 0/100 images loading"]
+
+
 def test_lines__notices_and_the_first_skips(monkeypatch, capsys) -> None:
     skips = [(0.0, Skipped(ImageRef(f"cat/{n}.png", 0), "is empty")) for n in range(12)]
     done = Done("score", {"images": 3, "skipped": 40})

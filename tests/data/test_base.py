@@ -41,7 +41,8 @@ def test_first_name__any_name_of_a_class_leads_to_its_first() -> None:
     assert first_name("organ", names) == "organ"
     assert first_name("harp", names) == "harp"  # a first name wins over another's second
     assert first_name("dodo", names) == "dodo"
-    with pytest.raises(SettingError, match="class 'crane' may be crane bird or construction crane"):
+    line = "class name 'crane' is ambiguous: use crane bird or construction crane"
+    with pytest.raises(SettingError, match=line):
         first_name("crane", names)
 
 

@@ -65,7 +65,9 @@ def test_image_folder__a_class_is_chosen_by_any_of_its_names(pets: Path) -> None
     for wanted, folder in (("house cat", "cat"), ("cat", "cat"), ("n1", "n1"), ("thing", "n1")):
         assert {ref.id.split("/")[0] for ref in opened(pets, classes=(wanted,)).refs} == {folder}
     assert opened(pets, classes=("dog", "hot dog")).names == (("hot dog", "pet"),)
-    with pytest.raises(SettingError, match="class 'pet' may be house cat or hot dog"):
+    with pytest.raises(
+        SettingError, match="class name 'pet' is ambiguous: use house cat or hot dog"
+    ):
         opened(pets, classes=("pet",))
     with pytest.raises(SettingError, match="unknown class 'Pet'; known are: house cat, hot dog"):
         opened(pets, classes=("Pet",))

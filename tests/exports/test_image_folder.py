@@ -307,7 +307,7 @@ def test_export__source_changed_is_an_error(work, tmp_path):
     assert notices(events) == [
         "cutting from the run's proxies, since the source has changed since the run was scored"
     ]
-    with pytest.raises(RunError, match="score it again, or take --pixels proxy"):
+    with pytest.raises(RunError, match="score it again, or use --pixels proxy"):
         finish(export(work, tmp_path / "strict", ExportSettings(pixels="source")))
     finish(export(work, tmp_path / "proxy", ExportSettings(pixels="proxy")))
 
@@ -442,10 +442,10 @@ def test_export__a_zip_file_of_others_stays(run, tmp_path):
     with zipfile.ZipFile(tmp_path / "foreign.zip", "w") as archive:
         archive.writestr("a.txt", "a")
     before = tree(tmp_path)
-    for name, told in (
+    for name, message in (
         ("other", "another export"), ("text", "is not an export"), ("folder", "is not an export"),
         ("foreign", "is not an export"),
     ):  # fmt: skip
-        with pytest.raises(StorageError, match=told):
+        with pytest.raises(StorageError, match=message):
             finish(export(run, tmp_path / f"{name}.zip", ExportSettings(image_px=8)))
     assert tree(tmp_path) == before

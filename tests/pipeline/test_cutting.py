@@ -51,7 +51,7 @@ def test_source_of__changed(run, tmp_path):
     Image.new("RGB", (50, 50)).save(tmp_path / "pictures/cat/new.png")
     changed = "the source has changed since the run was scored"
     assert source_of(run, "auto") == (None, f"cutting from the run's proxies, since {changed}")
-    with pytest.raises(RunError, match=f"{changed}: score it again, or take --pixels proxy"):
+    with pytest.raises(RunError, match=f"{changed}: score it again, or use --pixels proxy"):
         source_of(run, "source")
 
 
@@ -70,7 +70,7 @@ def test_source_cutter__an_image_that_changed_since_it_was_opened(run, tmp_path)
     cut = source_cutter(run, dataset)
     with pytest.raises(RunError, match=r"cat/00.png has changed since the run was scored: score"):
         cut(patch(run, "cat/00.png", box), 8, 8)
-    with pytest.raises(RunError, match=r"cat/01.png is text, not an image: replace it, or take"):
+    with pytest.raises(RunError, match=r"cat/01.png is text, not an image: replace it, or use"):
         cut(patch(run, "cat/01.png", box), 8, 8)
 
 

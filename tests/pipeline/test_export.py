@@ -11,6 +11,8 @@ from support.toyset import SMALL, finish, scored_run, tree
 
 from dsel.config import ExportSettings
 from dsel.errors import SettingError
+from dsel.pipeline import export as module
+from dsel.pipeline.cutting import source_of
 from dsel.pipeline.export import check_export, export, export_selections
 from dsel.pipeline.select import select_classes
 from dsel.pipeline.selector import Selector
@@ -46,6 +48,13 @@ def test_export_selections__unfit_settings_write_nothing(run, tmp_path, select, 
         next(export_selections(run, [], select, tmp_path / "out", settings))
     assert str(caught.value) == message
     assert not (tmp_path / "out").exists()
+
+
+def test_export__the_source_is_opened_once(run, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(module, "source_of", lambda *of: opened.append(of) or source_of(*of))
+    finish(export(run, tmp_path / "out", ExportSettings()))
+    assert opened == [(run, "auto")]
 
 
 def returned(events: Generator[Event, None, Sequence[ClassSelection]]) -> Sequence[ClassSelection]:

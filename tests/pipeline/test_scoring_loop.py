@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from support.stages import CASCADE, CLASSES, all_stages, figures_of
@@ -100,7 +101,24 @@ def test_refine__a_picture_that_vanished_keeps_its_first_draws(source, tmp_path)
             break
     for file in root.rglob("*.png"):
         file.write_text("gone")
-    told = [event.text for event in events if isinstance(event, Notice)]
-    assert len(told) == 2 + 2
-    assert all(text.endswith("keeps its first draws: it is text, not an image") for text in told)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert len(notices) == 2 + 2
+    end = " was not refined and keeps its first scores, because it is text, not an image"
+    assert all(text.endswith(end) for text in notices)
     assert open_run(tmp_path / "run").summary.refined == 0
+
+
+def test_refine__a_score_that_is_not_finite_reads_as_a_sentence(tmp_path):
+    root = write_pictures(tmp_path / "pictures", CLASSES)
+    prior = toy_prior()
+    events = score(dataset_of(root), prior, tmp_path / "run", CASCADE)
+    for event in events:
+        if isinstance(event, Started) and event.stage == "refine":
+            break
+    predict = prior.predict
+    prior.predict = lambda *given, **named: replace(
+        found := predict(*given, **named), output=found.output * float("nan")
+    )
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert len(notices) == 2 + 2
+    assert all("scores, because the prior's output is not a finite" in text for text in notices)

@@ -20,7 +20,7 @@ from dsel.types import Notice
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "notice"),
     [
         (SelectSettings(ipc=4), "class 'cat' has 3 patches and gives 3 images, fewer than IPC 4"),
         (SelectSettings(ipc=4, per_image=2), "class 'dog' has 2 patches and gives 2 images"),
@@ -30,12 +30,12 @@ from dsel.types import Notice
         ),
     ],
 )
-def test_select__shortfall_is_told(tmp_path, settings, told):
+def test_select__shortfall_gives_a_notice(tmp_path, settings, notice):
     root = write_pictures(tmp_path / "pictures", {"cat": 3, "dog": 1})
     run = scored_run(root, tmp_path / "run")
     events = finish(select(run, settings))
     notices = [event.text for event in events if isinstance(event, Notice)]
-    assert any(told in text for text in notices)
+    assert any(notice in text for text in notices)
     assert all(text.endswith("raise --per-image or lower --ipc to even out") for text in notices)
 
 
@@ -50,12 +50,12 @@ def test_select__figures(source, tmp_path):
 def test_select__unfit_settings_write_nothing(source, tmp_path):
     run = scored_run(source, tmp_path / "run")
     before = tree(run.path)
-    for settings, told in (
+    for settings, message in (
         (SelectSettings(patch_px=33), "patch size must be between 1 and 32 px"),
         (SelectSettings(patch_px=20, per_image=2), "at most 1 patches of 20 px fit"),
         (SelectSettings(timesteps=(301,)), "timestep 301 was not scored in this run; scored are"),
     ):
-        with pytest.raises(SettingError, match=told):
+        with pytest.raises(SettingError, match=message):
             finish(select(run, settings))
     assert tree(run.path) == before
 

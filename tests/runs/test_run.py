@@ -25,10 +25,11 @@ from support.toyset import (
 )
 
 from dsel.analysis.explorer import Explorer
-from dsel.config import ScoreSettings, SelectSettings
+from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.data.images import crop, decode
 from dsel.errors import DselError, RunError, StorageError
 from dsel.files import read_table
+from dsel.pipeline.export import compose_images
 from dsel.pipeline.score import identity_of, score
 from dsel.pipeline.select import select
 from dsel.runs import create_run, open_run
@@ -266,7 +267,8 @@ def _read_all(path: Path) -> None:
     explorer = Explorer(open_run(path))
     for index in range(len(explorer.classes)):
         explorer.files(index, explorer.scores(index).ids, "thumbnail")
-        explorer.preview(index, SMALL)
+        selected = explorer.select(index, SMALL)
+        list(compose_images(explorer.run, [selected], SMALL, ExportSettings(pixels="proxy")))
 
 
 def test_score__damaged_shard_is_named_and_its_deletion_repairs_the_run(run_path, source):
