@@ -23,7 +23,6 @@ from dsel.app.jobs.queue import BUG, Jobs
 from dsel.app.jobs.tasks import ExportTask, JobRunner, Limits, Priors, ScoreTask, seconds_of
 from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
-from dsel.config.overrides import Corner
 from dsel.config.shell import select_and_export
 from dsel.errors import PriorError, SettingError, StorageError
 from dsel.pipeline.score import score
@@ -431,10 +430,7 @@ EXPORTS = [
     (
         SelectSettings(
             ipc=2, clusters=3, factor=2, patch_px=32, pins=("disc/000003",), bans=("disc/000001",),
-        ).with_overrides(
-            SelectSettings(pins=("disc/000003",), bans=("disc/000001",)).overrides.move(
-                "square/000002", Corner(5, 9)
-            )
+            moves=("square/000002@5,9",),
         ),
         ExportSettings(image_px=96, file_format="jpeg", pixels="proxy"),
     ),
