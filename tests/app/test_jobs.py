@@ -269,7 +269,7 @@ def test_restart__a_running_job_is_interrupted_and_resumed(jobs_with, source, tm
     waiting = jobs.start(task_of(source))
     assert gate.reached.wait(WAIT_S)
     gate.open.set()
-    jobs.close(WAIT_S)
+    assert jobs.close(WAIT_S)
     again = jobs_with()
     for token in (running, waiting):
         report = again.report(token)
@@ -294,7 +294,7 @@ def test_close__an_error_while_the_app_ends_is_an_interruption(jobs_with, source
     jobs = jobs_with(runner=Failing())
     token = jobs.start(task_of(source))
     assert begun.wait(WAIT_S)
-    jobs.close(0)
+    assert not jobs.close(0)
     closing.set()
     report = wait(jobs, token)
     assert (report.state, report.resumable, report.error) == ("interrupted", True, "")
