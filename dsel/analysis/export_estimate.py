@@ -67,11 +67,10 @@ MOST_ROWS: Final = 4000
 
 @dataclass(frozen=True, slots=True)
 class ShortClass:
-    """A class that gives fewer images than IPC, and a remedy."""
+    """A class that gives fewer images than IPC."""
 
     name: str
     images: int
-    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +155,9 @@ def _estimate(
         sampled=sum(map(len, sample.values())),
         classes_bytes=classes,
         short=tuple(
-            ShortClass(selected.name, len(selected.images), advice)
+            ShortClass(selected.name, len(selected.images))
             for selected in selections
-            if (advice := shortfall(selected, select))
+            if shortfall(selected, select)
         ),
         pixels=plan.pixels,
         source_problem=source.problem,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from dsel.analysis.explorer import Explorer
 from dsel.app.state import AppState
 from dsel.app.wire import explanation_wire
 from dsel.config import SelectSettings
-from dsel.config.url import View
+from dsel.config.url import View, view_of
+from dsel.errors import SettingError
 from dsel.types import Frame
+
+MOST: Final = 1024
+"""Images per class, clusters, and pixels of a side that remote visitors may request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,11 @@ class Context:
     def settings(self) -> SelectSettings:
         """The settings by which the view selects."""
         return self.view.select
+
+    @property
+    def settings_a(self) -> SelectSettings:
+        """The settings A that the view's are compared with; raises `SettingError` as `view_for`."""
+        return view_for(self.view.a, self.local).select
 
     @property
     def class_index(self) -> int:
@@ -56,3 +65,30 @@ class Context:
         index = self.class_index if index is None else index
         found = self.explorer.explanation(index, image_id, self.settings, nth)
         return explanation_wire(found)
+
+
+def view_for(query: str, local: bool) -> View:
+    """Return the view of a query string.
+
+    Raises `SettingError` for a query that is not a view, and for sizes that a remote visitor may
+    not request.
+    """
+    view = view_of(query)
+    if not local:
+        _check_size(view)
+    return view
+
+
+def _check_size(view: View) -> None:
+    """Raise `SettingError` for a view that would slow the app down for all other visitors."""
+    sizes = {
+        "ipc": view.select.ipc,
+        "clusters": view.select.clusters,
+        "image_px": view.export.image_px,
+    }
+    for name, value in sizes.items():
+        if value > MOST:
+            words = name.replace("_", " ")
+            raise SettingError(
+                f"{words} must be at most {MOST} for remote visitors, got {value}", setting=name
+            )

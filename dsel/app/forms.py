@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from dsel.app.widgets import choices_of
-from dsel.config import PriorSettings, ScoreSettings
 from dsel.config.base import Range, Setting, Settings, settings_of, words_of
 from dsel.errors import SettingError, unknown
 
@@ -26,7 +25,7 @@ HELD: Final = frozenset({
     "revision", "lora", "labels", "device", "compile", "rows_per_call", "decoders", "low_memory",
     "precision", "family", "feature_layer", "null_class",
 })  # fmt: skip
-"""Settings closed to visitors from elsewhere: they read files, or decide how the machine is used.
+"""Settings that remote visitors may not change, because they read files or control the hardware.
 """
 
 NARROWER: Final[Mapping[str, Range]] = MappingProxyType({
@@ -38,7 +37,7 @@ NARROWER: Final[Mapping[str, Range]] = MappingProxyType({
     "shard_size": Range(1, 256),
     "per_class": Range(0, 10_000),
 })  # fmt: skip
-"""Ranges for visitors from elsewhere, within which a job cannot use up the memory."""
+"""Narrower ranges for remote visitors, which bound the memory of a job."""
 
 
 def form_of(kind: type[Settings], trusted: bool = True) -> list[dict[str, Any]]:
@@ -48,7 +47,7 @@ def form_of(kind: type[Settings], trusted: bool = True) -> list[dict[str, Any]]:
 
 
 def filled(kind: type[S], values: Any, what: str, trusted: bool = True) -> S:
-    """The settings that were entered in a form; raises `SettingError` for values out of place."""
+    """The settings that were entered in a form; raises `SettingError` for invalid values."""
     if not isinstance(values, Mapping):
         raise SettingError(f"{what} must be an object of settings")
     declared = settings_of(kind)
@@ -57,7 +56,7 @@ def filled(kind: type[S], values: Any, what: str, trusted: bool = True) -> S:
             raise unknown("setting", str(name)[:60], declared)
         if not trusted and name in HELD:
             raise SettingError(
-                f"{words_of(name)} cannot be set from outside of the app's machine", setting=name
+                f"{words_of(name)} can only be set on the app's own machine", setting=name
             )
         _check_size(name, value)
     settings = kind.from_plain(values)
@@ -71,7 +70,7 @@ def _range(setting: Setting, trusted: bool) -> Range | None:
 
 
 def _check_size(name: str, value: Any) -> None:
-    """Refuse what is too large to be looked at."""
+    """Raise `SettingError` for a list or text that is too long."""
     if isinstance(value, list | tuple) and len(value) > MOST_VALUES:
         raise SettingError(
             f"{words_of(name)} must be a list of at most {MOST_VALUES} values", setting=name
@@ -107,7 +106,3 @@ def _field(setting: Setting, allowed: Range | None) -> dict[str, Any]:
         "step": 1 if setting.part is int and not setting.choices else None,
         "names_result": setting.names_result,
     }
-
-
-SCORING: Final = MappingProxyType({"prior": PriorSettings, "score": ScoreSettings})
-"""The forms of a score job, by their names in requests."""

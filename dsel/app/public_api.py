@@ -9,10 +9,9 @@ from typing import Any
 import gradio as gr
 
 from dsel.analysis.listing import Listing
-from dsel.app.context import Context
+from dsel.app.context import Context, view_for
 from dsel.app.state import AppState
 from dsel.app.wire import patch_wire
-from dsel.config.url import view_of
 from dsel.errors import DselError
 
 
@@ -23,7 +22,10 @@ def add_functions(state: AppState) -> None:
 
 
 def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
-    """Return the public functions; `link` is the query of a view, as in a link to the page."""
+    """Return the public functions; `link` is the query of a view, as in a link to the page.
+
+    Every caller counts as a remote visitor.
+    """
     explorer = state.first
 
     def classes() -> list[str]:
@@ -46,7 +48,7 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
     def heat_maps(class_name: str, image_id: str, link: str = "") -> dict[str, list[list[float]]]:
         """Return an image's maps, (h, w) each: conditional, unconditional, gap, combined."""
         with readable_errors():
-            index, settings = explorer.class_index(class_name), view_of(link).select
+            index, settings = explorer.class_index(class_name), view_for(link, local=False).select
             maps = explorer.maps(index, explorer.row_of(index, image_id), settings)
             names = ("conditional", "unconditional", "gap", "combined")
             return {name: getattr(maps, name).tolist() for name in names}
@@ -64,4 +66,4 @@ def readable_errors() -> Iterator[None]:
 
 
 def _context(state: AppState, link: str) -> Context:
-    return Context(state, state.first, view_of(link))
+    return Context(state, state.first, view_for(link, local=False))

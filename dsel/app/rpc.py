@@ -11,12 +11,11 @@ from typing import Any, Final, TypeAlias
 
 from dsel.analysis.explorer import Explorer
 from dsel.app import requests
-from dsel.app.context import Context
+from dsel.app.context import Context, view_for
 from dsel.app.handlers import clusters, compare, distilled_set, inspect, jobs
 from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
 from dsel.app.wire import plain
-from dsel.config.url import View, view_of
 from dsel.errors import DselError, SettingError, unknown
 
 Method: TypeAlias = tuple[type[Params], Callable[[Context, Any], Any]]
@@ -44,8 +43,8 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "compare": (requests.CompareParams, compare.compare),
     "compare_overall": (Params, compare.compare_overall),
     "baselines": (requests.Seeded, compare.baselines),
-    "localization": (requests.Params, compare.localization),
-    "localization_overall": (requests.Params, compare.localization_overall),
+    "localization": (Params, compare.localization),
+    "localization_overall": (Params, compare.localization_overall),
     "score_options": (Params, jobs.score_options),
     "score_start": (requests.ScoreParams, jobs.score_start),
     "job": (requests.TokenParams, jobs.job),
@@ -59,9 +58,6 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
 """Each method's parameters and its handler."""
 
 BUG: Final = "the request failed because of a bug in dsel; the app's log has the details"
-MOST: Final = 1024
-"""Images per class, clusters, and pixels of a side that remote visitors may request."""
-
 LONGEST: Final = 1 << 20
 """Letters of a request, at most."""
 
@@ -104,25 +100,8 @@ def _read(text: str) -> Request:
 
 
 def _context(state: AppState, request: Request, local: bool) -> Context:
-    view = view_of(request.view)
-    if not local:
-        _check_size(view)
+    view = view_for(request.view, local)
     return Context(state, state.explorer(request.run), view, local)
-
-
-def _check_size(view: View) -> None:
-    """Raise `SettingError` for a view that would slow the app down for all other visitors."""
-    sizes = {
-        "ipc": view.select.ipc,
-        "clusters": view.select.clusters,
-        "image_px": view.export.image_px,
-    }
-    for name, value in sizes.items():
-        if value > MOST:
-            words = name.replace("_", " ")
-            raise SettingError(
-                f"{words} must be at most {MOST} from outside, got {value}", setting=name
-            )
 
 
 def _error(code: str, message: str, fields: Mapping[str, Any]) -> str:

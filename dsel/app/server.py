@@ -6,6 +6,7 @@ import ctypes
 import gc
 import logging
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -17,6 +18,7 @@ from gradio.utils import get_upload_folder
 
 from dsel.analysis.layouts import warm_up
 from dsel.app.access import access_of
+from dsel.app.jobs.queue import CLOSE_S, Jobs
 from dsel.app.page import build_app
 from dsel.app.state import AppState, open_state
 from dsel.assets import asset
@@ -70,7 +72,24 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     try:
         app.block_thread()
     finally:
-        state.jobs.close()
+        close_jobs(state.jobs)
+
+
+def close_jobs(jobs: Jobs, timeout_s: float = CLOSE_S) -> None:
+    """Interrupt the jobs; end the process if a step still runs after the timeout.
+
+    The interpreter would wait for the step, such as a download, however long it takes. A job that
+    was running is resumable when the app is started again. A second Ctrl+C does not wait.
+    """
+    try:
+        ended = jobs.close(timeout_s)
+    except KeyboardInterrupt:
+        ended = False
+    if not ended:
+        log.warning("a job's step did not end in time: the app ends without it")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _warm_up() -> None:

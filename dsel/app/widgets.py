@@ -51,7 +51,7 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
 def choices_of(setting: Setting, values: Sequence[Any] | None = None) -> list[dict[str, Any]]:
     """The choices of a setting, or these values of it, with their labels.
 
-    A setting that may be None has two: None, and a value of one's own.
+    A setting that may be None has two: None, and a custom value.
     """
     if values is None:
         values = list(setting.choice_labels) if setting.optional else setting.choices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dsel.errors import SettingError
 
@@ -25,8 +25,7 @@ class Corner:
 class Overrides:
     """Decisions by hand that override the ranking, by image id; a move is written image@x,y.
 
-    Raises `SettingError` for decisions that contradict each other or cannot be read. The methods
-    return the overrides after one more decision; the latest decision counts.
+    Raises `SettingError` for decisions that contradict each other or cannot be read.
     """
 
     pins: tuple[str, ...] = ()
@@ -53,34 +52,6 @@ class Overrides:
     def corners(self) -> Mapping[str, Corner]:
         """The corner of the box of each moved image."""
         return dict(map(_read_move, self.moves))
-
-    def pin(self, image_id: str) -> Overrides:
-        """Keep the patch of an image, after those that are already pinned."""
-        pins = self.pins if image_id in self.pins else (*self.pins, image_id)
-        return replace(self, pins=pins, bans=_without(self.bans, image_id))
-
-    def unpin(self, image_id: str) -> Overrides:
-        """Let the ranking decide whether the patch of an image is kept."""
-        return replace(self, pins=_without(self.pins, image_id))
-
-    def ban(self, image_id: str) -> Overrides:
-        """Never keep an image; a move of its box is remembered."""
-        bans = tuple(sorted({*self.bans, image_id}))
-        return replace(self, pins=_without(self.pins, image_id), bans=bans)
-
-    def unban(self, image_id: str) -> Overrides:
-        """Allow an image to be kept again."""
-        return replace(self, bans=_without(self.bans, image_id))
-
-    def move(self, image_id: str, corner: Corner) -> Overrides:
-        """Replace the best box of an image by another one."""
-        kept = self.unmove(image_id).moves
-        return replace(self, moves=tuple(sorted((*kept, f"{image_id}@{corner.x},{corner.y}"))))
-
-    def unmove(self, image_id: str) -> Overrides:
-        """Restore the best box of an image."""
-        kept = (move for move in self.moves if _read_move(move)[0] != image_id)
-        return replace(self, moves=tuple(kept))
 
 
 def check_known(overrides: Overrides, known: Collection[str]) -> None:
@@ -136,7 +107,3 @@ def _check_once(name: str, image_ids: Iterable[str]) -> None:
             setting=name,
             image_ids=twice,
         )
-
-
-def _without(image_ids: tuple[str, ...], image_id: str) -> tuple[str, ...]:
-    return tuple(one for one in image_ids if one != image_id)

@@ -183,6 +183,6 @@ class ScoreSettings(Settings):
         return self.prompt.replace("{class}", name)
 
     def unconditional_prompt(self) -> str:
-        """The prompt that names none."""
+        """The null prompt."""
         slot_empty = self.prompt.replace("{class}", "")
         return slot_empty if self.null_prompt is None else self.null_prompt

@@ -38,7 +38,7 @@ class SelectSettings(Settings):
     ] = 1
     timesteps: Annotated[
         tuple[Annotated[int, Field(ge=0, le=999)], ...],
-        Field(description="scored timesteps that count; empty counts all of them"),
+        Field(description="scored timesteps to average over; empty uses all"),
         Display("Timesteps"),
     ] = ()
     gap: Annotated[
@@ -173,7 +173,3 @@ class SelectSettings(Settings):
     def overrides(self) -> Overrides:
         """The decisions by hand."""
         return Overrides(self.pins, self.bans, self.moves)
-
-    def with_overrides(self, overrides: Overrides) -> SelectSettings:
-        """The same settings with these decisions by hand."""
-        return self.replace(pins=overrides.pins, bans=overrides.bans, moves=overrides.moves)

@@ -143,7 +143,6 @@ def test_estimate_export__short_classes(run) -> None:
     assert [(short.name, short.images) for short in estimate.short] == [
         ("disc", 12), ("square", 12), ("bar", 12),
     ]  # fmt: skip
-    assert "raise --per-image" in estimate.short[0].advice
 
 
 def test_estimate_export__refuses_what_the_export_would(run) -> None:

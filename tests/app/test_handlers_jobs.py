@@ -188,9 +188,9 @@ def test_score_start__limits_of_a_space(page_of) -> None:
     page = page_of(SPACE)
     for more, words in (
         ({"prior": {"prior": "owner/huge"}}, "unknown prior 'owner/huge'; known are: demo"),
-        ({"prior": {"lora": "/etc/x"}}, "lora cannot be set from outside"),
+        ({"prior": {"lora": "/etc/x"}}, "lora can only be set on the app's own machine"),
         ({"score": {"draws": 64}}, "draws must be between 1 and 16 here, got 64"),
-        ({"score": {"decoders": 8}}, "decoders cannot be set from outside"),
+        ({"score": {"decoders": 8}}, "decoders can only be set on the app's own machine"),
     ):
         with pytest.raises(SettingError, match=words):
             page.ask("score_start", source={"kind": "toybox"}, **more)

@@ -23,7 +23,6 @@ from dsel.app.jobs.queue import BUG, Jobs
 from dsel.app.jobs.tasks import ExportTask, JobRunner, Limits, Priors, ScoreTask, seconds_of
 from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
-from dsel.config.overrides import Corner
 from dsel.config.shell import select_and_export
 from dsel.errors import PriorError, SettingError, StorageError
 from dsel.pipeline.score import score
@@ -270,7 +269,7 @@ def test_restart__a_running_job_is_interrupted_and_resumed(jobs_with, source, tm
     waiting = jobs.start(task_of(source))
     assert gate.reached.wait(WAIT_S)
     gate.open.set()
-    jobs.close(WAIT_S)
+    assert jobs.close(WAIT_S)
     again = jobs_with()
     for token in (running, waiting):
         report = again.report(token)
@@ -295,7 +294,7 @@ def test_close__an_error_while_the_app_ends_is_an_interruption(jobs_with, source
     jobs = jobs_with(runner=Failing())
     token = jobs.start(task_of(source))
     assert begun.wait(WAIT_S)
-    jobs.close(0)
+    assert not jobs.close(0)
     closing.set()
     report = wait(jobs, token)
     assert (report.state, report.resumable, report.error) == ("interrupted", True, "")
@@ -431,10 +430,7 @@ EXPORTS = [
     (
         SelectSettings(
             ipc=2, clusters=3, factor=2, patch_px=32, pins=("disc/000003",), bans=("disc/000001",),
-        ).with_overrides(
-            SelectSettings(pins=("disc/000003",), bans=("disc/000001",)).overrides.move(
-                "square/000002", Corner(5, 9)
-            )
+            moves=("square/000002@5,9",),
         ),
         ExportSettings(image_px=96, file_format="jpeg", pixels="proxy"),
     ),

@@ -24,3 +24,10 @@ def test_functions__of_a_run(tmp_path) -> None:
     assert np.array(heat_maps("disc", "disc/000000")["gap"]).shape == (16, 16)
     with pytest.raises(gr.Error, match="unknown class"):
         patches("cat")
+    for call in (
+        lambda link: patches("square", link),
+        lambda link: explanation("square", first["id"], link),
+        lambda link: heat_maps("square", first["id"], link),
+    ):
+        with pytest.raises(gr.Error, match="ipc must be at most 1024 for remote visitors"):
+            call("ipc=2000")

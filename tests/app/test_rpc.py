@@ -88,6 +88,16 @@ def test_respond__sizes_that_remote_visitors_may_not_request(state: AppState) ->
     for setting in ("ipc", "clusters", "image_px"):
         view = {setting: 2000 if setting != "image_px" else 4096}
         error = refused(state, "gallery", view)
-        assert "must be at most 1024 from outside" in error["message"]
+        assert "must be at most 1024 for remote visitors" in error["message"]
         assert error["fields"] == {"setting": setting}
         assert ask(state, "gallery", view, local=True)["rows"]
+
+
+@pytest.mark.parametrize("method", ["compare", "compare_overall"])
+def test_respond__sizes_of_the_compared_settings(state: AppState, method: str) -> None:
+    for setting in ("ipc", "clusters", "image_px"):
+        view = {"a": f"{setting}=2000"}
+        error = refused(state, method, view)
+        assert "must be at most 1024 for remote visitors, got 2000" in error["message"]
+        assert error["fields"] == {"setting": setting}
+        assert ask(state, method, view, local=True)

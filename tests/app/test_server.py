@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from support.synthetic import synthetic_run
 
+from dsel.app.jobs.queue import Jobs
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -55,6 +57,36 @@ for name in ("start", "gallery", "image"):
 print(sorted({"torch", "diffusers", "transformers", "umap", "ray"} & set(sys.modules)))
 """
     assert _python(code, str(run_path)) == "[]"
+
+
+def test_close_jobs__a_step_that_does_not_end_does_not_delay_the_process(tmp_path: Path) -> None:
+    code = """
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from dsel.app.jobs.queue import Jobs
+from dsel.app.jobs.tasks import JobRunner, ScoreTask
+from dsel.app.server import close_jobs
+begun = Event()
+class Endless(JobRunner):
+    def events(self, *_):
+        begun.set()
+        time.sleep(600)
+        yield
+jobs = Jobs(Path(sys.argv[1]), runner=Endless())
+jobs.start(ScoreTask(title="pets", source="pets"))
+assert begun.wait(10)
+print("closing")
+close_jobs(jobs, 0.1)
+print("not reached")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "jobs")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "closing\n")
+    assert done.stderr == "a job's step did not end in time: the app ends without it\n"
+    (job,) = Jobs(tmp_path / "jobs")._jobs.values()
+    assert (job.state, job.resumable) == ("interrupted", True)
 
 
 def _python(code: str, *arguments: str) -> str:

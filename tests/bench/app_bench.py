@@ -308,7 +308,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--run", type=Path, help="run to open, made there if it is not there")
+    parser.add_argument("--run", type=Path, help="run folder to open; created if missing")
     parser.add_argument("--per-class", type=int, default=1000)
     parser.add_argument("--moves", type=int, default=40)
     parser.add_argument("--visitors", type=int, default=20)

@@ -1,4 +1,4 @@
-"""Measures how soon dsel is there: its import, its help, its app, and the app's first heat map.
+"""Measures dsel's start-up time: its import, its help, its app, and the app's first heat map.
 
     python tests/bench/startup.py
     python tests/bench/startup.py --run RUN --selector ".detail canvas"
@@ -52,7 +52,7 @@ def app(options: argparse.Namespace) -> dict[str, float | str]:
         command = [
             sys.executable,
             "-m",
-            "dsel.cli.commands",
+            "dsel.cli",
             "app",
             options.run,
             "--port",

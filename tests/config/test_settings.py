@@ -212,8 +212,6 @@ def test_select_settings__overrides() -> None:
     by_hand = {"pins": ("b", "a"), "bans": ("c",), "moves": ("a@1,2",)}
     one = SelectSettings(ipc=3, **by_hand)
     assert one.overrides == Overrides(**by_hand)
-    assert SelectSettings(ipc=3).with_overrides(one.overrides) == one
-    assert one.with_overrides(Overrides()) == SelectSettings(ipc=3)
     with pytest.raises(SettingError, match="either pinned or banned, got 'a' in both"):
         SelectSettings(pins=("a",), bans=("a",))
     with pytest.raises(SettingError, match=r"moves must be image@x,y in whole pixels, .* got 'a'"):

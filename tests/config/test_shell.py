@@ -24,7 +24,6 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
-from dsel.config.overrides import Corner
 from dsel.config.shell import export_command, flags, select_and_export, select_command
 from dsel.exports import zip_folder
 from dsel.pipeline.export import export_selections
@@ -171,13 +170,14 @@ def test_commands__each_alone() -> None:
 
 def by_hand(explorer: Explorer, chosen: SelectSettings) -> SelectSettings:
     """Pin, ban and move a few images of every class: its last ones, and its best one."""
-    overrides = chosen.overrides
+    pins, bans, moves = [], [], []
     for index in range(len(explorer.classes)):
         ids = [patch.image_id for patch in explorer.select(index, chosen).patches]
         *_, third, second, last = dict.fromkeys(ids)
-        overrides = overrides.pin(last).pin(third).ban(ids[0])
-        overrides = overrides.move(last, Corner(3 + index, 40)).move(second, Corner(0, 7))
-    return chosen.with_overrides(overrides)
+        pins += [last, third]
+        bans.append(ids[0])
+        moves += [f"{last}@{3 + index},40", f"{second}@0,7"]
+    return chosen.replace(pins=tuple(pins), bans=tuple(bans), moves=tuple(moves))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 // A form of settings, as dsel/app/forms.py declares them: an empty field keeps its default.
 
-import { fill, h, helpButton, iconButton, uid } from "../lib/dom.js";
+import { fill, h, helpButton, iconButton, set, uid } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
 import { same } from "../lib/links.js";
 import { createSegments } from "./segments.js";
@@ -14,7 +14,16 @@ import { createSegments } from "./segments.js";
  * @property {boolean} [grouped] whether the control is a group with a label of its own
  */
 /** @typedef {(field: FormField, id: string, notify: () => void) => Control} CreateControl */
-/** @typedef {{ name: string, element: HTMLElement, control: Control, value(): any, isChanged(): boolean }} Field */
+/**
+ * @typedef {object} Field
+ * @property {string} name
+ * @property {HTMLElement} element
+ * @property {Control} control
+ * @property {() => any} value
+ * @property {() => boolean} isChanged
+ * @property {(message: string) => void} mark show why the value was refused; "" removes the mark
+ * @property {() => void} focus
+ */
 /**
  * @typedef {object} Fields
  * @property {(name: string) => Field | undefined} get
@@ -58,17 +67,20 @@ function createField(field, changed) {
     control.reset();
     notify();
   });
-  set(reset, label);
+  prepare(reset, label);
   const help = h("p.help", { id: `${id}-help` }, `${capitalized(field.help)}.`);
   const title = control.grouped ? h("span.label", {}, label) : h("label", { htmlFor: id }, label);
   const unit = field.unit && h("span.unit.soft", {}, field.unit);
   const about = helpButton(help, `What ${label} means`);
   const head = h("div.widget-head", {}, title, unit, about, h("span.grow"), reset);
-  const element = h("div.field.widget", { data: { name } }, head, control.element, help);
+  const problem = createProblem(control.input, id);
+  const element = h("div.field.widget", { data: { name } }, head, control.element, problem.element, help);
   const isChanged = () => !same(control.value(), field.default);
-  return { name, element, control, value: control.value, isChanged };
+  const focus = () => (control.input.hidden ? control.element.querySelector("button") : control.input)?.focus();
+  return { name, element, control, value: control.value, isChanged, mark: problem.mark, focus };
 
   function notify() {
+    problem.mark("");
     const differs = isChanged();
     element.classList.toggle("changed", differs);
     reset.classList.toggle("unused", !differs);
@@ -78,10 +90,29 @@ function createField(field, changed) {
 }
 
 /**
+ * Create the line below a field that shows why its value was refused.
+ * @param {Control["input"]} input
+ * @param {string} id
+ */
+function createProblem(input, id) {
+  const element = h("p.field-problem", { id: `${id}-problem`, hidden: true });
+  /** @param {string} message */
+  function mark(message) {
+    element.textContent = message;
+    element.hidden = !message;
+    set(input, {
+      "aria-invalid": message ? "true" : null,
+      "aria-describedby": message ? `${id}-problem ${id}-help` : `${id}-help`,
+    });
+  }
+  return { element, mark };
+}
+
+/**
  * @param {HTMLButtonElement} reset
  * @param {string} label
  */
-function set(reset, label) {
+function prepare(reset, label) {
   reset.className = "reset unused";
   reset.tabIndex = -1;
   reset.title = `Back to the default of ${label}`;

@@ -19,7 +19,7 @@ const COLUMNS = [
     key: "images",
     label: "Images",
     value: (line) => line.images,
-    help: "Distilled images that the classes give, of those that the IPC calls for.",
+    help: "Distilled images available, out of those the IPC asks for.",
   },
   {
     key: "coverage",

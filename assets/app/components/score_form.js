@@ -148,17 +148,36 @@ export class ScoreForm {
       const { token } = await app.ask("score_start", params, { run: "", view: "" });
       await this.started(token, source.kind === "picture");
     } catch (error) {
-      this.problem.textContent = /** @type {Error} */ (error).message;
-      this.problem.hidden = false;
+      this.fail(/** @type {import("../lib/rpc.js").RequestError} */ (error));
     }
     this.setBusy(false);
+  }
+
+  /**
+   * Show an error, also at the field that it names.
+   * @param {import("../lib/rpc.js").RequestError} error
+   */
+  fail({ message, fields }) {
+    this.problem.textContent = message;
+    this.problem.hidden = false;
+    const field = this.allFields().find((one) => one.name === fields?.setting && !one.element.hidden);
+    if (!field) return;
+    if (this.folded.contains(field.element)) this.folded.open = true;
+    field.mark(message);
+    field.focus();
+  }
+
+  allFields() {
+    return Object.values(this.forms).flatMap((form) => form.all);
   }
 
   /** @param {boolean} busy */
   setBusy(busy) {
     this.isBusy = busy;
     this.start.disabled = busy;
-    if (busy) this.problem.hidden = true;
+    if (!busy) return;
+    this.problem.hidden = true;
+    for (const field of this.allFields()) field.mark("");
   }
 }
 

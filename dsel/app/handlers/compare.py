@@ -14,8 +14,6 @@ from dsel.analysis.patch_view import PatchView
 from dsel.app.context import Context
 from dsel.app.requests import CompareParams, Params, Seeded
 from dsel.app.wire import PatchWire, page_numbers, patch_wire, plain
-from dsel.config import SelectSettings
-from dsel.config.url import view_of
 from dsel.types import ClassSelection
 
 MOST_SHOWN: Final = 60
@@ -28,7 +26,7 @@ def compare(context: Context, params: CompareParams) -> Mapping[str, Any]:
     chosen: the view's image, or the first of the list where the view names none.
     """
     explorer, index = context.explorer, context.class_index
-    a, b = _settings_a(context), context.settings
+    a, b = context.settings_a, context.settings
     found = explorer.compare(index, a, b)
     page = explorer.changes(index, a, b, Changing(**params.model_dump()))
     chosen = explorer.change(index, a, b, context.view.image_id)
@@ -45,7 +43,7 @@ def compare(context: Context, params: CompareParams) -> Mapping[str, Any]:
 
 def compare_overall(context: Context, _: Params) -> Mapping[str, Any]:
     """Return what differs between A and the view's settings on all classes."""
-    return _figures(context.explorer.compare_overall(_settings_a(context), context.settings))
+    return _figures(context.explorer.compare_overall(context.settings_a, context.settings))
 
 
 def baselines(context: Context, params: Seeded) -> Mapping[str, Any]:
@@ -76,11 +74,6 @@ def localization(context: Context, _: Params) -> Mapping[str, Any]:
 def localization_overall(context: Context, _: Params) -> Mapping[str, Any]:
     """Return hit rate and coverage over all classes."""
     return _localization(context.explorer.localization_overall(context.settings))
-
-
-def _settings_a(context: Context) -> SelectSettings:
-    """Return the settings A of the view; raises `SettingError` for a query that is not valid."""
-    return view_of(context.view.a).select
 
 
 def _figures(found: OverallComparison) -> Mapping[str, Any]:

@@ -29,6 +29,9 @@ from dsel.pipeline.progress import ProgressCounter, SkippedImage
 
 DAY_S: Final = 24 * 3600.0
 SAVE_EVERY_S: Final = 10.0
+CLOSE_S: Final = 10.0
+"""How long the present steps of running jobs may take when the app ends."""
+
 BUG: Final = "the job failed because of a bug in dsel; the app's log has the details"
 
 log = logging.getLogger(__name__)
@@ -169,10 +172,11 @@ class Jobs:
                 raise SettingError(f"the job has no result yet: it is {job.state}")
             return job.task.result(job.folder)
 
-    def close(self, timeout_s: float = 10.0) -> None:
+    def close(self, timeout_s: float = CLOSE_S) -> bool:
         """Interrupt all jobs, so that they can be resumed when the app is started again.
 
-        Waits for the present steps of running jobs; a longer step delays the end of the process.
+        Waits for the present steps of running jobs. Returns whether all ended in time; a step that
+        still runs delays the end of the process, unless it is ended with `os._exit`.
         """
         with self._lock:
             active = list(self._futures)
@@ -182,9 +186,10 @@ class Jobs:
         for job in active:
             if job not in running:
                 self._save(job)
-        wait_for(running.values(), timeout_s)
+        still_running = wait_for(running.values(), timeout_s).not_done
         for pool in self._pools.values():
             pool.shutdown(wait=False)
+        return not still_running
 
     def sweep(self) -> None:
         """Remove the folders of jobs that ended long ago; only folders that we made.
