@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 """A ceiling for states that come within a second on an idle machine."""
 LONG_MS = 300_000
 """A ceiling for jobs and fitted layouts."""
