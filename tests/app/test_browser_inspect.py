@@ -181,11 +181,11 @@ def test_keys__next_image_pin_and_ban(page: Any) -> None:
     page.keyboard.press("ArrowRight")
     until(page, ".detail h2", f"e => e.textContent !== {first!r}")
     second = image_id(page)
-    shows(page, second)  # a key acts on the image that the page has painted
+    chosen = f"e => e.dataset.id === {second!r}"
+    until(page, ".gallery .cell[aria-current=true]", chosen)  # both sides show it
     page.keyboard.press("p")
     until(page, ".sentence", "e => e.textContent.includes('pinned, kept')")
     page.get_by_role("button", name="Pinned", exact=True).wait_for()
-    shows(page, second)
     page.keyboard.press("b")
     until(page, ".sentence", "e => e.textContent.startsWith('This image is banned')")
     assert "pins" not in page.url
