@@ -6,6 +6,7 @@ one field of one class here; nothing else in this room knows what a setting is f
 
 from __future__ import annotations
 
+from dsel.config.evaluate import EvaluateSettings
 from dsel.config.export import ExportSettings
 from dsel.config.prior import PriorSettings
 from dsel.config.score import ScoreSettings
@@ -14,6 +15,7 @@ from dsel.config.source import SourceSettings
 from dsel.config.train import TrainSettings
 
 __all__ = [
+    "EvaluateSettings",
     "ExportSettings",
     "PriorSettings",
     "ScoreSettings",
