@@ -1,5 +1,6 @@
 """The image folder: OUT/train/<class>/<class>_id00000.png, and tables of how it was made.
 
+README.md         what the set is, and lines that train from it
 classes.json      index, name and folder of each class
 patches.parquet   one row per ranked patch (`dsel.runs.schema.PATCHES`), exported or not
 manifest.json     settings, run, prior, versions; per image, its patches and their boxes
@@ -20,14 +21,15 @@ from dsel.exports.base import (
     image_entry,
     manifest,
 )
+from dsel.exports.readme import README, readme
 from dsel.files import json_bytes, table_bytes, write_atomically
 from dsel.runs.schema import PATCHES, patch_row
 from dsel.types import Distilled, Done, Event, Progress, Started
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 SPLIT = "train"
-SIDE_FILES = 3
-"""Number of files beside the images: classes.json, patches.parquet and the manifest."""
+SIDE_FILES = 4
+"""Number of files beside the images: README.md, classes.json, patches.parquet, the manifest."""
 
 
 def write_image_folder(
@@ -72,6 +74,7 @@ def side_files(export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str
         patch_row(selected, patch) for selected in export.selections for patch in selected.patches
     ]
     return {
+        README: readme(export).encode(),
         "classes.json": json_bytes(classes),
         "patches.parquet": table_bytes(rows, PATCHES),
         # Last: a complete manifest means that all other files are written.
