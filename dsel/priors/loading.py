@@ -74,7 +74,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def _multiplies_bfloat16() -> bool:
     """Whether the processor has bfloat16 instructions; emulated, they are slower than float32."""
     # Older releases of torch cannot tell; float32 is right everywhere.
-    has = getattr(torch.cpu, "get_capabilities", dict)()
+    has: Mapping[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(has.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16"))
 
 
