@@ -56,7 +56,7 @@ class ExportedSet:
 
     def read(self, number: int) -> Pixels:
         """Decode one image; raises `SourceError` for one that is missing or damaged."""
-        return read_image(self.path, self.images[number].file)
+        return read_image(self.path / self.images[number].file)
 
     @property
     def is_labelled(self) -> bool:
@@ -118,12 +118,12 @@ def resized(pixels: Pixels, side_px: int) -> Pixels:
     return crop(pixels, Box(0, 0, pixels.shape[1], pixels.shape[0]), side_px, side_px)
 
 
-def read_image(out: Path, file: str) -> Pixels:
+def read_image(path: Path) -> Pixels:
     """Decode an image of an export; raises `SourceError` for one that cannot be read."""
     try:
-        return decode(out / file)
+        return decode(path)
     except UnreadableImage as reason:
-        raise SourceError(f"{out / file} {reason}: export the set again") from reason
+        raise SourceError(f"{path} {reason}: export the set again") from reason
 
 
 def image_tiles(entry: Mapping[str, Any]) -> tuple[ExportedTile, ...]:
