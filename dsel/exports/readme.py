@@ -35,9 +35,14 @@ folder, too. They number the classes by the names of their folders.
 """  # noqa: E501
 
 MOSAICS: Final = """
-Each image is a mosaic of {factor} x {factor} tiles, and each tile is a training image of its own: unpack them, since a
-model that is trained on whole mosaics learns objects that are too small.
-"""  # noqa: E501
+Each image is a mosaic of {factor} x {factor} tiles, and each tile is a training image of its own:
+unpack them, since a model that is trained on whole mosaics learns objects that are too small.
+"""
+
+NATIVE: Final = """
+The tiles keep the scale of their source, and repeat their edge pixels where a cut is smaller than
+its tile. `torch_dataset` keeps that scale at full size, with `native_px` in `manifest.json`.
+"""
 
 WITH_DSEL: Final = """\
 import dsel, torch
@@ -58,17 +63,22 @@ tiles = [(Image.open(file).crop((x, y, right, bottom)).resize(({image_px}, {imag
 
 def readme(export: Export) -> str:
     """Return the text of README.md."""
-    factor = export.select.factor
-    spans = tuple(pairwise(accumulate(tile_sides(export.image_px, factor), initial=0)))
-    tiles = TILES.format(spans=spans, image_px=export.image_px)
+    factor, side = export.canvas.factor, export.canvas.image_px
+    spans = tuple(pairwise(accumulate(tile_sides(side, factor), initial=0)))
+    tiles = TILES.format(spans=spans, image_px=side)
     return TEMPLATE.format(
         images="Mosaics" if factor > 1 else "Images",
-        image_px=export.image_px,
+        image_px=side,
         classes=len(export.classes),
         ipc=export.select.ipc,
         version=export.facts["dsel"],
-        mosaics=MOSAICS.format(factor=factor) if factor > 1 else "",
+        mosaics=_mosaics(export) if factor > 1 else "",
         with_dsel=WITH_DSEL,
         note="`torch_dataset` unpacks the tiles. " if factor > 1 else "",
         without_dsel=tiles if factor > 1 else SINGLE,
     )
+
+
+def _mosaics(export: Export) -> str:
+    native = NATIVE if export.canvas.tile_scale == "native" else ""
+    return MOSAICS.format(factor=export.canvas.factor) + native

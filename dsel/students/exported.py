@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from dsel.core.cut_boxes import TileScale
 from dsel.data.images import crop, decode
 from dsel.errors import RunError, SourceError, UnreadableImage
-from dsel.exports.base import MANIFEST
+from dsel.exports.base import FORMAT, MANIFEST
 from dsel.files import read_json
 from dsel.students.label_file import LABELS, SoftLabels, read_labels
 from dsel.students.records import LabelledImages
-from dsel.students.unpack import TileScale, unpack_tile
+from dsel.students.unpack import unpack_tile
 from dsel.types import Box, Pixels
-
-FORMAT: Final = "dsel export 3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.core.cut_boxes import TileScale
 from dsel.files import write_atomically
 from dsel.students.exported import ExportedTile, image_tiles, read_image
 from dsel.students.label_crops import cropped, random_crops
 from dsel.students.label_file import LABELS, CropLabels, SoftLabels, ViewName, label_bytes
 from dsel.students.records import Images
-from dsel.students.unpack import TileScale, unpack
+from dsel.students.unpack import unpack
 from dsel.types import Event, Progress, Started
 
 if TYPE_CHECKING:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
+from dsel.core.cut_boxes import TileScale, content_side, content_start
 from dsel.data.images import crop
 from dsel.students.records import Images
 from dsel.types import Box, Pixels
-
-TileScale: TypeAlias = Literal["fit", "native"]
 
 
 class PlacedTile(Protocol):
@@ -63,9 +62,9 @@ def unpack_tile(pixels: Pixels, tile: PlacedTile, image_px: int, tile_scale: Til
     across, down = _whole(box.x, box.width), _whole(box.y, box.height)
     if tile_scale == "fit":
         return _resampled(pixels, across, down, image_px)
-    across, down = _content(across, tile.native_px), _content(down, tile.native_px)
-    full_px = min(image_px, max(1, round(tile.native_px * image_px / len(pixels))))
-    return _padded(_resampled(pixels, across, down, full_px), image_px)
+    full_px = content_side(tile.native_px * image_px / len(pixels), image_px, tile_scale)
+    parts = (_content(span, tile.native_px) for span in (across, down))
+    return _padded(_resampled(pixels, *parts, full_px), image_px)
 
 
 def _whole(start: float, length: float) -> _Span:
@@ -74,8 +73,8 @@ def _whole(start: float, length: float) -> _Span:
 
 def _content(span: _Span, native_px: float) -> _Span:
     """Return the part of a tile that its cut fills; the rest repeats its edge pixels."""
-    length = max(1, min(round(native_px), span.length))
-    return _Span(span.start + (span.length - length) // 2, length)
+    length = content_side(native_px, span.length, "native")
+    return _Span(span.start + content_start(length, span.length), length)
 
 
 def _resampled(pixels: Pixels, across: _Span, down: _Span, side_px: int) -> Pixels:
@@ -88,6 +87,6 @@ def _resampled(pixels: Pixels, across: _Span, down: _Span, side_px: int) -> Pixe
 
 def _padded(content: Pixels, image_px: int) -> Pixels:
     """Centre an image, and repeat its edge pixels up to a larger side."""
-    before = (image_px - content.shape[0]) // 2
+    before = content_start(content.shape[0], image_px)
     after = image_px - content.shape[0] - before
     return np.pad(content, ((before, after), (before, after), (0, 0)), mode="edge")

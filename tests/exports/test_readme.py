@@ -46,10 +46,6 @@ def test_readme__of_mosaics_says_to_unpack_them(text_of):
     assert "a mosaic of 2 x 2 tiles, and each tile is a training image" in text_of(MOSAIC)
 
 
-NEW_FORMAT = pytest.mark.xfail(reason="needs manifests of format 3", strict=False)
-
-
-@NEW_FORMAT
 @pytest.mark.parametrize(("select", "images"), [(SMALL, 4), (MOSAIC, 16)])
 def test_readme__the_lines_with_dsel_train(text_of, select, images):
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 2))
@@ -59,7 +55,6 @@ def test_readme__the_lines_with_dsel_train(text_of, select, images):
     assert torch.isfinite(names["loss"])
 
 
-@NEW_FORMAT
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.parametrize("image_px", [32, 33])
 def test_readme__the_lines_without_dsel_read_the_same_tiles(text_of, image_px):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dsel.core.composing import mosaic, tile_sides
+from dsel.core.composing import fill, mosaic, tile_sides
 from dsel.students.unpack import unpack
 from dsel.types import Box
 
@@ -19,6 +19,7 @@ from dsel.types import Box
 class Tile:
     box: Box
     native_px: float
+    patch: int = 0
 
 
 def drawn(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -108,3 +109,17 @@ def test_unpack__native_by_hand():
     assert np.array_equal(made[:, 10:], np.broadcast_to(made[:, 9:10], (16, 6, 3)))
     assert made[0, 0, 0] < 20
     assert made[0, 15, 0] > 180
+
+
+@pytest.mark.parametrize("native_px", [3.0, 5.0])
+def test_unpack__native_gives_the_cut_back(native_px):
+    """A cut that is smaller than its tile of 6 px, at the side of the mosaic: the same pixels."""
+    cuts = [drawn(int(native_px), int(native_px), seed) for seed in range(4)]
+    tiles = [replace(tile, patch=number) for number, tile in enumerate(tiles_of(12, 2, native_px))]
+    filled = [fill(tile, "native", lambda number, width, height: cuts[number]) for tile in tiles]
+    made = unpack(mosaic(filled, 2), tiles, 12, "native")
+    start = (12 - int(native_px)) // 2
+    inside = slice(start, start + int(native_px))
+    assert np.array_equal(made[:, inside, inside], cuts)
+    assert np.array_equal(made[:, 0, 0], [cut[0, 0] for cut in cuts])
+    assert np.array_equal(made[:, -1, -1], [cut[-1, -1] for cut in cuts])
