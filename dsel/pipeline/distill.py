@@ -10,6 +10,7 @@ from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.errors import SettingError
 from dsel.exports import is_zip, refuse_foreign
 from dsel.pipeline.export import export
+from dsel.pipeline.labelling import check_labels, open_teacher
 from dsel.pipeline.score import refuse_unfit, score
 from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
@@ -52,6 +53,8 @@ def distill(
     scoring, selecting, exporting = settings
     check_out(out)
     refuse_unfit(dataset, prior, scoring, selecting, exporting)
+    check_labels(exporting)
+    open_teacher(exporting, dataset.classes)
     yield from score(dataset, prior, path, scoring)
     run = open_run(path)
     yield from select(run, selecting, featurizer_for(run, selecting, device))
