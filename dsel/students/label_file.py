@@ -76,9 +76,9 @@ def label_file_size(
     images: int, tiles: int, crops: int, teacher: Mapping[str, str], classes: Sequence[str]
 ) -> int:
     """Return the bytes of the file for so many images, of `tiles` tiles each, without making it."""
-    pictures: dict[ViewName, int] = {"images": images} | (
-        {"tiles": images * tiles} if tiles > 1 else {}
-    )
+    pictures: dict[ViewName, int] = {"images": images}
+    if tiles > 1:
+        pictures["tiles"] = images * tiles
     # One picture of each view gives the header, whose length varies by a few digits.
     one = {view: _blank(1, crops, len(classes)) for view in pictures}
     row = 2 * len(classes) * (1 + crops) + (4 * 4 + 1) * crops
