@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from dsel.cli.flags import Address, DistillFlags, Output, Scenes, SelectFlags, Where
 from dsel.cli.evaluation import evaluate
+from dsel.cli.flags import Address, DistillFlags, Output, Scenes, SelectFlags, Where
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
 from dsel.config import (

@@ -29,7 +29,8 @@ def evaluate(
     ],
     test: HeldOutSpec,
     run: Annotated[
-        Path | None, arg(help="run folder of an exported set, for its baselines; OUT/run if it is there")
+        Path | None,
+        arg(help="run folder of an exported set, for its baselines; OUT/run if it is there"),
     ] = None,
     selection: Annotated[
         str, arg(help="fingerprint of a selection of the run; empty is the one made last")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+
 from dsel import __version__
 from dsel.config import EvaluateSettings
 from dsel.config.base import fingerprint
@@ -15,15 +16,14 @@ from dsel.pipeline.training_sets import OWN, TrainingSet, TrainingSets
 from dsel.runs.evaluations import (
     Evaluation,
     EvaluationRow,
+    StudentResult,
     read_evaluation,
     write_evaluation,
 )
 from dsel.types import Done, Event, Notice, Progress, Started
 
 
-def evaluate(
-    sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings
-) -> Iterator[Event]:
+def evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) -> Iterator[Event]:
     """Train students on the set and on each baseline at each IPC, and store what they score.
 
     The same call again resumes after the last finished student. `Done` names the evaluation.
@@ -37,7 +37,8 @@ def evaluate(
     if not evaluation.complete:
         images = yield from test.read(settings.student_px)
         done = sum(len(row.students) for row in evaluation.rows)
-        yield Started("evaluate", len(names) * len(ipcs) * settings.seeds, "students", done)
+        students = len(names) * len(ipcs) * settings.seeds
+        yield Started("evaluate", students * settings.steps, "steps", done * settings.steps)
         work = _Work(sets, StudentTrainer(test, images, settings), settings, evaluation)
         for ipc in ipcs:
             for name in names:
@@ -124,13 +125,15 @@ class _Work:
             training_set = compose(self.sets, name, ipc, self.settings, missing[0])
             for notice in self._check(name, ipc, training_set):
                 yield Notice(notice)
-            for student in self.trainer.train(training_set, missing):
-                if isinstance(student, Notice):
-                    yield student
-                    continue
-                students[student.seed] = student
-                self._store(evaluation_row(name, ipc, training_set, students.values()))
-                yield Progress(1, f"{name} at IPC {ipc}: {student.last:.1%}")
+            for event in self.trainer.train(training_set, missing):
+                if isinstance(event, StudentResult):
+                    students[event.seed] = event
+                    self._store(evaluation_row(name, ipc, training_set, students.values()))
+                    yield Progress(0, f"{name} at IPC {ipc}: {event.last:.1%}")
+                elif isinstance(event, Progress):
+                    yield Progress(event.count, f"{name} at IPC {ipc}, {event.note}")
+                else:
+                    yield event
 
     def _check(self, name: str, ipc: int, training_set: TrainingSet) -> list[str]:
         """Return, and note in the evaluation, what is not equal about the budget of a set."""

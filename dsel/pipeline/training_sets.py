@@ -49,7 +49,7 @@ class TrainingSet:
         for part in parts:
             if part is not None:
                 digest.update(f"{part.shape}{part.dtype}".encode())
-                digest.update(np.ascontiguousarray(part))
+                digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
 
@@ -80,15 +80,13 @@ class TrainingSets(Protocol):
     def notices(self) -> tuple[str, ...]:
         """What a reader of the figures should know about the sets."""
 
-    def check(self, names: Sequence[str], ipcs: Sequence[int]) -> None:
+    def check(self, names: Sequence[str], ipcs: Sequence[int], /) -> None:
         """Raise `SettingError` for sets that cannot be composed."""
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
         """Name what a set holds: equal for seeds that make no difference to it."""
 
-    def compose(
-        self, name: str, ipc: int, seed: int, student_px: int, unpack: bool
-    ) -> TrainingSet:
+    def compose(self, name: str, ipc: int, seed: int, student_px: int, unpack: bool) -> TrainingSet:
         """Compose a set; the seed is that of a baseline's random choices."""
 
 
@@ -140,7 +138,7 @@ class RunSets:
         _, why = self._pixels
         return (why,) if why else ()
 
-    def check(self, names: Sequence[str], ipcs: Sequence[int]) -> None:
+    def check(self, names: Sequence[str], _ipcs: Sequence[int], /) -> None:
         """Raise `SettingError` for an unknown baseline."""
         for name in names:
             if name not in (OWN, "random-whole"):
@@ -155,9 +153,7 @@ class RunSets:
         ]
         return fingerprint(kept)
 
-    def compose(
-        self, name: str, ipc: int, seed: int, student_px: int, unpack: bool
-    ) -> TrainingSet:
+    def compose(self, name: str, ipc: int, seed: int, student_px: int, unpack: bool) -> TrainingSet:
         """Compose a set from the pixels that `dsel export` would write."""
         settings = self.select.replace(ipc=ipc)
         selections = self._of(name, settings, seed)
