@@ -17,8 +17,9 @@ Ints: TypeAlias = NDArray[np.int64]
 Boxes: TypeAlias = Doubles
 """Square boxes (M, 3): x, y and side in proxy pixels; x and y are the top left corner."""
 
-Teacher: TypeAlias = Callable[[Ints, Boxes], Floats]
-"""(rows (M,) of a pool's images, a box of each (M, 3)) -> class probabilities (M, C)."""
+Confidence: TypeAlias = Callable[[Ints, Boxes], Doubles]
+"""(rows (M,) of a pool's images, a box of each (M, 3)) -> how sure a teacher is of the class there,
+(M,), as log odds (see `log_odds`)."""
 
 Need: TypeAlias = Literal["teacher", "objects"]
 """What a baseline needs beside images and scores: a classifier, or the true objects."""
@@ -32,11 +33,11 @@ class Pool:
     other, best first. ranking_score: (P,), what dsel ranks by. features: (N, d), the means of the
     stored feature grids over the whole picture. width_px, height_px: (N,) of the proxies. k: the
     number of clusters. seed: of all randomness, together with the name of the class.
-    object_share: (N,) share of the picture that its largest true object covers, NaN if unknown.
+    confidence: of a teacher. object_share: (N,) share of the picture that its largest true object
+    covers, NaN if unknown.
     """
 
     name: str
-    class_index: int
     image: Ints
     ranking_score: Doubles
     features: Floats
@@ -45,18 +46,13 @@ class Pool:
     patch_px: float
     k: int
     seed: int = 0
-    teacher: Teacher | None = None
+    confidence: Confidence | None = None
     object_share: Doubles | None = None
 
     def generator(self) -> np.random.Generator:
         """Return a new generator that depends on the seed and the name of the class alone."""
         digest = hashlib.sha256(f"{self.seed}/{self.name}".encode()).digest()
         return np.random.default_rng(list(digest[:16]))
-
-    def confidence(self, rows: Ints, boxes: Boxes) -> Doubles:
-        """Return how sure the teacher is of the class for a box (M, 3) of each row, as log odds."""
-        assert self.teacher is not None
-        return log_odds(self.teacher(rows, boxes), self.class_index)
 
 
 @dataclass(frozen=True, slots=True)

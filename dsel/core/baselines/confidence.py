@@ -19,4 +19,5 @@ def hardest(pool: Pool) -> Choice:
 
 def _confidence(pool: Pool) -> Doubles:
     """Return the confidence (N,) in the largest square in the middle of each image."""
+    assert pool.confidence is not None
     return pool.confidence(np.arange(len(pool.features)), whole_boxes(pool))

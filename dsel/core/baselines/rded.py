@@ -19,6 +19,7 @@ def rded(pool: Pool) -> Choice:
     The crops are compared at the teacher's own resolution; the paper's code compares them at the
     size of a tile. Where an image may give several patches, it gives its next best crops.
     """
+    assert pool.confidence is not None
     nth = nth_of_image(pool)
     crops = max(CROPS, int(nth.max()) + 1)
     rows = np.repeat(np.arange(len(pool.features)), crops)

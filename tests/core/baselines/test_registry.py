@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.clouds import clouds
-from support.pools import pool_of, teacher_of
+from support.pools import pool_of
 
-from dsel.core.baselines.base import Choice, Pool, nth_of_image
+from dsel.core.baselines.base import Boxes, Choice, Doubles, Ints, Pool, nth_of_image
 from dsel.core.baselines.registry import BASELINES, choose
 
 NAMES = tuple(BASELINES)
@@ -24,10 +24,14 @@ def pool(per_image: tuple[int, ...] | None = None, **fields: object) -> Pool:
     return pool_of(
         clouds(SIZES, spread=1.0),
         per_image,
-        teacher=teacher_of(lambda rows, boxes: rows / 7 + boxes[:, 2] / 40),
+        confidence=sure,
         object_share=shares,
         **fields,
     )
+
+
+def sure(rows: Ints, boxes: Boxes) -> Doubles:
+    return rows / 7 + boxes[:, 2] / 40
 
 
 def plain(choice: Choice) -> tuple[object, ...]:
@@ -95,8 +99,7 @@ def test_choose__boxes_are_inside_their_images(name: str, size: tuple[int, int])
 def test_choose__small_classes(name: str) -> None:
     for count in (0, 1, 2):
         features = clouds((count,)) if count else np.zeros((0, 8), np.float32)
-        teacher = teacher_of(lambda rows, _: rows)
-        given = pool_of(features, teacher=teacher, object_share=np.ones(count))
+        given = pool_of(features, confidence=sure, object_share=np.ones(count))
         assert sorted(choose(name, given).positions.tolist()) == list(range(count))
 
 
@@ -111,7 +114,7 @@ def test_baselines__say_what_they_need() -> None:
     assert needs == {
         "rded": "teacher", "easiest": "teacher", "hardest": "teacher", "largest-object": "objects",
     }  # fmt: skip
-    bare = replace(pool(), teacher=None, object_share=None)
+    bare = replace(pool(), confidence=None, object_share=None)
     for name in NAMES:
         if name not in needs:
             choose(name, bare)

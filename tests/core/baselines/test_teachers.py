@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.pools import pool_of, teacher_of
+from support.pools import pool_of
 
 from dsel.core.baselines.base import Boxes, Ints
 from dsel.core.baselines.confidence import easiest, hardest
@@ -15,8 +15,8 @@ FLAT = np.zeros((6, 2), np.float32)
 
 
 def test_easiest_and_hardest__by_hand() -> None:
-    logits = np.array([1.0, 5.0, -2.0, 60.0, 61.0, 0.0])  # 60 and 61 round to a probability of 1
-    pool = pool_of(FLAT, teacher=teacher_of(lambda rows, _: logits[rows]))
+    logits = np.array([1.0, 5.0, -2.0, 60.0, 61.0, 0.0])
+    pool = pool_of(FLAT, confidence=lambda rows, _: logits[rows])
     assert easiest(pool).positions.tolist() == [4, 3, 1, 0, 5, 2]
     assert hardest(pool).positions.tolist() == [2, 5, 0, 1, 3, 4]
     assert (easiest(pool).boxes, easiest(pool).cut) == (None, None)
@@ -25,11 +25,11 @@ def test_easiest_and_hardest__by_hand() -> None:
 def test_easiest__shows_the_teacher_whole_squares() -> None:
     shown: list[Boxes] = []
 
-    def logit(rows: Ints, boxes: Boxes) -> np.ndarray:
+    def confidence(rows: Ints, boxes: Boxes) -> np.ndarray:
         shown.append(boxes)
         return rows.astype(float)
 
-    easiest(pool_of(FLAT, width_px=96, height_px=64, teacher=teacher_of(logit)))
+    easiest(pool_of(FLAT, width_px=96, height_px=64, confidence=confidence))
     assert [boxes.tolist() for boxes in shown] == [[[16, 0, 64]] * 6]
 
 
@@ -37,12 +37,12 @@ def test_rded__by_the_slow_definition() -> None:
     """The best of each image's crops, and the images by it."""
     seen: list[tuple[int, tuple[float, ...], float]] = []
 
-    def logit(rows: Ints, boxes: Boxes) -> np.ndarray:
+    def confidence(rows: Ints, boxes: Boxes) -> np.ndarray:
         values = np.random.default_rng(4).normal(size=len(rows))
         seen.extend(zip(rows.tolist(), map(tuple, boxes.tolist()), values.tolist(), strict=True))
         return values
 
-    found = rded(pool_of(FLAT, teacher=teacher_of(logit)))
+    found = rded(pool_of(FLAT, confidence=confidence))
     assert len(seen) == 6 * CROPS
     best = {row: max((v, box) for r, box, v in seen if r == row) for row in range(6)}
     order = sorted(best, key=lambda row: -best[row][0])
@@ -53,7 +53,7 @@ def test_rded__by_the_slow_definition() -> None:
 
 
 def test_rded__several_patches_are_the_next_best_crops() -> None:
-    pool = pool_of(FLAT[:2], per_image=(3, 1), teacher=teacher_of(lambda _, boxes: boxes[:, 2]))
+    pool = pool_of(FLAT[:2], per_image=(3, 1), confidence=lambda _, boxes: boxes[:, 2])
     found = rded(pool)
     assert found.boxes is not None
     sides = dict(zip(found.positions.tolist(), found.boxes[:, 2].tolist(), strict=True))
@@ -65,13 +65,13 @@ def test_rded__several_patches_are_the_next_best_crops() -> None:
 def test_rded__crops_cover_8_to_100_percent_of_the_image(size: tuple[int, int]) -> None:
     shown: list[Boxes] = []
 
-    def logit(rows: Ints, boxes: Boxes) -> np.ndarray:
+    def confidence(rows: Ints, boxes: Boxes) -> np.ndarray:
         shown.append(boxes)
         return rows.astype(float)
 
     width, height = size
     features = np.zeros((400, 2), np.float32)
-    rded(pool_of(features, width_px=width, height_px=height, teacher=teacher_of(logit)))
+    rded(pool_of(features, width_px=width, height_px=height, confidence=confidence))
     sides = shown[0][:, 2]
     assert sides.min() >= (0.08 * width * height) ** 0.5 - 0.5
     assert sides.max() == min(width, height)
