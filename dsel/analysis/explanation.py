@@ -145,7 +145,7 @@ def candidate_boxes(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings
 ) -> tuple[CandidateBox, ...]:
     """Return the best boxes of an image that do not overlap, `SHOWN` or `per_image` of them."""
-    maps = combined_gap(bucket, geometry, settings)  # (1, h, w)
+    maps = combined_gap(bucket, geometry, settings.timesteps, settings.locate)  # (1, h, w)
     side = patch_size(settings, geometry)
     across, down = (int(cells * geometry.cell_px // side) for cells in maps.shape[:0:-1])
     shown = max(SHOWN, settings.per_image)
@@ -207,7 +207,7 @@ def read_cell(
     chosen = timestep_columns(settings.timesteps, geometry.timesteps)
     conditional = bucket.conditional[0, chosen, row, column].astype(np.float64)
     gap = bucket.gap[0, chosen, row, column].astype(np.float64)
-    counted = np.maximum(gap, 0.0) if settings.gap == "positive" else gap
+    counted = np.maximum(gap, 0.0) if settings.locate == "positive" else gap
     combined = counted / geometry.losses[chosen]
     table = np.stack([conditional, conditional + gap, gap, combined], axis=1)  # (T, 4)
     return CellReading(
@@ -248,7 +248,7 @@ def _gain(score: float, settings: SelectSettings) -> str:
     """Describe how naming the class changes the loss inside the patch."""
     if score > 0:
         lowers = f"aming the class lowers the loss inside this patch by {_percent(score)}"
-        return f"Where it helps, n{lowers}" if settings.gap == "positive" else f"N{lowers}"
+        return f"Where it helps, n{lowers}" if settings.locate == "positive" else f"N{lowers}"
     if score < 0:
         return f"Naming the class raises the loss inside this patch by {_percent(-score)}"
     return "Naming the class does not lower the loss inside this patch"

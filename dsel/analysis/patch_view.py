@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner
+from dsel.core.cut_boxes import cut_in_proxy
 from dsel.types import Box, ClassScores, ClassSelection, Patch
 
 
@@ -15,16 +16,18 @@ from dsel.types import Box, ClassScores, ClassSelection, Patch
 class PatchView:
     """One patch of an image, in proxy pixels.
 
-    nth counts the patches of the same image by rank, from 0. kept: the numbers of the distilled
-    images among the first IPC ones that show the patch, from 0. pinned: a pin keeps the best patch
-    of its image. moved: the box was placed by hand.
+    cut: what is exported around the patch. nth counts the patches of the same image by rank, from
+    0. kept: the numbers of the distilled images among the first IPC ones that show the patch, from
+    0. pinned: a pin keeps the best patch of its image. moved: the box was placed by hand.
     """
 
     image_id: str
     box: Box
+    cut: Box
     width_px: int
     height_px: int
     score: float
+    picture_score: float
     margin: float
     cluster: int
     rank: int
@@ -53,9 +56,11 @@ def patch_views(
         return PatchView(
             image_id=patch.image_id,
             box=patch.box,
+            cut=cut_in_proxy(patch),
             width_px=frame.proxy_width,
             height_px=frame.proxy_height,
             score=patch.score,
+            picture_score=patch.picture_score,
             margin=patch.margin,
             cluster=patch.cluster,
             rank=rank,
@@ -103,7 +108,9 @@ def by_image(views: Iterable[PatchView]) -> Mapping[str, tuple[PatchView, ...]]:
 
 def _replaced(view: PatchView, patches: Sequence[Patch]) -> PatchView:
     patch = patches[view.rank]
-    return replace(view, box=patch.box, score=patch.score, margin=patch.margin)
+    return replace(
+        view, box=patch.box, cut=cut_in_proxy(patch), score=patch.score, margin=patch.margin
+    )
 
 
 def _nths(patches: Sequence[Patch]) -> list[int]:
