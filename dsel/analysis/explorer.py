@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from dsel.analysis.baselines import Baseline, baseline, random_corners
 from dsel.analysis.comparison import Comparison, OverallComparison, compare, compare_overall
 from dsel.analysis.explanation import CellReading, Explanation, explain, read_cell
-from dsel.analysis.ground_truth import GroundTruth, read_ground_truth, read_objects
 from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
     BestPatches,
@@ -54,6 +53,7 @@ from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
 from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
 from dsel.runs import Run
+from dsel.runs.ground_truth import GroundTruth, read_ground_truth, read_objects
 from dsel.types import ClassSelection, Patch, Pixels
 
 
