@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from dsel.cache import Cache, bytes_of
 from dsel.config import SelectSettings
 from dsel.core.clustering import Clusters, cluster_patches
-from dsel.core.gap_maps import Maps, combined_maps
+from dsel.core.gap_maps import Counted, Maps, combined_maps
 from dsel.core.overrides import check_overrides
-from dsel.core.selection import Located, locate_class, rank_class, without_banned
+from dsel.core.selection import (
+    Located,
+    Scored,
+    locate_class,
+    rank_class,
+    score_class,
+    without_banned,
+)
 from dsel.errors import SettingError, unknown
 from dsel.pipeline.feature_cache import describer
 from dsel.runs import Run
@@ -25,25 +32,29 @@ from dsel.types import ClassScores, ClassSelection, Featurizer, Frame
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
 
-_MAPS: Final = ("timesteps", "gap")
 _LOCATED: Final = (
-    *_MAPS, "patch_px", "stride_px", "per_image", "moves", "features", "feature_model",
+    "timesteps", "locate", "patch_px", "stride_px", "per_image", "moves", "features",
+    "feature_model",
 )  # fmt: skip
-_CLUSTERS: Final = (*_LOCATED, "bans", "discriminative_share", "k")
-_RANKED: Final = (*_CLUSTERS, "pins", "within", "across", "factor")
+_SCORED: Final = (*_LOCATED, "score", "rank_by")
+_CLUSTERS: Final = (*_SCORED, "bans", "discriminative_share", "k")
+_RANKED: Final = (
+    *_CLUSTERS, "pins", "order", "across", "drop_lowest", "factor", "cut", "context",
+)  # fmt: skip
 
 READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "maps": _MAPS,
     "located": _LOCATED,
+    "scored": _SCORED,
     "clusters": _CLUSTERS,
     "selection": _RANKED,
 }
 """The settings that each step reads, those of the steps before it included.
 
-`k` is the number of clusters, which follows from `clusters` and `ipc`; IPC matters only there.
+`k` is the number of clusters, which follows from `clusters` and `ipc`, and `order` the order within
+clusters, which follows from `within` and `ipc`; IPC matters only there.
 """
 
-PATCH_BYTES = 800
+PATCH_BYTES = 1000
 """Memory that a patch and its entry in a list take."""
 
 
@@ -108,53 +119,70 @@ class Selector:
     def located(
         self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
     ) -> Located:
-        """Locate a class's patches, with the features that cluster them, without banned images.
+        """Locate the patches of all images of a class, with the features that cluster them.
 
-        scores: those of the class, if they are at hand.
+        Banned images have theirs too, so that a ban costs nothing. scores: those of the class, if
+        they are at hand.
         """
-        scores = self.scores(class_index) if scores is None else scores
-        located = self._cached(
+        return self._cached(
             ("located", class_index, narrowed(settings, "located")),
-            lambda: self._locate(class_index, settings, scores),
+            lambda: self._locate(
+                class_index, settings, self.scores(class_index) if scores is None else scores
+            ),
         )
-        return without_banned(located, scores.ids, settings.bans)
+
+    def scored(
+        self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
+    ) -> Scored:
+        """Locate a class's patches and score them, without banned images."""
+        scores = self.scores(class_index) if scores is None else scores
+        scored = self._cached(
+            ("scored", class_index, narrowed(settings, "scored")),
+            lambda: self._score(class_index, settings, scores),
+        )
+        return without_banned(scored, scores.ids, settings.bans)
 
     def _select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
         scores = self.scores(class_index)
-        located = self.located(class_index, settings, scores)
-        clusters = self._clusters(class_index, settings, located)
-        return rank_class(scores, located, clusters, narrowed(settings, "selection"))
+        scored = self.scored(class_index, settings, scores)
+        clusters = self._clusters(class_index, settings, scored)
+        return rank_class(scores, scored, clusters, narrowed(settings, "selection"))
 
     def _locate(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Located:
-        """Locate the patches of all images: banned ones are described too, so a ban costs nothing.
-
-        Features of a model replace those that scoring stored.
-        """
-        maps = self._maps(class_index, settings, scores)
+        """Locate the patches; features of a model replace those that scoring stored."""
+        maps = self._maps(class_index, settings.timesteps, settings.locate, scores)
         located = locate_class(scores, self.geometry, narrowed(settings, "located"), maps)
         describe = describer(self.run, settings, self._featurizer)
         if describe is None or not len(located.image):
             return located
         return replace(located, features=describe(scores, located))
 
+    def _score(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Scored:
+        located = self.located(class_index, settings, scores)
+        maps = self._maps(class_index, settings.timesteps, settings.score, scores)
+        return score_class(scores, located, self.geometry.cell_px, settings.rank_by, maps)
+
     def _maps(
-        self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
+        self,
+        class_index: int,
+        timesteps: tuple[int, ...],
+        counted: Counted,
+        scores: ClassScores | None = None,
     ) -> Maps:
-        """Combine a class's gap maps over timesteps."""
-        read = narrowed(settings, "maps")
+        """Combine a class's gap maps over timesteps, to locate by or to score by."""
 
         def make() -> Maps:
             of_class = self.scores(class_index) if scores is None else scores
-            return combined_maps(of_class, self.geometry, read)
+            return combined_maps(of_class, self.geometry, timesteps, counted)
 
-        return self._cached(("maps", class_index, read), make)
+        return self._cached(("maps", class_index, timesteps, counted), make)
 
-    def _clusters(self, class_index: int, settings: SelectSettings, located: Located) -> Clusters:
+    def _clusters(self, class_index: int, settings: SelectSettings, scored: Scored) -> Clusters:
         read = narrowed(settings, "clusters")
         return self._cached(
             ("clusters", class_index, read),
             lambda: cluster_patches(
-                located.features, located.ranking_score, read.k, read.discriminative_share
+                scored.located.features, scored.ranking, read.k, read.discriminative_share
             ),
         )
 
@@ -189,4 +217,6 @@ def narrowed(settings: SelectSettings, step: str) -> SelectSettings:
     read = {name: getattr(settings, name) for name in READS[step]}
     if "k" in read:
         read["ipc"] = read.pop("k")  # `clusters` of 0 follows it, and IPC has the larger range
+    if "order" in read:
+        read["within"] = read.pop("order")
     return DEFAULTS.replace(**read)
