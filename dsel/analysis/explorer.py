@@ -53,7 +53,6 @@ from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
 from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
 from dsel.runs import Run
-from dsel.runs.ground_truth import GroundTruth, read_ground_truth, read_objects
 from dsel.types import ClassSelection, Patch, Pixels
 
 
@@ -285,18 +284,6 @@ class Explorer(Selector):
         return localization(objects, selected, baselines)
 
     # All classes
-
-    def ground_truth(self) -> GroundTruth | None:
-        """Return the true objects of the run; raises `SourceError` if they cannot be read."""
-        path = self.run.objects_path
-        if not path.is_file():
-            return None
-        return self._cached(
-            ("ground truth",),
-            lambda: read_ground_truth(self.run, read_objects(path)),
-            # Python's numbers take several times the bytes of their JSON.
-            lambda _: 4 * path.stat().st_size,
-        )
 
     def override_statuses(self, settings: SelectSettings) -> tuple[OverrideStatus, ...]:
         """List all manual overrides with their problems."""

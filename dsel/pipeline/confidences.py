@@ -1,6 +1,6 @@
 """A teacher's confidence in boxes of images, stored in the run for later selections.
 
-teachers/<fingerprint>/00000.safetensors    (M,) log odds of one class, of the boxes it was asked for
+teachers/<fingerprint>/00000.safetensors    (M,) log odds of one class in the boxes asked for
 """
 
 from __future__ import annotations

@@ -65,24 +65,27 @@ class GroundTruth:
         """Return the mask of an image, None without one."""
         return self.masks[self.names[image_id]] if image_id in self.names else None
 
+    def each(self, image_id: str) -> Iterator[Mask]:
+        """Draw the objects of an image one by one; joined where the masks are."""
+        if image_id in self.names:
+            name, masks = self.names[image_id], self.masks
+            yield from masks.each(name) if isinstance(masks, Objects) else (masks[name],)
+
 
 def read_ground_truth(run: Run, masks: Mapping[str, Mask]) -> GroundTruth:
     """Match masks by file name to the images of a run."""
     return GroundTruth(masks, match_names(masks, {row.id: row.row for row in run.images}))
 
 
-def largest_shares(
-    objects: Objects, names: Mapping[str, str], frames: Mapping[str, Frame]
-) -> NDArray[np.float64]:
-    """Return the share of each image's view that its largest object covers; NaN if it has none.
+def largest_shares(truth: GroundTruth, frames: Mapping[str, Frame]) -> NDArray[np.float64]:
+    """Return the share of each image's view that its largest object covers, NaN without one: (N,).
 
-    names: the file name of each image id that has one. frames: of the images, (N,) in their order.
+    frames: of N images by their ids.
     """
-    shares = np.full(len(frames), np.nan)
-    for row, (image_id, frame) in enumerate(frames.items()):
-        masks = objects.each(names[image_id]) if image_id in names else iter(())
-        shares[row] = max((_share_of_view(mask, frame) for mask in masks), default=np.nan)
-    return shares
+    return np.array([
+        max((_share_of_view(mask, frame) for mask in truth.each(image_id)), default=np.nan)
+        for image_id, frame in frames.items()
+    ])  # fmt: skip
 
 
 def read_objects(path: Path) -> Objects:

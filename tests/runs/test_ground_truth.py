@@ -15,6 +15,7 @@ from pycocotools import mask as coco_mask
 from dsel.data.toybox_dataset import run_lengths
 from dsel.errors import SourceError
 from dsel.runs.ground_truth import (
+    GroundTruth,
     Mask,
     annotation_mask,
     largest_shares,
@@ -263,6 +264,6 @@ def test_largest_shares__by_hand(tmp_path: Path) -> None:
     ]  # fmt: skip
     objects = read_objects(written(tmp_path, record))
     frame = Frame(8, 4, Box(0, 0, 4, 4), 16, 16)
-    names = {"cat/1": "a.png", "cat/2": "b.png"}
-    found = largest_shares(objects, names, dict.fromkeys(("cat/2", "cat/3", "cat/1"), frame))
+    truth = GroundTruth(objects, {"cat/1": "a.png", "cat/2": "b.png"})
+    found = largest_shares(truth, dict.fromkeys(("cat/2", "cat/3", "cat/1"), frame))
     np.testing.assert_allclose(found, [1, np.nan, 6 / 16])

@@ -116,7 +116,7 @@ def test_unpack__native_gives_the_cut_back(native_px):
     """A cut that is smaller than its tile of 6 px, at the side of the mosaic: the same pixels."""
     cuts = [drawn(int(native_px), int(native_px), seed) for seed in range(4)]
     tiles = [replace(tile, patch=number) for number, tile in enumerate(tiles_of(12, 2, native_px))]
-    filled = [fill(tile, "native", lambda number, width, height: cuts[number]) for tile in tiles]
+    filled = [fill(tile, "native", lambda number, *_: cuts[number]) for tile in tiles]
     made = unpack(mosaic(filled, 2), tiles, 12, "native")
     start = (12 - int(native_px)) // 2
     inside = slice(start, start + int(native_px))

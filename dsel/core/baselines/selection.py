@@ -73,9 +73,7 @@ def baseline_selection(
         )
     one_cluster = np.zeros(len(patches), np.int64)
     falling = -np.arange(len(patches), dtype=float)
-    images = compose_images(
-        falling, one_cluster, falling, "score", "pooled", settings.factor**2
-    )
+    images = compose_images(falling, one_cluster, falling, "score", "pooled", settings.factor**2)
     return ClassSelection(scores.name, scores.index, patches, images)
 
 
@@ -91,9 +89,7 @@ def _box_scores(scores: ClassScores, maps: Maps, rows: Ints, cells: Boxes) -> Do
     return means
 
 
-def _placed(
-    patch: Patch, box: Box, frame: Frame, score: float, settings: SelectSettings
-) -> Patch:
+def _placed(patch: Patch, box: Box, frame: Frame, score: float, settings: SelectSettings) -> Patch:
     return replace(
         patch,
         box=box,
