@@ -25,7 +25,7 @@ class Output:
 
 
 class Where(Settings):
-    """The device of a model that describes patches, if the features need one."""
+    """The device of a model that describes patches, or of a teacher, if the settings need one."""
 
     device: Annotated[
         str,

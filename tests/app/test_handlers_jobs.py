@@ -20,7 +20,7 @@ from support.toyset import draw_picture, toy_prior, write_pictures
 
 from dsel.app.access import access_of
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.tasks import JobRunner, Priors
+from dsel.app.jobs.runner import JobRunner, Priors
 from dsel.app.state import AppState
 from dsel.errors import SettingError
 
