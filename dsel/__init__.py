@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         score,
         select,
     )
+    from dsel.api.teaching import iter_teach, teach
     from dsel.config import (
         ExportSettings,
         PriorSettings,
         ScoreSettings,
         SelectSettings,
         SourceSettings,
+        TeachSettings,
     )
     from dsel.data import open_dataset
     from dsel.errors import (
@@ -55,8 +57,10 @@ _MODULES: Final = {
         "distill", "export", "iter_distill", "iter_export", "iter_score", "iter_select", "score",
         "select",
     ),
+    "dsel.api.teaching": ("iter_teach", "teach"),
     "dsel.config": (
         "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings", "SourceSettings",
+        "TeachSettings",
     ),
     "dsel.data": ("open_dataset",),
     "dsel.errors": (
@@ -84,6 +88,7 @@ __all__ = [
     "SourceError",
     "SourceSettings",
     "StorageError",
+    "TeachSettings",
     "UnreadableImage",
     "distill",
     "export",
@@ -91,11 +96,13 @@ __all__ = [
     "iter_export",
     "iter_score",
     "iter_select",
+    "iter_teach",
     "load_prior",
     "open_dataset",
     "open_run",
     "score",
     "select",
+    "teach",
     "torch_dataset",
 ]
 

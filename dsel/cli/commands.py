@@ -15,6 +15,7 @@ from dsel.cli.evaluation import evaluate
 from dsel.cli.flags import Address, DistillFlags, Output, Scenes, SelectFlags, Where
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
+from dsel.cli.teaching import teach
 from dsel.config import (
     ExportSettings,
     PriorSettings,
@@ -225,7 +226,7 @@ def info(run: RunPath, output: Output = Output()) -> None:
     return None
 
 
-for command in (evaluate,):
+for command in (evaluate, teach):
     COMMANDS.command()(command)
 
 
