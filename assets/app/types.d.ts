@@ -10,12 +10,17 @@ interface BoxRecord {
   height: number;
 }
 
-/** The one model of a patch. `kept`: the distilled images that it is part of, counted from 0. */
+/**
+ * The one model of a patch. `cut`: what is exported around it. `kept`: the distilled images that it is part of, counted
+ * from 0.
+ */
 interface Patch {
   id: string;
   box: Box;
+  cut: Box;
   size: Size;
   score: number | null;
+  picture_score: number | null;
   margin: number | null;
   cluster: number;
   rank: number;
