@@ -153,14 +153,19 @@ class Patch:
 class ClassSelection:
     """The ranked patches of one class; the first images serve every IPC.
 
-    images lists, per distilled image, the ranks of its patches (factor squared of them). Patches
-    that were dropped rank last and are in no image.
+    images lists, per distilled image, the ranks of its patches (factor squared of them). Dropped
+    patches rank after all others and are in no image.
     """
 
     name: str
     index: int
     patches: tuple[Patch, ...]
     images: tuple[tuple[int, ...], ...]
+
+    @property
+    def dropped(self) -> frozenset[int]:
+        """The ranks of the patches that no IPC keeps."""
+        return frozenset(range(len(self.patches))).difference(*self.images)
 
     def kept_images(self, ipc: int) -> tuple[tuple[int, ...], ...]:
         """Return the first `ipc` images, or all if there are fewer."""

@@ -12,7 +12,7 @@ interface BoxRecord {
 
 /**
  * The one model of a patch. `cut`: what is exported around it. `kept`: the distilled images that it is part of, counted
- * from 0.
+ * from 0. `dropped`: no IPC keeps it.
  */
 interface Patch {
   id: string;
@@ -26,6 +26,7 @@ interface Patch {
   rank: number;
   nth: number;
   kept: number[];
+  dropped: boolean;
   pinned: boolean;
   moved: boolean;
 }
@@ -37,7 +38,7 @@ interface ExplainedPatch extends Patch {
 /** One of the best boxes of an image. */
 interface Contender {
   box: BoxRecord;
-  score: number;
+  mean: number;
   margin: number | null;
 }
 /** The score of a box at one timestep. */
@@ -55,12 +56,14 @@ interface Placement {
   rank: number;
   patches: number;
   images: number[];
+  dropped: boolean;
 }
 interface Explanation {
   image_id: string;
   patch: ExplainedPatch | null;
   candidates: number;
   best: Contender[];
+  mean: number | null;
   place: number;
   curve: Moment[];
   placement: Placement | null;
@@ -210,7 +213,7 @@ type Latest = <T>(queue: string, request: () => Promise<T>) => Promise<T | undef
 
 interface Report {
   token: string;
-  kind: "score" | "export";
+  kind: "score" | "export" | "evaluate";
   title: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
   stage: string;
@@ -222,6 +225,7 @@ interface Report {
   place: number;
   stopping: boolean;
   resumable: boolean;
+  started: number | null;
   finished: number;
   error: string;
   notices: string[];
@@ -231,13 +235,15 @@ interface Report {
   download: { path: string; name: string; bytes: number } | null;
 }
 interface Job {
-  kind: "score" | "export";
+  kind: "score" | "export" | "evaluate";
   token: string;
   report: Report;
   settings?: string;
+  work?: { students: number; steps: number; student: string };
 }
 interface Jobs {
   of(kind: string): Job[];
+  tokens(kind: string): string[];
   isLost(): boolean;
   subscribe(listener: () => void): void;
   poll(): Promise<void>;

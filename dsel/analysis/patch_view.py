@@ -18,7 +18,8 @@ class PatchView:
 
     cut: what is exported around the patch. nth counts the patches of the same image by rank, from
     0. kept: the numbers of the distilled images among the first IPC ones that show the patch, from
-    0. pinned: a pin keeps the best patch of its image. moved: the box was placed by hand.
+    0. dropped: no IPC keeps it. pinned: a pin keeps the best patch of its image. moved: the box was
+    placed by hand.
     """
 
     image_id: str
@@ -33,6 +34,7 @@ class PatchView:
     rank: int
     nth: int
     kept: tuple[int, ...]
+    dropped: bool
     pinned: bool
     moved: bool
 
@@ -49,6 +51,7 @@ def patch_views(
     """
     frames = dict(zip(scores.ids, scores.frames, strict=True))
     kept, nths = selected.kept(settings.ipc), _nths(selected.patches)
+    dropped = selected.dropped
     pins, corners = set(settings.pins), settings.overrides.corners
 
     def view(rank: int) -> PatchView:
@@ -66,6 +69,7 @@ def patch_views(
             rank=rank,
             nth=nths[rank],
             kept=kept.get(rank, ()),
+            dropped=rank in dropped,
             pinned=nths[rank] == 0 and patch.image_id in pins,
             moved=is_at(patch.box, corners.get(patch.image_id)),
         )
@@ -81,6 +85,11 @@ def image_views(
     ranks = list(selected.kept(settings.ipc))
     views = dict(zip(ranks, patch_views(selected, scores, settings, ranks), strict=True))
     return tuple(tuple(views[rank] for rank in image) for image in images)
+
+
+def ranking_score(patch: Patch, settings: SelectSettings) -> float:
+    """Return the score that a patch is ranked by."""
+    return patch.score if settings.rank_by == "patch" else patch.picture_score
 
 
 def baseline_views(

@@ -237,6 +237,14 @@ class ScoreParams(Params):
     score: Values = Field(default_factory=dict)
 
 
+class EvaluateParams(Params):
+    """An evaluation: held-out images, and the settings of two forms."""
+
+    source: Annotated[SourceParams, Expected("an object of values by name")]
+    source_settings: Values = Field(default_factory=dict)
+    evaluate: Values = Field(default_factory=dict)
+
+
 class TokenParams(Params):
     """token: of a job."""
 

@@ -68,6 +68,7 @@ def patch_wire(view: PatchView) -> PatchWire:
         "rank": view.rank,
         "nth": view.nth,
         "kept": list(view.kept),
+        "dropped": view.dropped,
         "pinned": view.pinned,
         "moved": view.moved,
     }

@@ -78,12 +78,11 @@ def shortfall(selected: ClassSelection, settings: SelectSettings) -> str:
     if given >= settings.ipc:
         return ""
     made_of = f"{settings.factor} x {settings.factor} mosaics" if settings.factor > 1 else "images"
-    patches = f"{len(selected.patches)} patches"
-    if settings.drop_lowest:
-        patches += f", of which the lowest {100 * settings.drop_lowest:g} % are dropped,"
+    dropped = f", {len(selected.dropped)} of them dropped," if selected.dropped else ""
+    raised = "raise --per-image or " if settings.cut != "whole" else ""
     return (
-        f"class {selected.name!r} has {patches} and gives {given} {made_of}, fewer than IPC "
-        f"{settings.ipc}: all are used; raise --per-image or lower --ipc to even out"
+        f"class {selected.name!r} has {len(selected.patches)} patches{dropped} and gives {given} "
+        f"{made_of}, fewer than IPC {settings.ipc}: all are used; {raised}lower --ipc to even out"
     )
 
 

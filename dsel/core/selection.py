@@ -128,10 +128,14 @@ def rank_class(
 ) -> ClassSelection:
     """Rank the patches of one class, and compose them to distilled images.
 
-    Dropped patches rank after all others, and are in no image.
+    Patches with the lowest scores are dropped if the settings say so, and those that give the same
+    cut as a better patch of their image. They rank after all others, and are in no image.
     """
+    cuts = _cuts(scores, scored.located, settings)
     pins = _pinned(scored.located, scores.ids, settings.pins)
-    dropped = lowest(scored.ranking, settings.drop_lowest, pins)
+    dropped = lowest(scored.ranking, settings.drop_lowest, pins) | repeated(
+        scored.located.image, cuts
+    )
     rest = np.flatnonzero(~dropped)
     keys = (
         scored.ranking[rest],
@@ -150,6 +154,25 @@ def rank_class(
         patches=patch_records(scores, scored, clusters, ranked, settings),
         images=tuple(tuple(rank_of[rest[position]] for position in image) for image in images),
     )
+
+
+def repeated(image: NDArray[np.int64], cuts: Sequence[Box]) -> NDArray[np.bool_]:
+    """Return which of P patches have the cut of an earlier patch of the same image, (P,)."""
+    seen: set[tuple[int, Box]] = set()
+    repeats = np.zeros(len(cuts), bool)
+    for position, key in enumerate(zip(image.tolist(), cuts, strict=True)):
+        repeats[position] = key in seen
+        seen.add(key)
+    return repeats
+
+
+def _cuts(scores: ClassScores, located: Located, settings: SelectSettings) -> list[Box]:
+    """Return the cut around each located patch, in proxy pixels."""
+    side = float(located.patch_px)
+    corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
+    return [
+        cut_around(Box(x, y, side, side), scores.frames[row], settings) for row, x, y in corners
+    ]
 
 
 def patch_records(

@@ -1,5 +1,6 @@
 """The image folder: OUT/train/<class>/<class>_id00000.png, and tables of how it was made.
 
+README.md         what the set is, and lines that train from it
 classes.json      index, name and folder of each class
 patches.parquet   one row per ranked patch, exported or not (`EXPORTED`)
 manifest.json     settings, run, prior, versions; per image, its patches and their boxes
@@ -23,6 +24,7 @@ from dsel.exports.base import (
     image_entry,
     manifest,
 )
+from dsel.exports.readme import README, readme
 from dsel.files import json_bytes, table_bytes, write_atomically
 from dsel.runs.schema import PATCHES, box_columns, patch_row
 from dsel.types import ClassSelection, Distilled, Done, Event, Progress, Started
@@ -47,8 +49,8 @@ image; null where it is not exported.
 
 NOWHERE: Final = dict.fromkeys(("file", "tile_x", "tile_y", "tile_width", "tile_height"))
 
-SIDE_FILES = 3
-"""Number of files beside the images: classes.json, patches.parquet and the manifest."""
+SIDE_FILES = 4
+"""Number of files beside the images: README.md, classes.json, patches.parquet, the manifest."""
 
 
 def write_image_folder(
@@ -91,6 +93,7 @@ def side_files(export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str
     ]
     rows = [row for selected in export.selections for row in _patch_rows(export, selected)]
     return {
+        README: readme(export).encode(),
         "classes.json": json_bytes(classes),
         "patches.parquet": table_bytes(rows, EXPORTED),
         # Last: a complete manifest means that all other files are written.

@@ -25,13 +25,15 @@ selections/<fingerprint>/   patches.parquet, one row per patch (`PATCHES`); sett
                             select settings, and with `images`: per class and distilled image, the
                             ranks of its patches
 selections/current.json     the fingerprint of the last selection
+evaluations/                what students scored that were trained on the run's sets (see
+                            `dsel.runs.evaluations`)
 boxes.json                  optional, added by the user: true boxes of the images in COCO format
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -54,7 +56,15 @@ from dsel.files import (
     table_bytes,
     write_atomically,
 )
-from dsel.runs.manifest import MANIFEST, Identity, check_same, manifest_bytes, read_manifest
+from dsel.runs.evaluations import Evaluation, list_evaluations
+from dsel.runs.manifest import (
+    MANIFEST,
+    Identity,
+    Summary,
+    check_same,
+    manifest_bytes,
+    read_manifest,
+)
 from dsel.runs.schema import (
     IMAGES,
     PROXIES,
@@ -78,21 +88,6 @@ from dsel.runs.shards import (
 from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Score
 
 __all__ = ["Identity", "Run", "Summary", "create_run", "open_run"]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Counts of a finished run, and the mean loss (T,) that each timestep's gap is divided by.
-
-    scored, skipped, refined: numbers of images; refined ones have further draws. evaluations:
-    number of noised latents that went through the network.
-    """
-
-    scored: int
-    skipped: int
-    refined: int
-    evaluations: int
-    losses: tuple[float, ...]
 
 
 ScoreFolder: TypeAlias = Literal["scores", "refined"]
@@ -276,6 +271,10 @@ class Run:
         another version of dsel.
         """
         return read_selection(self.path, name, self.identity.classes)
+
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """All stored evaluations of sets from this run, the oldest first."""
+        return list_evaluations(self.path)
 
     @property
     def _last(self) -> ScoreFolder:

@@ -14,6 +14,8 @@ const STAGES = {
   layout: "Computing the layout",
   select: "Selecting",
   export: "Writing images",
+  "held-out images": "Reading held-out images",
+  evaluate: "Training students",
 };
 /** @type {Record<string, string>} */
 const STATES = {
