@@ -81,6 +81,7 @@ class SelectFlags(SelectSettings):
 
 
 class DistillFlags(SelectFlags):
-    """Selection within `distill`, where every scored timestep counts."""
+    """Selection within `distill`: all scored timesteps count, and the export names the teacher."""
 
     timesteps: Annotated[Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")] = ()
+    teacher: Annotated[Suppress[Fixed[str]], arg(name="baseline-teacher")] = ""

@@ -60,9 +60,10 @@ def flag_of(setting: Setting) -> str:
 
 def settings_of_command(command: str) -> Iterator[Setting]:
     """The settings that a command has flags for; `distill` selects among all that it scores."""
+    left_out = {(SelectSettings, "timesteps"), (SelectSettings, "teacher")}
     for kind in SETTINGS[command]:
         for setting in settings_of(kind).values():
-            if (command, kind, setting.name) != ("distill", SelectSettings, "timesteps"):
+            if command != "distill" or (kind, setting.name) not in left_out:
                 yield setting
 
 
