@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         UnreadableImage,
     )
     from dsel.priors import load_prior
+    from dsel.students.torch_dataset import torch_dataset
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ _MODULES: Final = {
         "UnreadableImage",
     ),
     "dsel.priors": ("load_prior",),
+    "dsel.students.torch_dataset": ("torch_dataset",),
 }  # fmt: skip
 _HOME: Final = MappingProxyType(
     {name: module for module, names in _MODULES.items() for name in names}
@@ -94,6 +96,7 @@ __all__ = [
     "open_run",
     "score",
     "select",
+    "torch_dataset",
 ]
 
 

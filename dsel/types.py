@@ -129,17 +129,20 @@ class ClassScores:
 class Patch:
     """One patch and how it was ranked.
 
-    box is in proxy pixels, source_box in pixels of the upright source. score is the mean of the
-    combined gap inside the box, margin its lead over the best box that does not overlap it (NaN
-    without such a box). distance is to the centroid of its cluster, in feature space. rank counts
-    from 0 in its class.
+    box is in proxy pixels, source_box in pixels of the upright source; cut_box is what is exported
+    of the source. score is the mean of the combined gap inside the box, picture_score over the
+    whole picture. margin is the lead of the box on the map that locates it over the best box that
+    does not overlap it (NaN without such a box). distance is to the centroid of its cluster, in
+    feature space. rank counts from 0 in its class.
     """
 
     image_id: str
     class_index: int
     box: Box
     source_box: Box
+    cut_box: Box
     score: float
+    picture_score: float
     margin: float
     cluster: int
     distance: float
@@ -150,13 +153,19 @@ class Patch:
 class ClassSelection:
     """The ranked patches of one class; the first images serve every IPC.
 
-    images lists, per distilled image, the ranks of its patches (factor squared of them).
+    images lists, per distilled image, the ranks of its patches (factor squared of them). Dropped
+    patches rank after all others and are in no image.
     """
 
     name: str
     index: int
     patches: tuple[Patch, ...]
     images: tuple[tuple[int, ...], ...]
+
+    @property
+    def dropped(self) -> frozenset[int]:
+        """The ranks of the patches that no IPC keeps."""
+        return frozenset(range(len(self.patches))).difference(*self.images)
 
     def kept_images(self, ipc: int) -> tuple[tuple[int, ...], ...]:
         """Return the first `ipc` images, or all if there are fewer."""
@@ -172,13 +181,31 @@ class ClassSelection:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """One cut in a distilled image: box is in pixels of that image.
+
+    native_px: the side in pixels that the cut has when the shorter side of its whole picture fills
+    the distilled image.
+    """
+
+    patch: Patch
+    box: Box
+    native_px: float
+
+
+@dataclass(frozen=True, slots=True)
 class Distilled:
-    """One image of the distilled set, and the patches of its tiles, row by row."""
+    """One image of the distilled set, and its tiles, row by row."""
 
     class_index: int
     number: int
     pixels: Pixels
-    patches: tuple[Patch, ...]
+    tiles: tuple[Tile, ...]
+
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        """The patches of the tiles."""
+        return tuple(tile.patch for tile in self.tiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +369,21 @@ class Prior(Protocol):
         timesteps are indices of the schedule. tap (N,) are the rows whose inner activations are
         returned. Latents and outputs are float32 on `device`.
         """
+
+
+class Teacher(Protocol):
+    """A classifier whose classes are those of a dataset, in its order."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A name of the model and of its inputs."""
+
+    @property
+    def image_px(self) -> int:
+        """The side of the images that it sees."""
+
+    def probabilities(self, images: Pixels) -> NDArray[np.float32]:
+        """Return class probabilities (N, C) of images (N, image_px, image_px, 3)."""
 
 
 class Featurizer(Protocol):

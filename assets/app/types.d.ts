@@ -10,17 +10,23 @@ interface BoxRecord {
   height: number;
 }
 
-/** The one model of a patch. `kept`: the distilled images that it is part of, counted from 0. */
+/**
+ * The one model of a patch. `cut`: what is exported around it. `kept`: the distilled images that it is part of, counted
+ * from 0. `dropped`: no IPC keeps it.
+ */
 interface Patch {
   id: string;
   box: Box;
+  cut: Box;
   size: Size;
   score: number | null;
+  picture_score: number | null;
   margin: number | null;
   cluster: number;
   rank: number;
   nth: number;
   kept: number[];
+  dropped: boolean;
   pinned: boolean;
   moved: boolean;
 }
@@ -32,7 +38,7 @@ interface ExplainedPatch extends Patch {
 /** One of the best boxes of an image. */
 interface Contender {
   box: BoxRecord;
-  score: number;
+  mean: number;
   margin: number | null;
 }
 /** The score of a box at one timestep. */
@@ -50,12 +56,14 @@ interface Placement {
   rank: number;
   patches: number;
   images: number[];
+  dropped: boolean;
 }
 interface Explanation {
   image_id: string;
   patch: ExplainedPatch | null;
   candidates: number;
   best: Contender[];
+  mean: number | null;
   place: number;
   curve: Moment[];
   placement: Placement | null;

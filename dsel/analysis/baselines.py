@@ -10,6 +10,8 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.config import SelectSettings
+from dsel.core.cut_boxes import cut_around
 from dsel.core.gap_maps import Maps
 from dsel.core.integral_image import joined, summed_area, sums_inside
 from dsel.types import Box, ClassScores, ClassSelection, Frame
@@ -42,13 +44,15 @@ def baseline(
     selected: ClassSelection,
     maps: Maps,
     cell_px: int,
+    settings: SelectSettings,
     corners: Doubles,
 ) -> ClassSelection:
     """Replace each chosen patch by a baseline's patch of the same image, in the same order.
 
     The new patch has the size of the chosen one, or is the whole image, which need not be square.
-    Its score is the mean of the map (see `combined_maps`) inside; it has no margin. Further patches
-    of an image take its further random corners, which may overlap; all of them share one centre.
+    Its score is the mean of the map (see `combined_maps`) inside; it has no margin. Its cut is made
+    like the chosen one's; that of a whole image is the image. Further patches of an image take its
+    further random corners, which may overlap; all of them share one centre.
     """
     row_of = {image_id: row for row, image_id in enumerate(scores.ids)}
     rows = np.array([row_of[patch.image_id] for patch in selected.patches], np.int64)
@@ -62,7 +66,14 @@ def baseline(
     x, y, width, height = _columns(boxes) / cell_px
     means = sums_inside(tables, rows, x, y, width, height) / (width * height)
     patches = tuple(
-        replace(patch, box=box, source_box=frame.to_source(box), score=mean, margin=float("nan"))
+        replace(
+            patch,
+            box=box,
+            source_box=frame.to_source(box),
+            cut_box=frame.to_source(box if kind == "whole" else cut_around(box, frame, settings)),
+            score=mean,
+            margin=float("nan"),
+        )
         for patch, box, frame, mean in zip(
             selected.patches, boxes, frames, means.tolist(), strict=True
         )
@@ -70,12 +81,14 @@ def baseline(
     return replace(selected, patches=patches)
 
 
-def kept_score(selected: ClassSelection, ipc: int) -> float:
+def kept_score(
+    selected: ClassSelection, ipc: int, kind: Literal["score", "picture_score"] = "score"
+) -> float:
     """Mean score of the distinct patches in the first `ipc` images; NaN without patches.
 
     For a baseline it measures how much of the gap it captures at the same budget.
     """
-    scores = [selected.patches[rank].score for rank in sorted(selected.kept(ipc))]
+    scores = [getattr(selected.patches[rank], kind) for rank in sorted(selected.kept(ipc))]
     return float(np.mean(scores)) if scores else float("nan")
 
 

@@ -37,7 +37,7 @@ class Change:
 class KeptOverlap:
     """How much of two distilled sets is the same, counted in distinct patches.
 
-    same_images: patches of A with a patch of the same image in B. same_boxes: those whose boxes
+    same_images: patches of A with a patch of the same image in B. same_boxes: those whose cuts
     overlap by more than `SAME_BOX`. Shares are of the larger set.
     """
 
@@ -153,13 +153,12 @@ def _kept(selected: ClassSelection, ipc: int) -> list[Patch]:
 
 
 def _kept_overlap(a: Sequence[Patch], b: Sequence[Patch]) -> KeptOverlap:
-    # Boxes of one image do not overlap each other, so none can be the same as two others.
     boxes: dict[str, list[Box]] = {}
     for patch in b:
-        boxes.setdefault(patch.image_id, []).append(patch.box)
+        boxes.setdefault(patch.image_id, []).append(patch.cut_box)
     counts_a, counts_b = (Counter(patch.image_id for patch in kept) for kept in (a, b))
     same = sum(
-        any(overlap([patch.box], [box]) > SAME_BOX for box in boxes.get(patch.image_id, ()))
+        any(overlap([patch.cut_box], [box]) > SAME_BOX for box in boxes.get(patch.image_id, ()))
         for patch in a
     )
     return KeptOverlap(len(a), len(b), (counts_a & counts_b).total(), same)

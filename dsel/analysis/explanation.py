@@ -29,11 +29,12 @@ LEAST_PERCENT = 0.001
 class CandidateBox:
     """One of the best boxes of an image that do not overlap, in proxy pixels.
 
-    margin is its lead over the next best one; NaN if no other box fits.
+    mean: of the map that locating uses. margin is its lead over the next best one; NaN if no other
+    box fits.
     """
 
     box: Box
-    score: float
+    mean: float
     margin: float
 
 
@@ -56,6 +57,7 @@ class Placement:
     """Where a patch ranks in its class; ranks, clusters and distilled images count from 0.
 
     images: the distilled images among the first IPC ones that show it, usually one or none.
+    dropped: no IPC keeps it.
     """
 
     cluster: int
@@ -65,6 +67,7 @@ class Placement:
     rank: int
     patches: int
     images: tuple[int, ...]
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ class Explanation:
     """The explanation of an image's patch; without a patch, the best boxes of the image.
 
     source_box: the patch in pixels of the upright source. candidates: how many boxes were compared.
-    place: the index of the patch in `best`, -1 if it is none of them. ratio: its score over that of
-    the runner-up; NaN unless both are positive.
+    mean: of the map that locating uses, inside the patch. place: the index of the patch in `best`,
+    -1 if it is none of them. ratio: its mean over that of the runner-up; NaN unless both are
+    positive.
     """
 
     image_id: str
@@ -81,6 +85,7 @@ class Explanation:
     source_box: Box | None
     candidates: int
     best: tuple[CandidateBox, ...]
+    mean: float
     place: int
     ratio: float
     curve: tuple[TimestepGap, ...]
@@ -124,17 +129,18 @@ def explain(
     x, y = _corners(bucket, geometry, settings)
     explanation = Explanation(
         image_id=image_id, patch=None, source_box=None, candidates=len(x) * len(y), best=best,
-        place=-1, ratio=np.nan, curve=(), placement=None, sentence="",
+        mean=np.nan, place=-1, ratio=np.nan, curve=(), placement=None, sentence="",
     )  # fmt: skip
     if nth < len(mine):
         (patch,) = patch_views(selected, scores, settings, [mine[nth]])
-        index = _index(best, patch.box)
+        index, mean = _index(best, patch.box), _mean(bucket, geometry, settings, patch.box)
         explanation = replace(
             explanation,
             patch=patch,
             source_box=selected.patches[mine[nth]].source_box,
+            mean=mean,
             place=index,
-            ratio=_ratio(patch.score, best[index + 1 : index + 2]),
+            ratio=_ratio(mean, best[index + 1 : index + 2]),
             curve=curve(bucket, geometry, settings, patch.box),
             placement=placement_of(selected, mine[nth], settings.ipc),
         )
@@ -145,7 +151,7 @@ def candidate_boxes(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings
 ) -> tuple[CandidateBox, ...]:
     """Return the best boxes of an image that do not overlap, `SHOWN` or `per_image` of them."""
-    maps = combined_gap(bucket, geometry, settings)  # (1, h, w)
+    maps = combined_gap(bucket, geometry, settings.timesteps, settings.locate)  # (1, h, w)
     side = patch_size(settings, geometry)
     across, down = (int(cells * geometry.cell_px // side) for cells in maps.shape[:0:-1])
     shown = max(SHOWN, settings.per_image)
@@ -185,7 +191,6 @@ def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement
     """Return the ranks of the patch at a position of the class's ranking."""
     cluster = selected.patches[position].cluster
     mates = [n for n, patch in enumerate(selected.patches) if patch.cluster == cluster]
-    images = selected.kept(ipc).get(position, ())
     return Placement(
         cluster=cluster,
         clusters=len({patch.cluster for patch in selected.patches}),
@@ -193,7 +198,8 @@ def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement
         cluster_size=len(mates),
         rank=position,
         patches=len(selected.patches),
-        images=images,
+        images=selected.kept(ipc).get(position, ()),
+        dropped=position in selected.dropped,
     )
 
 
@@ -207,7 +213,7 @@ def read_cell(
     chosen = timestep_columns(settings.timesteps, geometry.timesteps)
     conditional = bucket.conditional[0, chosen, row, column].astype(np.float64)
     gap = bucket.gap[0, chosen, row, column].astype(np.float64)
-    counted = np.maximum(gap, 0.0) if settings.gap == "positive" else gap
+    counted = np.maximum(gap, 0.0) if settings.locate == "positive" else gap
     combined = counted / geometry.losses[chosen]
     table = np.stack([conditional, conditional + gap, gap, combined], axis=1)  # (T, 4)
     return CellReading(
@@ -223,17 +229,13 @@ def sentence(explanation: Explanation, settings: SelectSettings) -> str:
     """Write the explanation as one sentence, which counts from 1."""
     if explanation.patch is None or explanation.placement is None:
         return _without_patch(explanation, settings)
-    gain = _gain(explanation.patch.score, settings) + _comparison(explanation, explanation.patch)
-    return (
-        "; ".join(
-            [
-                gain,
-                _rank(explanation.placement),
-                _kept(explanation, explanation.placement, settings),
-            ]
-        )
-        + "."
-    )
+    parts = [
+        _gain(explanation.mean, settings) + _comparison(explanation, explanation.patch),
+        _scores(explanation.patch, settings),
+        _rank(explanation.placement),
+        _kept(explanation, explanation.placement, settings),
+    ]
+    return "; ".join(filter(None, parts)) + "."
 
 
 def _without_patch(explanation: Explanation, settings: SelectSettings) -> str:
@@ -244,14 +246,30 @@ def _without_patch(explanation: Explanation, settings: SelectSettings) -> str:
     return "This image has fewer patches."
 
 
-def _gain(score: float, settings: SelectSettings) -> str:
-    """Describe how naming the class changes the loss inside the patch."""
-    if score > 0:
-        lowers = f"aming the class lowers the loss inside this patch by {_percent(score)}"
-        return f"Where it helps, n{lowers}" if settings.gap == "positive" else f"N{lowers}"
-    if score < 0:
-        return f"Naming the class raises the loss inside this patch by {_percent(-score)}"
+def _gain(mean: float, settings: SelectSettings) -> str:
+    """Describe how naming the class changes the loss inside the patch, as locating counts it."""
+    if mean > 0:
+        lowers = f"aming the class lowers the loss inside this patch by {_percent(mean)}"
+        return f"Where it helps, n{lowers}" if settings.locate == "positive" else f"N{lowers}"
+    if mean < 0:
+        return f"Naming the class raises the loss inside this patch by {_percent(-mean)}"
     return "Naming the class does not lower the loss inside this patch"
+
+
+def _scores(patch: PatchView, settings: SelectSettings) -> str:
+    """Describe the scores that the comparison of boxes did not give; empty if it gave all."""
+    parts = []
+    if settings.score != settings.locate:
+        parts.append((patch.score, "in the patch"))
+    if settings.rank_by == "picture":
+        parts.append((patch.picture_score, "in the whole picture"))
+    changes = [
+        f"{'raises' if score < 0 else 'lowers'} {'it' if n else 'the loss'} by "
+        f"{_signed(abs(score))} {where}"
+        for n, (score, where) in enumerate(parts)
+    ]
+    counted = "counting every cell" if settings.score == "signed" else "counting where it helps"
+    return f"{counted}, it {' and '.join(changes)}" if changes else ""
 
 
 def _comparison(explanation: Explanation, patch: PatchView) -> str:
@@ -261,7 +279,7 @@ def _comparison(explanation: Explanation, patch: PatchView) -> str:
         best = (
             ""
             if explanation.place == 0
-            else f"; the best of {boxes} reaches {_signed(explanation.best[0].score)}"
+            else f"; the best of {boxes} reaches {_signed(explanation.best[0].mean)}"
         )
         return f" (moved by hand{best})"
     if explanation.candidates == 1:
@@ -269,18 +287,17 @@ def _comparison(explanation: Explanation, patch: PatchView) -> str:
     if explanation.place != 0:
         choice = f"number {explanation.place + 1}" if explanation.place > 0 else "one"
         return f", {choice} of {boxes} among boxes that do not overlap a better one"
-    if patch.score == 0:
+    if explanation.mean == 0:
         return f" or any other of the {boxes}"
-    return f", the {'most' if patch.score > 0 else 'least'} of all {boxes}" + _runner_up(
-        explanation, patch
-    )
+    most = "most" if explanation.mean > 0 else "least"
+    return f", the {most} of all {boxes}{_runner_up(explanation)}"
 
 
-def _runner_up(explanation: Explanation, patch: PatchView) -> str:
+def _runner_up(explanation: Explanation) -> str:
     """Describe the lead of the best box over the runner-up."""
     if len(explanation.best) == 1:
         return ", with no room for a second one"
-    if patch.score <= 0:
+    if explanation.mean <= 0:
         return ""
     if np.isnan(explanation.ratio):
         return ", while the runner-up does not lower it"
@@ -298,6 +315,8 @@ def _rank(placement: Placement) -> str:
 
 def _kept(explanation: Explanation, placement: Placement, settings: SelectSettings) -> str:
     pinned = explanation.image_id in settings.pins
+    if placement.dropped:
+        return "dropped, so it is never kept"
     if not placement.images:
         return f"{'pinned, but ' if pinned else ''}not kept at IPC {settings.ipc:,}"
     numbers = [f"{n + 1:,}" for n in placement.images]
@@ -313,9 +332,19 @@ def _index(best: Sequence[CandidateBox], box: Box) -> int:
     return next((n for n, one in enumerate(best) if one.box == box), -1)
 
 
-def _ratio(score: float, runner_up: Sequence[CandidateBox]) -> float:
-    positive = bool(runner_up) and runner_up[0].score > 0 and score > 0
-    return score / runner_up[0].score if positive else float("nan")
+def _mean(bucket: Bucket, geometry: Geometry, settings: SelectSettings, box: Box) -> float:
+    """Mean of the map that locating uses inside a box of one image."""
+    maps = combined_gap(bucket, geometry, settings.timesteps, settings.locate)  # (1, h, w)
+    cell = geometry.cell_px
+    corner = np.array([box.x / cell]), np.array([box.y / cell])
+    return float(
+        box_means(summed_area(maps), *corner, box.width / cell, box.height / cell)[0, 0, 0]
+    )
+
+
+def _ratio(mean: float, runner_up: Sequence[CandidateBox]) -> float:
+    positive = bool(runner_up) and runner_up[0].mean > 0 and mean > 0
+    return mean / runner_up[0].mean if positive else float("nan")
 
 
 def _corners(

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from dsel.analysis.baselines import Baseline, baseline, random_corners
 from dsel.analysis.comparison import Comparison, OverallComparison, compare, compare_overall
 from dsel.analysis.explanation import CellReading, Explanation, explain, read_cell
-from dsel.analysis.ground_truth import GroundTruth, read_ground_truth, read_objects
 from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
     BestPatches,
@@ -47,6 +46,7 @@ from dsel.analysis.replacements import Replacements, find_replacements
 from dsel.cache import SHARED, Cache
 from dsel.config import SelectSettings
 from dsel.core.box_search import patch_size
+from dsel.core.cut_boxes import cut_in_proxy
 from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
 from dsel.core.lasso import inside
 from dsel.core.overrides import misplaced
@@ -61,7 +61,7 @@ class Maps:
     """The maps of one image, means over the chosen timesteps, (h, w) float32 each.
 
     combined is the map that locating uses: the gap of each timestep is divided by its loss, and its
-    negative part is set to 0 unless the settings use the signed gap.
+    negative part is set to 0 unless the settings locate by the signed gap.
     """
 
     conditional: NDArray[np.float32]
@@ -94,9 +94,9 @@ class Explorer(Selector):
         return self.run.image_bytes(wanted, kind)
 
     def cut(self, patch: Patch, width_px: int, height_px: int) -> Pixels:
-        """Cut a patch from the proxy of its image."""
+        """Cut what is exported around a patch from the proxy of its image."""
         row = self.row_of(patch.class_index, patch.image_id)
-        return crop(self.proxy(patch.class_index, row), patch.box, width_px, height_px)
+        return crop(self.proxy(patch.class_index, row), cut_in_proxy(patch), width_px, height_px)
 
     # One image
 
@@ -106,7 +106,8 @@ class Explorer(Selector):
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         conditional = _mean(bucket.conditional[0, columns])
         gap = _mean(bucket.gap[0, columns])
-        combined = combined_gap(bucket, self.geometry, settings)[0]
+        how = settings.timesteps, settings.locate
+        combined = combined_gap(bucket, self.geometry, *how)[0]
         return Maps(conditional, conditional + gap, gap, combined)
 
     def explanation(
@@ -134,10 +135,10 @@ class Explorer(Selector):
 
     def ranges(self, class_index: int, settings: SelectSettings) -> Ranges:
         """Return the ranges of a class's maps over the timesteps that the settings use."""
-        wanted = DEFAULTS.replace(timesteps=settings.timesteps, gap=settings.gap)
+        how = settings.timesteps, settings.locate
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
-        scores, maps = self.scores(class_index), self._maps(class_index, wanted)
-        name = ("ranges", class_index, wanted)
+        scores, maps = self.scores(class_index), self._maps(class_index, *how)
+        name = ("ranges", class_index, *how)
         return self._cached(name, lambda: class_ranges(scores, columns, maps))
 
     def layout(self, class_index: int, name: str = OWN) -> NDArray[np.float32]:
@@ -248,8 +249,9 @@ class Explorer(Selector):
                 kind,
                 self.scores(class_index),
                 self.select(class_index, settings),
-                self._maps(class_index, settings),
+                self._maps(class_index, settings.timesteps, settings.score),
                 self.geometry.cell_px,
+                settings,
                 self._random_corners(class_index, seed),
             ),
             lambda selected: PATCH_BYTES * len(selected.patches),
@@ -282,18 +284,6 @@ class Explorer(Selector):
         return localization(objects, selected, baselines)
 
     # All classes
-
-    def ground_truth(self) -> GroundTruth | None:
-        """Return the true objects of the run; raises `SourceError` if they cannot be read."""
-        path = self.run.objects_path
-        if not path.is_file():
-            return None
-        return self._cached(
-            ("ground truth",),
-            lambda: read_ground_truth(self.run, read_objects(path)),
-            # Python's numbers take several times the bytes of their JSON.
-            lambda _: 4 * path.stat().st_size,
-        )
 
     def override_statuses(self, settings: SelectSettings) -> tuple[OverrideStatus, ...]:
         """List all manual overrides with their problems."""

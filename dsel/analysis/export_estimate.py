@@ -23,7 +23,7 @@ from PIL import Image
 from dsel.analysis.explorer import Explorer
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
-from dsel.core.composing import Cut, compose_class, shortfall
+from dsel.core.composing import Cut, compose_class, lay_out, shortfall
 from dsel.data.images import crop, encode
 from dsel.errors import DselError, UnreadableImage
 from dsel.exports import (
@@ -38,7 +38,7 @@ from dsel.exports import (
 from dsel.pipeline.cutting import open_origin, source_of
 from dsel.pipeline.export import check_export, plan_export
 from dsel.runs import Run
-from dsel.types import ClassSelection, Dataset, Distilled, Patch, Pixels
+from dsel.types import ClassSelection, Dataset, Distilled, Patch, Pixels, Tile
 
 T = TypeVar("T")
 _Sample: TypeAlias = dict[tuple[int, bool], list[float]]
@@ -201,7 +201,7 @@ def _some_images(run: Run, dataset: Dataset) -> Mapping[str, Pixels]:
 
 def _sample(plan: Export, cut: Cut, full_ratio: float) -> _Sample:
     """Estimate the sizes of a sample of images as cut from proxies."""
-    tiles, pixels = plan.select.factor**2, plan.image_px**2
+    tiles, pixels = plan.select.factor**2, plan.canvas.image_px**2
     most = max(FEWEST, min(SAMPLED, SAMPLED_TILES // tiles, SAMPLED_PX // pixels))
     images = [
         (index, image)
@@ -251,7 +251,7 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
     if not patches:
         return 1.0, 1.0
     tiles, file_format = plan.select.factor**2, plan.settings.file_format
-    count = max(2, min(CALIBRATED // tiles, CALIBRATED_PX // plan.image_px**2))
+    count = max(2, min(CALIBRATED // tiles, CALIBRATED_PX // plan.canvas.image_px**2))
     endless = cycle(patches)
     images = [list(islice(endless, tiles)) for _ in range(count)]
     proxies = [_composed(plan, one, cut) for one in images]
@@ -261,7 +261,7 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
         return full / quick, 1.0
 
     def source_cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
-        return crop(source[patch.image_id], patch.source_box, width_px, height_px)
+        return crop(source[patch.image_id], patch.cut_box, width_px, height_px)
 
     true = sum(len(encode(_composed(plan, one, source_cut), file_format)) for one in images)
     return full / quick, true / full
@@ -270,7 +270,7 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
 def _composed(plan: Export, patches: Sequence[Patch], cut: Cut) -> Pixels:
     """Compose one image of these patches."""
     alone = ClassSelection("", 0, tuple(patches), (tuple(range(len(patches))),))
-    (image,) = compose_class(alone, plan.select.replace(ipc=1), plan.image_px, cut)
+    (image,) = compose_class(alone, 1, plan.canvas, cut)
     return image.pixels
 
 
@@ -291,7 +291,7 @@ def _rest_bytes(plan: Export) -> int:
     """
     folders = class_folders(plan.classes)
     images = [
-        Distilled(selected.index, number, _NO_PIXELS, tuple(selected.patches[at] for at in image))
+        Distilled(selected.index, number, _NO_PIXELS, _tiles(plan, selected, image))
         for selected in plan.selections
         for number, image in enumerate(selected.kept_images(plan.select.ipc))
     ]
@@ -302,6 +302,10 @@ def _rest_bytes(plan: Export) -> int:
         half = _side_bytes(plan, names, images, 2 * step)
         sizes = {name: size + 2 * (step - 1) * (size - half[name]) for name, size in sizes.items()}
     return zip_bytes(dict.fromkeys(names, 0) | sizes)
+
+
+def _tiles(plan: Export, selected: ClassSelection, image: Sequence[int]) -> tuple[Tile, ...]:
+    return lay_out([selected.patches[rank] for rank in image], plan.canvas)
 
 
 def _side_bytes(

@@ -25,6 +25,7 @@ from dsel.core.clustering import unit_features
 from dsel.core.projection import layout, principal_plane
 from dsel.core.selection import Located
 from dsel.errors import DselError, SettingError
+from dsel.pipeline.selector import narrowed
 from dsel.runs import Run
 from dsel.types import Geometry
 
@@ -70,18 +71,12 @@ def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSetti
         patch_px=0 if settings.patch_px == side // 2 else settings.patch_px,
         stride_px=0 if settings.stride_px == cell else settings.stride_px,
         timesteps=() if every else tuple(sorted(settings.timesteps)),
-        gap=settings.gap,
+        locate=settings.locate,
     )
     if settings.features == "free":
         return wanted
     # Features of another model are stored for exactly these patches.
-    free = {
-        "clusters": 0,
-        "ipc": DEFAULTS.ipc,
-        "within": DEFAULTS.within,
-        "across": DEFAULTS.across,
-    }
-    return settings.replace(**free, factor=1, pins=(), bans=())
+    return narrowed(settings, "located")
 
 
 def layout_name(run: Run, class_index: int, settings: SelectSettings) -> str:

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.comparison import Change, Comparison
-from dsel.analysis.patch_view import PatchView, by_image, patch_views
+from dsel.analysis.patch_view import PatchView, by_image, patch_views, ranking_score
 from dsel.config import SelectSettings
 from dsel.errors import SettingError, unknown
 from dsel.runs.schema import ImageRow
 from dsel.types import ClassScores, ClassSelection, Patch
 
 T = TypeVar("T")
-Sort: TypeAlias = Literal["rank", "score", "margin", "cluster", "name"]
+Sort: TypeAlias = Literal["rank", "score", "picture_score", "margin", "cluster", "name"]
 Keeping: TypeAlias = Literal["any", "both", "a", "b", "neither"]
 
 MOST_ROWS: Final = 100
@@ -107,7 +107,10 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class ClusterCard:
-    """A cluster at a glance: its most discriminative and its most central patches, best first."""
+    """A cluster at a glance: its most discriminative and its most central patches, best first.
+
+    median_score: of the scores that patches are ranked by.
+    """
 
     cluster: int
     size: int
@@ -215,7 +218,7 @@ def cluster_cards(
     members: dict[int, list[Patch]] = {}
     for patch in selected.patches:
         members.setdefault(patch.cluster, []).append(patch)
-    return tuple(_card(cluster, members[cluster], views) for cluster in sorted(members))
+    return tuple(_card(members[cluster], views, settings) for cluster in sorted(members))
 
 
 def cluster_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapping[int, int]:
@@ -245,11 +248,12 @@ def best_patches(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -
 _KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {
     "rank": lambda patch: patch.rank,
     "score": lambda patch: patch.score,
+    "picture_score": lambda patch: patch.picture_score,
     "margin": lambda patch: patch.margin,
     "cluster": lambda patch: patch.cluster,
     "name": lambda patch: patch.image_id,
 }
-_FALLING: Final = ("score", "margin")
+_FALLING: Final = ("score", "picture_score", "margin")
 _KEEPING: Final[Mapping[str, Collection[tuple[bool, bool]]]] = {
     "any": ((False, False), (False, True), (True, False), (True, True)),
     "both": ((True, True),),
@@ -272,15 +276,17 @@ def _views_of(
     return by_image(patch_views(side.selected, scores, side.settings, ranks))
 
 
-def _card(cluster: int, patches: Sequence[Patch], views: Sequence[PatchView]) -> ClusterCard:
-    discriminative = sorted(patches, key=lambda patch: -patch.score)[:CARD_ROWS]
+def _card(
+    patches: Sequence[Patch], views: Sequence[PatchView], settings: SelectSettings
+) -> ClusterCard:
+    by_score = sorted(patches, key=lambda patch: -ranking_score(patch, settings))
     central = sorted(patches, key=lambda patch: patch.distance)[:CARD_ROWS]
     return ClusterCard(
-        cluster=cluster,
+        cluster=patches[0].cluster,
         size=len(patches),
         kept=sum(bool(views[patch.rank].kept) for patch in patches),
-        median_score=median(patch.score for patch in patches),
-        discriminative=tuple(views[patch.rank] for patch in discriminative),
+        median_score=median(ranking_score(patch, settings) for patch in patches),
+        discriminative=tuple(views[patch.rank] for patch in by_score[:CARD_ROWS]),
         central=tuple(views[patch.rank] for patch in central),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner
+from dsel.core.cut_boxes import cut_in_proxy
 from dsel.types import Box, ClassScores, ClassSelection, Patch
 
 
@@ -15,21 +16,25 @@ from dsel.types import Box, ClassScores, ClassSelection, Patch
 class PatchView:
     """One patch of an image, in proxy pixels.
 
-    nth counts the patches of the same image by rank, from 0. kept: the numbers of the distilled
-    images among the first IPC ones that show the patch, from 0. pinned: a pin keeps the best patch
-    of its image. moved: the box was placed by hand.
+    cut: what is exported around the patch. nth counts the patches of the same image by rank, from
+    0. kept: the numbers of the distilled images among the first IPC ones that show the patch, from
+    0. dropped: no IPC keeps it. pinned: a pin keeps the best patch of its image. moved: the box was
+    placed by hand.
     """
 
     image_id: str
     box: Box
+    cut: Box
     width_px: int
     height_px: int
     score: float
+    picture_score: float
     margin: float
     cluster: int
     rank: int
     nth: int
     kept: tuple[int, ...]
+    dropped: bool
     pinned: bool
     moved: bool
 
@@ -46,6 +51,7 @@ def patch_views(
     """
     frames = dict(zip(scores.ids, scores.frames, strict=True))
     kept, nths = selected.kept(settings.ipc), _nths(selected.patches)
+    dropped = selected.dropped
     pins, corners = set(settings.pins), settings.overrides.corners
 
     def view(rank: int) -> PatchView:
@@ -53,14 +59,17 @@ def patch_views(
         return PatchView(
             image_id=patch.image_id,
             box=patch.box,
+            cut=cut_in_proxy(patch),
             width_px=frame.proxy_width,
             height_px=frame.proxy_height,
             score=patch.score,
+            picture_score=patch.picture_score,
             margin=patch.margin,
             cluster=patch.cluster,
             rank=rank,
             nth=nths[rank],
             kept=kept.get(rank, ()),
+            dropped=rank in dropped,
             pinned=nths[rank] == 0 and patch.image_id in pins,
             moved=is_at(patch.box, corners.get(patch.image_id)),
         )
@@ -76,6 +85,11 @@ def image_views(
     ranks = list(selected.kept(settings.ipc))
     views = dict(zip(ranks, patch_views(selected, scores, settings, ranks), strict=True))
     return tuple(tuple(views[rank] for rank in image) for image in images)
+
+
+def ranking_score(patch: Patch, settings: SelectSettings) -> float:
+    """Return the score that a patch is ranked by."""
+    return patch.score if settings.rank_by == "patch" else patch.picture_score
 
 
 def baseline_views(
@@ -103,7 +117,9 @@ def by_image(views: Iterable[PatchView]) -> Mapping[str, tuple[PatchView, ...]]:
 
 def _replaced(view: PatchView, patches: Sequence[Patch]) -> PatchView:
     patch = patches[view.rank]
-    return replace(view, box=patch.box, score=patch.score, margin=patch.margin)
+    return replace(
+        view, box=patch.box, cut=cut_in_proxy(patch), score=patch.score, margin=patch.margin
+    )
 
 
 def _nths(patches: Sequence[Patch]) -> list[int]:

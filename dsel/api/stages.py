@@ -109,13 +109,16 @@ def iter_select(
     **keywords: Any,
 ) -> Iterator[Event]:
     """Select like `select`, and yield the events."""
+    from dsel.pipeline.confidences import teacher_for
     from dsel.pipeline.distill import featurizer_for
     from dsel.pipeline.select import select as select_all
 
     opened = run if isinstance(run, Run) else Run(run)
     (changed,) = with_keywords(keywords, settings or SelectSettings())
     chosen = cast(SelectSettings, changed)
-    yield from select_all(opened.folder, chosen, featurizer_for(opened.folder, chosen, device))
+    featurizer = featurizer_for(opened.folder, chosen, device)
+    teacher = teacher_for(opened.folder, chosen, device)
+    yield from select_all(opened.folder, chosen, featurizer, teacher)
 
 
 def export(

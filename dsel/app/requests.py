@@ -143,9 +143,15 @@ def _shown(value: Any) -> str:
 
 
 class Seeded(Params):
-    """seed: of the random patches."""
+    """seed: of random patches, or of a baseline."""
 
     seed: Whole = 0
+
+
+class BaselineParams(Seeded):
+    """name: of the baseline that selects."""
+
+    name: Text = "random-whole"
 
 
 class LayoutParams(Params):

@@ -43,6 +43,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "compare": (requests.CompareParams, compare.compare),
     "compare_overall": (Params, compare.compare_overall),
     "baselines": (requests.Seeded, compare.baselines),
+    "baseline_selection": (requests.BaselineParams, compare.baseline_selection),
     "localization": (Params, compare.localization),
     "localization_overall": (Params, compare.localization_overall),
     "evaluations": (requests.TokensParams, evaluate.evaluations),

@@ -14,8 +14,9 @@ SLIDER_TOP: Final = 200
 class, or the default IPC."""
 
 SHOWN: Final = (
-    "timesteps", "patch_px", "clusters", "ipc", "discriminative_share", "across", "within", "gap",
-    "stride_px", "per_image", "factor", "image_px", "file_format", "pixels",
+    "timesteps", "patch_px", "cut", "context", "ipc", "clusters", "discriminative_share", "across",
+    "within", "rank_by", "score", "drop_lowest", "locate", "stride_px", "per_image", "factor",
+    "tile_scale", "image_px", "file_format", "pixels",
 )  # fmt: skip
 """The settings that have a widget, in the order of the page; others keep the link's value."""
 

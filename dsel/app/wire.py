@@ -54,18 +54,21 @@ def page_numbers(page: Page[Any]) -> Mapping[str, int]:
 
 
 def patch_wire(view: PatchView) -> PatchWire:
-    """Return a patch as the page reads it everywhere; its box is in proxy pixels."""
-    box = view.box
+    """Return a patch as the page reads it everywhere; box and cut are in proxy pixels."""
+    box, cut = view.box, view.cut
     return {
         "id": view.image_id,
         "box": [box.x, box.y, box.width, box.height],
+        "cut": [cut.x, cut.y, cut.width, cut.height],
         "size": [view.width_px, view.height_px],
         "score": plain(view.score),
+        "picture_score": plain(view.picture_score),
         "margin": plain(view.margin),
         "cluster": view.cluster,
         "rank": view.rank,
         "nth": view.nth,
         "kept": list(view.kept),
+        "dropped": view.dropped,
         "pinned": view.pinned,
         "moved": view.moved,
     }

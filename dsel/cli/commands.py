@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from dsel.cli.flags import Address, DistillFlags, Output, Scenes, SelectFlags, Where
 from dsel.cli.evaluation import evaluate
+from dsel.cli.flags import Address, DistillFlags, Output, Scenes, SelectFlags, Where
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
 from dsel.config import (
@@ -302,11 +302,13 @@ def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
 
 def _select(run: Run, settings: SelectSettings, where: Where) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
+    from dsel.pipeline.confidences import teacher_for
     from dsel.pipeline.distill import featurizer_for
     from dsel.pipeline.select import select as select_all
 
     featurizer = featurizer_for(run, settings, where.device)
-    return Terminal().follow(select_all(run, settings, featurizer))
+    teacher = teacher_for(run, settings, where.device)
+    return Terminal().follow(select_all(run, settings, featurizer, teacher))
 
 
 def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from tyro.conf import Fixed, Suppress, UseAppendAction, arg
 
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import SelectSettings
 from dsel.config.base import Settings, settings_of
 
 
@@ -25,7 +25,7 @@ class Output:
 
 
 class Where(Settings):
-    """The device of a model that describes patches, if the features need one."""
+    """The device of a model that describes patches, or of a teacher, if the settings need one."""
 
     device: Annotated[
         str,
@@ -84,9 +84,3 @@ class DistillFlags(SelectFlags):
     """Selection within `distill`, where every scored timestep counts."""
 
     timesteps: Annotated[Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")] = ()
-
-
-class ComposeFlags(ExportSettings):
-    """The pixels of composed sets, which are not written to files."""
-
-    file_format: Annotated[Suppress[Fixed[str]], arg(name="composed-format")] = "png"  # type: ignore[assignment]

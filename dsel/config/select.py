@@ -1,8 +1,8 @@
-"""Which patches are located, clustered, ranked and kept."""
+"""Which patches are located, clustered, ranked and kept, and what is cut around them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -10,9 +10,15 @@ from dsel.config.base import OVERRIDE, Display, Settings
 from dsel.config.overrides import Overrides
 from dsel.errors import SettingError
 
+BaselineName: TypeAlias = Literal[
+    "none", "random-whole", "random-crop", "centre-crop", "no-clusters", "kmeans-nearest",
+    "herding", "facility-location", "rded", "easiest", "hardest", "largest-object",
+]  # fmt: skip
+"""The names in `dsel.core.baselines.registry.BASELINES`; `none` is dsel's own ranking."""
+
 
 class SelectSettings(Settings):
-    """Which patches are cut, and which of them are kept."""
+    """Which patches are located, which of them are kept, and what is cut around them."""
 
     patch_px: Annotated[
         int,
@@ -41,14 +47,29 @@ class SelectSettings(Settings):
         Field(description="scored timesteps to average over; empty uses all"),
         Display("Timesteps"),
     ] = ()
-    gap: Annotated[
+    locate: Annotated[
         Literal["positive", "signed"],
         Field(
-            description="count only cells where naming the class helps (positive), or let cells "
-            "where it misleads cancel them (signed)"
+            description="cells that count when the patch is located: only those where naming the "
+            "class helps (positive), or all, so that cells where it misleads cancel them (signed)"
         ),
-        Display("Gap", choices=(("positive", "Positive only"), ("signed", "Signed"))),
+        Display("Locate by", choices=(("positive", "Positive gap"), ("signed", "Signed gap"))),
     ] = "positive"
+    score: Annotated[
+        Literal["signed", "positive"],
+        Field(
+            description="cells that count in scores: all (signed), or only those where naming the "
+            "class helps (positive)"
+        ),
+        Display("Score by", choices=(("signed", "Signed gap"), ("positive", "Positive gap"))),
+    ] = "signed"
+    rank_by: Annotated[
+        Literal["patch", "picture"],
+        Field(
+            description="score that ranks: the mean gap inside the patch, or over the whole picture"
+        ),
+        Display("Rank by", choices=(("patch", "Patch"), ("picture", "Whole picture"))),
+    ] = "picture"
     features: Annotated[
         Literal["free", "reencode", "clip"],
         Field(
@@ -97,16 +118,20 @@ class SelectSettings(Settings):
         Display("IPC", unit="images per class"),
     ] = 10
     within: Annotated[
-        Literal["score", "centroid"],
+        Literal["auto", "score", "centroid"],
         Field(
             description="order within a cluster: highest score first, or nearest to the centroid "
-            "first"
+            "first; auto is the centroid at IPC 1, and the score otherwise"
         ),
         Display(
             "Ranking within clusters",
-            choices=(("score", "Highest score"), ("centroid", "Most central")),
+            choices=(
+                ("auto", "Automatic"),
+                ("score", "Highest score"),
+                ("centroid", "Most central"),
+            ),
         ),
-    ] = "score"
+    ] = "auto"
     across: Annotated[
         Literal["round-robin", "pooled"],
         Field(
@@ -118,15 +143,70 @@ class SelectSettings(Settings):
             choices=(("round-robin", "Clusters in turn"), ("pooled", "Pooled")),
         ),
     ] = "round-robin"
+    drop_lowest: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=0.95,
+            description="share of a class's patches, those with the lowest scores, that is left "
+            "out before ranking; pinned ones stay",
+        ),
+        Display("Drop lowest"),
+    ] = 0.0
+    cut: Annotated[
+        Literal["patch", "context", "whole"],
+        Field(
+            description="what is exported: the patch, a larger square around it (context), or the "
+            "largest square of the picture that holds it (whole)"
+        ),
+        Display(
+            "Cut",
+            choices=(("patch", "Patch"), ("context", "With context"), ("whole", "Whole picture")),
+        ),
+    ] = "whole"
+    context: Annotated[
+        float,
+        Field(ge=1.0, le=8.0, description="side of a context cut, in sides of the patch"),
+        Display("Context", unit="× patch"),
+    ] = 1.5
     factor: Annotated[
         int,
         Field(
             ge=1,
             le=8,
-            description="patches per side of a distilled image: 1 is one patch, 2 a 2 x 2 mosaic",
+            description="cuts per side of a distilled image: 1 is one cut, 2 a 2 x 2 mosaic",
         ),
         Display("Mosaic", choices=((1, "Single"), *((n, f"{n} × {n}") for n in range(2, 9)))),
     ] = 1
+    tile_scale: Annotated[
+        Literal["fit", "native"],
+        Field(
+            description="size of a cut in its tile: enlarged to fill it (fit), or never enlarged "
+            "beyond the scale of its picture, with its edges extended (native)"
+        ),
+        Display("Tile scale", choices=(("fit", "Fill the tile"), ("native", "As in the picture"))),
+    ] = "fit"
+    baseline: Annotated[
+        BaselineName,
+        Field(
+            description="select by a baseline instead, from the same images and at the same "
+            "budget; pinned images are then not kept first"
+        ),
+        Display("Baseline", choices=(("none", "None"),)),
+    ] = "none"
+    baseline_seed: Annotated[
+        int,
+        Field(ge=0, le=2**31 - 1, description="seed of a baseline that draws at random"),
+        Display("Baseline's seed"),
+    ] = 0
+    teacher: Annotated[
+        str,
+        Field(
+            description="classifier for the baselines that ask one: folder that dsel teach saved, "
+            "or folder or Hub id of an image classifier of transformers"
+        ),
+        Display("Teacher"),
+    ] = ""
     pins: Annotated[
         tuple[str, ...],
         OVERRIDE,
@@ -168,6 +248,17 @@ class SelectSettings(Settings):
     def k(self) -> int:
         """The number of clusters per class."""
         return self.clusters or self.ipc
+
+    @property
+    def order(self) -> Literal["score", "centroid"]:
+        """The order within clusters, which `within` may leave to IPC.
+
+        A single image per class has to stand for the class, so the most typical one is best; of
+        several, those where the class shows most.
+        """
+        if self.within == "auto":
+            return "centroid" if self.ipc == 1 else "score"
+        return self.within
 
     @property
     def overrides(self) -> Overrides:

@@ -1,14 +1,13 @@
-"""From stored gap maps, one per timestep, to the one map per image that patches are located on."""
+"""From stored gap maps, one per timestep, to one map per image: to locate by, or to score by."""
 
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.config import SelectSettings
 from dsel.core.chunks import chunks
 from dsel.errors import SettingError
 from dsel.types import Bucket, ClassScores, Geometry
@@ -20,20 +19,25 @@ Maps: TypeAlias = tuple[Floats, ...]
 """Combined maps (n, h, w) of each of a class's buckets."""
 
 
-def combined_maps(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Maps:
-    """Return the maps that patches are located on, of each of a class's buckets."""
-    return tuple(combined_gap(bucket, geometry, settings) for bucket in scores.buckets)
+Counted: TypeAlias = Literal["positive", "signed"]
+"""Which cells count: those where naming the class helps, or all."""
 
 
-def combined_gap(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Floats:
-    """Return the maps that patches are located on, (n, h, w): the mean gap as a share of the loss.
+def combined_maps(
+    scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...], counted: Counted
+) -> Maps:
+    """Return the combined maps of each of a class's buckets; no timesteps are all."""
+    return tuple(combined_gap(bucket, geometry, timesteps, counted) for bucket in scores.buckets)
 
-    Reads the settings `timesteps` and `gap`.
-    """
-    columns = timestep_columns(settings.timesteps, geometry.timesteps)
+
+def combined_gap(
+    bucket: Bucket, geometry: Geometry, timesteps: tuple[int, ...], counted: Counted
+) -> Floats:
+    """Return the mean gap over timesteps as a share of the loss, (n, h, w); none are all."""
+    columns = timestep_columns(timesteps, geometry.timesteps)
     every = columns == list(range(len(geometry.timesteps)))
     gap = bucket.gap if every else bucket.gap[:, columns]
-    return combine_timesteps(gap, geometry.losses[columns], settings.gap == "positive")
+    return combine_timesteps(gap, geometry.losses[columns], counted == "positive")
 
 
 def combine_timesteps(

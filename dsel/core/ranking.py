@@ -13,6 +13,9 @@ Within: TypeAlias = Literal["score", "centroid"]
 Across: TypeAlias = Literal["round-robin", "pooled"]
 T = TypeVar("T")
 
+ROUNDING = 1e-9
+"""What rounding may take off a product that is a whole number."""
+
 
 def rank_patches(
     scores: NDArray[np.floating],
@@ -62,6 +65,20 @@ def compose_images(
     images = (*complete, *in_turn(_filled_image(one, patches_per_image) for one in clusters))
     turn = {position: number for number, position in enumerate(pins)}
     return tuple(sorted(images, key=lambda image: turn.get(image[0], len(turn))))
+
+
+def lowest(
+    scores: NDArray[np.floating], share: float, pins: Sequence[int] = ()
+) -> NDArray[np.bool_]:
+    """Return which positions have the lowest scores, (N,): this share of all, rounded down.
+
+    Of equal scores, the later positions are taken. Pinned positions are not, nor others for them.
+    """
+    count = int(share * len(scores) + ROUNDING)
+    chosen = np.zeros(len(scores), bool)
+    chosen[np.argsort(-scores, kind="stable")[len(scores) - count :]] = True
+    chosen[list(pins)] = False
+    return chosen
 
 
 def within_order(

@@ -1,4 +1,4 @@
-"""Two steps of selecting the patches of one class: locate them, and rank them once clustered.
+"""Three steps of selecting the patches of one class: locate, score, and rank them once clustered.
 
 `dsel.pipeline.selector` composes these and the other steps.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,11 @@ from dsel.core.box_search import (
     patch_size,
 )
 from dsel.core.clustering import Clusters
+from dsel.core.cut_boxes import cut_around
 from dsel.core.gap_maps import Maps
+from dsel.core.integral_image import joined, summed_area, sums_inside
 from dsel.core.patch_features import patch_features
-from dsel.core.ranking import compose_images, rank_patches
+from dsel.core.ranking import compose_images, lowest, rank_patches
 from dsel.types import Box, ClassScores, ClassSelection, Geometry, Patch
 
 
@@ -31,18 +34,29 @@ from dsel.types import Box, ClassScores, ClassSelection, Geometry, Patch
 class Located:
     """P patches of one class, those of one image next to each other and best first.
 
-    image: (P,) each one's row in the class. ranking_score: (P,), see `ranking_scores`.
-    features: (P, d).
+    image: (P,) each one's row in the class. features: (P, d).
     """
 
     image: NDArray[np.int64]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
-    score: NDArray[np.float64]
-    ranking_score: NDArray[np.float64]
     margin: NDArray[np.float64]
     features: NDArray[np.float32]
     patch_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """P located patches and their scores, (P,) each.
+
+    patch: the mean of the scores' map inside the box. picture: over the whole picture. ranking: the
+    one of both that ranks, see `ranking_scores`.
+    """
+
+    located: Located
+    patch: NDArray[np.float64]
+    picture: NDArray[np.float64]
+    ranking: NDArray[np.float64]
 
 
 def locate_class(
@@ -50,7 +64,7 @@ def locate_class(
 ) -> Located:
     """Locate the best boxes of every image of a class, or those given by hand, and their features.
 
-    maps: see `combined_maps`. The features are those that scoring stored.
+    maps: those that locating uses, see `combined_maps`. The features are those that scoring stored.
     """
     patch_px = patch_size(settings, geometry)
     boxes = _boxes(scores, geometry, settings, patch_px, maps)
@@ -62,13 +76,28 @@ def locate_class(
         image=image,
         x=x,
         y=y,
-        score=boxes.score[image, nth],
-        ranking_score=ranking_scores(boxes.score[image, nth], scores.refined[image]),
         # Only the first box of an image has a margin over a runner-up.
         margin=np.where(nth == 0, boxes.margin[image], np.nan),
         features=patch_features(scores.features, x, y, patch_px, width, height, image),
         patch_px=patch_px,
     )
+
+
+def score_class(
+    scores: ClassScores,
+    located: Located,
+    cell_px: int,
+    rank_by: Literal["patch", "picture"],
+    maps: Maps,
+) -> Scored:
+    """Score the located patches of a class; maps: those that scores use, see `combined_maps`."""
+    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
+    corners = located.x / cell_px, located.y / cell_px
+    side = np.full(len(located.image), located.patch_px / cell_px)
+    patch = sums_inside(tables, located.image, *corners, side, side) / (side * side)
+    picture = _picture_scores(scores, maps)[located.image]
+    chosen = patch if rank_by == "patch" else picture
+    return Scored(located, patch, picture, ranking_scores(chosen, scores.refined[located.image]))
 
 
 def ranking_scores(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -84,39 +113,92 @@ def ranking_scores(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> ND
     return np.where(refined, score, score - max(lead, 0.0) - TIE)
 
 
-def without_banned(located: Located, ids: Sequence[str], bans: Sequence[str]) -> Located:
+def without_banned(scored: Scored, ids: Sequence[str], bans: Sequence[str]) -> Scored:
     """Return the patches of a class without those of banned images."""
     unwanted = set(bans)
     banned = [row for row, image_id in enumerate(ids) if image_id in unwanted]
     if not banned:
-        return located
-    allowed = ~np.isin(located.image, banned)
-    arrays = {field.name: getattr(located, field.name) for field in fields(located)}
-    del arrays["patch_px"]
-    return replace(located, **{name: array[allowed] for name, array in arrays.items()})
+        return scored
+    allowed = ~np.isin(scored.located.image, banned)
+    return replace(_only(scored, allowed), located=_only(scored.located, allowed))
 
 
 def rank_class(
-    scores: ClassScores, located: Located, clusters: Clusters, settings: SelectSettings
+    scores: ClassScores, scored: Scored, clusters: Clusters, settings: SelectSettings
 ) -> ClassSelection:
-    """Rank the patches of one class, and compose them to distilled images."""
+    """Rank the patches of one class, and compose them to distilled images.
+
+    Patches with the lowest scores are dropped if the settings say so, and those that give the same
+    cut as a better patch of their image. They rank after all others, and are in no image.
+    """
+    cuts = _cuts(scores, scored.located, settings)
+    pins = _pinned(scored.located, scores.ids, settings.pins)
+    dropped = lowest(scored.ranking, settings.drop_lowest, pins) | repeated(
+        scored.located.image, cuts
+    )
+    rest = np.flatnonzero(~dropped)
     keys = (
-        located.ranking_score,
-        clusters.labels,
-        clusters.distance,
-        settings.within,
+        scored.ranking[rest],
+        clusters.labels[rest],
+        clusters.distance[rest],
+        settings.order,
         settings.across,
     )
-    pins = _pinned(located, scores.ids, settings.pins)
-    ranked = rank_patches(*keys, pins)
-    rank_of = {position: rank for rank, position in enumerate(ranked)}
-    images = compose_images(*keys, settings.factor**2, pins)
+    first = np.searchsorted(rest, pins).tolist()
+    ranked = [*rest[list(rank_patches(*keys, first))], *_falling(scored.ranking, dropped)]
+    rank_of = {int(position): rank for rank, position in enumerate(ranked)}
+    images = compose_images(*keys, settings.factor**2, first)
     return ClassSelection(
         name=scores.name,
         index=scores.index,
-        patches=_patches(scores, located, clusters, ranked),
-        images=tuple(tuple(rank_of[position] for position in image) for image in images),
+        patches=patch_records(scores, scored, clusters, ranked, settings),
+        images=tuple(tuple(rank_of[rest[position]] for position in image) for image in images),
     )
+
+
+def repeated(image: NDArray[np.int64], cuts: Sequence[Box]) -> NDArray[np.bool_]:
+    """Return which of P patches have the cut of an earlier patch of the same image, (P,)."""
+    seen: set[tuple[int, Box]] = set()
+    repeats = np.zeros(len(cuts), bool)
+    for position, key in enumerate(zip(image.tolist(), cuts, strict=True)):
+        repeats[position] = key in seen
+        seen.add(key)
+    return repeats
+
+
+def _cuts(scores: ClassScores, located: Located, settings: SelectSettings) -> list[Box]:
+    """Return the cut around each located patch, in proxy pixels."""
+    side = float(located.patch_px)
+    corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
+    return [
+        cut_around(Box(x, y, side, side), scores.frames[row], settings) for row, x, y in corners
+    ]
+
+
+def patch_records(
+    scores: ClassScores,
+    scored: Scored,
+    clusters: Clusters,
+    ranked: Sequence[int],
+    settings: SelectSettings,
+) -> tuple[Patch, ...]:
+    """Return records of the patches at these positions, best first."""
+    located, order = scored.located, np.array(ranked, np.int64)
+    arrays = (
+        located.image, located.x, located.y, scored.patch, scored.picture, located.margin,
+        clusters.labels, clusters.distance,
+    )  # fmt: skip
+    columns = [array[order].tolist() for array in arrays]
+    side = float(located.patch_px)  # a float, as in a stored selection and in its manifest
+    patches = []
+    for rank, (row, x, y, score, picture_score, margin, cluster, distance) in enumerate(
+        zip(*columns, strict=True)
+    ):
+        box, frame = Box(x, y, side, side), scores.frames[row]
+        boxes = box, frame.to_source(box), frame.to_source(cut_around(box, frame, settings))
+        explanation = score, picture_score, margin, cluster, distance, rank
+        patches.append(Patch(scores.ids[row], scores.index, *boxes, *explanation))
+    return tuple(patches)
 
 
 def _boxes(
@@ -166,20 +248,28 @@ def _pinned(located: Located, ids: Sequence[str], pins: Sequence[str]) -> tuple[
     return tuple(best[image_id] for image_id in pins if image_id in best)
 
 
-def _patches(
-    scores: ClassScores, located: Located, clusters: Clusters, ranked: Sequence[int]
-) -> tuple[Patch, ...]:
-    """Return records of the patches at these positions, best first."""
-    order = np.array(ranked, np.int64)
-    arrays = (located.image, located.x, located.y, located.score, located.margin)
-    columns = [array[order].tolist() for array in (*arrays, clusters.labels, clusters.distance)]
-    side = float(located.patch_px)  # a float, as in a stored selection and in its manifest
-    patches = []
-    for rank, (row, x, y, score, margin, cluster, distance) in enumerate(
-        zip(*columns, strict=True)
-    ):
-        box = Box(x, y, side, side)
-        source_box = scores.frames[row].to_source(box)
-        explanation = (score, margin, cluster, distance, rank)
-        patches.append(Patch(scores.ids[row], scores.index, box, source_box, *explanation))
-    return tuple(patches)
+def _picture_scores(scores: ClassScores, maps: Maps) -> NDArray[np.float64]:
+    """Return the mean of the map of each of a class's N images, (N,)."""
+    means = np.zeros(len(scores.ids))
+    for bucket, of_bucket in zip(scores.buckets, maps, strict=True):
+        means[bucket.rows] = of_bucket.mean(axis=(1, 2), dtype=np.float64)
+    return means
+
+
+def _falling(score: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the chosen positions by falling score."""
+    positions = np.flatnonzero(chosen)
+    ordered: NDArray[np.int64] = positions[np.argsort(-score[positions], kind="stable")]
+    return ordered
+
+
+Record = TypeVar("Record", Located, Scored)
+
+
+def _only(record: Record, rows: NDArray[np.bool_]) -> Record:
+    """Return a record of P patches with some of them."""
+    arrays = {field.name: getattr(record, field.name) for field in fields(record)}
+    changes: Mapping[str, Any] = {
+        name: array[rows] for name, array in arrays.items() if isinstance(array, np.ndarray)
+    }
+    return replace(record, **changes)

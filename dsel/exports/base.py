@@ -11,12 +11,14 @@ from typing import Any
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import fingerprint
 from dsel.config.overrides import Overrides
+from dsel.core.composing import Canvas
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.files import json_bytes, read_json, remove_partial_files, write_atomically
 from dsel.runs.schema import box_columns
-from dsel.types import ClassSelection, Distilled
+from dsel.types import ClassSelection, Distilled, Tile
 
 MANIFEST = "manifest.json"
+FORMAT = "dsel export 3"
 LONGEST_NAME_BYTES = 160
 """Longest name of a class folder: file systems allow 255, and images add a number and a suffix."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
@@ -28,7 +30,7 @@ NAMING_FACTS = ("dsel", "run", "selection")
 class Export:
     """Everything that determines an exported set.
 
-    image_px: side of its images. pixels: "source" or "proxy". facts: the run, prior and versions,
+    canvas: the form of its images. pixels: "source" or "proxy". facts: the run, prior and versions,
     which the manifest records.
     """
 
@@ -36,7 +38,7 @@ class Export:
     selections: Sequence[ClassSelection]
     select: SelectSettings
     settings: ExportSettings
-    image_px: int
+    canvas: Canvas
     pixels: str
     facts: Mapping[str, Any]
 
@@ -44,7 +46,7 @@ class Export:
     def fingerprint(self) -> str:
         """A name of the exported bytes."""
         naming = {key: value for key, value in self.facts.items() if key in NAMING_FACTS}
-        return fingerprint(naming, self.select, self.settings, self.image_px, self.pixels)
+        return fingerprint(naming, self.select, self.settings, self.canvas.image_px, self.pixels)
 
 
 def class_folders(classes: Sequence[str]) -> tuple[str, ...]:
@@ -88,34 +90,41 @@ def refuse_foreign(out: Path, also_ours: Sequence[str] = ()) -> None:
 def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool) -> dict[str, Any]:
     """Return the manifest: the export's settings and facts, and the origin of every pixel."""
     return {
-        "format": "dsel export 2",
+        "format": FORMAT,
         "fingerprint": export.fingerprint,
         "complete": complete,
         **export.facts,
         "select": export.select.plain(),
         "overrides": _overrides(export.select.overrides),
-        "export": export.settings.plain() | {"image_px": export.image_px, "pixels": export.pixels},
+        "export": export.settings.plain()
+        | {"image_px": export.canvas.image_px, "pixels": export.pixels},
         "classes": list(export.classes),
         "images": list(images),
     }
 
 
 def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict[str, Any]:
-    """Return the manifest's entry of one image, with its patches row by row."""
+    """Return the manifest's entry of one image, with the patches of its tiles row by row."""
     return {
         "file": file,
         "class": classes[distilled.class_index],
-        "patches": [
-            {
-                "image_id": patch.image_id,
-                "source_box": box_columns("", patch.source_box),
-                "proxy_box": box_columns("", patch.box),
-                "score": patch.score,
-                "cluster": patch.cluster,
-                "rank": patch.rank,
-            }
-            for patch in distilled.patches
-        ],
+        "patches": [_tile_entry(tile) for tile in distilled.tiles],
+    }
+
+
+def _tile_entry(tile: Tile) -> dict[str, Any]:
+    patch = tile.patch
+    return {
+        "image_id": patch.image_id,
+        "source_box": box_columns("", patch.source_box),
+        "proxy_box": box_columns("", patch.box),
+        "cut_box": box_columns("", patch.cut_box),
+        "tile_box": box_columns("", tile.box),
+        "native_px": tile.native_px,
+        "score": patch.score,
+        "picture_score": patch.picture_score,
+        "cluster": patch.cluster,
+        "rank": patch.rank,
     }
 
 

@@ -1,7 +1,8 @@
 """The image folder: OUT/train/<class>/<class>_id00000.png, and tables of how it was made.
 
+README.md         what the set is, and lines that train from it
 classes.json      index, name and folder of each class
-patches.parquet   one row per ranked patch (`dsel.runs.schema.PATCHES`), exported or not
+patches.parquet   one row per ranked patch, exported or not (`EXPORTED`)
 manifest.json     settings, run, prior, versions; per image, its patches and their boxes
 """
 
@@ -9,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import pyarrow as pa
+
+from dsel.core.composing import tile_boxes
 from dsel.data.images import encode
 from dsel.exports.base import (
     MANIFEST,
@@ -20,14 +24,33 @@ from dsel.exports.base import (
     image_entry,
     manifest,
 )
+from dsel.exports.readme import README, readme
 from dsel.files import json_bytes, table_bytes, write_atomically
-from dsel.runs.schema import PATCHES, patch_row
-from dsel.types import Distilled, Done, Event, Progress, Started
+from dsel.runs.schema import PATCHES, box_columns, patch_row
+from dsel.types import ClassSelection, Distilled, Done, Event, Progress, Started
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 SPLIT = "train"
-SIDE_FILES = 3
-"""Number of files beside the images: classes.json, patches.parquet and the manifest."""
+EXPORTED = pa.schema(
+    [
+        *PATCHES,
+        ("file", pa.string()),
+        ("tile_x", pa.float64()),
+        ("tile_y", pa.float64()),
+        ("tile_width", pa.float64()),
+        ("tile_height", pa.float64()),
+    ]
+)
+"""One ranked patch (`dsel.runs.schema.PATCHES`), and where it is in the export.
+
+file: the first image that shows it, and tile_x to tile_height its tile there in pixels of that
+image; null where it is not exported.
+"""
+
+NOWHERE: Final = dict.fromkeys(("file", "tile_x", "tile_y", "tile_width", "tile_height"))
+
+SIDE_FILES = 4
+"""Number of files beside the images: README.md, classes.json, patches.parquet, the manifest."""
 
 
 def write_image_folder(
@@ -68,12 +91,29 @@ def side_files(export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str
             zip(export.classes, class_folders(export.classes), strict=True)
         )
     ]
-    rows = [
-        patch_row(selected, patch) for selected in export.selections for patch in selected.patches
-    ]
+    rows = [row for selected in export.selections for row in _patch_rows(export, selected)]
     return {
+        README: readme(export).encode(),
         "classes.json": json_bytes(classes),
-        "patches.parquet": table_bytes(rows, PATCHES),
+        "patches.parquet": table_bytes(rows, EXPORTED),
         # Last: a complete manifest means that all other files are written.
         MANIFEST: json_bytes(manifest(export, entries, complete=True)),
     }
+
+
+def _patch_rows(export: Export, selected: ClassSelection) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `EXPORTED` of one class."""
+    places = _places(export, selected)
+    for patch in selected.patches:
+        yield patch_row(selected, patch) | places.get(patch.rank, NOWHERE)
+
+
+def _places(export: Export, selected: ClassSelection) -> Mapping[int, dict[str, Any]]:
+    """Return the first file that shows each exported patch of a class, and its tile, by rank."""
+    folder = class_folders(export.classes)[selected.index]
+    places: dict[int, dict[str, Any]] = {}
+    for number, image in enumerate(selected.kept_images(export.select.ipc)):
+        file = image_name(export, folder, number)
+        for rank, box in zip(image, tile_boxes(export.canvas), strict=True):
+            places.setdefault(rank, {"file": file, **box_columns("tile_", box)})
+    return places

@@ -1,4 +1,4 @@
-"""Cut the pixels of patches out of the source that a run was scored from, or out of its proxies."""
+"""Cut pixels out of the source that a run was scored from, or out of its proxies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from dsel.config import SourceSettings
 from dsel.core.composing import Cut
+from dsel.core.cut_boxes import cut_in_proxy
 from dsel.data import open_dataset
 from dsel.data.images import crop, decode
 from dsel.errors import DselError, RunError, UnreadableImage
@@ -44,7 +45,7 @@ def open_origin(run: Run) -> Dataset:
 
 
 def source_cutter(run: Run, dataset: Dataset) -> Cut:
-    """Return a function that cuts patches out of the source.
+    """Return a function that cuts out of the source.
 
     It raises `RunError` for an image that has changed or cannot be read.
     """
@@ -68,17 +69,18 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
     read_once = lru_cache(4)(read)
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
-        return crop(read_once(patch.image_id), patch.source_box, width_px, height_px)
+        return crop(read_once(patch.image_id), patch.cut_box, width_px, height_px)
 
     return cut
 
 
 def proxy_cutter(run: Run) -> Cut:
-    """Return a function that cuts patches out of the run's proxies."""
+    """Return a function that cuts out of the run's proxies."""
     by_id = {row.id: row for row in run.images}
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
-        return crop(read_proxy(run, by_id[patch.image_id]), patch.box, width_px, height_px)
+        pixels = read_proxy(run, by_id[patch.image_id])
+        return crop(pixels, cut_in_proxy(patch), width_px, height_px)
 
     return cut
 

@@ -9,6 +9,7 @@ from typing import Final
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.errors import SettingError
 from dsel.exports import is_zip, refuse_foreign
+from dsel.pipeline.confidences import teacher_for
 from dsel.pipeline.export import export
 from dsel.pipeline.score import refuse_unfit, score
 from dsel.pipeline.select import select
@@ -54,5 +55,6 @@ def distill(
     refuse_unfit(dataset, prior, scoring, selecting, exporting)
     yield from score(dataset, prior, path, scoring)
     run = open_run(path)
-    yield from select(run, selecting, featurizer_for(run, selecting, device))
+    models = featurizer_for(run, selecting, device), teacher_for(run, selecting, device)
+    yield from select(run, selecting, *models)
     yield from export(run, out, exporting, also_ours=(RUN_IN_OUT,))

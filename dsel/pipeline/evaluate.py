@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+
 from dsel import __version__
 from dsel.config import EvaluateSettings
 from dsel.config.base import fingerprint
@@ -15,15 +16,14 @@ from dsel.pipeline.training_sets import OWN, TrainingSet, TrainingSets
 from dsel.runs.evaluations import (
     Evaluation,
     EvaluationRow,
+    StudentResult,
     read_evaluation,
     write_evaluation,
 )
 from dsel.types import Done, Event, Notice, Progress, Started
 
 
-def evaluate(
-    sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings
-) -> Iterator[Event]:
+def evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) -> Iterator[Event]:
     """Train students on the set and on each baseline at each IPC, and store what they score.
 
     The same call again resumes after the last finished student. `Done` names the evaluation.
@@ -31,13 +31,13 @@ def evaluate(
     if not isinstance(test, HeldOutTest):
         raise TypeError(f"evaluate takes a HeldOutTest, got {type(test).__name__}")
     settings = resolved(settings, sets.image_px)
-    ipcs, names = _ipcs(sets, settings), _names(settings)
-    sets.check(names[1:], ipcs)
+    ipcs, names = _plan(sets, settings)
     evaluation = yield from _begin(sets, test, settings, ipcs)
     if not evaluation.complete:
         images = yield from test.read(settings.student_px)
         done = sum(len(row.students) for row in evaluation.rows)
-        yield Started("evaluate", len(names) * len(ipcs) * settings.seeds, "students", done)
+        students = len(names) * len(ipcs) * settings.seeds
+        yield Started("evaluate", students * settings.steps, "steps", done * settings.steps)
         work = _Work(sets, StudentTrainer(test, images, settings), settings, evaluation)
         for ipc in ipcs:
             for name in names:
@@ -50,8 +50,7 @@ def planned(
     sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings
 ) -> dict[str, int | str]:
     """Return the work that `evaluate` would do; nothing is composed or trained."""
-    ipcs, names = _ipcs(sets, settings), _names(settings)
-    sets.check(names[1:], ipcs)
+    ipcs, names = _plan(sets, settings)
     return {
         "sets": len(names) * len(ipcs),
         "students": len(names) * len(ipcs) * settings.seeds,
@@ -62,12 +61,12 @@ def planned(
     }
 
 
-def _ipcs(sets: TrainingSets, settings: EvaluateSettings) -> tuple[int, ...]:
-    return settings.ipcs or (sets.select.ipc,)
-
-
-def _names(settings: EvaluateSettings) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((OWN, *settings.baselines)))
+def _plan(
+    sets: TrainingSets, settings: EvaluateSettings
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the IPCs and the names of the sets."""
+    ipcs = tuple(dict.fromkeys(settings.ipcs or (sets.select.ipc,)))
+    return ipcs, (OWN, *sets.check(settings.baselines, ipcs))
 
 
 def _begin(
@@ -124,13 +123,15 @@ class _Work:
             training_set = compose(self.sets, name, ipc, self.settings, missing[0])
             for notice in self._check(name, ipc, training_set):
                 yield Notice(notice)
-            for student in self.trainer.train(training_set, missing):
-                if isinstance(student, Notice):
-                    yield student
-                    continue
-                students[student.seed] = student
-                self._store(evaluation_row(name, ipc, training_set, students.values()))
-                yield Progress(1, f"{name} at IPC {ipc}: {student.last:.1%}")
+            for event in self.trainer.train(training_set, missing):
+                if isinstance(event, StudentResult):
+                    students[event.seed] = event
+                    self._store(evaluation_row(name, ipc, training_set, students.values()))
+                    yield Progress(0, f"{name} at IPC {ipc}: {event.last:.1%}")
+                elif isinstance(event, Progress):
+                    yield Progress(event.count, f"{name} at IPC {ipc}, {event.note}")
+                else:
+                    yield event
 
     def _check(self, name: str, ipc: int, training_set: TrainingSet) -> list[str]:
         """Return, and note in the evaluation, what is not equal about the budget of a set."""
@@ -163,7 +164,7 @@ def compose(
 ) -> TrainingSet:
     """Compose a set for these students; raises `SettingError` if it is empty."""
     at = settings.seed if seed is None else seed
-    training_set = sets.compose(name, ipc, at, settings.student_px, settings.unpack)
+    training_set = sets.compose(name, ipc, at, settings)
     if not len(training_set.images.labels):
         raise SettingError(f"the set {name} has no images at IPC {ipc}: nothing can be trained")
     return training_set

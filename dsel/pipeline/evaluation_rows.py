@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import sqrt
-from statistics import stdev
+from statistics import fmean
 from typing import Final
 
 from dsel.pipeline.training_sets import OWN, TrainingSet
 from dsel.runs.evaluations import Evaluation, EvaluationRow, StudentResult
+from dsel.students.statistics import deviation, mean, standard_error, welch_p
 
 REFERENCE: Final = "random-whole"
 """The baseline that differences and p values refer to."""
@@ -52,11 +52,11 @@ def _compared(row: EvaluationRow, reference: EvaluationRow | None) -> Evaluation
     difference = p_value = None
     if reference is not None and reference.name != row.name and reference.students:
         other = _last(reference)
-        difference, p_value = mean(last) - mean(other), welch_p_value(last, other)
+        difference, p_value = fmean(last) - fmean(other), welch_p(last, other)
     return replace(
         row,
         mean=mean(last),
-        sd=standard_deviation(last),
+        sd=deviation(last),
         standard_error=standard_error(last),
         best_mean=mean([student.best for student in row.students]),
         difference=difference,
@@ -66,27 +66,3 @@ def _compared(row: EvaluationRow, reference: EvaluationRow | None) -> Evaluation
 
 def _last(row: EvaluationRow) -> list[float]:
     return [student.last for student in row.students]
-
-
-def mean(values: Sequence[float]) -> float:
-    """Return the mean."""
-    return sum(values) / len(values)
-
-
-def standard_deviation(values: Sequence[float]) -> float | None:
-    """Return the standard deviation of a sample (ddof 1); None of fewer than two values."""
-    return stdev(values) if len(values) > 1 else None
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of the mean; None of fewer than two values."""
-    return stdev(values) / sqrt(len(values)) if len(values) > 1 else None
-
-
-def welch_p_value(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Return the two-sided p value of Welch's t test; None without a spread."""
-    if min(len(a), len(b)) < 2 or stdev(a) == stdev(b) == 0:
-        return None
-    from scipy.stats import ttest_ind
-
-    return float(ttest_ind(a, b, equal_var=False).pvalue)

@@ -10,7 +10,7 @@ from typing import Any
 from dsel import __version__
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
-from dsel.core.composing import Cut, check_image_px, compose_class
+from dsel.core.composing import Canvas, Cut, check_image_px, compose_class
 from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.selector import Selector
@@ -55,7 +55,7 @@ def export_selections(
     if why:
         yield Notice(why)
     plan = plan_export(run, selections, select_settings, settings, image_px, dataset is not None)
-    images = _images(selections, select_settings, image_px, _cutter(run, dataset))
+    images = _images(plan, _cutter(run, dataset))
     if is_zip(out):
         yield from write_zip(plan, lambda folder: write_image_folder(plan, images, folder), out)
     else:
@@ -74,7 +74,8 @@ def compose_images(
     """
     image_px = check_export(run, select_settings, settings)
     dataset, _ = source_of(run, settings.pixels)
-    yield from _images(selections, select_settings, image_px, _cutter(run, dataset))
+    plan = plan_export(run, selections, select_settings, settings, image_px, dataset is not None)
+    yield from _images(plan, _cutter(run, dataset))
 
 
 def plan_export(
@@ -91,7 +92,12 @@ def plan_export(
         selections=selections,
         select=select_settings,
         settings=settings,
-        image_px=image_px,
+        canvas=Canvas(
+            image_px=image_px,
+            factor=select_settings.factor,
+            tile_scale=select_settings.tile_scale,
+            resolution_px=run.identity.resolution_px,
+        ),
         pixels="source" if from_source else "proxy",
         facts=_facts(run, select_settings),
     )
@@ -109,11 +115,9 @@ def _cutter(run: Run, dataset: Dataset | None) -> Cut:
     return proxy_cutter(run) if dataset is None else source_cutter(run, dataset)
 
 
-def _images(
-    selections: Sequence[ClassSelection], settings: SelectSettings, image_px: int, cut: Cut
-) -> Iterator[Distilled]:
-    for selected in selections:
-        yield from compose_class(selected, settings, image_px, cut)
+def _images(plan: Export, cut: Cut) -> Iterator[Distilled]:
+    for selected in plan.selections:
+        yield from compose_class(selected, plan.select.ipc, plan.canvas, cut)
 
 
 def _facts(run: Run, settings: SelectSettings) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _path(run: Run, settings: SelectSettings, scores: ClassScores) -> Path:
     moved = [[id_, corners[id_].x, corners[id_].y] for id_ in sorted(corners) if id_ in ids]
     name = fingerprint(
         run.identity.fingerprint, settings.features, settings.feature_model, settings.patch_px,
-        settings.stride_px, settings.per_image, list(settings.timesteps), settings.gap,
+        settings.stride_px, settings.per_image, list(settings.timesteps), settings.locate,
         *([moved] if moved else []),
     )  # fmt: skip
     return run.path / "features" / name / f"{scores.index:05d}.safetensors"

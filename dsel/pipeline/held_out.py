@@ -57,9 +57,7 @@ class HeldOut:
         self.dataset = open_held_out(source) if isinstance(source, str) else source
         origin = dict(self.dataset.origin)
         name = source if isinstance(source, str) else str(origin["source"])
-        self.source = HeldOutSource(
-            name, origin, self.dataset.fingerprint, len(self.dataset.refs)
-        )
+        self.source = HeldOutSource(name, origin, self.dataset.fingerprint, len(self.dataset.refs))
         if self.source.overlaps(subject.dataset_fingerprint, subject.dataset_origin):
             raise SettingError(
                 f"{name} is the dataset that the set was chosen from: give images that were held "

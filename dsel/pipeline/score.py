@@ -16,12 +16,13 @@ from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px
 from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
-from dsel.core.selection import locate_class
+from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
 from dsel.types import (
+    ClassScores,
     Dataset,
     Done,
     Event,
@@ -130,9 +131,16 @@ def _promising(run: Run) -> frozenset[str]:
     for index in range(len(run.identity.classes)):
         scores = run.class_scores(index, first=True)
         if scores.ids:
-            maps = combined_maps(scores, geometry, DEFAULTS)
-            located = locate_class(scores, geometry, DEFAULTS, maps)
-            best = np.argsort(-located.score, kind="stable")
+            scored = _scored(scores, geometry)
+            best = np.argsort(-scored.ranking, kind="stable")
             most = math.ceil(share * len(scores.ids))
-            chosen += [scores.ids[located.image[position]] for position in best[:most]]
+            chosen += [scores.ids[scored.located.image[position]] for position in best[:most]]
     return frozenset(chosen)
+
+
+def _scored(scores: ClassScores, geometry: Geometry) -> Scored:
+    """Locate and score the default patches of a class."""
+    of = scores, geometry, DEFAULTS.timesteps
+    located = locate_class(scores, geometry, DEFAULTS, combined_maps(*of, DEFAULTS.locate))
+    maps = combined_maps(*of, DEFAULTS.score)
+    return score_class(scores, located, geometry.cell_px, DEFAULTS.rank_by, maps)

@@ -13,37 +13,62 @@ from numpy.typing import NDArray
 
 from dsel.cache import Cache, bytes_of
 from dsel.config import SelectSettings
+from dsel.core.baselines.base import Choice
+from dsel.core.baselines.registry import BASELINES, choose
+from dsel.core.baselines.selection import baseline_selection, pool_of
 from dsel.core.clustering import Clusters, cluster_patches
-from dsel.core.gap_maps import Maps, combined_maps
+from dsel.core.gap_maps import Counted, Maps, combined_maps
 from dsel.core.overrides import check_overrides
-from dsel.core.selection import Located, locate_class, rank_class, without_banned
+from dsel.core.selection import (
+    Located,
+    Scored,
+    locate_class,
+    rank_class,
+    score_class,
+    without_banned,
+)
 from dsel.errors import SettingError, unknown
+from dsel.pipeline.confidences import confidence_of
 from dsel.pipeline.feature_cache import describer
 from dsel.runs import Run
-from dsel.types import ClassScores, ClassSelection, Featurizer, Frame
+from dsel.runs.ground_truth import (
+    GroundTruth,
+    largest_shares,
+    read_ground_truth,
+    read_objects,
+)
+from dsel.types import ClassScores, ClassSelection, Featurizer, Frame, Teacher
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
 
-_MAPS: Final = ("timesteps", "gap")
 _LOCATED: Final = (
-    *_MAPS, "patch_px", "stride_px", "per_image", "moves", "features", "feature_model",
+    "timesteps", "locate", "patch_px", "stride_px", "per_image", "moves", "features",
+    "feature_model",
 )  # fmt: skip
-_CLUSTERS: Final = (*_LOCATED, "bans", "discriminative_share", "k")
-_RANKED: Final = (*_CLUSTERS, "pins", "within", "across", "factor")
+_SCORED: Final = (*_LOCATED, "score", "rank_by")
+_CLUSTERS: Final = (*_SCORED, "bans", "discriminative_share", "k")
+_RANKED: Final = (
+    *_CLUSTERS, "pins", "order", "across", "drop_lowest", "factor", "cut", "context",
+)  # fmt: skip
+_BASELINE: Final = ("baseline", "baseline_seed", "teacher")
 
 READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "maps": _MAPS,
     "located": _LOCATED,
+    "scored": _SCORED,
     "clusters": _CLUSTERS,
     "selection": _RANKED,
+    "choice": (*_SCORED, "bans", "k", *_BASELINE),
+    "baseline": (*_CLUSTERS, "factor", "cut", "context", *_BASELINE),
 }
 """The settings that each step reads, those of the steps before it included.
 
-`k` is the number of clusters, which follows from `clusters` and `ipc`; IPC matters only there.
+`k` is the number of clusters, which follows from `clusters` and `ipc`, and `order` the order within
+clusters, which follows from `within` and `ipc`; IPC matters only there. `choice` and `baseline` are
+a baseline's order and its selection; they replace `selection`.
 """
 
-PATCH_BYTES = 800
+PATCH_BYTES = 1000
 """Memory that a patch and its entry in a list take."""
 
 
@@ -54,18 +79,23 @@ class Selector:
     changed setting repeats only the steps that depend on it. Without one, nothing is kept, and a
     selection takes the memory of one class. Methods may be called from any number of threads.
 
-    featurizer: computes features that scoring does not store; without one, those that an earlier
-    selection stored in the run are available.
+    featurizer: computes features that scoring does not store. teacher: answers the baselines that
+    ask one. Without them, what an earlier selection stored in the run is available.
     """
 
     def __init__(
-        self, run: Run, cache: Cache | None = None, featurizer: Featurizer | None = None
+        self,
+        run: Run,
+        cache: Cache | None = None,
+        featurizer: Featurizer | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.run = run
         self.geometry = run.geometry
         self.classes = run.identity.classes
         self._cache = Cache(limit_bytes=0) if cache is None else cache
         self._featurizer = featurizer
+        self._teacher = teacher
         self._owner = object()
         # Cached values belong to this object alone, so closing a run frees them.
         weakref.finalize(self, self._cache.forget, self._owner).atexit = False
@@ -90,14 +120,16 @@ class Selector:
             check_overrides(settings, self.geometry, self._frames)
 
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
-        """Select the ranked patches of a class.
+        """Select the ranked patches of a class, by dsel's own ranking or by a baseline.
 
         Raises `SettingError` for settings that do not fit the run.
         """
         self.check_overrides(settings)
+        own = settings.baseline == "none"
+        step, make = ("selection", self._select) if own else ("baseline", self._select_baseline)
         return self._cached(
-            ("selection", class_index, narrowed(settings, "selection")),
-            lambda: self._select(class_index, settings),
+            (step, class_index, narrowed(settings, step)),
+            lambda: make(class_index, settings),
             lambda selected: PATCH_BYTES * len(selected.patches),
         )
 
@@ -108,65 +140,143 @@ class Selector:
     def located(
         self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
     ) -> Located:
-        """Locate a class's patches, with the features that cluster them, without banned images.
+        """Locate the patches of all images of a class, with the features that cluster them.
 
-        scores: those of the class, if they are at hand.
+        Banned images have theirs too, so that a ban costs nothing. scores: those of the class, if
+        they are at hand.
         """
-        scores = self.scores(class_index) if scores is None else scores
-        located = self._cached(
+        return self._cached(
             ("located", class_index, narrowed(settings, "located")),
-            lambda: self._locate(class_index, settings, scores),
+            lambda: self._locate(
+                class_index, settings, self.scores(class_index) if scores is None else scores
+            ),
         )
-        return without_banned(located, scores.ids, settings.bans)
+
+    def scored(
+        self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
+    ) -> Scored:
+        """Locate a class's patches and score them, without banned images."""
+        scores = self.scores(class_index) if scores is None else scores
+        scored = self._cached(
+            ("scored", class_index, narrowed(settings, "scored")),
+            lambda: self._score(class_index, settings, scores),
+        )
+        return without_banned(scored, scores.ids, settings.bans)
 
     def _select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
         scores = self.scores(class_index)
-        located = self.located(class_index, settings, scores)
-        clusters = self._clusters(class_index, settings, located)
-        return rank_class(scores, located, clusters, narrowed(settings, "selection"))
+        scored = self.scored(class_index, settings, scores)
+        clusters = self._clusters(class_index, settings, scored)
+        return rank_class(scores, scored, clusters, narrowed(settings, "selection"))
+
+    def _select_baseline(self, class_index: int, settings: SelectSettings) -> ClassSelection:
+        scores = self.scores(class_index)
+        scored = self.scored(class_index, settings, scores)
+        return baseline_selection(
+            scores,
+            scored,
+            self._clusters(class_index, settings, scored),
+            self._choice(class_index, settings, scores, scored),
+            self._maps(class_index, settings.timesteps, settings.score, scores),
+            self.geometry.cell_px,
+            narrowed(settings, "baseline"),
+        )
+
+    def _choice(
+        self, class_index: int, settings: SelectSettings, scores: ClassScores, scored: Scored
+    ) -> Choice:
+        """Order a class's patches by the baseline of the settings."""
+        read = narrowed(settings, "choice")
+
+        def make() -> Choice:
+            needs, confidence, shares = BASELINES[read.baseline].needs, None, None
+            if needs == "teacher":
+                confidence = confidence_of(self.run, settings, scores, self._teacher)
+            elif needs == "objects":
+                shares = self._object_shares(settings, scores)
+            return choose(read.baseline, pool_of(scores, scored, read, confidence, shares))
+
+        return self._cached(("choice", class_index, read), make)
+
+    def _object_shares(self, settings: SelectSettings, scores: ClassScores) -> NDArray[np.float64]:
+        """Return the share of each of a class's images that its largest true object covers."""
+        truth = self.ground_truth()
+        if truth is None:
+            raise SettingError(
+                f"the baseline {settings.baseline} needs the true objects of the run: put a "
+                f"boxes.json in COCO format into {self.run.path}",
+                setting="baseline",
+            )
+        return largest_shares(truth, dict(zip(scores.ids, scores.frames, strict=True)))
 
     def _locate(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Located:
-        """Locate the patches of all images: banned ones are described too, so a ban costs nothing.
-
-        Features of a model replace those that scoring stored.
-        """
-        maps = self._maps(class_index, settings, scores)
+        """Locate the patches; features of a model replace those that scoring stored."""
+        maps = self._maps(class_index, settings.timesteps, settings.locate, scores)
         located = locate_class(scores, self.geometry, narrowed(settings, "located"), maps)
         describe = describer(self.run, settings, self._featurizer)
         if describe is None or not len(located.image):
             return located
         return replace(located, features=describe(scores, located))
 
+    def _score(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Scored:
+        located = self.located(class_index, settings, scores)
+        maps = self._maps(class_index, settings.timesteps, settings.score, scores)
+        return score_class(scores, located, self.geometry.cell_px, settings.rank_by, maps)
+
     def _maps(
-        self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
+        self,
+        class_index: int,
+        timesteps: tuple[int, ...],
+        counted: Counted,
+        scores: ClassScores | None = None,
     ) -> Maps:
-        """Combine a class's gap maps over timesteps."""
-        read = narrowed(settings, "maps")
+        """Combine a class's gap maps over timesteps, to locate by or to score by."""
 
         def make() -> Maps:
             of_class = self.scores(class_index) if scores is None else scores
-            return combined_maps(of_class, self.geometry, read)
+            return combined_maps(of_class, self.geometry, timesteps, counted)
 
-        return self._cached(("maps", class_index, read), make)
+        return self._cached(("maps", class_index, timesteps, counted), make)
 
-    def _clusters(self, class_index: int, settings: SelectSettings, located: Located) -> Clusters:
+    def _clusters(self, class_index: int, settings: SelectSettings, scored: Scored) -> Clusters:
         read = narrowed(settings, "clusters")
         return self._cached(
             ("clusters", class_index, read),
             lambda: cluster_patches(
-                located.features, located.ranking_score, read.k, read.discriminative_share
+                scored.located.features, scored.ranking, read.k, read.discriminative_share
             ),
         )
 
     def _features(
         self, class_index: int, settings: SelectSettings, selected: ClassSelection
     ) -> NDArray[np.float32]:
-        """Return the features (P, d) of ranked patches, in their order."""
+        """Return the features (P, d) of ranked patches, in their order.
+
+        A baseline's own box has those of the patch that was located in its image, so that figures
+        of all selections are in one space.
+        """
+        if settings.baseline != "none":
+            scores = self.scores(class_index)
+            scored = self.scored(class_index, settings, scores)
+            choice = self._choice(class_index, settings, scores, scored)
+            return scored.located.features[choice.positions]
         located, ids = self.located(class_index, settings), self.scores(class_index).ids
         corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
         position = {(ids[row], x, y): n for n, (row, x, y) in enumerate(corners)}
         order = [position[one.image_id, one.box.x, one.box.y] for one in selected.patches]
         return located.features[order]
+
+    def ground_truth(self) -> GroundTruth | None:
+        """Return the true objects of the run; raises `SourceError` if they cannot be read."""
+        path = self.run.objects_path
+        if not path.is_file():
+            return None
+        return self._cached(
+            ("ground truth",),
+            lambda: read_ground_truth(self.run, read_objects(path)),
+            # Python's numbers take several times the bytes of their JSON.
+            lambda _: 4 * path.stat().st_size,
+        )
 
     @cached_property
     def _frames(self) -> Mapping[str, Frame | None]:
@@ -189,4 +299,6 @@ def narrowed(settings: SelectSettings, step: str) -> SelectSettings:
     read = {name: getattr(settings, name) for name in READS[step]}
     if "k" in read:
         read["ipc"] = read.pop("k")  # `clusters` of 0 follows it, and IPC has the larger range
+    if "order" in read:
+        read["within"] = read.pop("order")
     return DEFAULTS.replace(**read)

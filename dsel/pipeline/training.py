@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from dsel import __version__
 from dsel.config import EvaluateSettings
@@ -14,13 +14,7 @@ from dsel.pipeline.held_out import HeldOut
 from dsel.pipeline.training_sets import TrainingSet
 from dsel.runs.evaluations import StudentResult, read_students, write_students
 from dsel.students.records import LabelledImages, Outcome
-from dsel.types import Event, Notice
-
-Trainer: TypeAlias = Callable[
-    [LabelledImages, LabelledImages, int, EvaluateSettings, Sequence[int]],
-    Iterator[Event | Outcome],
-]
-"""`dsel.students.training.train_students`, which is torch's and so imported when it is used."""
+from dsel.types import Notice, Progress
 
 RECIPE: Final = ("student", "student_px", "recipe", "steps", "batch_size", "learning_rate")
 """The settings that a student of a given set and seed depends on."""
@@ -52,17 +46,20 @@ class StudentTrainer:
 
     def train(
         self, training_set: TrainingSet, seeds: Sequence[int]
-    ) -> Iterator[StudentResult | Notice]:
-        """Yield the student of each seed, stored ones first, each stored before it is yielded."""
+    ) -> Iterator[StudentResult | Progress | Notice]:
+        """Yield the student of each seed, stored ones first, each stored before it is yielded.
+
+        Progress counts training steps, those of stored students included.
+        """
         content = training_set.fingerprint
         name = self._name(content)
         known = {student.seed: student for student in read_students(self._folder, name)}
-        yield from (known[seed] for seed in seeds if seed in known)
+        for seed in sorted(known.keys() & set(seeds)):
+            yield Progress(self._settings.steps)
+            yield known[seed]
         missing = [seed for seed in seeds if seed not in known]
-        if not missing:
-            return
         for outcome in self._outcomes(training_set, missing):
-            if isinstance(outcome, Notice):
+            if not isinstance(outcome, Outcome):
                 yield outcome
                 continue
             known[outcome.seed] = StudentResult(**asdict(outcome), trained_on=content)
@@ -71,12 +68,14 @@ class StudentTrainer:
 
     def _outcomes(
         self, training_set: TrainingSet, seeds: Sequence[int]
-    ) -> Iterator[Outcome | Notice]:
+    ) -> Iterator[Outcome | Progress | Notice]:
+        if not seeds:
+            return
         from dsel.students.training import train_students
 
         classes = len(self._held_out.subject.classes)
         events = train_students(training_set.images, self._images, classes, self._settings, seeds)
-        return (event for event in events if isinstance(event, Outcome | Notice))
+        yield from (event for event in events if isinstance(event, Outcome | Progress | Notice))
 
     def _name(self, content: str) -> str:
         recipe = {name: getattr(self._settings, name) for name in RECIPE}
@@ -85,16 +84,3 @@ class StudentTrainer:
     @property
     def _folder(self) -> Path:
         return self._held_out.subject.folder
-
-
-def students_of(
-    students: Iterator[StudentResult | Notice],
-) -> Generator[Event, None, tuple[StudentResult, ...]]:
-    """Pass notices on, and return the students, in the order of their seeds."""
-    found = []
-    for one in students:
-        if isinstance(one, Notice):
-            yield one
-        else:
-            found.append(one)
-    return tuple(sorted(found, key=lambda student: student.seed))

@@ -11,26 +11,30 @@ from typing import Final, Protocol
 import numpy as np
 
 from dsel.cache import SHARED, Cache
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
 from dsel.config.base import fingerprint
-from dsel.core.composing import Cut, compose_class, shortfall, tile_sides
-from dsel.data.images import crop
+from dsel.core.composing import Cut, compose_class, shortfall
+from dsel.data.images import FileFormat, crop, decode, encode
 from dsel.errors import SettingError
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
-from dsel.pipeline.export import check_export
+from dsel.pipeline.export import check_export, plan_export
 from dsel.pipeline.held_out import Subject
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
-from dsel.students.records import LabelledImages
-from dsel.types import Box, ClassSelection, Dataset, Distilled, Featurizer, ImageRef, Patch, Pixels
+from dsel.students.records import Images, LabelledImages
+from dsel.students.unpack import unpack
+from dsel.types import Box, ClassSelection, Dataset, Distilled, Featurizer, ImageRef, Pixels
 
 OWN: Final = "dsel"
 """The name of the evaluated set among those of its baselines."""
 
+SOURCE_BYTES: Final = 1 << 29
+"""Memory for images of the source: many sets are cut out of one pool."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Images at the student's size, and the budget that they came from.
+    """Images at the students' size, and the budget that they came from.
 
     per_class: distilled images of each class. image_px: their side. shortfalls: a sentence for each
     class with fewer images than IPC.
@@ -44,12 +48,11 @@ class TrainingSet:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of all pixels and labels."""
-        parts = (self.images.images, self.images.labels, self.images.soft)
         digest = hashlib.sha256()
-        for part in parts:
+        for part in (self.images.images, self.images.labels, self.images.soft):
             if part is not None:
                 digest.update(f"{part.shape}{part.dtype}".encode())
-                digest.update(np.ascontiguousarray(part))
+                digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
 
@@ -80,16 +83,17 @@ class TrainingSets(Protocol):
     def notices(self) -> tuple[str, ...]:
         """What a reader of the figures should know about the sets."""
 
-    def check(self, names: Sequence[str], ipcs: Sequence[int]) -> None:
-        """Raise `SettingError` for sets that cannot be composed."""
+    def check(self, baselines: Sequence[str], ipcs: Sequence[int], /) -> tuple[str, ...]:
+        """Return the baselines that can be composed.
+
+        Raises `SettingError` for an unknown one, and for an IPC that the set does not have.
+        """
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
         """Name what a set holds: equal for seeds that make no difference to it."""
 
-    def compose(
-        self, name: str, ipc: int, seed: int, student_px: int, unpack: bool
-    ) -> TrainingSet:
-        """Compose a set; the seed is that of a baseline's random choices."""
+    def compose(self, name: str, ipc: int, seed: int, settings: EvaluateSettings) -> TrainingSet:
+        """Compose a set for these students; the seed is that of a baseline's random choices."""
 
 
 class RunSets:
@@ -129,10 +133,10 @@ class RunSets:
 
     @property
     def made_of(self) -> str:
-        """A name of the run, the image size, and the pixels that are cut."""
+        """A name of the run, and of how images are composed and which pixels are cut."""
         dataset, _ = self._pixels
         where = "proxy" if dataset is None else "source"
-        return fingerprint(self.run.identity.fingerprint, self.image_px, where)
+        return fingerprint(self.run.identity.fingerprint, self.export, self.image_px, where)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -140,51 +144,52 @@ class RunSets:
         _, why = self._pixels
         return (why,) if why else ()
 
-    def check(self, names: Sequence[str], ipcs: Sequence[int]) -> None:
-        """Raise `SettingError` for an unknown baseline."""
-        for name in names:
-            if name not in (OWN, "random-whole"):
+    def check(self, baselines: Sequence[str], _ipcs: Sequence[int], /) -> tuple[str, ...]:
+        """Return the baselines, each once; raises `SettingError` for an unknown one."""
+        for name in baselines:
+            if name != "random-whole":
                 raise SettingError(f"unknown baseline {name!r}; known are: random-whole")
+        return tuple(dict.fromkeys(baselines))
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
-        """Name the patches of the set."""
+        """Name the cuts of a set."""
         kept = [
-            [(one.patches[rank].image_id, str(one.patches[rank].source_box)) for rank in image]
-            for one in self._of(name, self.select.replace(ipc=ipc), seed)
+            [(one.patches[rank].image_id, str(one.patches[rank].cut_box)) for rank in image]
+            for one in self._chosen(name, self.select.replace(ipc=ipc), seed)
             for image in one.kept_images(ipc)
         ]
         return fingerprint(kept)
 
-    def compose(
-        self, name: str, ipc: int, seed: int, student_px: int, unpack: bool
-    ) -> TrainingSet:
+    def compose(self, name: str, ipc: int, seed: int, settings: EvaluateSettings) -> TrainingSet:
         """Compose a set from the pixels that `dsel export` would write."""
-        settings = self.select.replace(ipc=ipc)
-        selections = self._of(name, settings, seed)
+        select = self.select.replace(ipc=ipc)
+        chosen = self._chosen(name, select, seed)
+        dataset, _ = self._pixels
+        plan = plan_export(
+            self.run, chosen, select, self.export, self.image_px, dataset is not None
+        )
         distilled = [
-            one
-            for selected in selections
-            for one in compose_class(selected, settings, self.image_px, self._cut)
+            as_written(one, self.export.file_format)
+            for selected in chosen
+            for one in compose_class(selected, ipc, plan.canvas, self._cut)
         ]
         return TrainingSet(
-            images=labelled(distilled, settings, student_px, unpack),
-            per_class=tuple(len(one.kept_images(ipc)) for one in selections),
+            images=labelled(distilled, select, settings),
+            per_class=tuple(len(one.kept_images(ipc)) for one in chosen),
             image_px=self.image_px,
-            shortfalls=tuple(filter(None, (shortfall(one, settings) for one in selections))),
+            shortfalls=tuple(filter(None, (shortfall(one, select) for one in chosen))),
         )
 
-    def _of(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
-        if name == OWN and settings.ipc == self.select.ipc and self._selections:
+    def _chosen(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
+        """Select the patches of a set at the settings' IPC."""
+        if name == OWN and settings == self.select and self._selections:
             return self._selections
         every = range(len(self.run.identity.classes))
         chosen = tuple(self._selector.select(index, settings) for index in every)
         if name == OWN:
             return chosen
-        return tuple(_random_whole(one, settings.factor, seed, self._frames) for one in chosen)
-
-    @cached_property
-    def _frames(self) -> dict[str, Box]:
-        return {row.id: row.frame.view for row in self.run.images if row.frame is not None}
+        views = {row.id: row.frame.view for row in self.run.images if row.frame is not None}
+        return tuple(_random_whole(one, settings.factor, seed, views) for one in chosen)
 
     @cached_property
     def _pixels(self) -> tuple[Dataset | None, str]:
@@ -198,26 +203,29 @@ class RunSets:
         return source_cutter(self.run, _Remembered(dataset))
 
 
+def as_written(distilled: Distilled, file_format: FileFormat) -> Distilled:
+    """Return a distilled image as it is read back from its file."""
+    if file_format == "png":
+        return distilled
+    return replace(distilled, pixels=decode(encode(distilled.pixels, file_format)))
+
+
 def labelled(
-    distilled: Sequence[Distilled], settings: SelectSettings, student_px: int, unpack: bool
+    distilled: Sequence[Distilled], select: SelectSettings, settings: EvaluateSettings
 ) -> LabelledImages:
-    """Return distilled images, or the tiles of mosaics, at the student's size."""
-    pixels: list[Pixels] = []
-    labels: list[int] = []
-    for one in distilled:
-        boxes = _tiles(one, settings.factor) if unpack else [Box(0, 0, *one.pixels.shape[:2])]
-        pixels += [crop(one.pixels, box, student_px, student_px) for box in boxes]
-        labels += [one.class_index] * len(boxes)
-    none = np.zeros((0, student_px, student_px, 3), np.uint8)
-    return LabelledImages(np.stack(pixels) if pixels else none, np.array(labels, np.int64))
+    """Return distilled images, or the tiles of mosaics, at the students' size."""
+    side = settings.student_px
+    parts = [_shown(one, select, settings) for one in distilled]
+    labels = [one.class_index for one, part in zip(distilled, parts, strict=True) for _ in part]
+    none = np.zeros((0, side, side, 3), np.uint8)
+    return LabelledImages(np.concatenate([none, *parts]), np.array(labels, np.int64))
 
 
-def _tiles(distilled: Distilled, factor: int) -> list[Box]:
-    sides = tile_sides(len(distilled.pixels), factor)
-    starts = [sum(sides[:n]) for n in range(factor)]
-    return [
-        Box(starts[x], starts[y], sides[x], sides[y]) for y in range(factor) for x in range(factor)
-    ]
+def _shown(distilled: Distilled, select: SelectSettings, settings: EvaluateSettings) -> Images:
+    pixels, side = distilled.pixels, settings.student_px
+    if settings.unpack:
+        return unpack(pixels, distilled.tiles, side, select.tile_scale)
+    return crop(pixels, Box(0, 0, pixels.shape[1], pixels.shape[0]), side, side)[None]
 
 
 def _random_whole(
@@ -225,10 +233,9 @@ def _random_whole(
 ) -> ClassSelection:
     rng = np.random.default_rng([seed, selected.index])
     order = rng.permutation(len(selected.patches))
-    patches = [selected.patches[int(n)] for n in order]
     whole = tuple(
-        replace(patch, source_box=_square(views[patch.image_id]), rank=rank)
-        for rank, patch in enumerate(patches)
+        replace(patch, cut_box=_square(views[patch.image_id]), rank=rank)
+        for rank, patch in enumerate(selected.patches[int(n)] for n in order)
     )
     count = len(whole) // factor**2
     images = tuple(tuple(range(n * factor**2, (n + 1) * factor**2)) for n in range(count))
@@ -242,16 +249,13 @@ def _square(view: Box) -> Box:
 
 
 class _Remembered:
-    """A dataset whose images stay in memory, within limits: many sets are cut out of one pool."""
+    """A dataset whose images stay in memory, within limits."""
 
-    def __init__(self, dataset: Dataset, limit_bytes: int = 1 << 29) -> None:
-        self._dataset, self._cache = dataset, Cache(limit_bytes)
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset, self._cache = dataset, Cache(SOURCE_BYTES)
         self.classes, self.names = dataset.classes, dataset.names
         self.fingerprint, self.origin = dataset.fingerprint, dataset.origin
         self.refs = dataset.refs
 
     def read(self, ref: ImageRef) -> Pixels:
         return self._cache.get(self, (ref.id,), lambda: self._dataset.read(ref))
-
-
-__all__ = ["OWN", "Patch", "RunSets", "TrainingSet", "TrainingSets", "labelled"]

@@ -67,15 +67,13 @@ from dsel.runs.manifest import (
 )
 from dsel.runs.schema import (
     IMAGES,
-    PATCHES,
     PROXIES,
     ImageRow,
     ShardRow,
     image_row,
-    patch,
-    patch_row,
     proxy_row,
 )
+from dsel.runs.selections import read_selection, write_selection
 from dsel.runs.shards import (
     Header,
     ScoreIndex,
@@ -264,51 +262,19 @@ class Run:
 
     def write_selection(self, settings: SelectSettings, classes: Sequence[ClassSelection]) -> Path:
         """Store a selection, make it the current one, and return its folder."""
-        folder = Path("selections") / self.selection_name(settings)
-        rows = [patch_row(selected, item) for selected in classes for item in selected.patches]
-        self._write(folder / "patches.parquet", table_bytes(rows, PATCHES))
-        images = {selected.name: selected.images for selected in classes}
-        record = {"settings": settings.plain(), "images": images}
-        self._write(folder / "settings.json", json_bytes(record))
-        self._write("selections/current.json", json_bytes({"selection": folder.name}))
-        return self.path / folder
+        return write_selection(self.path, self.selection_name(settings), settings, classes)
 
     def read_selection(self, name: str = "") -> tuple[SelectSettings, tuple[ClassSelection, ...]]:
         """Read a selection by its fingerprint, the current one by default.
 
-        Raises `RunError` for an unknown one (fields: selection, known) or a damaged one.
+        Raises `RunError` for an unknown one (fields: selection, known), a damaged one, and one of
+        another version of dsel.
         """
-        name = name or self._current_selection()
-        folder = self.path / "selections" / name
-        if not (folder / "settings.json").is_file():
-            known = sorted(p.name for p in folder.parent.glob("*") if p.is_dir())
-            raise RunError(
-                f"{self.path} has no selection {name}; it has: {', '.join(known) or 'none'}",
-                selection=name,
-                known=known,
-            )
-        record = read_json(folder / "settings.json")
-        patches = [patch(line) for line in read_table(folder / "patches.parquet").to_pylist()]
-        selections = tuple(
-            ClassSelection(
-                class_name,
-                index,
-                tuple(item for item in patches if item.class_index == index),
-                tuple(tuple(image) for image in record["images"][class_name]),
-            )
-            for index, class_name in enumerate(self.identity.classes)
-        )
-        return SelectSettings.from_plain(record["settings"]), selections
+        return read_selection(self.path, name, self.identity.classes)
 
     def evaluations(self) -> tuple[Evaluation, ...]:
         """All stored evaluations of sets from this run, the oldest first."""
         return list_evaluations(self.path)
-
-    def _current_selection(self) -> str:
-        path = self.path / "selections" / "current.json"
-        if not path.is_file():
-            raise RunError(f"{self.path} has no selection yet: run dsel select {self.path} first")
-        return str(read_json(path)["selection"])
 
     @property
     def _last(self) -> ScoreFolder:

@@ -53,6 +53,7 @@ PATCHES = pa.schema(
         ("rank", pa.int32()),
         ("cluster", pa.int32()),
         ("score", pa.float64()),
+        ("picture_score", pa.float64()),
         ("margin", pa.float64()),
         ("distance", pa.float64()),
         ("x", pa.float64()),
@@ -63,12 +64,16 @@ PATCHES = pa.schema(
         ("source_y", pa.float64()),
         ("source_width", pa.float64()),
         ("source_height", pa.float64()),
+        ("cut_x", pa.float64()),
+        ("cut_y", pa.float64()),
+        ("cut_width", pa.float64()),
+        ("cut_height", pa.float64()),
     ]
 )
 """One patch and how it was ranked.
 
-x to height is its box in proxy pixels, source_x to source_height in pixels of the upright source.
-score, margin, cluster, distance and rank are those of `dsel.types.Patch`.
+x to height is its box in proxy pixels, source_x to source_height in pixels of the upright source,
+and cut_x to cut_height what is exported of it. The other columns are those of `dsel.types.Patch`.
 """
 
 
@@ -139,10 +144,12 @@ def patch_row(selected: ClassSelection, patch: Patch) -> dict[str, Any]:
         "rank": patch.rank,
         "cluster": patch.cluster,
         "score": patch.score,
+        "picture_score": patch.picture_score,
         "margin": patch.margin,
         "distance": patch.distance,
         **box_columns("", patch.box),
         **box_columns("source_", patch.source_box),
+        **box_columns("cut_", patch.cut_box),
     }
 
 
@@ -153,7 +160,9 @@ def patch(line: Mapping[str, Any]) -> Patch:
         class_index=line["class_index"],
         box=_box("", line),
         source_box=_box("source_", line),
+        cut_box=_box("cut_", line),
         score=line["score"],
+        picture_score=line["picture_score"],
         margin=line["margin"],
         cluster=line["cluster"],
         distance=line["distance"],

@@ -31,7 +31,8 @@ def test_parse_source__suffix_or_part_of_the_path(text, source, settings):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("toybox:seeds=1", "unknown source option 'seeds'; known are: seed, per-class, split, classes"),
+        ("toybox:seeds=1",
+         "unknown source option 'seeds'; known are: seed, per-class, split, classes"),
         ("toybox:seed=x", "scene seed must be a whole number, got 'x'"),
         ("toybox:per-class=-1", "per class must be at least 0, got -1"),
         ("toybox:seed=1,seed=2", "source option 'seed' is given twice in 'toybox:seed=1,seed=2'"),

@@ -6,7 +6,7 @@ export const DEFAULTS = {
     patch_px: 0,
     ipc: 10,
     factor: 1,
-    gap: "positive",
+    locate: "positive",
     across: true,
     timesteps: [],
     pins: [],

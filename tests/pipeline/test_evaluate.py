@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.synthetic import synthetic_run
 from support.toyset import SMALL, finish, write_pictures
-from support.trainer import InstantTrainer, Interrupted, trainer
+from support.trainer import Interrupted, trainer
 
 from dsel.config import EvaluateSettings, ExportSettings
 from dsel.errors import SettingError
@@ -121,9 +121,9 @@ def test_evaluate__resumes_after_every_student(folder, sets, unseen, trainer, af
     events = finish(evaluate(open_sets(folder / "run"), unseen, QUICK))
     assert trainer.students == 4 - after
     started = next(e for e in events if isinstance(e, Started) and e.stage == "evaluate")
-    assert (started.done, started.total) == (after, 4)
+    assert (started.done, started.total) == (5 * after, 5 * 4)
     at = events.index(started)
-    assert sum(e.count for e in events[at:] if isinstance(e, Progress)) == 4 - after
+    assert sum(e.count for e in events[at:] if isinstance(e, Progress)) == 5 * (4 - after)
     whole = stored(folder)
     trainer.calls.clear()
     shutil.rmtree(folder / "run/evaluations")
@@ -173,7 +173,7 @@ def test_evaluate__accuracies_and_differences(folder, sets, unseen, trainer):
 
 
 def test_evaluate__unknown_baseline(sets, unseen):
-    with pytest.raises(SettingError, match="unknown baseline 'rand'; known are: .*random-whole"):
+    with pytest.raises(SettingError, match=r"unknown baseline 'rand'; known are: .*random-whole"):
         finish(evaluate(sets, unseen, QUICK.replace(baselines=("rand",))))
 
 

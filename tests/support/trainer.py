@@ -11,9 +11,10 @@ import pytest
 
 from dsel.config import EvaluateSettings
 from dsel.students.records import LabelledImages, Outcome
+from dsel.types import Progress
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     """The process ends here."""
 
 
@@ -30,9 +31,9 @@ class InstantTrainer:
         self.stop_after = -1
 
     def train_students(
-        self, train: LabelledImages, test: LabelledImages, classes: int,
+        self, train: LabelledImages, test: LabelledImages, _classes: int,
         settings: EvaluateSettings, seeds: Sequence[int],
-    ) -> Iterator[Outcome]:  # fmt: skip
+    ) -> Iterator[Outcome | Progress]:  # fmt: skip
         self.calls.append(tuple(seeds))
         self.sets.append(train)
         self.tests.append(test)
@@ -40,6 +41,7 @@ class InstantTrainer:
             if self.stop_after == 0:
                 raise Interrupted
             self.stop_after -= 1
+            yield Progress(settings.steps)
             last = float(train.images.mean() / 255 + 0.01 * seed) % 1
             yield Outcome(seed, last, last + 0.1, (settings.steps,), (last,))
 

@@ -6,9 +6,10 @@ import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
 import { createTable } from "./dialog.js";
 import { PatchCrop } from "./patch_crop.js";
 
-const MARGIN_HELP = "How far the score is above that of the next best box that does not overlap";
+const MEAN_HELP = "The mean inside the box of the map that locating uses";
+const MARGIN_HELP = "How far the mean is above that of the next best box that does not overlap";
 
-/** @typedef {{ box: Box, score: number | null, margin: number | null, n: number }} Listed n is -1 for a moved box */
+/** @typedef {{ box: Box, mean: number | null, margin: number | null, n: number }} Listed n is -1 for a moved box */
 /**
  * @typedef {object} Handlers
  * @property {(box: Box, n: number) => unknown} choose
@@ -22,7 +23,7 @@ const MARGIN_HELP = "How far the score is above that of the next best box that d
  * @param {Handlers} handlers
  */
 export function createBestBoxes(app, { choose, turn, reset }) {
-  const table = createTable(["", "Box", "Score", "Margin"], []);
+  const table = createTable(["", "Box", "Mean gap", "Margin"], []);
   const rows = table.tBodies[0];
   labelHead(table);
   const link = h("button.link", { type: "button", onclick: reset }, "Back to the best box");
@@ -41,7 +42,7 @@ export function createBestBoxes(app, { choose, turn, reset }) {
     const focused = indexOfFocus(rows.querySelectorAll("button"));
     const { patch } = image.explanation;
     const list = listed(image.explanation);
-    const texts = column(list.flatMap((one) => [one.score, one.margin]));
+    const texts = column(list.flatMap((one) => [one.mean, one.margin]));
     const made = list.map((one, n) => createRow(app, image, one, texts.slice(2 * n, 2 * n + 2), { choose, turn }));
     fill(rows, made);
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
@@ -59,6 +60,7 @@ function labelHead(table) {
   const [choose, , ...figures] = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("th")]);
   choose.append(h("span.sr", {}, "Choose"));
   for (const one of figures) one.classList.add("figure");
+  figures[0].title = MEAN_HELP;
   figures[1].title = MARGIN_HELP;
 }
 
@@ -67,10 +69,10 @@ function labelHead(table) {
  * @param {Explanation} explanation
  * @returns {Listed[]}
  */
-function listed({ patch, best }) {
-  const list = best.map(({ box, score, margin }, n) => ({ box: boxOf(box), score, margin, n }));
+function listed({ patch, best, mean }) {
+  const list = best.map(({ box, mean, margin }, n) => ({ box: boxOf(box), mean, margin, n }));
   if (!patch || list.some((one) => sameCorner(one.box, patch.box))) return list;
-  return [{ box: patch.box, score: patch.score, margin: patch.margin, n: -1 }, ...list];
+  return [{ box: patch.box, mean, margin: patch.margin, n: -1 }, ...list];
 }
 
 /**
@@ -80,14 +82,14 @@ function listed({ patch, best }) {
  * @param {string[]} texts
  * @param {Pick<Handlers, "choose" | "turn">} handlers
  */
-function createRow(app, image, { box, score, n }, texts, { choose, turn }) {
+function createRow(app, image, { box, mean, n }, texts, { choose, turn }) {
   const { patch } = image.explanation;
   const isChosen = patch != null && sameCorner(box, patch.box);
   const nth = image.boxes.findIndex((one) => sameCorner(boxOf(one), box));
   const state = isChosen ? "shown" : nth >= 0 ? `patch ${nth + 1}` : patch ? "choose" : "";
   const name = n < 0 ? "moved" : String(n + 1);
   const take = () => patch && !isChosen && (nth >= 0 ? turn(nth) : choose(box, n));
-  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, score ${number(score)}`;
+  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, mean gap ${number(mean)}`;
   const crop = new PatchCrop(app);
   crop.show({ id: image.image_id, box, size: proxySize(image.frame) });
   const props = { type: "button", title: label, "aria-label": label, disabled: !patch, onclick: take };

@@ -296,7 +296,7 @@ class Tile {
    */
   show(patch, position, side) {
     this.patch = patch;
-    this.crop.show(patch, this.className);
+    this.crop.show({ ...patch, box: patch.cut }, this.className);
     const override = [patch.pinned && "pinned", patch.moved && "moved"].filter(Boolean).join(", ");
     this.override.textContent = side < LABELLED_PX ? "" : override;
     const { element } = this;

@@ -83,7 +83,7 @@ export class HeatMapControls {
 
   classRanges() {
     const { run, class_name: name, select } = this.app.store.state;
-    const key = JSON.stringify([run, name, select.timesteps, select.gap]);
+    const key = JSON.stringify([run, name, select.timesteps, select.locate]);
     const known = this.ranges.get(key);
     if (known) return known;
     /** @type {Promise<ClassRanges>} */
@@ -101,7 +101,7 @@ export class HeatMapControls {
     const { high } = range;
     if (this.view === "Image") fill(this.legend, h("p.hint", {}, "The image as the prior saw it."));
     else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, CAPTIONS[this.view]));
-    else if (store.state.select.gap === "signed") {
+    else if (store.state.select.locate === "signed") {
       const caption = "what the box search uses: signed gap / mean loss of the timestep";
       fill(this.legend, colors.legend({ low: -high, high }, caption));
     } else fill(this.legend, positiveLegend(colors, high));
