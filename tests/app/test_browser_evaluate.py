@@ -14,6 +14,7 @@ from support.browsing import (
     Opener,
     fits,
     job_server,
+    opened,
     opener,
     until,
     violations,
@@ -91,22 +92,23 @@ def test_distilled__the_line_leads_to_the_evaluation(visit: Opener) -> None:
 def test_evaluate__a_job_fills_an_empty_tab(chromium: Any, tmp_path: Path) -> None:
     run = synthetic_run(tmp_path / "run", classes=2, per_class=6)
     write_pictures(tmp_path / "unseen", {"disc": 2, "square": 2}, seed=1)
-    with job_server(run.path, tmp_path) as url:
-        for page in opener(chromium, url, lambda page: None, "tab=evaluate&ipc=1"):
-            page = page()
-            page.locator(f"{PANEL} .nothing").wait_for()
-            assert "dsel evaluate" in page.locator(f"{PANEL} .code-block").inner_text()
-            form = page.locator(".job-form")
-            form.get_by_role("button", name="Folder", exact=True).click()
-            form.get_by_label("Folder", exact=True).fill(str(tmp_path / "unseen"))
-            form.get_by_label("Student", exact=True).select_option(label="convnet-3")
-            form.get_by_label("Steps", exact=True).fill("1")
-            form.get_by_label("Students per set", exact=True).fill("2")
-            assert "4 students of 1 steps" in form.locator(".estimate").inner_text()
-            form.get_by_role("button", name="Evaluate", exact=True).click()
-            page.wait_for_selector(f"{PANEL} .evaluation tr.own", timeout=LONG_MS)
-            page.locator(f"{PANEL} .job").wait_for(state="detached", timeout=LONG_MS)
-            until(page, f"{PANEL} .verdict", "e => e.dataset.kind !== 'unknown'")
+    with (
+        job_server(run.path, tmp_path) as url,
+        opened(chromium, url, "tab=evaluate&ipc=1") as page,
+    ):
+        page.locator(f"{PANEL} .nothing").wait_for()
+        assert "dsel evaluate" in page.locator(f"{PANEL} .code-block").inner_text()
+        form = page.locator(".job-form")
+        form.get_by_role("button", name="Folder", exact=True).click()
+        form.get_by_label("Folder", exact=True).fill(str(tmp_path / "unseen"))
+        form.get_by_label("Student", exact=True).select_option(label="convnet-3")
+        form.get_by_label("Steps", exact=True).fill("1")
+        form.get_by_label("Students per set", exact=True).fill("2")
+        assert "4 students of 1 step" in form.locator(".estimate").inner_text()
+        form.get_by_role("button", name="Evaluate", exact=True).click()
+        page.wait_for_selector(f"{PANEL} .evaluation tr.own", timeout=LONG_MS)
+        page.locator(f"{PANEL} .job").wait_for(state="detached", timeout=LONG_MS)
+        until(page, f"{PANEL} .verdict", "e => e.dataset.kind !== 'unknown'")
 
 
 @pytest.mark.parametrize("dark", [False, True])
