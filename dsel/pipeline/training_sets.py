@@ -237,7 +237,7 @@ class RunSets:
 
     @property
     def _teacher_name(self) -> str:
-        return getattr(self.export, "teacher", "") or self.select.teacher
+        return self.export.teacher or self.select.teacher
 
     @cached_property
     def _teacher(self) -> Teacher | None:

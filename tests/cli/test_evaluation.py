@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.evaluated import evaluated_run
+from support.scored import evaluated_run
 from support.trainer import Interrupted, trainer
 
 from dsel.cli.commands import main

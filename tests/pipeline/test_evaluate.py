@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.evaluated import evaluated_run
+from support.scored import evaluated_run
 from support.toyset import finish
 from support.trainer import Interrupted, trainer
 
