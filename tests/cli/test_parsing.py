@@ -14,6 +14,7 @@ from dsel.cli.commands import COMMANDS, main
 from dsel.cli.flags import Address, Scenes, Where
 from dsel.cli.parsing import FLAG, in_one_line
 from dsel.config import (
+    EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
@@ -33,13 +34,15 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         PriorSettings, SourceSettings, ScoreSettings, SelectSettings, ExportSettings,
     ),
     "toybox": (Scenes,),
+    "evaluate": (EvaluateSettings, ExportSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
-    "train": {"--out"}, "check": {"--boxes", "--selection"},
+    "train": {"--out"}, "evaluate": {"--test", "--run", "--selection"},
+    "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
 
