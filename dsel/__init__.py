@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from dsel.api.evaluation import evaluate, iter_evaluate
     from dsel.api.run import Run, open_run
     from dsel.api.selection import Selection
     from dsel.api.stages import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     )
     from dsel.api.teaching import iter_teach, teach
     from dsel.config import (
+        EvaluateSettings,
         ExportSettings,
         PriorSettings,
         ScoreSettings,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES: Final = {
+    "dsel.api.evaluation": ("evaluate", "iter_evaluate"),
     "dsel.api.run": ("Run", "open_run"),
     "dsel.api.selection": ("Selection",),
     "dsel.api.stages": (
@@ -59,8 +62,8 @@ _MODULES: Final = {
     ),
     "dsel.api.teaching": ("iter_teach", "teach"),
     "dsel.config": (
-        "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings", "SourceSettings",
-        "TeachSettings",
+        "EvaluateSettings", "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings",
+        "SourceSettings", "TeachSettings",
     ),
     "dsel.data": ("open_dataset",),
     "dsel.errors": (
@@ -76,6 +79,7 @@ _HOME: Final = MappingProxyType(
 
 __all__ = [
     "DselError",
+    "EvaluateSettings",
     "ExportSettings",
     "PriorError",
     "PriorSettings",
@@ -91,8 +95,10 @@ __all__ = [
     "TeachSettings",
     "UnreadableImage",
     "distill",
+    "evaluate",
     "export",
     "iter_distill",
+    "iter_evaluate",
     "iter_export",
     "iter_score",
     "iter_select",
