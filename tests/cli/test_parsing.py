@@ -144,7 +144,7 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
         ("select run --ipc 1e3", "ipc must be a whole number, got '1e3'"),
         ("select run --ipc 0", "ipc must be between 1 and 100000, got 0"),
         ("select run --timesteps 200 x", "timesteps must be a whole number, got 'x'"),
-        ("select run --gap both", "gap must be one of positive, signed, got 'both'"),
+        ("select run --locate both", "locate must be one of positive, signed, got 'both'"),
         ("score toybox --run run --refine x", "refine must be a number, got 'x'"),
         ("score toybox --run run --refine nan", "refine must be between 0.0 and 1.0, got nan"),
         ("app --port http", "port must be a whole number, got 'http'"),
