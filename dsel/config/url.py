@@ -55,9 +55,9 @@ class View:
 def query_of(view: View) -> str:
     """What differs from the defaults, in declared order; empty for a view of nothing else.
 
-    Raises `SettingError` for an image model in a folder: links contain no paths of this machine.
+    Raises `SettingError` for a model in a folder: links contain no paths of this machine.
     """
-    _check_model(view.select.feature_model)
+    _check_models(view.select)
     places = ((key, getattr(view, name)) for key, name in PLACES.items())
     pairs = [(key, text) for key, text in places if text]
     pairs += [*_pairs(view.select), *_pairs(view.export)]
@@ -73,7 +73,7 @@ def view_of(query: str) -> View:
             raise unknown("key in the link", key[:60], known)
     places = {name: _only(key, given[key]) for key, name in PLACES.items() if key in given}
     select = _settings(SelectSettings, given)
-    _check_model(select.feature_model)
+    _check_models(select)
     return View(**places, select=select, export=_settings(ExportSettings, given))
 
 
@@ -127,9 +127,10 @@ def _only(key: str, texts: list[str]) -> str:
     return texts[0]
 
 
-def _check_model(model: str) -> None:
-    if model and not HUB_ID.fullmatch(model):
-        raise SettingError(
-            f"a link can name an image model by its Hub id only, such as owner/name, got "
-            f"{quoted(model)}"
-        )
+def _check_models(select: SelectSettings) -> None:
+    for kind, model in (("an image model", select.feature_model), ("a teacher", select.teacher)):
+        if model and not HUB_ID.fullmatch(model):
+            raise SettingError(
+                f"a link can name {kind} by its Hub id only, such as owner/name, got "
+                f"{quoted(model)}"
+            )
