@@ -68,8 +68,8 @@ def iter_teach(
     is_open = not isinstance(source, str | Path)
     if is_open and source_settings is not None:
         raise SettingError("source_settings must be left out for a dataset that is open already")
-    sources = None if is_open else source_settings or SourceSettings()
-    teaching, sources = with_keywords(keywords, settings or TeachSettings(), sources)
+    given = None if is_open else source_settings or SourceSettings()
+    teaching, sources = with_keywords(keywords, settings or TeachSettings(), given)
     dataset = _opened(source, cast("SourceSettings | None", sources))
     tested = None if validation is None else _opened(validation)
     yield from teach_all(dataset, cast(TeachSettings, teaching), Path(out), tested)
