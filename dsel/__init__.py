@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from dsel.api.evaluation import evaluate, iter_evaluate
     from dsel.api.run import Run, open_run
     from dsel.api.selection import Selection
     from dsel.api.stages import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         select,
     )
     from dsel.config import (
+        EvaluateSettings,
         ExportSettings,
         PriorSettings,
         ScoreSettings,
@@ -44,10 +46,12 @@ if TYPE_CHECKING:
         UnreadableImage,
     )
     from dsel.priors import load_prior
+    from dsel.students.torch_dataset import torch_dataset
 
 __version__ = "0.1.0"
 
 _MODULES: Final = {
+    "dsel.api.evaluation": ("evaluate", "iter_evaluate"),
     "dsel.api.run": ("Run", "open_run"),
     "dsel.api.selection": ("Selection",),
     "dsel.api.stages": (
@@ -55,7 +59,8 @@ _MODULES: Final = {
         "select",
     ),
     "dsel.config": (
-        "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings", "SourceSettings",
+        "EvaluateSettings", "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings",
+        "SourceSettings",
     ),
     "dsel.data": ("open_dataset",),
     "dsel.errors": (
@@ -63,6 +68,7 @@ _MODULES: Final = {
         "UnreadableImage",
     ),
     "dsel.priors": ("load_prior",),
+    "dsel.students.torch_dataset": ("torch_dataset",),
 }  # fmt: skip
 _HOME: Final = MappingProxyType(
     {name: module for module, names in _MODULES.items() for name in names}
@@ -70,6 +76,7 @@ _HOME: Final = MappingProxyType(
 
 __all__ = [
     "DselError",
+    "EvaluateSettings",
     "ExportSettings",
     "PriorError",
     "PriorSettings",
@@ -84,8 +91,10 @@ __all__ = [
     "StorageError",
     "UnreadableImage",
     "distill",
+    "evaluate",
     "export",
     "iter_distill",
+    "iter_evaluate",
     "iter_export",
     "iter_score",
     "iter_select",
@@ -94,6 +103,7 @@ __all__ = [
     "open_run",
     "score",
     "select",
+    "torch_dataset",
 ]
 
 

@@ -371,6 +371,21 @@ class Prior(Protocol):
         """
 
 
+class Teacher(Protocol):
+    """A classifier whose classes are those of a dataset, in its order."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A name of the model and of its inputs."""
+
+    @property
+    def image_px(self) -> int:
+        """The side of the images that it sees."""
+
+    def probabilities(self, images: Pixels) -> NDArray[np.float32]:
+        """Return class probabilities (N, C) of images (N, image_px, image_px, 3)."""
+
+
 class Featurizer(Protocol):
     """Computes features of patches, for clustering."""
 

@@ -213,7 +213,7 @@ type Latest = <T>(queue: string, request: () => Promise<T>) => Promise<T | undef
 
 interface Report {
   token: string;
-  kind: "score" | "export";
+  kind: "score" | "export" | "evaluate";
   title: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
   stage: string;
@@ -225,6 +225,7 @@ interface Report {
   place: number;
   stopping: boolean;
   resumable: boolean;
+  started: number | null;
   finished: number;
   error: string;
   notices: string[];
@@ -234,13 +235,15 @@ interface Report {
   download: { path: string; name: string; bytes: number } | null;
 }
 interface Job {
-  kind: "score" | "export";
+  kind: "score" | "export" | "evaluate";
   token: string;
   report: Report;
   settings?: string;
+  work?: { students: number; steps: number; student: string };
 }
 interface Jobs {
   of(kind: string): Job[];
+  tokens(kind: string): string[];
   isLost(): boolean;
   subscribe(listener: () => void): void;
   poll(): Promise<void>;

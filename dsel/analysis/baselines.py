@@ -81,12 +81,14 @@ def baseline(
     return replace(selected, patches=patches)
 
 
-def kept_score(selected: ClassSelection, ipc: int) -> float:
+def kept_score(
+    selected: ClassSelection, ipc: int, kind: Literal["score", "picture_score"] = "score"
+) -> float:
     """Mean score of the distinct patches in the first `ipc` images; NaN without patches.
 
     For a baseline it measures how much of the gap it captures at the same budget.
     """
-    scores = [selected.patches[rank].score for rank in sorted(selected.kept(ipc))]
+    scores = [getattr(selected.patches[rank], kind) for rank in sorted(selected.kept(ipc))]
     return float(np.mean(scores)) if scores else float("nan")
 
 

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from dsel.analysis.baselines import Baseline, baseline, random_corners
 from dsel.analysis.comparison import Comparison, OverallComparison, compare, compare_overall
 from dsel.analysis.explanation import CellReading, Explanation, explain, read_cell
-from dsel.analysis.ground_truth import GroundTruth, read_ground_truth, read_objects
 from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
     BestPatches,
@@ -285,18 +284,6 @@ class Explorer(Selector):
         return localization(objects, selected, baselines)
 
     # All classes
-
-    def ground_truth(self) -> GroundTruth | None:
-        """Return the true objects of the run; raises `SourceError` if they cannot be read."""
-        path = self.run.objects_path
-        if not path.is_file():
-            return None
-        return self._cached(
-            ("ground truth",),
-            lambda: read_ground_truth(self.run, read_objects(path)),
-            # Python's numbers take several times the bytes of their JSON.
-            lambda _: 4 * path.stat().st_size,
-        )
 
     def override_statuses(self, settings: SelectSettings) -> tuple[OverrideStatus, ...]:
         """List all manual overrides with their problems."""

@@ -15,11 +15,11 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.analysis.ground_truth import GroundTruth, Mask, read_ground_truth
-from dsel.analysis.ground_truth import read_objects as read_objects  # `dsel check` reads it here
 from dsel.core.integral_image import Tables, box_means, joined, summed_area, sums_inside
 from dsel.errors import SourceError
 from dsel.runs import Run
+from dsel.runs.ground_truth import GroundTruth, Mask, read_ground_truth
+from dsel.runs.ground_truth import read_objects as read_objects  # `dsel check` reads it here
 from dsel.types import Box, ClassSelection, Frame, Patch
 
 Doubles: TypeAlias = NDArray[np.float64]

@@ -112,13 +112,16 @@ def iter_select(
     **keywords: Any,
 ) -> Iterator[Event]:
     """Select like `select`, and yield the events."""
+    from dsel.pipeline.confidences import teacher_for
     from dsel.pipeline.distill import featurizer_for
     from dsel.pipeline.select import select as select_all
 
     opened = run if isinstance(run, Run) else Run(run)
     (changed,) = with_keywords(keywords, _selecting(settings, preset))
     chosen = cast(SelectSettings, changed)
-    yield from select_all(opened.folder, chosen, featurizer_for(opened.folder, chosen, device))
+    featurizer = featurizer_for(opened.folder, chosen, device)
+    teacher = teacher_for(opened.folder, chosen, device)
+    yield from select_all(opened.folder, chosen, featurizer, teacher)
 
 
 def export(
@@ -227,18 +230,20 @@ def iter_distill(
     from dsel.pipeline.distill import check_out
     from dsel.pipeline.distill import distill as distill_all
 
-    *changed, sources, priors = with_keywords(
+    scoring, exporting, selecting, sources, priors = with_keywords(
         keywords,
         score_settings or ScoreSettings(),
+        export_settings or ExportSettings(),  # its teacher also answers a baseline that asks one
         _selecting(select_settings, preset),
-        export_settings or ExportSettings(),
         _source_settings(source, source_settings),
         _prior_settings(prior, device),
     )
     check_out(Path(out))
     dataset = _dataset(source, cast("SourceSettings | None", sources))
     how = cast("PriorSettings | None", priors)
-    settings = cast("tuple[ScoreSettings, SelectSettings, ExportSettings]", tuple(changed))
+    settings = cast(
+        "tuple[ScoreSettings, SelectSettings, ExportSettings]", (scoring, selecting, exporting)
+    )
     where = (how.device if how else device) or "auto"
     path = _run_path(run, out)
     yield from distill_all(dataset, _prior(prior, how), path, Path(out), settings, where)

@@ -143,9 +143,15 @@ def _shown(value: Any) -> str:
 
 
 class Seeded(Params):
-    """seed: of the random patches."""
+    """seed: of random patches, or of a baseline."""
 
     seed: Whole = 0
+
+
+class BaselineParams(Seeded):
+    """name: of the baseline that selects."""
+
+    name: Text = "random-whole"
 
 
 class LayoutParams(Params):
@@ -229,6 +235,14 @@ class ScoreParams(Params):
     source_settings: Values = Field(default_factory=dict)
     prior: Values = Field(default_factory=dict)
     score: Values = Field(default_factory=dict)
+
+
+class EvaluateParams(Params):
+    """An evaluation: held-out images, and the settings of two forms."""
+
+    source: Annotated[SourceParams, Expected("an object of values by name")]
+    source_settings: Values = Field(default_factory=dict)
+    evaluate: Values = Field(default_factory=dict)
 
 
 class TokenParams(Params):

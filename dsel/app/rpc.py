@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from dsel.analysis.explorer import Explorer
 from dsel.app import requests
 from dsel.app.context import Context, view_for
-from dsel.app.handlers import clusters, compare, distilled_set, inspect, jobs
+from dsel.app.handlers import clusters, compare, distilled_set, evaluate, inspect, jobs
 from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
 from dsel.app.wire import plain
@@ -43,8 +43,14 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "compare": (requests.CompareParams, compare.compare),
     "compare_overall": (Params, compare.compare_overall),
     "baselines": (requests.Seeded, compare.baselines),
+    "baseline_selection": (requests.BaselineParams, compare.baseline_selection),
     "localization": (Params, compare.localization),
     "localization_overall": (Params, compare.localization_overall),
+    "evaluations": (requests.TokensParams, evaluate.evaluations),
+    "evaluation_verdict": (requests.TokensParams, evaluate.evaluation_verdict),
+    "evaluate_options": (Params, evaluate.evaluate_options),
+    "evaluate_start": (requests.EvaluateParams, evaluate.evaluate_start),
+    "sweeps": (Params, evaluate.sweeps),
     "score_options": (Params, jobs.score_options),
     "score_start": (requests.ScoreParams, jobs.score_start),
     "job": (requests.TokenParams, jobs.job),

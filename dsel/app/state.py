@@ -11,7 +11,7 @@ from typing import Final
 from dsel.analysis.explorer import Explorer
 from dsel.app.access import Access, access_of
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.tasks import JobRunner, Limits
+from dsel.app.jobs.runner import JobRunner, Limits
 from dsel.app.zerogpu import accelerator
 from dsel.config import PriorSettings
 from dsel.errors import SettingError

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dsel.app.jobs.tasks import Accelerate, Events, Portion, ScoreTask
+from dsel.app.jobs.runner import Accelerate, Events, Portion
+from dsel.app.jobs.tasks import ScoreTask
 from dsel.errors import DselError, RunError
 from dsel.types import Event
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from dsel.cli.evaluation import evaluate
 from dsel.cli.flags import (
     Address,
     DistillFlags,
@@ -21,6 +22,7 @@ from dsel.cli.flags import (
     with_preset,
 )
 from dsel.cli.parsing import Commands
+from dsel.cli.printing import print_plan, print_result
 from dsel.config import (
     ExportSettings,
     PriorSettings,
@@ -29,7 +31,6 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
-from dsel.config.base import Settings
 from dsel.errors import DselError, PriorError, library_errors
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ def score(
     """Score every image of a dataset with a prior."""
     scoring = Scoring(source, source_settings, run, prior, settings)
     if output.dry_run:
-        return _dry_run(output, _scoring_work(scoring), prior, settings)
-    _print(_score(scoring), output)
+        return print_plan(output, _scoring_work(scoring), prior, settings)
+    print_result(_score(scoring), output)
     return None
 
 
@@ -103,8 +104,8 @@ def select(
     """Cut, cluster and rank the patches of a scored run."""
     opened, chosen = _open(run), settings.settings()
     if output.dry_run:
-        return _dry_run(output, {"classes": len(opened.identity.classes)}, chosen)
-    _print(_select(opened, chosen, where), output)
+        return print_plan(output, {"classes": len(opened.identity.classes)}, chosen)
+    print_result(_select(opened, chosen, where), output)
     return None
 
 
@@ -123,8 +124,8 @@ def export(
     if output.dry_run:
         chosen, selections = opened.read_selection(selection)
         images = sum(len(s.kept_images(chosen.ipc)) for s in selections)
-        return _dry_run(output, {"images": images, "out": str(out)}, settings)
-    _print(_export(opened, out, settings, selection), output)
+        return print_plan(output, {"images": images, "out": str(out)}, settings)
+    print_result(_export(opened, out, settings, selection), output)
     return None
 
 
@@ -149,9 +150,9 @@ def distill(
     scoring = Scoring(source, source_settings, path, prior, score_settings)
     if output.dry_run:
         stages = (prior, score_settings, settings, export_settings)
-        return _dry_run(output, _scoring_work(scoring), *stages)
+        return print_plan(output, _scoring_work(scoring), *stages)
     figures = _distill(scoring, out, settings, export_settings)
-    _print(figures if output.json else figures["export"], output)
+    print_result(figures if output.json else figures["export"], output)
     return None
 
 
@@ -167,8 +168,8 @@ def toybox(
 
     source = SourceSettings(per_class=scenes.per_class, scene_seed=scenes.seed)
     if output.dry_run:
-        return _dry_run(output, {"out": str(out)}, source)
-    _print(Terminal().follow(write_toybox(out, scenes.per_class, scenes.seed)), output)
+        return print_plan(output, {"out": str(out)}, source)
+    print_result(Terminal().follow(write_toybox(out, scenes.per_class, scenes.seed)), output)
     return None
 
 
@@ -187,11 +188,11 @@ def train(
     dataset = open_dataset(source, source_settings)
     if output.dry_run:
         work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
-        return _dry_run(output, work, settings)
+        return print_plan(output, work, settings)
     with library_errors(extra="lora", use="training", error=PriorError):
         from dsel.priors.training import train as train_prior
 
-    _print(Terminal().follow(train_prior(dataset, settings, out)), output)
+    print_result(Terminal().follow(train_prior(dataset, settings, out)), output)
     return None
 
 
@@ -208,9 +209,9 @@ def check(
     opened = _open(run)
     objects = read_objects(boxes)
     if output.dry_run:
-        return _dry_run(output, {"objects": len(objects)})
+        return print_plan(output, {"objects": len(objects)})
     _, selections = opened.read_selection(selection)
-    _print(check_selection(opened, selections, objects), output)
+    print_result(check_selection(opened, selections, objects), output)
     return None
 
 
@@ -221,7 +222,7 @@ def info(run: RunPath, output: Output = Output()) -> None:
 
     facts = _facts(_open(run))
     if output.json:
-        return _print(facts, output)
+        return print_result(facts, output)
     for name, value in facts.items():
         if isinstance(value, Mapping):
             print_line(f"{name}:")
@@ -230,6 +231,10 @@ def info(run: RunPath, output: Output = Output()) -> None:
         else:
             print_line(f"{name}: {value}")
     return None
+
+
+for command in (evaluate,):
+    COMMANDS.command()(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -305,11 +310,13 @@ def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
 
 def _select(run: Run, settings: SelectSettings, where: Where) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
+    from dsel.pipeline.confidences import teacher_for
     from dsel.pipeline.distill import featurizer_for
     from dsel.pipeline.select import select as select_all
 
     featurizer = featurizer_for(run, settings, where.device)
-    return Terminal().follow(select_all(run, settings, featurizer))
+    teacher = teacher_for(run, settings, where.device)
+    return Terminal().follow(select_all(run, settings, featurizer, teacher))
 
 
 def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Mapping[str, Any]:
@@ -348,22 +355,3 @@ def _facts(run: Run) -> dict[str, Any]:
         facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
     facts["selections"] = sorted(p.name for p in (run.path / "selections").glob("*") if p.is_dir())
     return facts
-
-
-def _dry_run(output: Output, work: Mapping[str, Any], *settings: Settings) -> None:
-    """Print the resolved settings of each stage, and the work to do."""
-    from dsel.cli.terminal import print_figures
-
-    plain = {type(part).__name__: part.plain() for part in settings}
-    if output.json:
-        return print_figures({**plain, "work": dict(work)}, as_json=True)
-    for figures in (*plain.values(), work):
-        print_figures(figures, as_json=False)
-    return None
-
-
-def _print(figures: Mapping[str, Any], output: Output) -> None:
-    from dsel.cli.terminal import print_figures
-
-    if figures:
-        print_figures(figures, output.json)

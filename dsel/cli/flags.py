@@ -27,7 +27,7 @@ class Output:
 
 
 class Where(Settings):
-    """The device of a model that describes patches, if the features need one."""
+    """The device of a model that describes patches, or of a teacher, if the settings need one."""
 
     device: Annotated[
         str,
@@ -111,6 +111,7 @@ def _flags_of(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 class DistillFlags(SelectFlags):
-    """Selection within `distill`, where every scored timestep counts."""
+    """Selection within `distill`: all scored timesteps count, and the export names the teacher."""
 
     timesteps: Annotated[Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")] = ()
+    teacher: Annotated[Suppress[Fixed[str]], arg(name="baseline-teacher")] = ""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from dsel.config.base import OVERRIDE, Display, Settings
+from dsel.config.base import OVERRIDE, UNLINKED, Display, Settings
 from dsel.config.overrides import Overrides
 from dsel.errors import SettingError
+
+BaselineName: TypeAlias = Literal[
+    "none", "random-whole", "random-crop", "centre-crop", "no-clusters", "kmeans-nearest",
+    "herding", "facility-location", "rded", "easiest", "hardest", "largest-object",
+]  # fmt: skip
+"""The names in `dsel.core.baselines.registry.BASELINES`; `none` is dsel's own ranking."""
 
 
 class SelectSettings(Settings):
@@ -180,6 +186,28 @@ class SelectSettings(Settings):
         ),
         Display("Tile scale", choices=(("fit", "Fill the tile"), ("native", "As in the picture"))),
     ] = "fit"
+    baseline: Annotated[
+        BaselineName,
+        Field(
+            description="select by a baseline instead, from the same images and at the same "
+            "budget; pinned images are then not kept first"
+        ),
+        Display("Baseline", choices=(("none", "None"),)),
+    ] = "none"
+    baseline_seed: Annotated[
+        int,
+        Field(ge=0, le=2**31 - 1, description="seed of a baseline that draws at random"),
+        Display("Baseline's seed"),
+    ] = 0
+    teacher: Annotated[
+        str,
+        UNLINKED,
+        Field(
+            description="classifier for the baselines that ask one: folder that dsel teach saved, "
+            "or folder or Hub id of an image classifier of transformers"
+        ),
+        Display("Teacher"),
+    ] = ""
     pins: Annotated[
         tuple[str, ...],
         OVERRIDE,

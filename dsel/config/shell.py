@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
 from dsel.config.base import Setting, Settings, settings_of
 
 
@@ -24,6 +24,12 @@ def select_command(run: Path, settings: SelectSettings) -> str:
 def export_command(run: Path, out: Path, settings: ExportSettings) -> str:
     """The `dsel export` of the current selection with these settings."""
     return " ".join(("dsel export", _path(run), "--out", _path(out), *flags(settings)))
+
+
+def evaluate_command(run: Path, test: str, settings: EvaluateSettings | None = None) -> str:
+    """The `dsel evaluate` of the current selection on held-out images with these settings."""
+    given = flags(settings or EvaluateSettings())
+    return " ".join(("dsel evaluate", _path(run), f"--test={quote(test)}", *given))
 
 
 def flags(settings: Settings) -> tuple[str, ...]:

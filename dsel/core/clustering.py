@@ -6,6 +6,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from threading import Lock
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,8 @@ def cluster_patches(
     k = min(k, len(np.unique(points[best], axis=0)))
     labels = np.zeros(len(points), np.int64)
     if k > 1:
-        labels = _kmeans(points, best, first_centroids(points[best], scores[best], k))
+        start = first_centroids(points[best], scores[best], k)
+        labels = kmeans(points, points[best], start, k)
     labels = _by_median_score(labels, scores)
     centroids = np.stack(
         [points[labels == cluster].mean(axis=0) for cluster in range(labels.max() + 1)]
@@ -102,8 +104,13 @@ def unit_features(features: Floats) -> Floats:
     return unit
 
 
-def _kmeans(points: Floats, best: Ints, start: Floats) -> Ints:
-    """Fit k-means to the best points; label every point by its nearest centroid."""
+def kmeans(
+    points: Floats, fitted: Floats, start: Floats | Literal["k-means++"], k: int, seed: int = 0
+) -> Ints:
+    """Fit k-means to the `fitted` points; label all points (N, d) by the nearest centroid, (N,).
+
+    start: the first centroids (k, d), or k-means++ to draw them from the seed.
+    """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -111,8 +118,8 @@ def _kmeans(points: Floats, best: Ints, start: Floats) -> Ints:
     with _PROCESS_STATE, threadpool_limits(limits=1), warnings.catch_warnings():
         # Points that differ may be too near for k-means to separate: it finds fewer clusters then.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = KMeans(len(start), init=start, n_init=1, random_state=0)
-        return np.asarray(model.fit(points[best]).predict(points), np.int64)
+        model = KMeans(k, init=start, n_init=1, random_state=seed)
+        return np.asarray(model.fit(fitted).predict(points), np.int64)
 
 
 def _by_median_score(labels: Ints, scores: NDArray[np.floating]) -> Ints:

@@ -151,7 +151,7 @@ def rank_class(
     return ClassSelection(
         name=scores.name,
         index=scores.index,
-        patches=_patches(scores, scored, clusters, cuts, ranked),
+        patches=patch_records(scores, scored, clusters, ranked, settings),
         images=tuple(tuple(rank_of[rest[position]] for position in image) for image in images),
     )
 
@@ -173,6 +173,32 @@ def _cuts(scores: ClassScores, located: Located, settings: SelectSettings) -> li
     return [
         cut_around(Box(x, y, side, side), scores.frames[row], settings) for row, x, y in corners
     ]
+
+
+def patch_records(
+    scores: ClassScores,
+    scored: Scored,
+    clusters: Clusters,
+    ranked: Sequence[int],
+    settings: SelectSettings,
+) -> tuple[Patch, ...]:
+    """Return records of the patches at these positions, best first."""
+    located, order = scored.located, np.array(ranked, np.int64)
+    arrays = (
+        located.image, located.x, located.y, scored.patch, scored.picture, located.margin,
+        clusters.labels, clusters.distance,
+    )  # fmt: skip
+    columns = [array[order].tolist() for array in arrays]
+    side = float(located.patch_px)  # a float, as in a stored selection and in its manifest
+    patches = []
+    for rank, (row, x, y, score, picture_score, margin, cluster, distance) in enumerate(
+        zip(*columns, strict=True)
+    ):
+        box, frame = Box(x, y, side, side), scores.frames[row]
+        boxes = box, frame.to_source(box), frame.to_source(cut_around(box, frame, settings))
+        explanation = score, picture_score, margin, cluster, distance, rank
+        patches.append(Patch(scores.ids[row], scores.index, *boxes, *explanation))
+    return tuple(patches)
 
 
 def _boxes(
@@ -220,32 +246,6 @@ def _pinned(located: Located, ids: Sequence[str], pins: Sequence[str]) -> tuple[
     for position, row in enumerate(located.image):
         best.setdefault(ids[row], position)
     return tuple(best[image_id] for image_id in pins if image_id in best)
-
-
-def _patches(
-    scores: ClassScores,
-    scored: Scored,
-    clusters: Clusters,
-    cuts: Sequence[Box],
-    ranked: Sequence[int],
-) -> tuple[Patch, ...]:
-    """Return records of the patches at these positions, best first."""
-    located, order = scored.located, np.array(ranked, np.int64)
-    arrays = (
-        located.image, located.x, located.y, scored.patch, scored.picture, located.margin,
-        clusters.labels, clusters.distance,
-    )  # fmt: skip
-    columns = [array[order].tolist() for array in arrays]
-    side = float(located.patch_px)  # a float, as in a stored selection and in its manifest
-    patches = []
-    for rank, (row, x, y, score, picture_score, margin, cluster, distance) in enumerate(
-        zip(*columns, strict=True)
-    ):
-        box, frame = Box(x, y, side, side), scores.frames[row]
-        boxes = box, frame.to_source(box), frame.to_source(cuts[ranked[rank]])
-        explanation = score, picture_score, margin, cluster, distance, rank
-        patches.append(Patch(scores.ids[row], scores.index, *boxes, *explanation))
-    return tuple(patches)
 
 
 def _picture_scores(scores: ClassScores, maps: Maps) -> NDArray[np.float64]:

@@ -1,15 +1,19 @@
 """The image folder: OUT/train/<class>/<class>_id00000.png, and tables of how it was made.
 
+README.md         what the set is, and lines that train from it
 classes.json      index, name and folder of each class
 patches.parquet   one row per ranked patch, exported or not (`EXPORTED`)
 manifest.json     settings, run, prior, versions; per image, its patches and their boxes
+
+Where a teacher labels the images, labels.safetensors is beside them; it is written by a function
+that the caller gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -23,6 +27,7 @@ from dsel.exports.base import (
     image_entry,
     manifest,
 )
+from dsel.exports.readme import README, readme
 from dsel.files import json_bytes, table_bytes, write_atomically
 from dsel.runs.schema import PATCHES, box_columns, patch_row
 from dsel.types import ClassSelection, Distilled, Done, Event, Progress, Started
@@ -47,12 +52,19 @@ image; null where it is not exported.
 
 NOWHERE: Final = dict.fromkeys(("file", "tile_x", "tile_y", "tile_width", "tile_height"))
 
-SIDE_FILES = 3
-"""Number of files beside the images: classes.json, patches.parquet and the manifest."""
+Label: TypeAlias = Callable[[Path, Sequence[Mapping[str, Any]]], Iterator[Event]]
+"""Writes a teacher's labels of the images in a folder, given by their entries in the manifest."""
+
+SIDE_FILES = 4
+"""Number of files beside the images: README.md, classes.json, patches.parquet, the manifest."""
 
 
 def write_image_folder(
-    export: Export, images: Iterable[Distilled], out: Path, also_ours: Sequence[str] = ()
+    export: Export,
+    images: Iterable[Distilled],
+    out: Path,
+    also_ours: Sequence[str] = (),
+    label: Label | None = None,
 ) -> Iterator[Event]:
     """Write the images as they come; the same call again resumes an interrupted one.
 
@@ -71,6 +83,8 @@ def write_image_folder(
         entries.append(image_entry(name, distilled, export.classes))
         size += len(content)
         yield Progress()
+    if label is not None:
+        yield from label(out, entries)
     for name, content in side_files(export, entries).items():
         write_atomically(out / name, content)
     yield Done("export", {"images": len(entries), "bytes": size, "folder": str(out)})
@@ -91,6 +105,7 @@ def side_files(export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str
     ]
     rows = [row for selected in export.selections for row in _patch_rows(export, selected)]
     return {
+        README: readme(export).encode(),
         "classes.json": json_bytes(classes),
         "patches.parquet": table_bytes(rows, EXPORTED),
         # Last: a complete manifest means that all other files are written.

@@ -16,18 +16,23 @@ from dsel.types import (
     Notice,
     Progress,
     Started,
+    Teacher,
 )
 
 
 def select(
-    run: Run, settings: SelectSettings, featurizer: Featurizer | None = None
+    run: Run,
+    settings: SelectSettings,
+    featurizer: Featurizer | None = None,
+    teacher: Teacher | None = None,
 ) -> Iterator[Event]:
     """Select the patches of every class, and store them in the run as the current selection.
 
-    The featurizer computes features that scoring does not store. They are stored in the run, so
-    that the app can show the same clusters without it.
+    The featurizer computes features that scoring does not store, the teacher answers baselines that
+    ask one. What they give is stored in the run, so that the app can show the same without them.
     """
-    selections = yield from select_classes(Selector(run, featurizer=featurizer), settings)
+    selector = Selector(run, featurizer=featurizer, teacher=teacher)
+    selections = yield from select_classes(selector, settings)
     run.write_selection(settings, selections)
     yield Done(
         "select",

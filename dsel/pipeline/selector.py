@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from dsel.cache import Cache, bytes_of
 from dsel.config import SelectSettings
+from dsel.core.baselines.base import Choice
+from dsel.core.baselines.registry import BASELINES, choose
+from dsel.core.baselines.selection import baseline_selection, pool_of
 from dsel.core.clustering import Clusters, cluster_patches
 from dsel.core.gap_maps import Counted, Maps, combined_maps
 from dsel.core.overrides import check_overrides
@@ -25,9 +28,16 @@ from dsel.core.selection import (
     without_banned,
 )
 from dsel.errors import SettingError, unknown
+from dsel.pipeline.confidences import confidence_of
 from dsel.pipeline.feature_cache import describer
 from dsel.runs import Run
-from dsel.types import ClassScores, ClassSelection, Featurizer, Frame
+from dsel.runs.ground_truth import (
+    GroundTruth,
+    largest_shares,
+    read_ground_truth,
+    read_objects,
+)
+from dsel.types import ClassScores, ClassSelection, Featurizer, Frame, Teacher
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
@@ -41,17 +51,21 @@ _CLUSTERS: Final = (*_SCORED, "bans", "discriminative_share", "k")
 _RANKED: Final = (
     *_CLUSTERS, "pins", "order", "across", "drop_lowest", "factor", "cut", "context",
 )  # fmt: skip
+_BASELINE: Final = ("baseline", "baseline_seed", "teacher")
 
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     "located": _LOCATED,
     "scored": _SCORED,
     "clusters": _CLUSTERS,
     "selection": _RANKED,
+    "choice": (*_SCORED, "bans", "k", *_BASELINE),
+    "baseline": (*_CLUSTERS, "factor", "cut", "context", *_BASELINE),
 }
 """The settings that each step reads, those of the steps before it included.
 
 `k` is the number of clusters, which follows from `clusters` and `ipc`, and `order` the order within
-clusters, which follows from `within` and `ipc`; IPC matters only there.
+clusters, which follows from `within` and `ipc`; IPC matters only there. `choice` and `baseline` are
+a baseline's order and its selection; they replace `selection`.
 """
 
 PATCH_BYTES = 1000
@@ -65,18 +79,23 @@ class Selector:
     changed setting repeats only the steps that depend on it. Without one, nothing is kept, and a
     selection takes the memory of one class. Methods may be called from any number of threads.
 
-    featurizer: computes features that scoring does not store; without one, those that an earlier
-    selection stored in the run are available.
+    featurizer: computes features that scoring does not store. teacher: answers the baselines that
+    ask one. Without them, what an earlier selection stored in the run is available.
     """
 
     def __init__(
-        self, run: Run, cache: Cache | None = None, featurizer: Featurizer | None = None
+        self,
+        run: Run,
+        cache: Cache | None = None,
+        featurizer: Featurizer | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.run = run
         self.geometry = run.geometry
         self.classes = run.identity.classes
         self._cache = Cache(limit_bytes=0) if cache is None else cache
         self._featurizer = featurizer
+        self._teacher = teacher
         self._owner = object()
         # Cached values belong to this object alone, so closing a run frees them.
         weakref.finalize(self, self._cache.forget, self._owner).atexit = False
@@ -101,14 +120,16 @@ class Selector:
             check_overrides(settings, self.geometry, self._frames)
 
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
-        """Select the ranked patches of a class.
+        """Select the ranked patches of a class, by dsel's own ranking or by a baseline.
 
         Raises `SettingError` for settings that do not fit the run.
         """
         self.check_overrides(settings)
+        own = settings.baseline == "none"
+        step, make = ("selection", self._select) if own else ("baseline", self._select_baseline)
         return self._cached(
-            ("selection", class_index, narrowed(settings, "selection")),
-            lambda: self._select(class_index, settings),
+            (step, class_index, narrowed(settings, step)),
+            lambda: make(class_index, settings),
             lambda selected: PATCH_BYTES * len(selected.patches),
         )
 
@@ -147,6 +168,46 @@ class Selector:
         scored = self.scored(class_index, settings, scores)
         clusters = self._clusters(class_index, settings, scored)
         return rank_class(scores, scored, clusters, narrowed(settings, "selection"))
+
+    def _select_baseline(self, class_index: int, settings: SelectSettings) -> ClassSelection:
+        scores = self.scores(class_index)
+        scored = self.scored(class_index, settings, scores)
+        return baseline_selection(
+            scores,
+            scored,
+            self._clusters(class_index, settings, scored),
+            self._choice(class_index, settings, scores, scored),
+            self._maps(class_index, settings.timesteps, settings.score, scores),
+            self.geometry.cell_px,
+            narrowed(settings, "baseline"),
+        )
+
+    def _choice(
+        self, class_index: int, settings: SelectSettings, scores: ClassScores, scored: Scored
+    ) -> Choice:
+        """Order a class's patches by the baseline of the settings."""
+        read = narrowed(settings, "choice")
+
+        def make() -> Choice:
+            needs, confidence, shares = BASELINES[read.baseline].needs, None, None
+            if needs == "teacher":
+                confidence = confidence_of(self.run, settings, scores, self._teacher)
+            elif needs == "objects":
+                shares = self._object_shares(settings, scores)
+            return choose(read.baseline, pool_of(scores, scored, read, confidence, shares))
+
+        return self._cached(("choice", class_index, read), make)
+
+    def _object_shares(self, settings: SelectSettings, scores: ClassScores) -> NDArray[np.float64]:
+        """Return the share of each of a class's images that its largest true object covers."""
+        truth = self.ground_truth()
+        if truth is None:
+            raise SettingError(
+                f"the baseline {settings.baseline} needs the true objects of the run: put a "
+                f"boxes.json in COCO format into {self.run.path}",
+                setting="baseline",
+            )
+        return largest_shares(truth, dict(zip(scores.ids, scores.frames, strict=True)))
 
     def _locate(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Located:
         """Locate the patches; features of a model replace those that scoring stored."""
@@ -189,12 +250,38 @@ class Selector:
     def _features(
         self, class_index: int, settings: SelectSettings, selected: ClassSelection
     ) -> NDArray[np.float32]:
-        """Return the features (P, d) of ranked patches, in their order."""
-        located, ids = self.located(class_index, settings), self.scores(class_index).ids
-        corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
-        position = {(ids[row], x, y): n for n, (row, x, y) in enumerate(corners)}
+        """Return the features (P, d) of ranked patches, in their order.
+
+        A baseline's own box has those of the patch that was located in its image, so that figures
+        of all selections are in one space.
+        """
+        scores = self.scores(class_index)
+        scored = self.scored(class_index, settings, scores)
+        located, positions = scored.located, np.arange(len(scored.patch))
+        corners = np.stack([located.x, located.y], axis=1)
+        if settings.baseline != "none":
+            choice = self._choice(class_index, settings, scores, scored)
+            positions = choice.positions
+            corners = corners[positions] if choice.boxes is None else choice.boxes[:, :2]
+        rows = located.image[positions].tolist()
+        position = {
+            (scores.ids[row], x, y): n
+            for n, row, (x, y) in zip(positions.tolist(), rows, corners.tolist(), strict=True)
+        }
         order = [position[one.image_id, one.box.x, one.box.y] for one in selected.patches]
         return located.features[order]
+
+    def ground_truth(self) -> GroundTruth | None:
+        """Return the true objects of the run; raises `SourceError` if they cannot be read."""
+        path = self.run.objects_path
+        if not path.is_file():
+            return None
+        return self._cached(
+            ("ground truth",),
+            lambda: read_ground_truth(self.run, read_objects(path)),
+            # Python's numbers take several times the bytes of their JSON.
+            lambda _: 4 * path.stat().st_size,
+        )
 
     @cached_property
     def _frames(self) -> Mapping[str, Frame | None]:

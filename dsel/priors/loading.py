@@ -66,9 +66,16 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return dtype
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if device.type == "cpu" and not _multiplies_bfloat16():
         return torch.float32
     return torch.float16 if device.type == "mps" else torch.bfloat16
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether the processor has bfloat16 instructions; emulated, they are slower than float32."""
+    # Older releases of torch cannot tell; float32 is right everywhere.
+    has: Mapping[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(has.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16"))
 
 
 def _best_device() -> torch.device:

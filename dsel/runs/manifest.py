@@ -1,4 +1,4 @@
-"""The identity of a run, and its manifest, run.json."""
+"""The identity of a run with its manifest, run.json, and the counts of a finished one."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ class Identity:
     def shards(self) -> int:
         """Number of shards of the finished run."""
         return -(-self.images // self.settings.shard_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of a finished run, and the mean loss (T,) that each timestep's gap is divided by.
+
+    scored, skipped, refined: numbers of images; refined ones have further draws. evaluations:
+    number of noised latents that went through the network.
+    """
+
+    scored: int
+    skipped: int
+    refined: int
+    evaluations: int
+    losses: tuple[float, ...]
 
 
 def manifest_bytes(identity: Identity) -> bytes:

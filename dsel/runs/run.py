@@ -21,17 +21,21 @@ layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its 
                             projection
 features/<fingerprint>/     one file per class, 00000.safetensors: features (P, d) of patches that
                             another model described (written by `dsel.pipeline.feature_cache`)
+teachers/<fingerprint>/     one file per class, 00000.safetensors: log odds (M,) of the class that a
+                            teacher gave boxes (written by `dsel.pipeline.confidences`)
 selections/<fingerprint>/   patches.parquet, one row per patch (`PATCHES`); settings.json, with the
                             select settings, and with `images`: per class and distilled image, the
                             ranks of its patches
 selections/current.json     the fingerprint of the last selection
+evaluations/                what students scored that were trained on the run's sets (see
+                            `dsel.runs.evaluations`)
 boxes.json                  optional, added by the user: true boxes of the images in COCO format
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -54,7 +58,15 @@ from dsel.files import (
     table_bytes,
     write_atomically,
 )
-from dsel.runs.manifest import MANIFEST, Identity, check_same, manifest_bytes, read_manifest
+from dsel.runs.evaluations import Evaluation, list_evaluations
+from dsel.runs.manifest import (
+    MANIFEST,
+    Identity,
+    Summary,
+    check_same,
+    manifest_bytes,
+    read_manifest,
+)
 from dsel.runs.schema import (
     IMAGES,
     PROXIES,
@@ -78,21 +90,6 @@ from dsel.runs.shards import (
 from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Score
 
 __all__ = ["Identity", "Run", "Summary", "create_run", "open_run"]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Counts of a finished run, and the mean loss (T,) that each timestep's gap is divided by.
-
-    scored, skipped, refined: numbers of images; refined ones have further draws. evaluations:
-    number of noised latents that went through the network.
-    """
-
-    scored: int
-    skipped: int
-    refined: int
-    evaluations: int
-    losses: tuple[float, ...]
 
 
 ScoreFolder: TypeAlias = Literal["scores", "refined"]
@@ -276,6 +273,10 @@ class Run:
         another version of dsel.
         """
         return read_selection(self.path, name, self.identity.classes)
+
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """All stored evaluations of sets from this run, the oldest first."""
+        return list_evaluations(self.path)
 
     @property
     def _last(self) -> ScoreFolder:

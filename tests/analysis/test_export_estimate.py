@@ -94,7 +94,7 @@ def test_estimate_export__counts(run, tmp_path, select, export) -> None:
     estimate = estimate_export(explorer, select, export, Cache())
     images, size = exported(explorer, select, export, tmp_path)
     files = [path for path in (tmp_path / "set").rglob("*") if path.is_file()]
-    assert (estimate.files, estimate.images, estimate.classes) == (len(files), len(files) - 3, 3)
+    assert (estimate.files, estimate.images, estimate.classes) == (len(files), len(files) - 4, 3)
     assert [one.name for one in estimate.classes_bytes] == list(explorer.classes)
     assert sum(one.images for one in estimate.classes_bytes) == estimate.images
     assert sum(one.images_bytes for one in estimate.classes_bytes) == estimate.images_bytes

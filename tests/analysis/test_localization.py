@@ -11,7 +11,6 @@ from support.drawn import frame_of, geometry, scores_of, selection_of
 from support.selecting import select_class
 
 from dsel.analysis.explorer import Explorer
-from dsel.analysis.ground_truth import GroundTruth, Mask, read_objects
 from dsel.analysis.localization import (
     ClassObjects,
     Localization,
@@ -30,6 +29,7 @@ from dsel.core.box_search import summed_area
 from dsel.core.integral_image import Tables
 from dsel.errors import SourceError
 from dsel.runs import Identity, Run, create_run, open_run
+from dsel.runs.ground_truth import GroundTruth, Mask, read_objects
 from dsel.runs.schema import ShardRow
 from dsel.types import Box, ClassScores, ClassSelection, Frame, ImageRef, Patch, Score
 

@@ -13,6 +13,7 @@ from support.truths import write_boxes
 from dsel.analysis.baselines import BASELINES, kept_score
 from dsel.app.state import AppState
 from dsel.config import SelectSettings
+from dsel.core.baselines.registry import BASELINES as SELECTIONS
 
 A = "patch_px=48&ipc=4"
 
@@ -117,6 +118,54 @@ def test_baselines__mosaics_and_mean_scores(state: AppState) -> None:
     again = ask(state, "baselines", {"factor": 2, "ipc": 2}, seed=7)
     assert again["kinds"][0] == found["kinds"][0]
     assert again["kinds"][1] != found["kinds"][1]
+
+
+def test_baseline_selection__chosen_and_baseline_with_figures(state: AppState) -> None:
+    view = {"patch_px": 40, "ipc": 3}
+    found = ask(state, "baseline_selection", view, name="herding")
+    assert [one["name"] for one in found["options"]] == list(SELECTIONS)
+    explorer, settings = state.first, SelectSettings(patch_px=40, ipc=3)
+    for key, one in (("chosen", settings), ("baseline", settings.replace(baseline="herding"))):
+        shown, quality = found[key], explorer.quality(0, one)
+        selected = explorer.select(0, one)
+        assert shown["total"] == len(shown["images"]) == 3
+        ids = [patch["id"] for (patch,) in shown["images"]]
+        assert ids == [patch.image_id for patch in selected.patches[:3]]
+        assert shown["score"] == pytest.approx(kept_score(selected, 3))
+        pictures = [patch.picture_score for patch in selected.patches[:3]]
+        assert shown["picture_score"] == pytest.approx(np.mean(pictures))
+        assert shown["coverage_distance"] == pytest.approx(quality.coverage_distance)
+        assert shown["clusters"] == len({patch.cluster for patch in selected.patches})
+        assert shown["clusters_covered"] == quality.clusters_covered
+    both = [{patch["id"] for (patch,) in found[key]["images"]} for key in ("chosen", "baseline")]
+    assert found["shared"] == len(both[0] & both[1])
+
+
+def test_baseline_selection__whole_set_kept_covers_everything(state: AppState) -> None:
+    """Coverage is measured on the patches that were located, for any baseline."""
+    for name in ("random-whole", "random-crop", "centre-crop", "kmeans-nearest"):
+        shown = ask(state, "baseline_selection", {"ipc": 12}, name=name)["baseline"]
+        assert shown["coverage_distance"] == pytest.approx(0, abs=1e-3)
+        assert shown["clusters_covered"] == shown["clusters"]
+
+
+def test_baseline_selection__another_seed_draws_again(state: AppState) -> None:
+    first, again = (
+        ask(state, "baseline_selection", {"ipc": 5}, name="random-whole", seed=seed)
+        for seed in (0, 1)
+    )
+    assert first["chosen"] == again["chosen"]
+    assert first["baseline"]["images"] != again["baseline"]["images"]
+
+
+def test_baseline_selection__what_is_missing_is_one_line(state: AppState) -> None:
+    error = refused(state, "baseline_selection", name="rded")
+    assert "needs a teacher" in error["message"]
+    assert error["fields"]["setting"] == "teacher"
+    error = refused(state, "baseline_selection", name="largest-object")
+    assert "needs the true objects" in error["message"]
+    error = refused(state, "baseline_selection", name="best")
+    assert "baseline must be one of none, random-whole" in error["message"]
 
 
 def test_localization__only_with_boxes_and_a_line_for_broken_ones(state: AppState) -> None:

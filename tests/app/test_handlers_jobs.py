@@ -20,7 +20,7 @@ from support.toyset import draw_picture, toy_prior, write_pictures
 
 from dsel.app.access import access_of
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.tasks import JobRunner, Priors
+from dsel.app.jobs.runner import JobRunner, Priors
 from dsel.app.state import AppState
 from dsel.errors import SettingError
 
@@ -237,7 +237,7 @@ def test_export__from_summary_to_download(page_of) -> None:
     with zipfile.ZipFile(report["download"]["path"]) as archive:
         names = archive.namelist()
         images = [one.file_size for one in archive.infolist() if one.filename.endswith(".jpg")]
-    assert len(names) == summary["files"] == summary["images"] + 3
+    assert len(names) == summary["files"] == summary["images"] + 4
     assert report["figures"]["images"] == summary["images"] == len(images)
     assert abs(report["download"]["bytes"] / summary["zip_bytes"] - 1) < 0.02
     assert summary["images_bytes"] == pytest.approx(sum(images), rel=0.02)

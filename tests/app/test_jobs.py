@@ -20,7 +20,8 @@ from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pic
 
 from dsel.analysis.explorer import Explorer
 from dsel.app.jobs.queue import BUG, Jobs
-from dsel.app.jobs.tasks import ExportTask, JobRunner, Limits, Priors, ScoreTask, seconds_of
+from dsel.app.jobs.runner import JobRunner, Limits, Priors, seconds_of
+from dsel.app.jobs.tasks import ExportTask, ScoreTask
 from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
 from dsel.config.shell import select_and_export

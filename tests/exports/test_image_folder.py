@@ -58,6 +58,7 @@ def test_export__layout(run, tmp_path):
     out = tmp_path / "out"
     done = finish(export(run, out, ExportSettings()))[-1]
     assert sorted(tree(out)) == [
+        "README.md",
         "classes.json",
         "manifest.json",
         "patches.parquet",
@@ -368,9 +369,8 @@ def test_export__odd_class_names(tmp_path):
     for folder in folders:
         names = sorted(path.name for path in (out / "train" / folder).iterdir())
         assert names == [f"{folder}_id00000.png", f"{folder}_id00001.png"]
-    assert set(out.iterdir()) == {
-        out / name for name in ("train", "classes.json", "manifest.json", "patches.parquet")
-    }
+    names = ("train", "README.md", "classes.json", "manifest.json", "patches.parquet")
+    assert set(out.iterdir()) == {out / name for name in names}
 
 
 def test_export__long_class_names(tmp_path):

@@ -42,6 +42,21 @@ def test_choose_precision__auto_and_named():
         assert loading.choose_precision("auto", torch.device(device)) is dtype
 
 
+@pytest.mark.parametrize(
+    ("has", "dtype"),
+    [
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, torch.float32),
+        ({"avx512_f": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"neon": True, "bf16": True}, torch.bfloat16),
+        ({"neon": True}, torch.float32),
+    ],
+)
+def test_choose_precision__emulated_bfloat16_is_not_the_fastest(monkeypatch, has, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert loading.choose_precision("auto", CPU) is dtype
+
+
 def test_load_prior__prints_nothing_in_a_fresh_process() -> None:
     """Libraries warn when they are first imported, for example without torchvision."""
     code = (

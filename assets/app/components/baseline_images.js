@@ -1,16 +1,17 @@
-// A column of distilled images whose patches are cut from their images by the browser.
+// A column of distilled images whose patches, or cuts, are made of their images by the browser.
 
 import { createList, empty, fill, h } from "../lib/dom.js";
 import { PatchCrop } from "./patch_crop.js";
 
 /**
- * Create the column.
+ * Create the column; region: what it shows of a patch, its box or what is exported around it.
  * @param {App} app
  * @param {string} label
+ * @param {"box" | "cut"} [region]
  */
-export function createBaselineImages(app, label) {
+export function createBaselineImages(app, label, region = "box") {
   const element = h("ol.images", { "aria-label": `Distilled images: ${label}` });
-  const images = createList(element, () => createImage(app));
+  const images = createList(element, () => createImage(app, region));
   return {
     element,
     /** @param {Patch[][]} shown */
@@ -31,10 +32,13 @@ export function createBaselineImages(app, label) {
   };
 }
 
-/** @param {App} app */
-function createImage(app) {
+/**
+ * @param {App} app
+ * @param {"box" | "cut"} region
+ */
+function createImage(app, region) {
   const element = h("li.distilled");
-  const patches = createList(element, () => createPatch(app));
+  const patches = createList(element, () => createPatch(app, region));
   return {
     element,
     /**
@@ -51,8 +55,11 @@ function createImage(app) {
   };
 }
 
-/** @param {App} app */
-function createPatch(app) {
+/**
+ * @param {App} app
+ * @param {"box" | "cut"} region
+ */
+function createPatch(app, region) {
   const crop = new PatchCrop(app);
   const element = h("button.patch", { type: "button" }, crop.element);
   element.addEventListener("click", () => app.store.go({ image_id: element.dataset.id }));
@@ -66,7 +73,7 @@ function createPatch(app) {
       element.dataset.id = patch.id;
       element.title = patch.id;
       element.setAttribute("aria-label", `${label}, from ${patch.id}`);
-      crop.show(patch);
+      crop.show({ ...patch, box: patch[region] });
     },
   };
 }

@@ -1,7 +1,7 @@
 // The command and the link that give the same result, and what the zip file contains.
 
-import { fill, h, iconButton } from "../lib/dom.js";
-import { ICONS } from "../lib/icons.js";
+import { h } from "../lib/dom.js";
+import { createCode } from "./code_line.js";
 
 const TREE = [
   ["train/", "one folder per class, with images only"],
@@ -51,33 +51,4 @@ export function createSharing(app) {
  */
 function card(title, ...children) {
   return h("section.card", { "aria-label": title }, h("h2", {}, title), children);
-}
-
-/**
- * Create code that can be read, focused and copied.
- * @param {App} app
- * @param {string} label
- * @param {string} what
- */
-function createCode(app, label, what) {
-  const text = h("code.code");
-  const copy = iconButton(ICONS.copy, `Copy ${what}`, () => app.copy(text.textContent ?? "", what));
-  const block = h("div.code-block", { tabIndex: 0, role: "group", "aria-label": label }, text);
-  return {
-    element: h("div.code-line", {}, block, copy),
-    /** @param {string[]} parts */
-    show(parts) {
-      if (text.textContent === parts.join("")) return;
-      const lines = parts.map((part) => h("span", {}, withUnbrokenOptions(part)));
-      fill(text, lines);
-    },
-  };
-}
-
-/**
- * Keep the options of a command whole where its line is broken.
- * @param {string} text
- */
-function withUnbrokenOptions(text) {
-  return text.split(/(?<= )(--[\w-]+)/).map((part, n) => (n % 2 ? h("b", {}, part) : part));
 }

@@ -7,7 +7,7 @@ import { isActive } from "../lib/jobs.js";
 import { LABELS, TABS } from "../lib/tabs.js";
 import { toggleTheme } from "../lib/theme.js";
 
-const COUNTED_STAGES = ["score", "refine", "export"];
+const COUNTED_STAGES = ["score", "refine", "export", "evaluate"];
 
 /**
  * Create the header; `retry` shows the current tab again.
@@ -108,7 +108,7 @@ function createTabList(app, retry) {
   }
 
   function showJobs() {
-    for (const kind of ["score", "export"]) {
+    for (const kind of ["score", "export", "evaluate"]) {
       showProgress(
         buttons[TABS.indexOf(kind)],
         app.jobs.of(kind).map((one) => one.report),

@@ -14,6 +14,9 @@ const STAGES = {
   layout: "Computing the layout",
   select: "Selecting",
   export: "Writing images",
+  "held-out images": "Reading held-out images",
+  compose: "Composing the sets",
+  evaluate: "Training students",
 };
 /** @type {Record<string, string>} */
 const STATES = {

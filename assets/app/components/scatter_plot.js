@@ -20,24 +20,6 @@ const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: false, 
  * @property {(row: number, at?: { x: number, y: number }) => void} hover row -1 when the pointer leaves
  */
 
-/** @type {Promise<any> | undefined} */
-let loading;
-
-/**
- * Load plotly.js once, from the file that the Python package brings.
- * @param {string} url
- */
-export function loadPlotly(url) {
-  loading ??= new Promise((resolve, reject) => {
-    const onerror = () => {
-      loading = undefined;
-      reject(new Error("The plot could not be loaded. Is the app still running?"));
-    };
-    document.head.append(h("script", { src: url, onload: () => resolve(window.Plotly), onerror }));
-  });
-  return loading;
-}
-
 /** A plot in an element. Rows are the indices of the images in the arrays; only `place` moves the points. */
 export class ScatterPlot {
   /**

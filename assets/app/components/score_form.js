@@ -38,7 +38,12 @@ const FOLDED = [
 const DEMO = "The demo prior ships with dsel and knows the toybox classes.";
 const ANY_PRIOR = `${DEMO} Or enter the folder or the Hub id of a diffusion model.`;
 
-/** @typedef {import("./sources.js").Options} Options */
+/**
+ * The response of "score_options".
+ * @typedef {import("./sources.js").Options & {
+ *   priors: string[], any_prior: boolean, evaluations: number, prior: FormField[], score: FormField[]
+ * }} Options
+ */
 /** @typedef {import("./form_fields.js").Fields} Fields */
 
 export class ScoreForm {
@@ -80,7 +85,7 @@ export class ScoreForm {
   layout() {
     const { sources, options, folded, problem, start, estimate } = this;
     return h(
-      "form.score-form.card",
+      "form.score-form.job-form.card",
       { "aria-label": "Score new images", noValidate: true },
       h("h2", {}, "Score new images"),
       sources.element,

@@ -32,17 +32,12 @@ const CLASS_HELP =
  * @property {(names: string[]) => void} [suggest]
  */
 /**
- * @typedef {object} Options the response of "score_options"
+ * @typedef {object} Options the sources that a visitor may name
  * @property {string[]} kinds
- * @property {string[]} priors
- * @property {boolean} any_prior
  * @property {number} upload_bytes
- * @property {number} evaluations
  * @property {string[]} zips
  * @property {string[]} pictures
  * @property {{ classes: string[], per_class: number }} toybox
- * @property {FormField[]} prior
- * @property {FormField[]} score
  * @property {FormField[]} source
  */
 
@@ -51,8 +46,9 @@ export class Sources {
    * @param {App} app
    * @param {Options} options
    * @param {() => void} changed
+   * @param {{ label?: string, labels?: Record<string, string> }} [words]
    */
-  constructor(app, options, changed) {
+  constructor(app, options, changed, { label = "What to score", labels = LABELS } = {}) {
     this.changed = changed;
     this.kinds = Object.keys(LABELS).filter((kind) => options.kinds.includes(kind));
     /** @type {Record<string, () => Pane>} */
@@ -64,8 +60,8 @@ export class Sources {
     };
     this.panes = Object.fromEntries(this.kinds.map((kind) => [kind, create[kind]()]));
     this.kind = this.kinds[0];
-    const choices = this.kinds.map((kind) => ({ value: kind, label: LABELS[kind] }));
-    this.segments = createSegments("What to score", choices, (kind) => this.turn(kind));
+    const choices = this.kinds.map((kind) => ({ value: kind, label: labels[kind] }));
+    this.segments = createSegments(label, choices, (kind) => this.turn(kind));
     this.segments.element.classList.add("kinds");
     const panes = this.kinds.map((kind) => this.panes[kind].element);
     this.element = h("div.sources", {}, this.segments.element, panes);

@@ -5,7 +5,9 @@ import { recall, remember } from "./storage.js";
 
 const KEY = "dsel-jobs";
 /** @type {Record<string, number>} */
-const LIMITS = { score: 10, export: 4 };
+const LIMITS = { score: 10, export: 4, evaluate: 6 };
+/** @type {Record<string, string>} */
+const NOUNS = { export: "export", evaluate: "evaluation" };
 const POLL_MS = 1000;
 const EAGER_MS = 350;
 const LOST_MS = 4000;
@@ -48,6 +50,14 @@ export class JobList {
   of(kind) {
     const found = this.known.filter((one) => one.kind === kind && this.reports.has(one.token));
     return found.map((one) => /** @type {Job} */ ({ ...one, report: this.reports.get(one.token) }));
+  }
+
+  /**
+   * Return the tokens of all jobs of a kind, also of those that were not asked about yet.
+   * @param {string} kind
+   */
+  tokens(kind) {
+    return this.known.filter((one) => one.kind === kind).map((one) => one.token);
   }
 
   /** Return whether the app did not answer the last request. */
@@ -156,10 +166,11 @@ export class JobList {
  * @param {Report} report
  */
 export function endText({ kind, title, state, error, figures }) {
-  const name = kind === "export" ? `The export of ${title}` : title;
+  const name = kind === "score" ? title : `The ${NOUNS[kind]} of ${title}`;
   if (state === "failed") return `${name} failed: ${error}`;
   if (state !== "done") return `${name} was ${state}`;
-  return kind === "export" ? `${name} is ready` : `${name} is scored: ${plural(figures.images ?? 0, "image")}`;
+  if (kind === "score") return `${name} is scored: ${plural(figures.images ?? 0, "image")}`;
+  return `${name} is ready`;
 }
 
 /** @returns {Known[]} */

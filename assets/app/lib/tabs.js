@@ -1,6 +1,6 @@
 // The tabs: each module is imported and mounted when its tab is first opened, and shown when something changed.
 
-export const TABS = ["inspect", "clusters", "distilled", "compare", "baselines", "score", "export"];
+export const TABS = ["inspect", "clusters", "distilled", "compare", "baselines", "evaluate", "score", "export"];
 /** @type {Record<string, string>} */
 export const LABELS = {
   inspect: "Inspect",
@@ -8,6 +8,7 @@ export const LABELS = {
   distilled: "Distilled set",
   compare: "Compare",
   baselines: "Baselines",
+  evaluate: "Evaluate",
   score: "Score",
   export: "Export",
 };

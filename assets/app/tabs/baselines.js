@@ -1,6 +1,7 @@
-// Baselines: the class's distilled set as chosen, beside random and centre patches and whole images.
+// Baselines: the class's distilled set as chosen, beside other patches of its images, and beside other selections.
 
 import { createBaselineImages } from "../components/baseline_images.js";
+import { BaselineSelections } from "../components/baseline_selections.js";
 import { createLocalizationMeters } from "../components/localization_meters.js";
 import { fill, h, icon, stylesheet } from "../lib/dom.js";
 import { number, percent, plural } from "../lib/format.js";
@@ -52,8 +53,9 @@ class BaselinesTab {
       {},
       this.columns.map((one) => one.element),
     );
-    const head = h("div", {}, h("h2", {}, "Baselines of equal budget"), this.budget);
-    this.element = h("div.baselines", {}, head, this.truth, grid);
+    const head = h("div", {}, h("h2", {}, "Other patches of the same images"), this.budget);
+    this.selections = new BaselineSelections(app);
+    this.element = h("div.baselines", {}, head, this.truth, grid, this.selections.element);
     fill(root, this.element);
   }
 
@@ -61,7 +63,7 @@ class BaselinesTab {
   async show(change) {
     this.mark();
     if (this.isKnown && [...change].every((key) => IRRELEVANT.includes(key))) return;
-    await Promise.all([this.requestImages(), this.requestLocalization()]);
+    await Promise.all([this.requestImages(), this.requestLocalization(), this.selections.request()]);
   }
 
   hide() {
@@ -87,6 +89,7 @@ class BaselinesTab {
 
   mark() {
     for (const column of this.columns) column.mark(this.app.store.state.image_id);
+    this.selections.mark();
   }
 
   async requestLocalization() {

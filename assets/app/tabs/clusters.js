@@ -4,11 +4,12 @@ import { createClusterCards, createClusterLegend } from "../components/cluster_c
 import { Gallery, markCurrent } from "../components/gallery.js";
 import { createHoverCard } from "../components/hover_card.js";
 import { createPlotTools } from "../components/plot_tools.js";
-import { loadPlotly, ScatterPlot } from "../components/scatter_plot.js";
+import { ScatterPlot } from "../components/scatter_plot.js";
 import { unpack } from "../lib/arrays.js";
 import { empty, fill, h, icon, stylesheet } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
+import { loadPlotly, onThemeChange } from "../lib/plotly.js";
 import { layoutText, OWN_LAYOUT, unpackMarks, unpackProjection } from "../lib/projection.js";
 
 const SETTLE_MS = 250;
@@ -98,8 +99,7 @@ class ClustersTab {
     for (const kind of ["mouseleave", "focusout"]) gallery.element.addEventListener(kind, () => this.pointAt(""));
     const before = app.keys.get("Escape");
     app.keys.set("Escape", (event) => (app.store.state.tab === "clusters" ? this.clear() : before?.(event)));
-    const theme = new MutationObserver(() => this.plot?.updateTheme());
-    theme.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    onThemeChange(() => this.plot?.updateTheme());
   }
 
   /** @param {Change} change */

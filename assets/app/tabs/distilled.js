@@ -6,6 +6,7 @@ import { Quality } from "../components/quality.js";
 import { createSegments, options } from "../components/segments.js";
 import { SourcePanel } from "../components/source_panel.js";
 import { keepOneTabStop, neighbour } from "../components/tile_keys.js";
+import { createVerdictLine } from "../components/verdict.js";
 import { fill, h, stylesheet } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { overridesText, removeOverrides, toggleBan, togglePin } from "../lib/overrides.js";
@@ -50,6 +51,7 @@ class DistilledTab {
     this.panel = new SourcePanel(app, () => this.close());
     this.problem = h("div.notices", { role: "status" });
     this.overrides = h("p.overrides-line", {});
+    this.verdict = createVerdictLine(app);
     this.head = createHead(app, {
       showAll: (all) => {
         this.showsAll = all;
@@ -66,9 +68,20 @@ class DistilledTab {
   }
 
   layout() {
-    const { head, quality, problem, overrides, rows } = this;
+    const { head, quality, problem, overrides, verdict, rows } = this;
     const { strip, warning, table } = quality;
-    return h("div.set-main", {}, head.element, strip, warning, problem, overrides, table, rows.element);
+    return h(
+      "div.set-main",
+      {},
+      head.element,
+      strip,
+      verdict.element,
+      warning,
+      problem,
+      overrides,
+      table,
+      rows.element,
+    );
   }
 
   /** @param {Change} change */
@@ -85,6 +98,7 @@ class DistilledTab {
     if (["run", "select", "export"].some((key) => change.has(key))) {
       work.push(rows.refresh());
       this.quality.refresh();
+      work.push(this.verdict.request());
     }
     return Promise.all(work);
   }

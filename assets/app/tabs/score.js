@@ -1,11 +1,12 @@
 // Score: new images are scored with a prior as a job in the background; and the runs that can be opened.
 
-import { JobCard } from "../components/job_card.js";
+import { OpenJobs } from "../components/open_jobs.js";
 import { RunList } from "../components/run_list.js";
 import { ScoreForm } from "../components/score_form.js";
 import { empty, fill, h, stylesheet } from "../lib/dom.js";
 
 stylesheet(new URL("../components/job_card.css", import.meta.url));
+stylesheet(new URL("../components/job_form.css", import.meta.url));
 stylesheet(new URL("./score.css", import.meta.url));
 
 const NOTHING = "Nothing can be scored here";
@@ -23,7 +24,7 @@ class ScoreTab {
     this.app = app;
     this.place = h("div.score-form-place", {});
     this.runs = new RunList(app);
-    this.jobs = new ScoreJobs(app, (report) => this.ended(report));
+    this.jobs = new OpenJobs(app, "score", (report) => this.ended(report));
     /** @type {ScoreForm | null} */
     this.form = null;
     /** The job of a single image, whose run opens when it is done. */
@@ -81,54 +82,5 @@ class ScoreTab {
     if (token !== this.awaited || state !== "done") return;
     this.awaited = "";
     if (this.app.store.state.tab === "score") this.app.attempt(() => this.app.openRun(token));
-  }
-}
-
-/** The score jobs that are not done; those that are done are listed as runs. */
-class ScoreJobs {
-  /**
-   * @param {App} app
-   * @param {(report: Report) => void} update
-   */
-  constructor(app, update) {
-    this.app = app;
-    this.update = update;
-    /** @type {Map<string, JobCard>} */
-    this.cards = new Map();
-    this.list = h("div.job-list");
-    this.element = h("section.jobs-part", { "aria-label": "Jobs" }, h("h2", {}, "Jobs"), this.list);
-  }
-
-  show() {
-    const jobs = this.app.jobs.of("score");
-    for (const { report } of jobs) this.update(report);
-    const open = jobs.filter((one) => one.report.state !== "done");
-    for (const [token, card] of [...this.cards]) {
-      if (open.some((one) => one.token === token)) continue;
-      card.element.remove();
-      this.cards.delete(token);
-    }
-    open.forEach(({ token, report }, n) => {
-      const { element } = this.card(token, report);
-      if (this.list.children[n] !== element) this.list.insertBefore(element, this.list.children[n] ?? null);
-    });
-    this.element.hidden = !open.length;
-  }
-
-  /**
-   * @param {string} token
-   * @param {Report} report
-   */
-  card(token, report) {
-    const card = this.cards.get(token) ?? new JobCard(this.app);
-    this.cards.set(token, card);
-    card.show(report);
-    card.element.classList.add("card");
-    return card;
-  }
-
-  /** @param {string} token */
-  reveal(token) {
-    this.cards.get(token)?.element.scrollIntoView({ block: "nearest" });
   }
 }

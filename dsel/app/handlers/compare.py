@@ -12,8 +12,10 @@ from dsel.analysis.listing import ChangeRow, Changing
 from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE, Localization
 from dsel.analysis.patch_view import PatchView
 from dsel.app.context import Context
-from dsel.app.requests import CompareParams, Params, Seeded
+from dsel.app.requests import BaselineParams, CompareParams, Params, Seeded
 from dsel.app.wire import PatchWire, page_numbers, patch_wire, plain
+from dsel.config import SelectSettings
+from dsel.core.baselines.registry import BASELINES as SELECTIONS
 from dsel.types import ClassSelection
 
 MOST_SHOWN: Final = 60
@@ -63,6 +65,24 @@ def baselines(context: Context, params: Seeded) -> Mapping[str, Any]:
             _kind("chosen", shown, explorer.select(index, settings), settings.ipc),
             *(_baseline(context, kind, params.seed) for kind in BASELINES),
         ],
+    }
+
+
+def baseline_selection(context: Context, params: BaselineParams) -> Mapping[str, Any]:
+    """Return the class's distilled set as chosen, and as a baseline selects it.
+
+    options: the baselines by name. shared: how many source images are in both sets.
+    """
+    chosen = context.settings
+    baseline = chosen.replace(baseline=params.name, baseline_seed=params.seed)
+    kept = [_source_images(context, settings) for settings in (chosen, baseline)]
+    return {
+        "options": [
+            {"name": name, "description": one.description} for name, one in SELECTIONS.items()
+        ],
+        "chosen": _selection(context, chosen),
+        "baseline": _selection(context, baseline),
+        "shared": len(kept[0] & kept[1]),
     }
 
 
@@ -116,6 +136,29 @@ def _kind(
     """Return the distilled images of one kind as their patches, and their mean score."""
     wires = [[patch_wire(view) for view in image] for image in images]
     return {"kind": kind, "images": wires, "score": plain(kept_score(selected, ipc))}
+
+
+def _source_images(context: Context, settings: SelectSettings) -> set[str]:
+    """Return the ids of the images that a distilled set of the class is made of."""
+    selected = context.explorer.select(context.class_index, settings)
+    return {selected.patches[rank].image_id for rank in selected.kept(settings.ipc)}
+
+
+def _selection(context: Context, settings: SelectSettings) -> Mapping[str, Any]:
+    """Return the distilled images of the class as their patches, and figures of the set."""
+    explorer, index = context.explorer, context.class_index
+    images, selected = explorer.distilled(index, settings), explorer.select(index, settings)
+    quality = explorer.quality(index, settings)
+    return {
+        "total": len(images),
+        "images": [[patch_wire(view) for view in image] for image in images[:MOST_SHOWN]],
+        "score": plain(kept_score(selected, settings.ipc)),
+        "picture_score": plain(kept_score(selected, settings.ipc, "picture_score")),
+        "coverage_distance": plain(quality.coverage_distance),
+        "clusters": quality.clusters,
+        "clusters_covered": quality.clusters_covered,
+        "near_duplicates": len(quality.near_duplicates),
+    }
 
 
 def _localization(kinds: Sequence[Localization]) -> Mapping[str, Any]:

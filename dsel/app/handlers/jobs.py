@@ -48,18 +48,26 @@ def score_options(context: Context, _: Params) -> Mapping[str, Any]:
     """Return the sources, priors and forms for scoring, with their limits."""
     access, trusted = context.state.access, context.trusted
     return {
-        "trusted": trusted,
-        "kinds": [kind for kind in get_args(SourceKind) if trusted or kind != "folder"],
+        **source_options(context),
         "priors": list(access.priors),
         "any_prior": trusted,
-        "upload_bytes": access.upload_bytes,
         "images": access.images,
         "evaluations": access.evaluations,
+        "prior": plain(form_of(PriorSettings, trusted)),
+        "score": plain(form_of(ScoreSettings, trusted)),
+    }
+
+
+def source_options(context: Context) -> Mapping[str, Any]:
+    """Return the kinds of sources that the visitor may name, and their form."""
+    trusted = context.trusted
+    return {
+        "trusted": trusted,
+        "kinds": [kind for kind in get_args(SourceKind) if trusted or kind != "folder"],
+        "upload_bytes": context.state.access.upload_bytes,
         "zips": list(ZIPS),
         "pictures": list(IMAGES),
         "toybox": {"classes": list(TOYS), "per_class": PER_CLASS},
-        "prior": plain(form_of(PriorSettings, trusted)),
-        "score": plain(form_of(ScoreSettings, trusted)),
         "source": plain(form_of(SourceSettings, trusted)),
     }
 
@@ -77,6 +85,11 @@ def score_start(context: Context, params: ScoreParams) -> Mapping[str, str]:
     _check_prior(context, task.prior.prior)
     task = _SOURCES[params.source.kind](context, params.source, task)
     return {"token": context.state.jobs.start(task)}
+
+
+def sourced(context: Context, source: SourceParams) -> ScoreTask:
+    """Return the title and the files of a source that a visitor named, in a task of defaults."""
+    return _SOURCES[source.kind](context, source, ScoreTask(title="", source=""))
 
 
 def job(context: Context, params: TokenParams) -> Mapping[str, Any]:

@@ -23,7 +23,8 @@ from threading import RLock
 from typing import Final, Literal
 
 from dsel.app.jobs.folder import ACTIVE, Job, State, jobs_in, make_folder, record, write_record
-from dsel.app.jobs.tasks import JobRunner, Task
+from dsel.app.jobs.runner import JobRunner
+from dsel.app.jobs.tasks import Task
 from dsel.errors import DselError, SettingError
 from dsel.pipeline.progress import ProgressCounter, SkippedImage
 
@@ -47,7 +48,7 @@ class JobReport:
     """
 
     token: str
-    kind: Literal["score", "export"]
+    kind: Literal["score", "export", "evaluate"]
     title: str
     state: State
     place: int
@@ -90,7 +91,7 @@ class Jobs:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.runner = runner or JobRunner()
-        self._roots = {"score": folder, "export": served or folder}
+        self._roots = {"score": folder, "export": served or folder, "evaluate": folder}
         self._workers, self._most, self._keep_s, self._clock = workers, waiting, keep_s, clock
         self._lock = RLock()
         self._pools = {
@@ -140,6 +141,11 @@ class Jobs:
         """Return the task of a job."""
         with self._lock:
             return self._job(token).task
+
+    def folder(self, token: str) -> Path:
+        """Return the folder of a job."""
+        with self._lock:
+            return self._job(token).folder
 
     def cancel(self, token: str) -> None:
         """Stop a job: a waiting one at once, a running one after its present step."""

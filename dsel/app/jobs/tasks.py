@@ -1,19 +1,15 @@
-"""Tasks of the app's jobs: score a source, or export a run; with priors that stay loaded."""
+"""Tasks of the app's jobs: score a source, export or evaluate a run."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from threading import Lock
-from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
-from dsel.analysis.explorer import Explorer
 from dsel.config import (
+    EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
@@ -21,42 +17,13 @@ from dsel.config import (
     SourceSettings,
 )
 from dsel.config.base import Settings
-from dsel.data import open_dataset
-from dsel.errors import DselError, RunError, SettingError
 from dsel.files import place_copy, write_atomically
-from dsel.pipeline.export import export_selections
-from dsel.pipeline.score import fit_layouts, score
-from dsel.pipeline.select import select_classes
-from dsel.priors import load_prior
-from dsel.runs import Run, open_run
-from dsel.types import Dataset, Done, Event, Prior, Progress, Started
 
 RUN: Final = "run"
 """The run of a score job, in its folder."""
 
 SET: Final = "dsel_export.zip"
 """The zip file of an export job, in its folder; a browser saves it by this name."""
-
-DEMO: Final = "demo"
-PRIORS_KEPT: Final = 2
-LEAST_S: Final = 30
-MOST_S: Final = 300
-LOADING_S: Final = 20
-PER_SECOND: Final = 150
-"""Assumed evaluations per second of an accelerator, for a prior of unknown size."""
-
-PER_SECOND_DEMO: Final = 3000
-SHARD_S: Final = 30
-SHARE_USED: Final = 0.8
-"""The share of the borrowed seconds to use: a shard that takes longer is lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of one job; 0 is no limit."""
-
-    images: int = 200_000
-    evaluations: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +77,38 @@ class ExportTask:
         return folder / SET
 
 
-T = TypeVar("T")
-Task: TypeAlias = ScoreTask | ExportTask
-Events: TypeAlias = Generator[T, None, None]
-Portion: TypeAlias = Callable[[ScoreTask, Path, int], Events[Event | DselError]]
-Accelerate: TypeAlias = Callable[[Portion, Callable[[ScoreTask, Path, int], int]], Portion]
-"""(function that needs an accelerator, its seconds) -> the same function, which borrows one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateTask:
+    """Train students on a selection of a run, and test them on held-out images.
 
-Both functions get the same arguments, which are sent to another process; its events come back.
-"""
+    moved: as in `ScoreTask`. shared: whether the run stores the evaluation; else the job's folder
+    does, and only its visitor sees it.
+    """
+
+    kind: ClassVar[Literal["evaluate"]] = "evaluate"
+    title: str
+    run: str
+    test: str
+    shared: bool
+    select: SelectSettings = field(default_factory=SelectSettings)
+    settings: EvaluateSettings = field(default_factory=EvaluateSettings)
+    test_settings: SourceSettings = field(default_factory=SourceSettings)
+    moved: tuple[tuple[str, str], ...] = ()
+
+    def taken_into(self, folder: Path) -> EvaluateTask:
+        """Return the same task on copies in the job's folder, which no visitor can reach."""
+        if not self.moved:
+            return self
+        for file, path in self.moved:
+            place_copy(Path(file), folder / path)
+        return replace(self, test=str(folder.resolve() / self.test), moved=())
+
+    def result(self, folder: Path) -> Path:
+        """Return the folder that stores the evaluation."""
+        return Path(self.run) if self.shared else folder
+
+
+Task: TypeAlias = ScoreTask | ExportTask | EvaluateTask
 
 
 def plain_task(task: Task) -> dict[str, Any]:
@@ -131,196 +121,23 @@ def plain_task(task: Task) -> dict[str, Any]:
 def restored_task(plain: Mapping[str, Any]) -> Task:
     """Return the task of values from `plain_task`."""
     values = {key: value for key, value in plain.items() if key not in ("kind", "moved", "written")}
-    if plain["kind"] == "export":
-        values["select"] = SelectSettings.from_plain(plain["select"])
-        values["settings"] = ExportSettings.from_plain(plain["settings"])
-        return ExportTask(**values)
-    values["source_settings"] = SourceSettings.from_plain(plain["source_settings"])
-    values["prior"] = PriorSettings.from_plain(plain["prior"])
-    values["settings"] = ScoreSettings.from_plain(plain["settings"])
-    return ScoreTask(**values)
+    task, kinds = _RESTORED[plain["kind"]]
+    return task(**values | {name: kind.from_plain(plain[name]) for name, kind in kinds.items()})
 
 
-class Priors:
-    """Loaded priors: those used last stay loaded, so that the next job with them starts at once.
-
-    Only one of them may be other than the demo prior: two may not fit in memory.
-    """
-
-    def __init__(
-        self, load: Callable[[PriorSettings], Prior] = load_prior, most: int = PRIORS_KEPT
-    ) -> None:
-        self._load, self._most = load, most
-        self._lock = Lock()
-        self._kept: OrderedDict[PriorSettings, Prior] = OrderedDict()
-
-    def get(self, settings: PriorSettings) -> Prior:
-        """Return the prior of these settings, and load it if necessary."""
-        with self._lock:
-            if settings not in self._kept:
-                self._make_room(settings)
-                self._kept[settings] = self._load(settings)
-            self._kept.move_to_end(settings)
-            return self._kept[settings]
-
-    def _make_room(self, settings: PriorSettings) -> None:
-        if settings.prior != DEMO:
-            for large in [key for key in self._kept if key.prior != DEMO]:
-                del self._kept[large]
-        while len(self._kept) >= self._most:
-            self._kept.popitem(last=False)
-
-
-class JobRunner:
-    """Runs tasks as generators of events.
-
-    accelerate: borrows an accelerator that is lent for seconds only. open_explorer: opens a run, so
-    that exports can use what an open run has computed.
-    """
-
-    def __init__(
-        self,
-        priors: Priors | None = None,
-        limits: Limits | None = None,
-        accelerate: Accelerate | None = None,
-        open_explorer: Callable[[Path], Explorer] | None = None,
-    ) -> None:
-        self.priors = priors or Priors()
-        self.limits = limits or Limits()
-        self._explorer = open_explorer or (lambda path: Explorer(open_run(path)))
-        self._lent = accelerate is not None
-        self._portion = accelerate(self._score, seconds_of) if accelerate else self._score
-        self._opened: dict[Path, Dataset] = {}
-
-    def fitted(self, task: Task) -> Task:
-        """Return the same task, in shards that fit into the time of a borrowed accelerator."""
-        if not self._lent or isinstance(task, ExportTask):
-            return task
-        most = max(round(SHARD_S * _rate(task) / evaluations_of(task.settings)), 1)
-        size = min(task.settings.shard_size, most)
-        return replace(task, settings=task.settings.replace(shard_size=size))
-
-    def events(self, task: Task, folder: Path) -> Events[Event]:
-        """Run a task in its folder; the same call again resumes it."""
-        if isinstance(task, ExportTask):
-            return self._export(task, folder)
-        return self._portions(task, folder)
-
-    def _portions(self, task: ScoreTask, folder: Path) -> Events[Event]:
-        """Score in one portion, or in as many as a borrowed accelerator needs."""
-        yield Started("open", 1, "sources")
-        dataset = self._opened[folder] = open_dataset(task.source, task.source_settings)
-        try:
-            self._check(task, dataset)
-            yield Progress()
-            while not (yield from self._once(task, folder, len(dataset.refs))):
-                pass
-        finally:
-            del self._opened[folder]
-
-    def _once(self, task: ScoreTask, folder: Path, images: int) -> Generator[Event, None, bool]:
-        """Score a portion; return whether it was the last one."""
-        if self._lent and _is_scored(task, folder):
-            yield from _laid_out(open_run(task.result(folder)))
-            return True
-        before = _shards(task, folder)
-        passes = 2 if task.settings.refine else 1
-        left = max(images * passes - before * task.settings.shard_size, 1)
-        with closing(self._portion(task, folder, left if self._lent else 0)) as events:
-            for event in events:
-                if isinstance(event, DselError):
-                    raise event
-                yield event
-                if isinstance(event, Done):
-                    return True
-        if not _is_scored(task, folder) and _shards(task, folder) == before:
-            raise RunError(
-                f"a shard of {task.settings.shard_size} images takes longer than the accelerator "
-                "is lent for: score with a smaller shard size, or fewer draws"
-            )
-        return False
-
-    def _score(self, task: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
-        """Score the `left` images for as long as they should take; 0 sets no limit.
-
-        A borrowed accelerator is returned before the layouts, which do not need it. An error is
-        the last event, since exceptions lose their message between processes.
-        """
-        end = time.monotonic() + SHARE_USED * seconds_of(task, folder, left) if left else math.inf
-        try:
-            yield Started("load", 1, "priors")
-            prior = self.priors.get(task.prior)
-            yield Progress()
-            known = self._opened.get(folder)
-            dataset = known or open_dataset(task.source, task.source_settings)
-            run = task.result(folder)
-            with closing(_closable(score(dataset, prior, run, task.settings))) as events:
-                for event in events:
-                    if left and isinstance(event, Started) and event.stage == "layout":
-                        return
-                    yield event
-                    if time.monotonic() > end:
-                        return
-        except DselError as error:
-            yield error
-
-    def _check(self, task: ScoreTask, dataset: Dataset) -> None:
-        images, most = len(dataset.refs), self.limits
-        evaluations = images * evaluations_of(task.settings)
-        if most.images and images > most.images:
-            raise SettingError(
-                f"the source has {images:,} images, and at most {most.images:,} are scored here: "
-                "take fewer of each class"
-            )
-        if most.evaluations and evaluations > most.evaluations:
-            raise SettingError(
-                f"{images:,} images at these settings take {evaluations:,} evaluations of the "
-                f"prior, and at most {most.evaluations:,} are allowed here: take fewer images of "
-                "each class, fewer timesteps or fewer draws"
-            )
-
-    def _export(self, task: ExportTask, folder: Path) -> Events[Event]:
-        explorer = self._explorer(Path(task.run))
-        selections = yield from select_classes(explorer, task.select)
-        out = task.result(folder)
-        yield from export_selections(explorer.run, selections, task.select, out, task.settings)
-
-
-def evaluations_of(settings: ScoreSettings) -> int:
-    """Return the most evaluations of the prior that one image takes."""
-    return 2 * len(settings.timesteps) * settings.draws
-
-
-def seconds_of(task: ScoreTask, folder: Path, left: int) -> int:  # noqa: ARG001
-    """Return the seconds for which to borrow an accelerator for `left` images."""
-    wanted = LOADING_S + left * evaluations_of(task.settings) / _rate(task)
-    return min(max(round(wanted), LEAST_S), MOST_S)
-
-
-def _rate(task: ScoreTask) -> float:
-    return PER_SECOND_DEMO if task.prior.prior == DEMO else PER_SECOND
-
-
-def _shards(task: ScoreTask, folder: Path) -> int:
-    """Count the finished shards of the first pass, and of the second if there is one."""
-    run = task.result(folder)
-    return sum(len(list((run / name).glob("*.safetensors"))) for name in ("scores", "refined"))
-
-
-def _is_scored(task: ScoreTask, folder: Path) -> bool:
-    return (task.result(folder) / "summary.json").is_file()
-
-
-def _laid_out(run: Run) -> Iterator[Event]:
-    """Fit the layouts of a run that is already scored."""
-    yield from fit_layouts(run)
-    found = run.summary
-    yield Done(
-        "score",
-        {"images": found.scored, "skipped": found.skipped, "evaluations": found.evaluations},
-    )
-
-
-def _closable(events: Iterator[Event]) -> Events[Event]:
-    """Type the events as a generator: closing it lets the stage clean up."""
-    return cast("Events[Event]", events)
+_RESTORED: Final[Mapping[str, tuple[type[Task], Mapping[str, type[Settings]]]]] = MappingProxyType({
+    "score": (
+        ScoreTask,
+        {"source_settings": SourceSettings, "prior": PriorSettings, "settings": ScoreSettings},
+    ),
+    "export": (ExportTask, {"select": SelectSettings, "settings": ExportSettings}),
+    "evaluate": (
+        EvaluateTask,
+        {
+            "select": SelectSettings,
+            "settings": EvaluateSettings,
+            "test_settings": SourceSettings,
+        },
+    ),
+})  # fmt: skip
+"""The class of each kind of task, and the classes of its settings."""

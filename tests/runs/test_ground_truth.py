@@ -12,9 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from dsel.analysis.ground_truth import Mask, annotation_mask, match_names, read_objects
 from dsel.data.toybox_dataset import run_lengths
 from dsel.errors import SourceError
+from dsel.runs.ground_truth import (
+    GroundTruth,
+    Mask,
+    annotation_mask,
+    largest_shares,
+    match_names,
+    read_objects,
+)
+from dsel.types import Box, Frame
 
 DEMO_BOXES = Path(__file__).parents[2] / "assets/demo_run/boxes.json"
 
@@ -244,3 +252,18 @@ def test_match_names__an_end_of_two_images_decides_nothing() -> None:
     assert match_names(["a.png", "x/b.png"], ["cat/a.png", "dog/a.png", "cat/b.png"]) == {
         "cat/b.png": "x/b.png"
     }
+
+
+def test_largest_shares__by_hand(tmp_path: Path) -> None:
+    """The view is the left 4 x 4 px of 4 x 8: of 3 and 6 px of it, and a third object outside."""
+    record = coco(
+        ("a.png", (4, 8), {"bbox": [0, 0, 1, 3]}), ("b.png", (4, 8), {"bbox": [0, 0, 8, 4]})
+    )
+    record["annotations"] += [
+        {"image_id": 0, "bbox": [1, 0, 3, 2]}, {"image_id": 0, "bbox": [4, 0, 4, 4]},
+    ]  # fmt: skip
+    objects = read_objects(written(tmp_path, record))
+    frame = Frame(8, 4, Box(0, 0, 4, 4), 16, 16)
+    truth = GroundTruth(objects, {"cat/1": "a.png", "cat/2": "b.png"})
+    found = largest_shares(truth, dict.fromkeys(("cat/2", "cat/3", "cat/1"), frame))
+    np.testing.assert_allclose(found, [1, np.nan, 6 / 16])

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from dsel.data.images import MAX_PIXELS
 from dsel.errors import SourceError, storage_errors
-from dsel.runs import Run
+from dsel.runs.run import Run
+from dsel.types import Frame
 
 Mask: TypeAlias = NDArray[np.bool_]
 """Which pixels of an upright source image belong to its objects, (height, width)."""
@@ -38,9 +39,13 @@ class Objects(Mapping[str, Mask]):
 
     def __getitem__(self, name: str) -> Mask:
         mask = np.zeros(self._shapes[name], bool)
-        for annotation in self._annotations[name]:
-            mask |= annotation_mask(annotation, mask.shape)
+        for one in self.each(name):
+            mask |= one
         return mask
+
+    def each(self, name: str) -> Iterator[Mask]:
+        """Draw the objects of one image one by one."""
+        return (annotation_mask(one, self._shapes[name]) for one in self._annotations[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._shapes)
@@ -60,13 +65,30 @@ class GroundTruth:
         """Return the mask of an image, None without one."""
         return self.masks[self.names[image_id]] if image_id in self.names else None
 
+    def each(self, image_id: str) -> Iterator[Mask]:
+        """Draw the objects of an image one by one; joined where the masks are."""
+        if image_id in self.names:
+            name, masks = self.names[image_id], self.masks
+            yield from masks.each(name) if isinstance(masks, Objects) else (masks[name],)
+
 
 def read_ground_truth(run: Run, masks: Mapping[str, Mask]) -> GroundTruth:
     """Match masks by file name to the images of a run."""
     return GroundTruth(masks, match_names(masks, {row.id: row.row for row in run.images}))
 
 
-def read_objects(path: Path) -> Mapping[str, Mask]:
+def largest_shares(truth: GroundTruth, frames: Mapping[str, Frame]) -> NDArray[np.float64]:
+    """Return the share of each image's view that its largest object covers, NaN without one: (N,).
+
+    frames: of N images by their ids.
+    """
+    return np.array([
+        max((_share_of_view(mask, frame) for mask in truth.each(image_id)), default=np.nan)
+        for image_id, frame in frames.items()
+    ])  # fmt: skip
+
+
+def read_objects(path: Path) -> Objects:
     """Read the mask of each image by file name from COCO JSON: polygons, RLE or boxes, joined.
 
     Raises `SourceError` for a file that is not valid COCO JSON.
@@ -113,6 +135,16 @@ def annotation_mask(annotation: Mapping[str, Any], shape: tuple[int, ...]) -> Ma
     if segmentation:
         return _polygon_mask(segmentation, shape)
     return _box_mask(annotation["bbox"], shape)
+
+
+def _share_of_view(mask: Mask, frame: Frame) -> float:
+    """Return the share of the view, in whole pixels, that an object covers."""
+    view = frame.view
+    rows, columns = (
+        slice(round(low), round(low + length))
+        for low, length in ((view.y, view.height), (view.x, view.width))
+    )
+    return float(mask[rows, columns].mean())
 
 
 def _box_mask(bbox: Sequence[float], shape: tuple[int, ...]) -> Mask:

@@ -1,0 +1,95 @@
+"""Stored evaluations of a run: which of them belong to a selection, and what they say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from dsel.config import SelectSettings
+from dsel.config.base import result_settings
+from dsel.errors import SettingError
+from dsel.runs.evaluations import Evaluation, EvaluationRow
+
+SET: Final = "dsel"
+"""The name of the row of the selection itself; other rows are named after baselines."""
+
+SIGNIFICANT: Final = 0.05
+"""Differences of a smaller p value count as such."""
+
+VerdictKind: TypeAlias = Literal["better", "worse", "similar", "untested", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What students say about a selection at one IPC, compared with random whole images.
+
+    kind: better or worse if Welch's test is significant, similar if it is not, untested if there
+    are too few students for a test, unknown without an evaluation. difference: in accuracy, shares
+    of 1. fingerprint: of the evaluation.
+    """
+
+    kind: VerdictKind
+    ipc: int
+    difference: float | None = None
+    p_value: float | None = None
+    fingerprint: str = ""
+    student: str = ""
+    test: str = ""
+    validation: bool = False
+
+
+def belongs_to(evaluation: Evaluation, settings: SelectSettings) -> bool:
+    """Return whether an evaluation is of the selection with these settings, at whichever IPC."""
+    evaluated = select_settings(evaluation)
+    if evaluated is None:
+        return False
+    return result_settings(evaluated.replace(ipc=settings.ipc)) == result_settings(settings)
+
+
+def select_settings(evaluation: Evaluation) -> SelectSettings | None:
+    """Return the settings of the evaluated selection; None if this version does not know them."""
+    try:
+        return SelectSettings.from_plain(evaluation.select)
+    except SettingError:
+        return None
+
+
+def verdict(evaluations: Sequence[Evaluation], settings: SelectSettings) -> Verdict:
+    """Return what the evaluations say about the selection with these settings at its IPC.
+
+    Where there are several, a test set counts more than a validation set, and more students count
+    more than fewer; the last of equal ones counts.
+    """
+    found = [(one, row) for one, row in _rows(evaluations, settings) if row.difference is not None]
+    if not found:
+        return Verdict("unknown", settings.ipc)
+    evaluation, row = max(reversed(found), key=_weight)
+    return Verdict(
+        _kind(row), settings.ipc, row.difference, row.p_value, evaluation.fingerprint,
+        evaluation.settings.student, evaluation.test.source, evaluation.validation,
+    )  # fmt: skip
+
+
+def _rows(
+    evaluations: Sequence[Evaluation], settings: SelectSettings
+) -> Iterator[tuple[Evaluation, EvaluationRow]]:
+    """Yield the rows of the selection itself at its IPC, with their evaluations."""
+    for evaluation in evaluations:
+        if belongs_to(evaluation, settings):
+            for row in evaluation.rows:
+                if row.name == SET and row.ipc == settings.ipc:
+                    yield evaluation, row
+
+
+def _weight(found: tuple[Evaluation, EvaluationRow]) -> tuple[bool, int]:
+    evaluation, row = found
+    return not evaluation.validation, len(row.students)
+
+
+def _kind(row: EvaluationRow) -> VerdictKind:
+    if row.p_value is None or row.difference is None:
+        return "untested"
+    if row.p_value >= SIGNIFICANT:
+        return "similar"
+    return "better" if row.difference > 0 else "worse"

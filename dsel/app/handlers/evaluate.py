@@ -1,0 +1,148 @@
+"""Handlers of Evaluate: stored evaluations and sweeps, and the job that evaluates the view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Final, get_args
+
+from dsel.analysis.evaluations import belongs_to, select_settings, verdict
+from dsel.analysis.sweeps import list_sweeps
+from dsel.app.context import Context
+from dsel.app.forms import filled, form_of
+from dsel.app.handlers.jobs import RUN_WORD, source_options, sourced
+from dsel.app.jobs.tasks import EvaluateTask
+from dsel.app.requests import EvaluateParams, Params, SourceKind, TokensParams
+from dsel.app.wire import plain
+from dsel.config import EvaluateSettings, SourceSettings
+from dsel.config.shell import evaluate_command, select_command
+from dsel.data.spec import spell_source
+from dsel.runs.evaluations import Evaluation, EvaluationRow, list_evaluations
+
+BASELINES: Final = {"random-whole": "whole images, chosen at random"}
+
+TEST_WORD: Final = "TEST"
+"""Replaces the held-out images in commands where the app knows none."""
+
+
+def evaluations(context: Context, params: TokensParams) -> Mapping[str, Any]:
+    """Return the stored evaluations of the run, and the command that makes one of the view."""
+    trusted = context.trusted
+    path = context.explorer.run.path.resolve() if trusted else Path(RUN_WORD)
+    test = _held_out(context)
+    select = select_command(path, context.settings)
+    stored = _stored(context, params.tokens)
+    return {
+        "evaluations": [_wire(context, one) for one in stored],
+        "verdict": _verdict(context, stored),
+        "command": f"{select} && {evaluate_command(path, test or TEST_WORD)}",
+        "placeholders": [*([] if trusted else [RUN_WORD]), *([] if test else [TEST_WORD])],
+    }
+
+
+def evaluation_verdict(context: Context, params: TokensParams) -> Any:
+    """Return what the evaluations say about the view's selection."""
+    return _verdict(context, _stored(context, params.tokens))
+
+
+def evaluate_options(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return the sources of held-out images, the baselines and the form of an evaluation."""
+    trusted = context.trusted
+    return {
+        **source_options(context),
+        "kinds": [
+            kind
+            for kind in get_args(SourceKind)
+            if kind != "picture" and (trusted or kind != "folder")
+        ],
+        "evaluate": plain(form_of(EvaluateSettings, trusted)),
+        "baselines": [{"name": name, "text": text} for name, text in BASELINES.items()],
+        "is_toybox": bool(_held_out(context)),
+        "scene_seed": _unused_seed(context),
+    }
+
+
+def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str]:
+    """Start an evaluation of the view's selection; return the token of the job."""
+    trusted, run = context.trusted, context.explorer.run
+    settings = filled(EvaluateSettings, params.evaluate, "evaluate settings", trusted)
+    source_settings = filled(SourceSettings, params.source_settings, "source settings", trusted)
+    source = sourced(context, params.source)
+    task = EvaluateTask(
+        title=f"{settings.student} on {spell_source(source.title, source_settings)}",
+        run=str(run.path),
+        select=context.settings,
+        settings=settings,
+        test=source.source,
+        test_settings=source_settings,
+        moved=source.moved,
+        shared=trusted,
+    )
+    return {"token": context.state.jobs.start(task)}
+
+
+def sweeps(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return the stored sweeps of the run."""
+    return {"sweeps": plain(list_sweeps(context.explorer.run))}
+
+
+def _stored(context: Context, tokens: Sequence[str]) -> Sequence[Evaluation]:
+    """Return the run's evaluations, and those that jobs of the visitor keep for themselves."""
+    run = context.explorer.run
+    found: list[Evaluation] = []
+    for token in tokens:
+        if context.state.jobs.knows(token):
+            task = context.state.jobs.task(token)
+            if isinstance(task, EvaluateTask) and task.run == str(run.path) and not task.shared:
+                found += list_evaluations(context.state.jobs.folder(token))
+    return [*run.evaluations(), *found]
+
+
+def _verdict(context: Context, stored: Sequence[Evaluation]) -> Mapping[str, Any]:
+    found = verdict(stored, context.settings)
+    record: Mapping[str, Any] = plain(found)
+    return {**record, "test": _shown(found.test)}
+
+
+def _wire(context: Context, evaluation: Evaluation) -> Mapping[str, Any]:
+    """Return an evaluation as the page reads it; visitors see no folder of the test images."""
+    select = select_settings(evaluation)
+    return {
+        "fingerprint": evaluation.fingerprint,
+        "complete": evaluation.complete,
+        "current": belongs_to(evaluation, context.settings),
+        "validation": evaluation.validation,
+        "student": evaluation.settings.student,
+        "recipe": evaluation.settings.recipe,
+        "test": _shown(evaluation.test.source),
+        "test_images": evaluation.test.images,
+        "settings": plain(evaluation.settings),
+        "select": plain(select) if select else None,
+        "notices": list(evaluation.notices),
+        "rows": [_row(row) for row in evaluation.rows],
+    }
+
+
+def _row(row: EvaluationRow) -> Mapping[str, Any]:
+    """Return a row with the number of its students instead of their curves."""
+    record: Mapping[str, Any] = plain(row)
+    return {**record, "students": len(row.students)}
+
+
+def _shown(source: str) -> str:
+    return PurePath(source).name
+
+
+def _held_out(context: Context) -> str:
+    """Return unused scenes for a run of toybox scenes; "" for a run of other images."""
+    origin = context.explorer.run.identity.dataset_origin
+    if origin.get("source") != "toybox":
+        return ""
+    chosen: Any = origin.get("classes", ())
+    settings = SourceSettings(scene_seed=_unused_seed(context), classes=tuple(chosen))
+    return spell_source("toybox", settings)
+
+
+def _unused_seed(context: Context) -> int:
+    origin: Mapping[str, Any] = context.explorer.run.identity.dataset_origin
+    return int(origin.get("scene_seed", 0)) + 1

@@ -1,0 +1,273 @@
+"""Runs the tasks of jobs as generators of events; loaded priors stay loaded."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import Final, TypeAlias, TypeVar, cast
+
+from dsel.analysis.explorer import Explorer
+from dsel.app.jobs.tasks import EvaluateTask, ExportTask, ScoreTask, Task
+from dsel.config import PriorSettings, ScoreSettings
+from dsel.data import open_dataset
+from dsel.data.spec import spell_source
+from dsel.errors import DselError, RunError, SettingError
+from dsel.pipeline.evaluate import evaluate
+from dsel.pipeline.export import export_selections
+from dsel.pipeline.held_out import HeldOutTest, Subject
+from dsel.pipeline.score import fit_layouts, score
+from dsel.pipeline.select import select_classes
+from dsel.pipeline.training_sets import RunSets
+from dsel.priors import load_prior
+from dsel.runs import Run, open_run
+from dsel.types import Dataset, Done, Event, Prior, Progress, Started
+
+DEMO: Final = "demo"
+PRIORS_KEPT: Final = 2
+LEAST_S: Final = 30
+MOST_S: Final = 300
+LOADING_S: Final = 20
+PER_SECOND: Final = 150
+"""Assumed evaluations per second of an accelerator, for a prior of unknown size."""
+
+PER_SECOND_DEMO: Final = 3000
+SHARD_S: Final = 30
+SHARE_USED: Final = 0.8
+"""The share of the borrowed seconds to use: a shard that takes longer is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one job; 0 is no limit."""
+
+    images: int = 200_000
+    evaluations: int = 0
+
+
+T = TypeVar("T")
+Events: TypeAlias = Generator[T, None, None]
+Portion: TypeAlias = Callable[[ScoreTask, Path, int], Events[Event | DselError]]
+Accelerate: TypeAlias = Callable[[Portion, Callable[[ScoreTask, Path, int], int]], Portion]
+"""(function that needs an accelerator, its seconds) -> the same function, which borrows one.
+
+Both functions get the same arguments, which are sent to another process; its events come back.
+"""
+
+
+class Priors:
+    """Loaded priors: those used last stay loaded, so that the next job with them starts at once.
+
+    Only one of them may be other than the demo prior: two may not fit in memory.
+    """
+
+    def __init__(
+        self, load: Callable[[PriorSettings], Prior] = load_prior, most: int = PRIORS_KEPT
+    ) -> None:
+        self._load, self._most = load, most
+        self._lock = Lock()
+        self._kept: OrderedDict[PriorSettings, Prior] = OrderedDict()
+
+    def get(self, settings: PriorSettings) -> Prior:
+        """Return the prior of these settings, and load it if necessary."""
+        with self._lock:
+            if settings not in self._kept:
+                self._make_room(settings)
+                self._kept[settings] = self._load(settings)
+            self._kept.move_to_end(settings)
+            return self._kept[settings]
+
+    def _make_room(self, settings: PriorSettings) -> None:
+        if settings.prior != DEMO:
+            for large in [key for key in self._kept if key.prior != DEMO]:
+                del self._kept[large]
+        while len(self._kept) >= self._most:
+            self._kept.popitem(last=False)
+
+
+class JobRunner:
+    """Runs tasks as generators of events.
+
+    accelerate: borrows an accelerator that is lent for seconds only. open_explorer: opens a run, so
+    that exports can use what an open run has computed.
+    """
+
+    def __init__(
+        self,
+        priors: Priors | None = None,
+        limits: Limits | None = None,
+        accelerate: Accelerate | None = None,
+        open_explorer: Callable[[Path], Explorer] | None = None,
+    ) -> None:
+        self.priors = priors or Priors()
+        self.limits = limits or Limits()
+        self._explorer = open_explorer or (lambda path: Explorer(open_run(path)))
+        self._lent = accelerate is not None
+        self._portion = accelerate(self._score, seconds_of) if accelerate else self._score
+        self._opened: dict[Path, Dataset] = {}
+
+    def fitted(self, task: Task) -> Task:
+        """Return the same task, in shards that fit into the time of a borrowed accelerator."""
+        if not self._lent or not isinstance(task, ScoreTask):
+            return task
+        most = max(round(SHARD_S * _rate(task) / evaluations_of(task.settings)), 1)
+        size = min(task.settings.shard_size, most)
+        return replace(task, settings=task.settings.replace(shard_size=size))
+
+    def events(self, task: Task, folder: Path) -> Events[Event]:
+        """Run a task in its folder; the same call again resumes it."""
+        if isinstance(task, ExportTask):
+            return self._export(task, folder)
+        if isinstance(task, EvaluateTask):
+            return self._evaluate(task, folder)
+        return self._portions(task, folder)
+
+    def _portions(self, task: ScoreTask, folder: Path) -> Events[Event]:
+        """Score in one portion, or in as many as a borrowed accelerator needs."""
+        yield Started("open", 1, "sources")
+        dataset = self._opened[folder] = open_dataset(task.source, task.source_settings)
+        try:
+            self._check(task, dataset)
+            yield Progress()
+            while not (yield from self._once(task, folder, len(dataset.refs))):
+                pass
+        finally:
+            del self._opened[folder]
+
+    def _once(self, task: ScoreTask, folder: Path, images: int) -> Generator[Event, None, bool]:
+        """Score a portion; return whether it was the last one."""
+        if self._lent and _is_scored(task, folder):
+            yield from _laid_out(open_run(task.result(folder)))
+            return True
+        before = _shards(task, folder)
+        passes = 2 if task.settings.refine else 1
+        left = max(images * passes - before * task.settings.shard_size, 1)
+        with closing(self._portion(task, folder, left if self._lent else 0)) as events:
+            for event in events:
+                if isinstance(event, DselError):
+                    raise event
+                yield event
+                if isinstance(event, Done):
+                    return True
+        if not _is_scored(task, folder) and _shards(task, folder) == before:
+            raise RunError(
+                f"a shard of {task.settings.shard_size} images takes longer than the accelerator "
+                "is lent for: score with a smaller shard size, or fewer draws"
+            )
+        return False
+
+    def _score(self, task: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
+        """Score the `left` images for as long as they should take; 0 sets no limit.
+
+        A borrowed accelerator is returned before the layouts, which do not need it. An error is
+        the last event, since exceptions lose their message between processes.
+        """
+        end = time.monotonic() + SHARE_USED * seconds_of(task, folder, left) if left else math.inf
+        try:
+            yield Started("load", 1, "priors")
+            prior = self.priors.get(task.prior)
+            yield Progress()
+            known = self._opened.get(folder)
+            dataset = known or open_dataset(task.source, task.source_settings)
+            run = task.result(folder)
+            with closing(_closable(score(dataset, prior, run, task.settings))) as events:
+                for event in events:
+                    if left and isinstance(event, Started) and event.stage == "layout":
+                        return
+                    yield event
+                    if time.monotonic() > end:
+                        return
+        except DselError as error:
+            yield error
+
+    def _check(self, task: ScoreTask, dataset: Dataset) -> None:
+        images, most = len(dataset.refs), self.limits
+        evaluations = images * evaluations_of(task.settings)
+        self._check_images(images)
+        if most.evaluations and evaluations > most.evaluations:
+            raise SettingError(
+                f"{images:,} images at these settings take {evaluations:,} evaluations of the "
+                f"prior, and at most {most.evaluations:,} are allowed here: take fewer images of "
+                "each class, fewer timesteps or fewer draws"
+            )
+
+    def _check_images(self, images: int) -> None:
+        most = self.limits.images
+        if most and images > most:
+            raise SettingError(
+                f"the source has {images:,} images, and at most {most:,} are allowed here: take "
+                "fewer of each class"
+            )
+
+    def _export(self, task: ExportTask, folder: Path) -> Events[Event]:
+        explorer = self._explorer(Path(task.run))
+        selections = yield from select_classes(explorer, task.select)
+        out = task.result(folder)
+        yield from export_selections(explorer.run, selections, task.select, out, task.settings)
+
+    def _evaluate(self, task: EvaluateTask, folder: Path) -> Events[Event]:
+        yield Started("open", 1, "sources")
+        dataset = open_dataset(task.test, task.test_settings)
+        self._check_images(len(dataset.refs))
+        sets = _StoredSets(self._explorer(Path(task.run)).run, task.select)
+        sets.folder = task.result(folder)
+        yield Progress()
+        test = HeldOutTest(sets.subject, dataset)
+        test.source = replace(test.source, source=spell_source(task.test, task.test_settings))
+        yield from evaluate(sets, test, task.settings)
+
+
+class _StoredSets(RunSets):
+    """Sets of a run whose evaluations another folder stores."""
+
+    folder: Path
+
+    @property
+    def subject(self) -> Subject:
+        """The run, with that folder."""
+        return replace(super().subject, folder=self.folder)
+
+
+def evaluations_of(settings: ScoreSettings) -> int:
+    """Return the most evaluations of the prior that one image takes."""
+    return 2 * len(settings.timesteps) * settings.draws
+
+
+def seconds_of(task: ScoreTask, folder: Path, left: int) -> int:  # noqa: ARG001
+    """Return the seconds for which to borrow an accelerator for `left` images."""
+    wanted = LOADING_S + left * evaluations_of(task.settings) / _rate(task)
+    return min(max(round(wanted), LEAST_S), MOST_S)
+
+
+def _rate(task: ScoreTask) -> float:
+    return PER_SECOND_DEMO if task.prior.prior == DEMO else PER_SECOND
+
+
+def _shards(task: ScoreTask, folder: Path) -> int:
+    """Count the finished shards of the first pass, and of the second if there is one."""
+    run = task.result(folder)
+    return sum(len(list((run / name).glob("*.safetensors"))) for name in ("scores", "refined"))
+
+
+def _is_scored(task: ScoreTask, folder: Path) -> bool:
+    return (task.result(folder) / "summary.json").is_file()
+
+
+def _laid_out(run: Run) -> Iterator[Event]:
+    """Fit the layouts of a run that is already scored."""
+    yield from fit_layouts(run)
+    found = run.summary
+    yield Done(
+        "score",
+        {"images": found.scored, "skipped": found.skipped, "evaluations": found.evaluations},
+    )
+
+
+def _closable(events: Iterator[Event]) -> Events[Event]:
+    """Type the events as a generator: closing it lets the stage clean up."""
+    return cast("Events[Event]", events)

@@ -1,0 +1,123 @@
+"""A baseline's choice as the selection of a class: the same records as dsel's own ranking gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from dsel.config import SelectSettings
+from dsel.core.baselines.base import Boxes, Choice, Confidence, Doubles, Ints, Pool
+from dsel.core.clustering import Clusters
+from dsel.core.cut_boxes import cut_around
+from dsel.core.gap_maps import Maps
+from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.ranking import compose_images
+from dsel.core.selection import Scored, patch_records, repeated
+from dsel.types import Box, ClassScores, ClassSelection, Frame, Patch
+
+
+def pool_of(
+    scores: ClassScores,
+    scored: Scored,
+    settings: SelectSettings,
+    confidence: Confidence | None = None,
+    object_share: Doubles | None = None,
+) -> Pool:
+    """Return what baselines see of a class: the images that have a scored patch, and their patches.
+
+    confidence and object_share are of all images of the class.
+    """
+    rows, image = np.unique(scored.located.image, return_inverse=True)
+    frames = [scores.frames[row] for row in rows]
+    return Pool(
+        name=scores.name,
+        image=image,
+        ranking_score=scored.ranking,
+        features=scores.features[rows].mean(axis=(1, 2), dtype=np.float32),
+        width_px=np.array([frame.proxy_width for frame in frames], float),
+        height_px=np.array([frame.proxy_height for frame in frames], float),
+        patch_px=scored.located.patch_px,
+        k=settings.k,
+        seed=settings.baseline_seed,
+        confidence=None if confidence is None else _of_rows(confidence, rows),
+        object_share=None if object_share is None else object_share[rows],
+    )
+
+
+def baseline_selection(
+    scores: ClassScores,
+    scored: Scored,
+    clusters: Clusters,
+    choice: Choice,
+    maps: Maps,
+    cell_px: int,
+    settings: SelectSettings,
+) -> ClassSelection:
+    """Return the patches that a baseline chose, in its order, composed to distilled images.
+
+    A mosaic takes the next patches of the order, whatever their clusters. Patches that give the
+    same cut as an earlier one of their image rank last, and are in no image. Cluster and distance
+    are those of the patch that dsel located in the image; scores are those of the baseline's own
+    box.
+    maps: those that scores use, see `combined_maps`.
+    """
+    patches = _placed(scores, scored, clusters, choice, maps, cell_px, settings)
+    again = repeated(scored.located.image[choice.positions], [patch.cut_box for patch in patches])
+    order = np.argsort(again, kind="stable").tolist()
+    kept = len(patches) - int(again.sum())
+    one_cluster, falling = np.zeros(kept, np.int64), -np.arange(kept, dtype=float)
+    keys = falling, one_cluster, falling
+    return ClassSelection(
+        scores.name,
+        scores.index,
+        tuple(replace(patches[position], rank=rank) for rank, position in enumerate(order)),
+        compose_images(*keys, "score", "pooled", settings.factor**2),
+    )
+
+
+def _placed(
+    scores: ClassScores,
+    scored: Scored,
+    clusters: Clusters,
+    choice: Choice,
+    maps: Maps,
+    cell_px: int,
+    settings: SelectSettings,
+) -> tuple[Patch, ...]:
+    """Return the patches in a baseline's order, in its own boxes if it has any."""
+    cut = settings if choice.cut is None else settings.replace(cut=choice.cut)
+    patches = patch_records(scores, scored, clusters, choice.positions.tolist(), cut)
+    if choice.boxes is None:
+        return patches
+    rows = scored.located.image[choice.positions]
+    means = _box_scores(scores, maps, rows, choice.boxes / cell_px)
+    return tuple(
+        _moved(patch, Box(x, y, side, side), scores.frames[row], mean, cut)
+        for patch, (x, y, side), row, mean in zip(
+            patches, choice.boxes.tolist(), rows.tolist(), means.tolist(), strict=True
+        )
+    )
+
+
+def _of_rows(confidence: Confidence, rows: Ints) -> Confidence:
+    return lambda images, boxes: confidence(rows[images], boxes)
+
+
+def _box_scores(scores: ClassScores, maps: Maps, rows: Ints, cells: Boxes) -> Doubles:
+    """Return the means of the images' maps inside boxes in cells, (M, 3) -> (M,)."""
+    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
+    x, y, side = cells.T
+    means: Doubles = sums_inside(tables, rows, x, y, side, side) / (side * side)
+    return means
+
+
+def _moved(patch: Patch, box: Box, frame: Frame, score: float, settings: SelectSettings) -> Patch:
+    return replace(
+        patch,
+        box=box,
+        source_box=frame.to_source(box),
+        cut_box=frame.to_source(cut_around(box, frame, settings)),
+        score=score,
+        margin=float("nan"),
+    )

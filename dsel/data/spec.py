@@ -1,0 +1,56 @@
+"""A source and its settings in one word: SOURCE:key=value,key=value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from dsel.config import SourceSettings
+from dsel.config.base import quoted
+from dsel.errors import SettingError, unknown
+
+_OPTION: Final = r"[a-z][a-z-]*=[^,]*"
+_SPEC: Final = re.compile(rf"(?P<source>.+?):(?P<options>{_OPTION}(?:,{_OPTION})*)", re.DOTALL)
+_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
+    {"seed": "scene_seed", "per-class": "per_class", "split": "split", "classes": "classes"}
+)
+CLASS_SEPARATOR: Final = "+"
+
+
+def parse_source(text: str) -> tuple[str, SourceSettings]:
+    """Split `toybox:seed=13,per-class=50` into the source and its settings.
+
+    The keys are seed, per-class, split, and classes, whose names are joined by +. Only an end of
+    the form `:key=value` counts, so that `C:/photos` is a source. Raises `SettingError` for another
+    key, for a key that is given twice, and for a value out of its range.
+    """
+    found = _SPEC.fullmatch(text)
+    if found is None:
+        return text, SourceSettings()
+    values: dict[str, Any] = {}
+    for option in found["options"].split(","):
+        key, _, value = option.partition("=")
+        if key not in _FIELDS:
+            raise unknown("source option", key, _FIELDS)
+        if _FIELDS[key] in values:
+            raise SettingError(f"source option {key!r} is given twice in {quoted(text)}")
+        values[_FIELDS[key]] = _READ.get(key, str)(value)
+    return found["source"], SourceSettings.from_text(values)
+
+
+def spell_source(source: str, settings: SourceSettings) -> str:
+    """Undo `parse_source`: only what differs from the defaults is written."""
+    options = []
+    for key, name in _FIELDS.items():
+        value = getattr(settings, name)
+        if value:
+            shown = CLASS_SEPARATOR.join(value) if isinstance(value, tuple) else value
+            options.append(f"{key}={shown}")
+    return f"{source}:{','.join(options)}" if options else source
+
+
+_READ: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType(
+    {"classes": lambda value: tuple(value.split(CLASS_SEPARATOR)) if value else ()}
+)

@@ -1,0 +1,86 @@
+"""Train the students of one set, and store each of them when it is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from dsel import __version__
+from dsel.config import EvaluateSettings
+from dsel.config.base import fingerprint
+from dsel.pipeline.held_out import HeldOut
+from dsel.pipeline.training_sets import TrainingSet
+from dsel.runs.evaluations import StudentResult, read_students, write_students
+from dsel.students.records import LabelledImages, Outcome
+from dsel.types import Notice, Progress
+
+RECIPE: Final = ("student", "student_px", "recipe", "steps", "batch_size", "learning_rate")
+"""The settings that a student of a given set and seed depends on."""
+
+LARGEST_STUDENT_PX: Final = 64
+"""Side of the students' images unless the settings say another one, at most."""
+
+
+def resolved(settings: EvaluateSettings, image_px: int) -> EvaluateSettings:
+    """Return the settings with the side of the students' images filled in."""
+    side = settings.student_px or min(image_px, LARGEST_STUDENT_PX)
+    return settings.replace(student_px=side)
+
+
+class StudentTrainer:
+    """Trains students of any sets on one source of held-out images.
+
+    Students are stored under the content of their set, so that an interrupted evaluation resumes,
+    and evaluations that share a set share its students.
+    """
+
+    def __init__(
+        self, held_out: HeldOut, images: LabelledImages, settings: EvaluateSettings
+    ) -> None:
+        """images: those of `held_out` at the students' size; settings: as `resolved` gives them."""
+        self._held_out = held_out
+        self._images = images
+        self._settings = settings
+
+    def train(
+        self, training_set: TrainingSet, seeds: Sequence[int]
+    ) -> Iterator[StudentResult | Progress | Notice]:
+        """Yield the student of each seed, stored ones first, each stored before it is yielded.
+
+        Progress counts training steps, those of stored students included.
+        """
+        content = training_set.fingerprint
+        name = self._name(content)
+        known = {student.seed: student for student in read_students(self._folder, name)}
+        for seed in sorted(known.keys() & set(seeds)):
+            yield Progress(self._settings.steps)
+            yield known[seed]
+        missing = [seed for seed in seeds if seed not in known]
+        for outcome in self._outcomes(training_set, missing):
+            if not isinstance(outcome, Outcome):
+                yield outcome
+                continue
+            known[outcome.seed] = StudentResult(**asdict(outcome), trained_on=content)
+            write_students(self._folder, name, [known[seed] for seed in sorted(known)])
+            yield known[outcome.seed]
+
+    def _outcomes(
+        self, training_set: TrainingSet, seeds: Sequence[int]
+    ) -> Iterator[Outcome | Progress | Notice]:
+        if not seeds:
+            return
+        from dsel.students.training import train_students
+
+        classes = len(self._held_out.subject.classes)
+        events = train_students(training_set.images, self._images, classes, self._settings, seeds)
+        yield from (event for event in events if isinstance(event, Outcome | Progress | Notice))
+
+    def _name(self, content: str) -> str:
+        recipe = {name: getattr(self._settings, name) for name in RECIPE}
+        return fingerprint(__version__, content, self._held_out.source.fingerprint, recipe)
+
+    @property
+    def _folder(self) -> Path:
+        return self._held_out.subject.folder

@@ -1,0 +1,47 @@
+"""An evaluation in sentences: whether the set trains better than random whole images."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dsel.pipeline.evaluation_rows import REFERENCE
+from dsel.pipeline.training_sets import OWN
+from dsel.runs.evaluations import Evaluation, EvaluationRow
+
+SIGNIFICANT: Final = 0.05
+"""The p value below which a difference is called one."""
+
+
+def verdicts(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return a sentence for each IPC, in the order of the rows."""
+    rows = [row for row in evaluation.rows if row.name == OWN]
+    return tuple(verdict(row, named=len(rows) > 1) for row in rows)
+
+
+def verdict(row: EvaluationRow, named: bool = False) -> str:
+    """Say how the set of a row compares with random whole images; `named`: with its IPC."""
+    where = f" at IPC {row.ipc}" if named else ""
+    if row.difference is None:
+        return f"not compared with {REFERENCE}{where}"
+    figures = f"{points(row.difference)} points"
+    if row.p_value is None:
+        return (
+            f"dsel's set against random whole images{where}: {figures}, of too few students to "
+            "tell from chance; raise --seeds"
+        )
+    figures += f" ({p_text(row.p_value)})"
+    if row.p_value >= SIGNIFICANT:
+        how = "no better than" if row.difference <= 0 else "no better than, within noise,"
+    else:
+        how = "better than" if row.difference > 0 else "worse than"
+    return f"dsel's set trains {how} random whole images{where}: {figures}"
+
+
+def points(difference: float) -> str:
+    """Write a difference of accuracies in percentage points, with its sign."""
+    return f"{100 * difference:+.1f}"
+
+
+def p_text(p_value: float) -> str:
+    """Write a p value to two digits."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"

@@ -1,0 +1,215 @@
+"""Stored evaluations: what students scored on held-out images, and what was held out.
+
+evaluations/<fingerprint>/evaluation.json   one evaluation (`Evaluation`); written again after every
+                                            student, so an interrupted one has its finished ones
+evaluations/students/<fingerprint>.json     the students of one training set: evaluations that share
+                                            a set, its test images and its recipe share them
+evaluations/validations.json                the sources that sweeps and advice have used
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dsel.config import EvaluateSettings
+from dsel.errors import RunError, SettingError
+from dsel.files import json_bytes, read_json, write_atomically
+
+FORMAT: Final = "dsel evaluation 1"
+FOLDER: Final = "evaluations"
+_FILE: Final = "evaluation.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StudentResult:
+    """The test accuracies of one student, in 0 to 1.
+
+    last: after the last step. best: the highest of `curve`, the accuracies at the steps in `steps`.
+    trained_on: the SHA-256 of the pixels and labels of its training set.
+    """
+
+    seed: int
+    last: float
+    best: float
+    steps: tuple[int, ...]
+    curve: tuple[float, ...]
+    trained_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRow:
+    """The students of one set: `dsel`, or a baseline, at one IPC.
+
+    images: distilled images of all classes. training_images: what students see of them, the tiles
+    where mosaics are unpacked. mean, sd and standard_error: of the students' last accuracies;
+    best_mean: the mean of their best ones. difference and p_value: to random whole images of the
+    same IPC, by Welch's t test. None where there are too few students.
+    """
+
+    name: str
+    ipc: int
+    images: int
+    training_images: int
+    image_px: int
+    student_px: int
+    students: tuple[StudentResult, ...] = ()
+    mean: float | None = None
+    sd: float | None = None
+    standard_error: float | None = None
+    best_mean: float | None = None
+    difference: float | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutSource:
+    """A source of held-out images: as it was given, how to open it again, and its fingerprint."""
+
+    source: str
+    origin: Mapping[str, Any]
+    fingerprint: str
+    images: int
+
+    def overlaps(self, fingerprint: str, origin: Mapping[str, Any]) -> bool:
+        """Whether a dataset is this one, or other images of the same source and split."""
+        return self.fingerprint == fingerprint or _place(self.origin) == _place(origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Students that were trained on sets of equal budget, and their accuracies on `test`.
+
+    select: the plain select settings of the evaluated set. selection: its fingerprint, empty for an
+    exported set without a run. made_of: the fingerprint of the run or of the export. notices: what
+    a reader of the figures should know, such as an unequal budget.
+    """
+
+    fingerprint: str
+    complete: bool
+    settings: EvaluateSettings
+    select: Mapping[str, Any]
+    selection: str
+    made_of: str
+    test: HeldOutSource
+    validation: bool
+    classes: tuple[str, ...]
+    rows: tuple[EvaluationRow, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def row(self, name: str, ipc: int) -> EvaluationRow | None:
+        """The row of a set at an IPC; None without one."""
+        return next((row for row in self.rows if (row.name, row.ipc) == (name, ipc)), None)
+
+    def plain(self) -> dict[str, Any]:
+        """The JSON object that is stored."""
+        return {"format": FORMAT, **asdict(self), "settings": self.settings.plain()}
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """Store an evaluation in a run, or in an exported set without one."""
+    path = folder / FOLDER / evaluation.fingerprint / _FILE
+    write_atomically(path, json_bytes(evaluation.plain()))
+
+
+def read_evaluation(folder: Path, name: str) -> Evaluation | None:
+    """Read the evaluation of that fingerprint; None if there is none.
+
+    Raises `RunError` for a damaged one.
+    """
+    path = folder / FOLDER / name / _FILE
+    return _read(path) if path.is_file() else None
+
+
+def list_evaluations(folder: Path) -> tuple[Evaluation, ...]:
+    """Read all evaluations of a run or of an exported set, the oldest first."""
+    paths = (folder / FOLDER).glob(f"*/{_FILE}")
+    return tuple(map(_read, sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path))))
+
+
+def write_students(folder: Path, name: str, students: Sequence[StudentResult]) -> None:
+    """Store the students of one training set."""
+    record = {"format": FORMAT, "students": [asdict(student) for student in students]}
+    write_atomically(_students(folder, name), json_bytes(record))
+
+
+def read_students(folder: Path, name: str) -> tuple[StudentResult, ...]:
+    """Read the students of one training set; none if there is no such file."""
+    path = _students(folder, name)
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(_student(student) for student in read_json(path)["students"])
+    except (KeyError, TypeError) as error:
+        raise _damaged(path) from error
+
+
+def list_validations(folder: Path) -> tuple[HeldOutSource, ...]:
+    """The sources whose images settings of this run were chosen by."""
+    path = folder / FOLDER / "validations.json"
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(HeldOutSource(**source) for source in read_json(path)["sources"])
+    except (KeyError, TypeError) as error:
+        raise _damaged(path) from error
+
+
+def add_validation(folder: Path, source: HeldOutSource) -> None:
+    """Record that settings are chosen by these images, so that no test uses them."""
+    known = list_validations(folder)
+    if source not in known:
+        record = {"format": FORMAT, "sources": [asdict(one) for one in (*known, source)]}
+        write_atomically(folder / FOLDER / "validations.json", json_bytes(record))
+
+
+def _students(folder: Path, name: str) -> Path:
+    return folder / FOLDER / "students" / f"{name}.json"
+
+
+def _place(origin: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The source, the split and the seed of the scenes: images of one place may be the same."""
+    source = str(origin.get("source", ""))
+    if source == "toybox":
+        return source, origin.get("scene_seed", 0)
+    return str(Path(source).expanduser().resolve()), origin.get("split", "")
+
+
+def _read(path: Path) -> Evaluation:
+    record = read_json(path)
+    try:
+        return _evaluation(record)
+    except (KeyError, TypeError, AttributeError, SettingError) as error:
+        raise _damaged(path) from error
+
+
+def _evaluation(record: Mapping[str, Any]) -> Evaluation:
+    parts = {key: value for key, value in record.items() if key != "format"}
+    return Evaluation(
+        **{
+            **parts,
+            "settings": EvaluateSettings.from_plain(parts["settings"]),
+            "test": HeldOutSource(**parts["test"]),
+            "classes": tuple(parts["classes"]),
+            "rows": tuple(_row(row) for row in parts["rows"]),
+            "notices": tuple(parts["notices"]),
+        }
+    )
+
+
+def _row(record: Mapping[str, Any]) -> EvaluationRow:
+    return EvaluationRow(**{**record, "students": tuple(map(_student, record["students"]))})
+
+
+def _student(record: Mapping[str, Any]) -> StudentResult:
+    lists = {"steps": tuple(record["steps"]), "curve": tuple(record["curve"])}
+    return StudentResult(**{**record, **lists})
+
+
+def _damaged(path: Path) -> RunError:
+    return RunError(
+        f"{path} is damaged or of another version of dsel: delete its folder and evaluate again",
+        path=str(path),
+    )

@@ -1,0 +1,181 @@
+"""An exported set, read back: its images, the tiles of mosaics, a teacher's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dsel.core.cut_boxes import TileScale
+from dsel.data.images import crop, decode
+from dsel.errors import RunError, SourceError, UnreadableImage
+from dsel.exports.base import FORMAT, MANIFEST
+from dsel.files import read_json
+from dsel.students.label_file import LABELS, SoftLabels, read_labels
+from dsel.students.records import LabelledImages
+from dsel.students.unpack import unpack_tile
+from dsel.types import Box, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTile:
+    """A tile of a distilled image; see `dsel.students.unpack.PlacedTile`."""
+
+    box: Box
+    native_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedImage:
+    """An image of the set: its file below the export's folder, its class, its tiles row by row."""
+
+    file: str
+    class_index: int
+    tiles: tuple[ExportedTile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedSet:
+    """A complete export; image_px is the side of its images."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    classes: tuple[str, ...]
+    image_px: int
+    tile_scale: TileScale
+    images: tuple[ExportedImage, ...]
+
+    @property
+    def tiles_per_image(self) -> int:
+        """The number of tiles of each image, 1 for single images."""
+        return len(self.images[0].tiles) if self.images else 1
+
+    def read(self, number: int) -> Pixels:
+        """Decode one image; raises `SourceError` for one that is missing or damaged."""
+        return read_image(self.path / self.images[number].file)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether a teacher's labels are stored with the images."""
+        return (self.path / LABELS).is_file()
+
+    def soft_labels(self, unpack: bool, crops: bool = False) -> SoftLabels:
+        """Read a teacher's labels of the tiles, or of the images as they are.
+
+        Raises `SourceError` for an export without them, or without those of crops if asked for.
+        """
+        if not self.is_labelled:
+            raise SourceError(f"{self.path} has no soft labels: export the set with --teacher")
+        soft = read_labels(self.path / LABELS, "tiles" if unpack else "images", crops)
+        pictures = len(self.images) * (self.tiles_per_image if unpack else 1)
+        if soft.probabilities.shape != (pictures, len(self.classes)):
+            raise SourceError(f"{self.path / LABELS} does not fit the images: export the set again")
+        return soft
+
+
+def read_export(out: Path) -> ExportedSet:
+    """Open the folder of an export.
+
+    Raises `SourceError` for a folder that is not a complete export of this version's format.
+    """
+    record = _manifest(out)
+    try:
+        return _exported(out, record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SourceError(f"{out / MANIFEST} is damaged: export the set again") from error
+
+
+def labelled_images(exported: ExportedSet, image_px: int, unpack: bool) -> LabelledImages:
+    """Return the images of an export at a side of `image_px`, or 0 for their own.
+
+    unpack: the tiles of mosaics as images of their own, in the order of the images, row by row.
+    """
+    side = image_px or exported.image_px
+    rows = list(_pictures(exported, side, unpack))
+    tiles = exported.tiles_per_image if unpack else 1
+    labels = np.array([image.class_index for image in exported.images], np.int64).repeat(tiles)
+    images = np.stack(rows) if rows else np.zeros((0, side, side, 3), np.uint8)
+    soft = exported.soft_labels(unpack).probabilities if exported.is_labelled else None
+    return LabelledImages(images, labels, soft)
+
+
+def _pictures(exported: ExportedSet, side_px: int, unpack: bool) -> Iterator[Pixels]:
+    for number, image in enumerate(exported.images):
+        pixels = exported.read(number)
+        if unpack:
+            for tile in image.tiles:
+                yield unpack_tile(pixels, tile, side_px, exported.tile_scale)
+        else:
+            yield resized(pixels, side_px)
+
+
+def resized(pixels: Pixels, side_px: int) -> Pixels:
+    """Resample a square image to another side."""
+    return crop(pixels, Box(0, 0, pixels.shape[1], pixels.shape[0]), side_px, side_px)
+
+
+def read_image(path: Path) -> Pixels:
+    """Decode an image of an export; raises `SourceError` for one that cannot be read."""
+    try:
+        return decode(path)
+    except UnreadableImage as reason:
+        raise SourceError(f"{path} {reason}: export the set again") from reason
+
+
+def image_tiles(entry: Mapping[str, Any]) -> tuple[ExportedTile, ...]:
+    """Return the tiles of an image from its entry in the manifest."""
+    return tuple(
+        ExportedTile(Box(**patch["tile_box"]), float(patch["native_px"]))
+        for patch in entry["patches"]
+    )
+
+
+def _manifest(out: Path) -> Mapping[str, Any]:
+    if out.is_file():
+        raise SourceError(f"{out} is a file: give the folder of an export; unpack a zip file first")
+    if not (out / MANIFEST).is_file():
+        raise SourceError(f"{out} is not an export of dsel: it has no {MANIFEST}")
+    try:
+        record = read_json(out / MANIFEST)
+    except RunError as error:
+        raise SourceError(f"{out / MANIFEST} is damaged: export the set again") from error
+    found = record.get("format") if isinstance(record, dict) else None
+    if found != FORMAT:
+        raise SourceError(
+            f"{out} has the format {found!r}, and this version of dsel reads {FORMAT!r}: export "
+            "the set again"
+        )
+    if record.get("complete") is not True:
+        raise SourceError(f"{out} is not finished: run the same export again")
+    return dict(record)
+
+
+def _exported(out: Path, record: Mapping[str, Any]) -> ExportedSet:
+    classes = tuple(map(str, record["classes"]))
+    index = {name: number for number, name in enumerate(classes)}
+    images = tuple(
+        ExportedImage(_inside(entry["file"]), index[entry["class"]], image_tiles(entry))
+        for entry in record["images"]
+    )
+    if len({len(image.tiles) for image in images}) > 1:
+        raise ValueError("images differ in their number of tiles")
+    scale = record["select"]["tile_scale"]
+    return ExportedSet(
+        path=out,
+        manifest=record,
+        classes=classes,
+        image_px=int(record["export"]["image_px"]),
+        tile_scale="native" if scale == "native" else "fit",
+        images=images,
+    )
+
+
+def _inside(file: str) -> str:
+    """Return the path of a file, which must be in the export: other people may have made it."""
+    path = PurePosixPath(file)
+    if ".." in path.parts or path.is_absolute() or "\\" in file:
+        raise ValueError(f"{file} is outside of the export")
+    return file

@@ -1,0 +1,298 @@
+"""Training of students from scratch, and their accuracies on held-out images.
+
+A student's numbers follow from its seed, the images and the settings alone: weights and batches
+come from generators of their own, so that it does not matter which other students are trained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dsel.config.evaluate import EvaluateSettings
+from dsel.errors import SettingError
+from dsel.students.augment import mix_images, mix_labels, random_mix, random_views, show
+from dsel.students.convnet import WIDTH
+from dsel.students.models import build_student
+from dsel.students.recipes import Recipe, recipe_of
+from dsel.students.records import Images, LabelledImages, Outcome
+from dsel.types import Done, Event, Progress, Started
+
+CHECKPOINTS: Final = 5
+"""A student is tested this often, evenly spaced; testing 1,000 images costs about 7 steps of 50."""
+
+TEST_BATCH: Final = 250
+REPORT_EVERY: Final = 10  # steps
+PART_BYTES: Final = 2**23
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Images (N, 3, px, px) uint8 on the device, and their targets (N, C) probabilities."""
+
+    images: Tensor
+    targets: Tensor
+
+
+def train_students(
+    train: LabelledImages,
+    test: LabelledImages,
+    classes: int,
+    settings: EvaluateSettings,
+    seeds: Sequence[int],
+) -> Iterator[Event | Outcome]:
+    """Train a student per seed, test it, and yield its outcome as soon as it is known.
+
+    The images of both sets have the student's size. The same seed gives the same outcome on the
+    same machine with the same number of threads, whatever the other seeds.
+    """
+    recipe, device = recipe_of(settings), choose_device()
+    yield Started("train students", settings.steps * len(seeds), "steps")
+    with _processor(settings.threads):
+        data = training_data(train, classes, recipe, device)
+        images, labels = to_tensor(test.images).to(device), torch.from_numpy(test.labels).to(device)
+        found = []
+        for seed in seeds:
+            outcome = yield from _student(data, images, labels, settings, seed)
+            found.append(outcome)
+            yield outcome
+    yield Done("train students", {"students": len(found)})
+
+
+def train_model(
+    images: LabelledImages, settings: EvaluateSettings, classes: int, seed: int
+) -> nn.Module:
+    """Train one network on labelled images, such as a teacher; returns it ready for inference."""
+    training = iter_train_model(images, settings, classes, seed)
+    while True:
+        try:
+            next(training)
+        except StopIteration as finished:
+            model: nn.Module = finished.value
+            return model
+
+
+def iter_train_model(
+    images: LabelledImages, settings: EvaluateSettings, classes: int, seed: int
+) -> Generator[Event, None, nn.Module]:
+    """Do the same as `train_model`, as a generator of events that returns the network."""
+    recipe, device = recipe_of(settings), choose_device()
+    yield Started("train", settings.steps, "steps")
+    with _processor(settings.threads):
+        data = training_data(images, classes, recipe, device)
+        model = build_student(settings.student, classes, data.images.shape[-1], seed).to(device)
+        reported = 0
+        for step, loss in training_steps(model, data, recipe, settings.steps, seed):
+            if step % REPORT_EVERY == 0 or step == settings.steps:
+                yield Progress(step - reported, f"loss {loss.item():.3f}")
+                reported = step
+    yield Done("train", {"images": len(images.labels), "steps": settings.steps})
+    return model.eval()
+
+
+def choose_device() -> torch.device:
+    """Return the device that students are trained on: CUDA's where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def training_data(
+    train: LabelledImages, classes: int, recipe: Recipe, device: torch.device
+) -> Data:
+    """Return the images as a tensor, and the targets that the recipe trains on."""
+    if recipe.soft:
+        if train.soft is None:
+            raise SettingError(
+                "recipe soft needs a teacher's labels, and this set has none: write them with "
+                "--teacher, or use recipe hard",
+                setting="recipe",
+            )
+        targets = tempered(torch.from_numpy(train.soft).float(), recipe.temperature)
+    else:
+        targets = functional.one_hot(torch.from_numpy(train.labels), classes).float()
+    return Data(to_tensor(train.images).to(device), targets.to(device))
+
+
+def tempered(probabilities: Tensor, temperature: float) -> Tensor:
+    """Return softmax(z / T) for the probabilities softmax(z), (N, C).
+
+    softmax(z / T) is proportional to softmax(z) ** (1 / T). A probability too small for float16
+    counts as the smallest one that it can hold.
+    """
+    least = 2.0**-24
+    return (probabilities.clamp_min(least).log() / temperature).softmax(-1)
+
+
+def to_tensor(images: Images) -> Tensor:
+    """Return images (N, px, px, 3) as a tensor (N, 3, px, px) uint8."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+
+
+def training_steps(
+    model: nn.Module, data: Data, recipe: Recipe, steps: int, seed: int
+) -> Iterator[tuple[int, Tensor]]:
+    """Train a model in place; yields the number of steps done and the last loss after each."""
+    generator = torch.Generator().manual_seed(_stream(seed))
+    optimizer = torch.optim.AdamW(_groups(model, recipe.weight_decay), fused=True)
+    batches = index_batches(len(data.images), recipe.batch_size, steps, generator)
+    for step, rows in enumerate(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, recipe)
+        images, targets = _batch(data, rows, recipe, generator)
+        optimizer.zero_grad()
+        loss = _backward(model, images, targets, recipe.temperature)
+        optimizer.step()
+        yield step + 1, loss
+
+
+def index_batches(
+    count: int, size: int, steps: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Yield the rows of each step's images: shuffled rounds over all images, one after the other.
+
+    A batch has at most `count` images, so none is twice in a batch of a set that is smaller.
+    """
+    size = min(size, count)
+    rows = torch.empty(0, dtype=torch.int64)
+    for _ in range(steps):
+        if len(rows) < size:
+            rows = torch.cat([rows, torch.randperm(count, generator=generator)])
+        yield rows[:size]
+        rows = rows[size:]
+
+
+def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
+    """Return the rate of a step: a linear warm-up, then half a cosine to 0 (arXiv 1608.03983)."""
+    warm = max(1, round(recipe.warmup * steps))
+    if step < warm:
+        return recipe.learning_rate * (step + 1) / warm
+    done = (step - warm) / max(1, steps - warm)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Return the share of images (N, 3, px, px) uint8 that a model labels right."""
+    model.eval()
+    right = 0
+    with torch.inference_mode():
+        for start in range(0, len(images), TEST_BATCH):
+            rows = slice(start, start + TEST_BATCH)
+            with _autocast(images.device):
+                logits = model(_pixels(images[rows]))
+            right += int((logits.argmax(1) == labels[rows]).sum())
+    return right / max(1, len(images))
+
+
+def _student(
+    data: Data, images: Tensor, labels: Tensor, settings: EvaluateSettings, seed: int
+) -> Generator[Event, None, Outcome]:
+    recipe, steps = recipe_of(settings), settings.steps
+    model = build_student(settings.student, data.targets.shape[1], data.images.shape[-1], seed)
+    model = model.to(data.images.device)
+    tested, curve, reported = checkpoints(steps), [], 0
+    for step, loss in training_steps(model, data, recipe, steps, seed):
+        if step in tested:
+            curve.append(accuracy(model, images, labels))
+        if step % REPORT_EVERY == 0 or step == steps:
+            yield Progress(step - reported, f"seed {seed}, loss {loss.item():.3f}")
+            reported = step
+    return Outcome(seed, curve[-1], max(curve), tested, tuple(curve))
+
+
+def checkpoints(steps: int) -> tuple[int, ...]:
+    """Return the steps after which a student is tested, the last one included."""
+    count = min(CHECKPOINTS, steps)
+    return tuple(round(steps * number / count) for number in range(1, count + 1))
+
+
+def _batch(
+    data: Data, rows: Tensor, recipe: Recipe, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    chosen = rows.to(data.images.device)
+    images, targets = _pixels(data.images[chosen]), data.targets[chosen]
+    images = show(images, random_views(len(rows), recipe.crop_area, recipe.flip, generator))
+    if torch.rand((), generator=generator).item() < recipe.cutmix:
+        mix = random_mix(len(rows), images.shape[-1], generator)
+        images, targets = mix_images(images, mix), mix_labels(targets, mix)
+    return images.contiguous(memory_format=torch.channels_last), targets
+
+
+def _backward(model: nn.Module, images: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Add the gradients of a batch's loss, and return the loss.
+
+    A part of the batch at a time where that changes nothing but rounding, which keeps the maps of
+    the first layers in a processor's cache.
+    """
+    model.train()
+    size = _part_size(model, images)
+    total = torch.zeros((), device=images.device)
+    for part, target in zip(images.split(size), targets.split(size), strict=True):
+        with _autocast(images.device):
+            logits = model(part)
+        loss = divergence(logits.float(), target, temperature) * (len(part) / len(images))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    return total
+
+
+def divergence(logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Return KL(targets || softmax(logits / T)), the mean over a batch; logits and targets (B, C).
+
+    With the classes themselves as targets and a temperature of 1 it is the cross-entropy.
+    """
+    log_student = (logits / temperature).log_softmax(-1)
+    return functional.kl_div(log_student, targets, reduction="batchmean")
+
+
+def _part_size(model: nn.Module, images: Tensor) -> int:
+    """Images per part: as many as have `PART_BYTES` of the first layer's maps for each thread."""
+    whole = images.device.type != "cpu" or any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
+    )
+    if whole:
+        return len(images)
+    map_bytes = 4 * WIDTH * images.shape[-1] ** 2
+    return max(1, PART_BYTES * torch.get_num_threads() // map_bytes)
+
+
+def _pixels(images: Tensor) -> Tensor:
+    return images.float().div(255.0)
+
+
+def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Matrices and kernels decay; biases and the scales of norms do not."""
+    parameters = list(model.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _stream(seed: int) -> int:
+    """The seed of a student's batches, which is another one than that of its weights."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """Half the precision on accelerators, as scores need none of the last bits there."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+@contextmanager
+def _processor(threads: int) -> Iterator[None]:
+    """Set the process's threads and denormals, and reset them: other results must not change."""
+    before = torch.get_num_threads()
+    torch.set_flush_denormal(True)  # late in a training they are up to 100 times slower on a CPU
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)

@@ -1,0 +1,44 @@
+"""Source spellings: what is a suffix, what is part of a path, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from dsel.config import SourceSettings
+from dsel.data.spec import parse_source, spell_source
+from dsel.errors import SettingError
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "settings"),
+    [
+        ("toybox", "toybox", {}),
+        ("toybox:seed=13", "toybox", {"scene_seed": 13}),
+        ("toybox:seed=13,per-class=100", "toybox", {"scene_seed": 13, "per_class": 100}),
+        ("photos:split=val", "photos", {"split": "val"}),
+        ("photos:classes=cat+big dog", "photos", {"classes": ("cat", "big dog")}),
+        (r"C:\photos", r"C:\photos", {}),
+        (r"C:\photos:split=val", r"C:\photos", {"split": "val"}),
+        ("C:/a=b/photos", "C:/a=b/photos", {}),
+        ("a:b/photos", "a:b/photos", {}),
+    ],
+)
+def test_parse_source__suffix_or_part_of_the_path(text, source, settings):
+    assert parse_source(text) == (source, SourceSettings(**settings))
+    assert spell_source(*parse_source(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("toybox:seeds=1",
+         "unknown source option 'seeds'; known are: seed, per-class, split, classes"),
+        ("toybox:seed=x", "scene seed must be a whole number, got 'x'"),
+        ("toybox:per-class=-1", "per class must be at least 0, got -1"),
+        ("toybox:seed=1,seed=2", "source option 'seed' is given twice in 'toybox:seed=1,seed=2'"),
+    ],
+)  # fmt: skip
+def test_parse_source__refused(text, line):
+    with pytest.raises(SettingError) as error:
+        parse_source(text)
+    assert str(error.value) == line
