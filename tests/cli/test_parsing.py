@@ -44,7 +44,8 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "select": {"--preset"}, "export": {"--out", "--selection"},
-    "distill": {"--out", "--run", "--preset"}, "train": {"--out"}, "teach": {"--out", "--validation"},
+    "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
+    "teach": {"--out", "--validation"},
     "evaluate": {"--test", "--run", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
