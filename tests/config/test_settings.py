@@ -229,10 +229,10 @@ def test_fingerprint__of_the_defaults_stays_the_same() -> None:
     """Runs and selections on disk are found by these names."""
     assert {kind.__name__: fingerprint(kind()) for kind in KINDS} == {
         "SourceSettings": "94556b3b1f9935d3", "PriorSettings": "f6fe80ac899b3c1c",
-        "ScoreSettings": "f5603fb285f9066d", "SelectSettings": "c01417bfdbf25041",
+        "ScoreSettings": "f5603fb285f9066d", "SelectSettings": "51ccc696afb89dbb",
         "ExportSettings": "36fc9f29ac797759", "TrainSettings": "f00c811fd8c7ac9c",
     }  # fmt: skip
-    assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "798f5c7faa9a6c2b"
+    assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "9fc67aad823d4ebd"
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def other_value(setting: Setting) -> Any:
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
         "null_prompt": "x", "refine": 0.5, "discriminative_share": 0.5, "drop_lowest": 0.5,
         "low_memory": True, "compile": True,
-        "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
+        "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",), "teacher": "x",
     }  # fmt: skip
     if setting.name in special:
         return special[setting.name]

@@ -30,6 +30,7 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
             max_size=3, unique_by=lambda move: move[0],
         ).map(lambda moves: tuple(f"{one}@{x},{y}" for one, x, y in moves)),
         "feature_model": st.sampled_from(["", "openai/clip-vit-base-patch32", "x"]),
+        "teacher": st.sampled_from(["", "microsoft/resnet-18", "x"]),
     }  # fmt: skip
     if setting.name in special:
         return special[setting.name]
@@ -161,6 +162,9 @@ def test_links__hold_no_paths(model: str) -> None:
     named = query_of(replace(view, select=view.select.replace(feature_model="MODEL")))
     with pytest.raises(SettingError, match="can name an image model by its Hub id only, such as"):
         view_of(named.replace("MODEL", model))
+    teacher = View(select=SelectSettings(teacher=model))
+    with pytest.raises(SettingError, match="can name a teacher by its Hub id only, such as"):
+        query_of(teacher)
 
 
 QUERIES = st.lists(
