@@ -230,18 +230,20 @@ def iter_distill(
     from dsel.pipeline.distill import check_out
     from dsel.pipeline.distill import distill as distill_all
 
-    *changed, sources, priors = with_keywords(
+    scoring, exporting, selecting, sources, priors = with_keywords(
         keywords,
         score_settings or ScoreSettings(),
+        export_settings or ExportSettings(),  # its teacher also answers a baseline that asks one
         _selecting(select_settings, preset),
-        export_settings or ExportSettings(),
         _source_settings(source, source_settings),
         _prior_settings(prior, device),
     )
     check_out(Path(out))
     dataset = _dataset(source, cast("SourceSettings | None", sources))
     how = cast("PriorSettings | None", priors)
-    settings = cast("tuple[ScoreSettings, SelectSettings, ExportSettings]", tuple(changed))
+    settings = cast(
+        "tuple[ScoreSettings, SelectSettings, ExportSettings]", (scoring, selecting, exporting)
+    )
     where = (how.device if how else device) or "auto"
     path = _run_path(run, out)
     yield from distill_all(dataset, _prior(prior, how), path, Path(out), settings, where)

@@ -23,7 +23,7 @@ LONGEST: Final = 4000
 
 HELD: Final = frozenset({
     "revision", "lora", "labels", "device", "compile", "rows_per_call", "decoders", "low_memory",
-    "precision", "family", "feature_layer", "null_class",
+    "precision", "family", "feature_layer", "null_class", "threads",
 })  # fmt: skip
 """Settings that remote visitors may not change, because they read files or control the hardware.
 """
@@ -36,6 +36,11 @@ NARROWER: Final[Mapping[str, Range]] = MappingProxyType({
     "feature_dim": Range(2, 256),
     "shard_size": Range(1, 256),
     "per_class": Range(0, 10_000),
+    "student_px": Range(0, 128),
+    "steps": Range(1, 3000),
+    "batch_size": Range(0, 512),
+    "seeds": Range(1, 10),
+    "ipcs": Range(1, 1024),
 })  # fmt: skip
 """Narrower ranges for remote visitors, which bound the memory of a job."""
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from dsel.cli.flags import ComposeFlags, Output
+from dsel.cli.flags import Output
 from dsel.cli.printing import print_plan
-from dsel.config import EvaluateSettings
+from dsel.config import EvaluateSettings, ExportSettings
 
 HeldOutSpec = Annotated[
     str,
@@ -36,7 +36,7 @@ def evaluate(
         str, arg(help="fingerprint of a selection of the run; empty is the one made last")
     ] = "",
     settings: EvaluateSettings = EvaluateSettings(),
-    compose_settings: ComposeFlags = ComposeFlags(),
+    export_settings: ExportSettings = ExportSettings(),
     output: Output = Output(),
 ) -> None:
     """Train students on a set and on baselines of equal budget, and test them; resumes."""
@@ -48,7 +48,7 @@ def evaluate(
     from dsel.pipeline.held_out import HeldOutTest
     from dsel.runs.evaluations import read_evaluation
 
-    sets = open_sets(out_or_run, run, selection, compose_settings)
+    sets = open_sets(out_or_run, run, selection, export_settings)
     held_out = HeldOutTest(sets.subject, test)
     if output.dry_run:
         return print_plan(output, planned(sets, held_out, settings), settings)

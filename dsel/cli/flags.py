@@ -11,7 +11,7 @@ from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from tyro.conf import Fixed, Suppress, UseAppendAction, arg
 
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import SelectSettings
 from dsel.config.base import Settings, settings_of
 from dsel.config.presets import PRESETS, preset
 
@@ -111,12 +111,7 @@ def _flags_of(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 class DistillFlags(SelectFlags):
-    """Selection within `distill`, where every scored timestep counts."""
+    """Selection within `distill`: all scored timesteps count, and the export names the teacher."""
 
     timesteps: Annotated[Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")] = ()
-
-
-class ComposeFlags(ExportSettings):
-    """The pixels of composed sets, which are not written to files."""
-
-    file_format: Annotated[Suppress[Fixed[str]], arg(name="composed-format")] = "png"  # type: ignore[assignment]
+    teacher: Annotated[Suppress[Fixed[str]], arg(name="baseline-teacher")] = ""

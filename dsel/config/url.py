@@ -67,7 +67,7 @@ def query_of(view: View) -> str:
 def view_of(query: str) -> View:
     """The view of a query string; raises `SettingError` for a query that is not a view."""
     given = _read(query)
-    known = (*PLACES, *settings_of(SelectSettings), *settings_of(ExportSettings))
+    known = (*PLACES, *_linked(SelectSettings), *_linked(ExportSettings))
     for key in given:
         if key not in known:
             raise unknown("key in the link", key[:60], known)
@@ -77,8 +77,12 @@ def view_of(query: str) -> View:
     return View(**places, select=select, export=_settings(ExportSettings, given))
 
 
+def _linked(kind: type[Settings]) -> Mapping[str, Setting]:
+    return {name: setting for name, setting in settings_of(kind).items() if setting.linked}
+
+
 def _pairs(settings: Settings) -> Iterator[tuple[str, str]]:
-    for setting in settings_of(type(settings)).values():
+    for setting in _linked(type(settings)).values():
         value = getattr(settings, setting.name)
         if value != setting.default:
             for part in value if isinstance(value, tuple) else (value,):
@@ -101,7 +105,7 @@ def _read(query: str) -> Mapping[str, list[str]]:
 
 
 def _settings(kind: type[S], given: Mapping[str, list[str]]) -> S:
-    named = {name: s for name, s in settings_of(kind).items() if name in given}
+    named = {name: s for name, s in _linked(kind).items() if name in given}
     return kind.from_text({name: _written(s, given[name]) for name, s in named.items()})
 
 

@@ -31,8 +31,7 @@ def evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) 
     if not isinstance(test, HeldOutTest):
         raise TypeError(f"evaluate takes a HeldOutTest, got {type(test).__name__}")
     settings = resolved(settings, sets.image_px)
-    ipcs, names = _ipcs(sets, settings), _names(settings)
-    sets.check(names[1:], ipcs)
+    ipcs, names = _plan(sets, settings)
     evaluation = yield from _begin(sets, test, settings, ipcs)
     if not evaluation.complete:
         images = yield from test.read(settings.student_px)
@@ -51,8 +50,7 @@ def planned(
     sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings
 ) -> dict[str, int | str]:
     """Return the work that `evaluate` would do; nothing is composed or trained."""
-    ipcs, names = _ipcs(sets, settings), _names(settings)
-    sets.check(names[1:], ipcs)
+    ipcs, names = _plan(sets, settings)
     return {
         "sets": len(names) * len(ipcs),
         "students": len(names) * len(ipcs) * settings.seeds,
@@ -63,12 +61,12 @@ def planned(
     }
 
 
-def _ipcs(sets: TrainingSets, settings: EvaluateSettings) -> tuple[int, ...]:
-    return settings.ipcs or (sets.select.ipc,)
-
-
-def _names(settings: EvaluateSettings) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((OWN, *settings.baselines)))
+def _plan(
+    sets: TrainingSets, settings: EvaluateSettings
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the IPCs and the names of the sets."""
+    ipcs = tuple(dict.fromkeys(settings.ipcs or (sets.select.ipc,)))
+    return ipcs, (OWN, *sets.check(settings.baselines, ipcs))
 
 
 def _begin(
@@ -166,7 +164,7 @@ def compose(
 ) -> TrainingSet:
     """Compose a set for these students; raises `SettingError` if it is empty."""
     at = settings.seed if seed is None else seed
-    training_set = sets.compose(name, ipc, at, settings.student_px, settings.unpack)
+    training_set = sets.compose(name, ipc, at, settings)
     if not len(training_set.images.labels):
         raise SettingError(f"the set {name} has no images at IPC {ipc}: nothing can be trained")
     return training_set

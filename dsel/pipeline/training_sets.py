@@ -6,31 +6,53 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsel.cache import SHARED, Cache
-from dsel.config import ExportSettings, SelectSettings
+from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
 from dsel.config.base import fingerprint
-from dsel.core.composing import Cut, compose_class, shortfall, tile_sides
-from dsel.data.images import crop
-from dsel.errors import SettingError
+from dsel.core.baselines.registry import BASELINES
+from dsel.core.composing import Cut, compose_class, shortfall
+from dsel.data.images import FileFormat, crop, decode, encode
+from dsel.errors import SettingError, unknown
+from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
-from dsel.pipeline.export import check_export
+from dsel.pipeline.export import check_export, plan_export
 from dsel.pipeline.held_out import Subject
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
-from dsel.students.records import LabelledImages
-from dsel.types import Box, ClassSelection, Dataset, Distilled, Featurizer, ImageRef, Patch, Pixels
+from dsel.students.records import Images, LabelledImages
+from dsel.students.soft_labels import soft_for
+from dsel.students.unpack import unpack
+from dsel.types import (
+    Box,
+    ClassSelection,
+    Dataset,
+    Distilled,
+    Featurizer,
+    ImageRef,
+    Pixels,
+)
+
+if TYPE_CHECKING:
+    from dsel.students.teachers import Teacher
 
 OWN: Final = "dsel"
 """The name of the evaluated set among those of its baselines."""
 
+LABELLED_AT_ONCE: Final = 64
+"""Distilled images whose full-size pictures are in memory for the teacher."""
+
+SOURCE_BYTES: Final = 1 << 29
+"""Memory for images of the source: many sets are cut out of one pool."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Images at the student's size, and the budget that they came from.
+    """Images at the students' size, and the budget that they came from.
 
     per_class: distilled images of each class. image_px: their side. shortfalls: a sentence for each
     class with fewer images than IPC.
@@ -44,9 +66,8 @@ class TrainingSet:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of all pixels and labels."""
-        parts = (self.images.images, self.images.labels, self.images.soft)
         digest = hashlib.sha256()
-        for part in parts:
+        for part in (self.images.images, self.images.labels, self.images.soft):
             if part is not None:
                 digest.update(f"{part.shape}{part.dtype}".encode())
                 digest.update(np.ascontiguousarray(part).tobytes())
@@ -80,14 +101,17 @@ class TrainingSets(Protocol):
     def notices(self) -> tuple[str, ...]:
         """What a reader of the figures should know about the sets."""
 
-    def check(self, names: Sequence[str], ipcs: Sequence[int], /) -> None:
-        """Raise `SettingError` for sets that cannot be composed."""
+    def check(self, baselines: Sequence[str], ipcs: Sequence[int], /) -> tuple[str, ...]:
+        """Return the baselines that can be composed.
+
+        Raises `SettingError` for an unknown one, and for an IPC that the set does not have.
+        """
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
         """Name what a set holds: equal for seeds that make no difference to it."""
 
-    def compose(self, name: str, ipc: int, seed: int, student_px: int, unpack: bool) -> TrainingSet:
-        """Compose a set; the seed is that of a baseline's random choices."""
+    def compose(self, name: str, ipc: int, seed: int, settings: EvaluateSettings) -> TrainingSet:
+        """Compose a set for these students; the seed is that of a baseline's random choices."""
 
 
 class RunSets:
@@ -112,6 +136,7 @@ class RunSets:
         self.export = export or ExportSettings()
         self.image_px = check_export(run, select, self.export)
         self._selections = tuple(selections)
+        self._cache, self._featurizer = cache, featurizer
         self._selector = Selector(run, cache, featurizer)
 
     @property
@@ -127,10 +152,10 @@ class RunSets:
 
     @property
     def made_of(self) -> str:
-        """A name of the run, the image size, and the pixels that are cut."""
+        """A name of the run, and of how images are composed and which pixels are cut."""
         dataset, _ = self._pixels
         where = "proxy" if dataset is None else "source"
-        return fingerprint(self.run.identity.fingerprint, self.image_px, where)
+        return fingerprint(self.run.identity.fingerprint, self.export, self.image_px, where)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -138,49 +163,94 @@ class RunSets:
         _, why = self._pixels
         return (why,) if why else ()
 
-    def check(self, names: Sequence[str], _ipcs: Sequence[int], /) -> None:
-        """Raise `SettingError` for an unknown baseline."""
-        for name in names:
-            if name not in (OWN, "random-whole"):
-                raise SettingError(f"unknown baseline {name!r}; known are: random-whole")
+    def check(self, baselines: Sequence[str], _ipcs: Sequence[int], /) -> tuple[str, ...]:
+        """Return the baselines, each once.
+
+        Raises `SettingError` for an unknown one, and for one that lacks what it needs.
+        """
+        for name in baselines:
+            if name not in BASELINES:
+                raise unknown("baseline", name, BASELINES)
+            if BASELINES[name].needs == "teacher" and not self._teacher_name:
+                raise SettingError(f"the baseline {name} needs a teacher: name one with --teacher")
+            if BASELINES[name].needs == "objects" and not self.run.objects_path.is_file():
+                raise SettingError(
+                    f"the baseline {name} needs the true objects of the images: put their boxes in "
+                    f"COCO format into {self.run.objects_path}"
+                )
+        return tuple(dict.fromkeys(baselines))
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
-        """Name the patches of the set."""
+        """Name the cuts of a set."""
         kept = [
-            [(one.patches[rank].image_id, str(one.patches[rank].source_box)) for rank in image]
-            for one in self._of(name, self.select.replace(ipc=ipc), seed)
+            [(one.patches[rank].image_id, str(one.patches[rank].cut_box)) for rank in image]
+            for one in self._chosen(name, self.select.replace(ipc=ipc), seed)
             for image in one.kept_images(ipc)
         ]
         return fingerprint(kept)
 
-    def compose(self, name: str, ipc: int, seed: int, student_px: int, unpack: bool) -> TrainingSet:
+    def compose(self, name: str, ipc: int, seed: int, settings: EvaluateSettings) -> TrainingSet:
         """Compose a set from the pixels that `dsel export` would write."""
-        settings = self.select.replace(ipc=ipc)
-        selections = self._of(name, settings, seed)
+        select = self.select.replace(ipc=ipc)
+        chosen = self._chosen(name, select, seed)
+        dataset, _ = self._pixels
+        plan = plan_export(
+            self.run, chosen, select, self.export, self.image_px, dataset is not None
+        )
         distilled = [
-            one
-            for selected in selections
-            for one in compose_class(selected, settings, self.image_px, self._cut)
+            as_written(one, self.export.file_format)
+            for selected in chosen
+            for one in compose_class(selected, ipc, plan.canvas, self._cut)
         ]
+        images = labelled(distilled, select, settings)
+        if settings.recipe == "soft":
+            images = replace(images, soft=self._soft(distilled, select, settings))
         return TrainingSet(
-            images=labelled(distilled, settings, student_px, unpack),
-            per_class=tuple(len(one.kept_images(ipc)) for one in selections),
+            images=images,
+            per_class=tuple(len(one.kept_images(ipc)) for one in chosen),
             image_px=self.image_px,
-            shortfalls=tuple(filter(None, (shortfall(one, settings) for one in selections))),
+            shortfalls=tuple(filter(None, (shortfall(one, select) for one in chosen))),
         )
 
-    def _of(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
-        if name == OWN and settings.ipc == self.select.ipc and self._selections:
+    def _soft(
+        self, distilled: Sequence[Distilled], select: SelectSettings, settings: EvaluateSettings
+    ) -> NDArray[np.float16]:
+        """Label images as an export does: at their full size, some at a time."""
+        if self._teacher is None:
+            raise SettingError("the soft recipe needs a teacher: name one with --teacher")
+        full = settings.replace(student_px=self.image_px)
+        found = [np.zeros((0, len(self.run.identity.classes)), np.float16)]
+        for start in range(0, len(distilled), LABELLED_AT_ONCE):
+            part = labelled(distilled[start : start + LABELLED_AT_ONCE], select, full)
+            found.append(soft_for(self._teacher, part.images))
+        return np.concatenate(found)
+
+    def _chosen(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
+        """Select the patches of a set at the settings' IPC."""
+        if name != OWN:
+            settings = _by_baseline(settings, name, seed, self._teacher_name)
+        elif settings == self.select and self._selections:
             return self._selections
+        selector = self._asking if asks_teacher(settings) else self._selector
         every = range(len(self.run.identity.classes))
-        chosen = tuple(self._selector.select(index, settings) for index in every)
-        if name == OWN:
-            return chosen
-        return tuple(_random_whole(one, settings.factor, seed, self._frames) for one in chosen)
+        return tuple(selector.select(index, settings) for index in every)
+
+    @property
+    def _teacher_name(self) -> str:
+        return self.export.teacher or self.select.teacher
 
     @cached_property
-    def _frames(self) -> dict[str, Box]:
-        return {row.id: row.frame.view for row in self.run.images if row.frame is not None}
+    def _teacher(self) -> Teacher | None:
+        if not self._teacher_name:
+            return None
+        from dsel.students.teachers import load_teacher
+
+        return load_teacher(self._teacher_name, self.run.identity.classes)
+
+    @cached_property
+    def _asking(self) -> Selector:
+        """The selector of sets that a teacher chooses."""
+        return Selector(self.run, self._cache, self._featurizer, self._teacher)
 
     @cached_property
     def _pixels(self) -> tuple[Dataset | None, str]:
@@ -194,60 +264,45 @@ class RunSets:
         return source_cutter(self.run, _Remembered(dataset))
 
 
+def as_written(distilled: Distilled, file_format: FileFormat) -> Distilled:
+    """Return a distilled image as it is read back from its file."""
+    if file_format == "png":
+        return distilled
+    return replace(distilled, pixels=decode(encode(distilled.pixels, file_format)))
+
+
 def labelled(
-    distilled: Sequence[Distilled], settings: SelectSettings, student_px: int, unpack: bool
+    distilled: Sequence[Distilled], select: SelectSettings, settings: EvaluateSettings
 ) -> LabelledImages:
-    """Return distilled images, or the tiles of mosaics, at the student's size."""
-    pixels: list[Pixels] = []
-    labels: list[int] = []
-    for one in distilled:
-        boxes = _tiles(one, settings.factor) if unpack else [Box(0, 0, *one.pixels.shape[:2])]
-        pixels += [crop(one.pixels, box, student_px, student_px) for box in boxes]
-        labels += [one.class_index] * len(boxes)
-    none = np.zeros((0, student_px, student_px, 3), np.uint8)
-    return LabelledImages(np.stack(pixels) if pixels else none, np.array(labels, np.int64))
+    """Return distilled images, or the tiles of mosaics, at the students' size."""
+    side = settings.student_px
+    parts = [_shown(one, select, settings) for one in distilled]
+    labels = [one.class_index for one, part in zip(distilled, parts, strict=True) for _ in part]
+    none = np.zeros((0, side, side, 3), np.uint8)
+    return LabelledImages(np.concatenate([none, *parts]), np.array(labels, np.int64))
 
 
-def _tiles(distilled: Distilled, factor: int) -> list[Box]:
-    sides = tile_sides(len(distilled.pixels), factor)
-    starts = [sum(sides[:n]) for n in range(factor)]
-    return [
-        Box(starts[x], starts[y], sides[x], sides[y]) for y in range(factor) for x in range(factor)
-    ]
+def _shown(distilled: Distilled, select: SelectSettings, settings: EvaluateSettings) -> Images:
+    pixels, side = distilled.pixels, settings.student_px
+    if settings.unpack:
+        return unpack(pixels, distilled.tiles, side, select.tile_scale)
+    return crop(pixels, Box(0, 0, pixels.shape[1], pixels.shape[0]), side, side)[None]
 
 
-def _random_whole(
-    selected: ClassSelection, factor: int, seed: int, views: dict[str, Box]
-) -> ClassSelection:
-    rng = np.random.default_rng([seed, selected.index])
-    order = rng.permutation(len(selected.patches))
-    patches = [selected.patches[int(n)] for n in order]
-    whole = tuple(
-        replace(patch, source_box=_square(views[patch.image_id]), rank=rank)
-        for rank, patch in enumerate(patches)
-    )
-    count = len(whole) // factor**2
-    images = tuple(tuple(range(n * factor**2, (n + 1) * factor**2)) for n in range(count))
-    return ClassSelection(selected.name, selected.index, whole, images)
-
-
-def _square(view: Box) -> Box:
-    side = min(view.width, view.height)
-    x, y = view.x + (view.width - side) / 2, view.y + (view.height - side) / 2
-    return Box(x, y, side, side)
+def _by_baseline(settings: SelectSettings, name: str, seed: int, teacher: str) -> SelectSettings:
+    """Return the settings that select by a baseline at the same budget."""
+    asked = teacher if BASELINES[name].needs == "teacher" else ""
+    return settings.replace(baseline=name, baseline_seed=seed, teacher=asked)
 
 
 class _Remembered:
-    """A dataset whose images stay in memory, within limits: many sets are cut out of one pool."""
+    """A dataset whose images stay in memory, within limits."""
 
-    def __init__(self, dataset: Dataset, limit_bytes: int = 1 << 29) -> None:
-        self._dataset, self._cache = dataset, Cache(limit_bytes)
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset, self._cache = dataset, Cache(SOURCE_BYTES)
         self.classes, self.names = dataset.classes, dataset.names
         self.fingerprint, self.origin = dataset.fingerprint, dataset.origin
         self.refs = dataset.refs
 
     def read(self, ref: ImageRef) -> Pixels:
         return self._cache.get(self, (ref.id,), lambda: self._dataset.read(ref))
-
-
-__all__ = ["OWN", "Patch", "RunSets", "TrainingSet", "TrainingSets", "labelled"]

@@ -14,6 +14,7 @@ from dsel.cli.commands import COMMANDS, main
 from dsel.cli.flags import Address, Scenes, Where
 from dsel.cli.parsing import FLAG, in_one_line
 from dsel.config import (
+    EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
@@ -33,13 +34,15 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         PriorSettings, SourceSettings, ScoreSettings, SelectSettings, ExportSettings,
     ),
     "toybox": (Scenes,),
+    "evaluate": (EvaluateSettings, ExportSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
-    "train": {"--out"}, "check": {"--boxes", "--selection"},
+    "train": {"--out"}, "evaluate": {"--test", "--run", "--selection"},
+    "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
 
@@ -57,9 +60,10 @@ def flag_of(setting: Setting) -> str:
 
 def settings_of_command(command: str) -> Iterator[Setting]:
     """The settings that a command has flags for; `distill` selects among all that it scores."""
+    left_out = {(SelectSettings, "timesteps"), (SelectSettings, "teacher")}
     for kind in SETTINGS[command]:
         for setting in settings_of(kind).values():
-            if (command, kind, setting.name) != ("distill", SelectSettings, "timesteps"):
+            if command != "distill" or (kind, setting.name) not in left_out:
                 yield setting
 
 

@@ -1,7 +1,7 @@
 // The form that starts an evaluation of the current settings: held-out images, students, and what to compare with.
 
 import { fill, h, uid } from "../lib/dom.js";
-import { count, duration, plural } from "../lib/format.js";
+import { duration, plural } from "../lib/format.js";
 import { createFields } from "./form_fields.js";
 import { Sources } from "./sources.js";
 
@@ -198,7 +198,7 @@ function createBaselines(baselines, changed) {
  */
 function estimateText({ students, steps, student }, app) {
   if (!Number.isFinite(students * steps)) return "";
-  const text = `${plural(students, "student")} of ${count(steps)} steps`;
+  const text = `${plural(students, "student")} of ${plural(steps, "step")}`;
   const rate = secondsPerStep(app, student);
   return rate ? `${text}, about ${duration(rate * students * steps)} at the speed of the last evaluation.` : `${text}.`;
 }

@@ -17,7 +17,7 @@ const SIGNIFICANT = 0.05;
 const COLUMNS = [
   ["Set", ""],
   ["IPC", "Images per class."],
-  ["Trained on", "Images that a student sees; mosaics count as their tiles where they are unpacked."],
+  ["Images", "Images that a student is trained on; mosaics count as their tiles where they are unpacked."],
   ["Last epoch, %", "Mean test accuracy of the students after the last step, ± standard deviation."],
   ["Best epoch, %", "Mean of each student's best accuracy at any epoch: it is chosen by the test, so it is too high."],
   ["To random", "Difference to random whole images at the same IPC, in percentage points."],

@@ -15,6 +15,7 @@ const STAGES = {
   select: "Selecting",
   export: "Writing images",
   "held-out images": "Reading held-out images",
+  compose: "Composing the sets",
   evaluate: "Training students",
 };
 /** @type {Record<string, string>} */

@@ -11,10 +11,14 @@ import { verdictText } from "../lib/evaluations.js";
  * @param {Verdict} verdict
  */
 export function showVerdict(element, verdict) {
-  const { kind, student, test, validation } = verdict;
-  element.dataset.kind = kind;
-  element.title = student && `${student}, tested on ${test}${validation ? ", a validation set" : ""}`;
+  element.dataset.kind = verdict.kind;
+  element.title = conditionsOf(verdict);
   write(element, verdictText(verdict));
+}
+
+/** @param {Verdict} verdict */
+function conditionsOf({ student, test, validation }) {
+  return student && `${student}, tested on ${test}${validation ? ", a validation set" : ""}`;
 }
 
 /**
@@ -24,7 +28,8 @@ export function showVerdict(element, verdict) {
 export function createVerdictLine(app) {
   const text = h("span.verdict", { role: "status" });
   const open = h("button.link", { type: "button", onclick: () => app.store.go({ tab: "evaluate" }) }, "Evaluate");
-  const element = fill(h("p.verdict-line", { hidden: true }), text, open);
+  const conditions = h("span.soft");
+  const element = fill(h("p.verdict-line", { hidden: true }), text, conditions, open);
   return {
     element,
     async request() {
@@ -33,6 +38,7 @@ export function createVerdictLine(app) {
       const found = await app.latest("verdict", () => app.ask("evaluation_verdict", params)).catch(() => undefined);
       if (!found) return;
       showVerdict(text, found);
+      write(conditions, conditionsOf(found));
       open.textContent = found.kind === "unknown" ? "Evaluate…" : "See the evaluation";
       element.hidden = false;
     },

@@ -51,7 +51,8 @@ class EvaluateTab {
     this.filter = null;
     /** @type {AccuracyPlot | null} */
     this.plot = null;
-    this.ended = new Set();
+    /** @type {Map<string, string>} how far each job was */
+    this.followed = new Map();
     this.verdict = h("p.verdict", { role: "status" });
     this.filters = h("div.filters", {});
     this.place = h("div.plot-place", {});
@@ -197,14 +198,15 @@ class EvaluateTab {
   }
 
   /**
-   * Show what a job has stored when it ends.
+   * Show what a job stores: each student as it finishes.
    * @param {Report} report
    */
-  follow({ token, state, finished }) {
-    const key = `${token} ${state} ${finished}`;
-    if (this.ended.has(key) || ["waiting", "running"].includes(state)) return;
-    this.ended.add(key);
-    if (this.form) this.app.attempt(() => this.request());
+  follow({ token, state, stage, done, finished }) {
+    const stored = state === "running" && stage === "evaluate" ? done : 0;
+    const key = `${state} ${stored} ${finished}`;
+    const before = this.followed.get(token);
+    this.followed.set(token, key);
+    if (before !== undefined && before !== key) this.app.attempt(() => this.request());
   }
 }
 

@@ -69,7 +69,7 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
     source_settings = filled(SourceSettings, params.source_settings, "source settings", trusted)
     source = sourced(context, params.source)
     task = EvaluateTask(
-        title=f"{settings.student} on {source.title}",
+        title=f"{settings.student} on {spell_source(source.title, source_settings)}",
         run=str(run.path),
         select=context.settings,
         settings=settings,

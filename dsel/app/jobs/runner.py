@@ -16,6 +16,7 @@ from dsel.analysis.explorer import Explorer
 from dsel.app.jobs.tasks import EvaluateTask, ExportTask, ScoreTask, Task
 from dsel.config import PriorSettings, ScoreSettings
 from dsel.data import open_dataset
+from dsel.data.spec import spell_source
 from dsel.errors import DselError, RunError, SettingError
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.export import export_selections
@@ -216,7 +217,9 @@ class JobRunner:
         sets = _StoredSets(self._explorer(Path(task.run)).run, task.select)
         sets.folder = task.result(folder)
         yield Progress()
-        yield from evaluate(sets, HeldOutTest(sets.subject, dataset), task.settings)
+        test = HeldOutTest(sets.subject, dataset)
+        test.source = replace(test.source, source=spell_source(task.test, task.test_settings))
+        yield from evaluate(sets, test, task.settings)
 
 
 class _StoredSets(RunSets):

@@ -1,0 +1,40 @@
+"""Stored sweeps: which columns are settings, and which are figures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from support.synthetic import synthetic_run
+
+from dsel.analysis.sweeps import list_sweeps
+
+
+def write(path: Path, cells: list[dict[str, object]], age: int = 0) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(cells), path)
+    os.utime(path, (1000 - age, 1000 - age))
+
+
+def test_list_sweeps__settings_that_vary_and_figures_that_are_numbers(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=1, per_class=3)
+    cells = [
+        {"patch_px": 32, "ipc": 10, "timesteps": [300], "hit_rate": 0.5, "note": "x", "auc": None},
+        {"patch_px": 64, "ipc": 10, "timesteps": [], "hit_rate": None, "note": "y", "auc": None},
+    ]
+    write(run.path / "sweeps" / "a.parquet", cells)
+    (sweep,) = list_sweeps(run)
+    assert (sweep.name, sweep.settings, sweep.figures) == (
+        "a", ("patch_px", "timesteps"), ("hit_rate",),
+    )  # fmt: skip
+    assert sweep.cells == tuple(cells)
+
+
+def test_list_sweeps__the_newest_first(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=1, per_class=3)
+    assert list_sweeps(run) == ()
+    for name, age in (("old", 9), ("new", 0), ("older", 20)):
+        write(run.path / "sweeps" / f"{name}.parquet", [{"ipc": 1, "hit_rate": 0.5}], age)
+    assert [sweep.name for sweep in list_sweeps(run)] == ["new", "old", "older"]
