@@ -20,6 +20,7 @@ from dsel.config import (
     ScoreSettings,
     SelectSettings,
     SourceSettings,
+    TeachSettings,
     TrainSettings,
 )
 from dsel.config.base import Setting, Settings, settings_of
@@ -36,6 +37,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     ),
     "toybox": (Scenes,),
     "evaluate": (EvaluateSettings, ExportSettings),
+    "teach": (SourceSettings, TeachSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
@@ -43,7 +45,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 OWN = {
     "score": {"--run"}, "select": {"--preset"}, "export": {"--out", "--selection"},
     "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
-    "evaluate": {"--test", "--run", "--selection"},
+    "teach": {"--out", "--validation"}, "evaluate": {"--test", "--run", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
@@ -130,10 +132,10 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info}; "
-             "see dsel --help"),
+        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
+             "evaluate, teach}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, check, info"),
+                  "toybox, train, check, info, evaluate, teach"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),
