@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from dsel.api.evaluation import evaluate, iter_evaluate
     from dsel.api.run import Run, open_run
     from dsel.api.selection import Selection
     from dsel.api.stages import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         select,
     )
     from dsel.config import (
+        EvaluateSettings,
         ExportSettings,
         PriorSettings,
         ScoreSettings,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES: Final = {
+    "dsel.api.evaluation": ("evaluate", "iter_evaluate"),
     "dsel.api.run": ("Run", "open_run"),
     "dsel.api.selection": ("Selection",),
     "dsel.api.stages": (
@@ -56,7 +59,8 @@ _MODULES: Final = {
         "select",
     ),
     "dsel.config": (
-        "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings", "SourceSettings",
+        "EvaluateSettings", "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings",
+        "SourceSettings",
     ),
     "dsel.data": ("open_dataset",),
     "dsel.errors": (
@@ -72,6 +76,7 @@ _HOME: Final = MappingProxyType(
 
 __all__ = [
     "DselError",
+    "EvaluateSettings",
     "ExportSettings",
     "PriorError",
     "PriorSettings",
@@ -86,8 +91,10 @@ __all__ = [
     "StorageError",
     "UnreadableImage",
     "distill",
+    "evaluate",
     "export",
     "iter_distill",
+    "iter_evaluate",
     "iter_export",
     "iter_score",
     "iter_select",

@@ -230,9 +230,9 @@ def sentence(explanation: Explanation, settings: SelectSettings) -> str:
     if explanation.patch is None or explanation.placement is None:
         return _without_patch(explanation, settings)
     parts = [
-        _gain(explanation.mean, settings) + _comparison(explanation, explanation.patch),
+        _gain(explanation.mean, settings) + _comparison(explanation, explanation.patch, settings),
         _scores(explanation.patch, settings),
-        _rank(explanation.placement),
+        _rank(explanation.placement, settings),
         _kept(explanation, explanation.placement, settings),
     ]
     return "; ".join(filter(None, parts)) + "."
@@ -272,8 +272,10 @@ def _scores(patch: PatchView, settings: SelectSettings) -> str:
     return f"{counted}, it {' and '.join(changes)}" if changes else ""
 
 
-def _comparison(explanation: Explanation, patch: PatchView) -> str:
+def _comparison(explanation: Explanation, patch: PatchView, settings: SelectSettings) -> str:
     """Compare the patch with the other boxes of the image."""
+    if settings.baseline != "none" and explanation.place < 0:
+        return f" (placed by the baseline {settings.baseline})"
     boxes = f"{explanation.candidates:,} boxes"
     if patch.moved:
         best = (
@@ -306,7 +308,12 @@ def _runner_up(explanation: Explanation) -> str:
     return f" and {_times(explanation.ratio)} times as much as in the runner-up"
 
 
-def _rank(placement: Placement) -> str:
+def _rank(placement: Placement, settings: SelectSettings) -> str:
+    if settings.baseline != "none":
+        return (
+            f"rank {placement.rank + 1:,} of {placement.patches:,} by the baseline "
+            f"{settings.baseline}"
+        )
     return (
         f"rank {placement.rank_in_cluster + 1:,} of {placement.cluster_size:,} "
         f"in cluster {placement.cluster + 1:,} of {placement.clusters:,}"
@@ -314,7 +321,7 @@ def _rank(placement: Placement) -> str:
 
 
 def _kept(explanation: Explanation, placement: Placement, settings: SelectSettings) -> str:
-    pinned = explanation.image_id in settings.pins
+    pinned = settings.baseline == "none" and explanation.image_id in settings.pins
     if placement.dropped:
         return "dropped, so it is never kept"
     if not placement.images:

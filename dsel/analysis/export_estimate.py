@@ -37,7 +37,9 @@ from dsel.exports import (
 )
 from dsel.pipeline.cutting import open_origin, source_of
 from dsel.pipeline.export import check_export, plan_export
+from dsel.pipeline.labelling import labels_size
 from dsel.runs import Run
+from dsel.students.label_file import LABELS
 from dsel.types import ClassSelection, Dataset, Distilled, Patch, Pixels, Tile
 
 T = TypeVar("T")
@@ -135,7 +137,9 @@ def _estimate(
 ) -> ExportEstimate:
     image_px = check_export(explorer.run, select, export)
     selections = [explorer.select(index, select) for index in range(len(explorer.classes))]
-    plan = plan_export(explorer.run, selections, select, export, image_px, source.used)
+    # The teacher need not be loaded: all fingerprints of weights have this length.
+    teacher = {"name": export.teacher, "fingerprint": "0" * 16} if export.teacher else None
+    plan = plan_export(explorer.run, selections, select, export, image_px, source.used, teacher)
     full_ratio, source_ratio = _ratios(plan, explorer.cut, source.images)
     sample = _sample(plan, explorer.cut, full_ratio)
     counts = [len(selected.kept_images(select.ipc)) for selected in selections]
@@ -147,7 +151,7 @@ def _estimate(
     return ExportEstimate(
         images=sum(counts),
         classes=len(selections),
-        files=sum(counts) + SIDE_FILES,
+        files=sum(counts) + SIDE_FILES + bool(export.teacher),
         image_px=image_px,
         file_format=export.file_format,
         images_bytes=images_bytes,
@@ -301,7 +305,8 @@ def _rest_bytes(plan: Export) -> int:
     if step > 1:
         half = _side_bytes(plan, names, images, 2 * step)
         sizes = {name: size + 2 * (step - 1) * (size - half[name]) for name, size in sizes.items()}
-    return zip_bytes(dict.fromkeys(names, 0) | sizes)
+    labels = {LABELS: labels_size(plan, len(images))} if plan.settings.teacher else {}
+    return zip_bytes(dict.fromkeys(names, 0) | sizes | labels)
 
 
 def _tiles(plan: Export, selected: ClassSelection, image: Sequence[int]) -> tuple[Tile, ...]:

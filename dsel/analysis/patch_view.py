@@ -52,7 +52,8 @@ def patch_views(
     frames = dict(zip(scores.ids, scores.frames, strict=True))
     kept, nths = selected.kept(settings.ipc), _nths(selected.patches)
     dropped = selected.dropped
-    pins, corners = set(settings.pins), settings.overrides.corners
+    pins = set(settings.pins) if settings.baseline == "none" else set()
+    corners = settings.overrides.corners
 
     def view(rank: int) -> PatchView:
         patch, frame = selected.patches[rank], frames[selected.patches[rank].image_id]

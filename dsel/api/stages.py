@@ -87,17 +87,19 @@ def select(
     run: Run | str | Path,
     *,
     settings: SelectSettings | None = None,
+    preset: str = "",
     device: str = "auto",
     progress: bool = True,
     **keywords: Any,
 ) -> Selection:
     """Locate, cluster and rank the patches of a run; returns the selection, kept in the run.
 
-    Keywords are fields of `SelectSettings`. device: where a model runs that describes patches, if
+    Keywords are fields of `SelectSettings`; they win over a preset, such as "paper", and a preset
+    over `settings`. device: where a model runs that describes patches, if
     `features` asks for one.
     """
     opened = run if isinstance(run, Run) else Run(run)
-    events = iter_select(opened, settings=settings, device=device, **keywords)
+    events = iter_select(opened, settings=settings, preset=preset, device=device, **keywords)
     return Selection(opened, str(follow(events, progress)["selection"]))
 
 
@@ -105,6 +107,7 @@ def iter_select(
     run: Run | str | Path,
     *,
     settings: SelectSettings | None = None,
+    preset: str = "",
     device: str = "auto",
     **keywords: Any,
 ) -> Iterator[Event]:
@@ -114,7 +117,7 @@ def iter_select(
     from dsel.pipeline.select import select as select_all
 
     opened = run if isinstance(run, Run) else Run(run)
-    (changed,) = with_keywords(keywords, settings or SelectSettings())
+    (changed,) = with_keywords(keywords, _selecting(settings, preset))
     chosen = cast(SelectSettings, changed)
     featurizer = featurizer_for(opened.folder, chosen, device)
     teacher = teacher_for(opened.folder, chosen, device)
@@ -165,6 +168,7 @@ def distill(
     prior: PriorLike = "demo",
     score_settings: ScoreSettings | None = None,
     select_settings: SelectSettings | None = None,
+    preset: str = "",
     export_settings: ExportSettings | None = None,
     source_settings: SourceSettings | None = None,
     device: str | None = None,
@@ -179,7 +183,9 @@ def distill(
         run: The run folder; `out/run` if left out.
         prior: The word `demo`, the folder of a diffusers pipeline, a Hub id, or a loaded prior.
         score_settings: How the prior looks at each image; the defaults if left out.
-        select_settings: How patches are located, clustered and ranked; the defaults if left out.
+        select_settings: How patches are located, ranked and cut; the defaults if left out.
+        preset: Named settings of the selection, such as "paper", that win over `select_settings`;
+            keywords win over them.
         export_settings: How the images are written; the defaults if left out.
         source_settings: How the source is read; the defaults if left out.
         device: Where the prior runs, and the model that describes patches if `features` asks for
@@ -196,6 +202,7 @@ def distill(
         prior=prior,
         score_settings=score_settings,
         select_settings=select_settings,
+        preset=preset,
         export_settings=export_settings,
         source_settings=source_settings,
         device=device,
@@ -213,6 +220,7 @@ def iter_distill(
     prior: PriorLike = "demo",
     score_settings: ScoreSettings | None = None,
     select_settings: SelectSettings | None = None,
+    preset: str = "",
     export_settings: ExportSettings | None = None,
     source_settings: SourceSettings | None = None,
     device: str | None = None,
@@ -222,18 +230,20 @@ def iter_distill(
     from dsel.pipeline.distill import check_out
     from dsel.pipeline.distill import distill as distill_all
 
-    *changed, sources, priors = with_keywords(
+    scoring, exporting, selecting, sources, priors = with_keywords(
         keywords,
         score_settings or ScoreSettings(),
-        select_settings or SelectSettings(),
-        export_settings or ExportSettings(),
+        export_settings or ExportSettings(),  # its teacher also answers a baseline that asks one
+        _selecting(select_settings, preset),
         _source_settings(source, source_settings),
         _prior_settings(prior, device),
     )
     check_out(Path(out))
     dataset = _dataset(source, cast("SourceSettings | None", sources))
     how = cast("PriorSettings | None", priors)
-    settings = cast("tuple[ScoreSettings, SelectSettings, ExportSettings]", tuple(changed))
+    settings = cast(
+        "tuple[ScoreSettings, SelectSettings, ExportSettings]", (scoring, selecting, exporting)
+    )
     where = (how.device if how else device) or "auto"
     path = _run_path(run, out)
     yield from distill_all(dataset, _prior(prior, how), path, Path(out), settings, where)
@@ -243,6 +253,13 @@ def _run_path(run: str | Path | None, out: str | Path) -> Path:
     from dsel.pipeline.distill import RUN_IN_OUT
 
     return Path(out) / RUN_IN_OUT if run is None else Path(run)
+
+
+def _selecting(settings: SelectSettings | None, preset: str) -> SelectSettings:
+    from dsel.config.presets import preset as values_of
+
+    chosen = settings or SelectSettings()
+    return chosen.replace(**values_of(preset)) if preset else chosen
 
 
 def _source_settings(source: Source, settings: SourceSettings | None) -> SourceSettings | None:

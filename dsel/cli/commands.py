@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from dsel.cli.evaluation import evaluate
-from dsel.cli.flags import Address, DistillFlags, Output, Scenes, SelectFlags, Where
+from dsel.cli.flags import (
+    Address,
+    DistillFlags,
+    Output,
+    Scenes,
+    SelectFlags,
+    Where,
+    with_preset,
+)
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
 from dsel.config import (
@@ -235,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
         os.environ.setdefault(name, "error")
     try:
-        COMMANDS.parse(sys.argv[1:] if arguments is None else arguments)()
+        COMMANDS.parse(with_preset(sys.argv[1:] if arguments is None else arguments))()
     except DselError as error:
         sys.stderr.write(f"dsel: {error}\n")
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, TypeAlias
@@ -12,6 +13,7 @@ from tyro.conf import Fixed, Suppress, UseAppendAction, arg
 
 from dsel.config import SelectSettings
 from dsel.config.base import Settings, settings_of
+from dsel.config.presets import PRESETS, preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +71,47 @@ def _help(name: str) -> Any:
 
 
 class SelectFlags(SelectSettings):
-    """Which patches are cut, and which of them are kept."""
+    """Which patches are located, which of them are kept, and what is cut around them."""
 
+    preset: Annotated[
+        str,
+        Field(
+            description=f"named settings to start from, which other flags change: "
+            f"{', '.join(PRESETS)}"
+        ),
+    ] = ""
     pins: Annotated[Texts, _help("pins")] = ()  # type: ignore[assignment]
     bans: Annotated[Texts, _help("bans")] = ()  # type: ignore[assignment]
     moves: Annotated[Texts, _help("moves")] = ()  # type: ignore[assignment]
 
     def settings(self) -> SelectSettings:
         """The settings themselves, which equal others of the same values."""
-        return SelectSettings(**self.plain())
+        return SelectSettings(**{name: getattr(self, name) for name in settings_of(SelectSettings)})
+
+
+def with_preset(arguments: Sequence[str]) -> list[str]:
+    """Put the flags of a preset before the other arguments of a command, which win over them.
+
+    Raises `SettingError` for an unknown preset.
+    """
+    given = list(arguments)
+    for at, argument in enumerate(given):
+        flag, _, name = argument.partition("=")
+        if argument == "--":
+            break
+        if flag == "--preset":
+            name = name or next(iter(given[at + 1 :]), "")
+            return [*given[:1], *_flags_of(preset(name)), *given[1:]]
+    return given
+
+
+def _flags_of(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        yield from ("--" + name.replace("_", "-"), str(value))
 
 
 class DistillFlags(SelectFlags):
-    """Selection within `distill`, where every scored timestep counts."""
+    """Selection within `distill`: all scored timesteps count, and the export names the teacher."""
 
     timesteps: Annotated[Suppress[Fixed[tuple[int, ...]]], arg(name="selected-timesteps")] = ()
+    teacher: Annotated[Suppress[Fixed[str]], arg(name="baseline-teacher")] = ""

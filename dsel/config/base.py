@@ -1,8 +1,8 @@
 """How a settings class declares its fields, checks them, and names a result by them.
 
 A field's annotation carries its help and its range (`Field`), its label, its unit and the labels of
-its choices (`Display`), and the markers `SPEED` and `OVERRIDE`; `Literal` types carry the choices.
-Flags, widgets, links and the shell read the declarations through `settings_of`.
+its choices (`Display`), and the markers `SPEED`, `OVERRIDE` and `UNLINKED`; `Literal` types carry
+the choices. Flags, widgets, links and the shell read the declarations through `settings_of`.
 """
 
 from __future__ import annotations
@@ -76,8 +76,13 @@ class _Override:
     """Marks a decision by hand: where none was made, results keep the names that they had."""
 
 
+class _Unlinked:
+    """Marks a field that links leave out: it names what only the machine of its user may read."""
+
+
 SPEED = _Speed()
 OVERRIDE = _Override()
+UNLINKED = _Unlinked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,7 @@ class Setting:
     choices: tuple[Any, ...]
     names_result: bool
     override: bool
+    linked: bool
     label: str
     unit: str
     choice_labels: Mapping[Any, str]
@@ -223,6 +229,7 @@ def _setting(name: str, field: FieldInfo) -> Setting:
         choices=choices,
         names_result=SPEED not in field.metadata,
         override=OVERRIDE in field.metadata,
+        linked=UNLINKED not in field.metadata,
         label=display.label,
         unit=display.unit,
         choice_labels=MappingProxyType(dict(display.choices)),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dsel.config.base import Display, Settings
+from dsel.config.base import UNLINKED, Display, Settings
 
 
 class ExportSettings(Settings):
@@ -35,3 +35,22 @@ class ExportSettings(Settings):
             ),
         ),
     ] = "auto"  # fmt: skip
+    teacher: Annotated[
+        str,
+        UNLINKED,
+        Field(
+            description="classifier that writes soft labels beside the images: folder that dsel "
+            "teach saved, or folder or Hub id of an image classifier of transformers"
+        ),
+        Display("Teacher"),
+    ] = ""
+    label_crops: Annotated[
+        int,
+        UNLINKED,
+        Field(
+            ge=0,
+            le=10_000,
+            description="random crops of each image that the teacher labels, too, with their boxes",
+        ),
+        Display("Labelled crops", unit="per image"),
+    ] = 0

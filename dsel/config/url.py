@@ -55,9 +55,9 @@ class View:
 def query_of(view: View) -> str:
     """What differs from the defaults, in declared order; empty for a view of nothing else.
 
-    Raises `SettingError` for an image model in a folder: links contain no paths of this machine.
+    Raises `SettingError` for a model in a folder: links contain no paths of this machine.
     """
-    _check_model(view.select.feature_model)
+    _check_models(view.select)
     places = ((key, getattr(view, name)) for key, name in PLACES.items())
     pairs = [(key, text) for key, text in places if text]
     pairs += [*_pairs(view.select), *_pairs(view.export)]
@@ -67,18 +67,22 @@ def query_of(view: View) -> str:
 def view_of(query: str) -> View:
     """The view of a query string; raises `SettingError` for a query that is not a view."""
     given = _read(query)
-    known = (*PLACES, *settings_of(SelectSettings), *settings_of(ExportSettings))
+    known = (*PLACES, *_linked(SelectSettings), *_linked(ExportSettings))
     for key in given:
         if key not in known:
             raise unknown("key in the link", key[:60], known)
     places = {name: _only(key, given[key]) for key, name in PLACES.items() if key in given}
     select = _settings(SelectSettings, given)
-    _check_model(select.feature_model)
+    _check_models(select)
     return View(**places, select=select, export=_settings(ExportSettings, given))
 
 
+def _linked(kind: type[Settings]) -> Mapping[str, Setting]:
+    return {name: setting for name, setting in settings_of(kind).items() if setting.linked}
+
+
 def _pairs(settings: Settings) -> Iterator[tuple[str, str]]:
-    for setting in settings_of(type(settings)).values():
+    for setting in _linked(type(settings)).values():
         value = getattr(settings, setting.name)
         if value != setting.default:
             for part in value if isinstance(value, tuple) else (value,):
@@ -101,7 +105,7 @@ def _read(query: str) -> Mapping[str, list[str]]:
 
 
 def _settings(kind: type[S], given: Mapping[str, list[str]]) -> S:
-    named = {name: s for name, s in settings_of(kind).items() if name in given}
+    named = {name: s for name, s in _linked(kind).items() if name in given}
     return kind.from_text({name: _written(s, given[name]) for name, s in named.items()})
 
 
@@ -123,9 +127,10 @@ def _only(key: str, texts: list[str]) -> str:
     return texts[0]
 
 
-def _check_model(model: str) -> None:
-    if model and not HUB_ID.fullmatch(model):
-        raise SettingError(
-            f"a link can name an image model by its Hub id only, such as owner/name, got "
-            f"{quoted(model)}"
-        )
+def _check_models(select: SelectSettings) -> None:
+    for kind, model in (("an image model", select.feature_model), ("a teacher", select.teacher)):
+        if model and not HUB_ID.fullmatch(model):
+            raise SettingError(
+                f"a link can name {kind} by its Hub id only, such as owner/name, got "
+                f"{quoted(model)}"
+            )

@@ -14,12 +14,19 @@ from dsel.exports.base import (
     image_entry,
     refuse_foreign,
 )
-from dsel.exports.image_folder import SIDE_FILES, image_name, side_files, write_image_folder
+from dsel.exports.image_folder import (
+    SIDE_FILES,
+    Label,
+    image_name,
+    side_files,
+    write_image_folder,
+)
 from dsel.exports.zip_file import is_zip, write_zip, zip_bytes, zip_folder
 
 __all__ = [
     "SIDE_FILES",
     "Export",
+    "Label",
     "class_folders",
     "image_entry",
     "image_name",

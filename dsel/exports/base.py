@@ -46,7 +46,10 @@ class Export:
     def fingerprint(self) -> str:
         """A name of the exported bytes."""
         naming = {key: value for key, value in self.facts.items() if key in NAMING_FACTS}
-        return fingerprint(naming, self.select, self.settings, self.canvas.image_px, self.pixels)
+        settings = self.settings
+        if settings.teacher:  # named by its weights, wherever they are
+            settings = settings.replace(teacher=self.facts["teacher"]["fingerprint"])
+        return fingerprint(naming, self.select, settings, self.canvas.image_px, self.pixels)
 
 
 def class_folders(classes: Sequence[str]) -> tuple[str, ...]:

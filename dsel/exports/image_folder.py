@@ -4,13 +4,16 @@ README.md         what the set is, and lines that train from it
 classes.json      index, name and folder of each class
 patches.parquet   one row per ranked patch, exported or not (`EXPORTED`)
 manifest.json     settings, run, prior, versions; per image, its patches and their boxes
+
+Where a teacher labels the images, labels.safetensors is beside them; it is written by a function
+that the caller gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -49,12 +52,19 @@ image; null where it is not exported.
 
 NOWHERE: Final = dict.fromkeys(("file", "tile_x", "tile_y", "tile_width", "tile_height"))
 
+Label: TypeAlias = Callable[[Path, Sequence[Mapping[str, Any]]], Iterator[Event]]
+"""Writes a teacher's labels of the images in a folder, given by their entries in the manifest."""
+
 SIDE_FILES = 4
 """Number of files beside the images: README.md, classes.json, patches.parquet, the manifest."""
 
 
 def write_image_folder(
-    export: Export, images: Iterable[Distilled], out: Path, also_ours: Sequence[str] = ()
+    export: Export,
+    images: Iterable[Distilled],
+    out: Path,
+    also_ours: Sequence[str] = (),
+    label: Label | None = None,
 ) -> Iterator[Event]:
     """Write the images as they come; the same call again resumes an interrupted one.
 
@@ -73,6 +83,8 @@ def write_image_folder(
         entries.append(image_entry(name, distilled, export.classes))
         size += len(content)
         yield Progress()
+    if label is not None:
+        yield from label(out, entries)
     for name, content in side_files(export, entries).items():
         write_atomically(out / name, content)
     yield Done("export", {"images": len(entries), "bytes": size, "folder": str(out)})

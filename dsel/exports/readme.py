@@ -17,7 +17,7 @@ TEMPLATE: Final = """\
 
 - `train/` has one folder of images per class; `classes.json` has the class order.
 - `patches.parquet` lists the ranked patches, and `manifest.json` has the settings and the source of every pixel.
-{mosaics}
+{labels}{mosaics}
 Train from it with dsel, where `OUT` is this folder:
 
 ```python
@@ -33,6 +33,12 @@ Train from it with dsel, where `OUT` is this folder:
 `torchvision.datasets.ImageFolder("OUT/train")` and `datasets.load_dataset("imagefolder", data_dir="OUT")` read the
 folder, too. They number the classes by the names of their folders.
 """  # noqa: E501
+
+LABELS: Final = """\
+- `labels.safetensors` has soft labels of a teacher, {teacher}: `dsel.torch_dataset("OUT", labels="soft")`{crops}.
+"""  # noqa: E501
+
+CROPS: Final = """, and with `labels="crops"` those of {crops} random crops of each"""
 
 MOSAICS: Final = """
 Each image is a mosaic of {factor} x {factor} tiles, and each tile is a training image of its own:
@@ -72,6 +78,7 @@ def readme(export: Export) -> str:
         classes=len(export.classes),
         ipc=export.select.ipc,
         version=export.facts["dsel"],
+        labels=_labels(export) if export.settings.teacher else "",
         mosaics=_mosaics(export) if factor > 1 else "",
         with_dsel=WITH_DSEL,
         note="`torch_dataset` unpacks the tiles. " if factor > 1 else "",
@@ -82,3 +89,9 @@ def readme(export: Export) -> str:
 def _mosaics(export: Export) -> str:
     native = NATIVE if export.canvas.tile_scale == "native" else ""
     return MOSAICS.format(factor=export.canvas.factor) + native
+
+
+def _labels(export: Export) -> str:
+    settings = export.settings
+    crops = CROPS.format(crops=settings.label_crops) if settings.label_crops else ""
+    return LABELS.format(teacher=settings.teacher, crops=crops)

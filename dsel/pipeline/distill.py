@@ -9,8 +9,9 @@ from typing import Final
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.errors import SettingError
 from dsel.exports import is_zip, refuse_foreign
-from dsel.pipeline.confidences import teacher_for
+from dsel.pipeline.confidences import asks_teacher, teacher_for
 from dsel.pipeline.export import export
+from dsel.pipeline.labelling import check_labels, open_teacher
 from dsel.pipeline.score import refuse_unfit, score
 from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
@@ -48,11 +49,15 @@ def distill(
     """Score into the run at `path`, select from it, and write the distilled set to `out`.
 
     The same call again resumes. Raises `DselError` before anything is scored for settings that a
-    later stage would refuse.
+    later stage would refuse. The export's teacher also answers a baseline that asks one.
     """
     scoring, selecting, exporting = settings
+    if asks_teacher(selecting) and not selecting.teacher:
+        selecting = selecting.replace(teacher=exporting.teacher)
     check_out(out)
     refuse_unfit(dataset, prior, scoring, selecting, exporting)
+    check_labels(exporting)
+    open_teacher(exporting, dataset.classes)
     yield from score(dataset, prior, path, scoring)
     run = open_run(path)
     models = featurizer_for(run, selecting, device), teacher_for(run, selecting, device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from dsel.pipeline.training_sets import OWN, RunSets, TrainingSet, TrainingSets
 from dsel.runs import Run, open_run
 from dsel.runs.manifest import MANIFEST
 from dsel.students.exported import ExportedSet, labelled_images, read_export
+from dsel.students.records import LabelledImages
 
 NO_RUN: Final = (
     "the baselines are left out, since they are composed from the run that the set was exported "
@@ -115,21 +115,30 @@ class ExportedSets:
         """Read the exported images, or compose a baseline."""
         if name != OWN and self._of_run is not None:
             return self._of_run.compose(name, ipc, seed, settings)
-        kept = _first(self.exported, ipc)
-        counts = np.bincount([one.class_index for one in kept.images], minlength=len(kept.classes))
-        images = labelled_images(kept, settings.student_px, settings.unpack)
+        kept = first_images(self.exported, ipc)
+        tiles = self.exported.tiles_per_image if settings.unpack else 1
+        rows = (np.array(kept, np.int64)[:, None] * tiles + np.arange(tiles)).ravel()
+        every = labelled_images(self.exported, settings.student_px, settings.unpack)
+        soft = self.exported.soft_labels(settings.unpack) if settings.recipe == "soft" else None
+        images = LabelledImages(
+            every.images[rows],
+            every.labels[rows],
+            None if soft is None else soft.probabilities[rows],
+        )
+        classes = [self.exported.images[number].class_index for number in kept]
+        counts = np.bincount(classes, minlength=len(self.exported.classes))
         return TrainingSet(images, tuple(counts.tolist()), self.image_px)
 
 
-def _first(exported: ExportedSet, ipc: int) -> ExportedSet:
-    """Return the export with the first images of each class alone."""
+def first_images(exported: ExportedSet, ipc: int) -> list[int]:
+    """Return the numbers of the first images of each class."""
     count = [0] * len(exported.classes)
     kept = []
-    for image in exported.images:
+    for number, image in enumerate(exported.images):
         if count[image.class_index] < ipc:
-            kept.append(image)
+            kept.append(number)
         count[image.class_index] += 1
-    return replace(exported, images=tuple(kept))
+    return kept
 
 
 def _settings(exported: ExportedSet) -> tuple[SelectSettings, ExportSettings]:

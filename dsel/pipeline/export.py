@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from dsel.config.base import result_settings
 from dsel.core.composing import Canvas, Cut, check_image_px, compose_class
 from dsel.exports import Export, is_zip, write_image_folder, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
+from dsel.pipeline.labelling import check_labels, labeller, open_teacher
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.types import (
@@ -51,15 +52,20 @@ def export_selections(
 ) -> Iterator[Event]:
     """Write the images of any selections, like `export`; nothing is written to the run."""
     image_px = check_export(run, select_settings, settings)
+    teacher = open_teacher(settings, run.identity.classes)
     dataset, why = source_of(run, settings.pixels)
     if why:
         yield Notice(why)
-    plan = plan_export(run, selections, select_settings, settings, image_px, dataset is not None)
-    images = _images(plan, _cutter(run, dataset))
+    origin = None if teacher is None else teacher.origin
+    from_source = dataset is not None
+    plan = plan_export(run, selections, select_settings, settings, image_px, from_source, origin)
+    images, label = _images(plan, _cutter(run, dataset)), labeller(plan, teacher)
     if is_zip(out):
-        yield from write_zip(plan, lambda folder: write_image_folder(plan, images, folder), out)
+        yield from write_zip(
+            plan, lambda folder: write_image_folder(plan, images, folder, label=label), out
+        )
     else:
-        yield from write_image_folder(plan, images, out, also_ours)
+        yield from write_image_folder(plan, images, out, also_ours, label)
 
 
 def compose_images(
@@ -85,8 +91,12 @@ def plan_export(
     settings: ExportSettings,
     image_px: int,
     from_source: bool,
+    teacher: Mapping[str, str] | None = None,
 ) -> Export:
-    """Collect everything that determines an exported set; `image_px` is from `check_export`."""
+    """Collect everything that determines an exported set; `image_px` is from `check_export`.
+
+    teacher: name and fingerprint of the teacher that labels the images.
+    """
     return Export(
         classes=run.identity.classes,
         selections=selections,
@@ -99,7 +109,7 @@ def plan_export(
             resolution_px=run.identity.resolution_px,
         ),
         pixels="source" if from_source else "proxy",
-        facts=_facts(run, select_settings),
+        facts=_facts(run, select_settings) | ({"teacher": teacher} if teacher else {}),
     )
 
 
@@ -108,6 +118,7 @@ def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> 
     Selector(run).check_overrides(select)
     image_px = settings.image_px or run.identity.resolution_px
     check_image_px(image_px, select.factor)
+    check_labels(settings)
     return image_px
 
 

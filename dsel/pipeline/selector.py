@@ -255,14 +255,19 @@ class Selector:
         A baseline's own box has those of the patch that was located in its image, so that figures
         of all selections are in one space.
         """
+        scores = self.scores(class_index)
+        scored = self.scored(class_index, settings, scores)
+        located, positions = scored.located, np.arange(len(scored.patch))
+        corners = np.stack([located.x, located.y], axis=1)
         if settings.baseline != "none":
-            scores = self.scores(class_index)
-            scored = self.scored(class_index, settings, scores)
             choice = self._choice(class_index, settings, scores, scored)
-            return scored.located.features[choice.positions]
-        located, ids = self.located(class_index, settings), self.scores(class_index).ids
-        corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
-        position = {(ids[row], x, y): n for n, (row, x, y) in enumerate(corners)}
+            positions = choice.positions
+            corners = corners[positions] if choice.boxes is None else choice.boxes[:, :2]
+        rows = located.image[positions].tolist()
+        position = {
+            (scores.ids[row], x, y): n
+            for n, row, (x, y) in zip(positions.tolist(), rows, corners.tolist(), strict=True)
+        }
         order = [position[one.image_id, one.box.x, one.box.y] for one in selected.patches]
         return located.features[order]
 

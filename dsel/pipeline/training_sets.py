@@ -6,27 +6,45 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsel.cache import SHARED, Cache
 from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
 from dsel.config.base import fingerprint
+from dsel.core.baselines.registry import BASELINES
 from dsel.core.composing import Cut, compose_class, shortfall
 from dsel.data.images import FileFormat, crop, decode, encode
-from dsel.errors import SettingError
+from dsel.errors import SettingError, unknown
+from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.export import check_export, plan_export
 from dsel.pipeline.held_out import Subject
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.students.records import Images, LabelledImages
+from dsel.students.soft_labels import soft_for
 from dsel.students.unpack import unpack
-from dsel.types import Box, ClassSelection, Dataset, Distilled, Featurizer, ImageRef, Pixels
+from dsel.types import (
+    Box,
+    ClassSelection,
+    Dataset,
+    Distilled,
+    Featurizer,
+    ImageRef,
+    Pixels,
+)
+
+if TYPE_CHECKING:
+    from dsel.students.teachers import Teacher
 
 OWN: Final = "dsel"
 """The name of the evaluated set among those of its baselines."""
+
+LABELLED_AT_ONCE: Final = 64
+"""Distilled images whose full-size pictures are in memory for the teacher."""
 
 SOURCE_BYTES: Final = 1 << 29
 """Memory for images of the source: many sets are cut out of one pool."""
@@ -118,6 +136,7 @@ class RunSets:
         self.export = export or ExportSettings()
         self.image_px = check_export(run, select, self.export)
         self._selections = tuple(selections)
+        self._cache, self._featurizer = cache, featurizer
         self._selector = Selector(run, cache, featurizer)
 
     @property
@@ -145,10 +164,20 @@ class RunSets:
         return (why,) if why else ()
 
     def check(self, baselines: Sequence[str], _ipcs: Sequence[int], /) -> tuple[str, ...]:
-        """Return the baselines, each once; raises `SettingError` for an unknown one."""
+        """Return the baselines, each once.
+
+        Raises `SettingError` for an unknown one, and for one that lacks what it needs.
+        """
         for name in baselines:
-            if name != "random-whole":
-                raise SettingError(f"unknown baseline {name!r}; known are: random-whole")
+            if name not in BASELINES:
+                raise unknown("baseline", name, BASELINES)
+            if BASELINES[name].needs == "teacher" and not self._teacher_name:
+                raise SettingError(f"the baseline {name} needs a teacher: name one with --teacher")
+            if BASELINES[name].needs == "objects" and not self.run.objects_path.is_file():
+                raise SettingError(
+                    f"the baseline {name} needs the true objects of the images: put their boxes in "
+                    f"COCO format into {self.run.objects_path}"
+                )
         return tuple(dict.fromkeys(baselines))
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
@@ -173,23 +202,55 @@ class RunSets:
             for selected in chosen
             for one in compose_class(selected, ipc, plan.canvas, self._cut)
         ]
+        images = labelled(distilled, select, settings)
+        if settings.recipe == "soft":
+            images = replace(images, soft=self._soft(distilled, select, settings))
         return TrainingSet(
-            images=labelled(distilled, select, settings),
+            images=images,
             per_class=tuple(len(one.kept_images(ipc)) for one in chosen),
             image_px=self.image_px,
             shortfalls=tuple(filter(None, (shortfall(one, select) for one in chosen))),
         )
 
+    def _soft(
+        self, distilled: Sequence[Distilled], select: SelectSettings, settings: EvaluateSettings
+    ) -> NDArray[np.float16]:
+        """Label images as an export does: at their full size, some at a time."""
+        if self._teacher is None:
+            raise SettingError("the soft recipe needs a teacher: name one with --teacher")
+        full = settings.replace(student_px=self.image_px)
+        found = [np.zeros((0, len(self.run.identity.classes)), np.float16)]
+        for start in range(0, len(distilled), LABELLED_AT_ONCE):
+            part = labelled(distilled[start : start + LABELLED_AT_ONCE], select, full)
+            found.append(soft_for(self._teacher, part.images))
+        return np.concatenate(found)
+
     def _chosen(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
         """Select the patches of a set at the settings' IPC."""
-        if name == OWN and settings == self.select and self._selections:
+        if name != OWN:
+            settings = _by_baseline(settings, name, seed, self._teacher_name)
+        elif settings == self.select and self._selections:
             return self._selections
+        selector = self._asking if asks_teacher(settings) else self._selector
         every = range(len(self.run.identity.classes))
-        chosen = tuple(self._selector.select(index, settings) for index in every)
-        if name == OWN:
-            return chosen
-        views = {row.id: row.frame.view for row in self.run.images if row.frame is not None}
-        return tuple(_random_whole(one, settings.factor, seed, views) for one in chosen)
+        return tuple(selector.select(index, settings) for index in every)
+
+    @property
+    def _teacher_name(self) -> str:
+        return self.export.teacher or self.select.teacher
+
+    @cached_property
+    def _teacher(self) -> Teacher | None:
+        if not self._teacher_name:
+            return None
+        from dsel.students.teachers import load_teacher
+
+        return load_teacher(self._teacher_name, self.run.identity.classes)
+
+    @cached_property
+    def _asking(self) -> Selector:
+        """The selector of sets that a teacher chooses."""
+        return Selector(self.run, self._cache, self._featurizer, self._teacher)
 
     @cached_property
     def _pixels(self) -> tuple[Dataset | None, str]:
@@ -228,24 +289,10 @@ def _shown(distilled: Distilled, select: SelectSettings, settings: EvaluateSetti
     return crop(pixels, Box(0, 0, pixels.shape[1], pixels.shape[0]), side, side)[None]
 
 
-def _random_whole(
-    selected: ClassSelection, factor: int, seed: int, views: dict[str, Box]
-) -> ClassSelection:
-    rng = np.random.default_rng([seed, selected.index])
-    order = rng.permutation(len(selected.patches))
-    whole = tuple(
-        replace(patch, cut_box=_square(views[patch.image_id]), rank=rank)
-        for rank, patch in enumerate(selected.patches[int(n)] for n in order)
-    )
-    count = len(whole) // factor**2
-    images = tuple(tuple(range(n * factor**2, (n + 1) * factor**2)) for n in range(count))
-    return ClassSelection(selected.name, selected.index, whole, images)
-
-
-def _square(view: Box) -> Box:
-    side = min(view.width, view.height)
-    x, y = view.x + (view.width - side) / 2, view.y + (view.height - side) / 2
-    return Box(x, y, side, side)
+def _by_baseline(settings: SelectSettings, name: str, seed: int, teacher: str) -> SelectSettings:
+    """Return the settings that select by a baseline at the same budget."""
+    asked = teacher if BASELINES[name].needs == "teacher" else ""
+    return settings.replace(baseline=name, baseline_seed=seed, teacher=asked)
 
 
 class _Remembered:

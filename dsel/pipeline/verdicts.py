@@ -22,7 +22,7 @@ def verdict(row: EvaluationRow, named: bool = False) -> str:
     """Say how the set of a row compares with random whole images; `named`: with its IPC."""
     where = f" at IPC {row.ipc}" if named else ""
     if row.difference is None:
-        return f"not compared with random whole images{where}: add --baselines {REFERENCE}"
+        return f"not compared with {REFERENCE}{where}"
     figures = f"{points(row.difference)} points"
     if row.p_value is None:
         return (

@@ -72,6 +72,28 @@ def label_bytes(
     return bytes(save(tensors, {"dsel": json.dumps(record)}))
 
 
+def label_file_size(
+    images: int, tiles: int, crops: int, teacher: Mapping[str, str], classes: Sequence[str]
+) -> int:
+    """Return the bytes of the file for so many images, of `tiles` tiles each, without making it."""
+    pictures: dict[ViewName, int] = {"images": images}
+    if tiles > 1:
+        pictures["tiles"] = images * tiles
+    # One picture of each view gives the header, whose length varies by a few digits.
+    one = {view: _blank(1, crops, len(classes)) for view in pictures}
+    row = 2 * len(classes) * (1 + crops) + (4 * 4 + 1) * crops
+    return len(label_bytes(one, teacher, classes)) + row * sum(n - 1 for n in pictures.values())
+
+
+def _blank(pictures: int, crops: int, classes: int) -> SoftLabels:
+    parts = CropLabels(
+        np.zeros((pictures, crops, classes), np.float16),
+        np.zeros((pictures, crops, 4), np.float32),
+        np.zeros((pictures, crops), bool),
+    )
+    return SoftLabels(np.zeros((pictures, classes), np.float16), parts if crops else None)
+
+
 def read_labels(path: Path, view: ViewName, crops: bool = False) -> SoftLabels:
     """Read the labels of a view; that of single images stands for their tiles.
 

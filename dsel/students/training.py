@@ -20,6 +20,7 @@ from torch.nn import functional
 from dsel.config.evaluate import EvaluateSettings
 from dsel.errors import SettingError
 from dsel.students.augment import mix_images, mix_labels, random_mix, random_views, show
+from dsel.students.convnet import WIDTH
 from dsel.students.models import build_student
 from dsel.students.recipes import Recipe, recipe_of
 from dsel.students.records import Images, LabelledImages, Outcome
@@ -30,6 +31,7 @@ CHECKPOINTS: Final = 5
 
 TEST_BATCH: Final = 250
 REPORT_EVERY: Final = 10  # steps
+PART_BYTES: Final = 2**23
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,10 @@ def training_steps(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, recipe)
         images, targets = _batch(data, rows, recipe, generator)
-        model.train()
-        loss = _loss(model, images, targets, recipe.temperature)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = _backward(model, images, targets, recipe.temperature)
         optimizer.step()
-        yield step + 1, loss.detach()
+        yield step + 1, loss
 
 
 def index_batches(
@@ -224,12 +224,42 @@ def _batch(
     return images.contiguous(memory_format=torch.channels_last), targets
 
 
-def _loss(model: nn.Module, images: Tensor, targets: Tensor, temperature: float) -> Tensor:
-    """KL(target || student at the temperature), mean over the batch; labels: cross-entropy."""
-    with _autocast(images.device):
-        logits = model(images)
-    log_student = (logits.float() / temperature).log_softmax(-1)
+def _backward(model: nn.Module, images: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Add the gradients of a batch's loss, and return the loss.
+
+    A part of the batch at a time where that changes nothing but rounding, which keeps the maps of
+    the first layers in a processor's cache.
+    """
+    model.train()
+    size = _part_size(model, images)
+    total = torch.zeros((), device=images.device)
+    for part, target in zip(images.split(size), targets.split(size), strict=True):
+        with _autocast(images.device):
+            logits = model(part)
+        loss = divergence(logits.float(), target, temperature) * (len(part) / len(images))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    return total
+
+
+def divergence(logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Return KL(targets || softmax(logits / T)), the mean over a batch; logits and targets (B, C).
+
+    With the classes themselves as targets and a temperature of 1 it is the cross-entropy.
+    """
+    log_student = (logits / temperature).log_softmax(-1)
     return functional.kl_div(log_student, targets, reduction="batchmean")
+
+
+def _part_size(model: nn.Module, images: Tensor) -> int:
+    """Images per part: as many as have `PART_BYTES` of the first layer's maps for each thread."""
+    whole = images.device.type != "cpu" or any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
+    )
+    if whole:
+        return len(images)
+    map_bytes = 4 * WIDTH * images.shape[-1] ** 2
+    return max(1, PART_BYTES * torch.get_num_threads() // map_bytes)
 
 
 def _pixels(images: Tensor) -> Tensor:

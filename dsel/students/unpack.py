@@ -63,8 +63,8 @@ def unpack_tile(pixels: Pixels, tile: PlacedTile, image_px: int, tile_scale: Til
     if tile_scale == "fit":
         return _resampled(pixels, across, down, image_px)
     full_px = content_side(tile.native_px * image_px / len(pixels), image_px, tile_scale)
-    parts = (_content(span, tile.native_px) for span in (across, down))
-    return _padded(_resampled(pixels, *parts, full_px), image_px)
+    across, down = _content(across, tile.native_px), _content(down, tile.native_px)
+    return _padded(_resampled(pixels, across, down, full_px), image_px)
 
 
 def _whole(start: float, length: float) -> _Span:

@@ -22,7 +22,7 @@ from dsel.core.gap_maps import combined_maps
 from dsel.types import Box, ClassScores, ClassSelection
 
 GEOMETRY = geometry((200, 500), [0.5, 0.25], 48)
-SETTINGS = SelectSettings(gap="signed", patch_px=20, ipc=3)
+SETTINGS = SelectSettings(locate="signed", rank_by="patch", cut="patch", patch_px=20, ipc=3)
 SHAPES = ((6, 6), (6, 9), (8, 6), (6, 9), (6, 6))
 
 
@@ -36,9 +36,9 @@ def chosen_and_baseline(
 ) -> tuple[ClassSelection, ClassSelection]:
     """The selection and its baseline."""
     selected = select_class(scores, GEOMETRY, settings)
-    maps = combined_maps(scores, GEOMETRY, settings)
+    maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.score)
     places = random_corners(scores, seed)
-    return selected, baseline(kind, scores, selected, maps, CELL_PX, places)
+    return selected, baseline(kind, scores, selected, maps, CELL_PX, settings, places)
 
 
 @pytest.mark.parametrize("kind", BASELINES)
@@ -74,7 +74,7 @@ def test_baseline__score_is_the_mean_inside(kind: Baseline) -> None:
     """By the slow definition, pixel by pixel."""
     scores = drawn()
     _, found = chosen_and_baseline(kind, scores)
-    maps = combined_maps(scores, GEOMETRY, SETTINGS)
+    maps = combined_maps(scores, GEOMETRY, (), "signed")
     for patch in found.patches:
         row = scores.ids.index(patch.image_id)
         bucket = next(n for n, one in enumerate(scores.buckets) if row in one.rows)

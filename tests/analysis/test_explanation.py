@@ -27,7 +27,7 @@ from dsel.types import Box, ClassScores, ClassSelection, Geometry
 
 TIMESTEPS = (200, 500, 700)
 GEOMETRY = geometry(TIMESTEPS, [0.5, 0.25, 1.0], 48)
-SIGNED = SelectSettings(gap="signed", patch_px=16, ipc=3)
+SIGNED = SelectSettings(locate="signed", rank_by="patch", patch_px=16, ipc=3)
 
 
 def noise(n: int, seed: int = 0, shape: tuple[int, int] = (6, 7)) -> ClassScores:
@@ -251,7 +251,7 @@ def test_sentence__the_lead(
 
 
 def test_sentence__cells_that_mislead_count_as_nothing() -> None:
-    settings = SIGNED.replace(gap="positive", clusters=1)
+    settings = SIGNED.replace(locate="positive", score="positive", clusters=1)
     explanation = explained(flat(0.5, 0.25, -0.1), settings)
     start = (
         "Where it helps, naming the class lowers the loss inside this patch by 50 %, the most of"

@@ -88,7 +88,7 @@ def test_maps__combined_divides_each_timestep_by_its_loss(explorer):
     losses = explorer.geometry.losses
     _, gap = stored(explorer, 1, 2)
     slow = sum(gap[t] / losses[t] for t in range(6)) / 6
-    signed = explorer.maps(1, 2, SelectSettings(gap="signed"))
+    signed = explorer.maps(1, 2, SelectSettings(locate="signed"))
     assert np.allclose(signed.combined, slow, atol=1e-5)
     helped = sum(np.where(gap[t] > 0, gap[t], 0) / losses[t] for t in range(6)) / 6
     assert np.allclose(explorer.maps(1, 2).combined, helped, atol=1e-5)
@@ -96,7 +96,7 @@ def test_maps__combined_divides_each_timestep_by_its_loss(explorer):
 
 
 @pytest.mark.parametrize(
-    "settings", [SelectSettings(), SelectSettings(timesteps=(300,), gap="signed")]
+    "settings", [SelectSettings(), SelectSettings(timesteps=(300,), locate="signed")]
 )
 def test_ranges__hold_every_map_of_the_class(explorer, settings):
     found = explorer.ranges(0, settings)
@@ -160,7 +160,9 @@ def test_select__the_same_settings_again_cost_nothing(explorer):
 
 LEVERS = (
     {}, {"ipc": 1}, {"clusters": 0}, {"clusters": 1}, {"within": "centroid"}, {"across": "pooled"},
-    {"factor": 2}, {"patch_px": 32}, {"timesteps": (300,)}, {"gap": "signed"}, {"stride_px": 3},
+    {"factor": 2}, {"patch_px": 32}, {"timesteps": (300,)}, {"locate": "signed"},
+    {"score": "positive"}, {"rank_by": "patch"}, {"cut": "context"}, {"drop_lowest": 0.3},
+    {"stride_px": 3},
     {"per_image": 2, "patch_px": 40}, {"pins": ("cat/000004", "cat/000001")},
     {"bans": ("cat/000002",)}, {"moves": ("cat/000005@3,7",)},
     {"bans": ("cat/000002",), "pins": ("cat/000006",), "clusters": 3, "within": "centroid"},

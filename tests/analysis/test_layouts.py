@@ -67,9 +67,9 @@ def test_layout_name__is_the_runs_own_for_the_default_patches(run, same) -> None
 
 
 def test_layout_name__says_what_the_patches_follow_from(run) -> None:
-    settings = SelectSettings(patch_px=32, timesteps=(400, 200), gap="signed", clusters=4, ipc=2)
+    settings = SelectSettings(patch_px=32, timesteps=(400, 200), locate="signed", clusters=4, ipc=2)
     name = layout_name(run, 0, settings)
-    assert name == "of:patch_px=32&timesteps=200&timesteps=400&gap=signed"
+    assert name == "of:patch_px=32&timesteps=200&timesteps=400&locate=signed"
     assert settings_of_layout(name) == layout_settings(settings, run.geometry)
 
 

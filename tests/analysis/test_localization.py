@@ -58,7 +58,7 @@ def objects_of(masks: dict[str, Mask], frames: dict[str, Frame] | None = None) -
 def one_patch(mask: Mask, box: Box) -> tuple[bool, float]:
     """Hit and coverage of one patch of one image."""
     objects = objects_of({"a": mask})
-    patch = Patch("a", 0, box, box, 1.0, 0.0, 0, 0.0, 0)
+    patch = Patch("a", 0, box, box, box, 1.0, 1.0, 0.0, 0, 0.0, 0)
     found, *_ = localization(objects, selection_of([patch]), baseline_rates(objects, box.width))
     assert (found.kind, found.images) == ("chosen", 1)
     assert found.hit_rate in (0, 1)
@@ -157,7 +157,7 @@ def no_score(frame: Frame) -> Score:
 def chosen(*places: tuple[str, float, Box]) -> ClassSelection:
     """Patches by their boxes in the source, all 16 px wide in the proxy."""
     patches = tuple(
-        Patch(name, 0, Box(0, 0, 16, 16), box, score, 0.0, 0, 0.0, rank)
+        Patch(name, 0, Box(0, 0, 16, 16), box, box, score, score, 0.0, 0, 0.0, rank)
         for rank, (name, score, box) in enumerate(places)
     )
     return ClassSelection("cat", 0, patches, tuple((n,) for n in range(len(patches))))
@@ -253,7 +253,7 @@ def test_check_selection__file_names_of_other_images(tmp_path: Path) -> None:
 
 
 GEOMETRY = geometry((200, 500), [0.5, 0.25], 48)
-SETTINGS = SelectSettings(gap="signed", patch_px=20, ipc=3)
+SETTINGS = SelectSettings(locate="signed", rank_by="patch", patch_px=20, ipc=3)
 SHAPES = ((6, 6), (6, 9), (8, 6), (6, 9), (6, 6))
 
 

@@ -31,15 +31,17 @@ def ranked(clusters: str) -> ClassSelection:
 def test_patch_views__by_hand() -> None:
     """Two patches of one image; the second one is in two distilled images."""
     patches = [
-        patch_of("cat/1", 0, 2, 0.5, 0.2, x=3, y=4), patch_of("cat/0", 1), patch_of("cat/1", 2, 1),
+        patch_of("cat/1", 0, 2, 0.5, 0.2, x=3, y=4, cut=Box(0, 0, 32, 32)),
+        patch_of("cat/0", 1), patch_of("cat/1", 2, 1),
     ]  # fmt: skip
     selected = selection_of(patches, [(0, 2), (2, 1), (1, 1)])
     settings = SelectSettings(ipc=2, pins=("cat/1",), moves=("cat/1@3,4",))
     scores = scores_of([[[[0.0] * 4] * 4], [[[0.0] * 6] * 4]])
     found = patch_views(selected, scores, settings)
     assert found[0] == PatchView(
-        image_id="cat/1", box=Box(3, 4, 16, 16), width_px=48, height_px=32, score=0.5, margin=0.2,
-        cluster=2, rank=0, nth=0, kept=(0,), pinned=True, moved=True,
+        image_id="cat/1", box=Box(3, 4, 16, 16), cut=Box(0, 0, 32, 32), width_px=48, height_px=32,
+        score=0.5, picture_score=0.5, margin=0.2, cluster=2, rank=0, nth=0, kept=(0,),
+        dropped=False, pinned=True, moved=True,
     )  # fmt: skip
     assert [(one.nth, one.kept) for one in found] == [(0, (0,)), (0, (1,)), (1, (0, 1))]
     assert [(one.pinned, one.moved) for one in found[1:]] == [(False, False), (False, False)]

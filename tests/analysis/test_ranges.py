@@ -10,7 +10,6 @@ from support.drawn import geometry, scores_of
 
 from dsel.analysis import ranges
 from dsel.analysis.ranges import Range, class_ranges
-from dsel.config import SelectSettings
 from dsel.core.gap_maps import combined_maps
 from dsel.types import ClassScores
 
@@ -30,8 +29,8 @@ def test_class_ranges__slow_definition(
 ) -> None:
     monkeypatch.setattr(ranges, "PART_CELLS", part)
     scores = some()
-    settings = SelectSettings(timesteps=tuple(GEOMETRY.timesteps[n] for n in columns))
-    combined = combined_maps(scores, GEOMETRY, settings)
+    timesteps = tuple(GEOMETRY.timesteps[n] for n in columns)
+    combined = combined_maps(scores, GEOMETRY, timesteps, "positive")
     found = class_ranges(scores, columns, combined)
     gaps = np.concatenate(
         [b.gap[:, columns].astype(float).mean(axis=1).ravel() for b in scores.buckets]

@@ -88,7 +88,10 @@ def test_draw_again__moves_random_patches_alone(visit: Opener) -> None:
 def test_click__marks_the_image_in_every_column(visit: Opener) -> None:
     page = visit("tab=baselines&ipc=6")
     page.locator(f"{column('random')} .patch").nth(2).click()
-    until(page, ".baselines", "e => e.querySelectorAll('.patch[aria-current=true]').length === 4")
+    until(
+        page, ".baselines-grid",
+        "e => e.querySelectorAll('.patch[aria-current=true]').length === 4",
+    )  # fmt: skip
     assert "image=disc" in page.url
 
 
@@ -109,6 +112,40 @@ def test_hit_rates__live_for_class_and_all_classes(chromium: Any, boxed: str) ->
         assert "at least 50 % of the object" in page.locator(".truth").inner_text()
         page.get_by_label("Patch size", exact=True).press("PageDown")
         until(page, f"{column('random')} .meter-value", f"e => e.textContent !== '{rate}'")
+
+
+CHOSEN, BASELINE = ".selection[aria-label='Chosen set']", ".selection:last-child"
+
+
+def ids_of(page: Any, selection: str) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(
+        f"{selection} .patch", "all => all.map((e) => e.dataset.id)"
+    )
+    return found
+
+
+def test_selections__a_baseline_beside_the_chosen_set(visit: Opener) -> None:
+    page = visit("tab=baselines&ipc=6")
+    page.wait_for_selector(f"{BASELINE} .crop")
+    assert len(ids_of(page, CHOSEN)) == len(ids_of(page, BASELINE)) == 6
+    before = ",".join(ids_of(page, BASELINE))
+    page.get_by_role("button", name="Draw another selection").click()
+    ids = "[...e.querySelectorAll('.patch')].map((p) => p.dataset.id).join()"
+    until(page, BASELINE, f"e => {ids} !== '{before}'")
+    page.get_by_label("Baseline", exact=True).select_option("no-clusters")
+    until(page, ".selections", "e => e.textContent.includes('in both sets')")
+    assert "6 images of disc" in page.locator(".selections > .soft").inner_text()
+
+
+def test_selections__what_a_baseline_lacks_is_said(visit: Opener) -> None:
+    page = visit("tab=baselines&ipc=6")
+    page.wait_for_selector(f"{BASELINE} .crop")
+    page.get_by_label("Baseline", exact=True).select_option("rded")
+    until(page, ".selections .notice", "e => e.textContent.includes('needs a teacher')")
+    assert page.locator(BASELINE).is_hidden()
+    page.get_by_label("Baseline", exact=True).select_option("herding")
+    page.locator(BASELINE).wait_for()
+    assert page.locator(".selections .notice").count() == 0
 
 
 @pytest.mark.parametrize("dark", [False, True])

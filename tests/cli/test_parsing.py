@@ -14,6 +14,7 @@ from dsel.cli.commands import COMMANDS, main
 from dsel.cli.flags import Address, Scenes, Where
 from dsel.cli.parsing import FLAG, in_one_line
 from dsel.config import (
+    EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
@@ -33,13 +34,15 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         PriorSettings, SourceSettings, ScoreSettings, SelectSettings, ExportSettings,
     ),
     "toybox": (Scenes,),
+    "evaluate": (EvaluateSettings, ExportSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
-    "train": {"--out"}, "check": {"--boxes", "--selection"},
+    "train": {"--out"}, "evaluate": {"--test", "--run", "--selection"},
+    "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
 
@@ -57,9 +60,10 @@ def flag_of(setting: Setting) -> str:
 
 def settings_of_command(command: str) -> Iterator[Setting]:
     """The settings that a command has flags for; `distill` selects among all that it scores."""
+    left_out = {(SelectSettings, "timesteps"), (SelectSettings, "teacher")}
     for kind in SETTINGS[command]:
         for setting in settings_of(kind).values():
-            if (command, kind, setting.name) != ("distill", SelectSettings, "timesteps"):
+            if command != "distill" or (kind, setting.name) not in left_out:
                 yield setting
 
 
@@ -140,7 +144,7 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
         ("select run --ipc 1e3", "ipc must be a whole number, got '1e3'"),
         ("select run --ipc 0", "ipc must be between 1 and 100000, got 0"),
         ("select run --timesteps 200 x", "timesteps must be a whole number, got 'x'"),
-        ("select run --gap both", "gap must be one of positive, signed, got 'both'"),
+        ("select run --locate both", "locate must be one of positive, signed, got 'both'"),
         ("score toybox --run run --refine x", "refine must be a number, got 'x'"),
         ("score toybox --run run --refine nan", "refine must be between 0.0 and 1.0, got nan"),
         ("app --port http", "port must be a whole number, got 'http'"),

@@ -79,7 +79,7 @@ def test_settings_of__names_kinds_and_order() -> None:
     assert declared["image_px"] == Setting(
         name="image_px", kind=int, part=int, default=0,
         help="side of a distilled image; 0 is the prior's resolution", range=Range(0, 8192),
-        choices=(), names_result=True, override=False, label="Image size", unit="px",
+        choices=(), names_result=True, override=False, linked=True, label="Image size", unit="px",
         choice_labels={}, placeholder="",
     )  # fmt: skip
 
@@ -229,10 +229,10 @@ def test_fingerprint__of_the_defaults_stays_the_same() -> None:
     """Runs and selections on disk are found by these names."""
     assert {kind.__name__: fingerprint(kind()) for kind in KINDS} == {
         "SourceSettings": "94556b3b1f9935d3", "PriorSettings": "f6fe80ac899b3c1c",
-        "ScoreSettings": "f5603fb285f9066d", "SelectSettings": "cdb89211d6c6e2bf",
-        "ExportSettings": "36fc9f29ac797759", "TrainSettings": "f00c811fd8c7ac9c",
+        "ScoreSettings": "f5603fb285f9066d", "SelectSettings": "c01417bfdbf25041",
+        "ExportSettings": "6fd46f3442763dac", "TrainSettings": "f00c811fd8c7ac9c",
     }  # fmt: skip
-    assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "1c15fefe545eed86"
+    assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "798f5c7faa9a6c2b"
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_fingerprint__of_the_defaults_stays_the_same() -> None:
          "family must be one of auto, stable-diffusion, sdxl, sd3, flux, dit, unet, got "
          f"'{'x' * 60}...'"),
         (ExportSettings, {"side": 3},
-         "unknown setting 'side'; known are: image_px, file_format, pixels"),
+         "unknown setting 'side'; known are: image_px, file_format, pixels, teacher, label_crops"),
     ],
     ids=str,
 )  # fmt: skip
@@ -337,8 +337,8 @@ def other_value(setting: Setting) -> Any:
         "resolution_px": 64, "widths": (32, 48), "timesteps": (1, 2), "null_share": 0.5,
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
-        "null_prompt": "x", "refine": 0.5, "discriminative_share": 0.5,
-        "low_memory": True, "compile": True,
+        "null_prompt": "x", "refine": 0.5, "discriminative_share": 0.5, "drop_lowest": 0.5,
+        "low_memory": True, "compile": True, "teacher": "x",
         "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip
     if setting.name in special:

@@ -63,12 +63,12 @@ def odd_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_select_and_export__by_hand() -> None:
     chosen = SelectSettings(
-        patch_px=32, timesteps=(200, 300), gap="signed", pins=("cat/1.png", "-a b/2.png"),
+        patch_px=32, timesteps=(200, 300), locate="signed", pins=("cat/1.png", "-a b/2.png"),
         bans=("it's.png",), moves=("cat/1.png@16,24",),
     )  # fmt: skip
     how = ExportSettings(file_format="jpeg", image_px=64)
     assert select_and_export(Path("my run"), Path("-out"), chosen, how) == (
-        "dsel select 'my run' --patch-px 32 --timesteps 200 300 --gap signed --pins=cat/1.png "
+        "dsel select 'my run' --patch-px 32 --timesteps 200 300 --locate signed --pins=cat/1.png "
         "--pins='-a b/2.png' --bans='it'\"'\"'s.png' --moves=cat/1.png@16,24 && "
         "dsel export 'my run' --out ./-out --image-px 64 --file-format jpeg"
     )
@@ -109,7 +109,7 @@ def select_settings(draw: st.DrawFn) -> SelectSettings:
         stride_px=draw(st.sampled_from([0, 3])),
         per_image=draw(st.sampled_from([1, 4])),
         timesteps=tuple(draw(st.lists(st.integers(0, 999), max_size=3, unique=True))),
-        gap=draw(st.sampled_from(["positive", "signed"])),
+        locate=draw(st.sampled_from(["positive", "signed"])),
         features="clip" if model else draw(st.sampled_from(["free", "reencode"])),
         feature_model=model,
         clusters=draw(st.sampled_from([0, 5])),
@@ -186,7 +186,7 @@ def by_hand(explorer: Explorer, chosen: SelectSettings) -> SelectSettings:
         (SelectSettings(ipc=3), ExportSettings()),
         (SelectSettings(ipc=2, factor=2, patch_px=40, per_image=2, clusters=2, stride_px=5),
          ExportSettings(image_px=50, file_format="jpeg")),
-        (SelectSettings(timesteps=(300, 600), gap="signed", within="centroid", across="pooled"),
+        (SelectSettings(timesteps=(300, 600), locate="signed", within="centroid", across="pooled"),
          ExportSettings(image_px=16, pixels="proxy")),
     ],
 )  # fmt: skip

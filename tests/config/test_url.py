@@ -16,7 +16,7 @@ from dsel.config.url import PLACES, View, query_of, view_of
 from dsel.errors import SettingError
 
 KINDS = (SelectSettings, ExportSettings)
-DECLARED = [setting for kind in KINDS for setting in settings_of(kind).values()]
+DECLARED = [setting for kind in KINDS for setting in settings_of(kind).values() if setting.linked]
 TEXTS = st.text(max_size=12)
 IDS = st.lists(TEXTS, max_size=4, unique=True)
 
@@ -47,7 +47,7 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
 def views(draw: st.DrawFn) -> View:
     """Any view."""
     values = [
-        {name: draw(values_of(setting)) for name, setting in settings_of(kind).items()}
+        {name: draw(values_of(one)) for name, one in settings_of(kind).items() if one.linked}
         for kind in KINDS
     ]
     select, export = values
@@ -97,6 +97,12 @@ def test_query_of__holds_what_differs_in_declared_order(view: View) -> None:
     assert list(dict.fromkeys(keys)) == differ
 
 
+def test_query_of__leaves_out_what_only_this_machine_may_read() -> None:
+    assert query_of(View(export=ExportSettings(teacher="/home/me/teacher", label_crops=3))) == ""
+    with pytest.raises(SettingError, match="unknown key in the link 'teacher'"):
+        view_of("teacher=owner/name")
+
+
 def test_view_of__order_of_keys_does_not_count() -> None:
     one = view_of("tab=set&ipc=3&pins=b&class=cat&pins=a")
     assert one == view_of("pins=b&pins=a&class=cat&ipc=3&tab=set")
@@ -134,7 +140,7 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
         ("class=a&class=b", "class must appear in the link once, got 2 of it"),
         ("timesteps=200&timesteps=x", "timesteps in the link must be a whole number, got 'x'"),
         ("timesteps=1000", "timesteps must be between 0 and 999, got 1000"),
-        ("gap=both", "gap must be one of positive, signed, got 'both'"),
+        ("locate=both", "locate must be one of positive, signed, got 'both'"),
         ("features=clip", "--features clip and --feature-model go together"),
         ("pins=a&bans=a", "an image is either pinned or banned, got 'a' in both"),
         (

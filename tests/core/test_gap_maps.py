@@ -10,7 +10,6 @@ from support.drawn_class import GEOMETRY, SHAPES, class_scores, squares
 from support.slow_maps import random_maps
 from support.synthetic import MIXED, synthetic_run
 
-from dsel.config import SelectSettings
 from dsel.core import chunks
 from dsel.core.gap_maps import (
     combine_timesteps,
@@ -29,8 +28,8 @@ def timestep_losses(conditional: np.ndarray) -> np.ndarray:
 
 
 def test_combined_maps__of_each_bucket() -> None:
-    scores, settings = class_scores(9, shapes=SHAPES), SelectSettings(timesteps=(500,))
-    found = combined_maps(scores, GEOMETRY, settings)
+    scores = class_scores(9, shapes=SHAPES)
+    found = combined_maps(scores, GEOMETRY, (500,), "positive")
     assert len(found) == len(scores.buckets) == 4
     for bucket, maps in zip(scores.buckets, found, strict=True):
         expected = np.maximum(bucket.gap[:, 1].astype(np.float32), 0) / 2
@@ -91,13 +90,13 @@ def test_combined_gap__each_timestep_on_its_own_scale() -> None:
     _, bucket = squares(3)
     gap = bucket.gap.astype(np.float64)
     np.testing.assert_allclose(
-        combined_gap(bucket, GEOMETRY, SelectSettings(gap="signed")),
+        combined_gap(bucket, GEOMETRY, (), "signed"),
         gap[:, 0] / 2 + gap[:, 1] / 4,
         rtol=1e-5,
         atol=1e-6,
     )
     np.testing.assert_allclose(
-        combined_gap(bucket, GEOMETRY, SelectSettings(gap="signed", timesteps=(500,))),
+        combined_gap(bucket, GEOMETRY, (500,), "signed"),
         gap[:, 1] / 2,
         rtol=1e-5,
         atol=1e-6,

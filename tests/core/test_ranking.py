@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsel.core.ranking import compose_images, in_turn, rank_patches, within_order
+from dsel.core.ranking import compose_images, in_turn, lowest, rank_patches, within_order
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3, 0.8])
 LABELS = np.array([0, 0, 1, 0, 1, 2])
@@ -91,6 +91,17 @@ def test_within_order__equal_ones_keep_their_order() -> None:
     assert within_order(ones, ones, "score") == [0, 1, 2, 3]
     assert within_order(ones, ones, "centroid") == [0, 1, 2, 3]
     assert within_order(np.array([1, 2, 1, 2.0]), ones, "score") == [1, 3, 0, 2]
+
+
+def test_lowest__by_hand() -> None:
+    assert lowest(SCORES, 0).tolist() == [False] * 6
+    assert np.flatnonzero(lowest(SCORES, 0.34)).tolist() == [0, 4]
+    assert np.flatnonzero(lowest(SCORES, 0.5)).tolist() == [0, 2, 4]
+    assert np.flatnonzero(lowest(SCORES, 0.5, (4, 1))).tolist() == [0, 2]
+    assert np.flatnonzero(lowest(np.zeros(10), 0.3)).tolist() == [7, 8, 9]  # 0.3 * 10 is whole
+    assert np.flatnonzero(lowest(np.zeros(100), 0.29)).size == 29  # and 0.29 * 100 nearly
+    assert lowest(np.zeros(1), 0.95).tolist() == [False]
+    assert lowest(np.zeros(0), 0.5).tolist() == []
 
 
 def test_in_turn__by_hand() -> None:

@@ -6,28 +6,53 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.drawn_class import CELL_PX, GEOMETRY, PX, SHAPES, alone, class_scores, squares
+from support.drawn_class import (
+    CELL_PX,
+    GEOMETRY,
+    PX,
+    SHAPES,
+    alone,
+    class_scores,
+    squares,
+    with_gap,
+)
+from support.selecting import BY_PATCH
 
 from dsel.config import SelectSettings
 from dsel.core.gap_maps import combined_gap, combined_maps, image_bucket
-from dsel.core.selection import Located, locate_class, ranking_scores, without_banned
-from dsel.types import ClassScores
+from dsel.core.selection import (
+    Located,
+    Scored,
+    locate_class,
+    ranking_scores,
+    repeated,
+    score_class,
+    without_banned,
+)
+from dsel.types import Box, ClassScores
 
 
 def locate(scores: ClassScores, settings: SelectSettings) -> Located:
-    return locate_class(scores, GEOMETRY, settings, combined_maps(scores, GEOMETRY, settings))
+    maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.locate)
+    return locate_class(scores, GEOMETRY, settings, maps)
+
+
+def score(scores: ClassScores, settings: SelectSettings = BY_PATCH) -> Scored:
+    maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.score)
+    return score_class(scores, locate(scores, settings), CELL_PX, settings.rank_by, maps)
 
 
 def test_locate_class__finds_the_bright_square() -> None:
     scores, bucket = squares(6)
-    located = locate(scores, SelectSettings())
-    maps = combined_gap(bucket, GEOMETRY, SelectSettings())
+    scored = score(scores)
+    located = scored.located
+    maps = combined_gap(bucket, GEOMETRY, (), "positive")
     for n in range(6):
         assert located.image[n] == n
         row, column = int(located.y[n] / 8), int(located.x[n] / 8)
         inside = maps[n, row : row + 4, column : column + 4]
         assert inside.min() > 0.5
-        assert located.score[n] == pytest.approx(inside.mean(), rel=1e-5)
+        assert scored.patch[n] == pytest.approx(inside.mean(), rel=1e-5)
         assert np.isfinite(located.margin[n]) == any(  # is there room for another box beside it?
             place in (0, 4) for place in (row, column)
         )
@@ -35,9 +60,9 @@ def test_locate_class__finds_the_bright_square() -> None:
 
 def test_locate_class__stride_of_one_pixel_is_never_worse() -> None:
     scores = class_scores(6)
-    coarse = locate(scores, SelectSettings(patch_px=20))
-    fine = locate(scores, SelectSettings(patch_px=20, stride_px=1))
-    assert (fine.score >= coarse.score - 1e-9).all()
+    coarse = score(scores, BY_PATCH.replace(patch_px=20))
+    fine = score(scores, BY_PATCH.replace(patch_px=20, stride_px=1))
+    assert (fine.patch >= coarse.patch - 1e-9).all()
 
 
 def test_ranking_scores__by_hand() -> None:
@@ -56,28 +81,32 @@ def test_ranking_scores__by_hand() -> None:
     [
         SelectSettings(),
         SelectSettings(patch_px=20, stride_px=4, per_image=2, timesteps=(500,)),
-        SelectSettings(patch_px=64, gap="signed"),
+        SelectSettings(patch_px=64, locate="signed"),
     ],
 )
 def test_locate_class__each_image_as_it_would_be_alone(settings: SelectSettings) -> None:
     scores = class_scores(13, seed=3, shapes=SHAPES)
-    located = locate(scores, settings)
-    assert (np.diff(located.image) >= 0).all()
+    scored = score(scores, settings)
+    mine = scored.located.image
+    assert (np.diff(mine) >= 0).all()
     for row in range(13):
-        one = locate(alone(scores, row), settings)
-        mine = located.image == row
-        for name in ("x", "y", "score", "margin", "features"):
-            there, expected = getattr(located, name)[mine], getattr(one, name)
-            assert np.array_equal(there, expected, equal_nan=True), (row, name)
+        one = score(alone(scores, row), settings)
+        for name in ("x", "y", "margin", "features"):
+            there = getattr(scored.located, name)[mine == row]
+            assert np.array_equal(there, getattr(one.located, name), equal_nan=True), (row, name)
+        for name in ("patch", "picture", "ranking"):
+            there = getattr(scored, name)[mine == row]
+            assert np.array_equal(there, getattr(one, name)), (row, name)
 
 
 def test_locate_class__boxes_by_the_slow_definition() -> None:
     """All boxes of whole cells on each map, one by one: the first of the largest means wins."""
     scores = class_scores(12, seed=5, shapes=SHAPES)
-    located = locate(scores, SelectSettings(patch_px=24))
+    scored = score(scores, BY_PATCH.replace(patch_px=24))
+    located = scored.located
     assert located.image.tolist() == list(range(12))
     for row in range(12):
-        maps = combined_gap(image_bucket(scores, row), GEOMETRY, SelectSettings())[0]
+        maps = combined_gap(image_bucket(scores, row), GEOMETRY, (), "positive")[0]
         rows, columns = SHAPES[row % len(SHAPES)]
         assert maps.shape == (rows, columns)
         means = {
@@ -87,7 +116,7 @@ def test_locate_class__boxes_by_the_slow_definition() -> None:
         }
         best = max(means, key=means.__getitem__)
         assert (located.x[row], located.y[row]) == best
-        assert located.score[row] == pytest.approx(means[best], abs=1e-6)
+        assert scored.patch[row] == pytest.approx(means[best], abs=1e-6)
 
 
 def test_locate_class__features_come_from_under_the_box() -> None:
@@ -109,12 +138,13 @@ def test_locate_class__a_moved_box_by_the_slow_definition() -> None:
     scores = class_scores(8, seed=2, shapes=SHAPES)
     for row, (x, y) in enumerate([(0, 0), (17, 3), (32, 32), (5, 31), (1, 2), (96, 32), (8, 16)]):
         moves = (f"cat/{row}@{x},{y}",)
-        found = locate(scores, SelectSettings(moves=moves))
-        maps = combined_gap(image_bucket(scores, row), GEOMETRY, SelectSettings())[0]
+        scored = score(scores, BY_PATCH.replace(moves=moves))
+        found = scored.located
+        maps = combined_gap(image_bucket(scores, row), GEOMETRY, (), "positive")[0]
         pixels = maps.astype(np.float64).repeat(CELL_PX, 0).repeat(CELL_PX, 1)
         assert (found.x[row], found.y[row]) == (x, y)
         mean = pixels[y : y + 32, x : x + 32].mean()
-        assert found.score[row] == pytest.approx(mean, abs=1e-9)
+        assert scored.patch[row] == pytest.approx(mean, abs=1e-9)
         beside = [
             pixels[top : top + 32, left : left + 32].mean()
             for top in range(0, pixels.shape[0] - 31, CELL_PX)
@@ -125,13 +155,64 @@ def test_locate_class__a_moved_box_by_the_slow_definition() -> None:
         assert found.margin[row] == pytest.approx(lead, abs=1e-8, nan_ok=True)
 
 
+def test_score_class__by_hand() -> None:
+    """The signed mean inside the box that the positive gap located, and over the whole picture."""
+    scores, bucket = squares(1)
+    gap = np.zeros_like(bucket.gap)  # (1, 2, 8, 8), losses of 1 and 2
+    gap[0, :, 0:4, 0:4] = [[[1.0]], [[2.0]]]  # 1 as a share of the loss, at both timesteps
+    gap[0, :, 0:2, 0:4] -= [[[3.0]], [[6.0]]]  # -2 in the upper half
+    gap[0, :, 7, 7] = [-16.0, -32.0]
+    found = score(with_gap(scores, gap), SelectSettings(rank_by="patch"))
+    assert (found.located.x[0], found.located.y[0]) == (0, 0)
+    assert found.patch.tolist() == [(8 * 1 + 8 * -2) / 16]
+    assert found.picture.tolist() == [(8 * 1 + 8 * -2 - 16) / 64]
+    assert found.ranking.tolist() == found.patch.tolist()
+    positive = score(with_gap(scores, gap), SelectSettings(score="positive"))
+    assert positive.patch.tolist() == [8 / 16]
+    assert positive.picture.tolist() == [8 / 64]
+    assert positive.ranking.tolist() == positive.picture.tolist()
+
+
+@pytest.mark.parametrize("settings", [BY_PATCH, SelectSettings(patch_px=24, per_image=2)])
+def test_score_class__slow_definition(settings: SelectSettings) -> None:
+    scores = class_scores(9, seed=4, shapes=SHAPES)
+    found = score(scores, settings)
+    at = found.located
+    for n, row in enumerate(at.image.tolist()):
+        maps = combined_gap(image_bucket(scores, row), GEOMETRY, (), settings.score)[0]
+        pixels = maps.astype(np.float64).repeat(CELL_PX, 0).repeat(CELL_PX, 1)
+        x, y = int(at.x[n]), int(at.y[n])
+        inside = pixels[y : y + at.patch_px, x : x + at.patch_px]
+        assert found.patch[n] == pytest.approx(inside.mean(), abs=1e-9)
+        assert found.picture[n] == pytest.approx(pixels.mean(), abs=1e-9)
+
+
+def test_score_class__refined_images_come_first_by_either_score() -> None:
+    scores = class_scores(8)
+    refined = np.arange(8) % 2 == 1
+    for rank_by in ("patch", "picture"):
+        found = score(replace(scores, refined=refined), SelectSettings(rank_by=rank_by))
+        assert found.ranking[refined].min() > found.ranking[~refined].max()
+
+
+def test_repeated__the_same_cut_of_the_same_image() -> None:
+    one, other = Box(0, 0, 8, 8), Box(1, 0, 8, 8)
+    image = np.array([0, 0, 0, 1, 1])
+    assert repeated(image, [one, other, one, one, one]).tolist() == [
+        False, False, True, False, True,
+    ]  # fmt: skip
+    assert repeated(np.zeros(0, np.int64), []).tolist() == []
+
+
 def test_without_banned__by_hand() -> None:
     scores = class_scores(4)
-    located = locate(scores, SelectSettings(patch_px=24, per_image=2))
-    found = without_banned(located, scores.ids, ("cat/1", "dog/1", "cat/3"))
-    assert set(found.image.tolist()) == {0, 2}
-    allowed = np.isin(located.image, [0, 2])
-    for name in ("image", "x", "y", "score", "ranking_score", "margin", "features"):
-        expected = getattr(located, name)[allowed]
-        assert np.array_equal(getattr(found, name), expected, equal_nan=True), name
-    assert without_banned(located, scores.ids, ("dog/1",)) is located
+    scored = score(scores, SelectSettings(patch_px=24, per_image=2))
+    found = without_banned(scored, scores.ids, ("cat/1", "dog/1", "cat/3"))
+    assert set(found.located.image.tolist()) == {0, 2}
+    allowed = np.isin(scored.located.image, [0, 2])
+    for name in ("image", "x", "y", "margin", "features"):
+        expected = getattr(scored.located, name)[allowed]
+        assert np.array_equal(getattr(found.located, name), expected, equal_nan=True), name
+    for name in ("patch", "picture", "ranking"):
+        assert np.array_equal(getattr(found, name), getattr(scored, name)[allowed]), name
+    assert without_banned(scored, scores.ids, ("dog/1",)) is scored

@@ -18,7 +18,6 @@ from support.toyset import QUICK, SMALL, dataset_of, finish, scored_run, tree, w
 
 from dsel.analysis.explorer import Explorer
 from dsel.config import ExportSettings, SelectSettings
-from dsel.core.composing import mosaic, tile_sides
 from dsel.data.images import (
     crop,
     decode,
@@ -87,6 +86,7 @@ def test_export__manifest_records_the_run(run, tmp_path):
     assert record["classes"] == ["cat", "dog"]
     assert record["run"] == run.identity.fingerprint
     assert record["selection"] == run.selection_name(chosen)
+    assert record["format"] == "dsel export 3"
     assert record["select"]["ipc"] == 2
     assert record["score"]["precision"] == "float32"
     assert not {"device", "decoders", "rows_per_call"} & set(record["score"])
@@ -96,6 +96,27 @@ def test_export__manifest_records_the_run(run, tmp_path):
     rows = pq.read_table(tmp_path / "out/patches.parquet").to_pylist()
     assert len(rows) == sum(len(selected.patches) for selected in selections) == 8
     assert [row["rank"] for row in rows if row["class_name"] == "dog"] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "chosen", [SMALL.replace(drop_lowest=0.3), SelectSettings(ipc=3, clusters=1, factor=2)]
+)
+def test_export__table_says_where_each_patch_is(work, tmp_path, chosen):
+    """The first image that shows it and its tile there, or nothing."""
+    finish(select(work, chosen))
+    finish(export(work, tmp_path / "out", ExportSettings(image_px=31)))
+    shown = {}
+    for image in manifest_of(tmp_path / "out")["images"]:
+        for patch in image["patches"]:
+            shown.setdefault((image["class"], patch["rank"]), (image["file"], patch["tile_box"]))
+    rows = pq.read_table(tmp_path / "out/patches.parquet").to_pylist()
+    assert len(rows) == 7
+    for row in rows:
+        file, box = shown.get((row["class_name"], row["rank"]), (None, {}))
+        assert row["file"] == file
+        for side in ("x", "y", "width", "height"):
+            assert row[f"tile_{side}"] == box.get(side)
+    assert (None in {row["file"] for row in rows}) == (chosen.factor == 1)
 
 
 def test_export__manifest_records_the_overrides(run, tmp_path):
@@ -125,19 +146,31 @@ def test_export__manifest_records_the_overrides(run, tmp_path):
 
 def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
     """An exported image made anew from its lines in the manifest."""
-    factor = record["select"]["factor"]
-    sides = tile_sides(record["export"]["image_px"], factor)
+    side = record["export"]["image_px"]
     source = Path(run.identity.dataset_origin["source"])
     rows = {row.id: row for row in run.images}
-    tiles = []
-    for place, patch in enumerate(image["patches"]):
+    made = np.zeros((side, side, 3), np.uint8)
+    for patch in image["patches"]:
+        cut, tile, row = Box(**patch["cut_box"]), patch["tile_box"], rows[patch["image_id"]]
+        x, y, width, height = (int(tile[name]) for name in ("x", "y", "width", "height"))
         if kind == "source":
-            pixels, box = decode(source / patch["image_id"]), patch["source_box"]
+            pixels = decode(source / patch["image_id"])
         else:
-            pixels = decode(run.image_bytes([rows[patch["image_id"]]], "proxy")[0])
-            box = patch["proxy_box"]
-        tiles.append(crop(pixels, Box(**box), sides[place % factor], sides[place // factor]))
-    return mosaic(tiles, factor)
+            pixels = decode(run.image_bytes([row], "proxy")[0])
+            cut = row.frame.to_proxy(cut)
+        size = width, height
+        if record["select"]["tile_scale"] == "native":
+            size = tuple(min(round(patch["native_px"]), one) for one in size)
+        content = crop(pixels, cut, *size)
+        top, left = (height - size[1]) // 2, (width - size[0]) // 2
+        for down in range(height):  # each pixel is the nearest one of the cut
+            for across in range(width):
+                nearest = (
+                    min(max(down - top, 0), size[1] - 1),
+                    min(max(across - left, 0), size[0] - 1),
+                )
+                made[y + down, x + across] = content[nearest]
+    return made
 
 
 @pytest.mark.parametrize("kind", ["source", "proxy"])
@@ -148,10 +181,13 @@ def traced(run: Run, record: dict, image: dict, kind: str) -> np.ndarray:
         (SMALL, 16),
         (SelectSettings(ipc=3, clusters=2, patch_px=9, stride_px=1, per_image=2), 33),
         (SelectSettings(ipc=1, clusters=1, factor=2), 0),
-        (SelectSettings(ipc=3, clusters=2, factor=2, patch_px=11, per_image=4), 21),
-        (SelectSettings(ipc=1, clusters=1, factor=3, patch_px=8, per_image=4), 64),
+        (SelectSettings(ipc=3, clusters=2, factor=2, patch_px=11, per_image=4, cut="patch"), 21),
+        (SelectSettings(ipc=2, clusters=1, factor=2, patch_px=12, cut="context"), 33),
+        (SelectSettings(ipc=2, clusters=1, patch_px=12, cut="patch", tile_scale="native"), 0),
+        (SelectSettings(ipc=1, clusters=1, factor=3, patch_px=8, per_image=4, cut="context",
+                        context=1.3, tile_scale="native"), 64),
     ],
-)
+)  # fmt: skip
 def test_export__manifest_has_the_origin_of_every_pixel(work, tmp_path, kind, chosen, image_px):
     finish(select(work, chosen))
     out = tmp_path / "out"

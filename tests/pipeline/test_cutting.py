@@ -23,9 +23,10 @@ def run(tmp_path: Path) -> Run:
     return scored_run(root, tmp_path / "run")
 
 
-def patch(run: Run, image_id: str, box: Box) -> Patch:
+def patch(run: Run, image_id: str, box: Box, cut: Box) -> Patch:
     (row,) = (row for row in run.images if row.id == image_id)
-    return Patch(image_id, row.class_index, box, row.frame.to_source(box), 0.0, 0.0, 0, 0.0, 0)
+    boxes = box, row.frame.to_source(box), row.frame.to_source(cut)
+    return Patch(image_id, row.class_index, *boxes, 0.0, 0.0, 0.0, 0, 0.0, 0)
 
 
 def test_source_of__by_what_is_wanted(run):
@@ -56,10 +57,10 @@ def test_source_of__changed(run, tmp_path):
 
 
 def test_source_cutter__crops_the_source(run, tmp_path):
-    one = patch(run, "cat/01.png", Box(4, 8, 16, 16))
+    one = patch(run, "cat/01.png", Box(4, 8, 16, 16), Box(2, 6, 20, 20))
     cut = source_cutter(run, open_origin(run))
     whole = np.asarray(Image.open(tmp_path / "pictures/cat/01.png"))
-    assert np.array_equal(cut(one, 10, 12), crop(whole, one.source_box, 10, 12))
+    assert np.array_equal(cut(one, 10, 12), crop(whole, one.cut_box, 10, 12))
 
 
 def test_source_cutter__an_image_that_changed_since_it_was_opened(run, tmp_path):
@@ -69,14 +70,14 @@ def test_source_cutter__an_image_that_changed_since_it_was_opened(run, tmp_path)
     (tmp_path / "pictures/cat/01.png").write_text("gone")
     cut = source_cutter(run, dataset)
     with pytest.raises(RunError, match=r"cat/00.png has changed since the run was scored: score"):
-        cut(patch(run, "cat/00.png", box), 8, 8)
+        cut(patch(run, "cat/00.png", box, box), 8, 8)
     with pytest.raises(RunError, match=r"cat/01.png is text, not an image: replace it, or use"):
-        cut(patch(run, "cat/01.png", box), 8, 8)
+        cut(patch(run, "cat/01.png", box, box), 8, 8)
 
 
 def test_proxy_cutter__crops_the_proxy(run):
-    one = patch(run, "cat/02.png", Box(4, 8, 16, 16))
+    one = patch(run, "cat/02.png", Box(4, 8, 16, 16), Box(2, 6, 20, 20))
     (row,) = (row for row in run.images if row.id == "cat/02.png")
     proxy = read_proxy(run, row)
     assert np.array_equal(proxy, decode(run.image_bytes([row], "proxy")[0]))
-    assert np.array_equal(proxy_cutter(run)(one, 10, 12), crop(proxy, one.box, 10, 12))
+    assert np.array_equal(proxy_cutter(run)(one, 10, 12), crop(proxy, Box(2, 6, 20, 20), 10, 12))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.synthetic import synthetic_run
-from support.toyset import SMALL, finish, write_pictures
+from support.scored import evaluated_run
+from support.toyset import finish
 from support.trainer import Interrupted, trainer
 
 from dsel.config import EvaluateSettings, ExportSettings
@@ -18,7 +18,6 @@ from dsel.errors import SettingError
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.evaluated import open_sets
 from dsel.pipeline.held_out import HeldOutTest, Validation
-from dsel.pipeline.select import select
 from dsel.pipeline.training_sets import TrainingSets
 from dsel.runs import open_run
 from dsel.types import Done, Notice, Progress, Started
@@ -31,11 +30,7 @@ QUICK = EvaluateSettings(student_px=16, steps=5, seeds=2)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run, and held-out pictures of the same classes."""
-    root = tmp_path_factory.mktemp("made")
-    finish(select(synthetic_run(root / "run", classes=2, per_class=6), SMALL))
-    write_pictures(root / "test", {"disc": 3, "square": 2}, seed=1)
-    write_pictures(root / "validation", {"disc": 2, "square": 2}, seed=2)
-    return root
+    return evaluated_run(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture

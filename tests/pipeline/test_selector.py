@@ -15,7 +15,7 @@ from support.drawn_class import (
     squares,
     with_gap,
 )
-from support.selecting import OneClass, select_class
+from support.selecting import BY_PATCH, OneClass, select_class
 
 from dsel.cache import Cache
 from dsel.config import SelectSettings
@@ -26,7 +26,7 @@ from dsel.types import Box, ClassScores, ClassSelection
 
 
 def selected(n: int, **settings: object) -> ClassSelection:
-    return select_class(class_scores(n), GEOMETRY, SelectSettings(**settings))
+    return select_class(class_scores(n), GEOMETRY, BY_PATCH.replace(**settings))
 
 
 def test_select__unknown_timestep() -> None:
@@ -75,7 +75,7 @@ def test_select__no_scored_images() -> None:
 
 def test_select__identical_features_are_one_cluster() -> None:
     scores = class_scores(8, identical=True)
-    found = select_class(scores, GEOMETRY, SelectSettings(ipc=5))
+    found = select_class(scores, GEOMETRY, BY_PATCH.replace(ipc=5))
     assert {patch.cluster for patch in found.patches} == {0}
     order = [patch.score for patch in found.patches]
     assert order == sorted(order, reverse=True)
@@ -133,7 +133,7 @@ def test_select__images_point_into_the_ranked_patches() -> None:
 def test_select__few_draws_stand_behind_many(across: str) -> None:
     scores = class_scores(20)
     refined = np.arange(20) % 3 == 0
-    settings = SelectSettings(ipc=3, across=across)
+    settings = BY_PATCH.replace(ipc=3, across=across)
     found = select_class(replace(scores, refined=refined), GEOMETRY, settings)
     by_score = {p.image_id: p.score for p in select_class(scores, GEOMETRY, settings).patches}
     assert {p.image_id: p.score for p in found.patches} == by_score
@@ -143,6 +143,70 @@ def test_select__few_draws_stand_behind_many(across: str) -> None:
     for cluster in clusters:
         many = [bool(refined[int(p.image_id.removeprefix("cat/"))]) for p in cluster]
         assert many == sorted(many, reverse=True)
+
+
+def test_select__drop_lowest_ranks_the_rest_as_if_the_dropped_were_not_there() -> None:
+    scores = class_scores(20, shapes=SHAPES)
+    settings = SelectSettings(clusters=3, within="centroid")
+    every = select_class(scores, GEOMETRY, settings)
+    found = select_class(scores, GEOMETRY, settings.replace(drop_lowest=0.4))
+    least = sorted(every.patches, key=lambda patch: patch.picture_score)[:8]
+    assert found.dropped == set(range(12, 20))
+    dropped = [patch.image_id for patch in found.patches[12:]]
+    assert dropped == [patch.image_id for patch in least[::-1]]
+    assert found.images == tuple((rank,) for rank in range(12))
+    assert set(found.kept(100_000)) == set(range(12))
+    for cluster in range(3):  # the clusters are those of all patches
+        mine = [p.image_id for p in every.patches if p.cluster == cluster]
+        kept = [p.image_id for p in found.patches[:12] if p.cluster == cluster]
+        assert kept == [image_id for image_id in mine if image_id not in dropped]
+
+
+def test_select__pins_are_never_dropped() -> None:
+    scores = class_scores(10)
+    settings = SelectSettings(drop_lowest=0.5)
+    lowest = select_class(scores, GEOMETRY, settings).patches[-1].image_id
+    found = select_class(scores, GEOMETRY, settings.replace(pins=(lowest,)))
+    assert found.patches[0].image_id == lowest
+    assert found.dropped == set(range(6, 10))
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_select__a_cut_that_repeats_a_better_one_is_dropped(factor: int) -> None:
+    """The whole picture once per image, however many patches it has."""
+    scores = class_scores(8)
+    settings = SelectSettings(patch_px=24, per_image=3, clusters=2, factor=factor)
+    found = select_class(scores, GEOMETRY, settings)
+    cuts = select_class(scores, GEOMETRY, settings.replace(cut="patch"))
+    kept = sorted(found.patches[rank].image_id for rank in found.kept(1000))
+    assert kept == sorted(scores.ids)
+    assert len(found.patches) == len(cuts.patches) > 8
+    assert cuts.dropped == frozenset()
+    best = {}  # the patch that was located first stays, which is the best by the locating map
+    for patch in select_class(scores, GEOMETRY, BY_PATCH.replace(patch_px=24)).patches:
+        best[patch.image_id] = patch.box
+    assert {found.patches[r].image_id: found.patches[r].box for r in found.kept(1000)} == best
+
+
+def test_select__cuts_in_source_pixels_by_hand() -> None:
+    """Proxies of 64 px show their sources at half the scale, 10 px from the left."""
+    for patch in select_class(class_scores(6), GEOMETRY, SelectSettings()).patches:
+        assert patch.cut_box == Box(10, 0, 128, 128)
+    for patch in select_class(class_scores(6), GEOMETRY, SelectSettings(cut="patch")).patches:
+        assert patch.cut_box == patch.source_box
+    wide = class_scores(4, shapes=((8, 16),))
+    for patch in select_class(wide, GEOMETRY, SelectSettings()).patches:
+        left = min(max(patch.box.x - 16, 0), 64)
+        assert patch.cut_box == Box(10 + 2 * left, 0, 128, 128)
+
+
+@pytest.mark.parametrize("rank_by", ["patch", "picture"])
+def test_select__ranks_by_the_score_that_is_asked_for(rank_by: str) -> None:
+    found = select_class(
+        class_scores(20), GEOMETRY, SelectSettings(rank_by=rank_by, across="pooled")
+    )
+    scores = [p.score if rank_by == "patch" else p.picture_score for p in found.patches]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_select__same_arguments_same_selection() -> None:
@@ -177,8 +241,9 @@ def test_select__patches_of_many_shapes_lie_inside_their_sources() -> None:
 
 
 OTHER = SelectSettings(
-    patch_px=24, stride_px=3, per_image=2, timesteps=(500,), gap="signed", clusters=3,
-    discriminative_share=0.5, ipc=4, within="centroid", across="pooled", factor=2,
+    patch_px=24, stride_px=3, per_image=2, timesteps=(500,), locate="signed", score="positive",
+    rank_by="patch", clusters=3, discriminative_share=0.5, ipc=4, within="centroid",
+    across="pooled", drop_lowest=0.2, cut="context", context=2.0, factor=2, tile_scale="native",
     features="clip", feature_model="model", pins=("cat/1",), bans=("cat/2",), moves=("cat/3@1,2",),
 )  # fmt: skip
 """Every setting is another one than the default."""
@@ -190,15 +255,29 @@ def test_narrowed__keeps_what_a_step_reads_and_nothing_else() -> None:
         found = narrowed(OTHER, step)
         for name in settings_of(SelectSettings):
             assert getattr(OTHER, name) != getattr(default, name), name
-            if name not in ("clusters", "ipc"):
+            if name not in ("clusters", "ipc", "within"):
                 expected = OTHER if name in names else default
                 assert getattr(found, name) == getattr(expected, name), (step, name)
         assert found.k == (OTHER.k if "k" in names else default.k)
+        assert found.order == (OTHER.order if "order" in names else default.order)
 
 
-def test_narrowed__the_last_step_reads_every_setting() -> None:
-    declared = set(settings_of(SelectSettings)) - {"clusters", "ipc"} | {"k"}
-    assert set(READS["selection"]) == declared
+def test_narrowed__the_last_step_reads_every_setting_but_the_form_of_images() -> None:
+    declared = set(settings_of(SelectSettings)) - {"clusters", "ipc", "within", "tile_scale"}
+    assert set(READS["selection"]) == declared | {"k", "order"}
+
+
+@pytest.mark.parametrize(
+    ("within", "ipc", "order"),
+    [("auto", 1, "centroid"), ("auto", 2, "score"), ("score", 1, "score"),
+     ("centroid", 50, "centroid")],
+)  # fmt: skip
+def test_narrowed__within_and_ipc_count_as_the_order(within: str, ipc: int, order: str) -> None:
+    settings = SelectSettings(within=within, ipc=ipc, clusters=3)
+    assert settings.order == order
+    found = narrowed(settings, "selection")
+    assert found.order == order
+    assert found == narrowed(settings.replace(within=order, ipc=9), "selection")
 
 
 @pytest.mark.parametrize(("clusters", "ipc"), [(0, 7), (7, 1), (7, 100_000), (0, 100_000)])
@@ -207,7 +286,10 @@ def test_narrowed__clusters_and_ipc_count_as_the_number_of_clusters(
 ) -> None:
     found = narrowed(SelectSettings(clusters=clusters, ipc=ipc), "selection")
     assert found.k == (clusters or ipc)
-    assert found == narrowed(SelectSettings(ipc=clusters or ipc), "selection")
+    same = SelectSettings(ipc=clusters or ipc, within="score")
+    assert narrowed(same.replace(within="auto", ipc=9), "scored") == narrowed(same, "scored")
+    wanted = SelectSettings(clusters=clusters, ipc=ipc, within="score")
+    assert narrowed(wanted, "selection") == narrowed(same, "selection")
 
 
 def test_select__more_images_than_clusters_may_be_asked_for() -> None:

@@ -28,7 +28,8 @@ OTHERS = {"dog/1": frame(8, 8), "cat": None, "dog/2": frame(8, 200)}
 
 
 def locate(scores: ClassScores, settings: SelectSettings) -> Located:
-    return locate_class(scores, GEOMETRY, settings, combined_maps(scores, GEOMETRY, settings))
+    maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.locate)
+    return locate_class(scores, GEOMETRY, settings, maps)
 
 
 def by_image(found: ClassSelection) -> dict[str, list[Patch]]:
@@ -50,7 +51,7 @@ def test_select__a_moved_box_carries_its_features_and_source_box() -> None:
     assert patch.box == Box(20, 12, 32, 32)
     assert patch.source_box == Box(10 + 2 * 20, 2 * 12, 64, 64)
     before = locate(scores, SelectSettings())
-    for name in ("x", "y", "score", "margin", "features"):
+    for name in ("x", "y", "margin", "features"):
         one, other = (np.delete(getattr(part, name), 3, axis=0) for part in (located, before))
         assert np.array_equal(one, other, equal_nan=True), name
 
@@ -145,7 +146,7 @@ def test_select__a_pin_takes_the_best_of_several_patches_where_it_was_moved() ->
 
 @pytest.mark.parametrize("ipc", [1, 3])
 def test_select__pinned_patches_lead_the_first_mosaics(ipc: int) -> None:
-    settings = SelectSettings(clusters=3, factor=2)
+    settings = SelectSettings(clusters=3, factor=2, within="score")
     scores = class_scores(50)
     clusters: dict[int, list[str]] = {}
     for patch in select_class(scores, GEOMETRY, settings).patches:

@@ -30,7 +30,7 @@ boxes = st.builds(Box, numbers, numbers, numbers, numbers)
 counts = st.integers(0, 2**31 - 1)
 frames = st.builds(Frame, counts, counts, boxes, counts, counts)
 patches = st.builds(
-    Patch, st.text(max_size=20), counts, boxes, boxes, numbers,
+    Patch, st.text(max_size=20), counts, boxes, boxes, boxes, numbers, numbers,
     st.floats(0, 9) | st.just(math.nan), counts, numbers, counts,
 )  # fmt: skip
 
@@ -84,11 +84,13 @@ def test_images__are_the_proxies_without_image_bytes() -> None:
 
 
 def test_patch_row__fills_every_column() -> None:
-    one = Patch("a", 0, Box(1, 2, 3, 4), Box(5, 6, 7, 8), 0.5, 0.1, 2, 0.3, 9)
+    boxes = Box(1, 2, 3, 4), Box(5, 6, 7, 8), Box(4, 5, 9, 9)
+    one = Patch("a", 0, *boxes, 0.5, 0.4, 0.1, 2, 0.3, 9)
     row = patch_row(ClassSelection("cat", 0, (one,), ((0,),)), one)
     assert list(row) != []
     assert sorted(row) == sorted(PATCHES.names)
-    assert (row["x"], row["source_x"], row["rank"], row["cluster"]) == (1, 5, 9, 2)
+    assert (row["x"], row["source_x"], row["cut_x"], row["rank"], row["cluster"]) == (1, 5, 4, 9, 2)
+    assert (row["score"], row["picture_score"]) == (0.5, 0.4)
 
 
 def test_proxy_row__fills_every_column() -> None:

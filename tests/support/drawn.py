@@ -47,10 +47,12 @@ def _bucket(maps: list[np.ndarray], shape: tuple[int, ...], conditional: float) 
 
 def patch_of(
     image_id: str, rank: int, cluster: int = 0, score: float = 0.1, margin: float = 0.05,
-    x: float = 0, y: float = 0, side: float = 16, distance: float = 0.0,
+    x: float = 0, y: float = 0, side: float = 16, distance: float = 0.0, cut: Box | None = None,
 ) -> Patch:  # fmt: skip
+    """A patch whose source is as large as its proxy, and whose cut is itself unless given."""
     box = Box(float(x), float(y), float(side), float(side))
-    return Patch(image_id, 0, box, box, score, margin, cluster, distance, rank)
+    explanation = score, score, margin, cluster, distance, rank
+    return Patch(image_id, 0, box, box, cut or box, *explanation)
 
 
 def selection_of(

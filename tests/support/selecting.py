@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from dsel.config import SelectSettings
+from dsel.config.presets import PRESETS
 from dsel.pipeline.selector import Selector
 from dsel.types import ClassScores, ClassSelection, Frame, Geometry
+
+BY_PATCH = SelectSettings(**PRESETS["paper"]).replace(factor=1)
+"""Patches are ranked by their own scores and cut as they are."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ const FIGURES = [
   },
   {
     label: "Coverage distance",
-    help: "Mean feature distance from each located patch of the class to the nearest kept one. Lower is better.",
+    help: "Mean feature distance from each patch of the class to that of the nearest kept image. Lower is better.",
     text: (one) => number(one.coverage_distance),
   },
   {
@@ -137,8 +137,8 @@ export class BaselineSelections {
   describe({ baseline, shared }) {
     const { class_name: name } = this.app.store.state;
     return [
-      `The baseline keeps ${plural(baseline.total, "image")} of ${name}, as many as the chosen set, and scores play no`,
-      `part in it unless its name says so. ${plural(shared, "source image")} ${shared === 1 ? "is" : "are"} in both sets.`,
+      `The baseline chooses from the same images and keeps ${plural(baseline.total, "image")} of ${name}.`,
+      `${plural(shared, "source image")} ${shared === 1 ? "is" : "are"} in both sets.`,
       "Images are shown as they are exported.",
     ].join(" ");
   }

@@ -13,7 +13,7 @@ from dsel.core.cut_boxes import cut_around
 from dsel.core.gap_maps import Maps
 from dsel.core.integral_image import joined, summed_area, sums_inside
 from dsel.core.ranking import compose_images
-from dsel.core.selection import Scored, patch_records
+from dsel.core.selection import Scored, patch_records, repeated
 from dsel.types import Box, ClassScores, ClassSelection, Frame, Patch
 
 
@@ -56,25 +56,48 @@ def baseline_selection(
 ) -> ClassSelection:
     """Return the patches that a baseline chose, in its order, composed to distilled images.
 
-    A mosaic takes the next patches of the order, whatever their clusters. Cluster and distance are
-    those of the patch that dsel located in the image; scores are those of the baseline's own box.
+    A mosaic takes the next patches of the order, whatever their clusters. Patches that give the
+    same cut as an earlier one of their image rank last, and are in no image. Cluster and distance
+    are those of the patch that dsel located in the image; scores are those of the baseline's own
+    box.
     maps: those that scores use, see `combined_maps`.
     """
+    patches = _placed(scores, scored, clusters, choice, maps, cell_px, settings)
+    again = repeated(scored.located.image[choice.positions], [patch.cut_box for patch in patches])
+    order = np.argsort(again, kind="stable").tolist()
+    kept = len(patches) - int(again.sum())
+    one_cluster, falling = np.zeros(kept, np.int64), -np.arange(kept, dtype=float)
+    keys = falling, one_cluster, falling
+    return ClassSelection(
+        scores.name,
+        scores.index,
+        tuple(replace(patches[position], rank=rank) for rank, position in enumerate(order)),
+        compose_images(*keys, "score", "pooled", settings.factor**2),
+    )
+
+
+def _placed(
+    scores: ClassScores,
+    scored: Scored,
+    clusters: Clusters,
+    choice: Choice,
+    maps: Maps,
+    cell_px: int,
+    settings: SelectSettings,
+) -> tuple[Patch, ...]:
+    """Return the patches in a baseline's order, in its own boxes if it has any."""
     cut = settings if choice.cut is None else settings.replace(cut=choice.cut)
     patches = patch_records(scores, scored, clusters, choice.positions.tolist(), cut)
-    if choice.boxes is not None:
-        rows = scored.located.image[choice.positions]
-        means = _box_scores(scores, maps, rows, choice.boxes / cell_px)
-        patches = tuple(
-            _placed(patch, Box(x, y, side, side), scores.frames[row], mean, cut)
-            for patch, (x, y, side), row, mean in zip(
-                patches, choice.boxes.tolist(), rows.tolist(), means.tolist(), strict=True
-            )
+    if choice.boxes is None:
+        return patches
+    rows = scored.located.image[choice.positions]
+    means = _box_scores(scores, maps, rows, choice.boxes / cell_px)
+    return tuple(
+        _moved(patch, Box(x, y, side, side), scores.frames[row], mean, cut)
+        for patch, (x, y, side), row, mean in zip(
+            patches, choice.boxes.tolist(), rows.tolist(), means.tolist(), strict=True
         )
-    one_cluster = np.zeros(len(patches), np.int64)
-    falling = -np.arange(len(patches), dtype=float)
-    images = compose_images(falling, one_cluster, falling, "score", "pooled", settings.factor**2)
-    return ClassSelection(scores.name, scores.index, patches, images)
+    )
 
 
 def _of_rows(confidence: Confidence, rows: Ints) -> Confidence:
@@ -89,7 +112,7 @@ def _box_scores(scores: ClassScores, maps: Maps, rows: Ints, cells: Boxes) -> Do
     return means
 
 
-def _placed(patch: Patch, box: Box, frame: Frame, score: float, settings: SelectSettings) -> Patch:
+def _moved(patch: Patch, box: Box, frame: Frame, score: float, settings: SelectSettings) -> Patch:
     return replace(
         patch,
         box=box,

@@ -98,11 +98,22 @@ def test_select__bans_count_and_pins_do_not(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FREE)
-def test_select__several_patches_per_image(name: str) -> None:
-    found = selected(name, patch_px=24, per_image=2)
-    own = select_class(SCORES, GEOMETRY, SelectSettings(patch_px=24, per_image=2))
+@pytest.mark.parametrize("cut", ["patch", "whole"])
+def test_select__several_patches_per_image_but_no_cut_twice(name: str, cut: str) -> None:
+    settings = {"patch_px": 24, "per_image": 2, "cut": cut}
+    found = selected(name, **settings)
+    own = select_class(SCORES, GEOMETRY, SelectSettings(**settings))
     assert sorted(p.image_id for p in found.patches) == sorted(p.image_id for p in own.patches)
-    assert len(found.patches) > 11
+    assert [patch.rank for patch in found.patches] == list(range(len(found.patches)))
+    cuts = [(patch.image_id, patch.cut_box) for patch in found.patches]
+    kept = [cuts[rank] for (rank,) in found.images]
+    assert len(kept) == len(set(kept))
+    assert set(kept) == set(cuts)
+    assert [rank for (rank,) in found.images] == list(range(len(kept)))
+    if name == "random-whole":
+        assert len(kept) == 11
+    if cut == "patch" and name in ("no-clusters", "herding"):
+        assert not found.dropped
 
 
 @pytest.mark.parametrize("name", [name for name in FREE if name != "kmeans-nearest"])
