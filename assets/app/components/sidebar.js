@@ -16,6 +16,9 @@ const GROUPS = [
   { title: "Rank", names: ["rank_by", "score", "within", "across", "drop_lowest"] },
 ];
 
+/** @type {Record<string, string>} */
+const PRESETS = { paper: "Use the paper's settings" };
+
 /** @typedef {{ element: HTMLElement, show(value: any, select: SelectSettings): string }} Control */
 
 /**
@@ -32,7 +35,8 @@ export function mountSidebar(place, { store, start }) {
   const onclick = () => store.select(defaultsOf(store), "all");
   const reset = h("button.quiet", { type: "button", onclick }, icon(ICONS.reset), "Reset all settings");
   const prompt = h("details.more", { open: true }, h("summary", {}, "Prompt"), nullPrompt, hint);
-  fill(place, h("h2", {}, "Settings"), groups, prompt, reset);
+  const presets = Object.entries(start.presets).map(([name, values]) => createPreset(name, values, store));
+  fill(place, h("h2", {}, "Settings"), groups, prompt, h("div.presets", {}, presets, reset));
   const show = () => {
     for (const widget of widgets) widget.show(store.state.select);
     const idle = idleSettings(store.state.select, start.run.resolution_px);
@@ -41,6 +45,18 @@ export function mountSidebar(place, { store, start }) {
   };
   show();
   return show;
+}
+
+/**
+ * Create the button that sets the settings of a preset; all others keep their values.
+ * @param {string} name
+ * @param {Partial<SelectSettings>} values
+ * @param {Store} store
+ */
+function createPreset(name, values, store) {
+  const title = Object.entries(values).map(([key, value]) => `${key.replaceAll("_", " ")} ${value}`);
+  const props = { type: "button", title: title.join(", "), onclick: () => store.select(values, `preset ${name}`) };
+  return h("button.quiet", props, icon(ICONS.sliders), PRESETS[name] ?? `Preset ${name}`);
 }
 
 /**
