@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
@@ -138,6 +139,14 @@ class RunSets:
         self._selections = tuple(selections)
         self._cache, self._featurizer = cache, featurizer
         self._selector = Selector(run, cache, featurizer)
+
+    def with_select(self, select: SelectSettings) -> RunSets:
+        """Return the sets of other settings, which share what is in memory."""
+        _ = self._cut  # the source is opened once
+        other = copy(self)
+        other.select, other._selections = select, ()
+        other.image_px = check_export(self.run, select, self.export)
+        return other
 
     @property
     def subject(self) -> Subject:
