@@ -22,7 +22,7 @@ from dsel.errors import SettingError, unknown
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.export import check_export, plan_export
-from dsel.pipeline.held_out import Subject
+from dsel.pipeline.held_out import Subject, subject_of
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.students.records import Images, LabelledImages
@@ -151,8 +151,7 @@ class RunSets:
     @property
     def subject(self) -> Subject:
         """The run."""
-        of = self.run.identity
-        return Subject(self.run.path, of.classes, of.dataset_fingerprint, of.dataset_origin)
+        return subject_of(self.run)
 
     @property
     def selection(self) -> str:

@@ -49,46 +49,49 @@ class Trials:
         if not isinstance(validation, Validation):
             raise TypeError(f"settings are chosen by a Validation: {type(validation).__name__}")
         self.validation = validation
-        self._student, self._export = student, export
+        self.student, self._export = student, export
         self._sets = RunSets(run, SelectSettings(), (), export)
         self._images: LabelledImages | None = None
 
     @property
     def fingerprint(self) -> str:
         """A name of the validation images, the students and the pixels."""
-        return fingerprint(self.validation.source.fingerprint, self._student, self._export)
+        return fingerprint(self.validation.source.fingerprint, self.student, self._export)
 
     @property
     def steps(self) -> int:
         """The training steps of a trial, of all its students."""
-        return self._student.steps * self._student.seeds
+        return self.student.steps * self.student.seeds
 
     def read(self) -> Generator[Event, None, LabelledImages]:
         """Read the validation images, once; no test of the run accepts them from then on."""
         if self._images is None:
             self.validation.record()
-            side = resolved(self._settings(0, 0), self._sets.image_px).student_px
+            side = resolved(self._settings(), self._sets.image_px).student_px
             self._images = yield from self.validation.read(side)
         return self._images
 
     def own(
-        self, select: SelectSettings, steps: int = 0, seeds: int = 0
+        self, select: SelectSettings, steps: int = 0, seeds: int = 0, first: int = 0
     ) -> Generator[Event, None, Trial]:
-        """Try the set of these settings; steps and seeds are those of the students if 0."""
-        return self._try(OWN, select, steps, seeds)
+        """Try the set of these settings.
+
+        steps, seeds: those of the students if 0. first: added to the seed of the first student.
+        """
+        return self._try(OWN, select, self._settings(steps, seeds, first))
 
     def random(
-        self, select: SelectSettings, steps: int = 0, seeds: int = 0
+        self, select: SelectSettings, steps: int = 0, seeds: int = 0, first: int = 0
     ) -> Generator[Event, None, Trial]:
         """Try random whole images of the same budget."""
-        return self._try(REFERENCE, select, steps, seeds)
+        return self._try(REFERENCE, select, self._settings(steps, seeds, first))
 
     def _try(
-        self, name: str, select: SelectSettings, steps: int, seeds: int
+        self, name: str, select: SelectSettings, wanted: EvaluateSettings
     ) -> Generator[Event, None, Trial]:
         images = yield from self.read()
         sets = self._sets.with_select(select)
-        settings = resolved(self._settings(steps, seeds), sets.image_px)
+        settings = resolved(wanted, sets.image_px)
         trainer = StudentTrainer(self.validation, images, settings)
         found: list[float] = []
         for group in seeds_by_choice(sets, name, select.ipc, settings):
@@ -96,10 +99,10 @@ class Trials:
             found += yield from _accuracies(trainer.train(training_set, group))
         return Trial(tuple(found))
 
-    def _settings(self, steps: int, seeds: int) -> EvaluateSettings:
-        given = self._student.plain()
-        return EvaluateSettings(
-            **{**given, "steps": steps or given["steps"], "seeds": seeds or given["seeds"]}
+    def _settings(self, steps: int = 0, seeds: int = 0, first: int = 0) -> EvaluateSettings:
+        student = EvaluateSettings(**self.student.plain())
+        return student.replace(
+            steps=steps or student.steps, seeds=seeds or student.seeds, seed=student.seed + first
         )
 
 

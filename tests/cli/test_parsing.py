@@ -14,12 +14,15 @@ from dsel.cli.commands import COMMANDS, main
 from dsel.cli.flags import Address, Scenes, Where
 from dsel.cli.parsing import FLAG, in_one_line
 from dsel.config import (
+    AdviseSettings,
     EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
     SelectSettings,
     SourceSettings,
+    StudentSettings,
+    SweepSettings,
     TrainSettings,
 )
 from dsel.config.base import Setting, Settings, settings_of
@@ -35,6 +38,8 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     ),
     "toybox": (Scenes,),
     "evaluate": (EvaluateSettings, ExportSettings),
+    "sweep": (SweepSettings, StudentSettings, ExportSettings),
+    "advise": (AdviseSettings, StudentSettings, ExportSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
@@ -42,6 +47,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 OWN = {
     "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
     "train": {"--out"}, "evaluate": {"--test", "--run", "--selection"},
+    "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
