@@ -1,6 +1,6 @@
 """Baselines: other ways to choose images and boxes from the same scores, at the same budget.
 
 A baseline is a pure function from the candidates of one class (`base.Pool`) to their order
-(`base.Choice`). A new one is one module here and one line in `registry.BASELINES`; the settings list
-its name in `dsel.config.select.BaselineName`.
+(`base.Choice`). A new one is one module here and one line in `registry.BASELINES`; its name also
+belongs to the settings (`BaselineName` in `dsel.config.select`).
 """
