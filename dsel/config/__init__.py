@@ -12,6 +12,7 @@ from dsel.config.prior import PriorSettings
 from dsel.config.score import ScoreSettings
 from dsel.config.select import SelectSettings
 from dsel.config.source import SourceSettings
+from dsel.config.teach import TeachSettings
 from dsel.config.train import TrainSettings
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "ScoreSettings",
     "SelectSettings",
     "SourceSettings",
+    "TeachSettings",
     "TrainSettings",
 ]

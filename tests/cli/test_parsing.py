@@ -20,6 +20,7 @@ from dsel.config import (
     ScoreSettings,
     SelectSettings,
     SourceSettings,
+    TeachSettings,
     TrainSettings,
 )
 from dsel.config.base import Setting, Settings, settings_of
@@ -35,13 +36,14 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     ),
     "toybox": (Scenes,),
     "evaluate": (EvaluateSettings, ExportSettings),
+    "teach": (SourceSettings, TeachSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
-    "train": {"--out"}, "evaluate": {"--test", "--run", "--selection"},
+    "train": {"--out"}, "teach": {"--out", "--validation"}, "evaluate": {"--test", "--run", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
@@ -128,10 +130,10 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info}; "
-             "see dsel --help"),
+        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
+             "evaluate, teach}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, check, info"),
+                  "toybox, train, check, info, evaluate, teach"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),
