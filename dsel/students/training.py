@@ -2,6 +2,9 @@
 
 A student's numbers follow from its seed, the images and the settings alone: weights and batches
 come from generators of their own, so that it does not matter which other students are trained.
+
+Students are trained one after the other. Five ConvNets as one network of grouped convolutions take
+about 1.2 times as long on a processor, which is busy with one (tests/bench/students_bench.py).
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ CHECKPOINTS: Final = 5
 TEST_BATCH: Final = 250
 REPORT_EVERY: Final = 10  # steps
 PART_BYTES: Final = 2**23
-
+"""A part of a batch has this many bytes of a ConvNet's first maps for each thread: 4 images of 64
+px. Larger ones leave the cache, and their memory is returned to the system at every step."""
 
 Resume: TypeAlias = Callable[[nn.Module, torch.optim.Optimizer], int]
 """(model, optimizer) -> the number of steps that were done before; restores both in place."""
