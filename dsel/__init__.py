@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         score,
         select,
     )
+    from dsel.api.teaching import iter_teach, teach
     from dsel.config import (
         EvaluateSettings,
         ExportSettings,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         ScoreSettings,
         SelectSettings,
         SourceSettings,
+        TeachSettings,
     )
     from dsel.data import open_dataset
     from dsel.errors import (
@@ -58,9 +60,10 @@ _MODULES: Final = {
         "distill", "export", "iter_distill", "iter_export", "iter_score", "iter_select", "score",
         "select",
     ),
+    "dsel.api.teaching": ("iter_teach", "teach"),
     "dsel.config": (
         "EvaluateSettings", "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings",
-        "SourceSettings",
+        "SourceSettings", "TeachSettings",
     ),
     "dsel.data": ("open_dataset",),
     "dsel.errors": (
@@ -89,6 +92,7 @@ __all__ = [
     "SourceError",
     "SourceSettings",
     "StorageError",
+    "TeachSettings",
     "UnreadableImage",
     "distill",
     "evaluate",
@@ -98,11 +102,13 @@ __all__ = [
     "iter_export",
     "iter_score",
     "iter_select",
+    "iter_teach",
     "load_prior",
     "open_dataset",
     "open_run",
     "score",
     "select",
+    "teach",
     "torch_dataset",
 ]
 

@@ -62,7 +62,7 @@ def test_importing__is_light() -> None:
     assert loaded_by(HELP) == set()
 
 
-@pytest.mark.parametrize("command", ["score", "select", "distill", "train"])
+@pytest.mark.parametrize("command", ["score", "select", "distill", "train", "teach"])
 def test_importing__is_light_for_the_help_of_a_command(command: str) -> None:
     assert loaded_by(HELP.replace('"--help"', f'"{command}", "--help"')) == set()
 

@@ -23,6 +23,7 @@ from dsel.cli.flags import (
 )
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
+from dsel.cli.teaching import teach
 from dsel.config import (
     ExportSettings,
     PriorSettings,
@@ -233,7 +234,7 @@ def info(run: RunPath, output: Output = Output()) -> None:
     return None
 
 
-for command in (evaluate, sweep, advise):
+for command in (evaluate, sweep, advise, teach):
     COMMANDS.command()(command)
 
 

@@ -13,6 +13,7 @@ from dsel.config.score import ScoreSettings
 from dsel.config.select import SelectSettings
 from dsel.config.source import SourceSettings
 from dsel.config.sweep import AdviseSettings, SweepSettings
+from dsel.config.teach import TeachSettings
 from dsel.config.train import TrainSettings
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "SourceSettings",
     "StudentSettings",
     "SweepSettings",
+    "TeachSettings",
     "TrainSettings",
 ]

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from dsel.config import SourceSettings
 from dsel.config.base import quoted
+from dsel.data import open_dataset
 from dsel.errors import SettingError, unknown
+from dsel.types import Dataset
 
 _OPTION: Final = r"[a-z][a-z-]*=[^,]*"
 _SPEC: Final = re.compile(rf"(?P<source>.+?):(?P<options>{_OPTION}(?:,{_OPTION})*)", re.DOTALL)
@@ -38,6 +40,13 @@ def parse_source(text: str) -> tuple[str, SourceSettings]:
             raise SettingError(f"source option {key!r} is given twice in {quoted(text)}")
         values[_FIELDS[key]] = _READ.get(key, str)(value)
     return found["source"], SourceSettings.from_text(values)
+
+
+def open_source(text: str, settings: SourceSettings | None = None) -> Dataset:
+    """Open a source with these settings, over which its own options go."""
+    source, spelled = parse_source(text)
+    given = {name: value for name, value in spelled.plain().items() if value}
+    return open_dataset(source, (settings or SourceSettings()).replace(**given))
 
 
 def spell_source(source: str, settings: SourceSettings) -> str:

@@ -7,10 +7,10 @@ come from generators of their own, so that it does not matter which other studen
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -34,12 +34,21 @@ REPORT_EVERY: Final = 10  # steps
 PART_BYTES: Final = 2**23
 
 
+Resume: TypeAlias = Callable[[nn.Module, torch.optim.Optimizer], int]
+"""(model, optimizer) -> the number of steps that were done before; restores both in place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """Images (N, 3, px, px) uint8 on the device, and their targets (N, C) probabilities."""
 
     images: Tensor
     targets: Tensor
+
+
+def from_the_start(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:  # noqa: ARG001
+    """Resume nothing."""
+    return 0
 
 
 def train_students(
@@ -81,16 +90,24 @@ def train_model(
 
 
 def iter_train_model(
-    images: LabelledImages, settings: EvaluateSettings, classes: int, seed: int
+    images: LabelledImages,
+    settings: EvaluateSettings,
+    classes: int,
+    seed: int,
+    resume: Resume = from_the_start,
 ) -> Generator[Event, None, nn.Module]:
-    """Do the same as `train_model`, as a generator of events that returns the network."""
+    """Do the same as `train_model`, as a generator of events that returns the network.
+
+    resume: restores an interrupted training. The state at a progress event is that after the steps
+    which all events together have counted.
+    """
     recipe, device = recipe_of(settings), choose_device()
     yield Started("train", settings.steps, "steps")
     with _processor(settings.threads):
         data = training_data(images, classes, recipe, device)
         model = build_student(settings.student, classes, data.images.shape[-1], seed).to(device)
         reported = 0
-        for step, loss in training_steps(model, data, recipe, settings.steps, seed):
+        for step, loss in training_steps(model, data, recipe, settings.steps, seed, resume):
             if step % REPORT_EVERY == 0 or step == settings.steps:
                 yield Progress(step - reported, f"loss {loss.item():.3f}")
                 reported = step
@@ -136,13 +153,22 @@ def to_tensor(images: Images) -> Tensor:
 
 
 def training_steps(
-    model: nn.Module, data: Data, recipe: Recipe, steps: int, seed: int
+    model: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    steps: int,
+    seed: int,
+    resume: Resume = from_the_start,
 ) -> Iterator[tuple[int, Tensor]]:
     """Train a model in place; yields the number of steps done and the last loss after each."""
     generator = torch.Generator().manual_seed(_stream(seed))
     optimizer = torch.optim.AdamW(_groups(model, recipe.weight_decay), fused=True)
+    first = resume(model, optimizer)
     batches = index_batches(len(data.images), recipe.batch_size, steps, generator)
     for step, rows in enumerate(batches):
+        if step < first:  # only the random numbers are drawn again
+            _batch(data, rows, recipe, generator)
+            continue
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, recipe)
         images, targets = _batch(data, rows, recipe, generator)

@@ -23,6 +23,7 @@ from dsel.config import (
     SourceSettings,
     StudentSettings,
     SweepSettings,
+    TeachSettings,
     TrainSettings,
 )
 from dsel.config.base import Setting, Settings, settings_of
@@ -40,13 +41,15 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "evaluate": (EvaluateSettings, ExportSettings),
     "sweep": (SweepSettings, StudentSettings, ExportSettings),
     "advise": (AdviseSettings, StudentSettings, ExportSettings),
+    "teach": (SourceSettings, TeachSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
-    "train": {"--out"}, "evaluate": {"--test", "--run", "--selection"},
+    "train": {"--out"}, "teach": {"--out", "--validation"},
+    "evaluate": {"--test", "--run", "--selection"},
     "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
@@ -134,10 +137,10 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info}; "
-             "see dsel --help"),
+        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
+             "evaluate, sweep, advise, teach}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, check, info"),
+                  "toybox, train, check, info, evaluate, sweep, advise, teach"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),

@@ -70,7 +70,7 @@ def _adam_tensors(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tenso
 
 
 def _restore_adam(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    count = len(optimizer.param_groups[0]["params"])
+    count = sum(len(group["params"]) for group in optimizer.param_groups)
     saved = {
         number: {key: tensors[f"adam.{number}.{key}"] for key in ADAM_STATE}
         for number in range(count)

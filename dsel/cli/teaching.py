@@ -1,0 +1,52 @@
+"""The command that trains teachers: teach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from dsel.cli.flags import Output
+from dsel.cli.printing import print_plan, print_result
+from dsel.config import SourceSettings, TeachSettings
+from dsel.errors import PriorError, library_errors
+
+Pool = Annotated[
+    Positional[str],
+    arg(
+        metavar="SOURCE",
+        help="image folder with a folder per class, an .npz or .zip file, or the word toybox, and "
+        "options after a colon, such as toybox:seed=13",
+    ),
+]
+
+
+def teach(
+    source: Pool,
+    out: Annotated[Path, arg(help="folder to save the teacher to; checkpoints go to OUT/training")],
+    validation: Annotated[
+        str,
+        arg(
+            metavar="SOURCE",
+            help="images to test the teacher on, such as toybox:seed=13,per-class=100 or "
+            "photos:split=val; empty holds out a share of SOURCE",
+        ),
+    ] = "",
+    source_settings: SourceSettings = SourceSettings(),
+    settings: TeachSettings = TeachSettings(),
+    output: Output = Output(),
+) -> None:
+    """Train a classifier on a whole dataset, which then gives soft labels; resumes."""
+    from dsel.cli.terminal import Terminal
+    from dsel.data.spec import open_source
+    from dsel.pipeline.teach import teach as teach_all
+
+    dataset = open_source(source, source_settings)
+    held_out = open_source(validation) if validation else None
+    if output.dry_run:
+        work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
+        return print_plan(output, work, settings)
+    with library_errors(extra="lora", use="training", error=PriorError):
+        figures = Terminal().follow(teach_all(dataset, settings, out, held_out))
+    return print_result(figures, output)

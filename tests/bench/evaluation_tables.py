@@ -1,0 +1,200 @@
+"""Make the tables of docs/evaluation.md: students trained on dsel's sets and on every baseline.
+
+    python tests/bench/evaluation_tables.py toybox --work WORK --out toybox.json
+    python tests/bench/evaluation_tables.py cifar10 --data FOLDER --prior FOLDER --work WORK
+
+Each pool of images is scored once, and each student is stored in its run, so the same command
+resumes. `--split validation` trains for choices of defaults; the tables come from `--split test`.
+Toybox needs nothing else. For CIFAR-10, the folder holds cifar10_train_0.npz (the pool),
+cifar10_train_2.npz (validation) and cifar10_test.npz.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import dsel
+from dsel.data.spec import open_source
+from dsel.runs.evaluations import Evaluation
+from dsel.students.statistics import standard_error, welch_p
+
+FREE = ("random-whole", "random-crop", "centre-crop", "no-clusters", "kmeans-nearest", "herding",
+        "facility-location")  # fmt: skip
+"""Baselines that need no teacher."""
+
+TAUGHT = ("rded", "easiest", "hardest")
+SETS: Mapping[str, Mapping[str, Any]] = {"single": {}, "mosaic": {"factor": 2}}
+"""Selections that are evaluated: the default, and mosaics of 2 x 2 that students unpack."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images to choose from, and those that students are tested on."""
+
+    name: str
+    source: str
+    validation: str
+    test: str
+    prior: str = "demo"
+    student_px: int = 64
+
+
+def toybox_pools(given: argparse.Namespace) -> list[Pool]:
+    """Pools of scenes; validation and test scenes have seeds of their own."""
+    return [
+        Pool(
+            name=f"toybox-{seed}",
+            source=f"toybox:seed={seed},per-class={given.per_class}",
+            validation=f"toybox:seed={seed + 20},per-class=50",
+            test=f"toybox:seed={seed + 30},per-class=100",
+            student_px=given.student_px or 64,
+        )
+        for seed in given.pools
+    ]
+
+
+def cifar10_pools(given: argparse.Namespace) -> list[Pool]:
+    """Training images of the first file are the pool, those of the last one validation."""
+    folder = Path(given.data)
+    return [
+        Pool(
+            name=f"cifar10-{given.per_class}",
+            source=f"{folder / 'cifar10_train_0.npz'}:per-class={given.per_class}",
+            validation=f"{folder / 'cifar10_train_2.npz'}:per-class=100",
+            test=f"{folder / 'cifar10_test.npz'}:per-class={given.test_per_class}",
+            prior=given.prior,
+            student_px=given.student_px or 32,
+        )
+    ]
+
+
+def evaluations(pool: Pool, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Score a pool, evaluate its selections, and yield the rows of all students."""
+    folder = Path(given.work) / pool.name
+    run = dsel.score(
+        open_source(pool.source), folder, prior=pool.prior, precision=given.precision,
+        shard_size=100,
+    )  # fmt: skip
+    teacher = _teacher(pool, folder, given)
+    for student in given.students:
+        for recipe in given.recipes:
+            for kind in given.sets:
+                found = _evaluate(run, pool, teacher, student, recipe, kind, given)
+                for row in found.rows:
+                    yield {
+                        "pool": pool.name, "student": student, "recipe": recipe, "set": kind,
+                        "name": row.name, "ipc": row.ipc, "images": row.images,
+                        "training_images": row.training_images, "test": found.test.source,
+                        "last": [one.last for one in row.students],
+                        "best": [one.best for one in row.students],
+                    }  # fmt: skip
+
+
+def _evaluate(
+    run: Any, pool: Pool, teacher: str, student: str, recipe: str, kind: str, given: Any
+) -> Evaluation:
+    """Evaluate one selection of a run with one student and one recipe."""
+    selection = dsel.select(run, **SETS[kind], ipc=max(given.ipcs))
+    held_out = pool.test if given.split == "test" else pool.validation
+    baselines = [name for name in given.baselines if teacher or name not in TAUGHT]
+    return dsel.evaluate(
+        selection, held_out, student=student, recipe=recipe, student_px=pool.student_px,
+        seeds=given.seeds, steps=given.steps, ipcs=tuple(given.ipcs), baselines=tuple(baselines),
+        threads=given.threads, **({"teacher": teacher} if teacher else {}),
+    )  # fmt: skip
+
+
+def _teacher(pool: Pool, folder: Path, given: argparse.Namespace) -> str:
+    """Train a teacher on the whole pool where one is needed; an empty text otherwise."""
+    if "soft" not in given.recipes and not set(TAUGHT) & set(given.baselines):
+        return ""
+    out = folder.with_name(f"{folder.name}-teacher")
+    dsel.teach(
+        open_source(pool.source), out, student="resnet-18", image_px=pool.student_px,
+        steps=given.teacher_steps, validation=pool.validation, threads=given.threads,
+    )  # fmt: skip
+    return str(out)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return Markdown tables, one per student, recipe and set: methods by IPC, in percent."""
+    parts = []
+    for key, group in _grouped(rows, "student", "recipe", "set").items():
+        ipcs = sorted({row["ipc"] for row in group})
+        parts.append(f"\n{', '.join(key)}\n\n| method | " + " | ".join(f"IPC {n}" for n in ipcs))
+        parts[-1] += " |\n|---|" + "---|" * len(ipcs)
+        for (name,), of_name in _grouped(group, "name").items():
+            cells = [_cell(of_name, group, ipc) for ipc in ipcs]
+            parts.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(parts)
+
+
+def _cell(rows: Sequence[Mapping[str, Any]], group: Sequence[Mapping[str, Any]], ipc: int) -> str:
+    """Return mean and standard error over all students of all pools, and whether random differs."""
+    values = [v for row in rows if row["ipc"] == ipc for v in row["last"]]
+    random = [v for r in group if (r["name"], r["ipc"]) == ("random-whole", ipc) for v in r["last"]]
+    if len(values) < 2:
+        return "" if not values else f"{100 * values[0]:.1f}"
+    text = f"{100 * mean(values):.1f} ± {100 * (standard_error(values) or 0.0):.1f}"
+    p_value = None if rows[0]["name"] == "random-whole" else welch_p(values, random)
+    better = p_value is not None and p_value < 0.05 and mean(values) > mean(random)
+    return f"**{text}**" if better else text
+
+
+def _grouped(
+    rows: Sequence[Mapping[str, Any]], *names: str
+) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in names)].append(row)
+    return dict(groups)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", choices=("toybox", "cifar10"))
+    parser.add_argument("--work", required=True, help="folder of runs and teachers; resumes there")
+    parser.add_argument("--out", help="JSON file of all students")
+    parser.add_argument("--split", choices=("test", "validation"), default="test")
+    parser.add_argument("--pools", type=int, nargs="+", default=(0, 2, 3), help="scene seeds")
+    parser.add_argument("--per-class", type=int, default=100, help="images of a pool's class")
+    parser.add_argument("--test-per-class", type=int, default=0, help="0 is all (CIFAR-10)")
+    parser.add_argument("--data", default="../shared/data/cifar10", help="CIFAR-10's npz files")
+    parser.add_argument("--prior", default="../shared/data/priors/cifar10", help="its prior")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--ipcs", type=int, nargs="+", default=(1, 10, 50))
+    parser.add_argument("--students", nargs="+", default=("convnet-4", "resnet-10"))
+    parser.add_argument("--recipes", nargs="+", default=("hard", "soft"))
+    parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=tuple(SETS))
+    parser.add_argument("--baselines", nargs="+", default=(*FREE, *TAUGHT))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--teacher-steps", type=int, default=3000)
+    parser.add_argument("--student-px", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the chosen part of the tables."""
+    given = _arguments()
+    pools = toybox_pools(given) if given.dataset == "toybox" else cifar10_pools(given)
+    rows: list[dict[str, Any]] = []
+    for pool in pools:
+        rows += evaluations(pool, given)
+        if given.out:
+            Path(given.out).write_text(json.dumps(rows, indent=1), "utf-8")
+    sys.stdout.write(table(rows) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
