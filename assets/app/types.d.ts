@@ -205,6 +205,7 @@ interface Start {
   colours: Record<string, Packed>;
   view: View;
   defaults: ViewSettings;
+  presets: Record<string, Partial<SelectSettings>>;
 }
 
 type Ask = (method: string, params?: Record<string, any>, place?: { run?: string; view?: string }) => Promise<any>;

@@ -238,11 +238,12 @@ class ScoreParams(Params):
 
 
 class EvaluateParams(Params):
-    """An evaluation: held-out images, and the settings of two forms."""
+    """An evaluation: held-out images, the settings of two forms, and a teacher."""
 
     source: Annotated[SourceParams, Expected("an object of values by name")]
     source_settings: Values = Field(default_factory=dict)
     evaluate: Values = Field(default_factory=dict)
+    teacher: Text = ""
 
 
 class TokenParams(Params):

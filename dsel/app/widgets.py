@@ -14,9 +14,9 @@ SLIDER_TOP: Final = 200
 class, or the default IPC."""
 
 SHOWN: Final = (
-    "timesteps", "patch_px", "cut", "context", "ipc", "clusters", "discriminative_share", "across",
-    "within", "rank_by", "score", "drop_lowest", "locate", "stride_px", "per_image", "factor",
-    "tile_scale", "image_px", "file_format", "pixels",
+    "ipc", "timesteps", "patch_px", "locate", "stride_px", "per_image", "cut", "context", "factor",
+    "tile_scale", "clusters", "discriminative_share", "rank_by", "score", "within", "across",
+    "drop_lowest", "image_px", "file_format", "pixels",
 )  # fmt: skip
 """The settings that have a widget, in the order of the page; others keep the link's value."""
 
@@ -35,6 +35,8 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
         "clusters": (1, top, 1),
         "ipc": (1, top, 1),
         "discriminative_share": (0.05, 1.0, 0.05),
+        "drop_lowest": (0.0, 0.95, 0.05),
+        "context": (1.0, 4.0, 0.25),
         "per_image": (1, min(16, max(1, (side // cell) ** 2)), 1),
     }
     shown = {"patch_px": side // 2, "stride_px": cell, "image_px": side}

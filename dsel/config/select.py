@@ -127,8 +127,8 @@ class SelectSettings(Settings):
             "Ranking within clusters",
             choices=(
                 ("auto", "Automatic"),
-                ("score", "Highest score"),
-                ("centroid", "Most central"),
+                ("score", "Score"),
+                ("centroid", "Central"),
             ),
         ),
     ] = "auto"
@@ -161,7 +161,7 @@ class SelectSettings(Settings):
         ),
         Display(
             "Cut",
-            choices=(("patch", "Patch"), ("context", "With context"), ("whole", "Whole picture")),
+            choices=(("patch", "Patch"), ("context", "Context"), ("whole", "Whole picture")),
         ),
     ] = "whole"
     context: Annotated[

@@ -69,7 +69,7 @@ def test_evaluations__the_answer_and_the_table_follow_the_settings(visit: Opener
 
 def test_sweep__a_cell_loads_its_settings(visit: Opener) -> None:
     page = visit()
-    cell = page.get_by_role("button", name="Patch size 96 px, Ranking within clusters Most central")
+    cell = page.get_by_role("button", name="Patch size 96 px, Ranking within clusters Central")
     assert cell.inner_text() == "0.625"
     cell.click()
     until(page, f"{PANEL} .sweep-cell[aria-pressed=true]", "e => e.textContent === '0.625'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,9 @@ from dsel.app.access import access_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.runner import JobRunner
 from dsel.app.state import AppState
+from dsel.errors import RunError
 from dsel.runs.evaluations import list_evaluations
+from dsel.students.records import Outcome
 
 __all__ = ["trainer"]
 
@@ -153,15 +156,23 @@ def test_evaluate_start__only_its_visitor_sees_a_remote_evaluation(
     assert ask(state, "evaluation_verdict", {"ipc": 2}, tokens=[token])["kind"] != "unknown"
 
 
-def test_evaluate_start__a_resumed_job_trains_no_student_twice(state_of, test_zip, trainer) -> None:
-    state = state_of()
-    trainer.stop_after = 1
-    token = start(state, test_zip)
-    assert wait(state.jobs, token).state == "failed"
-    trainer.stop_after = -1
+def test_evaluate_start__a_resumed_job_trains_no_student_twice(
+    state_of, test_zip, trainer, monkeypatch
+) -> None:
+    def failing(*args: Any) -> Iterator[Any]:
+        for event in trainer.train_students(*args):
+            yield event
+            if isinstance(event, Outcome):
+                raise RunError("the power failed")
+
+    state, students = state_of(), sys.modules["dsel.students.training"]
+    with monkeypatch.context() as broken:
+        broken.setattr(students, "train_students", failing)
+        token = start(state, test_zip)
+        assert wait(state.jobs, token).error == "the power failed"
     state.jobs.resume(token)
     assert wait(state.jobs, token).state == "done"
-    assert trainer.students == 4 + 1  # the call that failed was for both seeds of the first set
+    assert trainer.calls[:2] == [(0, 1), (1,)]
 
 
 def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) -> None:
@@ -177,6 +188,8 @@ def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) ->
     assert message(file, steps=10**6).startswith("steps must be between")
     assert message(file, seeds=100).startswith("seeds must be between")
     assert "can only be set on the app's own machine" in message(file, threads=64)
+    error = refused(state, "evaluate_start", source=file, teacher="me/huge")
+    assert error["message"] == "a teacher can only be named on the app's own machine"
 
 
 def test_evaluate_options__follow_the_visitor(state_of) -> None:
@@ -185,5 +198,8 @@ def test_evaluate_options__follow_the_visitor(state_of) -> None:
     assert local["kinds"] == ["zip", "folder", "toybox"]
     assert remote["kinds"] == ["zip", "toybox"]
     assert "threads" not in [field["name"] for field in remote["evaluate"]]
-    assert "random-whole" in [one["name"] for one in local["baselines"]]
+    needs = {one["name"]: one["needs"] for one in local["baselines"]}
+    assert (needs["random-whole"], needs["rded"]) == ("", "teacher")
+    assert [field["name"] for field in local["teacher"]] == ["teacher"]
+    assert remote["teacher"] == []
     assert local["scene_seed"] == 1

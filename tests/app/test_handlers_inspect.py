@@ -29,8 +29,9 @@ def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
     assert start["view"]["select"]["pins"] == ["square/000001"]
     assert start["defaults"]["select"]["patch_px"] == 0
     names = [widget["name"] for widget in start["widgets"]["select"]]
-    assert names[:4] == ["timesteps", "patch_px", "clusters", "ipc"]
-    patch = start["widgets"]["select"][1]
+    assert names[:4] == ["ipc", "timesteps", "patch_px", "locate"]
+    assert start["presets"]["paper"]["factor"] == 2
+    patch = start["widgets"]["select"][2]
     assert (patch["low"], patch["high"], patch["step"], patch["shown"]) == (8, 128, 8, 64)
     assert (patch["label"], patch["unit"], patch["choices"]) == ("Patch size", "px", [])
     (factor,) = [one for one in start["widgets"]["select"] if one["name"] == "factor"]

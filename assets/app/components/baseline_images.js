@@ -1,6 +1,7 @@
 // A column of distilled images whose patches, or cuts, are made of their images by the browser.
 
 import { createList, empty, fill, h } from "../lib/dom.js";
+import { tileShare } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
 
 /**
@@ -73,7 +74,9 @@ function createPatch(app, region) {
       element.dataset.id = patch.id;
       element.title = patch.id;
       element.setAttribute("aria-label", `${label}, from ${patch.id}`);
-      crop.show({ ...patch, box: patch[region] });
+      const isCut = region === "cut";
+      const share = isCut ? tileShare(app.store.state.select, patch.cut[2] / Math.min(...patch.size)) : 1;
+      crop.show({ ...patch, box: patch[region] }, undefined, share);
     },
   };
 }

@@ -2,6 +2,7 @@
 
 import { createList, h } from "../lib/dom.js";
 import { number, plural } from "../lib/format.js";
+import { rankingScore } from "../lib/settings_text.js";
 import { clusterMark } from "./cluster_mark.js";
 import { PatchCrop } from "./patch_crop.js";
 
@@ -145,7 +146,7 @@ function createPatch(app, pick, label) {
     element,
     /** @param {Patch} patch */
     show(patch) {
-      const facts = `${patch.id}, rank ${patch.rank + 1}, score ${number(patch.score)}`;
+      const facts = `${patch.id}, rank ${patch.rank + 1}, score ${number(rankingScore(patch, app.store.state.select))}`;
       element.dataset.id = patch.id;
       element.title = facts;
       element.setAttribute("aria-label", `${facts}, ${label.toLowerCase()} of its cluster`);

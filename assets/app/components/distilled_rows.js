@@ -2,6 +2,7 @@
 
 import { createList, fill, h } from "../lib/dom.js";
 import { number, plural } from "../lib/format.js";
+import { rankingScore, tileShare } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
 import { keepOneTabStop } from "./tile_keys.js";
 
@@ -296,11 +297,17 @@ class Tile {
    */
   show(patch, position, side) {
     this.patch = patch;
-    this.crop.show({ ...patch, box: patch.cut }, this.className);
+    const { select } = this.app.store.state;
+    const cutShare = patch.cut[2] / Math.min(...patch.size);
+    this.crop.show({ ...patch, box: patch.cut }, this.className, tileShare(select, cutShare));
     const override = [patch.pinned && "pinned", patch.moved && "moved"].filter(Boolean).join(", ");
     this.override.textContent = side < LABELLED_PX ? "" : override;
     const { element } = this;
-    const facts = [`${position}: ${patch.id}`, `score ${number(patch.score)}`, `cluster ${patch.cluster + 1}`];
+    const facts = [
+      `${position}: ${patch.id}`,
+      `score ${number(rankingScore(patch, select))}`,
+      `cluster ${patch.cluster + 1}`,
+    ];
     facts.push(`rank ${patch.rank + 1}`, ...(override ? [override] : []));
     element.title = facts.join(", ");
     element.setAttribute("aria-label", facts.join(", "));

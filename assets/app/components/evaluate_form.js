@@ -19,9 +19,10 @@ const TEST_HINT = "They must have the classes of this run, and none of its image
 /**
  * The response of "evaluate_options".
  * @typedef {import("./sources.js").Options & {
- *   evaluate: FormField[], baselines: { name: string, text: string }[], is_toybox: boolean, scene_seed: number
+ *   evaluate: FormField[], teacher: FormField[], baselines: Baseline[], is_toybox: boolean, scene_seed: number
  * }} Options
  */
+/** @typedef {{ name: string, text: string, needs: "" | "teacher" | "objects" }} Baseline */
 /** @typedef {{ students: number, steps: number, student: string }} Work */
 
 export class EvaluateForm {
@@ -42,7 +43,8 @@ export class EvaluateForm {
       options.evaluate.filter(({ name }) => name !== "baselines").map(withPlaceholder),
       changed,
     );
-    this.baselines = createBaselines(options.baselines, changed);
+    this.teacher = createFields(options.teacher, changed);
+    this.baselines = createBaselines(availableBaselines(app, options), changed);
     this.summary = h("summary", {}, "More settings");
     const names = this.evaluate.all.map((field) => field.name).filter((name) => !VISIBLE.includes(name));
     const more = [elementsOf(this.source, FOLDED_SOURCE), elementsOf(this.evaluate, names)];
@@ -56,7 +58,7 @@ export class EvaluateForm {
   }
 
   layout() {
-    const { sources, source, evaluate, baselines, folded, problem, start, estimate } = this;
+    const { sources, source, evaluate, baselines, teacher, folded, problem, start, estimate } = this;
     return h(
       "form.job-form.card",
       { "aria-label": "Evaluate these settings", noValidate: true },
@@ -70,6 +72,7 @@ export class EvaluateForm {
       elementsOf(evaluate, VISIBLE),
       h("h3", {}, "Compare with"),
       baselines.element,
+      elementsOf(teacher, ["teacher"]),
       [folded, problem],
       h("div.start-line", {}, start, estimate),
     );
@@ -80,6 +83,8 @@ export class EvaluateForm {
     const { sources, source, evaluate, app } = this;
     const used = sources.settings();
     for (const field of source.all) field.element.hidden = !used.includes(field.name);
+    const asksTeacher = evaluate.get("recipe")?.value() === "soft" || this.baselines.asksTeacher();
+    for (const field of this.teacher.all) field.element.hidden = !asksTeacher;
     const perClass = source.get("per_class")?.control.input;
     const usual = sources.kind === "toybox" ? String(this.options.toybox.per_class) : "all of them";
     perClass?.setAttribute("placeholder", usual);
@@ -116,11 +121,12 @@ export class EvaluateForm {
   }
 
   async params() {
-    const { sources, source, evaluate, baselines } = this;
+    const { sources, source, evaluate, baselines, teacher } = this;
     const source_settings = source.values(sources.settings());
     if (sources.kind === "toybox") source_settings.scene_seed = source.get("scene_seed")?.value();
     const values = { ...evaluate.values(), baselines: baselines.value() };
-    return { source: await sources.source(), source_settings, evaluate: values };
+    const named = teacher.values().teacher ?? "";
+    return { source: await sources.source(), source_settings, evaluate: values, teacher: named };
   }
 
   /**
@@ -130,8 +136,7 @@ export class EvaluateForm {
   fail({ message, fields }) {
     this.problem.textContent = message;
     this.problem.hidden = false;
-    const all = [...this.source.all, ...this.evaluate.all];
-    const field = all.find((one) => one.name === fields?.setting && !one.element.hidden);
+    const field = this.fields().find((one) => one.name === fields?.setting && !one.element.hidden);
     if (!field) return;
     if (this.folded.contains(field.element)) this.folded.open = true;
     field.mark(message);
@@ -144,7 +149,11 @@ export class EvaluateForm {
     this.start.disabled = busy;
     if (!busy) return;
     this.problem.hidden = true;
-    for (const field of [...this.source.all, ...this.evaluate.all]) field.mark("");
+    for (const field of this.fields()) field.mark("");
+  }
+
+  fields() {
+    return [...this.source.all, ...this.evaluate.all, ...this.teacher.all];
   }
 }
 
@@ -171,8 +180,20 @@ function elementsOf(fields, names) {
 }
 
 /**
+ * Return the baselines that this run and this visitor have what is needed for.
+ * @param {App} app
+ * @param {Options} options
+ */
+function availableBaselines({ start }, { baselines, teacher }) {
+  return baselines.filter(({ needs }) => {
+    if (needs === "objects") return start.run.objects;
+    return needs !== "teacher" || teacher.length > 0;
+  });
+}
+
+/**
  * Create a list of baselines to tick; random whole images are always among them, as the yardstick.
- * @param {{ name: string, text: string }[]} baselines
+ * @param {Baseline[]} baselines
  * @param {() => void} changed
  */
 function createBaselines(baselines, changed) {
@@ -188,6 +209,7 @@ function createBaselines(baselines, changed) {
   return {
     element: fill(h("ul.baseline-choices", {}), rows),
     value: () => inputs.filter((input) => input.checked).map((input) => input.value),
+    asksTeacher: () => baselines.some(({ needs }, n) => needs === "teacher" && inputs[n].checked),
   };
 }
 

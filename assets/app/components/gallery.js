@@ -5,10 +5,19 @@ import { createList, empty, fill, h, indexOfFocus } from "../lib/dom.js";
 import { number, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
+import { rankingScore } from "../lib/settings_text.js";
 import { createBannedLink, createSkippedLink } from "./excluded_images.js";
 import { createPager } from "./pager.js";
 
-const ORDERS = ["rank", "score", "margin", "cluster", "name"];
+/** @type {{ value: string, label: string }[]} */
+const ORDERS = [
+  { value: "rank", label: "by rank" },
+  { value: "score", label: "by score" },
+  { value: "picture_score", label: "by picture" },
+  { value: "margin", label: "by margin" },
+  { value: "cluster", label: "by cluster" },
+  { value: "name", label: "by name" },
+];
 
 /** @typedef {{ sort: string, backwards: boolean, page: number, cluster: number }} Listing */
 /**
@@ -146,7 +155,8 @@ class Cell {
   /** @param {Patch} patch */
   show(patch) {
     this.patch = patch;
-    const { id, cluster, rank, kept, score, size, box } = patch;
+    const { id, cluster, rank, kept, size, box } = patch;
+    const score = rankingScore(patch, this.app.store.state.select);
     fitSquare(this.shot, size);
     placeBox(this.box, box, size);
     showImage(this.app, this.image, id);
@@ -248,7 +258,7 @@ export function markCurrent(element, imageId) {
 
 /** @param {(change: Partial<Listing>) => unknown} change */
 function createOrder(change) {
-  const options = ORDERS.map((order) => h("option", { value: order }, `by ${order}`));
+  const options = ORDERS.map(({ value, label }) => h("option", { value }, label));
   const select = h("select", { "aria-label": "Order", onchange: () => change({ sort: select.value }) }, options);
   const reverse = h(
     "button.tool",

@@ -3,7 +3,7 @@
 import { unpack } from "../lib/arrays.js";
 import { h, setStyle, write } from "../lib/dom.js";
 import { number } from "../lib/format.js";
-import { boxOf, clamp, clampBox, fitSquare, placeBox, proxySize, sameCorner } from "../lib/geometry.js";
+import { boxOf, clamp, clampBox, fitSquare, placeBox, placeCut, proxySize, sameCorner } from "../lib/geometry.js";
 
 const DRAG_PX = 4;
 /** @type {Record<string, [number, number]>} */
@@ -52,9 +52,10 @@ export class HeatMap {
     this.map = h("canvas", { "aria-hidden": "true" });
     this.others = h("span.others", { "aria-hidden": "true" });
     this.box = h("span.box.chosen");
+    this.cut = h("span.cut-box", { hidden: true, "aria-hidden": "true" });
     this.cursor = h("span.cross", { hidden: true, "aria-hidden": "true" });
     this.tip = h("span.tip", { hidden: true, "aria-hidden": "true" });
-    this.shot = h("span.shot", {}, this.image, this.map, this.others, this.cursor, this.box, this.tip);
+    this.shot = h("span.shot", {}, this.image, this.map, this.others, this.cut, this.cursor, this.box, this.tip);
     const label = { "aria-label": "Chosen image", "aria-description": HELP };
     this.element = h("div.heat-map", { tabIndex: 0, role: "application", ...label }, this.shot);
     /** @type {Shown | null} */
@@ -144,6 +145,7 @@ export class HeatMap {
     this.box.classList.remove("dragged");
     this.box.hidden = !this.patch;
     if (this.patch) placeBox(this.box, this.patch.box, this.size);
+    placeCut(this.cut, this.patch, this.size);
     this.box.classList.toggle("fixed", !this.isMovable());
   }
 
@@ -184,6 +186,7 @@ export class HeatMap {
     const [x, y, width, height] = this.patch.box;
     drag.to = clampBox([x + at.x - drag.start.x, y + at.y - drag.start.y, width, height], this.size);
     this.box.classList.add("dragged");
+    this.cut.hidden = true;
     placeBox(this.box, drag.to, this.size);
     this.tip.hidden = false;
     this.showTip(at, `${drag.to[0]}, ${drag.to[1]} px`);

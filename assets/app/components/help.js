@@ -7,8 +7,8 @@ const ABOUT = [
   "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the " +
     "prompt, and without it. Where naming the class lowers the loss, the image is discriminative: this gap is the " +
     "heat map.",
-  "dsel cuts the patch with the largest mean gap from each image, clusters the patches of a class by their features, " +
-    "ranks them, and keeps as many as the IPC allows: a small training set of real pixels.",
+  "dsel locates the patch with the largest mean gap in each image, clusters the patches of a class by their " +
+    "features, ranks them, and exports a cut around as many as the IPC allows: a small training set of real pixels.",
 ];
 const KEYS = [
   ["←  →", "Previous image, next image"],
@@ -22,11 +22,18 @@ const KEYS = [
 ];
 const TERMS = [
   ["Gap", "unconditional minus conditional loss: positive where naming the class helps"],
-  ["Patch", "a square box of an image; its score is the mean gap inside, as a share of the loss"],
+  [
+    "Patch",
+    "the square box of an image where the class shows; its score is the mean gap inside, as a share of the loss",
+  ],
+  ["Picture score", "the same mean over the whole picture"],
+  ["Cut", "what is exported around a patch: the patch, the patch with context, or the whole picture"],
   ["Cluster", "one k-means cluster of a class's patches"],
   ["IPC", "images per class in the distilled set"],
   ["Timestep", "how much noise the prior saw: a small timestep is little noise, 999 is pure noise"],
-  ["Mosaic", "one distilled image made of several patches"],
+  ["Mosaic", "one distilled image made of several cuts, its tiles"],
+  ["Student", "a model that is trained from scratch on the set, to measure what the set is worth"],
+  ["Baseline", "another way to choose or cut, at equal budget"],
 ];
 
 /**

@@ -4,6 +4,7 @@ import { clusterColor } from "../lib/colors.js";
 import { fill, h, icon, iconButton, write } from "../lib/dom.js";
 import { count, number } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
+import { scoreHelp } from "../lib/settings_text.js";
 
 /**
  * @typedef {object} Handlers
@@ -45,7 +46,9 @@ export function createImageHead({ step, pin, ban, turn }) {
     press(banButton, select.bans.includes(id), "Ban", "Banned");
     patches.show(boxes.length, nth);
     write(sentence, explanation.sentence);
-    const rows = factsOf(image).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)));
+    const rows = factsOf(image, select).map(({ name, value, help }) => {
+      return h("div", { title: help ?? "" }, h("dt", {}, help ? h("abbr", {}, name) : name), h("dd", {}, value));
+    });
     fill(facts, rows);
   }
 }
@@ -99,22 +102,30 @@ function createPatchTurns(turn) {
 
 /**
  * @param {ImageResult} image
- * @returns {[string, any][]}
+ * @param {SelectSettings} select
+ * @returns {{ name: string, value: any, help?: string }[]}
  */
-function factsOf({ explanation: { patch, placement }, frame }) {
-  const source = `${frame.source_width} × ${frame.source_height} px`;
-  if (!patch || !placement) return [["source", source]];
+function factsOf({ explanation: { patch, placement }, frame }, select) {
+  const source = { name: "source", value: `${frame.source_width} × ${frame.source_height} px` };
+  if (!patch || !placement) return [source];
   const { x, y, width, height } = patch.source_box;
   /** @param {number} value */
   const whole = (value) => count(Math.round(value));
   const dot = h("span.dot", { style: { "--cluster": clusterColor(patch.cluster) } });
   return [
-    ["score", number(patch.score)],
-    ["margin", number(patch.margin)],
-    ["rank", `${count(patch.rank + 1)} of ${count(placement.patches)}`],
-    ["cluster", [dot, ` ${patch.cluster + 1}`]],
-    ["kept", patch.kept.length ? `as image ${patch.kept.map((one) => one + 1).join(", ")}` : "no"],
-    ["box in the source", `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}`],
-    ["source", source],
+    { name: "score", value: number(patch.score), help: scoreHelp(select, "patch") },
+    { name: "picture score", value: number(patch.picture_score), help: scoreHelp(select, "picture") },
+    { name: "margin", value: number(patch.margin) },
+    { name: "rank", value: `${count(patch.rank + 1)} of ${count(placement.patches)}` },
+    { name: "cluster", value: [dot, ` ${patch.cluster + 1}`] },
+    { name: "kept", value: keptText(patch) },
+    { name: "patch in the source", value: `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}` },
+    source,
   ];
+}
+
+/** @param {Patch} patch */
+function keptText({ kept, dropped }) {
+  if (dropped) return "no, dropped";
+  return kept.length ? `as image ${kept.map((one) => one + 1).join(", ")}` : "no";
 }

@@ -2,6 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { cropImage } from "../lib/geometry.js";
+import { drawTile } from "../lib/native_tile.js";
 
 /** The share of the frame's pixels below which a thumbnail looks blurred. */
 const SHARP_ENOUGH = 0.8;
@@ -22,17 +23,21 @@ export class PatchCrop {
     this.element = h("span.crop", {}, this.image);
     this.key = "";
     this.kind = "";
+    this.share = 1;
+    /** @type {HTMLCanvasElement | null} */
+    this.canvas = null;
     /** @type {{ className: string, id: string, box: Box | null, size: Size } | null} */
     this.shown = null;
-    this.image.addEventListener("load", () => this.sharpen());
+    this.image.addEventListener("load", () => this.loaded());
   }
 
   /**
-   * Show a patch of a class.
+   * Show a patch of a class. `share` is that of the frame's side which it fills; its edges are repeated in the rest.
    * @param {{ id: string, box: Box, size: Size }} patch
    */
-  show({ id, box, size }, className = this.app.store.state.class_name) {
+  show({ id, box, size }, className = this.app.store.state.class_name, share = 1) {
     cropImage(this.image, box, size);
+    this.share = share;
     this.shown = { className, id, box, size };
     this.request();
   }
@@ -52,7 +57,7 @@ export class PatchCrop {
     if (!this.shown) return;
     const key = JSON.stringify([this.app.store.state.run, this.shown.className, this.shown.id]);
     if (key === this.key) {
-      this.sharpen();
+      this.loaded();
       return;
     }
     this.key = key;
@@ -77,12 +82,32 @@ export class PatchCrop {
     );
   }
 
+  loaded() {
+    this.sharpen();
+    this.extend();
+  }
+
+  /** Draw a patch that does not fill its frame on a canvas over the image, since its edges are repeated. */
+  extend() {
+    const { shown, image, share, element } = this;
+    if (share >= 1 || !shown?.box || !image.naturalWidth || !image.hasAttribute("src")) {
+      this.canvas?.remove();
+      this.canvas = null;
+      return;
+    }
+    if (!this.canvas) {
+      this.canvas = h("canvas");
+      element.append(this.canvas);
+    }
+    drawTile(this.canvas, image, { box: shown.box, size: shown.size, share }, element.clientWidth * devicePixelRatio);
+  }
+
   /** Load the proxy where the thumbnail has too few pixels inside the box. */
   sharpen() {
     const { shown, image, kind } = this;
     if (!shown?.box || kind !== "thumbnail" || !image.naturalWidth || !image.hasAttribute("src")) return;
     const pixels = (image.naturalWidth * shown.box[2]) / shown.size[0];
-    const needed = this.element.clientWidth * devicePixelRatio;
+    const needed = this.element.clientWidth * devicePixelRatio * this.share;
     if (shown.size[0] > image.naturalWidth && pixels < SHARP_ENOUGH * needed) this.load("proxy");
   }
 }

@@ -4,10 +4,20 @@ import { fill, h, helpButton, icon, iconButton, set, setStyle, uid } from "../li
 import { clamp } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
 import { same } from "../lib/links.js";
-import { timestepsText, valueText } from "../lib/settings_text.js";
+import { idleSettings, timestepsText, valueText } from "../lib/settings_text.js";
 import { createSegments, options } from "./segments.js";
 
-const FIRST = ["timesteps", "patch_px", "clusters", "ipc"];
+/** @type {{ title: string, names: string[] }[]} */
+const GROUPS = [
+  { title: "", names: ["ipc"] },
+  { title: "Locate", names: ["timesteps", "patch_px", "locate", "stride_px", "per_image"] },
+  { title: "Cut", names: ["cut", "context", "factor", "tile_scale"] },
+  { title: "Cluster", names: ["clusters", "discriminative_share"] },
+  { title: "Rank", names: ["rank_by", "score", "within", "across", "drop_lowest"] },
+];
+
+/** @type {Record<string, string>} */
+const PRESETS = { paper: "Use the paper's settings" };
 
 /** @typedef {{ element: HTMLElement, show(value: any, select: SelectSettings): string }} Control */
 
@@ -18,20 +28,57 @@ const FIRST = ["timesteps", "patch_px", "clusters", "ipc"];
  */
 export function mountSidebar(place, { store, start }) {
   const widgets = start.widgets.select.map((widget) => createWidget(widget, store));
-  const first = widgets.filter((one) => FIRST.includes(one.name)).map((one) => one.element);
-  const more = widgets.filter((one) => !FIRST.includes(one.name)).map((one) => one.element);
+  const byName = new Map(widgets.map((one) => [one.name, one.element]));
+  const groups = GROUPS.map((group) => createGroup(group, byName));
   const nullPrompt = h("p.fact", {}, h("span", {}, "Null prompt"), h("q", {}, start.run.null_prompt));
   const hint = h("p.hint", {}, "Part of the scores: to try another one, score again in the Score tab.");
   const onclick = () => store.select(defaultsOf(store), "all");
   const reset = h("button.quiet", { type: "button", onclick }, icon(ICONS.reset), "Reset all settings");
-  const rest = h("details.more", { open: true }, h("summary", {}, "More settings"), more, nullPrompt, hint);
-  fill(place, h("h2", {}, "Settings"), first, rest, reset);
+  const prompt = h("details.more", { open: true }, h("summary", {}, "Prompt"), nullPrompt, hint);
+  const presets = Object.entries(start.presets).map(([name, values]) => createPreset(name, values, store));
+  fill(place, h("h2", {}, "Settings"), groups, prompt, h("div.presets", {}, presets, reset));
   const show = () => {
     for (const widget of widgets) widget.show(store.state.select);
+    const idle = idleSettings(store.state.select, start.run.resolution_px);
+    for (const [name, element] of byName) setIdle(element, idle[name] ?? "");
     reset.disabled = same(defaultsOf(store), store.state.select);
   };
   show();
   return show;
+}
+
+/**
+ * Create the button that sets the settings of a preset; all others keep their values.
+ * @param {string} name
+ * @param {Partial<SelectSettings>} values
+ * @param {Store} store
+ */
+function createPreset(name, values, store) {
+  const title = Object.entries(values).map(([key, value]) => `${key.replaceAll("_", " ")} ${value}`);
+  const props = { type: "button", title: title.join(", "), onclick: () => store.select(values, `preset ${name}`) };
+  return h("button.quiet", props, icon(ICONS.sliders), PRESETS[name] ?? `Preset ${name}`);
+}
+
+/**
+ * @param {{ title: string, names: string[] }} group
+ * @param {Map<string, HTMLElement>} elements
+ */
+function createGroup({ title, names }, elements) {
+  const widgets = names.map((name) => elements.get(name));
+  return title ? h("details.more", { open: true }, h("summary", {}, title), widgets) : h("div", {}, widgets);
+}
+
+/**
+ * Disable the controls of a setting that changes nothing at present.
+ * @param {HTMLElement} element
+ * @param {string} reason "" if the setting counts
+ */
+function setIdle(element, reason) {
+  element.classList.toggle("idle", reason !== "");
+  element.title = reason;
+  /** @type {NodeListOf<HTMLInputElement | HTMLButtonElement>} */
+  const controls = element.querySelectorAll(".slider input, .segments button");
+  for (const control of controls) control.disabled = reason !== "";
 }
 
 /**
@@ -109,7 +156,7 @@ function createSlider(widget, id, store) {
      */
     show(value, select) {
       // A value of 0 means the value of this run, or for the IPC.
-      const usual = name === "clusters" ? select.ipc : widget.shown;
+      const usual = name === "clusters" ? select.ipc : (widget.shown ?? 0);
       const number = value === 0 ? usual : value;
       const text = valueText(widget, value, select);
       input.value = String(number);

@@ -2,10 +2,11 @@
 
 import { empty, fill, h, icon, iconButton } from "../lib/dom.js";
 import { number } from "../lib/format.js";
-import { boxOf, fitSquare, placeBox, proxySize } from "../lib/geometry.js";
+import { boxOf, fitSquare, placeBox, placeCut, proxySize, sameBox } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
 import { showImage } from "../lib/images.js";
 import { movedTo, resetBoxes, toggleBan, togglePin } from "../lib/overrides.js";
+import { scoreHelp } from "../lib/settings_text.js";
 import { openReplacements } from "./replace_dialog.js";
 
 /** @typedef {{ frame: Frame, explanation: Explanation }} Explained */
@@ -62,7 +63,9 @@ export class SourcePanel {
     if (!result || result.explanation.image_id !== app.store.state.image_id) return;
     this.source.show(result);
     this.sentence.textContent = result.explanation.sentence;
-    const rows = factsOf(result, app.store.state).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+    const rows = factsOf(result, app.store.state).map(({ name, value, help }) => {
+      return [h("dt", { title: help ?? "" }, help ? h("abbr", {}, name) : name), h("dd", {}, value)];
+    });
     fill(this.facts, rows);
     this.replace.disabled = !result.explanation.patch;
   }
@@ -94,7 +97,8 @@ function button(onclick, paths, text) {
 function createSource(app) {
   const image = h("img", { alt: "" });
   const box = h("span.box");
-  const shot = h("span.shot", {}, image, box);
+  const cut = h("span.cut-box");
+  const shot = h("span.shot", {}, image, cut, box);
   return {
     element: h("div.frame", {}, shot),
     /** @param {Explained} result */
@@ -102,6 +106,7 @@ function createSource(app) {
       fitSquare(shot, proxySize(frame));
       box.hidden = !patch;
       if (patch) placeBox(box, patch.box, proxySize(frame));
+      placeCut(cut, patch, proxySize(frame));
       image.alt = `${id}, as the prior saw it`;
       showImage(app, image, id, "proxy");
     },
@@ -111,23 +116,27 @@ function createSource(app) {
 /**
  * @param {Explained} result
  * @param {View} view
- * @returns {[string, string][]}
+ * @returns {{ name: string, value: string, help?: string }[]}
  */
 function factsOf({ frame, explanation: { patch, placement } }, { class_name: className, select }) {
-  /** @type {[string, string]} */
-  const source = ["Source", `${frame.source_width} × ${frame.source_height} px`];
-  if (!patch || !placement) return [["Class", className], source];
+  const source = { name: "Source", value: `${frame.source_width} × ${frame.source_height} px` };
+  if (!patch || !placement) return [{ name: "Class", value: className }, source];
   const numbers = patch.kept.map((one) => one + 1).join(", ");
   return [
-    ["Class", className],
-    ["In the set", numbers ? `image ${numbers} of ${select.ipc}` : "not kept"],
-    ["Score", number(patch.score)],
-    ["Margin", number(patch.margin)],
-    ["Cluster", `${patch.cluster + 1} of ${placement.clusters}`],
-    ["Rank in cluster", `${placement.rank_in_cluster + 1} of ${placement.cluster_size}`],
-    ["Rank in class", `${patch.rank + 1} of ${placement.patches}`],
-    ["Box", boxText(patch.box)],
-    ["In the source", boxText(boxOf(patch.source_box))],
+    { name: "Class", value: className },
+    {
+      name: "In the set",
+      value: numbers ? `image ${numbers} of ${select.ipc}` : patch.dropped ? "dropped" : "not kept",
+    },
+    { name: "Score", value: number(patch.score), help: scoreHelp(select, "patch") },
+    { name: "Picture score", value: number(patch.picture_score), help: scoreHelp(select, "picture") },
+    { name: "Margin", value: number(patch.margin) },
+    { name: "Cluster", value: `${patch.cluster + 1} of ${placement.clusters}` },
+    { name: "Rank in cluster", value: `${placement.rank_in_cluster + 1} of ${placement.cluster_size}` },
+    { name: "Rank in class", value: `${patch.rank + 1} of ${placement.patches}` },
+    { name: "Patch", value: boxText(patch.box) },
+    { name: "In the source", value: boxText(boxOf(patch.source_box)) },
+    { name: "Cut", value: sameBox(patch.box, patch.cut) ? "the patch" : boxText(patch.cut) },
     source,
   ];
 }

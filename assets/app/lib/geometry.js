@@ -11,6 +11,17 @@ export function placeBox(element, box, size) {
 }
 
 /**
+ * Place the outline of what is exported around a patch; it is hidden where that is the patch itself.
+ * @param {HTMLElement} element
+ * @param {{ box: Box, cut: Box } | null} patch
+ * @param {Size} size
+ */
+export function placeCut(element, patch, size) {
+  element.hidden = !patch || sameBox(patch.box, patch.cut);
+  if (patch) placeBox(element, patch.cut, size);
+}
+
+/**
  * Cut an image to a box: move and enlarge it inside a frame that has the shape of the box.
  * @param {HTMLElement} image
  * @param {Box} box
@@ -86,6 +97,15 @@ export function clamp(value, maximum) {
  */
 export function sameCorner(a, b) {
   return a[0] === b[0] && a[1] === b[1];
+}
+
+/**
+ * Return whether two boxes are the same.
+ * @param {Box} a
+ * @param {Box} b
+ */
+export function sameBox(a, b) {
+  return a.every((value, n) => value === b[n]);
 }
 
 /**

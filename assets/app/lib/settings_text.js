@@ -45,10 +45,11 @@ export function textOf(app, name, select) {
  * @param {SelectSettings} select
  */
 export function valueText(widget, value, select) {
-  const { name, unit, step } = widget;
+  const { name, unit } = widget;
   if (name === "clusters" && value === 0) return `${select.ipc} (as IPC)`;
   const number = value === 0 && widget.shown != null ? widget.shown : value;
-  if (step != null && step < 1) return number === 1 ? "all" : `top ${percent(number)}`;
+  if (name === "discriminative_share") return number === 1 ? "all" : `top ${percent(number, 2)}`;
+  if (name === "drop_lowest") return number === 0 ? "none" : percent(number, 2);
   return `${choiceLabel(widget, number)}${unit === "px" ? " px" : ""}`;
 }
 
@@ -96,4 +97,55 @@ export function differing(app, a, b) {
   /** @param {string} name */
   const followsIpc = (name) => name === "clusters" && a.clusters === 0 && a.ipc !== b.ipc;
   return names.filter((name) => !same(a[name], b[name]) || followsIpc(name));
+}
+
+/**
+ * Return the share of its tile's side that a cut fills: less than 1 where it keeps the scale of its picture.
+ * @param {SelectSettings} select
+ * @param {number} sideShare the side of the cut as a share of the shorter side of its picture
+ */
+export function tileShare({ tile_scale: scale, factor }, sideShare) {
+  return scale === "native" ? Math.min(sideShare * factor, 1) : 1;
+}
+
+/**
+ * Return why some settings change nothing at present, by name.
+ * @param {SelectSettings} select
+ * @param {number} resolutionPx the shorter side of the pictures
+ * @returns {Record<string, string>}
+ */
+export function idleSettings(select, resolutionPx) {
+  /** @type {Record<string, string>} */
+  const idle = {};
+  if (select.cut !== "context") idle.context = "Only a cut with context uses it.";
+  const patch = (select.patch_px || resolutionPx / 2) / resolutionPx;
+  /** @type {Record<string, number>} */
+  const sides = { patch, context: Math.min(patch * select.context, 1), whole: 1 };
+  const side = sides[select.cut] ?? 1;
+  if (tileShare({ ...select, tile_scale: "native" }, side) >= 1) {
+    idle.tile_scale = "No cut is enlarged at these settings, so both are the same.";
+  }
+  return idle;
+}
+
+/**
+ * Return the score that ranks a patch.
+ * @param {Pick<Patch, "score" | "picture_score">} patch
+ * @param {SelectSettings} select
+ */
+export function rankingScore(patch, { rank_by: by }) {
+  return by === "patch" ? patch.score : patch.picture_score;
+}
+
+/**
+ * Explain how a score is computed, for a tooltip.
+ * @param {SelectSettings} select
+ * @param {"patch" | "picture"} region
+ */
+export function scoreHelp({ score, rank_by: by }, region) {
+  const where = region === "patch" ? "the cells of the patch" : "all cells of the picture";
+  const gap = "(unconditional loss − conditional loss) / mean conditional loss of the timestep";
+  const counted = score === "signed" ? gap : `the positive part of ${gap}`;
+  const ranks = by === region ? " Patches are ranked by it." : "";
+  return `Mean over ${where} and over the timesteps of ${counted}.${ranks}`;
 }

@@ -10,6 +10,7 @@ import { createSelect, SweepMap } from "../components/sweep_map.js";
 import { showVerdict } from "../components/verdict.js";
 import { empty, fill, h, stylesheet } from "../lib/dom.js";
 import { distinctions, FILTERS, filterFor, passing, seriesOf, valuesOf } from "../lib/evaluations.js";
+import { same } from "../lib/links.js";
 import { loadPlotly, onThemeChange } from "../lib/plotly.js";
 import { differing, labelOf, textOf } from "../lib/settings_text.js";
 
@@ -45,6 +46,8 @@ class EvaluateTab {
   constructor(root, app) {
     this.app = app;
     this.run = "";
+    /** @type {Stored | null} */
+    this.stored = null;
     /** @type {Evaluation[]} */
     this.evaluations = [];
     /** @type {Filter | null} the choice of the visitor, if there was one */
@@ -115,7 +118,8 @@ class EvaluateTab {
     const tokens = app.jobs.tokens("evaluate");
     /** @type {Stored | undefined} */
     const found = await app.latest("evaluations", () => app.ask("evaluations", { tokens }));
-    if (!found) return;
+    if (!found || same(found, this.stored)) return;
+    this.stored = found;
     this.evaluations = found.evaluations;
     this.nothing.show(found);
     showVerdict(this.verdict, found.verdict);
@@ -185,7 +189,8 @@ class EvaluateTab {
     const { store } = this.app;
     const { ipc } = store.state.select;
     const keeps = rows.some((row) => row.ipc === ipc);
-    store.select({ ...select, ipc: keeps ? ipc : select.ipc }, `evaluation ${fingerprint}`);
+    const { teacher } = store.state.select; // which no link can contain
+    store.select({ ...select, teacher, ipc: keeps ? ipc : select.ipc }, `evaluation ${fingerprint}`);
   }
 
   /**

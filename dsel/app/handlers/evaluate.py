@@ -14,12 +14,12 @@ from dsel.app.handlers.jobs import RUN_WORD, source_options, sourced
 from dsel.app.jobs.tasks import EvaluateTask
 from dsel.app.requests import EvaluateParams, Params, SourceKind, TokensParams
 from dsel.app.wire import plain
-from dsel.config import EvaluateSettings, SourceSettings
+from dsel.config import EvaluateSettings, ExportSettings, SourceSettings
 from dsel.config.shell import evaluate_command, select_command
+from dsel.core.baselines.registry import BASELINES
 from dsel.data.spec import spell_source
+from dsel.errors import SettingError
 from dsel.runs.evaluations import Evaluation, EvaluationRow, list_evaluations
-
-BASELINES: Final = {"random-whole": "whole images, chosen at random"}
 
 TEST_WORD: Final = "TEST"
 """Replaces the held-out images in commands where the app knows none."""
@@ -56,7 +56,13 @@ def evaluate_options(context: Context, _: Params) -> Mapping[str, Any]:
             if kind != "picture" and (trusted or kind != "folder")
         ],
         "evaluate": plain(form_of(EvaluateSettings, trusted)),
-        "baselines": [{"name": name, "text": text} for name, text in BASELINES.items()],
+        "teacher": [
+            field for field in form_of(ExportSettings) if trusted and field["name"] == "teacher"
+        ],
+        "baselines": [
+            {"name": name, "text": one.description, "needs": one.needs or ""}
+            for name, one in BASELINES.items()
+        ],
         "is_toybox": bool(_held_out(context)),
         "scene_seed": _unused_seed(context),
     }
@@ -65,6 +71,7 @@ def evaluate_options(context: Context, _: Params) -> Mapping[str, Any]:
 def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str]:
     """Start an evaluation of the view's selection; return the token of the job."""
     trusted, run = context.trusted, context.explorer.run
+    _check_teacher(context, params.teacher)
     settings = filled(EvaluateSettings, params.evaluate, "evaluate settings", trusted)
     source_settings = filled(SourceSettings, params.source_settings, "source settings", trusted)
     source = sourced(context, params.source)
@@ -72,6 +79,7 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
         title=f"{settings.student} on {spell_source(source.title, source_settings)}",
         run=str(run.path),
         select=context.settings,
+        export=context.view.export.replace(teacher=params.teacher),
         settings=settings,
         test=source.source,
         test_settings=source_settings,
@@ -84,6 +92,14 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
 def sweeps(context: Context, _: Params) -> Mapping[str, Any]:
     """Return the stored sweeps of the run."""
     return {"sweeps": plain(list_sweeps(context.explorer.run))}
+
+
+def _check_teacher(context: Context, teacher: str) -> None:
+    """Raise `SettingError` for a teacher that a remote visitor names: it would be loaded here."""
+    if teacher and not context.trusted:
+        raise SettingError(
+            "a teacher can only be named on the app's own machine", setting="teacher"
+        )
 
 
 def _stored(context: Context, tokens: Sequence[str]) -> Sequence[Evaluation]:

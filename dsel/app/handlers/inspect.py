@@ -24,6 +24,7 @@ from dsel.app.requests import (
 )
 from dsel.app.widgets import widgets_of
 from dsel.app.wire import packed, page_numbers, patch_wire, plain
+from dsel.config.presets import PRESETS
 from dsel.config.url import View
 from dsel.core.gap_maps import image_bucket
 
@@ -40,6 +41,7 @@ def start(context: Context, _: Params) -> Mapping[str, Any]:
         "colours": {name: packed(table) for name, table in colour_tables().items()},
         "view": plain(context.view),
         "defaults": plain(View()),
+        "presets": plain(PRESETS),
     }
 
 

@@ -214,7 +214,8 @@ class JobRunner:
         yield Started("open", 1, "sources")
         dataset = open_dataset(task.test, task.test_settings)
         self._check_images(len(dataset.refs))
-        sets = _StoredSets(self._explorer(Path(task.run)).run, task.select)
+        run = self._explorer(Path(task.run)).run
+        sets = _StoredSets(run, task.select, export=task.export)
         sets.folder = task.result(folder)
         yield Progress()
         test = HeldOutTest(sets.subject, dataset)

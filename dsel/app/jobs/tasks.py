@@ -91,6 +91,7 @@ class EvaluateTask:
     test: str
     shared: bool
     select: SelectSettings = field(default_factory=SelectSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
     settings: EvaluateSettings = field(default_factory=EvaluateSettings)
     test_settings: SourceSettings = field(default_factory=SourceSettings)
     moved: tuple[tuple[str, str], ...] = ()
@@ -135,6 +136,7 @@ _RESTORED: Final[Mapping[str, tuple[type[Task], Mapping[str, type[Settings]]]]] 
         EvaluateTask,
         {
             "select": SelectSettings,
+            "export": ExportSettings,
             "settings": EvaluateSettings,
             "test_settings": SourceSettings,
         },
