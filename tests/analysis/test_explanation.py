@@ -334,6 +334,19 @@ def kept(images: tuple[int, ...], dropped: bool = False, **settings: object) -> 
     return text.removeprefix(head)
 
 
+def test_sentence__names_the_baseline_that_selected() -> None:
+    scores = noise(5)
+    settings = SIGNED.replace(baseline="centre-crop", pins=(scores.ids[0],))
+    found = [explained(scores, settings, row).sentence for row in range(5)]
+    assert all(" by the baseline centre-crop; " in one for one in found)
+    assert sum("(placed by the baseline centre-crop)" in one for one in found) >= 3
+    assert not any("pinned" in one or "cluster" in one for one in found)
+    herding = [explained(scores, SIGNED.replace(baseline="herding"), row) for row in range(5)]
+    assert not any("placed" in one.sentence for one in herding)
+    ranks = sorted(one.sentence.split("rank ")[1][0] for one in herding)
+    assert ranks == ["1", "2", "3", "4", "5"]
+
+
 def test_sentence__kept() -> None:
     assert kept((3,), ipc=10) == "kept at IPC 10 as image 4."
     assert kept((), ipc=10) == "not kept at IPC 10."

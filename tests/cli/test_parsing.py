@@ -14,12 +14,15 @@ from dsel.cli.commands import COMMANDS, main
 from dsel.cli.flags import Address, Scenes, Where, with_preset
 from dsel.cli.parsing import FLAG, in_one_line
 from dsel.config import (
+    AdviseSettings,
     EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
     SelectSettings,
     SourceSettings,
+    StudentSettings,
+    SweepSettings,
     TeachSettings,
     TrainSettings,
 )
@@ -38,6 +41,8 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "toybox": (Scenes,),
     "evaluate": (EvaluateSettings, ExportSettings),
     "teach": (SourceSettings, TeachSettings),
+    "sweep": (SweepSettings, StudentSettings, ExportSettings),
+    "advise": (AdviseSettings, StudentSettings, ExportSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
@@ -45,7 +50,9 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 OWN = {
     "score": {"--run"}, "select": {"--preset"}, "export": {"--out", "--selection"},
     "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
-    "teach": {"--out", "--validation"}, "evaluate": {"--test", "--run", "--selection"},
+    "teach": {"--out", "--validation"},
+    "evaluate": {"--test", "--run", "--selection"},
+    "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
