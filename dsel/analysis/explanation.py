@@ -258,18 +258,21 @@ def _gain(mean: float, settings: SelectSettings) -> str:
 
 def _scores(patch: PatchView, settings: SelectSettings) -> str:
     """Describe the scores that the comparison of boxes did not give; empty if it gave all."""
-    parts = []
+    found = []
     if settings.score != settings.locate:
-        parts.append((patch.score, "in the patch"))
+        found.append((patch.score, "in the patch"))
     if settings.rank_by == "picture":
-        parts.append((patch.picture_score, "in the whole picture"))
-    changes = [
-        f"{'raises' if score < 0 else 'lowers'} {'it' if n else 'the loss'} by "
-        f"{_signed(abs(score))} {where}"
-        for n, (score, where) in enumerate(parts)
-    ]
+        found.append((patch.picture_score, "in the whole picture"))
+    if not found:
+        return ""
     counted = "counting every cell" if settings.score == "signed" else "counting where it helps"
-    return f"{counted}, it {' and '.join(changes)}" if changes else ""
+    clauses: list[str] = []
+    verb = ""
+    for score, where in found:
+        before, verb = verb, "raises" if score < 0 else "lowers"
+        start = "" if verb == before else f"{verb} {'it' if before else 'the loss'} "
+        clauses.append(f"{start}by {_signed(abs(score))} {where}")
+    return f"{counted}, it {' and '.join(clauses)}"
 
 
 def _comparison(explanation: Explanation, patch: PatchView, settings: SelectSettings) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from dsel.config import SelectSettings
 from dsel.config.base import settings_of
 from dsel.files import read_table
 from dsel.runs import Run
-
-FOLDER: Final = "sweeps"
+from dsel.runs.sweeps import FOLDER
 
 
 @dataclass(frozen=True, slots=True)

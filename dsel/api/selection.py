@@ -65,8 +65,9 @@ class Selection:
     def to_pandas(self) -> pd.DataFrame:
         """Return a table with one row per ranked patch.
 
-        Boxes are in pixels of the upright source image; `kept` says whether the distilled set
-        uses the patch. Raises `SettingError` where pandas is not installed.
+        Boxes are in pixels of the upright source image: the patch is x to height, and what is
+        exported around it cut_x to cut_height. `kept` says whether the distilled set uses it.
+        Raises `SettingError` where pandas is not installed.
         """
         pandas = _pandas()
         return pandas.DataFrame.from_records(list(self._rows()), columns=COLUMNS)
@@ -102,17 +103,17 @@ class Selection:
         for selected in self.classes:
             kept = selected.kept(self.settings.ipc)
             for patch in selected.patches:
-                box = patch.source_box
+                box, cut = patch.source_box, patch.cut_box
                 yield (
                     patch.image_id, selected.name, patch.cluster, patch.rank, patch.score,
-                    patch.margin, patch.distance, box.x, box.y, box.width, box.height,
-                    patch.rank in kept,
+                    patch.picture_score, patch.margin, patch.distance, box.x, box.y, box.width,
+                    box.height, cut.x, cut.y, cut.width, cut.height, patch.rank in kept,
                 )  # fmt: skip
 
 
 COLUMNS: Final = (
-    "image_id", "class_name", "cluster", "rank", "score", "margin", "distance",
-    "x", "y", "width", "height", "kept",
+    "image_id", "class_name", "cluster", "rank", "score", "picture_score", "margin", "distance",
+    "x", "y", "width", "height", "cut_x", "cut_y", "cut_width", "cut_height", "kept",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from dsel.cli.evaluation import evaluate
+from dsel.cli.evaluation import advise, evaluate, sweep
 from dsel.cli.flags import (
     Address,
     DistillFlags,
@@ -234,7 +234,7 @@ def info(run: RunPath, output: Output = Output()) -> None:
     return None
 
 
-for command in (evaluate, teach):
+for command in (teach, evaluate, sweep, advise):
     COMMANDS.command()(command)
 
 

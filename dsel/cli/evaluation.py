@@ -1,24 +1,42 @@
-"""The commands that train students: evaluate."""
+"""The commands that train students: evaluate tests a set, sweep and advise choose settings."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from dsel.cli.flags import Output
 from dsel.cli.printing import print_plan
-from dsel.config import EvaluateSettings, ExportSettings
+from dsel.config import (
+    AdviseSettings,
+    EvaluateSettings,
+    ExportSettings,
+    StudentSettings,
+    SweepSettings,
+)
 
-HeldOutSpec = Annotated[
+if TYPE_CHECKING:
+    from dsel.pipeline.trials import Trials
+    from dsel.runs import Run
+
+SPELLING = (
+    "a source as dsel score takes it, and options after a colon, such as "
+    "toybox:seed=13,per-class=100 or photos:split=val; keys: seed, per-class, split, classes "
+    "(joined by +)"
+)
+TestSource = Annotated[str, arg(metavar="SOURCE", help=f"held-out images: {SPELLING}")]
+ValidationSource = Annotated[
     str,
     arg(
         metavar="SOURCE",
-        help="held-out images: a source as dsel score takes it, and options after a colon, such as "
-        "toybox:seed=13,per-class=100 or photos:split=val; keys: seed, per-class, split, classes "
-        "(joined by +)",
+        help=f"images to choose settings by, which are never a test afterwards: {SPELLING}",
     ),
+]
+RunPath = Annotated[Positional[Path], arg(metavar="RUN", help="run folder, made by dsel score")]
+Selection = Annotated[
+    str, arg(help="fingerprint of a selection of the run; empty is the one made last")
 ]
 
 
@@ -27,14 +45,12 @@ def evaluate(
         Positional[Path],
         arg(metavar="OUT_OR_RUN", help="exported set, or run folder, whose selection is composed"),
     ],
-    test: HeldOutSpec,
+    test: TestSource,
     run: Annotated[
         Path | None,
         arg(help="run folder of an exported set, for its baselines; OUT/run if it is there"),
     ] = None,
-    selection: Annotated[
-        str, arg(help="fingerprint of a selection of the run; empty is the one made last")
-    ] = "",
+    selection: Selection = "",
     settings: EvaluateSettings = EvaluateSettings(),
     export_settings: ExportSettings = ExportSettings(),
     output: Output = Output(),
@@ -58,3 +74,71 @@ def evaluate(
     if output.json:
         return print_figures(evaluation.plain(), as_json=True)
     return print_evaluation(evaluation)
+
+
+def sweep(
+    run: RunPath,
+    validation: ValidationSource = "",
+    selection: Selection = "",
+    settings: SweepSettings = SweepSettings(),
+    student: StudentSettings = StudentSettings(),
+    export_settings: ExportSettings = ExportSettings(),
+    output: Output = Output(),
+) -> None:
+    """Measure a grid of select settings; with --validation, by students too."""
+    from dsel.analysis.explorer import Explorer
+    from dsel.analysis.grid import grid
+    from dsel.analysis.sweep import sweep as sweep_all
+    from dsel.analysis.sweeps import list_sweeps
+    from dsel.cli.tables import print_sweep
+    from dsel.cli.terminal import Terminal, print_figures
+    from dsel.runs import open_run
+
+    opened = open_run(run)
+    select, _ = opened.read_selection(selection)
+    trials = _trials(opened, validation, student, export_settings) if validation else None
+    if output.dry_run:
+        return print_plan(output, {"settings": len(grid(select, settings))}, settings)
+    figures = Terminal().follow(sweep_all(Explorer(opened), select, settings, trials))
+    found = next(one for one in list_sweeps(opened) if one.name == figures["sweep"])
+    if output.json:
+        return print_figures({**figures, "rows": list(found.cells)}, as_json=True)
+    return print_sweep(found, str(figures["table"]))
+
+
+def advise(
+    run: RunPath,
+    validation: ValidationSource,
+    selection: Selection = "",
+    settings: AdviseSettings = AdviseSettings(),
+    student: StudentSettings = StudentSettings(),
+    export_settings: ExportSettings = ExportSettings(),
+    output: Output = Output(),
+) -> None:
+    """Search for the select settings that train the best students on validation images."""
+    from dsel.analysis.advice import advise as advise_all
+    from dsel.analysis.advice import candidates, planned_steps
+    from dsel.cli.tables import print_advice
+    from dsel.cli.terminal import Terminal, print_figures
+    from dsel.runs import open_run
+    from dsel.runs.advice import read_advice
+
+    opened = open_run(run)
+    select, _ = opened.read_selection(selection)
+    trials = _trials(opened, validation, student, export_settings)
+    if output.dry_run:
+        count = len(candidates(select, settings.candidates))
+        work = {"candidates": count, "steps": planned_steps(count, settings, trials)}
+        return print_plan(output, work, settings, student)
+    figures = Terminal().follow(advise_all(opened, select, settings, trials))
+    advice = read_advice(opened.path, str(figures["advice"]))
+    if output.json:
+        return print_figures(advice.plain(), as_json=True)
+    return print_advice(advice)
+
+
+def _trials(run: Run, source: str, student: StudentSettings, export: ExportSettings) -> Trials:
+    from dsel.pipeline.held_out import Validation, subject_of
+    from dsel.pipeline.trials import Trials
+
+    return Trials(run, Validation(subject_of(run), source), student, export)

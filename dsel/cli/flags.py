@@ -90,17 +90,16 @@ class SelectFlags(SelectSettings):
 
 
 def with_preset(arguments: Sequence[str]) -> list[str]:
-    """Put the flags of a preset before the other arguments of a command, which win over them.
+    """Put the flags of a preset before the other flags of a command, which win over them.
 
     Raises `SettingError` for an unknown preset.
     """
     given = list(arguments)
+    if given[:1] not in (["select"], ["distill"]):
+        return given
     for at, argument in enumerate(given):
         flag, _, name = argument.partition("=")
-        if argument == "--":
-            break
-        if flag == "--preset":
-            name = name or next(iter(given[at + 1 :]), "")
+        if flag == "--preset" and (name := name or next(iter(given[at + 1 :]), "")):
             return [*given[:1], *_flags_of(preset(name)), *given[1:]]
     return given
 

@@ -108,7 +108,7 @@ def in_one_line(printed: str) -> str:
     """The mistake in an error box of the parser, without the frame and the help texts."""
     parts = [" ".join(part) for part in _parts(printed) if not part[0].startswith(ASIDE)]
     mistake = "; ".join(parts) or " ".join(printed.split()) or "the command line cannot be read"
-    return (mistake[0].lower() + mistake[1:]).rstrip(".")
+    return (mistake[0].lower() + mistake[1:]).rstrip(". ")
 
 
 def _parts(printed: str) -> list[list[str]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dsel.analysis.sweeps import Sweep
 from dsel.pipeline.verdicts import p_text, points, verdicts
+from dsel.runs.advice import Advice
 from dsel.runs.evaluations import Evaluation, EvaluationRow
 
+MOST_ROWS = 40
 EVALUATION_COLUMNS = ("set", "IPC", "images", "accuracy (%)", "best epoch", "to random", "p")
 
 
@@ -49,6 +52,46 @@ def _cells(row: EvaluationRow) -> tuple[str, ...]:
         "" if row.difference is None else points(row.difference),
         "" if row.p_value is None else p_text(row.p_value).removeprefix("p = ").removeprefix("p "),
     )
+
+
+def print_sweep(sweep: Sweep, table: str) -> None:
+    """Print what a sweep varied and measured, the best students first, and where all of it is."""
+    from dsel.cli.terminal import print_line
+
+    rows = sorted(sweep.cells, key=lambda cell: -(cell["accuracy"] or 0.0))
+    columns = (*(sweep.settings or ("cut",)), *sweep.figures)
+    shown = [[_value(row[name]) for name in columns] for row in rows[:MOST_ROWS]]
+    print_table([name.replace("_", " ") for name in columns], shown)
+    if len(rows) > MOST_ROWS:
+        print_line(f"and {len(rows) - MOST_ROWS} more")
+    print_line(f"table: {table}")
+
+
+def print_advice(advice: Advice) -> None:
+    """Print the rounds of a search, its figures against random images, and the recommendation."""
+    from dsel.cli.terminal import print_line
+
+    for number, rung in enumerate(advice.rungs, 1):
+        columns = (f"round {number}: {rung.steps} steps, {rung.seeds} students", "accuracy (%)")
+        rows = [(_changes(one.changes), accuracy(one.mean)) for one in rung.candidates]
+        print_table(columns, rows)
+    print_line(f"best settings: {accuracy(advice.mean, advice.sd)} %")
+    print_line(f"random whole images: {accuracy(advice.random_mean, advice.random_sd)} %")
+    print_line(advice.text)
+    print_line(advice.command)
+
+
+def _changes(changes: Mapping[str, object]) -> str:
+    listed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
+    return listed or "the selection as it is"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "all"
+    return "" if value is None else str(value)
 
 
 def accuracy(mean: float | None, deviation: float | None = None) -> str:

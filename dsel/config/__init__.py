@@ -6,22 +6,26 @@ one field of one class here; nothing else in this room knows what a setting is f
 
 from __future__ import annotations
 
-from dsel.config.evaluate import EvaluateSettings
+from dsel.config.evaluate import EvaluateSettings, StudentSettings
 from dsel.config.export import ExportSettings
 from dsel.config.prior import PriorSettings
 from dsel.config.score import ScoreSettings
 from dsel.config.select import SelectSettings
 from dsel.config.source import SourceSettings
+from dsel.config.sweep import AdviseSettings, SweepSettings
 from dsel.config.teach import TeachSettings
 from dsel.config.train import TrainSettings
 
 __all__ = [
+    "AdviseSettings",
     "EvaluateSettings",
     "ExportSettings",
     "PriorSettings",
     "ScoreSettings",
     "SelectSettings",
     "SourceSettings",
+    "StudentSettings",
+    "SweepSettings",
     "TeachSettings",
     "TrainSettings",
 ]

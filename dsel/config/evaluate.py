@@ -14,8 +14,8 @@ Student: TypeAlias = Literal[
 ]  # fmt: skip
 
 
-class EvaluateSettings(Settings):
-    """How students are trained on a set and compared."""
+class StudentSettings(Settings):
+    """How students are trained on a set."""
 
     student: Annotated[
         Student,
@@ -65,6 +65,17 @@ class EvaluateSettings(Settings):
         Field(description="train on the tiles of mosaics, each at full size"),
         Display("Unpack mosaics"),
     ] = True
+    threads: Annotated[
+        int,
+        SPEED,
+        Field(ge=0, le=1024, description="processor threads; 0 uses all"),
+        Display("Threads"),
+    ] = 0
+
+
+class EvaluateSettings(StudentSettings):
+    """How students are trained on a set and compared."""
+
     baselines: Annotated[
         tuple[str, ...],
         Field(description="baselines of equal budget to compare with"),
@@ -75,9 +86,3 @@ class EvaluateSettings(Settings):
         Field(description="images per class to evaluate at; empty is the selection's IPC"),
         Display("IPCs"),
     ] = ()
-    threads: Annotated[
-        int,
-        SPEED,
-        Field(ge=0, le=1024, description="processor threads; 0 uses all"),
-        Display("Threads"),
-    ] = 0

@@ -43,12 +43,15 @@ def flags(settings: Settings) -> tuple[str, ...]:
 
 
 def _flag(setting: Setting, value: Any) -> Iterator[str]:
-    """Write free text after `=`, since it may begin with a dash, and one flag for each text."""
+    """Write free text after `=`, since it may begin with a dash; overrides have a flag for each."""
     flag = "--" + setting.name.replace("_", "-")
     if isinstance(value, bool):
         yield flag if value else flag.replace("--", "--no-", 1)
     elif isinstance(value, tuple) and value and isinstance(value[0], str):
-        yield from (f"{flag}={quote(part)}" for part in value)
+        if setting.override or len(value) == 1 or any(part.startswith("-") for part in value):
+            yield from (f"{flag}={quote(part)}" for part in value)
+        else:
+            yield " ".join((flag, *map(quote, value)))
     elif isinstance(value, tuple):
         yield " ".join((flag, *map(str, value)))
     elif isinstance(value, str) and not setting.choices:

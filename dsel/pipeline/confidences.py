@@ -1,6 +1,7 @@
 """A teacher's confidence in boxes of images, stored in the run for later selections.
 
-teachers/<fingerprint>/00000.safetensors    (M,) log odds of one class in the boxes asked for
+teachers/<fingerprint>/teacher.json                        the teacher's name
+teachers/<fingerprint>/00000-<fingerprint>.safetensors     log odds (M,) of one class in M boxes
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from dsel.core.baselines.base import Boxes, Confidence, Doubles, Ints, log_odds
 from dsel.core.baselines.registry import BASELINES
 from dsel.data.images import crop
 from dsel.errors import SettingError
-from dsel.files import write_atomically
+from dsel.files import json_bytes, read_json, write_atomically
 from dsel.pipeline.cutting import read_proxy
 from dsel.runs import Run
 from dsel.types import Box, ClassScores, Pixels, Teacher
 
+FOLDER: Final = "teachers"
+TEACHER: Final = "teacher.json"
 AT_ONCE: Final = 256
 """Crops that are shown to the teacher in one call."""
 
@@ -44,6 +47,14 @@ def teacher_for(run: Run, settings: SelectSettings, device: str = "auto") -> Tea
 def asks_teacher(settings: SelectSettings) -> bool:
     """Whether these settings select by a baseline that needs a teacher."""
     return settings.baseline != "none" and BASELINES[settings.baseline].needs == "teacher"
+
+
+def last_teacher(run: Run) -> str:
+    """Return the name of the teacher whose answers were stored last; empty without one."""
+    found = list((run.path / FOLDER).glob(f"*/{TEACHER}"))
+    if not found:
+        return ""
+    return str(read_json(max(found, key=lambda path: path.stat().st_mtime_ns))["name"])
 
 
 def confidence_of(
@@ -66,12 +77,14 @@ def confidence_of(
         if stored is not None:
             return stored
         if teacher is None:
+            command = select_command(Path("RUN"), settings.replace(teacher="TEACHER"))
             raise SettingError(
-                f"the answers of teacher {settings.teacher} to these images are not in the run: "
-                f"compute them with {select_command(Path('RUN'), settings)}"
+                f"the answers of teacher {Path(settings.teacher).name} to these images are not in "
+                f"the run: compute them with {command}"
             )
         odds = _ask(teacher, _crops(run, scores, rows, boxes, teacher.image_px), scores.index)
         write_atomically(path, save({"log_odds": odds}, {"teacher": teacher.fingerprint}))
+        write_atomically(path.parent / TEACHER, json_bytes({"name": settings.teacher}))
         return odds
 
     return confidence
@@ -98,9 +111,9 @@ def _crops(
 def _path(run: Run, teacher: str, scores: ClassScores, rows: Ints, boxes: Boxes) -> Path:
     """Return the file for a teacher's answers to these boxes of these images."""
     ids = [scores.ids[row] for row in rows.tolist()]
-    asked = hashlib.sha256(boxes.astype("<f8").tobytes()).hexdigest()
-    name = fingerprint(run.identity.fingerprint, teacher, ids, asked)
-    return run.path / "teachers" / name / f"{scores.index:05d}.safetensors"
+    asked = fingerprint(ids, hashlib.sha256(boxes.astype("<f8").tobytes()).hexdigest())
+    folder = run.path / FOLDER / fingerprint(run.identity.fingerprint, teacher)
+    return folder / f"{scores.index:05d}-{asked}.safetensors"
 
 
 def _read(path: Path, teacher: Teacher | None) -> Doubles | None:

@@ -116,7 +116,7 @@ class _Work:
         """Train the students of one set that are not stored yet."""
         row = self.evaluation.row(name, ipc)
         students = {student.seed: student for student in row.students} if row else {}
-        for seeds in _by_choice(self.sets, name, ipc, self.settings):
+        for seeds in seeds_by_choice(self.sets, name, ipc, self.settings):
             missing = [seed for seed in seeds if seed not in students]
             if not missing:
                 continue
@@ -170,7 +170,7 @@ def compose(
     return training_set
 
 
-def _by_choice(
+def seeds_by_choice(
     sets: TrainingSets, name: str, ipc: int, settings: EvaluateSettings
 ) -> list[list[int]]:
     """Group the students' seeds by what the set holds: a random baseline chooses anew for each."""

@@ -22,6 +22,7 @@ from dsel.data.images import to_proxy
 from dsel.data.spec import parse_source
 from dsel.errors import SettingError, UnreadableImage, shown
 from dsel.files import write_atomically
+from dsel.runs import Run
 from dsel.runs.evaluations import (
     FOLDER,
     HeldOutSource,
@@ -44,6 +45,12 @@ class Subject:
     classes: tuple[str, ...]
     dataset_fingerprint: str
     dataset_origin: Mapping[str, Any]
+
+
+def subject_of(run: Run) -> Subject:
+    """Return a run as what is evaluated."""
+    of = run.identity
+    return Subject(run.path, of.classes, of.dataset_fingerprint, of.dataset_origin)
 
 
 class HeldOut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
@@ -21,7 +22,7 @@ from dsel.errors import SettingError, unknown
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.export import check_export, plan_export
-from dsel.pipeline.held_out import Subject
+from dsel.pipeline.held_out import Subject, subject_of
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.students.records import Images, LabelledImages
@@ -139,11 +140,18 @@ class RunSets:
         self._cache, self._featurizer = cache, featurizer
         self._selector = Selector(run, cache, featurizer)
 
+    def with_select(self, select: SelectSettings) -> RunSets:
+        """Return the sets of other settings, which share what is in memory."""
+        _ = self._cut  # the source is opened once
+        other = copy(self)
+        other.select, other._selections = select, ()
+        other.image_px = check_export(self.run, select, self.export)
+        return other
+
     @property
     def subject(self) -> Subject:
         """The run."""
-        of = self.run.identity
-        return Subject(self.run.path, of.classes, of.dataset_fingerprint, of.dataset_origin)
+        return subject_of(self.run)
 
     @property
     def selection(self) -> str:

@@ -21,8 +21,9 @@ layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its 
                             projection
 features/<fingerprint>/     one file per class, 00000.safetensors: features (P, d) of patches that
                             another model described (written by `dsel.pipeline.feature_cache`)
-teachers/<fingerprint>/     one file per class, 00000.safetensors: log odds (M,) of the class that a
-                            teacher gave boxes (written by `dsel.pipeline.confidences`)
+teachers/<fingerprint>/     teacher.json, with the teacher's name; one file per class and question:
+                            log odds (M,) of the class that it gave M boxes (written by
+                            `dsel.pipeline.confidences`)
 selections/<fingerprint>/   patches.parquet, one row per patch (`PATCHES`); settings.json, with the
                             select settings, and with `images`: per class and distilled image, the
                             ranks of its patches

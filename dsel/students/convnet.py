@@ -73,7 +73,7 @@ class _NormReluPool(torch.autograd.Function):
         y = torch.addcmul(shift[:, None], x, scale[:, None]).relu_()
         context.save_for_backward(x, y, mean, inverse, weight)
         context.sides = height, width
-        return functional.avg_pool2d(y.unflatten(1, (height, width)).permute(0, 3, 1, 2), 2)
+        return functional.avg_pool2d(_maps(y, height, width), 2)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -90,10 +90,14 @@ class _NormReluPool(torch.autograd.Function):
         slope = scale * inverse * sum_gx / -x.shape[1]
         shift = scale * sum_g / -x.shape[1] - slope * mean
         d_x = torch.addcmul(shift[:, None], x, slope[:, None]).addcmul_(g, scale[:, None])
-        d_maps = d_x.unflatten(1, (height, width)).permute(0, 3, 1, 2)
-        return d_maps, sum_gx.sum(0), sum_g.sum(0)
+        return _maps(d_x, height, width), sum_gx.sum(0), sum_g.sum(0)
 
 
 def _channels_last(maps: Tensor) -> Tensor:
     """(B, C, H, W) as contiguous (B, H, W, C); a view where that is its memory format."""
     return maps.permute(0, 2, 3, 1).contiguous()
+
+
+def _maps(x: Tensor, height: int, width: int) -> Tensor:
+    """(B, H W, C) as maps (B, C, H, W), a view."""
+    return x.view(len(x), height, width, -1).permute(0, 3, 1, 2)

@@ -62,6 +62,11 @@ class ExportedSet:
         """Whether a teacher's labels are stored with the images."""
         return (self.path / LABELS).is_file()
 
+    @property
+    def has_crop_labels(self) -> bool:
+        """Whether they were made for random crops, too."""
+        return self.is_labelled and bool(self.manifest["export"].get("label_crops"))
+
     def soft_labels(self, unpack: bool, crops: bool = False) -> SoftLabels:
         """Read a teacher's labels of the tiles, or of the images as they are.
 
@@ -98,8 +103,10 @@ def labelled_images(exported: ExportedSet, image_px: int, unpack: bool) -> Label
     tiles = exported.tiles_per_image if unpack else 1
     labels = np.array([image.class_index for image in exported.images], np.int64).repeat(tiles)
     images = np.stack(rows) if rows else np.zeros((0, side, side, 3), np.uint8)
-    soft = exported.soft_labels(unpack).probabilities if exported.is_labelled else None
-    return LabelledImages(images, labels, soft)
+    if not exported.is_labelled:
+        return LabelledImages(images, labels)
+    soft = exported.soft_labels(unpack, crops=exported.has_crop_labels)
+    return LabelledImages(images, labels, soft.probabilities, soft.crops)
 
 
 def _pictures(exported: ExportedSet, side_px: int, unpack: bool) -> Iterator[Pixels]:

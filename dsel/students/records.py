@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.students.label_file import CropLabels
+
 Images: TypeAlias = NDArray[np.uint8]
 """Images (N, px, px, 3), sRGB, 0 to 255."""
 
@@ -16,12 +18,14 @@ Images: TypeAlias = NDArray[np.uint8]
 class LabelledImages:
     """N square images and their class indices (N,).
 
-    soft: (N, C) float16, a teacher's probabilities; None without a teacher.
+    soft: (N, C) float16, a teacher's probabilities; None without a teacher. crops: the same for
+    random crops of each image, where they are stored.
     """
 
     images: Images
     labels: NDArray[np.int64]
     soft: NDArray[np.float16] | None = None
+    crops: CropLabels | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -18,12 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dsel.config.evaluate import EvaluateSettings
-from dsel.errors import SettingError
-from dsel.students.augment import mix_images, mix_labels, random_mix, random_views, show
+from dsel.students.batches import (
+    Data,
+    index_batches,
+    make_batch,
+    to_input,
+    to_tensor,
+    training_data,
+)
 from dsel.students.convnet import WIDTH
 from dsel.students.models import build_student
 from dsel.students.recipes import Recipe, recipe_of
-from dsel.students.records import Images, LabelledImages, Outcome
+from dsel.students.records import LabelledImages, Outcome
 from dsel.types import Done, Event, Progress, Started
 
 CHECKPOINTS: Final = 5
@@ -36,14 +41,6 @@ PART_BYTES: Final = 2**23
 
 Resume: TypeAlias = Callable[[nn.Module, torch.optim.Optimizer], int]
 """(model, optimizer) -> the number of steps that were done before; restores both in place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Images (N, 3, px, px) uint8 on the device, and their targets (N, C) probabilities."""
-
-    images: Tensor
-    targets: Tensor
 
 
 def from_the_start(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:  # noqa: ARG001
@@ -105,51 +102,19 @@ def iter_train_model(
     yield Started("train", settings.steps, "steps")
     with _processor(settings.threads):
         data = training_data(images, classes, recipe, device)
-        model = build_student(settings.student, classes, data.images.shape[-1], seed).to(device)
+        model = _new_student(settings, data, seed)
         reported = 0
         for step, loss in training_steps(model, data, recipe, settings.steps, seed, resume):
             if step % REPORT_EVERY == 0 or step == settings.steps:
                 yield Progress(step - reported, f"loss {loss.item():.3f}")
                 reported = step
     yield Done("train", {"images": len(images.labels), "steps": settings.steps})
-    return model.eval()
+    return _in_format(model.eval(), torch.contiguous_format)
 
 
 def choose_device() -> torch.device:
     """Return the device that students are trained on: CUDA's where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def training_data(
-    train: LabelledImages, classes: int, recipe: Recipe, device: torch.device
-) -> Data:
-    """Return the images as a tensor, and the targets that the recipe trains on."""
-    if recipe.soft:
-        if train.soft is None:
-            raise SettingError(
-                "recipe soft needs a teacher's labels, and this set has none: write them with "
-                "--teacher, or use recipe hard",
-                setting="recipe",
-            )
-        targets = tempered(torch.from_numpy(train.soft).float(), recipe.temperature)
-    else:
-        targets = functional.one_hot(torch.from_numpy(train.labels), classes).float()
-    return Data(to_tensor(train.images).to(device), targets.to(device))
-
-
-def tempered(probabilities: Tensor, temperature: float) -> Tensor:
-    """Return softmax(z / T) for the probabilities softmax(z), (N, C).
-
-    softmax(z / T) is proportional to softmax(z) ** (1 / T). A probability too small for float16
-    counts as the smallest one that it can hold.
-    """
-    least = 2.0**-24
-    return (probabilities.clamp_min(least).log() / temperature).softmax(-1)
-
-
-def to_tensor(images: Images) -> Tensor:
-    """Return images (N, px, px, 3) as a tensor (N, 3, px, px) uint8."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
 
 
 def training_steps(
@@ -167,31 +132,15 @@ def training_steps(
     batches = index_batches(len(data.images), recipe.batch_size, steps, generator)
     for step, rows in enumerate(batches):
         if step < first:  # only the random numbers are drawn again
-            _batch(data, rows, recipe, generator)
+            make_batch(data, rows, recipe, generator)
             continue
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, recipe)
-        images, targets = _batch(data, rows, recipe, generator)
+        images, targets = make_batch(data, rows, recipe, generator)
         optimizer.zero_grad()
-        loss = _backward(model, images, targets, recipe.temperature)
+        loss = add_gradients(model, images, targets, recipe.temperature)
         optimizer.step()
         yield step + 1, loss
-
-
-def index_batches(
-    count: int, size: int, steps: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """Yield the rows of each step's images: shuffled rounds over all images, one after the other.
-
-    A batch has at most `count` images, so none is twice in a batch of a set that is smaller.
-    """
-    size = min(size, count)
-    rows = torch.empty(0, dtype=torch.int64)
-    for _ in range(steps):
-        if len(rows) < size:
-            rows = torch.cat([rows, torch.randperm(count, generator=generator)])
-        yield rows[:size]
-        rows = rows[size:]
 
 
 def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
@@ -211,7 +160,7 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
         for start in range(0, len(images), TEST_BATCH):
             rows = slice(start, start + TEST_BATCH)
             with _autocast(images.device):
-                logits = model(_pixels(images[rows]))
+                logits = model(to_input(images[rows]))
             right += int((logits.argmax(1) == labels[rows]).sum())
     return right / max(1, len(images))
 
@@ -220,8 +169,7 @@ def _student(
     data: Data, images: Tensor, labels: Tensor, settings: EvaluateSettings, seed: int
 ) -> Generator[Event, None, Outcome]:
     recipe, steps = recipe_of(settings), settings.steps
-    model = build_student(settings.student, data.targets.shape[1], data.images.shape[-1], seed)
-    model = model.to(data.images.device)
+    model = _new_student(settings, data, seed)
     tested, curve, reported = checkpoints(steps), [], 0
     for step, loss in training_steps(model, data, recipe, steps, seed):
         if step in tested:
@@ -232,34 +180,34 @@ def _student(
     return Outcome(seed, curve[-1], max(curve), tested, tuple(curve))
 
 
+def _new_student(settings: EvaluateSettings, data: Data, seed: int) -> nn.Module:
+    classes, side_px = data.targets.shape[1], data.images.shape[-1]
+    model = build_student(settings.student, classes, side_px, seed)
+    return _in_format(model.to(data.images.device), torch.channels_last)
+
+
+def _in_format(model: nn.Module, memory_format: torch.memory_format) -> nn.Module:
+    placed: nn.Module = model.to(memory_format=memory_format)  # type: ignore[call-overload]
+    return placed
+
+
 def checkpoints(steps: int) -> tuple[int, ...]:
     """Return the steps after which a student is tested, the last one included."""
     count = min(CHECKPOINTS, steps)
     return tuple(round(steps * number / count) for number in range(1, count + 1))
 
 
-def _batch(
-    data: Data, rows: Tensor, recipe: Recipe, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    chosen = rows.to(data.images.device)
-    images, targets = _pixels(data.images[chosen]), data.targets[chosen]
-    images = show(images, random_views(len(rows), recipe.crop_area, recipe.flip, generator))
-    if torch.rand((), generator=generator).item() < recipe.cutmix:
-        mix = random_mix(len(rows), images.shape[-1], generator)
-        images, targets = mix_images(images, mix), mix_labels(targets, mix)
-    return images.contiguous(memory_format=torch.channels_last), targets
-
-
-def _backward(model: nn.Module, images: Tensor, targets: Tensor, temperature: float) -> Tensor:
+def add_gradients(model: nn.Module, images: Tensor, targets: Tensor, temperature: float) -> Tensor:
     """Add the gradients of a batch's loss, and return the loss.
 
     A part of the batch at a time where that changes nothing but rounding, which keeps the maps of
     the first layers in a processor's cache.
     """
     model.train()
-    size = _part_size(model, images)
+    size = part_size(model, images)
     total = torch.zeros((), device=images.device)
-    for part, target in zip(images.split(size), targets.split(size), strict=True):
+    for start in range(0, len(images), size):
+        part, target = images[start : start + size], targets[start : start + size]
         with _autocast(images.device):
             logits = model(part)
         loss = divergence(logits.float(), target, temperature) * (len(part) / len(images))
@@ -277,7 +225,7 @@ def divergence(logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
     return functional.kl_div(log_student, targets, reduction="batchmean")
 
 
-def _part_size(model: nn.Module, images: Tensor) -> int:
+def part_size(model: nn.Module, images: Tensor) -> int:
     """Images per part: as many as have `PART_BYTES` of the first layer's maps for each thread."""
     whole = images.device.type != "cpu" or any(
         isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
@@ -286,10 +234,6 @@ def _part_size(model: nn.Module, images: Tensor) -> int:
         return len(images)
     map_bytes = 4 * WIDTH * images.shape[-1] ** 2
     return max(1, PART_BYTES * torch.get_num_threads() // map_bytes)
-
-
-def _pixels(images: Tensor) -> Tensor:
-    return images.float().div(255.0)
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

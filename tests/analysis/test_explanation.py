@@ -71,7 +71,7 @@ def test_candidate_boxes__slow_definition(seed: int) -> None:
     assert len(found) == min(5, len(expected))
     for n, (x, y, mean) in enumerate(expected[:5]):
         assert found[n].box == Box(x * CELL_PX, y * CELL_PX, 16, 16)
-        assert found[n].score == pytest.approx(mean, abs=1e-6)
+        assert found[n].mean == pytest.approx(mean, abs=1e-6)
         if n + 1 < len(expected):
             assert found[n].margin == pytest.approx(mean - expected[n + 1][2], abs=1e-6)
 
@@ -84,7 +84,7 @@ def test_candidate_boxes__are_the_selections_patches() -> None:
         mine = [patch for patch in selected.patches if patch.image_id == image_id]
         by_score = sorted(mine, key=lambda patch: -patch.score)
         assert [patch.box for patch in by_score] == [one.box for one in best[:3]]
-        assert [patch.score for patch in by_score] == [one.score for one in best[:3]]
+        assert [patch.score for patch in by_score] == [one.mean for one in best[:3]]
         assert by_score[0].margin == best[0].margin
 
 
@@ -171,7 +171,8 @@ def test_placement_of__by_hand() -> None:
     selected = selection_of(patches, [(0, 2), (1, 3), (4, 0)])
     assert placement_of(selected, 2, 3) == Placement(0, 3, 1, 3, 2, 5, (0,))
     assert placement_of(selected, 0, 3).images == (0, 2)
-    assert placement_of(selected, 4, 2) == Placement(0, 3, 2, 3, 4, 5, ())
+    assert placement_of(selected, 4, 2) == Placement(0, 3, 2, 3, 4, 5, (), dropped=False)
+    assert placement_of(selection_of(patches, [(0,)]), 4, 9).dropped
 
 
 def test_explain__all_figures_fit_together() -> None:
@@ -187,10 +188,11 @@ def test_explain__all_figures_fit_together() -> None:
         assert explanation.placement is not None
         assert explanation.placement.rank == patch.rank
         assert explanation.placement.images == ((patch.rank,) if patch.rank < 3 else ())
-        both = patch.score > 0 and explanation.best[1].score > 0
+        assert explanation.mean == patch.score
+        both = patch.score > 0 and explanation.best[1].mean > 0
         assert isnan(explanation.ratio) != both
         if both:
-            assert explanation.ratio == patch.score / explanation.best[1].score
+            assert explanation.ratio == patch.score / explanation.best[1].mean
 
 
 def test_explain__further_patches_and_none() -> None:
@@ -308,17 +310,19 @@ def test_sentence__moved_by_hand() -> None:
     assert "the best of 25 boxes reaches −25 %); rank" in worse.sentence
 
 
-def view_of(score: float) -> PatchView:
+def view_of(score: float, picture_score: float = 0.0) -> PatchView:
     return PatchView(
-        "cat/0", Box(0, 0, 16, 16), 48, 48, score, 0.05, 2, 7, 0, (), pinned=False, moved=False
-    )
+        image_id="cat/0", box=Box(0, 0, 16, 16), cut=Box(0, 0, 48, 48), width_px=48, height_px=48,
+        score=score, picture_score=picture_score, margin=0.05, cluster=2, rank=7, nth=0, kept=(),
+        dropped=False, pinned=False, moved=False,
+    )  # fmt: skip
 
 
-def kept(images: tuple[int, ...], **settings: object) -> str:
-    placement = Placement(2, 10, 1, 1031, 7, 5000, images)
+def kept(images: tuple[int, ...], dropped: bool = False, **settings: object) -> str:
+    placement = Placement(2, 10, 1, 1031, 7, 5000, images, dropped)
     patch = view_of(0.021)
     best = (CandidateBox(patch.box, 0.021, 0.006), CandidateBox(Box(20, 20, 16, 16), 0.015, nan))
-    explanation = Explanation("cat/0", patch, None, 1024, best, 0, 1.4, (), placement, "")
+    explanation = Explanation("cat/0", patch, None, 1024, best, 0.021, 0, 1.4, (), placement, "")
     text = sentence(explanation, SIGNED.replace(**settings))
     start = (
         "Naming the class lowers the loss inside this patch by 2.1 %, the most of all 1,024 boxes"
@@ -330,6 +334,19 @@ def kept(images: tuple[int, ...], **settings: object) -> str:
     return text.removeprefix(head)
 
 
+def test_sentence__names_the_baseline_that_selected() -> None:
+    scores = noise(5)
+    settings = SIGNED.replace(baseline="centre-crop", pins=(scores.ids[0],))
+    found = [explained(scores, settings, row).sentence for row in range(5)]
+    assert all(" by the baseline centre-crop; " in one for one in found)
+    assert sum("(placed by the baseline centre-crop)" in one for one in found) >= 3
+    assert not any("pinned" in one or "cluster" in one for one in found)
+    herding = [explained(scores, SIGNED.replace(baseline="herding"), row) for row in range(5)]
+    assert not any("placed" in one.sentence for one in herding)
+    ranks = sorted(one.sentence.split("rank ")[1][0] for one in herding)
+    assert ranks == ["1", "2", "3", "4", "5"]
+
+
 def test_sentence__kept() -> None:
     assert kept((3,), ipc=10) == "kept at IPC 10 as image 4."
     assert kept((), ipc=10) == "not kept at IPC 10."
@@ -339,6 +356,38 @@ def test_sentence__kept() -> None:
     assert kept((0, 3, 8), factor=2) == "kept at IPC 3 in images 1, 4 and 9."
     assert kept((0,), pins=("cat/0",)) == "pinned, kept at IPC 3 as image 1."
     assert kept((), pins=("cat/9", "cat/0")) == "pinned, but not kept at IPC 3."
+    assert kept((), dropped=True) == "dropped, so it is never kept."
+
+
+@pytest.mark.parametrize(
+    ("settings", "score", "picture_score", "text"),
+    [
+        ({}, 0.02, 0.01, ""),
+        ({"rank_by": "picture"}, 0.02, 0.01,
+         "counting every cell, it lowers the loss by 1.0 % in the whole picture; "),
+        ({"rank_by": "picture"}, 0.02, -0.01,
+         "counting every cell, it raises the loss by 1.0 % in the whole picture; "),
+        ({"locate": "positive"}, 0.02, 0.01,
+         "counting every cell, it lowers the loss by 2.0 % in the patch; "),
+        ({"locate": "positive", "rank_by": "picture"}, 0.02, -0.01,
+         "counting every cell, it lowers the loss by 2.0 % in the patch and raises it by 1.0 % in "
+         "the whole picture; "),
+        ({"locate": "positive", "rank_by": "picture"}, -0.02, 0.0,
+         "counting every cell, it raises the loss by 2.0 % in the patch and lowers it by 0 % in "
+         "the whole picture; "),
+        ({"score": "positive", "rank_by": "picture"}, 0.02, 0.01,
+         "counting where it helps, it lowers the loss by 2.0 % in the patch and by 1.0 % in "
+         "the whole picture; "),
+    ],
+)  # fmt: skip
+def test_sentence__scores_that_the_boxes_did_not_give(
+    settings: dict[str, str], score: float, picture_score: float, text: str
+) -> None:
+    patch, placement = view_of(score, picture_score), Placement(0, 1, 0, 1, 0, 1, ())
+    explanation = Explanation("cat/0", patch, None, 1, (), 0.5, 0, nan, (), placement, "")
+    found = sentence(explanation, SIGNED.replace(**settings))
+    assert found.endswith(f"the only box of this size; {text}rank 1 of 1 in cluster 1 of 1; not "
+                          "kept at IPC 3.")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -351,7 +400,7 @@ def test_sentence__kept() -> None:
 def test_sentence__percent(score: float, text: str) -> None:
     patch = view_of(score)
     placement = Placement(0, 1, 0, 1, 0, 1, ())
-    explanation = Explanation("cat/0", patch, None, 1, (), 0, nan, (), placement, "")
+    explanation = Explanation("cat/0", patch, None, 1, (), score, 0, nan, (), placement, "")
     start = f"Naming the class lowers the loss inside this patch by {text}, the only box"
     assert sentence(explanation, SIGNED).startswith(start)
 

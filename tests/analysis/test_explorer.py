@@ -148,13 +148,14 @@ def test_select__box_is_the_best_of_the_combined_map(explorer):
             for y in range(rows - 2)
             for x in range(columns - 2)
         }
-        assert patch.score == pytest.approx(max(means.values()), rel=1e-5)
-        assert means[patch.box.x, patch.box.y] == pytest.approx(patch.score, rel=1e-5)
+        best = max(means.values())
+        assert means[patch.box.x, patch.box.y] == pytest.approx(best, rel=1e-5)
 
 
 def test_select__the_same_settings_again_cost_nothing(explorer):
     assert explorer.select(0, SMALL) is explorer.select(0, SMALL.replace())
-    assert explorer.select(0, SMALL) is explorer.select(0, SMALL.replace(ipc=1))
+    assert explorer.select(0, SMALL) is explorer.select(0, SMALL.replace(ipc=5))
+    assert explorer.select(0, SMALL) is not explorer.select(0, SMALL.replace(ipc=1))
     assert explorer.select(0, SMALL) is not explorer.select(0, SMALL.replace(clusters=1))
 
 
@@ -183,7 +184,7 @@ def test_select__any_order_of_moves_gives_what_a_fresh_start_gives(explorer):
 def counted(explorer, monkeypatch):
     """How often each step of a selection runs."""
     counts = Counter()
-    for name in ("combined_maps", "locate_class", "cluster_patches", "rank_class"):
+    for name in ("combined_maps", "locate_class", "score_class", "cluster_patches", "rank_class"):
         step = getattr(steps, name)
 
         def run(*values, step=step, name=name):
@@ -200,24 +201,32 @@ def counted(explorer, monkeypatch):
     ("change", "steps"),
     [
         ({"ipc": 5}, []),
+        ({"ipc": 1}, ["rank"]),
         ({"within": "centroid"}, ["rank"]),
+        ({"cut": "patch"}, ["rank"]),
+        ({"drop_lowest": 0.5}, ["rank"]),
+        ({"tile_scale": "native"}, []),
+        ({"rank_by": "patch"}, ["score", "cluster", "rank"]),
+        ({"score": "positive"}, ["score", "cluster", "rank"]),
         ({"across": "pooled"}, ["rank"]),
         ({"factor": 2}, ["rank"]),
         ({"pins": ("cat/000001",)}, ["rank"]),
         ({"clusters": 3}, ["cluster", "rank"]),
         ({"clusters": 0, "ipc": 3}, ["cluster", "rank"]),
         ({"bans": ("cat/000001",)}, ["cluster", "rank"]),
-        ({"patch_px": 40}, ["locate", "cluster", "rank"]),
-        ({"stride_px": 5}, ["locate", "cluster", "rank"]),
-        ({"moves": ("cat/000001@0,0",)}, ["locate", "cluster", "rank"]),
-        ({"timesteps": (200,)}, ["combined", "locate", "cluster", "rank"]),
-        ({"gap": "signed"}, ["combined", "locate", "cluster", "rank"]),
+        ({"patch_px": 40}, ["locate", "score", "cluster", "rank"]),
+        ({"stride_px": 5}, ["locate", "score", "cluster", "rank"]),
+        ({"moves": ("cat/000001@0,0",)}, ["locate", "score", "cluster", "rank"]),
+        ({"timesteps": (200,)}, ["combined", "locate", "score", "cluster", "rank"]),
+        ({"locate": "signed"}, ["locate", "score", "cluster", "rank"]),
     ],
     ids=str,
 )
 def test_select__a_move_repeats_no_earlier_step(explorer, counted, change, steps):
     explorer.select(0, SMALL.replace(**change))
     assert [name.partition("_")[0] for name in counted] == steps
+    maps = 2 * ("timesteps" in change)  # those that locate, and those that score
+    assert counted.pop("combined_maps", 0) == maps
     assert set(counted.values()) <= {1}
 
 
@@ -400,7 +409,7 @@ def test_baseline_images__the_baselines_boxes_in_the_chosen_order(explorer, kind
         for view, chosen_view in zip(image, other, strict=True):
             patch = baseline.patches[view.rank]
             assert (view.image_id, view.box, view.score) == (patch.image_id, patch.box, patch.score)
-            own = {"box": chosen_view.box, "score": chosen_view.score, "margin": chosen_view.margin}
+            own = {name: getattr(chosen_view, name) for name in ("box", "cut", "score", "margin")}
             assert replace(view, **own) == chosen_view
 
 

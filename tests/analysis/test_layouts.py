@@ -101,7 +101,8 @@ def test_layout__a_new_one_begins_from_the_runs_own(run, shifted) -> None:
 
 def test_layout__an_image_without_a_patch_stays(run, shifted) -> None:
     explorer = Explorer(run, Cache())
-    located = explorer.located(0, SelectSettings(bans=("disc/000002",)))
+    banned = SelectSettings(bans=("disc/000002",))
+    located = explorer.scored(0, banned).located
     start = explorer.layout(0)
     moved = layouts.patch_positions(located, start, 0)
     assert (moved == start).all(axis=1).tolist() == [n == 2 for n in range(6)]

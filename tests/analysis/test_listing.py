@@ -100,7 +100,9 @@ def test_list_patches__slow_definition(sort: str, back: bool) -> None:
 
 
 def test_list_patches__unknown_order() -> None:
-    with pytest.raises(SettingError, match="unknown order 'size'; known are: rank, score, margin"):
+    with pytest.raises(
+        SettingError, match="unknown order 'size'; known are: rank, score, picture_score, margin"
+    ):
         names(Listing(sort="size"))  # type: ignore[arg-type]
 
 

@@ -51,6 +51,8 @@ def test_to_pandas__a_row_per_patch(run: dsel.Run) -> None:
     assert (first.x, first.y, first.width) == (
         patch.source_box.x, patch.source_box.y, patch.source_box.width,
     )  # fmt: skip
+    assert (first.cut_x, first.cut_width) == (patch.cut_box.x, patch.cut_box.width)
+    assert (first.score, first.picture_score) == (patch.score, patch.picture_score)
 
 
 def test_images__the_pixels_of_the_export(run: dsel.Run, tmp_path: Path) -> None:

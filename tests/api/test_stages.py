@@ -12,6 +12,7 @@ from support.toyset import QUICK, TINY_CLASSES, dataset_of, toy_prior, write_pic
 
 import dsel
 from dsel.cli.commands import main
+from dsel.config.presets import PRESETS
 from dsel.types import Done, Notice, Progress, Skipped, Started
 
 README = Path(__file__).parents[2] / "README.md"
@@ -143,6 +144,14 @@ def test_iter_score__events(tmp_path: Path, tiny_prior: Path) -> None:
     assert {type(event) for event in events} >= {Started, Progress, Skipped, Done}
     reasons = dsel.open_run(tmp_path / "run").skipped
     assert list(reasons) == [f"{next(iter(TINY_CLASSES))}/broken.png"]
+
+
+def test_select__keywords_win_over_a_preset_and_a_preset_over_settings(run: dsel.Run) -> None:
+    settings = dsel.SelectSettings(patch_px=32, ipc=2, cut="context", within="centroid")
+    chosen = dsel.select(run, settings=settings, preset="paper", factor=1, progress=False)
+    assert chosen.settings == dsel.SelectSettings(**PRESETS["paper"]).replace(ipc=2, factor=1)
+    with pytest.raises(dsel.SettingError, match="unknown preset 'letter'; known are: paper"):
+        dsel.select(run, preset="letter", progress=False)
 
 
 def test_select__models_and_keywords_mix(run: dsel.Run) -> None:

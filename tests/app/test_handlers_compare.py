@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.page import PATCH_KEYS, ask, refused
 from support.synthetic import MIXED, synthetic_run
+from support.teachers import BrightnessTeacher
 from support.truths import write_boxes
 
 from dsel.analysis.baselines import BASELINES, kept_score
 from dsel.app.state import AppState
 from dsel.config import SelectSettings
 from dsel.core.baselines.registry import BASELINES as SELECTIONS
+from dsel.pipeline.selector import Selector
 
 A = "patch_px=48&ipc=4"
 
@@ -162,6 +165,15 @@ def test_baseline_selection__what_is_missing_is_one_line(state: AppState) -> Non
     error = refused(state, "baseline_selection", name="rded")
     assert "needs a teacher" in error["message"]
     assert error["fields"]["setting"] == "teacher"
+    teacher = BrightnessTeacher()
+    settings = SelectSettings(ipc=3, baseline="rded", teacher="/home/me/bright")
+    run = state.first.run
+    expected = Selector(run, teacher=teacher).select(0, settings)
+    shown = ask(state, "baseline_selection", {"ipc": 3}, name="rded")["baseline"]["images"]
+    assert [patch["id"] for (patch,) in shown] == [p.image_id for p in expected.patches[:3]]
+    error = refused(state, "baseline_selection", name="hardest")
+    assert "answers of teacher bright to these images are not in the run" in error["message"]
+    shutil.rmtree(run.path / "teachers")
     error = refused(state, "baseline_selection", name="largest-object")
     assert "needs the true objects" in error["message"]
     error = refused(state, "baseline_selection", name="best")

@@ -15,9 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from support.classifiers import save_teacher
 from support.toyset import TINY_CLASSES, tree, write_pictures
 
 from dsel.cli.commands import main
+from dsel.pipeline.selector import Selector
+from dsel.runs import open_run
 
 ROOT = Path(__file__).parents[2]
 QUICK = (
@@ -131,6 +134,36 @@ def test_select__overrides_behind_one_flag_or_several(figures, run):
     assert kept["settings"]["pins"] == list(ids)
     assert made[0]["patches"] == 7
     assert figures("select", run, "--pins")["selection"] == figures("select", run)["selection"]
+
+
+def test_select__by_a_baseline(figures, run, tmp_path):
+    made = figures("select", run, "--baseline", "random-crop", "--baseline-seed", "3", "--ipc", "2")
+    assert made["images"] == 4
+    exported = figures("export", run, "--out", tmp_path / "out")
+    assert exported["images"] == 4
+    again = figures(
+        "select", run, "--baseline", "random-crop", "--baseline-seed", "3", "--ipc", "2"
+    )
+    assert again == made
+    other = figures(
+        "select", run, "--baseline", "random-crop", "--baseline-seed", "4", "--ipc", "2"
+    )
+    assert other["selection"] != made["selection"]
+
+
+def test_select__by_a_teacher_whose_answers_stay_in_the_run(figures, refusal, run, tmp_path):
+    teacher = save_teacher(tmp_path / "teacher", [["cat"], ["dog"]])
+    how = ("--baseline", "rded", f"--teacher={teacher}", "--factor", "2", "--ipc", "1")
+    made = figures("select", run, *how)
+    assert made["images"] == 2
+    assert len(list((run / "teachers").glob("*/*.safetensors"))) == 2
+    found = Selector(open_run(run)).select(0, open_run(run).read_selection()[0])
+    assert len(found.images[0]) == 4
+    line = refusal("select", run, "--baseline", "rded")
+    assert "the baseline rded needs a teacher: pass --teacher with a folder" in line
+    strange = save_teacher(tmp_path / "strange", [["cat"], ["cow"]])
+    line = refusal("select", run, "--baseline", "easiest", f"--teacher={strange}")
+    assert "has no label for dog" in line
 
 
 def test_select__shortfall_is_told(capsys, run):

@@ -137,3 +137,39 @@ def test_evaluate__refused_in_one_line(folder, refusal, trainer, path, flags, li
 def test_evaluate__refused_for_an_exported_set(folder, printed, refusal, trainer, flags, line):
     printed("export", folder / "run", "--out", folder / "out")
     assert line in refusal("evaluate", folder / "out", "--test", folder / "test", *HOW, *flags)
+
+
+def test_sweep__a_table_without_students(folder, printed, trainer):
+    text = printed("sweep", folder / "run", "--cut", "patch", "whole", "--within", "--rank-by")
+    assert re.search(r"^ ?cut +images +coverage distance", text, re.MULTILINE)
+    assert trainer.students == 0
+    (table,) = folder.glob("run/sweeps/*.parquet")
+    assert f"table: {table}" in text
+
+
+def test_sweep__students_on_validation_images(folder, printed, trainer):
+    command = ("sweep", folder / "run", "--validation", folder / "validation", *HOW, "--within")
+    found = json.loads(printed(*command, "--rank-by", "--json"))
+    assert found["settings"] == len(found["rows"]) == 3
+    assert all(0 < row["accuracy"] < 1 for row in found["rows"])
+    assert trainer.students == 2 * 4
+
+
+def test_sweep__more_cells_than_it_takes(folder, refusal):
+    ks = [str(k) for k in range(1, 60)]
+    line = refusal("sweep", folder / "run", "--clusters", *ks)
+    assert "at most 500 cells, got 708 (3 cut x 2 rank_by x 59 clusters x 2 within)" in line
+
+
+def test_advise__rounds_and_a_command(folder, printed, trainer):
+    command = ("advise", folder / "run", "--validation", folder / "validation", *HOW)
+    text = printed(*command, "--candidates", "3", "--rungs", "2", "--final-seeds", "2")
+    assert "round 1: 2 steps, 1 students" in text
+    assert "round 2: 5 steps, 2 students" in text
+    assert text.splitlines()[-1].startswith(f"dsel select {folder / 'run'}")
+
+
+def test_advise__refuses_the_test_of_an_evaluation(folder, printed, refusal, trainer):
+    printed("evaluate", folder / "run", "--test", folder / "test", *HOW)
+    line = refusal("advise", folder / "run", "--validation", folder / "test", *HOW)
+    assert "is the test of a stored evaluation of this run" in line

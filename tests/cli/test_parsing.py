@@ -6,24 +6,28 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dsel.cli.commands import COMMANDS, main
-from dsel.cli.flags import Address, Scenes, Where
+from dsel.cli.flags import Address, Scenes, Where, with_preset
 from dsel.cli.parsing import FLAG, in_one_line
 from dsel.config import (
+    AdviseSettings,
     EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
     SelectSettings,
     SourceSettings,
+    StudentSettings,
+    SweepSettings,
     TeachSettings,
     TrainSettings,
 )
 from dsel.config.base import Setting, Settings, settings_of
+from dsel.config.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
@@ -37,13 +41,18 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "toybox": (Scenes,),
     "evaluate": (EvaluateSettings, ExportSettings),
     "teach": (SourceSettings, TeachSettings),
+    "sweep": (SweepSettings, StudentSettings, ExportSettings),
+    "advise": (AdviseSettings, StudentSettings, ExportSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
 }  # fmt: skip
 OWN = {
-    "score": {"--run"}, "export": {"--out", "--selection"}, "distill": {"--out", "--run"},
-    "train": {"--out"}, "teach": {"--out", "--validation"}, "evaluate": {"--test", "--run", "--selection"},
+    "score": {"--run"}, "select": {"--preset"}, "export": {"--out", "--selection"},
+    "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
+    "teach": {"--out", "--validation"},
+    "evaluate": {"--test", "--run", "--selection"},
+    "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
@@ -146,6 +155,10 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
         ("select run --ipc 1e3", "ipc must be a whole number, got '1e3'"),
         ("select run --ipc 0", "ipc must be between 1 and 100000, got 0"),
         ("select run --timesteps 200 x", "timesteps must be a whole number, got 'x'"),
+        ("select run --preset letter", "unknown preset 'letter'; known are: paper"),
+        ("select run --preset",
+         "missing value for argument '--preset'. Expected 1 values; see dsel select --help"),
+        ("export run --out out --preset paper", "unknown flag --preset; see dsel export --help"),
         ("select run --locate both", "locate must be one of positive, signed, got 'both'"),
         ("score toybox --run run --refine x", "refine must be a number, got 'x'"),
         ("score toybox --run run --refine nan", "refine must be between 0.0 and 1.0, got nan"),
@@ -164,6 +177,33 @@ def test_mistakes__one_line_and_2(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == f"dsel: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        ("", {}),
+        ("--preset paper", PRESETS["paper"]),
+        ("--preset=paper --ipc 3", {**PRESETS["paper"], "ipc": 3}),
+        ("--factor 1 --preset paper", {**PRESETS["paper"], "factor": 1}),
+        ("--preset paper --cut whole --patch-px 32",
+         {**PRESETS["paper"], "cut": "whole", "patch_px": 32}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", [True, False])
+def test_with_preset__other_flags_win_even_with_default_values(
+    arguments: str, changes: dict[str, Any], before: bool
+) -> None:
+    flags = arguments.split()
+    line = ["select", *flags, "run"] if before else ["select", "run", *flags]
+    call = cast(Any, COMMANDS.parse(with_preset(line)))
+    assert call.keywords["run"] == Path("run")
+    assert call.keywords["settings"].settings() == SelectSettings(**changes)
+
+
+def test_presets__hold_settings_of_the_selection() -> None:
+    for values in PRESETS.values():
+        assert SelectSettings(**values).plain().items() >= dict(values).items()
 
 
 def test_in_one_line__of_a_box() -> None:

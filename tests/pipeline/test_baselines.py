@@ -18,7 +18,7 @@ from dsel.config.select import BaselineName
 from dsel.core.baselines.registry import BASELINES
 from dsel.data.images import crop, decode
 from dsel.errors import SettingError
-from dsel.pipeline.confidences import asks_teacher, teacher_for
+from dsel.pipeline.confidences import asks_teacher, last_teacher, teacher_for
 from dsel.pipeline.export import export
 from dsel.pipeline.select import select
 from dsel.pipeline.selector import Selector
@@ -103,6 +103,7 @@ def test_teacher__answers_are_stored_and_asked_once(run: Run) -> None:
     without = Selector(run).select(0, settings_of("rded", baseline_seed=3))
     assert repr(first) == repr(again) == repr(without)
     assert teacher.seen == 9 * 5
+    assert last_teacher(run) == TEACHER
     other = BrightnessTeacher()
     other.fingerprint = "another"
     Selector(run, teacher=other).select(0, settings_of("rded", baseline_seed=3))
@@ -112,8 +113,13 @@ def test_teacher__answers_are_stored_and_asked_once(run: Run) -> None:
 def test_teacher__missing_ones_are_one_line(run: Run) -> None:
     with pytest.raises(SettingError, match=r"baseline rded needs a teacher: pass --teacher with"):
         Selector(run).select(0, SelectSettings(baseline="rded"))
-    with pytest.raises(SettingError, match=r"answers of teacher bright .* dsel select RUN .*--bas"):
-        Selector(run).select(0, settings_of("easiest"))
+    with pytest.raises(SettingError) as caught:
+        Selector(run).select(0, settings_of("easiest").replace(teacher="/home/me/bright"))
+    assert str(caught.value) == (
+        "the answers of teacher bright to these images are not in the run: compute them with "
+        "dsel select RUN --ipc 3 --baseline easiest --teacher=TEACHER"
+    )
+    assert last_teacher(run) == ""
     run.objects_path.unlink()
     with pytest.raises(SettingError, match=r"largest-object needs the true objects .*boxes\.json"):
         Selector(run).select(0, settings_of("largest-object"))

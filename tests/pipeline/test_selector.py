@@ -244,7 +244,8 @@ OTHER = SelectSettings(
     patch_px=24, stride_px=3, per_image=2, timesteps=(500,), locate="signed", score="positive",
     rank_by="patch", clusters=3, discriminative_share=0.5, ipc=4, within="centroid",
     across="pooled", drop_lowest=0.2, cut="context", context=2.0, factor=2, tile_scale="native",
-    features="clip", feature_model="model", pins=("cat/1",), bans=("cat/2",), moves=("cat/3@1,2",),
+    features="clip", feature_model="model", baseline="rded", baseline_seed=1, teacher="model",
+    pins=("cat/1",), bans=("cat/2",), moves=("cat/3@1,2",),
 )  # fmt: skip
 """Every setting is another one than the default."""
 
@@ -264,7 +265,11 @@ def test_narrowed__keeps_what_a_step_reads_and_nothing_else() -> None:
 
 def test_narrowed__the_last_step_reads_every_setting_but_the_form_of_images() -> None:
     declared = set(settings_of(SelectSettings)) - {"clusters", "ipc", "within", "tile_scale"}
-    assert set(READS["selection"]) == declared | {"k", "order"}
+    of_baselines = {"baseline", "baseline_seed", "teacher"}
+    assert set(READS["selection"]) == declared - of_baselines | {"k", "order"}
+    of_ranking = {"within", "pins", "across", "drop_lowest"}
+    assert set(READS["baseline"]) == declared - of_ranking | {"k"}
+    assert set(READS["choice"]) < set(READS["baseline"])
 
 
 @pytest.mark.parametrize(

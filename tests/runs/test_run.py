@@ -500,13 +500,14 @@ def test_select__of_many_shapes_does_not_depend_on_shards(mixed, one_by_one):
         assert repr(whole) == repr(single)
 
 
-def test_select__patches_look_alike_in_proxy_and_source(mixed):
-    """The source box lies in the source, and holds what the box holds in the proxy."""
+@pytest.mark.parametrize("cut", ["patch", "context", "whole"])
+def test_select__cuts_look_alike_in_proxy_and_source(mixed, cut):
+    """The cut lies in the source, and holds what it holds in the proxy."""
     explorer = Explorer(mixed)
     for index, name in enumerate(NAMES):
-        for patch in explorer.select(index, SelectSettings(patch_px=64)).patches:
+        for patch in explorer.select(index, SelectSettings(patch_px=64, cut=cut)).patches:
             source, _ = drawn(index, int(patch.image_id.removeprefix(f"{name}/")))
-            box = patch.source_box
+            box = patch.cut_box
             assert box.width == pytest.approx(box.height)
             assert box.x >= 0 <= box.y
             assert box.x + box.width <= source.shape[1] + 1e-9

@@ -16,6 +16,7 @@ from dsel.app.requests import BaselineParams, CompareParams, Params, Seeded
 from dsel.app.wire import PatchWire, page_numbers, patch_wire, plain
 from dsel.config import SelectSettings
 from dsel.core.baselines.registry import BASELINES as SELECTIONS
+from dsel.pipeline.confidences import last_teacher
 from dsel.types import ClassSelection
 
 MOST_SHOWN: Final = 60
@@ -71,10 +72,15 @@ def baselines(context: Context, params: Seeded) -> Mapping[str, Any]:
 def baseline_selection(context: Context, params: BaselineParams) -> Mapping[str, Any]:
     """Return the class's distilled set as chosen, and as a baseline selects it.
 
+    A teacher's baselines have the answers that are stored in the run, those of its last teacher.
     options: the baselines by name. shared: how many source images are in both sets.
     """
     chosen = context.settings
-    baseline = chosen.replace(baseline=params.name, baseline_seed=params.seed)
+    baseline = chosen.replace(
+        baseline=params.name,
+        baseline_seed=params.seed,
+        teacher=chosen.teacher or last_teacher(context.explorer.run),
+    )
     kept = [_source_images(context, settings) for settings in (chosen, baseline)]
     return {
         "options": [

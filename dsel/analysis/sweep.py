@@ -1,0 +1,106 @@
+"""Sweep a grid of select settings: figures at once, and students on validation images if wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from dsel import __version__
+from dsel.analysis.explorer import Explorer
+from dsel.analysis.grid import grid
+from dsel.config import SelectSettings, SweepSettings
+from dsel.config.base import fingerprint
+from dsel.pipeline.trials import Trial, Trials
+from dsel.runs.sweeps import write_sweep
+from dsel.types import Done, Event, Progress, Started
+
+SETTINGS: Final = (
+    "cut", "patch_px", "timesteps", "rank_by", "clusters", "within", "across", "factor", "ipc",
+)  # fmt: skip
+
+
+def sweep(
+    explorer: Explorer,
+    select: SelectSettings,
+    settings: SweepSettings,
+    trials: Trials | None = None,
+) -> Iterator[Event]:
+    """Measure every combination of settings, and store the table in the run.
+
+    trials: trains students of each, on validation images. The same call again resumes them.
+    """
+    cells = grid(select, settings)
+    yield Started("sweep", len(cells), "settings")
+    rows = []
+    for cell in cells:
+        rows.append(row_of(explorer, cell))
+        yield Progress()
+    if trials is not None:
+        rows = yield from _with_students(cells, rows, trials)
+    name = fingerprint(
+        __version__, explorer.run.identity.fingerprint, select, settings,
+        *([] if trials is None else [trials.fingerprint]),
+    )  # fmt: skip
+    path = write_sweep(explorer.run.path, name, rows)
+    yield Done("sweep", {"settings": len(cells), "sweep": name, "table": str(path)})
+
+
+def row_of(explorer: Explorer, cell: SelectSettings) -> dict[str, Any]:
+    """Return the settings and the figures of one cell that need no training."""
+    quality = explorer.quality_overall(cell)
+    return {
+        **{name: getattr(cell, name) for name in SETTINGS},
+        "images": quality.images,
+        "coverage_distance": _known(quality.coverage_distance),
+        "clusters_covered": _share(quality.clusters_covered, quality.clusters),
+        "near_duplicates": quality.near_duplicates,
+        "stability": stability(explorer, cell),
+        "hit_rate": _hit_rate(explorer, cell),
+    }
+
+
+def stability(explorer: Explorer, cell: SelectSettings) -> float | None:
+    """Return the share of kept images that two halves of the timesteps agree on.
+
+    The halves are every other timestep, and those between. None with fewer than two timesteps.
+    """
+    used = cell.timesteps or explorer.geometry.timesteps
+    if len(used) < 2:
+        return None
+    a, b = (cell.replace(timesteps=tuple(used[start::2])) for start in (0, 1))
+    return _known(explorer.compare_overall(a, b).kept.image_share)
+
+
+def _hit_rate(explorer: Explorer, cell: SelectSettings) -> float | None:
+    found = explorer.localization_overall(cell)
+    return _known(found[0].hit_rate) if found else None
+
+
+def _with_students(
+    cells: Sequence[SelectSettings], rows: Sequence[Mapping[str, Any]], trials: Trials
+) -> Generator[Event, None, list[dict[str, Any]]]:
+    """Add the accuracies of students, and their differences to random images of the same budget."""
+    budgets = dict.fromkeys(cell.factor for cell in cells)
+    total = (len(cells) + len(budgets)) * trials.steps
+    yield from trials.read()
+    yield Started("students", total, "steps")
+    random: dict[int, Trial] = {}
+    for cell in cells:
+        if cell.factor not in random:
+            random[cell.factor] = yield from trials.random(cell)
+    found = []
+    for cell, row in zip(cells, rows, strict=True):
+        trial = yield from trials.own(cell)
+        accuracies = {"accuracy": trial.mean, "accuracy_sd": trial.sd}
+        difference = trial.mean - random[cell.factor].mean
+        found.append({**row, **accuracies, "difference": difference})
+    return found
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
