@@ -188,6 +188,7 @@ def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) ->
     assert message(file, steps=10**6).startswith("steps must be between")
     assert message(file, seeds=100).startswith("seeds must be between")
     assert "can only be set on the app's own machine" in message(file, threads=64)
+    assert "got 80" in message(file, seeds=10, ipcs=[1, 2, 3, 4], baselines=["random-whole"])
     error = refused(state, "evaluate_start", source=file, teacher="me/huge")
     assert error["message"] == "a teacher can only be named on the app's own machine"
 

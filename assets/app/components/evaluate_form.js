@@ -29,8 +29,8 @@ const WORDS = {
   advise: {
     title: "Find better settings",
     intro:
-      "Students are trained on the sets of a dozen settings, and the better half goes on, round by round. The best " +
-      "settings are compared with random whole images at the end.",
+      "Students are trained on the sets of a dozen settings; each round keeps the better half. Further students then " +
+      "compare the best settings with random whole images.",
     hint: "Images that settings are chosen by cannot test them any more: choose others than for evaluations.",
     start: "Search",
   },

@@ -28,6 +28,9 @@ from dsel.errors import SettingError
 from dsel.runs.advice import Advice, list_advice
 from dsel.runs.evaluations import Evaluation, EvaluationRow, list_evaluations
 
+MOST_STUDENTS: Final = 60
+"""Students that one job of a remote visitor trains, at most."""
+
 TEST_WORD: Final = "TEST"
 """Replaces the held-out images in commands where the app knows none."""
 
@@ -82,6 +85,8 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
     trusted, run = context.trusted, context.explorer.run
     _check_teacher(context, params.teacher)
     settings = filled(EvaluateSettings, params.evaluate, "evaluate settings", trusted)
+    if not trusted:
+        _check_work(settings)
     source_settings = filled(SourceSettings, params.source_settings, "source settings", trusted)
     source = sourced(context, params.source)
     task = EvaluateTask(
@@ -121,6 +126,18 @@ def advise_start(context: Context, params: AdviseParams) -> Mapping[str, str]:
 def sweeps(context: Context, _: Params) -> Mapping[str, Any]:
     """Return the stored sweeps of the run."""
     return {"sweeps": plain(list_sweeps(context.explorer.run))}
+
+
+def _check_work(settings: EvaluateSettings) -> None:
+    """Raise `SettingError` for more students than a remote visitor may have trained."""
+    sets = 1 + len(set(settings.baselines))
+    students = sets * max(len(settings.ipcs), 1) * settings.seeds
+    if students > MOST_STUDENTS:
+        raise SettingError(
+            f"at most {MOST_STUDENTS} students are trained for remote visitors, got {students}: "
+            "take fewer IPCs, baselines or students per set",
+            setting="seeds",
+        )
 
 
 def _check_teacher(context: Context, teacher: str) -> None:
