@@ -61,7 +61,9 @@ def build_student(name: str, classes: int, image_px: int, seed: int) -> nn.Modul
     if name not in _BUILDERS:
         raise unknown("student", name, _BUILDERS)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # forked: the caller's state stays
+        torch.default_generator.manual_seed(
+            seed
+        )  # not that of accelerators: weights are drawn here
         return Student(_BUILDERS[name](classes, image_px))
 
 
