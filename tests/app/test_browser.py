@@ -60,13 +60,14 @@ def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
 
 def test_undo__a_change_to_the_same_value_is_no_step(page: Any) -> None:
     gallery(page)
-    page.get_by_role("button", name="Signed").click()
+    locate = page.locator("[data-name=locate]")
+    locate.get_by_role("button", name="Signed gap").click()
     until(page, ".tools button", "e => !e.disabled")
     page.keyboard.press("Control+z")
     until(page, ".tools button", "e => e.disabled")
-    page.get_by_role("button", name="Positive only").click()
+    locate.get_by_role("button", name="Positive gap").click()
     page.keyboard.press("Control+Shift+Z")
-    until(page, "[data-name=gap] [aria-pressed=true]", "e => e.textContent === 'Signed'")
+    until(page, "[data-name=locate] [aria-pressed=true]", "e => e.textContent === 'Signed gap'")
 
 
 def test_tab__a_failed_request_is_repeated(visit: Opener) -> None:

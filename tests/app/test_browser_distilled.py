@@ -12,6 +12,7 @@ from support.browsing import PHONE, Opener, until, violations
 from dsel.analysis.explorer import Explorer
 from dsel.config import SelectSettings
 from dsel.config.url import view_of
+from dsel.core.cut_boxes import cut_in_proxy
 from dsel.exports.base import MANIFEST
 from dsel.files import read_json
 from dsel.pipeline.export import export_selections
@@ -67,14 +68,33 @@ def test_set__every_image_at_the_chosen_ipc(visit: Opener, explorer: Explorer) -
     assert page.locator(".set-row").count() == 1
 
 
-def test_set__cells_show_the_box_of_the_source(visit: Opener, explorer: Explorer) -> None:
-    page = visit(f"{SET}&ipc=2&patch_px=32")
+def test_set__cells_show_the_cut(visit: Opener, explorer: Explorer) -> None:
+    page = visit(f"{SET}&ipc=2&patch_px=32&cut=context&context=2")
     until(page, ".set-rows", WHOLE.format(6))
-    patch = explorer.select(0, SelectSettings(ipc=2, patch_px=32)).patches[1]
+    settings = SelectSettings(ipc=2, patch_px=32, cut="context", context=2.0)
+    patch = explorer.select(0, settings).patches[1]
     frame = explorer.scores(0).frames[explorer.row_of(0, patch.image_id)]
     style = page.locator(".tile img").nth(1).evaluate("e => [e.style.left, e.style.width]")
-    assert float(style[0].rstrip("%")) == pytest.approx(-100 * patch.box.x / 32, abs=0.01)
-    assert float(style[1].rstrip("%")) == pytest.approx(100 * frame.proxy_width / 32, abs=0.01)
+    left = -100 * cut_in_proxy(patch).x / 64
+    assert float(style[0].rstrip("%")) == pytest.approx(left, abs=0.01)
+    assert float(style[1].rstrip("%")) == pytest.approx(100 * frame.proxy_width / 64, abs=0.01)
+
+
+def test_set__a_cut_keeps_its_scale_where_it_is_not_enlarged(visit: Opener) -> None:
+    page = visit(f"{SET}&ipc=2&patch_px=64&cut=patch&tile_scale=native")
+    until(page, ".set-rows", WHOLE.format(6))
+    canvas = page.locator(".tile canvas").first
+    canvas.wait_for()
+    page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector(".tile canvas");
+          const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 1);
+          return data[3] === 255 && data[0] === data[4] && width > 2;
+        }"""
+    )
+    page.locator("[data-name=cut]").get_by_role("button", name="Whole picture").click()
+    canvas.wait_for(state="detached")
+    assert page.locator("[data-name=tile_scale] .segments button").first.is_disabled()
 
 
 def test_mosaics__composed_as_they_are_exported(visit: Opener, explorer: Explorer) -> None:

@@ -53,11 +53,21 @@ def test_open__the_best_image_and_why(page: Any) -> None:
     sentence = page.locator(".sentence").inner_text()
     assert re.search(r"rank 1 of \d+ in cluster \d+ of \d+; kept at IPC 10 as image 1\.$", sentence)
     facts = page.locator(".facts").inner_text()
-    for word in ("score", "margin", "rank", "cluster", "kept", "box in the source"):
+    for word in ("score", "margin", "rank", "cluster", "kept", "patch in the source"):
         assert word in facts
     assert page.locator(".moment").count() == 6
     assert page.locator(".curve .point").count() == 6
     assert "image=" in page.url
+
+
+def test_cut__its_outline_around_the_patch(page: Any) -> None:
+    ready(page)
+    cut = page.locator(".heat-map .cut-box")
+    assert cut.is_visible()
+    assert "width: 100%" in (cut.get_attribute("style") or "")
+    page.locator("[data-name=cut]").get_by_role("button", name="Patch", exact=True).click()
+    cut.wait_for(state="hidden")
+    assert page.locator("[data-name=context] input").is_disabled()
 
 
 def test_views__each_has_its_map_and_its_legend(page: Any) -> None:

@@ -38,7 +38,7 @@ from dsel.errors import SettingError
         (
             GalleryParams,
             {"sort": "size"},
-            "sort must be one of rank, score, margin, cluster, name, got 'size'",
+            "sort must be one of rank, score, picture_score, margin, cluster, name, got 'size'",
         ),
         (GalleryParams, {"polygon": [1, 2, 3]}, "polygon must be a list of x and y, got [1, 2, 3]"),
         (
