@@ -62,7 +62,7 @@ def advise(
     The same call again resumes.
     """
     fitting, notices = _fitting(run, candidates(select, settings.candidates))
-    yield from map(Notice, notices)
+    yield from map(Notice, (*trials.notices, *notices))
     yield from trials.read()
     yield Started("advise", planned_steps(len(fitting), settings, trials), "steps")
     rungs: list[Rung] = []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.scored import evaluated_run
+from support.teachers import BrightnessTeacher
 from support.toyset import finish
 
 from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
@@ -16,6 +17,17 @@ from dsel.pipeline.export import export
 from dsel.pipeline.select import select
 from dsel.pipeline.training_sets import OWN, RunSets
 from dsel.runs import Run, open_run
+
+
+class NamedTeacher(BrightnessTeacher):
+    """It takes pictures of any size, and files record its name."""
+
+    origin = {"name": "bright", "fingerprint": "bright"}  # noqa: RUF012
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        first = images.mean(axis=(1, 2, 3)) / 255
+        return np.column_stack([first, 1 - first]).astype(np.float32)
+
 
 HOW = EvaluateSettings(student_px=128)
 
@@ -112,6 +124,22 @@ def test_with_select__other_settings_of_the_same_run(run):
         sets_of(run, cut="patch").compose(OWN, 2, 0, HOW).fingerprint
     )
     assert sets.select.cut == "whole"
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_compose__soft_labels_of_a_run_are_those_of_its_export(run, out, monkeypatch, factor):
+    monkeypatch.setattr("dsel.students.teachers.load_teacher", lambda *_: NamedTeacher())
+    settings = SelectSettings(ipc=1, clusters=2, factor=factor)
+    folder = out(settings, teacher="bright")
+    how = EvaluateSettings(student_px=16, recipe="soft")
+    exported = open_sets(folder, run.path)
+    mine = RunSets(run, settings, (), ExportSettings(teacher="bright"))
+    for name in (OWN, "random-whole"):
+        a, b = (one.compose(name, 1, 0, how) for one in (exported, mine))
+        assert a.images.soft.shape == (2 * factor**2, 2)
+        assert a.fingerprint == b.fingerprint
+    hard = exported.compose(OWN, 1, 0, HOW).images
+    assert hard.soft is None
 
 
 def test_fingerprint__changes_with_a_pixel_and_with_a_label(run):
