@@ -121,7 +121,7 @@ def test_advise__its_images_are_no_test_afterwards(folder, run, trials, trainer)
 
 def test_advise__candidates_of_too_few_images_are_left_out(run, trials, trainer):
     events = list(advise(run, SELECT.replace(ipc=3), AdviseSettings(candidates=4, rungs=1), trials))
-    (notice,) = [e.text for e in events if isinstance(e, Notice) and "candidates" in e.text]
+    (notice,) = [e.text for e in events if isinstance(e, Notice) and "left out" in e.text]
     assert "are left out, since they give fewer images than IPC" in notice
     with pytest.raises(SettingError, match="too few images for the IPC of its selection"):
         list(advise(run, SELECT.replace(ipc=7), SHORT, trials))
