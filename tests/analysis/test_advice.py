@@ -128,16 +128,16 @@ def test_advise__candidates_of_too_few_images_are_left_out(run, trials, trainer)
 
 
 @pytest.mark.parametrize(
-    ("difference", "p_value", "better", "text"),
+    ("difference", "p_value", "text"),
     [
-        (0.05, 0.01, True,
+        (0.05, 0.01,
          "these settings train better students than random whole images: +5.0 points, p = 0.01"),
-        (0.01, 0.4, False,
+        (0.01, 0.4,
          "random whole images are as good here: the best settings differ by +1.0 points, p = 0.4"),
-        (-0.05, 0.0001, False,
+        (-0.05, 0.0001,
          "random whole images are better here than all settings that were tried: -5.0 points, "
          "p < 0.001"),
     ],
 )  # fmt: skip
-def test_advice_text__honest(difference, p_value, better, text):
-    assert advice_text(difference, p_value, better) == text
+def test_advice_text__honest(difference, p_value, text):
+    assert advice_text(difference, p_value) == text
