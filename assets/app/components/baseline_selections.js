@@ -70,7 +70,7 @@ export class BaselineSelections {
     ];
     this.own = h("div.notices", { role: "status" });
     const label = h("label", { for: id }, "Baseline");
-    const bar = h("div.bar-line", {}, label, this.select, this.again, h("span.grow"), this.acts);
+    const bar = h("div.bar-line", {}, label, this.select, this.again, this.acts);
     const pair = h(
       "div.selection-pair",
       {},
