@@ -214,7 +214,7 @@ type Latest = <T>(queue: string, request: () => Promise<T>) => Promise<T | undef
 
 interface Report {
   token: string;
-  kind: "score" | "export" | "evaluate";
+  kind: "score" | "export" | "evaluate" | "advise";
   title: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
   stage: string;
@@ -236,7 +236,7 @@ interface Report {
   download: { path: string; name: string; bytes: number } | null;
 }
 interface Job {
-  kind: "score" | "export" | "evaluate";
+  kind: "score" | "export" | "evaluate" | "advise";
   token: string;
   report: Report;
   settings?: string;

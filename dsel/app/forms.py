@@ -36,9 +36,9 @@ NARROWER: Final[Mapping[str, Range]] = MappingProxyType({
     "feature_dim": Range(2, 256),
     "shard_size": Range(1, 256),
     "per_class": Range(0, 10_000),
-    "student_px": Range(0, 128),
-    "steps": Range(1, 3000),
-    "batch_size": Range(0, 512),
+    "student_px": Range(0, 64),
+    "steps": Range(1, 1000),
+    "batch_size": Range(0, 128),
     "seeds": Range(1, 10),
     "ipcs": Range(1, 1024),
 })  # fmt: skip

@@ -246,6 +246,16 @@ class EvaluateParams(Params):
     teacher: Text = ""
 
 
+class AdviseParams(Params):
+    """Advice: validation images, and the settings of three forms."""
+
+    source: Annotated[SourceParams, Expected("an object of values by name")]
+    source_settings: Values = Field(default_factory=dict)
+    student: Values = Field(default_factory=dict)
+    advise: Values = Field(default_factory=dict)
+    teacher: Text = ""
+
+
 class TokenParams(Params):
     """token: of a job."""
 

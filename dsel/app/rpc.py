@@ -50,6 +50,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "evaluation_verdict": (requests.TokensParams, evaluate.evaluation_verdict),
     "evaluate_options": (Params, evaluate.evaluate_options),
     "evaluate_start": (requests.EvaluateParams, evaluate.evaluate_start),
+    "advise_start": (requests.AdviseParams, evaluate.advise_start),
     "sweeps": (Params, evaluate.sweeps),
     "score_options": (Params, jobs.score_options),
     "score_start": (requests.ScoreParams, jobs.score_start),

@@ -234,7 +234,7 @@ def info(run: RunPath, output: Output = Output()) -> None:
     return None
 
 
-for command in (teach, evaluate, sweep, advise):
+for command in (evaluate, sweep, advise, teach):
     COMMANDS.command()(command)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from dsel.config.base import OVERRIDE, UNLINKED, Display, Settings
+from dsel.config.base import OVERRIDE, Display, Settings
 from dsel.config.overrides import Overrides
 from dsel.errors import SettingError
 
@@ -201,7 +201,6 @@ class SelectSettings(Settings):
     ] = 0
     teacher: Annotated[
         str,
-        UNLINKED,
         Field(
             description="classifier for the baselines that ask one: folder that dsel teach saved, "
             "or folder or Hub id of an image classifier of transformers"

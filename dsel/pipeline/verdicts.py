@@ -29,12 +29,11 @@ def verdict(row: EvaluationRow, named: bool = False) -> str:
             f"dsel's set against random whole images{where}: {figures}, of too few students to "
             "tell from chance; raise --seeds"
         )
-    figures += f" ({p_text(row.p_value)})"
     if row.p_value >= SIGNIFICANT:
-        how = "no better than" if row.difference <= 0 else "no better than, within noise,"
+        how, figures = "no better than", f"{figures}, within noise"
     else:
         how = "better than" if row.difference > 0 else "worse than"
-    return f"dsel's set trains {how} random whole images{where}: {figures}"
+    return f"dsel's set trains {how} random whole images{where}: {figures} ({p_text(row.p_value)})"
 
 
 def points(difference: float) -> str:

@@ -65,6 +65,12 @@ class Advice:
         return {"format": FORMAT, **asdict(self)}
 
 
+def list_advice(folder: Path) -> tuple[Advice, ...]:
+    """Read all advice of a run, the oldest first."""
+    paths = sorted((folder / "advice").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return tuple(read_advice(folder, path.stem) for path in paths)
+
+
 def read_advice(folder: Path, name: str) -> Advice:
     """Read the advice of that fingerprint; raises `RunError` if it is missing or damaged."""
     path = folder / "advice" / f"{name}.json"

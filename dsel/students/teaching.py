@@ -14,9 +14,10 @@ from torch import nn
 from dsel.config import EvaluateSettings, TeachSettings
 from dsel.files import write_atomically
 from dsel.priors.training.checkpoints import load_checkpoint, save_checkpoint
+from dsel.students.batches import to_tensor
 from dsel.students.records import LabelledImages
 from dsel.students.teacher_file import WEIGHTS
-from dsel.students.training import accuracy, choose_device, iter_train_model, to_tensor
+from dsel.students.training import accuracy, choose_device, iter_train_model
 from dsel.types import Event, Progress
 
 CHECKPOINT: Final = "checkpoint.safetensors"

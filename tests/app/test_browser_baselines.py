@@ -137,6 +137,26 @@ def test_selections__a_baseline_beside_the_chosen_set(visit: Opener) -> None:
     assert "6 images of disc" in page.locator(".selections > .soft").inner_text()
 
 
+def test_selections__a_baseline_can_be_compared_and_used(visit: Opener) -> None:
+    page = visit("tab=baselines&ipc=6")
+    page.wait_for_selector(f"{BASELINE} .crop")
+    page.get_by_label("Baseline", exact=True).select_option("herding")
+    until(page, BASELINE, "e => e.querySelectorAll('.patch').length === 6")
+    page.get_by_role("button", name="Use this selection").click()
+    until(page, ".selections .notice", "e => e.textContent.includes('the baseline herding')")
+    assert "baseline=herding" in page.url
+    page.wait_for_function(
+        "([a, b]) => [a, b].map((s) => [...document.querySelectorAll(`${s} .patch`)]"
+        ".map((e) => e.dataset.id).join()).every((ids, _, all) => ids === all[0])",
+        arg=[CHOSEN, BASELINE],
+    )
+    page.get_by_role("button", name="Return to dsel's own ranking").click()
+    page.wait_for_selector(".selections .notice", state="detached")
+    assert "baseline" not in page.url.replace("tab=baselines", "")
+    page.get_by_role("button", name="Compare image by image").click()
+    until(page, ".pins .between", "e => e.textContent.includes('herding')")
+
+
 def test_selections__what_a_baseline_lacks_is_said(visit: Opener) -> None:
     page = visit("tab=baselines&ipc=6")
     page.wait_for_selector(f"{BASELINE} .crop")

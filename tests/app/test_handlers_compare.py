@@ -127,6 +127,8 @@ def test_baseline_selection__chosen_and_baseline_with_figures(state: AppState) -
     view = {"patch_px": 40, "ipc": 3}
     found = ask(state, "baseline_selection", view, name="herding")
     assert [one["name"] for one in found["options"]] == list(SELECTIONS)
+    unlinked = [one["name"] for one in found["options"] if not one["linked"]]
+    assert unlinked == ["rded", "easiest", "hardest"]
     explorer, settings = state.first, SelectSettings(patch_px=40, ipc=3)
     for key, one in (("chosen", settings), ("baseline", settings.replace(baseline="herding"))):
         shown, quality = found[key], explorer.quality(0, one)

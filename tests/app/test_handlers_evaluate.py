@@ -188,8 +188,33 @@ def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) ->
     assert message(file, steps=10**6).startswith("steps must be between")
     assert message(file, seeds=100).startswith("seeds must be between")
     assert "can only be set on the app's own machine" in message(file, threads=64)
+    assert "got 80" in message(file, seeds=10, ipcs=[1, 2, 3, 4], baselines=["random-whole"])
     error = refused(state, "evaluate_start", source=file, teacher="me/huge")
     assert error["message"] == "a teacher can only be named on the app's own machine"
+
+
+def test_advise_start__the_run_stores_the_advice(state_of, test_zip, trainer) -> None:
+    state = state_of()
+    source = {"kind": "zip", "path": str(test_zip)}
+    student = {**QUICK, "seeds": 1}
+    params = {"source": source, "student": student, "advise": {"candidates": 2, "rungs": 1}}
+    token = ask(state, "advise_start", {"ipc": 1}, local=True, **params)["token"]
+    assert wait(state.jobs, token).error == ""
+    (advice,) = ask(state, "evaluations", {"ipc": 1}, local=True)["advice"]
+    assert (advice["validation"], advice["validation_images"]) == ("unseen.zip", 4)
+    assert advice["select"]["ipc"] == 1
+    assert {"mean", "random_mean", "better", "text"} <= set(advice)
+    assert trainer.students > 2
+    again = start(state, test_zip)
+    assert "was the validation of a sweep or of advice" in wait(state.jobs, again).error
+
+
+def test_advise_start__is_not_for_remote_visitors(state_of, test_zip) -> None:
+    source = {"kind": "zip", "path": str(test_zip)}
+    assert (
+        "only its own machine" in refused(state_of(SPACE), "advise_start", source=source)["message"]
+    )
+    assert ask(state_of(SPACE), "evaluate_options")["advise"] == []
 
 
 def test_evaluate_options__follow_the_visitor(state_of) -> None:

@@ -40,9 +40,9 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     ),
     "toybox": (Scenes,),
     "evaluate": (EvaluateSettings, ExportSettings),
-    "teach": (SourceSettings, TeachSettings),
     "sweep": (SweepSettings, StudentSettings, ExportSettings),
     "advise": (AdviseSettings, StudentSettings, ExportSettings),
+    "teach": (SourceSettings, TeachSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "info": (),
@@ -50,8 +50,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 OWN = {
     "score": {"--run"}, "select": {"--preset"}, "export": {"--out", "--selection"},
     "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
-    "teach": {"--out", "--validation"},
-    "evaluate": {"--test", "--run", "--selection"},
+    "teach": {"--out", "--validation"}, "evaluate": {"--test", "--run", "--selection"},
     "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
@@ -140,9 +139,9 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
     ("arguments", "line"),
     [
         ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
-             "evaluate, teach}; see dsel --help"),
+             "evaluate, sweep, advise, teach}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, check, info, evaluate, teach"),
+                  "toybox, train, check, info, evaluate, sweep, advise, teach"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),

@@ -30,6 +30,7 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
             max_size=3, unique_by=lambda move: move[0],
         ).map(lambda moves: tuple(f"{one}@{x},{y}" for one, x, y in moves)),
         "feature_model": st.sampled_from(["", "openai/clip-vit-base-patch32", "x"]),
+        "teacher": st.sampled_from(["", "microsoft/resnet-18", "x"]),
     }  # fmt: skip
     if setting.name in special:
         return special[setting.name]
@@ -99,8 +100,13 @@ def test_query_of__holds_what_differs_in_declared_order(view: View) -> None:
 
 def test_query_of__leaves_out_what_only_this_machine_may_read() -> None:
     assert query_of(View(export=ExportSettings(teacher="/home/me/teacher", label_crops=3))) == ""
-    with pytest.raises(SettingError, match="unknown key in the link 'teacher'"):
-        view_of("teacher=owner/name")
+    with pytest.raises(SettingError, match="unknown key in the link 'label_crops'"):
+        view_of("label_crops=3")
+    view = view_of("teacher=owner/name")  # that of a baseline; the app asks stored answers alone
+    assert (view.select.teacher, view.export.teacher) == ("owner/name", "")
+    for path in ("/home/me/teacher", "../teacher"):
+        with pytest.raises(SettingError, match="a link can name a teacher by its Hub id only"):
+            view_of(f"teacher={path}")
 
 
 def test_view_of__order_of_keys_does_not_count() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dsel.config.evaluate import EvaluateSettings
+from dsel.students.batches import training_data
 from dsel.students.models import build_student
 from dsel.students.recipes import HARD, recipe_of
 from dsel.students.records import LabelledImages, Outcome
@@ -22,6 +23,7 @@ from dsel.students.training import (
     part_size,
     train_model,
     train_students,
+    training_steps,
 )
 from dsel.types import Done, Progress, Started
 
@@ -91,6 +93,34 @@ def test_train_model__same_seed_same_weights():
     pairs = list(zip(first.parameters(), same.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b, _ in pairs)
     assert not all(torch.equal(a, c) for a, _, c in pairs)
+
+
+def test_training_steps__resumes_from_moments_in_any_memory_format():
+    data = training_data(drawn(), 4, HARD, torch.device("cpu"))
+
+    def new_model() -> nn.Module:
+        return build_student("convnet-3", 4, 16, 0).to(memory_format=torch.channels_last)
+
+    whole, stopped, resumed = (new_model() for _ in range(3))
+    optimizers: list[torch.optim.Optimizer] = []
+
+    def note(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        optimizers.append(optimizer)
+        return 0
+
+    def restore(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        model.load_state_dict(stopped.state_dict())
+        state = optimizers[0].state_dict()["state"]
+        plain = {n: {k: v.contiguous() for k, v in of.items()} for n, of in state.items()}
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": plain})
+        return 3
+
+    list(training_steps(whole, data, HARD, 6, 0))
+    steps = training_steps(stopped, data, HARD, 6, 0, note)
+    assert [next(steps)[0] for _ in range(3)] == [1, 2, 3]
+    assert [step for step, _ in training_steps(resumed, data, HARD, 6, 0, restore)] == [4, 5, 6]
+    for ours, theirs in zip(resumed.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_divergence__by_hand():

@@ -3,6 +3,7 @@
 import { fill, h, icon, uid } from "../lib/dom.js";
 import { number, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
+import { selectQuery } from "../lib/links.js";
 import { createBaselineImages } from "./baseline_images.js";
 
 const FIRST = "random-whole";
@@ -18,7 +19,7 @@ const FIRST = "random-whole";
  * @property {number} clusters_covered
  * @property {number} near_duplicates
  */
-/** @typedef {{ name: string, description: string }} Option */
+/** @typedef {{ name: string, description: string, linked: boolean }} Option a linked one can be chosen by a link */
 /** @typedef {{ options: Option[], chosen: Selection, baseline: Selection, shared: number }} Selections */
 
 /** @type {{ label: string, help: string, text(one: Selection): string }[]} */
@@ -63,7 +64,13 @@ export class BaselineSelections {
     this.text = h("p.soft", { "aria-live": "polite" });
     this.problem = h("div.notices", { role: "status" });
     this.columns = [createSelection(app, "Chosen set"), createSelection(app, "Baseline's set")];
-    const bar = h("div.bar-line", {}, h("label", { for: id }, "Baseline"), this.select, this.again);
+    this.acts = [
+      h("button.button", { type: "button", onclick: () => this.compare() }, "Compare image by image"),
+      h("button.button", { type: "button", onclick: () => this.use() }, "Use this selection"),
+    ];
+    this.own = h("div.notices", { role: "status" });
+    const label = h("label", { for: id }, "Baseline");
+    const bar = h("div.bar-line", {}, label, this.select, this.again, this.acts);
     const pair = h(
       "div.selection-pair",
       {},
@@ -74,11 +81,38 @@ export class BaselineSelections {
       "section.selections",
       { "aria-label": "Other selections" },
       head,
+      this.own,
       bar,
       this.text,
       this.problem,
       pair,
     );
+  }
+
+  /** The settings that select as the baseline does. */
+  get settings() {
+    return { ...this.app.store.state.select, baseline: this.name, baseline_seed: this.seed };
+  }
+
+  /** Compare the chosen set as B with the baseline's as A. */
+  compare() {
+    const { store } = this.app;
+    store.go({ a: selectQuery(store.defaults, this.settings), tab: "compare" });
+  }
+
+  /** Make the baseline's set the one that all tabs show, and that is exported. */
+  use() {
+    this.app.store.select({ baseline: this.name, baseline_seed: this.seed });
+  }
+
+  /** Say which baseline selects the chosen set, if one does, and offer to return. */
+  showOwn() {
+    const { store } = this.app;
+    const { baseline } = store.state.select;
+    const onclick = () => store.select({ baseline: "none", baseline_seed: 0 });
+    const back = h("button.button", { type: "button", onclick }, "Return to dsel's own ranking");
+    const text = h("p", {}, `The chosen set, in all tabs and in exports, is that of the baseline ${baseline}.`);
+    fill(this.own, baseline !== "none" && h("div.notice", {}, text, h("div.acts", {}, back)));
   }
 
   /** @param {string} name */
@@ -94,16 +128,20 @@ export class BaselineSelections {
 
   async request() {
     const { app, name, seed } = this;
+    this.showOwn();
     const result = await app.latest("baseline selection", () => this.ask({ name, seed }));
     if (!result) return;
     const [chosen, baseline] = this.columns;
     baseline.element.hidden = "problem" in result;
     if ("problem" in result) {
+      for (const act of this.acts) act.hidden = true;
       fill(this.problem, h("div.notice", {}, result.problem));
       return;
     }
     fill(this.problem);
     this.showOptions(result.options);
+    const isLinked = result.options.some((one) => one.name === name && one.linked);
+    for (const act of this.acts) act.hidden = !isLinked;
     chosen.show(result.chosen);
     baseline.show(result.baseline);
     this.text.textContent = this.describe(result);

@@ -1,98 +1,159 @@
-// The form that starts an evaluation of the current settings: held-out images, students, and what to compare with.
+// The form that starts an evaluation of the current settings, or a search for better ones, on held-out images.
 
-import { fill, h, uid } from "../lib/dom.js";
+import { h } from "../lib/dom.js";
 import { duration, plural } from "../lib/format.js";
+import { availableBaselines, createBaselineChoices } from "./baseline_choices.js";
 import { createFields } from "./form_fields.js";
+import { createSegments } from "./segments.js";
 import { Sources } from "./sources.js";
 
 const VISIBLE = ["student", "recipe", "steps", "seeds", "ipcs"];
+const OWN = ["baselines", "ipcs"];
 const FOLDED_SOURCE = ["split", "classes"];
 /** @type {Record<string, string>} */
 const KINDS = { zip: "Zip file", folder: "Folder", toybox: "Toybox" };
-const REQUIRED = "random-whole";
-const INTRO =
-  "Students are trained from scratch on the distilled set and on the baselines, at equal budget, and tested on " +
-  "images that were held out.";
-const TEST_HINT = "They must have the classes of this run, and none of its images.";
+const MODES = [
+  { value: "evaluate", label: "Evaluate" },
+  { value: "advise", label: "Advise" },
+];
+/** @type {Record<string, { title: string, intro: string, hint: string, start: string }>} */
+const WORDS = {
+  evaluate: {
+    title: "Evaluate these settings",
+    intro:
+      "Students are trained from scratch on the distilled set and on the baselines, at equal budget, and tested on " +
+      "images that were held out.",
+    hint: "They must have the classes of this run, and none of its images.",
+    start: "Evaluate",
+  },
+  advise: {
+    title: "Find better settings",
+    intro:
+      "Students are trained on the sets of a dozen settings; each round keeps the better half. Further students then " +
+      "compare the best settings with random whole images.",
+    hint: "Images that settings are chosen by cannot test them any more: choose others than for evaluations.",
+    start: "Search",
+  },
+};
 
 /** @typedef {import("./form_fields.js").Fields} Fields */
+/** @typedef {import("./baseline_choices.js").Baseline} Baseline */
 /**
  * The response of "evaluate_options".
  * @typedef {import("./sources.js").Options & {
- *   evaluate: FormField[], teacher: FormField[], baselines: Baseline[], is_toybox: boolean, scene_seed: number
+ *   evaluate: FormField[], advise: FormField[], teacher: FormField[], baselines: Baseline[],
+ *   is_toybox: boolean, scene_seed: number
  * }} Options
  */
-/** @typedef {{ name: string, text: string, needs: "" | "teacher" | "objects" }} Baseline */
 /** @typedef {{ students: number, steps: number, student: string }} Work */
 
 export class EvaluateForm {
   /**
    * @param {App} app
    * @param {Options} options
-   * @param {(token: string, work: Work) => Promise<void>} started
+   * @param {(kind: string, token: string, work: Work) => Promise<void>} started
    */
   constructor(app, options, started) {
     this.app = app;
     this.options = options;
     this.started = started;
     this.isBusy = false;
+    this.mode = "evaluate";
     const changed = () => this.update();
     this.sources = new Sources(app, options, changed, { label: "Where the held-out images come from", labels: KINDS });
-    this.source = createFields(withUnusedSeed(options), changed);
-    this.evaluate = createFields(
-      options.evaluate.filter(({ name }) => name !== "baselines").map(withPlaceholder),
-      changed,
-    );
+    this.source = createFields(options.source, changed);
+    const fields = options.evaluate.filter(({ name }) => name !== "baselines").map(withPlaceholder);
+    this.evaluate = createFields(fields, changed);
+    this.advise = createFields(options.advise, changed);
     this.teacher = createFields(options.teacher, changed);
-    this.baselines = createBaselines(availableBaselines(app, options), changed);
+    const available = { objects: app.start.run.objects, teacher: options.teacher.length > 0 };
+    this.baselines = createBaselineChoices(availableBaselines(options.baselines, available), changed);
+    this.modes = createSegments("What to do", MODES, (mode) => this.turn(mode));
+    this.modes.element.hidden = !options.advise.length;
+    this.title = h("h2", {});
+    this.intro = h("p.hint", {});
+    this.hint = h("p.hint", {});
     this.summary = h("summary", {}, "More settings");
-    const names = this.evaluate.all.map((field) => field.name).filter((name) => !VISIBLE.includes(name));
-    const more = [elementsOf(this.source, FOLDED_SOURCE), elementsOf(this.evaluate, names)];
-    this.folded = h("details.more-settings", {}, this.summary, more);
     this.estimate = h("p.estimate.soft", { "aria-live": "polite" });
     this.problem = h("p.notice.bad.form-problem", { hidden: true, role: "alert" });
-    this.start = h("button.primary", { type: "submit" }, "Evaluate");
+    this.start = h("button.primary", { type: "submit" });
+    this.folded = this.createFolded();
     this.element = this.layout();
     this.element.addEventListener("submit", (event) => this.submit(event));
     this.sources.turn(options.is_toybox ? "toybox" : this.sources.kinds[0]);
+    this.turn(this.mode);
+  }
+
+  createFolded() {
+    const names = this.evaluate.all.map((field) => field.name).filter((name) => !VISIBLE.includes(name));
+    const more = [elementsOf(this.source, FOLDED_SOURCE), elementsOf(this.evaluate, names)];
+    return h("details.more-settings", {}, this.summary, more);
   }
 
   layout() {
-    const { sources, source, evaluate, baselines, teacher, folded, problem, start, estimate } = this;
+    const { sources, source, evaluate, advise, baselines, teacher, folded, problem, start, estimate } = this;
+    const names = advise.all.map((field) => field.name);
+    this.search = h("div.form-part", {}, h("h3", {}, "Search"), elementsOf(advise, names));
+    this.compared = h("div.form-part", {}, h("h3", {}, "Compare with"), baselines.element);
     return h(
       "form.job-form.card",
-      { "aria-label": "Evaluate these settings", noValidate: true },
-      h("h2", {}, "Evaluate these settings"),
-      h("p.hint", {}, INTRO),
+      { noValidate: true },
+      this.modes.element,
+      this.title,
+      this.intro,
       h("h3", {}, "Held-out images"),
       sources.element,
       elementsOf(source, ["per_class", "scene_seed"]),
-      h("p.hint", {}, TEST_HINT),
+      this.hint,
       h("h3", {}, "Students"),
       elementsOf(evaluate, VISIBLE),
-      h("h3", {}, "Compare with"),
-      baselines.element,
-      elementsOf(teacher, ["teacher"]),
-      [folded, problem],
+      [this.compared, this.search, elementsOf(teacher, ["teacher"]), folded, problem],
       h("div.start-line", {}, start, estimate),
     );
   }
 
+  /** @param {string} mode */
+  turn(mode) {
+    this.mode = mode;
+    this.modes.show(mode);
+    const { title, intro, hint, start } = WORDS[mode];
+    this.element.setAttribute("aria-label", title);
+    this.title.textContent = title;
+    this.intro.textContent = intro;
+    this.hint.textContent = hint;
+    this.start.textContent = start;
+    this.source.get("scene_seed")?.control.input.setAttribute("placeholder", String(this.seed()));
+    this.update();
+  }
+
+  /** Return the seed of scenes that neither the run nor the other kind of job has by itself. */
+  seed() {
+    return this.options.scene_seed + (this.mode === "advise" ? 1 : 0);
+  }
+
   update() {
     if (!this.element) return;
-    const { sources, source, evaluate, app } = this;
+    const { sources, source, evaluate, app, mode } = this;
+    const isAdvice = mode === "advise";
     const used = sources.settings();
     for (const field of source.all) field.element.hidden = !used.includes(field.name);
-    const asksTeacher = evaluate.get("recipe")?.value() === "soft" || this.baselines.asksTeacher();
+    for (const name of OWN) evaluate.get(name)?.element.toggleAttribute("hidden", isAdvice);
+    this.compared?.toggleAttribute("hidden", isAdvice);
+    this.search?.toggleAttribute("hidden", !isAdvice);
+    const asksTeacher = evaluate.get("recipe")?.value() === "soft" || (!isAdvice && this.baselines.asksTeacher());
     for (const field of this.teacher.all) field.element.hidden = !asksTeacher;
-    const perClass = source.get("per_class")?.control.input;
     const usual = sources.kind === "toybox" ? String(this.options.toybox.per_class) : "all of them";
-    perClass?.setAttribute("placeholder", usual);
-    const folded = [...source.all, ...evaluate.all].filter((field) => this.folded.contains(field.element));
+    source.get("per_class")?.control.input.setAttribute("placeholder", usual);
+    const folded = this.fields().filter((field) => this.folded.contains(field.element));
     const changed = folded.filter((field) => field.isChanged()).length;
     this.summary.textContent = changed ? `More settings · ${changed} changed` : "More settings";
-    this.estimate.textContent = estimateText(this.work(), app);
+    this.estimate.textContent = isAdvice ? this.searchText() : estimateText(this.work(), app);
     this.problem.hidden = true;
+  }
+
+  searchText() {
+    const [most, rounds] = ["candidates", "rungs"].map((name) => this.advise.get(name)?.value());
+    return `At most ${plural(most, "candidate")} in ${plural(rounds, "round")}.`;
   }
 
   /**
@@ -111,9 +172,10 @@ export class EvaluateForm {
     event.preventDefault();
     if (this.isBusy) return;
     this.setBusy(true);
+    const { mode } = this;
     try {
-      const { token } = await this.app.ask("evaluate_start", await this.params());
-      await this.started(token, this.work());
+      const { token } = await this.app.ask(`${mode}_start`, await this.params());
+      await this.started(mode, token, this.work());
     } catch (error) {
       this.fail(/** @type {import("../lib/rpc.js").RequestError} */ (error));
     }
@@ -121,12 +183,16 @@ export class EvaluateForm {
   }
 
   async params() {
-    const { sources, source, evaluate, baselines, teacher } = this;
+    const { sources, source, evaluate, advise, baselines, teacher, mode } = this;
     const source_settings = source.values(sources.settings());
-    if (sources.kind === "toybox") source_settings.scene_seed = source.get("scene_seed")?.value();
-    const values = { ...evaluate.values(), baselines: baselines.value() };
-    const named = teacher.values().teacher ?? "";
-    return { source: await sources.source(), source_settings, evaluate: values, teacher: named };
+    if (sources.kind === "toybox") source_settings.scene_seed ??= this.seed();
+    const values = evaluate.values();
+    for (const name of mode === "advise" ? OWN : []) delete values[name];
+    const own =
+      mode === "advise"
+        ? { student: values, advise: advise.values() }
+        : { evaluate: { ...values, baselines: baselines.value() } };
+    return { source: await sources.source(), source_settings, ...own, teacher: teacher.values().teacher ?? "" };
   }
 
   /**
@@ -153,16 +219,8 @@ export class EvaluateForm {
   }
 
   fields() {
-    return [...this.source.all, ...this.evaluate.all, ...this.teacher.all];
+    return [...this.source.all, ...this.evaluate.all, ...this.advise.all, ...this.teacher.all];
   }
-}
-
-/**
- * Let the seed of the scenes default to one that the run itself does not have.
- * @param {Options} options
- */
-function withUnusedSeed({ source, scene_seed: seed }) {
-  return source.map((field) => (field.name === "scene_seed" ? { ...field, default: seed } : field));
 }
 
 /** @param {FormField} field */
@@ -177,40 +235,6 @@ function withPlaceholder(field) {
 function elementsOf(fields, names) {
   const elements = names.map((name) => fields.get(name)?.element).filter(Boolean);
   return h("div.fields", {}, elements);
-}
-
-/**
- * Return the baselines that this run and this visitor have what is needed for.
- * @param {App} app
- * @param {Options} options
- */
-function availableBaselines({ start }, { baselines, teacher }) {
-  return baselines.filter(({ needs }) => {
-    if (needs === "objects") return start.run.objects;
-    return needs !== "teacher" || teacher.length > 0;
-  });
-}
-
-/**
- * Create a list of baselines to tick; random whole images are always among them, as the yardstick.
- * @param {Baseline[]} baselines
- * @param {() => void} changed
- */
-function createBaselines(baselines, changed) {
-  const inputs = baselines.map(({ name }) => {
-    const isRequired = name === REQUIRED;
-    return h("input", { type: "checkbox", id: uid(name), value: name, checked: isRequired, disabled: isRequired });
-  });
-  for (const input of inputs) input.addEventListener("change", changed);
-  const rows = baselines.map(({ name, text }, n) => {
-    const label = h("label", { htmlFor: inputs[n].id, title: text }, name.replaceAll("-", " "));
-    return h("li", {}, inputs[n], label);
-  });
-  return {
-    element: fill(h("ul.baseline-choices", {}), rows),
-    value: () => inputs.filter((input) => input.checked).map((input) => input.value),
-    asksTeacher: () => baselines.some(({ needs }, n) => needs === "teacher" && inputs[n].checked),
-  };
 }
 
 /**

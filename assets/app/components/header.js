@@ -7,7 +7,9 @@ import { isActive } from "../lib/jobs.js";
 import { LABELS, TABS } from "../lib/tabs.js";
 import { toggleTheme } from "../lib/theme.js";
 
-const COUNTED_STAGES = ["score", "refine", "export", "evaluate"];
+const COUNTED_STAGES = ["score", "refine", "export", "evaluate", "advise"];
+/** @type {Record<string, string[]>} */
+const JOBS = { score: ["score"], export: ["export"], evaluate: ["evaluate", "advise"] };
 
 /**
  * Create the header; `retry` shows the current tab again.
@@ -108,10 +110,11 @@ function createTabList(app, retry) {
   }
 
   function showJobs() {
-    for (const kind of ["score", "export", "evaluate"]) {
+    for (const [tab, kinds] of Object.entries(JOBS)) {
+      const jobs = kinds.flatMap((kind) => app.jobs.of(kind));
       showProgress(
-        buttons[TABS.indexOf(kind)],
-        app.jobs.of(kind).map((one) => one.report),
+        buttons[TABS.indexOf(tab)],
+        jobs.map((one) => one.report),
       );
     }
   }

@@ -17,6 +17,7 @@ const STAGES = {
   "held-out images": "Reading held-out images",
   compose: "Composing the sets",
   evaluate: "Training students",
+  advise: "Training students of candidates",
 };
 /** @type {Record<string, string>} */
 const STATES = {

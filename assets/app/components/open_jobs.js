@@ -1,4 +1,4 @@
-// The jobs of a kind that are not done, each as a card.
+// The jobs of some kinds that are not done, each as a card.
 
 import { h } from "../lib/dom.js";
 import { JobCard } from "./job_card.js";
@@ -6,12 +6,12 @@ import { JobCard } from "./job_card.js";
 export class OpenJobs {
   /**
    * @param {App} app
-   * @param {string} kind
+   * @param {string[]} kinds
    * @param {(report: Report) => void} update gets the reports of all jobs, also of those that are done
    */
-  constructor(app, kind, update) {
+  constructor(app, kinds, update) {
     this.app = app;
-    this.kind = kind;
+    this.kinds = kinds;
     this.update = update;
     /** @type {Map<string, JobCard>} */
     this.cards = new Map();
@@ -20,7 +20,7 @@ export class OpenJobs {
   }
 
   show() {
-    const jobs = this.app.jobs.of(this.kind);
+    const jobs = this.kinds.flatMap((kind) => this.app.jobs.of(kind));
     for (const { report } of jobs) this.update(report);
     const open = jobs.filter((one) => one.report.state !== "done");
     for (const [token, card] of [...this.cards]) {

@@ -5,9 +5,11 @@ import { recall, remember } from "./storage.js";
 
 const KEY = "dsel-jobs";
 /** @type {Record<string, number>} */
-const LIMITS = { score: 10, export: 4, evaluate: 6 };
+const LIMITS = { score: 10, export: 4, evaluate: 6, advise: 3 };
 /** @type {Record<string, string>} */
-const NOUNS = { export: "export", evaluate: "evaluation" };
+const TABS = { advise: "evaluate" };
+/** @type {Record<string, string>} */
+const NOUNS = { export: "The export of ", evaluate: "The evaluation of ", advise: "The " };
 const POLL_MS = 1000;
 const EAGER_MS = 350;
 const LOST_MS = 4000;
@@ -144,7 +146,7 @@ export class JobList {
     for (const report of reports) {
       const ended = isActive(this.reports.get(report.token)) && !isActive(report);
       this.reports.set(report.token, report);
-      if (!ended || this.app.store.state.tab === report.kind) continue;
+      if (!ended || this.app.store.state.tab === (TABS[report.kind] ?? report.kind)) continue;
       this.app.toast(endText(report), report.state === "failed" ? "error" : "note");
     }
   }
@@ -166,7 +168,7 @@ export class JobList {
  * @param {Report} report
  */
 export function endText({ kind, title, state, error, figures }) {
-  const name = kind === "score" ? title : `The ${NOUNS[kind]} of ${title}`;
+  const name = `${NOUNS[kind] ?? ""}${title}`;
   if (state === "failed") return `${name} failed: ${error}`;
   if (state !== "done") return `${name} was ${state}`;
   if (kind === "score") return `${name} is scored: ${plural(figures.images ?? 0, "image")}`;

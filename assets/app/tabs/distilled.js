@@ -226,9 +226,11 @@ function createHead(app, { showAll, resize }) {
     element: h("div.bar-line.set-head", {}, title, count, h("span.grow"), size.element, scope.element),
     /** @param {boolean} all */
     show(all) {
-      const { ipc, factor } = app.store.state.select;
+      const { ipc, factor, baseline } = app.store.state.select;
       const classes = plural(app.start.classes.length, "class", "classes");
-      count.textContent = `${classes}, IPC ${ipc}${factor > 1 ? `, ${factor} × ${factor} mosaics` : ""}`;
+      const mosaics = factor > 1 ? `, ${factor} × ${factor} mosaics` : "";
+      const by = baseline === "none" ? "" : `, by the baseline ${baseline}`;
+      count.textContent = `${classes}, IPC ${ipc}${mosaics}${by}`;
       scope.show(all);
     },
   };

@@ -1,6 +1,7 @@
 // Evaluate: what the distilled set is worth, measured by students that are trained on it and on baselines.
 
 import { AccuracyPlot } from "../components/accuracy_plot.js";
+import { createAdviceCard } from "../components/advice_card.js";
 import { createCode } from "../components/code_line.js";
 import { EvaluateForm } from "../components/evaluate_form.js";
 import { createEvaluationList } from "../components/evaluation_list.js";
@@ -33,7 +34,16 @@ const EMPTY =
 /** @typedef {import("../lib/evaluations.js").Evaluation} Evaluation */
 /** @typedef {import("../lib/evaluations.js").Filter} Filter */
 /** @typedef {import("../lib/evaluations.js").Verdict} Verdict */
-/** @typedef {{ evaluations: Evaluation[], verdict: Verdict, command: string, placeholders: string[] }} Stored */
+/** @typedef {import("../components/advice_card.js").Advice} Advice */
+/**
+ * The response of "evaluations".
+ * @typedef {object} Stored
+ * @property {Evaluation[]} evaluations
+ * @property {Advice[]} advice
+ * @property {Verdict} verdict
+ * @property {string} command
+ * @property {string[]} placeholders
+ */
 
 /** @type {Tab} */
 export const tab = { mount: (root, app) => new EvaluateTab(root, app) };
@@ -65,8 +75,12 @@ class EvaluateTab {
       (evaluation) => this.load(evaluation),
       (evaluation) => this.selectText(evaluation),
     );
+    this.advice = createAdviceCard(
+      (advice) => this.load(advice),
+      (select) => this.selectText({ current: false, select }),
+    );
     this.sweep = new SweepMap(app);
-    this.jobs = new OpenJobs(app, "evaluate", (report) => this.follow(report));
+    this.jobs = new OpenJobs(app, ["evaluate", "advise"], (report) => this.follow(report));
     this.formPlace = h("div.form-place", {});
     /** @type {EvaluateForm | null} */
     this.form = null;
@@ -76,10 +90,10 @@ class EvaluateTab {
   }
 
   layout() {
-    const { nothing, chart, list, sweep, jobs, formPlace } = this;
+    const { nothing, chart, list, advice, sweep, jobs, formPlace } = this;
     const title = h("h2", {}, "Does this set train better models than random images?");
     const head = h("div.evaluate-head", {}, title, this.verdict);
-    const main = h("div.evaluate-main", {}, head, nothing.element, chart, list.element, sweep.element);
+    const main = h("div.evaluate-main", {}, head, nothing.element, chart, list.element, advice.element, sweep.element);
     return h("div.evaluate", {}, main, h("div.evaluate-side", {}, jobs.element, formPlace));
   }
 
@@ -101,7 +115,7 @@ class EvaluateTab {
     const { app } = this;
     try {
       const options = await app.ask("evaluate_options");
-      this.form = new EvaluateForm(app, options, (token, work) => this.started(token, work));
+      this.form = new EvaluateForm(app, options, (kind, token, work) => this.started(kind, token, work));
       fill(this.formPlace, this.form.element);
     } catch (error) {
       fill(this.formPlace, empty("Nothing can be evaluated here", `${/** @type {Error} */ (error).message}.`));
@@ -122,6 +136,7 @@ class EvaluateTab {
     this.stored = found;
     this.evaluations = found.evaluations;
     this.nothing.show(found);
+    this.advice.show(found.advice.at(-1));
     showVerdict(this.verdict, found.verdict);
     await this.paint();
   }
@@ -168,7 +183,7 @@ class EvaluateTab {
 
   /**
    * Describe where the settings of an evaluation differ from the current ones; "" where they do not.
-   * @param {Evaluation} evaluation
+   * @param {Pick<Evaluation, "current" | "select">} evaluation
    */
   selectText({ current, select }) {
     const { app } = this;
@@ -181,10 +196,10 @@ class EvaluateTab {
   }
 
   /**
-   * Load the settings of an evaluation into the page; the IPC stays unless it was not evaluated.
-   * @param {Evaluation} evaluation
+   * Load the settings of an evaluation or of advice; the IPC stays unless it was not evaluated.
+   * @param {{ fingerprint: string, select: SelectSettings | null, rows?: { ipc: number }[] }} found
    */
-  load({ fingerprint, select, rows }) {
+  load({ fingerprint, select, rows = [] }) {
     if (!select) return;
     const { store } = this.app;
     const { ipc } = store.state.select;
@@ -194,11 +209,12 @@ class EvaluateTab {
   }
 
   /**
+   * @param {string} kind
    * @param {string} token
    * @param {import("../components/evaluate_form.js").Work} work
    */
-  async started(token, work) {
-    await this.app.jobs.add("evaluate", token, { work });
+  async started(kind, token, work) {
+    await this.app.jobs.add(kind, token, { work });
     this.jobs.reveal(token);
   }
 

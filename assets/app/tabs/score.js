@@ -24,7 +24,7 @@ class ScoreTab {
     this.app = app;
     this.place = h("div.score-form-place", {});
     this.runs = new RunList(app);
-    this.jobs = new OpenJobs(app, "score", (report) => this.ended(report));
+    this.jobs = new OpenJobs(app, ["score"], (report) => this.ended(report));
     /** @type {ScoreForm | null} */
     this.form = null;
     /** The job of a single image, whose run opens when it is done. */

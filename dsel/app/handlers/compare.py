@@ -73,7 +73,8 @@ def baseline_selection(context: Context, params: BaselineParams) -> Mapping[str,
     """Return the class's distilled set as chosen, and as a baseline selects it.
 
     A teacher's baselines have the answers that are stored in the run, those of its last teacher.
-    options: the baselines by name. shared: how many source images are in both sets.
+    options: the baselines by name; linked ones need no setting that links leave out. shared: how
+    many source images are in both sets.
     """
     chosen = context.settings
     baseline = chosen.replace(
@@ -84,7 +85,8 @@ def baseline_selection(context: Context, params: BaselineParams) -> Mapping[str,
     kept = [_source_images(context, settings) for settings in (chosen, baseline)]
     return {
         "options": [
-            {"name": name, "description": one.description} for name, one in SELECTIONS.items()
+            {"name": name, "description": one.description, "linked": one.needs != "teacher"}
+            for name, one in SELECTIONS.items()
         ],
         "chosen": _selection(context, chosen),
         "baseline": _selection(context, baseline),

@@ -11,15 +11,25 @@ from dsel.analysis.sweeps import list_sweeps
 from dsel.app.context import Context
 from dsel.app.forms import filled, form_of
 from dsel.app.handlers.jobs import RUN_WORD, source_options, sourced
-from dsel.app.jobs.tasks import EvaluateTask
-from dsel.app.requests import EvaluateParams, Params, SourceKind, TokensParams
+from dsel.app.jobs.tasks import AdviseTask, EvaluateTask
+from dsel.app.requests import AdviseParams, EvaluateParams, Params, SourceKind, TokensParams
 from dsel.app.wire import plain
-from dsel.config import EvaluateSettings, ExportSettings, SourceSettings
+from dsel.config import (
+    AdviseSettings,
+    EvaluateSettings,
+    ExportSettings,
+    SourceSettings,
+    StudentSettings,
+)
 from dsel.config.shell import evaluate_command, select_command
 from dsel.core.baselines.registry import BASELINES
 from dsel.data.spec import spell_source
 from dsel.errors import SettingError
+from dsel.runs.advice import Advice, list_advice
 from dsel.runs.evaluations import Evaluation, EvaluationRow, list_evaluations
+
+MOST_STUDENTS: Final = 60
+"""Students that one job of a remote visitor trains, at most."""
 
 TEST_WORD: Final = "TEST"
 """Replaces the held-out images in commands where the app knows none."""
@@ -35,6 +45,7 @@ def evaluations(context: Context, params: TokensParams) -> Mapping[str, Any]:
     return {
         "evaluations": [_wire(context, one) for one in stored],
         "verdict": _verdict(context, stored),
+        "advice": [_advice(one) for one in list_advice(context.explorer.run.path)[-1:]],
         "command": f"{select} && {evaluate_command(path, test or TEST_WORD)}",
         "placeholders": [*([] if trusted else [RUN_WORD]), *([] if test else [TEST_WORD])],
     }
@@ -63,6 +74,7 @@ def evaluate_options(context: Context, _: Params) -> Mapping[str, Any]:
             {"name": name, "text": one.description, "needs": one.needs or ""}
             for name, one in BASELINES.items()
         ],
+        "advise": plain(form_of(AdviseSettings)) if trusted else [],
         "is_toybox": bool(_held_out(context)),
         "scene_seed": _unused_seed(context),
     }
@@ -73,6 +85,8 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
     trusted, run = context.trusted, context.explorer.run
     _check_teacher(context, params.teacher)
     settings = filled(EvaluateSettings, params.evaluate, "evaluate settings", trusted)
+    if not trusted:
+        _check_work(settings)
     source_settings = filled(SourceSettings, params.source_settings, "source settings", trusted)
     source = sourced(context, params.source)
     task = EvaluateTask(
@@ -81,10 +95,30 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
         select=context.settings,
         export=context.view.export.replace(teacher=params.teacher),
         settings=settings,
-        test=source.source,
-        test_settings=source_settings,
+        source=source.source,
+        source_settings=source_settings,
         moved=source.moved,
         shared=trusted,
+    )
+    return {"token": context.state.jobs.start(task)}
+
+
+def advise_start(context: Context, params: AdviseParams) -> Mapping[str, str]:
+    """Start a search for better settings than the view's; return the token of the job."""
+    if not context.trusted:
+        raise SettingError("advice is stored in the run, which only its own machine may change")
+    source_settings = filled(SourceSettings, params.source_settings, "source settings")
+    source = sourced(context, params.source)
+    task = AdviseTask(
+        title=f"advice by {spell_source(source.title, source_settings)}",
+        run=str(context.explorer.run.path),
+        select=context.settings,
+        export=context.view.export.replace(teacher=params.teacher),
+        source=source.source,
+        source_settings=source_settings,
+        moved=source.moved,
+        student=filled(StudentSettings, params.student, "student settings"),
+        settings=filled(AdviseSettings, params.advise, "advise settings"),
     )
     return {"token": context.state.jobs.start(task)}
 
@@ -92,6 +126,18 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
 def sweeps(context: Context, _: Params) -> Mapping[str, Any]:
     """Return the stored sweeps of the run."""
     return {"sweeps": plain(list_sweeps(context.explorer.run))}
+
+
+def _check_work(settings: EvaluateSettings) -> None:
+    """Raise `SettingError` for more students than a remote visitor may have trained."""
+    sets = 1 + len(set(settings.baselines))
+    students = sets * max(len(settings.ipcs), 1) * settings.seeds
+    if students > MOST_STUDENTS:
+        raise SettingError(
+            f"at most {MOST_STUDENTS} students are trained for remote visitors, got {students}: "
+            "take fewer IPCs, baselines or students per set",
+            setting="seeds",
+        )
 
 
 def _check_teacher(context: Context, teacher: str) -> None:
@@ -137,6 +183,18 @@ def _wire(context: Context, evaluation: Evaluation) -> Mapping[str, Any]:
         "notices": list(evaluation.notices),
         "rows": [_row(row) for row in evaluation.rows],
     }
+
+
+def _advice(advice: Advice) -> Mapping[str, Any]:
+    """Return advice without its rounds and its command."""
+    record: Mapping[str, Any] = plain(advice)
+    names = (
+        "fingerprint", "select", "changes", "students", "mean", "sd", "random_mean", "random_sd",
+        "difference", "p_value", "better", "text",
+    )  # fmt: skip
+    images = advice.validation.images
+    shown = {"validation": _shown(advice.validation.source), "validation_images": images}
+    return {name: record[name] for name in names} | shown
 
 
 def _row(row: EvaluationRow) -> Mapping[str, Any]:

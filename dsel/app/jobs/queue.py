@@ -48,7 +48,7 @@ class JobReport:
     """
 
     token: str
-    kind: Literal["score", "export", "evaluate"]
+    kind: Literal["score", "export", "evaluate", "advise"]
     title: str
     state: State
     place: int
@@ -91,7 +91,9 @@ class Jobs:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.runner = runner or JobRunner()
-        self._roots = {"score": folder, "export": served or folder, "evaluate": folder}
+        self._roots = {
+            "score": folder, "export": served or folder, "evaluate": folder, "advise": folder,
+        }  # fmt: skip
         self._workers, self._most, self._keep_s, self._clock = workers, waiting, keep_s, clock
         self._lock = RLock()
         self._pools = {

@@ -12,18 +12,20 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, TypeAlias, TypeVar, cast
 
+from dsel.analysis.advice import advise
 from dsel.analysis.explorer import Explorer
-from dsel.app.jobs.tasks import EvaluateTask, ExportTask, ScoreTask, Task
+from dsel.app.jobs.tasks import AdviseTask, EvaluateTask, ExportTask, HeldOutTask, ScoreTask, Task
 from dsel.config import PriorSettings, ScoreSettings
 from dsel.data import open_dataset
 from dsel.data.spec import spell_source
 from dsel.errors import DselError, RunError, SettingError
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.export import export_selections
-from dsel.pipeline.held_out import HeldOutTest, Subject
+from dsel.pipeline.held_out import HeldOut, HeldOutTest, Subject, Validation, subject_of
 from dsel.pipeline.score import fit_layouts, score
 from dsel.pipeline.select import select_classes
 from dsel.pipeline.training_sets import RunSets
+from dsel.pipeline.trials import Trials
 from dsel.priors import load_prior
 from dsel.runs import Run, open_run
 from dsel.types import Dataset, Done, Event, Prior, Progress, Started
@@ -125,6 +127,8 @@ class JobRunner:
             return self._export(task, folder)
         if isinstance(task, EvaluateTask):
             return self._evaluate(task, folder)
+        if isinstance(task, AdviseTask):
+            return self._advise(task)
         return self._portions(task, folder)
 
     def _portions(self, task: ScoreTask, folder: Path) -> Events[Event]:
@@ -211,16 +215,35 @@ class JobRunner:
         yield from export_selections(explorer.run, selections, task.select, out, task.settings)
 
     def _evaluate(self, task: EvaluateTask, folder: Path) -> Events[Event]:
-        yield Started("open", 1, "sources")
-        dataset = open_dataset(task.test, task.test_settings)
-        self._check_images(len(dataset.refs))
-        run = self._explorer(Path(task.run)).run
+        run, dataset = yield from self._held_out(task)
         sets = _StoredSets(run, task.select, export=task.export)
         sets.folder = task.result(folder)
-        yield Progress()
         test = HeldOutTest(sets.subject, dataset)
-        test.source = replace(test.source, source=spell_source(task.test, task.test_settings))
-        yield from evaluate(sets, test, task.settings)
+        yield from evaluate(sets, _named(test, task), task.settings)
+
+    def _advise(self, task: AdviseTask) -> Events[Event]:
+        run, dataset = yield from self._held_out(task)
+        validation = _named(Validation(subject_of(run), dataset), task)
+        trials = Trials(run, validation, task.student, task.export)
+        yield from advise(run, task.select, task.settings, trials)
+
+    def _held_out(self, task: HeldOutTask) -> Generator[Event, None, tuple[Run, Dataset]]:
+        """Open the run and the held-out images of a task."""
+        yield Started("open", 1, "sources")
+        dataset = open_dataset(task.source, task.source_settings)
+        self._check_images(len(dataset.refs))
+        yield Progress()
+        return self._explorer(Path(task.run)).run, dataset
+
+
+H = TypeVar("H", bound=HeldOut)
+
+
+def _named(held_out: H, task: HeldOutTask) -> H:
+    """Name held-out images as they were asked for, as the command line does."""
+    named = spell_source(task.source, task.source_settings)
+    held_out.source = replace(held_out.source, source=named)
+    return held_out
 
 
 class _StoredSets(RunSets):

@@ -1,4 +1,4 @@
-"""Tasks of the app's jobs: score a source, export or evaluate a run."""
+"""Tasks of the app's jobs: score a source; export or evaluate a run, or advise on it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from dsel.config import (
+    AdviseSettings,
     EvaluateSettings,
     ExportSettings,
     PriorSettings,
     ScoreSettings,
     SelectSettings,
     SourceSettings,
+    StudentSettings,
 )
 from dsel.config.base import Settings
 from dsel.files import place_copy, write_atomically
@@ -78,38 +80,60 @@ class ExportTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateTask:
-    """Train students on a selection of a run, and test them on held-out images.
+class HeldOutTask:
+    """What is common to tasks that test students of a run on held-out images of `source`.
 
-    moved: as in `ScoreTask`. shared: whether the run stores the evaluation; else the job's folder
-    does, and only its visitor sees it.
+    moved: as in `ScoreTask`.
     """
 
-    kind: ClassVar[Literal["evaluate"]] = "evaluate"
     title: str
     run: str
-    test: str
-    shared: bool
+    source: str
+    source_settings: SourceSettings = field(default_factory=SourceSettings)
     select: SelectSettings = field(default_factory=SelectSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
-    settings: EvaluateSettings = field(default_factory=EvaluateSettings)
-    test_settings: SourceSettings = field(default_factory=SourceSettings)
     moved: tuple[tuple[str, str], ...] = ()
 
-    def taken_into(self, folder: Path) -> EvaluateTask:
+    def taken_into(self, folder: Path) -> Self:
         """Return the same task on copies in the job's folder, which no visitor can reach."""
         if not self.moved:
             return self
         for file, path in self.moved:
             place_copy(Path(file), folder / path)
-        return replace(self, test=str(folder.resolve() / self.test), moved=())
+        return replace(self, source=str(folder.resolve() / self.source), moved=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateTask(HeldOutTask):
+    """Train students on a selection and on baselines, and test them.
+
+    shared: whether the run stores the evaluation; else the job's folder does, and only its visitor
+    sees it.
+    """
+
+    kind: ClassVar[Literal["evaluate"]] = "evaluate"
+    shared: bool
+    settings: EvaluateSettings = field(default_factory=EvaluateSettings)
 
     def result(self, folder: Path) -> Path:
         """Return the folder that stores the evaluation."""
         return Path(self.run) if self.shared else folder
 
 
-Task: TypeAlias = ScoreTask | ExportTask | EvaluateTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviseTask(HeldOutTask):
+    """Search for the settings that train the best students; the run stores the advice."""
+
+    kind: ClassVar[Literal["advise"]] = "advise"
+    student: StudentSettings = field(default_factory=StudentSettings)
+    settings: AdviseSettings = field(default_factory=AdviseSettings)
+
+    def result(self, folder: Path) -> Path:  # noqa: ARG002
+        """Return the path of the run."""
+        return Path(self.run)
+
+
+Task: TypeAlias = ScoreTask | ExportTask | EvaluateTask | AdviseTask
 
 
 def plain_task(task: Task) -> dict[str, Any]:
@@ -126,20 +150,16 @@ def restored_task(plain: Mapping[str, Any]) -> Task:
     return task(**values | {name: kind.from_plain(plain[name]) for name, kind in kinds.items()})
 
 
+_HELD_OUT: Final[dict[str, type[Settings]]] = {
+    "source_settings": SourceSettings, "select": SelectSettings, "export": ExportSettings,
+}  # fmt: skip
 _RESTORED: Final[Mapping[str, tuple[type[Task], Mapping[str, type[Settings]]]]] = MappingProxyType({
     "score": (
         ScoreTask,
         {"source_settings": SourceSettings, "prior": PriorSettings, "settings": ScoreSettings},
     ),
     "export": (ExportTask, {"select": SelectSettings, "settings": ExportSettings}),
-    "evaluate": (
-        EvaluateTask,
-        {
-            "select": SelectSettings,
-            "export": ExportSettings,
-            "settings": EvaluateSettings,
-            "test_settings": SourceSettings,
-        },
-    ),
+    "evaluate": (EvaluateTask, _HELD_OUT | {"settings": EvaluateSettings}),
+    "advise": (AdviseTask, _HELD_OUT | {"student": StudentSettings, "settings": AdviseSettings}),
 })  # fmt: skip
 """The class of each kind of task, and the classes of its settings."""

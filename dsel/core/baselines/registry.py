@@ -1,4 +1,4 @@
-"""All baselines by name: a new one is a module beside this one and a line in `BASELINES`."""
+"""All baselines by name, with what each needs."""
 
 from __future__ import annotations
 

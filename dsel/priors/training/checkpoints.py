@@ -77,3 +77,7 @@ def _restore_adam(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor
         if f"adam.{number}.step" in tensors
     }
     optimizer.load_state_dict(optimizer.state_dict() | {"state": saved})
+    # The moments get the layout of their parameters: fused Adam reads both by place in memory.
+    for parameter, state in optimizer.state.items():
+        for key in ADAM_STATE[1:]:
+            state[key] = torch.empty_like(parameter).copy_(state[key])
