@@ -105,7 +105,7 @@ def test_evaluate__a_job_fills_an_empty_tab(chromium: Any, tmp_path: Path) -> No
         form.get_by_label("Steps", exact=True).fill("1")
         form.get_by_label("Students per set", exact=True).fill("2")
         assert "4 students of 1 step" in form.locator(".estimate").inner_text()
-        form.get_by_role("button", name="Evaluate", exact=True).click()
+        form.get_by_role("button", name="Start the evaluation").click()
         page.wait_for_selector(f"{PANEL} .evaluation tr.own", timeout=LONG_MS)
         page.locator(f"{PANEL} .job").wait_for(state="detached", timeout=LONG_MS)
         until(page, f"{PANEL} .verdict", "e => e.dataset.kind !== 'unknown'")

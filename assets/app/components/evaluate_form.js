@@ -24,7 +24,7 @@ const WORDS = {
       "Students are trained from scratch on the distilled set and on the baselines, at equal budget, and tested on " +
       "images that were held out.",
     hint: "They must have the classes of this run, and none of its images.",
-    start: "Evaluate",
+    start: "Start the evaluation",
   },
   advise: {
     title: "Find better settings",
@@ -32,7 +32,7 @@ const WORDS = {
       "Students are trained on the sets of a dozen settings; each round keeps the better half. Further students then " +
       "compare the best settings with random whole images.",
     hint: "Images that settings are chosen by cannot test them any more: choose others than for evaluations.",
-    start: "Search",
+    start: "Start the search",
   },
 };
 

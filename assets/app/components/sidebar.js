@@ -75,16 +75,16 @@ function createGroup({ title, names }, elements) {
  * @param {Store} store
  */
 function createBaselineNotice(store) {
-  const text = h("p", {});
-  const onclick = () => store.select({ baseline: store.defaults.select.baseline });
-  const back = h("button.button", { type: "button", onclick }, "Back to dsel's ranking");
-  const element = h("div.notice.baseline-notice", {}, text, back);
+  const usual = store.defaults.select.baseline;
+  const onclick = () => store.select({ baseline: usual });
+  const element = h("div", {});
   return {
     element,
     /** @param {SelectSettings} select */
     show({ baseline }) {
-      element.hidden = baseline === store.defaults.select.baseline;
-      text.textContent = `The baseline ${baseline.replaceAll("-", " ")} selects the images, not dsel's ranking.`;
+      const text = `The baseline ${baseline.replaceAll("-", " ")} selects the images, not dsel's ranking.`;
+      const back = h("button.button", { type: "button", onclick }, "Back to dsel's ranking");
+      fill(element, baseline !== usual && h("div.notice.baseline-notice", {}, h("p", {}, text), back));
     },
   };
 }
