@@ -79,10 +79,15 @@ def shortfall(selected: ClassSelection, settings: SelectSettings) -> str:
         return ""
     made_of = f"{settings.factor} x {settings.factor} mosaics" if settings.factor > 1 else "images"
     dropped = f", {len(selected.dropped)} of them dropped," if selected.dropped else ""
-    raised = "raise --per-image or " if settings.cut != "whole" else ""
+    remedies = [
+        *(["lower --drop-lowest"] if settings.drop_lowest else []),
+        *(["raise --per-image"] if settings.cut != "whole" else []),
+        "lower --ipc",
+    ]
     return (
         f"class {selected.name!r} has {len(selected.patches)} patches{dropped} and gives {given} "
-        f"{made_of}, fewer than IPC {settings.ipc}: all are used; {raised}lower --ipc to even out"
+        f"{made_of}, fewer than IPC {settings.ipc}: all are used; {' or '.join(remedies)} to even "
+        "out"
     )
 
 

@@ -20,23 +20,37 @@ from dsel.types import Notice
 
 
 @pytest.mark.parametrize(
-    ("settings", "notice"),
+    ("settings", "notice", "hint"),
     [
-        (SelectSettings(ipc=4), "class 'cat' has 3 patches and gives 3 images, fewer than IPC 4"),
-        (SelectSettings(ipc=4, per_image=2), "class 'dog' has 2 patches and gives 2 images"),
+        (
+            SelectSettings(ipc=4, cut="patch"),
+            "class 'cat' has 3 patches and gives 3 images, fewer than IPC 4",
+            "; raise --per-image or lower --ipc to even out",
+        ),
+        (
+            SelectSettings(ipc=4, per_image=2, cut="patch"),
+            "class 'dog' has 2 patches and gives 2 images",
+            "; raise --per-image or lower --ipc to even out",
+        ),
+        (
+            SelectSettings(ipc=3, drop_lowest=0.4),
+            "class 'cat' has 3 patches, 1 of them dropped, and gives 2 images",
+            "; lower --drop-lowest or lower --ipc to even out",
+        ),
         (
             SelectSettings(ipc=2, clusters=1, factor=2),
             "class 'cat' has 3 patches and gives 1 2 x 2 mosaics, fewer than IPC 2",
+            "; lower --ipc to even out",
         ),
     ],
 )
-def test_select__shortfall_gives_a_notice(tmp_path, settings, notice):
+def test_select__shortfall_gives_a_notice(tmp_path, settings, notice, hint):
     root = write_pictures(tmp_path / "pictures", {"cat": 3, "dog": 1})
     run = scored_run(root, tmp_path / "run")
     events = finish(select(run, settings))
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert any(notice in text for text in notices)
-    assert all(text.endswith("raise --per-image or lower --ipc to even out") for text in notices)
+    assert all(text.endswith(hint) for text in notices)
 
 
 def test_select__figures(source, tmp_path):
