@@ -14,6 +14,7 @@ from dsel.runs.advice import Advice
 from dsel.runs.evaluations import Evaluation, EvaluationRow
 
 MOST_ROWS = 40
+MOST_COLUMNS = 200
 EVALUATION_COLUMNS = ("set", "IPC", "images", "accuracy (%)", "best epoch", "to random", "p")
 
 
@@ -25,8 +26,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 200  # a file has no edge to wrap at
+    console.width = max(console.width, MOST_COLUMNS)  # figures are never cut off
     console.print(table)
 
 
