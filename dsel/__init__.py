@@ -14,7 +14,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from dsel.api.evaluation import evaluate, iter_evaluate
+    from dsel.api.evaluation import (
+        advise,
+        evaluate,
+        iter_advise,
+        iter_evaluate,
+        iter_sweep,
+        sweep,
+    )
     from dsel.api.run import Run, open_run
     from dsel.api.selection import Selection
     from dsel.api.stages import (
@@ -29,12 +36,15 @@ if TYPE_CHECKING:
     )
     from dsel.api.teaching import iter_teach, teach
     from dsel.config import (
+        AdviseSettings,
         EvaluateSettings,
         ExportSettings,
         PriorSettings,
         ScoreSettings,
         SelectSettings,
         SourceSettings,
+        StudentSettings,
+        SweepSettings,
         TeachSettings,
     )
     from dsel.data import open_dataset
@@ -53,7 +63,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES: Final = {
-    "dsel.api.evaluation": ("evaluate", "iter_evaluate"),
+    "dsel.api.evaluation": (
+        "advise", "evaluate", "iter_advise", "iter_evaluate", "iter_sweep", "sweep",
+    ),
     "dsel.api.run": ("Run", "open_run"),
     "dsel.api.selection": ("Selection",),
     "dsel.api.stages": (
@@ -62,8 +74,8 @@ _MODULES: Final = {
     ),
     "dsel.api.teaching": ("iter_teach", "teach"),
     "dsel.config": (
-        "EvaluateSettings", "ExportSettings", "PriorSettings", "ScoreSettings", "SelectSettings",
-        "SourceSettings", "TeachSettings",
+        "AdviseSettings", "EvaluateSettings", "ExportSettings", "PriorSettings", "ScoreSettings",
+        "SelectSettings", "SourceSettings", "StudentSettings", "SweepSettings", "TeachSettings",
     ),
     "dsel.data": ("open_dataset",),
     "dsel.errors": (
@@ -78,6 +90,7 @@ _HOME: Final = MappingProxyType(
 )
 
 __all__ = [
+    "AdviseSettings",
     "DselError",
     "EvaluateSettings",
     "ExportSettings",
@@ -92,22 +105,28 @@ __all__ = [
     "SourceError",
     "SourceSettings",
     "StorageError",
+    "StudentSettings",
+    "SweepSettings",
     "TeachSettings",
     "UnreadableImage",
+    "advise",
     "distill",
     "evaluate",
     "export",
+    "iter_advise",
     "iter_distill",
     "iter_evaluate",
     "iter_export",
     "iter_score",
     "iter_select",
+    "iter_sweep",
     "iter_teach",
     "load_prior",
     "open_dataset",
     "open_run",
     "score",
     "select",
+    "sweep",
     "teach",
     "torch_dataset",
 ]

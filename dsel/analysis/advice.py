@@ -19,7 +19,7 @@ from dsel.config.shell import select_command
 from dsel.errors import SettingError
 from dsel.pipeline.selector import Selector
 from dsel.pipeline.trials import Trial, Trials
-from dsel.pipeline.verdicts import SIGNIFICANT, p_text, points
+from dsel.pipeline.verdicts import kind_of, p_text, points
 from dsel.runs import Run
 from dsel.runs.advice import Advice, Candidate, Rung, write_advice
 from dsel.students.statistics import welch_p
@@ -62,7 +62,7 @@ def advise(
     The same call again resumes.
     """
     fitting, notices = _fitting(run, candidates(select, settings.candidates))
-    yield from map(Notice, notices)
+    yield from map(Notice, (*trials.notices, *notices))
     yield from trials.read()
     yield Started("advise", planned_steps(len(fitting), settings, trials), "steps")
     rungs: list[Rung] = []
@@ -152,7 +152,7 @@ def _advice(
 ) -> Advice:
     difference = own.mean - random.mean
     p_value = welch_p(own.accuracies, random.accuracies)
-    better = difference > 0 and p_value is not None and p_value < SIGNIFICANT
+    better = kind_of(difference, p_value) == "better"
     return Advice(
         fingerprint=fingerprint(
             __version__, run.identity.fingerprint, select, settings, trials.fingerprint
@@ -169,18 +169,18 @@ def _advice(
         difference=difference,
         p_value=p_value,
         better=better,
-        text=advice_text(difference, p_value, better),
+        text=advice_text(difference, p_value),
         rungs=tuple(rungs),
     )
 
 
-def advice_text(difference: float, p_value: float | None, better: bool) -> str:
+def advice_text(difference: float, p_value: float | None) -> str:
     """Say what the best settings are worth."""
-    figures = f"{points(difference)} points"
+    kind, figures = kind_of(difference, p_value), f"{points(difference)} points"
     if p_value is not None:
         figures += f", {p_text(p_value)}"
-    if better:
+    if kind == "better":
         return f"these settings train better students than random whole images: {figures}"
-    if difference < 0 and p_value is not None and p_value < SIGNIFICANT:
+    if kind == "worse":
         return f"random whole images are better here than all settings that were tried: {figures}"
     return f"random whole images are as good here: the best settings differ by {figures}"

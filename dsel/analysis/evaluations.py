@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from dsel.config import SelectSettings
 from dsel.config.base import result_settings
 from dsel.errors import SettingError
+from dsel.pipeline.training_sets import OWN
+from dsel.pipeline.verdicts import DifferenceKind, kind_of
 from dsel.runs.evaluations import Evaluation, EvaluationRow
 
-SET: Final = "dsel"
-"""The name of the row of the selection itself; other rows are named after baselines."""
-
-SIGNIFICANT: Final = 0.05
-"""Differences of a smaller p value count as such."""
-
-VerdictKind: TypeAlias = Literal["better", "worse", "similar", "untested", "unknown"]
+VerdictKind: TypeAlias = DifferenceKind | Literal["unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +62,8 @@ def verdict(evaluations: Sequence[Evaluation], settings: SelectSettings) -> Verd
         return Verdict("unknown", settings.ipc)
     evaluation, row = max(reversed(found), key=_weight)
     return Verdict(
-        _kind(row), settings.ipc, row.difference, row.p_value, evaluation.fingerprint,
-        evaluation.settings.student, evaluation.test.source, evaluation.validation,
+        kind_of(row.difference, row.p_value), settings.ipc, row.difference, row.p_value,
+        evaluation.fingerprint, evaluation.settings.student, evaluation.test.source, evaluation.validation,
     )  # fmt: skip
 
 
@@ -78,18 +74,10 @@ def _rows(
     for evaluation in evaluations:
         if belongs_to(evaluation, settings):
             for row in evaluation.rows:
-                if row.name == SET and row.ipc == settings.ipc:
+                if row.name == OWN and row.ipc == settings.ipc:
                     yield evaluation, row
 
 
 def _weight(found: tuple[Evaluation, EvaluationRow]) -> tuple[bool, int]:
     evaluation, row = found
     return not evaluation.validation, len(row.students)
-
-
-def _kind(row: EvaluationRow) -> VerdictKind:
-    if row.p_value is None or row.difference is None:
-        return "untested"
-    if row.p_value >= SIGNIFICANT:
-        return "similar"
-    return "better" if row.difference > 0 else "worse"

@@ -13,7 +13,7 @@ from dsel.config import SelectSettings, SweepSettings
 from dsel.config.base import fingerprint
 from dsel.pipeline.trials import Trial, Trials
 from dsel.runs.sweeps import write_sweep
-from dsel.types import Done, Event, Progress, Started
+from dsel.types import Done, Event, Notice, Progress, Started
 
 SETTINGS: Final = (
     "cut", "patch_px", "timesteps", "rank_by", "clusters", "within", "across", "factor", "ipc",
@@ -81,6 +81,7 @@ def _with_students(
     cells: Sequence[SelectSettings], rows: Sequence[Mapping[str, Any]], trials: Trials
 ) -> Generator[Event, None, list[dict[str, Any]]]:
     """Add the accuracies of students, and their differences to random images of the same budget."""
+    yield from map(Notice, trials.notices)
     budgets = dict.fromkeys(cell.factor for cell in cells)
     total = (len(cells) + len(budgets)) * trials.steps
     yield from trials.read()

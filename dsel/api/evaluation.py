@@ -1,4 +1,4 @@
-"""Evaluation as functions for a notebook: what a distilled set is worth, and their events."""
+"""What a distilled set is worth, as functions for a notebook: evaluate, sweep, advise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ from dsel.api.keywords import with_keywords
 from dsel.api.progress import follow
 from dsel.api.run import Run
 from dsel.api.selection import Selection
-from dsel.config import EvaluateSettings, ExportSettings
+from dsel.config import (
+    AdviseSettings,
+    EvaluateSettings,
+    ExportSettings,
+    SelectSettings,
+    StudentSettings,
+    SweepSettings,
+)
 from dsel.errors import SettingError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dsel.pipeline.held_out import HeldOutTest
     from dsel.pipeline.training_sets import TrainingSets
+    from dsel.pipeline.trials import Trials
+    from dsel.runs.advice import Advice
     from dsel.runs.evaluations import Evaluation
     from dsel.types import Dataset, Event
 
@@ -71,6 +82,157 @@ def iter_evaluate(
     from dsel.pipeline.evaluate import evaluate as evaluate_all
 
     yield from evaluate_all(*_prepared(evaluated, test, run, settings, export_settings, keywords))
+
+
+def sweep(
+    selection: Selection | Run | str | Path,
+    *,
+    validation: HeldOutLike | None = None,
+    settings: SweepSettings | None = None,
+    student: StudentSettings | None = None,
+    export_settings: ExportSettings | None = None,
+    progress: bool = True,
+    **keywords: Any,
+) -> pd.DataFrame:
+    """Measure every combination of some select settings; returns a table with a row for each.
+
+    Args:
+        selection: The selection whose settings are varied, or a run (its current selection).
+        validation: Images to test students of each combination on, if students are wanted. No test
+            of the run accepts them afterwards.
+        settings: The values of each setting; the defaults if left out.
+        student: How students are trained; the defaults if left out.
+        export_settings: How sets are composed; the defaults if left out.
+        progress: Whether a progress bar is shown.
+        keywords: Fields of `SweepSettings`, `StudentSettings` and `ExportSettings`.
+    """
+    from dsel.analysis.sweeps import list_sweeps
+    from dsel.api.selection import pandas_module
+
+    pandas = pandas_module("sweep")
+    run, events = _sweep(selection, validation, settings, student, export_settings, keywords)
+    name = follow(events, progress)["sweep"]
+    found = next(one for one in list_sweeps(run.folder) if one.name == name)
+    return pandas.DataFrame.from_records(list(found.cells))
+
+
+def iter_sweep(
+    selection: Selection | Run | str | Path,
+    *,
+    validation: HeldOutLike | None = None,
+    settings: SweepSettings | None = None,
+    student: StudentSettings | None = None,
+    export_settings: ExportSettings | None = None,
+    **keywords: Any,
+) -> Iterator[Event]:
+    """Sweep like `sweep`, and yield the events."""
+    yield from _sweep(selection, validation, settings, student, export_settings, keywords)[1]
+
+
+def advise(
+    selection: Selection | Run | str | Path,
+    validation: HeldOutLike,
+    *,
+    settings: AdviseSettings | None = None,
+    student: StudentSettings | None = None,
+    export_settings: ExportSettings | None = None,
+    progress: bool = True,
+    **keywords: Any,
+) -> Advice:
+    """Search for the select settings that train the best students on validation images.
+
+    The same call again resumes. No test of the run accepts the validation images afterwards.
+
+    Args:
+        selection: The selection to improve, or a run (its current selection).
+        validation: Images to choose by: a source, which may end in options such as
+            `toybox:seed=13,per-class=50`, or an open dataset.
+        settings: How long the search takes; the defaults if left out.
+        student: How students are trained; the defaults if left out.
+        export_settings: How sets are composed; the defaults if left out.
+        progress: Whether a progress bar is shown.
+        keywords: Fields of `AdviseSettings`, `StudentSettings` and `ExportSettings`.
+    """
+    from dsel.runs.advice import read_advice
+
+    run, events = _advise(selection, validation, settings, student, export_settings, keywords)
+    return read_advice(run.path, str(follow(events, progress)["advice"]))
+
+
+def iter_advise(
+    selection: Selection | Run | str | Path,
+    validation: HeldOutLike,
+    *,
+    settings: AdviseSettings | None = None,
+    student: StudentSettings | None = None,
+    export_settings: ExportSettings | None = None,
+    **keywords: Any,
+) -> Iterator[Event]:
+    """Search like `advise`, and yield the events."""
+    yield from _advise(selection, validation, settings, student, export_settings, keywords)[1]
+
+
+def _sweep(
+    selection: Selection | Run | str | Path,
+    validation: HeldOutLike | None,
+    settings: SweepSettings | None,
+    student: StudentSettings | None,
+    export_settings: ExportSettings | None,
+    keywords: dict[str, Any],
+) -> tuple[Run, Iterator[Event]]:
+    from dsel.analysis.sweep import sweep as sweep_all
+
+    run, select = _of_selection(selection)
+    sweeping, how, exporting = with_keywords(
+        keywords,
+        settings or SweepSettings(),
+        student or StudentSettings(),
+        export_settings or ExportSettings(),
+    )
+    trials = None
+    if validation is not None:
+        trials = _trials(
+            run, validation, cast(StudentSettings, how), cast(ExportSettings, exporting)
+        )
+    return run, sweep_all(run.explorer, select, cast(SweepSettings, sweeping), trials)
+
+
+def _advise(
+    selection: Selection | Run | str | Path,
+    validation: HeldOutLike,
+    settings: AdviseSettings | None,
+    student: StudentSettings | None,
+    export_settings: ExportSettings | None,
+    keywords: dict[str, Any],
+) -> tuple[Run, Iterator[Event]]:
+    from dsel.analysis.advice import advise as advise_all
+
+    run, select = _of_selection(selection)
+    advising, how, exporting = with_keywords(
+        keywords,
+        settings or AdviseSettings(),
+        student or StudentSettings(),
+        export_settings or ExportSettings(),
+    )
+    trials = _trials(run, validation, cast(StudentSettings, how), cast(ExportSettings, exporting))
+    return run, advise_all(run.folder, select, cast(AdviseSettings, advising), trials)
+
+
+def _of_selection(selection: Selection | Run | str | Path) -> tuple[Run, SelectSettings]:
+    if isinstance(selection, Selection):
+        return selection.run, selection.settings
+    run = selection if isinstance(selection, Run) else Run(selection)
+    return run, run.folder.read_selection()[0]
+
+
+def _trials(
+    run: Run, source: HeldOutLike, student: StudentSettings, export: ExportSettings
+) -> Trials:
+    from dsel.pipeline.held_out import Validation, subject_of
+    from dsel.pipeline.trials import Trials
+
+    given = str(source) if isinstance(source, Path) else source
+    return Trials(run.folder, Validation(subject_of(run.folder), given), student, export)
 
 
 def _prepared(

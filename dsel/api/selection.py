@@ -69,7 +69,7 @@ class Selection:
         exported around it cut_x to cut_height. `kept` says whether the distilled set uses it.
         Raises `SettingError` where pandas is not installed.
         """
-        pandas = _pandas()
+        pandas = pandas_module("to_pandas")
         return pandas.DataFrame.from_records(list(self._rows()), columns=COLUMNS)
 
     def _repr_png_(self) -> bytes | None:
@@ -122,9 +122,10 @@ def _head(selected: ClassSelection, ipc: int) -> ClassSelection:
     return replace(selected, images=selected.kept_images(min(ipc, MOST_IMAGES)))
 
 
-def _pandas() -> Any:
+def pandas_module(use: str) -> Any:
+    """Import pandas; raises `SettingError` where it is not installed."""
     try:
         import pandas
     except ImportError as error:
-        raise SettingError('to_pandas needs pandas: pip install "dsel[notebook]"') from error
+        raise SettingError(f'{use} needs pandas: pip install "dsel[notebook]"') from error
     return pandas

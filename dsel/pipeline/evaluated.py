@@ -37,6 +37,8 @@ def open_sets(
     export has its own settings. Raises `RunError` or `SourceError` for a path that is neither.
     """
     export = export or ExportSettings()
+    if path.is_file():
+        read_export(path)  # which says what to give instead of a file
     if not (path / EXPORT).is_file():
         if not (path / MANIFEST).is_file():
             raise RunError(f"{path} is neither a run nor an exported set: give one of the two")

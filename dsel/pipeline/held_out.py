@@ -7,7 +7,9 @@ validation those of stored tests.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,7 @@ from safetensors.numpy import save
 
 from dsel.data import open_dataset
 from dsel.data.images import to_proxy
+from dsel.data.prefetch import LOOK_AHEAD
 from dsel.data.spec import parse_source
 from dsel.errors import SettingError, UnreadableImage, shown
 from dsel.files import write_atomically
@@ -31,7 +34,7 @@ from dsel.runs.evaluations import (
     list_validations,
 )
 from dsel.students.records import Images, LabelledImages
-from dsel.types import Dataset, Event, Progress, Skipped, Started
+from dsel.types import Dataset, Event, ImageRef, Pixels, Progress, Skipped, Started
 
 MOST_STORED_BYTES: Final = 1 << 28
 """Resized images are stored up to this size, since decoding or rendering them takes longer."""
@@ -94,18 +97,34 @@ class HeldOut:
         images: list[Images] = []
         labels: list[int] = []
         yield Started("held-out images", len(refs), "images")
-        for ref in refs:
-            try:
-                pixels = self.dataset.read(ref)
-            except UnreadableImage as reason:
-                yield Skipped(ref, str(reason))
+        for ref, found in zip(refs, self._squares(refs, image_px), strict=True):
+            if isinstance(found, str):
+                yield Skipped(ref, found)
             else:
-                images.append(to_proxy(pixels, image_px, "crop", 0).pixels)
+                images.append(found)
                 labels.append(ref.class_index)
             yield Progress()
         if not images:
             raise SettingError(f"no image of {self.source.source} can be read")
         return LabelledImages(np.stack(images), np.array(labels, np.int64))
+
+    def _squares(self, refs: Sequence[ImageRef], image_px: int) -> Iterator[Pixels | str]:
+        """Yield the images in order, or the reason of an unusable one; threads read ahead."""
+
+        def read(ref: ImageRef) -> Pixels | str:
+            try:
+                return to_proxy(self.dataset.read(ref), image_px, "crop", 0).pixels
+            except UnreadableImage as reason:
+                return str(reason)
+
+        waiting: deque[Future[Pixels | str]] = deque()
+        with ThreadPoolExecutor() as pool:
+            for ref in refs:
+                waiting.append(pool.submit(read, ref))
+                if len(waiting) > LOOK_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
 
 class HeldOutTest(HeldOut):

@@ -25,6 +25,7 @@ from dsel.errors import (
 from dsel.files import json_bytes, read_json, write_atomically
 from dsel.pipeline.held_out import match_classes
 from dsel.priors.weights import WORK
+from dsel.runs.evaluations import HeldOutSource
 from dsel.students.records import LabelledImages
 from dsel.students.teacher_file import CONFIG, TeacherConfig, read_config, write_config
 from dsel.types import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
@@ -139,13 +140,16 @@ def _parts(
         trained, tested = held_out_refs(dataset.refs, settings.held_out, settings.seed)
         every = range(len(dataset.classes))
         return trained, _Tested(dataset, tested, every, HELD_OUT if tested else "")
-    if validation.fingerprint == dataset.fingerprint:
+    source = str(validation.origin["source"])
+    held_out = HeldOutSource(
+        source, dict(validation.origin), validation.fingerprint, len(validation.refs)
+    )
+    if held_out.overlaps(dataset.fingerprint, dict(dataset.origin)):
         raise SettingError(
-            "the validation is the dataset that the teacher is trained on: give other images, or "
-            "leave it out to hold out a share"
+            f"the validation {source} has images that the teacher is trained on: give other "
+            "images, or leave it out to hold out a share"
         )
     class_of = match_classes(validation.names, dataset.classes)
-    source = str(validation.origin.get("source", ""))
     return dataset.refs, _Tested(validation, validation.refs, class_of, source)
 
 

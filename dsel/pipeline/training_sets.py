@@ -167,9 +167,11 @@ class RunSets:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Why proxies are used instead of the source, if they are."""
+        """Why proxies are used instead of the source, and which baseline stands for the set."""
         _, why = self._pixels
-        return (why,) if why else ()
+        name = self.select.baseline
+        kind = "" if name == "none" else f"the evaluated set was selected by the baseline {name}"
+        return tuple(filter(None, (why, kind)))
 
     def check(self, baselines: Sequence[str], _ipcs: Sequence[int], /) -> tuple[str, ...]:
         """Return the baselines, each once.

@@ -59,6 +59,11 @@ class Trials:
         return fingerprint(self.validation.source.fingerprint, self.student, self._export)
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What a reader of the figures should know about the sets."""
+        return self._sets.notices
+
+    @property
     def steps(self) -> int:
         """The training steps of a trial, of all its students."""
         return self.student.steps * self.student.seeds

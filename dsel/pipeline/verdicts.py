@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from dsel.pipeline.evaluation_rows import REFERENCE
 from dsel.pipeline.training_sets import OWN
@@ -10,6 +10,8 @@ from dsel.runs.evaluations import Evaluation, EvaluationRow
 
 SIGNIFICANT: Final = 0.05
 """The p value below which a difference is called one."""
+
+DifferenceKind: TypeAlias = Literal["better", "worse", "similar", "untested"]
 
 
 def verdicts(evaluation: Evaluation) -> tuple[str, ...]:
@@ -23,17 +25,25 @@ def verdict(row: EvaluationRow, named: bool = False) -> str:
     where = f" at IPC {row.ipc}" if named else ""
     if row.difference is None:
         return f"not compared with {REFERENCE}{where}"
-    figures = f"{points(row.difference)} points"
+    figures, kind = f"{points(row.difference)} points", kind_of(row.difference, row.p_value)
     if row.p_value is None:
         return (
             f"dsel's set against random whole images{where}: {figures}, of too few students to "
             "tell from chance; raise --seeds"
         )
-    if row.p_value >= SIGNIFICANT:
-        how, figures = "no better than", f"{figures}, within noise"
-    else:
-        how = "better than" if row.difference > 0 else "worse than"
+    if kind == "similar":
+        figures += ", within noise"
+    how = {"better": "better than", "worse": "worse than"}.get(kind, "no better than")
     return f"dsel's set trains {how} random whole images{where}: {figures} ({p_text(row.p_value)})"
+
+
+def kind_of(difference: float | None, p_value: float | None) -> DifferenceKind:
+    """Return what a difference of accuracies says, given the p value of Welch's test."""
+    if p_value is None or difference is None:
+        return "untested"
+    if p_value >= SIGNIFICANT:
+        return "similar"
+    return "better" if difference > 0 else "worse"
 
 
 def points(difference: float) -> str:

@@ -174,7 +174,7 @@ def _place(origin: Mapping[str, Any]) -> tuple[Any, ...]:
     source = str(origin.get("source", ""))
     if source == "toybox":
         return source, origin.get("scene_seed", 0)
-    return str(Path(source).expanduser().resolve()), origin.get("split", "")
+    return (str(Path(source).expanduser().resolve() / str(origin.get("split", ""))),)
 
 
 def _read(path: Path) -> Evaluation:

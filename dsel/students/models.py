@@ -56,12 +56,12 @@ class Student(nn.Module):
 def build_student(name: str, classes: int, image_px: int, seed: int) -> nn.Module:
     """Build an architecture for square images of `image_px`; its weights follow from `seed`.
 
-    The global generator is used, as every library does, and then restored.
+    They are drawn on the processor from its global generator, which is restored afterwards.
     """
     if name not in _BUILDERS:
         raise unknown("student", name, _BUILDERS)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # forked: the caller's state stays
+        torch.default_generator.manual_seed(seed)
         return Student(_BUILDERS[name](classes, image_px))
 
 

@@ -73,7 +73,7 @@ def download(page: Any) -> bytes:
 
 def test_summary__follows_the_settings(visit: Opener) -> None:
     page = visit()
-    assert tiles(page)[:4] == ["9", "3", "12", "128 × 128 px"]
+    assert tiles(page)[:4] == ["9", "3", "13", "128 × 128 px"]
     assert tiles(page)[4].startswith("about ")
     assert tiles(page)[5].startswith("about ")
     assert "cut from the run's proxies" in page.locator(".facts-of-set").inner_text()

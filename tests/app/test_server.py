@@ -66,7 +66,8 @@ import time
 from pathlib import Path
 from threading import Event
 from dsel.app.jobs.queue import Jobs
-from dsel.app.jobs.tasks import JobRunner, ScoreTask
+from dsel.app.jobs.runner import JobRunner
+from dsel.app.jobs.tasks import ScoreTask
 from dsel.app.server import close_jobs
 begun = Event()
 class Endless(JobRunner):

@@ -139,6 +139,19 @@ def test_evaluate__refused_for_an_exported_set(folder, printed, refusal, trainer
     assert line in refusal("evaluate", folder / "out", "--test", folder / "test", *HOW, *flags)
 
 
+def test_evaluate__a_zip_file_is_unpacked_first(folder, printed, refusal):
+    printed("export", folder / "run", "--out", folder / "out.zip")
+    line = refusal("evaluate", folder / "out.zip", "--test", folder / "test")
+    assert "is a file: give the folder of an export; unpack a zip file first" in line
+
+
+def test_evaluate__a_baseline_as_the_set_is_told(folder, printed, trainer):
+    printed("select", folder / "run", "--ipc", "1", "--baseline", "herding")
+    command = ("evaluate", folder / "run", "--test", folder / "test", *HOW, "--json")
+    notices = json.loads(printed(*command))["notices"]
+    assert "the evaluated set was selected by the baseline herding" in notices
+
+
 def test_sweep__a_table_without_students(folder, printed, trainer):
     text = printed("sweep", folder / "run", "--cut", "patch", "whole", "--within", "--rank-by")
     assert re.search(r"^ ?cut +images +coverage distance", text, re.MULTILINE)

@@ -145,6 +145,7 @@ def test_test__is_no_validation_any_more(tmp_path, trainer):
         ({"source": "a", "split": "val"}, {"source": "./a", "split": "val"}, True),
         ({"source": "a", "split": "val"}, {"source": "a", "split": "test"}, False),
         ({"source": "a", "split": ""}, {"source": "b", "split": ""}, False),
+        ({"source": "a", "split": "val"}, {"source": "a/val", "split": ""}, True),
     ],
 )
 def test_overlaps__the_same_place(a, b, same):

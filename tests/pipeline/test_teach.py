@@ -108,8 +108,9 @@ def test_teach__unreadable_images_are_skipped(source, tmp_path):
 
 def test_teach__refuses(source, tmp_path):
     dataset, out = dataset_of(source), tmp_path / "out"
-    with pytest.raises(SettingError, match="is the dataset that the teacher is trained on"):
-        finish(teach(dataset, QUICK, out, dataset_of(source)))
+    for limit in (0, 2):
+        with pytest.raises(SettingError, match="has images that the teacher is trained on"):
+            finish(teach(dataset, QUICK, out, dataset_of(source, per_class=limit)))
     foxes = write_pictures(tmp_path / "foxes", {"cat": 2, "fox": 2})
     with pytest.raises(SettingError, match="the held-out images have other classes"):
         finish(teach(dataset, QUICK, out, dataset_of(foxes)))

@@ -48,7 +48,7 @@ def outcomes(
 
 def test_train_students__a_student_learns_20_images_by_heart():
     rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+    noise = rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
     train = LabelledImages(noise, np.arange(20) % 10)
     settings = EvaluateSettings(student="convnet-3", steps=60)
     (found,) = (e for e in train_students(train, train, 10, settings, [0]) if type(e) is Outcome)
@@ -73,7 +73,7 @@ def test_train_students__last_is_the_last_accuracy_and_best_the_highest():
 
 @pytest.mark.parametrize("student", ["convnet-3", "resnet-10"])
 def test_train_students__a_seed_gives_the_same_whatever_runs_beside_it(student: str):
-    settings = SETTINGS.replace(student=student, steps=4)
+    settings = SETTINGS.replace(student=student, steps=2)
     state = torch.random.get_rng_state()
     together = outcomes(drawn(), settings, [7, 8, 9])
     torch.rand(1)  # the global generator does not matter
@@ -83,7 +83,7 @@ def test_train_students__a_seed_gives_the_same_whatever_runs_beside_it(student: 
 
 def test_train_students__leaves_threads_as_they_were():
     before = torch.get_num_threads()
-    list(train_students(drawn(), drawn(), 4, SETTINGS.replace(threads=before + 1), [0]))
+    list(train_students(drawn(), drawn(), 4, SETTINGS.replace(steps=1, threads=before + 1), [0]))
     assert torch.get_num_threads() == before
 
 

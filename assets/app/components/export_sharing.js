@@ -7,7 +7,8 @@ const TREE = [
   ["train/", "one folder per class, with images only"],
   ["  CLASS/CLASS_id00000.png", "the images of each class, numbered from 0"],
   ["classes.json", "the class order"],
-  ["patches.parquet", "one row per patch: image, boxes, score, margin, cluster, rank"],
+  ["README.md", "what the set is, and how to train from it"],
+  ["patches.parquet", "one row per patch: image, boxes, cut, scores, margin, cluster, rank"],
   ["manifest.json", "every setting, version and fingerprint; the overrides; the source of every pixel"],
 ];
 const COMMAND_HINT = "It writes the same zip file, byte for byte.";

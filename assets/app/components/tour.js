@@ -35,7 +35,7 @@ const STEPS = [
     title: "More views",
     text:
       "Clusters shows which patches are similar, Distilled set what is kept, Compare two settings side by side, " +
-      "Baselines a random patch instead of the chosen one.",
+      "Baselines other ways to choose, Evaluate whether the set trains better models than random images.",
   },
   {
     at: "#dsel-tab-export",

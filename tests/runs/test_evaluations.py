@@ -1,0 +1,85 @@
+"""Stored evaluations: what is written is read back, and damaged files are told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsel.config import EvaluateSettings
+from dsel.errors import RunError
+from dsel.runs.evaluations import (
+    Evaluation,
+    EvaluationRow,
+    HeldOutSource,
+    StudentResult,
+    add_validation,
+    list_evaluations,
+    list_validations,
+    read_evaluation,
+    read_students,
+    write_evaluation,
+    write_students,
+)
+
+STUDENT = StudentResult(3, 0.25, 0.5, (10, 20), (0.5, 0.25), "ab" * 32)
+TEST = HeldOutSource("toybox:seed=1", {"source": "toybox", "scene_seed": 1}, "f" * 16, 20)
+ROW = EvaluationRow("dsel", 10, 100, 400, 128, 64, (STUDENT,), 0.25, best_mean=0.5)
+EVALUATION = Evaluation(
+    fingerprint="0" * 16, complete=False, settings=EvaluateSettings(ipcs=(1, 10)),
+    select={"ipc": 10}, selection="1" * 16, made_of="2" * 16, test=TEST, validation=False,
+    classes=("cat", "dog"), rows=(ROW,), notices=("a note",),
+)  # fmt: skip
+
+
+def test_write_evaluation__is_read_back(tmp_path):
+    write_evaluation(tmp_path, EVALUATION)
+    assert read_evaluation(tmp_path, "0" * 16) == EVALUATION
+    assert list_evaluations(tmp_path) == (EVALUATION,)
+    assert read_evaluation(tmp_path, "3" * 16) is None
+    record = json.loads((tmp_path / "evaluations" / ("0" * 16) / "evaluation.json").read_text())
+    assert record["format"] == "dsel evaluation 1"
+    assert record["rows"][0]["students"][0]["curve"] == [0.5, 0.25]
+
+
+def test_list_evaluations__none_in_a_new_run(tmp_path):
+    assert list_evaluations(tmp_path) == ()
+    assert list_validations(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", '{"format": "dsel evaluation 1", "rows": []}', "x"]
+)
+def test_read_evaluation__damaged(tmp_path, content):
+    write_evaluation(tmp_path, EVALUATION)
+    (path,) = tmp_path.rglob("evaluation.json")
+    path.write_text(content)
+    with pytest.raises(RunError, match="is damaged"):
+        read_evaluation(tmp_path, "0" * 16)
+
+
+def test_evaluation__row_by_name_and_ipc():
+    other = replace(ROW, ipc=1)
+    evaluation = replace(EVALUATION, rows=(other, ROW))
+    assert evaluation.row("dsel", 10) is ROW
+    assert evaluation.row("dsel", 1) is other
+    assert evaluation.row("herding", 1) is None
+
+
+def test_write_students__are_read_back(tmp_path):
+    assert read_students(tmp_path, "a") == ()
+    write_students(tmp_path, "a", [STUDENT])
+    assert read_students(tmp_path, "a") == (STUDENT,)
+    (path,) = tmp_path.rglob("a.json")
+    path.write_text('{"students": [{"seed": 1}]}')
+    with pytest.raises(RunError, match="is damaged"):
+        read_students(tmp_path, "a")
+
+
+def test_add_validation__each_source_once(tmp_path: Path):
+    other = replace(TEST, fingerprint="e" * 16)
+    for source in (TEST, other, TEST):
+        add_validation(tmp_path, source)
+    assert list_validations(tmp_path) == (TEST, other)
