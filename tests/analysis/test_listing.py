@@ -178,6 +178,23 @@ def test_cluster_cards__by_hand() -> None:
     assert cards(selection_of([]), 3) == ()
 
 
+def test_cluster_cards__by_the_score_that_ranks() -> None:
+    """The picture scores run against the patches' own."""
+    scored = [(0.9, 0.1), (0.5, 0.2), (0.1, 0.6)]
+    patches = [
+        replace(patch_of(str(n), n, 0, score), picture_score=picture_score)
+        for n, (score, picture_score) in enumerate(scored)
+    ]
+    selected = selection_of(patches)
+    for rank_by, order, middle in (("patch", "012", 0.5), ("picture", "210", 0.2)):
+        settings = SelectSettings(rank_by=rank_by)
+        (card,) = cluster_cards(selected, scores(selected), settings)
+        assert "".join(patch.image_id for patch in card.discriminative) == order
+        assert card.median_score == middle
+    view = Listing(sort="picture_score")
+    assert [patch.image_id for patch in listed(selected, view).rows] == ["2", "1", "0"]
+
+
 def test_cluster_cards__show_a_few() -> None:
     (card,) = cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
     assert (card.size, len(card.discriminative), len(card.central)) == (9, 6, 6)
@@ -206,7 +223,9 @@ def test_list_patches__the_page_asked_for_where_no_row_has_the_image() -> None:
 
 
 def test_best_patches__the_best_patch_of_each_image() -> None:
-    marks = best_patches(SELECTED, ["a", "b", "c", "gone", "d", "e"], 2)
+    marks = best_patches(
+        SELECTED, ["a", "b", "c", "gone", "d", "e"], SelectSettings(ipc=2, rank_by="patch")
+    )
     assert marks.cluster.tolist() == [0, 0, 1, -1, 1, 2]
     assert marks.rank.tolist() == [1, 3, 2, -1, 0, 4]
     assert np.allclose(marks.score, [0.9, 0.7, 0.7, nan, 0.5, -0.1], equal_nan=True)
@@ -221,7 +240,7 @@ def test_best_patches__of_two_patches_the_better_one() -> None:
         [patch_of("a", 0, 0, 0.9), patch_of("b", 1, 1, 0.8), patch_of("a", 2, 1, 0.1)],
         [(1,), (2,)],
     )
-    marks = best_patches(twice, ["a", "b"], 2)
+    marks = best_patches(twice, ["a", "b"], SelectSettings(ipc=2))
     assert (marks.cluster.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
     assert marks.kept.tolist() == [1, 1]
 
