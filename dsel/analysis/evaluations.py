@@ -63,7 +63,8 @@ def verdict(evaluations: Sequence[Evaluation], settings: SelectSettings) -> Verd
     evaluation, row = max(reversed(found), key=_weight)
     return Verdict(
         kind_of(row.difference, row.p_value), settings.ipc, row.difference, row.p_value,
-        evaluation.fingerprint, evaluation.settings.student, evaluation.test.source, evaluation.validation,
+        evaluation.fingerprint, evaluation.settings.student, evaluation.test.source,
+        evaluation.validation,
     )  # fmt: skip
 
 

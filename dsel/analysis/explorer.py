@@ -164,7 +164,7 @@ class Explorer(Selector):
     def best_patches(self, class_index: int, settings: SelectSettings) -> BestPatches:
         """Return the best patch of each of the class's images as arrays for a plot."""
         ids = self.scores(class_index).ids
-        return best_patches(self.select(class_index, settings), ids, settings.ipc)
+        return best_patches(self.select(class_index, settings), ids, settings)
 
     def gallery(self, class_index: int, settings: SelectSettings, view: Listing) -> Page[PatchView]:
         """Return a page of a class's patches."""

@@ -124,9 +124,9 @@ class ClusterCard:
 class BestPatches:
     """The patch of the best rank of each of N images, as arrays for a plot.
 
-    cluster and rank: (N,) int32, -1 for an image without a patch. score: (N,), box: (N, 4), x, y,
-    width and height in proxy pixels; both NaN without a patch. kept: (N,) uint8, 1 if any patch of
-    the image is among the first IPC distilled images.
+    cluster and rank: (N,) int32, -1 for an image without a patch. score: (N,), the one that ranks,
+    and box: (N, 4), x, y, width and height in proxy pixels; both NaN without a patch. kept: (N,)
+    uint8, 1 if any patch of the image is among the first IPC distilled images.
     """
 
     cluster: NDArray[np.int32]
@@ -230,7 +230,9 @@ def cluster_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapp
     return counts
 
 
-def best_patches(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -> BestPatches:
+def best_patches(
+    selected: ClassSelection, image_ids: Sequence[str], settings: SelectSettings
+) -> BestPatches:
     """Gather the patch of the best rank of each of these images."""
     count = len(image_ids)
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
@@ -238,10 +240,11 @@ def best_patches(selected: ClassSelection, image_ids: Sequence[str], ipc: int) -
     score, box = np.full(count, np.nan, np.float32), np.full((count, 4), np.nan, np.float32)
     for patch in reversed(selected.patches):  # an image's best patch is set last
         row, corner = row_of[patch.image_id], patch.box
-        cluster[row], rank[row], score[row] = patch.cluster, patch.rank, patch.score
+        cluster[row], rank[row] = patch.cluster, patch.rank
+        score[row] = ranking_score(patch, settings)
         box[row] = corner.x, corner.y, corner.width, corner.height
     kept = np.zeros(count, np.uint8)
-    kept[[row_of[selected.patches[rank].image_id] for rank in selected.kept(ipc)]] = 1
+    kept[[row_of[selected.patches[rank].image_id] for rank in selected.kept(settings.ipc)]] = 1
     return BestPatches(cluster, rank, score, box, kept)
 
 

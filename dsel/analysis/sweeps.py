@@ -17,8 +17,8 @@ from dsel.runs.sweeps import FOLDER
 class Sweep:
     """The figures of one sweep; each cell has a value of every setting and figure.
 
-    settings: names of the select settings of which the sweep has several values. A figure that was
-    not computed for a cell is None there.
+    settings and figures: names of the select settings and of the figures of which the sweep has
+    several values. A figure that was not computed for a cell is None there.
     """
 
     name: str
@@ -48,8 +48,8 @@ def _varies(cells: Sequence[Mapping[str, Any]], column: str) -> bool:
 
 
 def _is_figure(cells: Sequence[Mapping[str, Any]], column: str) -> bool:
-    """Whether all values of a column are numbers, where it has any."""
+    """Whether the values of a column are numbers that are not all the same."""
     values = [cell[column] for cell in cells if cell[column] is not None]
-    return bool(values) and all(
+    return len(set(values)) > 1 and all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in values
     )

@@ -223,7 +223,9 @@ def test_list_patches__the_page_asked_for_where_no_row_has_the_image() -> None:
 
 
 def test_best_patches__the_best_patch_of_each_image() -> None:
-    marks = best_patches(SELECTED, ["a", "b", "c", "gone", "d", "e"], 2)
+    marks = best_patches(
+        SELECTED, ["a", "b", "c", "gone", "d", "e"], SelectSettings(ipc=2, rank_by="patch")
+    )
     assert marks.cluster.tolist() == [0, 0, 1, -1, 1, 2]
     assert marks.rank.tolist() == [1, 3, 2, -1, 0, 4]
     assert np.allclose(marks.score, [0.9, 0.7, 0.7, nan, 0.5, -0.1], equal_nan=True)
@@ -238,7 +240,7 @@ def test_best_patches__of_two_patches_the_better_one() -> None:
         [patch_of("a", 0, 0, 0.9), patch_of("b", 1, 1, 0.8), patch_of("a", 2, 1, 0.1)],
         [(1,), (2,)],
     )
-    marks = best_patches(twice, ["a", "b"], 2)
+    marks = best_patches(twice, ["a", "b"], SelectSettings(ipc=2))
     assert (marks.cluster.tolist(), marks.rank.tolist()) == ([0, 1], [0, 1])
     assert marks.kept.tolist() == [1, 1]
 

@@ -23,6 +23,7 @@ def test_list_sweeps__settings_that_vary_and_figures_that_are_numbers(tmp_path: 
     cells = [
         {"patch_px": 32, "ipc": 10, "timesteps": [300], "hit_rate": 0.5, "note": "x", "auc": None},
         {"patch_px": 64, "ipc": 10, "timesteps": [], "hit_rate": None, "note": "y", "auc": None},
+        {"patch_px": 96, "ipc": 10, "timesteps": [], "hit_rate": 0.6, "note": "z", "auc": 0.9},
     ]
     write(run.path / "sweeps" / "a.parquet", cells)
     (sweep,) = list_sweeps(run)

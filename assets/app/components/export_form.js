@@ -5,7 +5,7 @@ import { createSegments } from "./segments.js";
 
 const SIDES = [32, 64, 128, 224, 256, 512];
 const LARGEST = 8192;
-const SIDE_HINT = "A dot marks the prior's resolution, the default. Patches of another size are resampled.";
+const SIDE_HINT = "A dot marks the prior's resolution, the default. Cuts of another size are resampled.";
 
 /**
  * Create the widgets, which write into the store; `show()` updates them.

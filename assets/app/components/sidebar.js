@@ -36,9 +36,11 @@ export function mountSidebar(place, { store, start }) {
   const reset = h("button.quiet", { type: "button", onclick }, icon(ICONS.reset), "Reset all settings");
   const prompt = h("details.more", { open: true }, h("summary", {}, "Prompt"), nullPrompt, hint);
   const presets = Object.entries(start.presets).map(([name, values]) => createPreset(name, values, store));
-  fill(place, h("h2", {}, "Settings"), groups, prompt, h("div.presets", {}, presets, reset));
+  const baseline = createBaselineNotice(store);
+  fill(place, h("h2", {}, "Settings"), baseline.element, groups, prompt, h("div.presets", {}, presets, reset));
   const show = () => {
     for (const widget of widgets) widget.show(store.state.select);
+    baseline.show(store.state.select);
     const idle = idleSettings(store.state.select, start.run.resolution_px);
     for (const [name, element] of byName) setIdle(element, idle[name] ?? "");
     reset.disabled = same(defaultsOf(store), store.state.select);
@@ -66,6 +68,25 @@ function createPreset(name, values, store) {
 function createGroup({ title, names }, elements) {
   const widgets = names.map((name) => elements.get(name));
   return title ? h("details.more", { open: true }, h("summary", {}, title), widgets) : h("div", {}, widgets);
+}
+
+/**
+ * Create the notice that a baseline selects instead of dsel's ranking, with the way back.
+ * @param {Store} store
+ */
+function createBaselineNotice(store) {
+  const text = h("p", {});
+  const onclick = () => store.select({ baseline: store.defaults.select.baseline });
+  const back = h("button.button", { type: "button", onclick }, "Back to dsel's ranking");
+  const element = h("div.notice.baseline-notice", {}, text, back);
+  return {
+    element,
+    /** @param {SelectSettings} select */
+    show({ baseline }) {
+      element.hidden = baseline === store.defaults.select.baseline;
+      text.textContent = `The baseline ${baseline.replaceAll("-", " ")} selects the images, not dsel's ranking.`;
+    },
+  };
 }
 
 /**

@@ -130,8 +130,8 @@ export class SweepMap {
   createCell({ settings }, { figure }, cell, share, best) {
     const { store } = this.app;
     const value = cell[figure];
-    const chosen = Object.fromEntries(settings.map((name) => [name, cell[name]]));
-    const isCurrent = settings.every((name) => same(store.state.select[name], cell[name]));
+    const chosen = Object.fromEntries(settings.map((name) => [name, defaulted(this.app, name, cell[name])]));
+    const isCurrent = settings.every((name) => same(store.state.select[name], chosen[name]));
     const described = settings.map((name) => `${labelOf(this.app, name)} ${this.text(name, cell[name])}`).join(", ");
     const strength = value == null ? 0 : share(value);
     const props = {
@@ -145,6 +145,17 @@ export class SweepMap {
     };
     return h("button", props, number(value), cell === best && h("span", { "aria-hidden": "true" }, " ★"));
   }
+}
+
+/**
+ * Write a value that the default stands for in this run as the default, as the sidebar does.
+ * @param {App} app
+ * @param {string} name
+ * @param {any} value
+ */
+function defaulted(app, name, value) {
+  const widget = app.start.widgets.select.find((one) => one.name === name);
+  return widget?.shown != null && value === widget.shown ? widget.default : value;
 }
 
 /** @param {string} figure */

@@ -218,6 +218,7 @@ class JobRunner:
         run, dataset = yield from self._held_out(task)
         sets = _StoredSets(run, task.select, export=task.export)
         sets.folder = task.result(folder)
+        HeldOutTest(subject_of(run), dataset)  # refuses what settings of the run were chosen by
         test = HeldOutTest(sets.subject, dataset)
         yield from evaluate(sets, _named(test, task), task.settings)
 
