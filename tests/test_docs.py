@@ -30,8 +30,8 @@ def test_contributing__names_eleven_places() -> None:
     table = (ROOT / "docs" / "contributing.md").read_text("utf-8").partition("Eleven places")[2]
     rows = re.findall(r"^\| ([^|]+) \| `([^`]+)` \|$", table, re.MULTILINE)
     words = (
-        "largest", "cut_around", "refuse", "patch_px", "def ", "sentence", "finished_shards", "seed", "ZipFile",
-        "umap", "hit_rate",
+        "largest", "cut_around", "refuse", "patch_px", "def ", "sentence", "finished_shards",
+        "seed", "ZipFile", "umap", "hit_rate",
     )  # fmt: skip
     assert len(rows) == len(words)
     for (_, path), word in zip(rows, words, strict=True):
