@@ -56,6 +56,19 @@ def test_chain__distill_evaluate_sweep_advise(tiny_prior: Path, tmp_path: Path, 
     assert printed(*evaluating) == table
     assert stored.stat().st_mtime_ns == before
 
+    teacher = tmp_path / "teacher"
+    printed(
+        "teach", "toybox", *CLASSES, "--per-class", "3", "--out", teacher, "--student", "convnet-3",
+        "--image-px", "16", "--steps", "3", "--threads", "1",
+    )  # fmt: skip
+    soft = (
+        "evaluate", out / "run", "--test", TEST, *STUDENTS, "--recipe", "soft",
+        "--teacher", teacher, "--baselines", "random-whole", "rded",
+    )  # fmt: skip
+    rows = json.loads(printed(*soft, "--json"))["rows"]
+    assert [row["name"] for row in rows] == ["dsel", "random-whole", "rded"]
+    assert all(len(row["students"]) == 2 for row in rows)
+
     sweeping = ("sweep", out / "run", "--cut", "patch", "whole", "--rank-by", "--within")
     found = json.loads(printed(*sweeping, "--validation", VALIDATION, *STUDENTS, "--json"))
     assert [row["cut"] for row in found["rows"]] == ["patch", "whole"]

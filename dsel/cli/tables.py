@@ -13,7 +13,12 @@ from dsel.pipeline.verdicts import p_text, points, verdicts
 from dsel.runs.advice import Advice
 from dsel.runs.evaluations import Evaluation, EvaluationRow
 
+FIGURES = (
+    "images", "coverage_distance", "clusters_covered", "near_duplicates", "stability", "hit_rate",
+    "accuracy", "accuracy_sd", "difference",
+)  # fmt: skip
 MOST_ROWS = 40
+MOST_COLUMNS = 200
 EVALUATION_COLUMNS = ("set", "IPC", "images", "accuracy (%)", "best epoch", "to random", "p")
 
 
@@ -25,8 +30,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 200  # a file has no edge to wrap at
+    console.width = max(console.width, MOST_COLUMNS)  # figures are never cut off
     console.print(table)
 
 
@@ -59,7 +63,8 @@ def print_sweep(sweep: Sweep, table: str) -> None:
     from dsel.cli.terminal import print_line
 
     rows = sorted(sweep.cells, key=lambda cell: -(cell["accuracy"] or 0.0))
-    columns = (*(sweep.settings or ("cut",)), *sweep.figures)
+    figures = [name for name in FIGURES if any(row[name] is not None for row in rows)]
+    columns = (*(sweep.settings or ("cut",)), *figures)
     shown = [[_value(row[name]) for name in columns] for row in rows[:MOST_ROWS]]
     print_table([name.replace("_", " ") for name in columns], shown)
     if len(rows) > MOST_ROWS:

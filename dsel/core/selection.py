@@ -131,11 +131,9 @@ def rank_class(
     Patches with the lowest scores are dropped if the settings say so, and those that give the same
     cut as a better patch of their image. They rank after all others, and are in no image.
     """
-    cuts = _cuts(scores, scored.located, settings)
     pins = _pinned(scored.located, scores.ids, settings.pins)
-    dropped = lowest(scored.ranking, settings.drop_lowest, pins) | repeated(
-        scored.located.image, cuts
-    )
+    dropped = lowest(scored.ranking, settings.drop_lowest, pins)
+    dropped |= _repeated_cuts(scores, scored.located, settings)
     rest = np.flatnonzero(~dropped)
     keys = (
         scored.ranking[rest],
@@ -166,13 +164,16 @@ def repeated(image: NDArray[np.int64], cuts: Sequence[Box]) -> NDArray[np.bool_]
     return repeats
 
 
-def _cuts(scores: ClassScores, located: Located, settings: SelectSettings) -> list[Box]:
-    """Return the cut around each located patch, in proxy pixels."""
+def _repeated_cuts(
+    scores: ClassScores, located: Located, settings: SelectSettings
+) -> NDArray[np.bool_]:
+    """Return which located patches give the cut of a better patch of their image, (P,)."""
+    if (np.diff(located.image) > 0).all():  # no image has two
+        return np.zeros(len(located.image), bool)
     side = float(located.patch_px)
     corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
-    return [
-        cut_around(Box(x, y, side, side), scores.frames[row], settings) for row, x, y in corners
-    ]
+    boxes = ((Box(x, y, side, side), scores.frames[row]) for row, x, y in corners)
+    return repeated(located.image, [cut_around(box, frame, settings) for box, frame in boxes])
 
 
 def patch_records(

@@ -11,7 +11,7 @@ from dsel.config.base import fingerprint
 from dsel.errors import SettingError
 from dsel.pipeline.evaluation_rows import compared, evaluation_row, headline
 from dsel.pipeline.held_out import HeldOutTest
-from dsel.pipeline.training import StudentTrainer, resolved
+from dsel.pipeline.training import StudentTrainer, how_trained, resolved
 from dsel.pipeline.training_sets import OWN, TrainingSet, TrainingSets
 from dsel.runs.evaluations import (
     Evaluation,
@@ -81,8 +81,9 @@ def _begin(
         contents.append(compose(sets, OWN, ipc, settings).fingerprint)
         yield Progress()
     name = fingerprint(
-        __version__, sets.made_of, sets.select, settings, contents, test.source.fingerprint
-    )
+        __version__, sets.made_of, sets.select, settings, how_trained(settings), contents,
+        test.source.fingerprint,
+    )  # fmt: skip
     stored = read_evaluation(subject.folder, name)
     if stored is not None:
         return stored

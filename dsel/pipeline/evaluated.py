@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
 from dsel.errors import RunError, SettingError, SourceError
@@ -17,6 +19,7 @@ from dsel.pipeline.training_sets import OWN, RunSets, TrainingSet, TrainingSets
 from dsel.runs import Run, open_run
 from dsel.runs.manifest import MANIFEST
 from dsel.students.exported import ExportedSet, labelled_images, read_export
+from dsel.students.label_file import CropLabels
 from dsel.students.records import LabelledImages
 
 NO_RUN: Final = (
@@ -113,6 +116,12 @@ class ExportedSets:
             return OWN
         return self._of_run.choice(name, ipc, seed)
 
+    def _refuse_unlabelled(self) -> None:
+        if not self.exported.is_labelled:
+            raise SourceError(
+                f"{self.exported.path} has no soft labels: export the set with --teacher"
+            )
+
     def compose(self, name: str, ipc: int, seed: int, settings: EvaluateSettings) -> TrainingSet:
         """Read the exported images, or compose a baseline."""
         if name != OWN and self._of_run is not None:
@@ -121,15 +130,21 @@ class ExportedSets:
         tiles = self.exported.tiles_per_image if settings.unpack else 1
         rows = (np.array(kept, np.int64)[:, None] * tiles + np.arange(tiles)).ravel()
         every = labelled_images(self.exported, settings.student_px, settings.unpack)
-        soft = self.exported.soft_labels(settings.unpack) if settings.recipe == "soft" else None
-        images = LabelledImages(
-            every.images[rows],
-            every.labels[rows],
-            None if soft is None else soft.probabilities[rows],
-        )
+        images = LabelledImages(every.images[rows], every.labels[rows])
+        if settings.recipe == "soft":
+            self._refuse_unlabelled()
+            images = replace(
+                images,
+                soft=None if every.soft is None else every.soft[rows],
+                crops=None if every.crops is None else _of_rows(every.crops, rows),
+            )
         classes = [self.exported.images[number].class_index for number in kept]
         counts = np.bincount(classes, minlength=len(self.exported.classes))
         return TrainingSet(images, tuple(counts.tolist()), self.image_px)
+
+
+def _of_rows(crops: CropLabels, rows: NDArray[np.int64]) -> CropLabels:
+    return CropLabels(crops.probabilities[rows], crops.boxes[rows], crops.flips[rows])
 
 
 def first_images(exported: ExportedSet, ipc: int) -> list[int]:

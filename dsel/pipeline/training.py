@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dsel import __version__
 from dsel.config import EvaluateSettings
@@ -13,11 +13,9 @@ from dsel.config.base import fingerprint
 from dsel.pipeline.held_out import HeldOut
 from dsel.pipeline.training_sets import TrainingSet
 from dsel.runs.evaluations import StudentResult, read_students, write_students
+from dsel.students.recipes import recipe_of
 from dsel.students.records import LabelledImages, Outcome
 from dsel.types import Notice, Progress
-
-RECIPE: Final = ("student", "student_px", "recipe", "steps", "batch_size", "learning_rate")
-"""The settings that a student of a given set and seed depends on."""
 
 LARGEST_STUDENT_PX: Final = 64
 """Side of the students' images unless the settings say another one, at most."""
@@ -27,6 +25,12 @@ def resolved(settings: EvaluateSettings, image_px: int) -> EvaluateSettings:
     """Return the settings with the side of the students' images filled in."""
     side = settings.student_px or min(image_px, LARGEST_STUDENT_PX)
     return settings.replace(student_px=side)
+
+
+def how_trained(settings: EvaluateSettings) -> dict[str, Any]:
+    """Return everything that a student of a given set and seed depends on."""
+    named = {name: getattr(settings, name) for name in ("student", "student_px", "steps")}
+    return {**named, **asdict(recipe_of(settings))}
 
 
 class StudentTrainer:
@@ -78,8 +82,9 @@ class StudentTrainer:
         yield from (event for event in events if isinstance(event, Outcome | Progress | Notice))
 
     def _name(self, content: str) -> str:
-        recipe = {name: getattr(self._settings, name) for name in RECIPE}
-        return fingerprint(__version__, content, self._held_out.source.fingerprint, recipe)
+        return fingerprint(
+            __version__, content, self._held_out.source.fingerprint, how_trained(self._settings)
+        )
 
     @property
     def _folder(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,9 @@ from dsel.pipeline.export import check_export, plan_export
 from dsel.pipeline.held_out import Subject, subject_of
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
+from dsel.students.label_file import SoftLabels, ViewName
 from dsel.students.records import Images, LabelledImages
-from dsel.students.soft_labels import soft_for
+from dsel.students.soft_labels import VIEWS, joined, label_pictures
 from dsel.students.unpack import unpack
 from dsel.types import (
     Box,
@@ -67,8 +68,12 @@ class TrainingSet:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of all pixels and labels."""
+        labelled, crops = self.images, self.images.crops
+        parts: list[NDArray[Any] | None] = [labelled.images, labelled.labels, labelled.soft]
+        if crops is not None:
+            parts += [crops.probabilities, crops.boxes, crops.flips]
         digest = hashlib.sha256()
-        for part in (self.images.images, self.images.labels, self.images.soft):
+        for part in parts:
             if part is not None:
                 digest.update(f"{part.shape}{part.dtype}".encode())
                 digest.update(np.ascontiguousarray(part).tobytes())
@@ -213,8 +218,9 @@ class RunSets:
             for one in compose_class(selected, ipc, plan.canvas, self._cut)
         ]
         images = labelled(distilled, select, settings)
-        if settings.recipe == "soft":
-            images = replace(images, soft=self._soft(distilled, select, settings))
+        if settings.recipe == "soft" and distilled:
+            soft = self._soft(distilled, select, settings)
+            images = replace(images, soft=soft.probabilities, crops=soft.crops)
         return TrainingSet(
             images=images,
             per_class=tuple(len(one.kept_images(ipc)) for one in chosen),
@@ -224,16 +230,19 @@ class RunSets:
 
     def _soft(
         self, distilled: Sequence[Distilled], select: SelectSettings, settings: EvaluateSettings
-    ) -> NDArray[np.float16]:
-        """Label images as an export does: at their full size, some at a time."""
+    ) -> SoftLabels:
+        """Label images, or the tiles of mosaics, as an export does: at their full size."""
         if self._teacher is None:
             raise SettingError("the soft recipe needs a teacher: name one with --teacher")
         full = settings.replace(student_px=self.image_px)
-        found = [np.zeros((0, len(self.run.identity.classes)), np.float16)]
+        view: ViewName = "tiles" if settings.unpack and select.factor > 1 else "images"
+        parts, first = [], 0
         for start in range(0, len(distilled), LABELLED_AT_ONCE):
-            part = labelled(distilled[start : start + LABELLED_AT_ONCE], select, full)
-            found.append(soft_for(self._teacher, part.images))
-        return np.concatenate(found)
+            pictures = labelled(distilled[start : start + LABELLED_AT_ONCE], select, full).images
+            crops, stream = self.export.label_crops, (VIEWS.index(view), first)
+            parts.append(label_pictures(pictures, self._teacher, crops, stream))
+            first += len(pictures)
+        return joined(parts)
 
     def _chosen(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
         """Select the patches of a set at the settings' IPC."""

@@ -49,6 +49,18 @@ def test_overlap__pixel_by_pixel(seed: int) -> None:
     assert overlap(a, a) == 1
 
 
+def test_compare__kept_overlap_is_of_what_is_exported() -> None:
+    """Patches apart from each other whose cuts are the same, and the other way round."""
+    whole, corner = Box(0, 0, 64, 64), Box(0, 0, 16, 16)
+    one = selection_of([patch_of("p", 0, x=0, cut=whole)])
+    apart = selection_of([patch_of("p", 0, x=40, cut=whole)])
+    tight = selection_of([patch_of("p", 0, x=0, cut=corner)])
+    found = compare(one, apart, 1, 1)
+    assert (found.changes[0].overlap, found.kept.same_boxes) == (0, 1)
+    found = compare(one, tight, 1, 1)
+    assert (found.changes[0].overlap, found.kept.same_boxes) == (1, 0)
+
+
 def test_overlap__fractions_and_nothing() -> None:
     assert overlap([Box(0, 0, 2, 2)], [Box(0.5, 0, 2, 2)]) == pytest.approx(3 / 5)
     assert overlap([], [Box(0, 0, 2, 2)]) == overlap([], []) == 0

@@ -59,9 +59,16 @@ JPEG = ExportSettings(pixels="proxy", file_format="jpeg")
         (SelectSettings(ipc=5, factor=2), PROXY),
         (SelectSettings(ipc=10, factor=2, patch_px=48), PROXY),  # many patches appear twice
         (SelectSettings(ipc=4, factor=3, patch_px=64), JPEG),
+        (SelectSettings(cut="patch"), PROXY),
+        (SelectSettings(cut="context", context=1.7, drop_lowest=0.3), PROXY),
+        (SelectSettings(cut="patch", tile_scale="native"), PROXY),
+        (SelectSettings(ipc=5, cut="patch", patch_px=32, tile_scale="native", factor=2), JPEG),
     ],
-    ids=["png", "jpeg", "whole", "small", "mosaic", "repeats", "jpeg mosaic"],
-)
+    ids=[
+        "png", "jpeg", "whole", "small", "mosaic", "repeats", "jpeg mosaic", "patch", "context",
+        "native", "native mosaic",
+    ],
+)  # fmt: skip
 def test_estimate_export__within_two_percent_on_the_demo_run(demo, tmp_path, select, export):
     estimate = estimate_export(demo, select, export, Cache())
     images, size = exported(demo, select, export, tmp_path)

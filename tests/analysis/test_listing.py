@@ -178,6 +178,23 @@ def test_cluster_cards__by_hand() -> None:
     assert cards(selection_of([]), 3) == ()
 
 
+def test_cluster_cards__by_the_score_that_ranks() -> None:
+    """The picture scores run against the patches' own."""
+    scored = [(0.9, 0.1), (0.5, 0.2), (0.1, 0.6)]
+    patches = [
+        replace(patch_of(str(n), n, 0, score), picture_score=picture_score)
+        for n, (score, picture_score) in enumerate(scored)
+    ]
+    selected = selection_of(patches)
+    for rank_by, order, middle in (("patch", "012", 0.5), ("picture", "210", 0.2)):
+        settings = SelectSettings(rank_by=rank_by)
+        (card,) = cluster_cards(selected, scores(selected), settings)
+        assert "".join(patch.image_id for patch in card.discriminative) == order
+        assert card.median_score == middle
+    view = Listing(sort="picture_score")
+    assert [patch.image_id for patch in listed(selected, view).rows] == ["2", "1", "0"]
+
+
 def test_cluster_cards__show_a_few() -> None:
     (card,) = cards(selection_of([patch_of(str(n), n) for n in range(9)]), 9)
     assert (card.size, len(card.discriminative), len(card.central)) == (9, 6, 6)

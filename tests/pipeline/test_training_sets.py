@@ -126,20 +126,25 @@ def test_with_select__other_settings_of_the_same_run(run):
     assert sets.select.cut == "whole"
 
 
+@pytest.mark.parametrize("crops", [0, 3])
 @pytest.mark.parametrize("factor", [1, 2])
-def test_compose__soft_labels_of_a_run_are_those_of_its_export(run, out, monkeypatch, factor):
+def test_compose__soft_labels_of_a_run_are_those_of_its_export(
+    run, out, monkeypatch, factor, crops
+):
     monkeypatch.setattr("dsel.students.teachers.load_teacher", lambda *_: NamedTeacher())
     settings = SelectSettings(ipc=1, clusters=2, factor=factor)
-    folder = out(settings, teacher="bright")
+    folder = out(settings, teacher="bright", label_crops=crops)
     how = EvaluateSettings(student_px=16, recipe="soft")
     exported = open_sets(folder, run.path)
-    mine = RunSets(run, settings, (), ExportSettings(teacher="bright"))
+    mine = RunSets(run, settings, (), ExportSettings(teacher="bright", label_crops=crops))
     for name in (OWN, "random-whole"):
         a, b = (one.compose(name, 1, 0, how) for one in (exported, mine))
         assert a.images.soft.shape == (2 * factor**2, 2)
+        assert (a.images.crops is None) == (crops == 0)
         assert a.fingerprint == b.fingerprint
     hard = exported.compose(OWN, 1, 0, HOW).images
     assert hard.soft is None
+    assert hard.crops is None
 
 
 def test_fingerprint__changes_with_a_pixel_and_with_a_label(run):

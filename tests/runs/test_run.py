@@ -363,6 +363,20 @@ def test_read_selection__unknown_name_lists_the_known(run_path):
     assert f"has no selection nosuch; it has: {run.selection_name(SMALL)}" in _line(error)
 
 
+def test_read_selection__of_a_version_with_other_settings(run_path):
+    run = open_run(run_path)
+    name = run.selection_name(SMALL)
+    path = run_path / "selections" / name / "settings.json"
+    record = json.loads(path.read_text())
+    record["settings"]["gap"] = "signed"
+    path.write_text(json.dumps(record))
+    with pytest.raises(RunError) as error:
+        run.read_selection()
+    line = f"selection {name} was stored by another version of dsel (unknown setting 'gap'; known"
+    assert line in _line(error)
+    assert _line(error).endswith(f"): run dsel select {run_path} again")
+
+
 def test_read_selection__none_yet(run_path):
     shutil.rmtree(run_path / "selections")
     with pytest.raises(RunError, match="has no selection yet: run dsel select"):
