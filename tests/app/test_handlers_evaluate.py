@@ -189,8 +189,9 @@ def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) ->
     assert message(file, seeds=100).startswith("seeds must be between")
     assert "can only be set on the app's own machine" in message(file, threads=64)
     assert "got 80" in message(file, seeds=10, ipcs=[1, 2, 3, 4], baselines=["random-whole"])
-    error = refused(state, "evaluate_start", source=file, teacher="me/huge")
-    assert error["message"] == "a teacher can only be named on the app's own machine"
+    for query, form in (("", {"teacher": "me/huge"}), ({"teacher": "me/huge"}, {})):
+        error = refused(state, "evaluate_start", query, source=file, **form)
+        assert error["message"] == "a teacher can only be named on the app's own machine"
 
 
 def test_advise_start__the_run_stores_the_advice(state_of, test_zip, trainer) -> None:

@@ -83,7 +83,7 @@ def evaluate_options(context: Context, _: Params) -> Mapping[str, Any]:
 def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str]:
     """Start an evaluation of the view's selection; return the token of the job."""
     trusted, run = context.trusted, context.explorer.run
-    _check_teacher(context, params.teacher)
+    _check_teacher(context, params.teacher or context.settings.teacher)
     settings = filled(EvaluateSettings, params.evaluate, "evaluate settings", trusted)
     if not trusted:
         _check_work(settings)
@@ -141,7 +141,7 @@ def _check_work(settings: EvaluateSettings) -> None:
 
 
 def _check_teacher(context: Context, teacher: str) -> None:
-    """Raise `SettingError` for a teacher that a remote visitor names: it would be loaded here."""
+    """Raise `SettingError` for a teacher of a remote visitor's form or link: it would be loaded."""
     if teacher and not context.trusted:
         raise SettingError(
             "a teacher can only be named on the app's own machine", setting="teacher"
