@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.students.label_file import SoftLabels, ViewName
 from dsel.students.records import Images, LabelledImages
-from dsel.students.soft_labels import VIEWS, joined, label_pictures
+from dsel.students.soft_labels import VIEWS, group_size, joined, label_pictures
 from dsel.students.unpack import unpack
 from dsel.types import (
     Box,
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 
 OWN: Final = "dsel"
 """The name of the evaluated set among those of its baselines."""
-
-LABELLED_AT_ONCE: Final = 64
-"""Distilled images whose full-size pictures are in memory for the teacher."""
 
 SOURCE_BYTES: Final = 1 << 29
 """Memory for images of the source: many sets are cut out of one pool."""
@@ -212,15 +210,12 @@ class RunSets:
         plan = plan_export(
             self.run, chosen, select, self.export, self.image_px, dataset is not None
         )
-        distilled = [
+        distilled = (
             as_written(one, self.export.file_format)
             for selected in chosen
             for one in compose_class(selected, ipc, plan.canvas, self._cut)
-        ]
-        images = labelled(distilled, select, settings)
-        if settings.recipe == "soft" and distilled:
-            soft = self._soft(distilled, select, settings)
-            images = replace(images, soft=soft.probabilities, crops=soft.crops)
+        )
+        images = self._labelled(distilled, select, settings)
         return TrainingSet(
             images=images,
             per_class=tuple(len(one.kept_images(ipc)) for one in chosen),
@@ -228,21 +223,46 @@ class RunSets:
             shortfalls=tuple(filter(None, (shortfall(one, select) for one in chosen))),
         )
 
+    def _labelled(
+        self, distilled: Iterator[Distilled], select: SelectSettings, settings: EvaluateSettings
+    ) -> LabelledImages:
+        """Label the images of a set; only a few of them are in memory at their full size."""
+        is_soft = settings.recipe == "soft"
+        tiles = select.factor**2 if settings.unpack else 1
+        size = group_size(tiles, self.export.label_crops) if is_soft else 1
+        parts, soft, first = [labelled([], select, settings)], [], 0
+        while group := list(islice(distilled, size)):
+            parts.append(labelled(group, select, settings))
+            if is_soft:
+                soft.append(self._soft(group, select, settings, first))
+            first += len(parts[-1].labels)
+        images = LabelledImages(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+        )
+        if not soft:
+            return images
+        labels = joined(soft)
+        return replace(images, soft=labels.probabilities, crops=labels.crops)
+
     def _soft(
-        self, distilled: Sequence[Distilled], select: SelectSettings, settings: EvaluateSettings
+        self,
+        distilled: Sequence[Distilled],
+        select: SelectSettings,
+        settings: EvaluateSettings,
+        first: int,
     ) -> SoftLabels:
-        """Label images, or the tiles of mosaics, as an export does: at their full size."""
+        """Label images, or the tiles of mosaics, as an export does: at their full size.
+
+        first: the number of the first one in the set.
+        """
         if self._teacher is None:
             raise SettingError("the soft recipe needs a teacher: name one with --teacher")
         full = settings.replace(student_px=self.image_px)
         view: ViewName = "tiles" if settings.unpack and select.factor > 1 else "images"
-        parts, first = [], 0
-        for start in range(0, len(distilled), LABELLED_AT_ONCE):
-            pictures = labelled(distilled[start : start + LABELLED_AT_ONCE], select, full).images
-            crops, stream = self.export.label_crops, (VIEWS.index(view), first)
-            parts.append(label_pictures(pictures, self._teacher, crops, stream))
-            first += len(pictures)
-        return joined(parts)
+        pictures = labelled(distilled, select, full).images
+        stream = VIEWS.index(view), first
+        return label_pictures(pictures, self._teacher, self.export.label_crops, stream)
 
     def _chosen(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
         """Select the patches of a set at the settings' IPC."""

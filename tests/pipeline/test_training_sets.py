@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,22 @@ def test_compose__every_baseline_has_the_same_budget(run, name, factor):
     assert own.per_class == other.per_class == (1, 1)
     assert own.images.images.shape == other.images.images.shape
     assert own.images.labels.tolist() == other.images.labels.tolist()
+
+
+def test_compose__a_set_is_never_in_memory_at_its_full_size(run):
+    """One image of 1024 px takes 3 MB; all of the 12 would take 36 MB and their copies more."""
+    sets = RunSets(
+        run, SelectSettings(clusters=2), (), ExportSettings(image_px=1024, pixels="proxy")
+    )
+    sets.compose(OWN, 1, 0, EvaluateSettings(student_px=16))  # reads the run
+    peaks = []
+    for ipc in (1, 6):
+        tracemalloc.start()
+        made = sets.compose(OWN, ipc, 0, EvaluateSettings(student_px=16))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert made.per_class == (ipc, ipc)
+    assert peaks[1] < peaks[0] + (3 << 20)
 
 
 def test_choice__equal_where_the_seed_makes_no_difference(run):
