@@ -141,7 +141,8 @@ class RunSets:
         self.image_px = check_export(run, select, self.export)
         self._selections = tuple(selections)
         self._cache, self._featurizer = cache, featurizer
-        self._selector = Selector(run, cache, featurizer)
+        self._teachers: dict[str, Teacher] = {}
+        self._selectors: dict[str, Selector] = {}
 
     def with_select(self, select: SelectSettings) -> RunSets:
         """Return the sets of other settings, which share what is in memory."""
@@ -256,13 +257,14 @@ class RunSets:
 
         first: the number of the first one in the set.
         """
-        if self._teacher is None:
+        if not self._teacher_name:
             raise SettingError("the soft recipe needs a teacher: name one with --teacher")
+        teacher = self._teacher(self._teacher_name)
         full = settings.replace(student_px=self.image_px)
         view: ViewName = "tiles" if settings.unpack and select.factor > 1 else "images"
         pictures = labelled(distilled, select, full).images
         stream = VIEWS.index(view), first
-        return label_pictures(pictures, self._teacher, self.export.label_crops, stream)
+        return label_pictures(pictures, teacher, self.export.label_crops, stream)
 
     def _chosen(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
         """Select the patches of a set at the settings' IPC."""
@@ -270,7 +272,7 @@ class RunSets:
             settings = _by_baseline(settings, name, seed, self._teacher_name)
         elif settings == self.select and self._selections:
             return self._selections
-        selector = self._asking if asks_teacher(settings) else self._selector
+        selector = self._selector(settings.teacher if asks_teacher(settings) else "")
         every = range(len(self.run.identity.classes))
         return tuple(selector.select(index, settings) for index in every)
 
@@ -278,18 +280,20 @@ class RunSets:
     def _teacher_name(self) -> str:
         return self.export.teacher or self.select.teacher
 
-    @cached_property
-    def _teacher(self) -> Teacher | None:
-        if not self._teacher_name:
-            return None
-        from dsel.students.teachers import load_teacher
+    def _teacher(self, name: str) -> Teacher:
+        """Load a teacher, once."""
+        if name not in self._teachers:
+            from dsel.students.teachers import load_teacher
 
-        return load_teacher(self._teacher_name, self.run.identity.classes)
+            self._teachers[name] = load_teacher(name, self.run.identity.classes)
+        return self._teachers[name]
 
-    @cached_property
-    def _asking(self) -> Selector:
-        """The selector of sets that a teacher chooses."""
-        return Selector(self.run, self._cache, self._featurizer, self._teacher)
+    def _selector(self, teacher: str) -> Selector:
+        """Return the selector whose baselines ask this teacher; "" is none."""
+        if teacher not in self._selectors:
+            asked = self._teacher(teacher) if teacher else None
+            self._selectors[teacher] = Selector(self.run, self._cache, self._featurizer, asked)
+        return self._selectors[teacher]
 
     @cached_property
     def _pixels(self) -> tuple[Dataset | None, str]:

@@ -164,6 +164,22 @@ def test_compose__soft_labels_of_a_run_are_those_of_its_export(
     assert hard.crops is None
 
 
+def test_choice__a_selection_asks_its_own_teacher(run, monkeypatch):
+    """The teacher of the labels is another one than that of the selection."""
+
+    def load(name: str, _: object) -> NamedTeacher:
+        teacher = NamedTeacher()
+        teacher.fingerprint = name
+        if name == "labels":
+            teacher.probabilities = lambda images: 1 - NamedTeacher().probabilities(images)
+        return teacher
+
+    monkeypatch.setattr("dsel.students.teachers.load_teacher", load)
+    settings = SelectSettings(clusters=2, baseline="easiest", teacher="selects", ipc=1)
+    alone = RunSets(run, settings).choice(OWN, 1, 0)
+    assert RunSets(run, settings, (), ExportSettings(teacher="labels")).choice(OWN, 1, 0) == alone
+
+
 def test_fingerprint__changes_with_a_pixel_and_with_a_label(run):
     made = sets_of(run).compose(OWN, 1, 0, HOW)
     before = made.fingerprint
