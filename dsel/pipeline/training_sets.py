@@ -102,6 +102,10 @@ class TrainingSets(Protocol):
         """The side of the distilled images."""
 
     @property
+    def is_export(self) -> bool:
+        """Whether the evaluated set is an export, of which a smaller IPC takes the first images."""
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What a reader of the figures should know about the sets."""
 
@@ -124,6 +128,8 @@ class RunSets:
     At the IPC of the selection, the evaluated set is the selection; at another IPC it is what
     `dsel select --ipc` gives.
     """
+
+    is_export: Final = False
 
     def __init__(
         self,
