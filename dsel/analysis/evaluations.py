@@ -71,9 +71,13 @@ def verdict(evaluations: Sequence[Evaluation], settings: SelectSettings) -> Verd
 def _rows(
     evaluations: Sequence[Evaluation], settings: SelectSettings
 ) -> Iterator[tuple[Evaluation, EvaluationRow]]:
-    """Yield the rows of the selection itself at its IPC, with their evaluations."""
+    """Yield the rows of the selection itself at its IPC, with their evaluations.
+
+    The first images of a larger export are not the selection that this IPC gives.
+    """
     for evaluation in evaluations:
-        if belongs_to(evaluation, settings):
+        is_part = evaluation.is_export and evaluation.select["ipc"] != settings.ipc
+        if belongs_to(evaluation, settings) and not is_part:
             for row in evaluation.rows:
                 if row.name == OWN and row.ipc == settings.ipc:
                     yield evaluation, row

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dsel import __version__
 from dsel.config import EvaluateSettings
 from dsel.config.base import fingerprint
+from dsel.core.baselines.registry import BASELINES
 from dsel.errors import SettingError
 from dsel.pipeline.evaluation_rows import compared, evaluation_row, headline
 from dsel.pipeline.held_out import HeldOutTest
@@ -32,7 +33,7 @@ def evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) 
         raise TypeError(f"evaluate takes a HeldOutTest, got {type(test).__name__}")
     settings = resolved(settings, sets.image_px)
     ipcs, names = _plan(sets, settings)
-    evaluation = yield from _begin(sets, test, settings, ipcs)
+    evaluation = yield from _begin(sets, test, settings, ipcs, names)
     if not evaluation.complete:
         images = yield from test.read(settings.student_px)
         done = sum(len(row.students) for row in evaluation.rows)
@@ -70,7 +71,11 @@ def _plan(
 
 
 def _begin(
-    sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings, ipcs: Sequence[int]
+    sets: TrainingSets,
+    test: HeldOutTest,
+    settings: EvaluateSettings,
+    ipcs: Sequence[int],
+    names: Sequence[str],
 ) -> Generator[Event, None, Evaluation]:
     """Return the stored evaluation of these sets, or store a new one without students."""
     subject = sets.subject
@@ -79,6 +84,8 @@ def _begin(
     contents = []
     for ipc in ipcs:
         contents.append(compose(sets, OWN, ipc, settings).fingerprint)
+        # A teacher or a file of true objects may change while its name stays.
+        contents += [sets.choice(name, ipc, settings.seed) for name in names if _needs_more(name)]
         yield Progress()
     name = fingerprint(
         __version__, sets.made_of, sets.select, settings, how_trained(settings), contents,
@@ -98,10 +105,16 @@ def _begin(
         validation=False,
         classes=subject.classes,
         notices=sets.notices,
+        is_export=sets.is_export,
     )
     # Before any student is tested, so that no sweep takes these images for its choices.
     write_evaluation(subject.folder, evaluation)
     return evaluation
+
+
+def _needs_more(name: str) -> bool:
+    """Whether a set is chosen by more than the run: by a teacher, or by true objects."""
+    return name in BASELINES and BASELINES[name].needs is not None
 
 
 @dataclass(slots=True)

@@ -73,6 +73,8 @@ class ExportedSets:
     `SettingError` for a run that the set was not exported from.
     """
 
+    is_export: Final = True
+
     def __init__(self, exported: ExportedSet, run: Run | None = None) -> None:
         self.exported, self.run = exported, run
         facts = exported.manifest

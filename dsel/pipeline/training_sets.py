@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.students.label_file import SoftLabels, ViewName
 from dsel.students.records import Images, LabelledImages
-from dsel.students.soft_labels import VIEWS, joined, label_pictures
+from dsel.students.soft_labels import VIEWS, group_size, joined, label_pictures
 from dsel.students.unpack import unpack
 from dsel.types import (
     Box,
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 
 OWN: Final = "dsel"
 """The name of the evaluated set among those of its baselines."""
-
-LABELLED_AT_ONCE: Final = 64
-"""Distilled images whose full-size pictures are in memory for the teacher."""
 
 SOURCE_BYTES: Final = 1 << 29
 """Memory for images of the source: many sets are cut out of one pool."""
@@ -104,6 +102,10 @@ class TrainingSets(Protocol):
         """The side of the distilled images."""
 
     @property
+    def is_export(self) -> bool:
+        """Whether the evaluated set is an export, of which a smaller IPC takes the first images."""
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What a reader of the figures should know about the sets."""
 
@@ -127,6 +129,8 @@ class RunSets:
     `dsel select --ipc` gives.
     """
 
+    is_export: Final = False
+
     def __init__(
         self,
         run: Run,
@@ -143,7 +147,8 @@ class RunSets:
         self.image_px = check_export(run, select, self.export)
         self._selections = tuple(selections)
         self._cache, self._featurizer = cache, featurizer
-        self._selector = Selector(run, cache, featurizer)
+        self._teachers: dict[str, Teacher] = {}
+        self._selectors: dict[str, Selector] = {}
 
     def with_select(self, select: SelectSettings) -> RunSets:
         """Return the sets of other settings, which share what is in memory."""
@@ -212,15 +217,12 @@ class RunSets:
         plan = plan_export(
             self.run, chosen, select, self.export, self.image_px, dataset is not None
         )
-        distilled = [
+        distilled = (
             as_written(one, self.export.file_format)
             for selected in chosen
             for one in compose_class(selected, ipc, plan.canvas, self._cut)
-        ]
-        images = labelled(distilled, select, settings)
-        if settings.recipe == "soft" and distilled:
-            soft = self._soft(distilled, select, settings)
-            images = replace(images, soft=soft.probabilities, crops=soft.crops)
+        )
+        images = self._labelled(distilled, select, settings)
         return TrainingSet(
             images=images,
             per_class=tuple(len(one.kept_images(ipc)) for one in chosen),
@@ -228,21 +230,47 @@ class RunSets:
             shortfalls=tuple(filter(None, (shortfall(one, select) for one in chosen))),
         )
 
+    def _labelled(
+        self, distilled: Iterator[Distilled], select: SelectSettings, settings: EvaluateSettings
+    ) -> LabelledImages:
+        """Label the images of a set; only a few of them are in memory at their full size."""
+        is_soft = settings.recipe == "soft"
+        tiles = select.factor**2 if settings.unpack else 1
+        size = group_size(tiles, self.export.label_crops) if is_soft else 1
+        parts, soft, first = [labelled([], select, settings)], [], 0
+        while group := list(islice(distilled, size)):
+            parts.append(labelled(group, select, settings))
+            if is_soft:
+                soft.append(self._soft(group, select, settings, first))
+            first += len(parts[-1].labels)
+        images = LabelledImages(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+        )
+        if not soft:
+            return images
+        labels = joined(soft)
+        return replace(images, soft=labels.probabilities, crops=labels.crops)
+
     def _soft(
-        self, distilled: Sequence[Distilled], select: SelectSettings, settings: EvaluateSettings
+        self,
+        distilled: Sequence[Distilled],
+        select: SelectSettings,
+        settings: EvaluateSettings,
+        first: int,
     ) -> SoftLabels:
-        """Label images, or the tiles of mosaics, as an export does: at their full size."""
-        if self._teacher is None:
+        """Label images, or the tiles of mosaics, as an export does: at their full size.
+
+        first: the number of the first one in the set.
+        """
+        if not self._teacher_name:
             raise SettingError("the soft recipe needs a teacher: name one with --teacher")
+        teacher = self._teacher(self._teacher_name)
         full = settings.replace(student_px=self.image_px)
         view: ViewName = "tiles" if settings.unpack and select.factor > 1 else "images"
-        parts, first = [], 0
-        for start in range(0, len(distilled), LABELLED_AT_ONCE):
-            pictures = labelled(distilled[start : start + LABELLED_AT_ONCE], select, full).images
-            crops, stream = self.export.label_crops, (VIEWS.index(view), first)
-            parts.append(label_pictures(pictures, self._teacher, crops, stream))
-            first += len(pictures)
-        return joined(parts)
+        pictures = labelled(distilled, select, full).images
+        stream = VIEWS.index(view), first
+        return label_pictures(pictures, teacher, self.export.label_crops, stream)
 
     def _chosen(self, name: str, settings: SelectSettings, seed: int) -> tuple[ClassSelection, ...]:
         """Select the patches of a set at the settings' IPC."""
@@ -250,7 +278,7 @@ class RunSets:
             settings = _by_baseline(settings, name, seed, self._teacher_name)
         elif settings == self.select and self._selections:
             return self._selections
-        selector = self._asking if asks_teacher(settings) else self._selector
+        selector = self._selector(settings.teacher if asks_teacher(settings) else "")
         every = range(len(self.run.identity.classes))
         return tuple(selector.select(index, settings) for index in every)
 
@@ -258,18 +286,20 @@ class RunSets:
     def _teacher_name(self) -> str:
         return self.export.teacher or self.select.teacher
 
-    @cached_property
-    def _teacher(self) -> Teacher | None:
-        if not self._teacher_name:
-            return None
-        from dsel.students.teachers import load_teacher
+    def _teacher(self, name: str) -> Teacher:
+        """Load a teacher, once."""
+        if name not in self._teachers:
+            from dsel.students.teachers import load_teacher
 
-        return load_teacher(self._teacher_name, self.run.identity.classes)
+            self._teachers[name] = load_teacher(name, self.run.identity.classes)
+        return self._teachers[name]
 
-    @cached_property
-    def _asking(self) -> Selector:
-        """The selector of sets that a teacher chooses."""
-        return Selector(self.run, self._cache, self._featurizer, self._teacher)
+    def _selector(self, teacher: str) -> Selector:
+        """Return the selector whose baselines ask this teacher; "" is none."""
+        if teacher not in self._selectors:
+            asked = self._teacher(teacher) if teacher else None
+            self._selectors[teacher] = Selector(self.run, self._cache, self._featurizer, asked)
+        return self._selectors[teacher]
 
     @cached_property
     def _pixels(self) -> tuple[Dataset | None, str]:

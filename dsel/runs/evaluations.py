@@ -84,7 +84,8 @@ class Evaluation:
 
     select: the plain select settings of the evaluated set. selection: its fingerprint, empty for an
     exported set without a run. made_of: the fingerprint of the run or of the export. notices: what
-    a reader of the figures should know, such as an unequal budget.
+    a reader of the figures should know, such as an unequal budget. is_export: whether the set is an
+    export, of which a smaller IPC than its own takes the first images.
     """
 
     fingerprint: str
@@ -98,6 +99,7 @@ class Evaluation:
     classes: tuple[str, ...]
     rows: tuple[EvaluationRow, ...] = ()
     notices: tuple[str, ...] = ()
+    is_export: bool = False
 
     def row(self, name: str, ipc: int) -> EvaluationRow | None:
         """The row of a set at an IPC; None without one."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -54,8 +55,12 @@ class ExportedSet:
         return len(self.images[0].tiles) if self.images else 1
 
     def read(self, number: int) -> Pixels:
-        """Decode one image; raises `SourceError` for one that is missing or damaged."""
-        return read_image(self.path / self.images[number].file)
+        """Decode one image; raises `SourceError` for one that is missing, damaged or another."""
+        path, side = self.path / self.images[number].file, self.image_px
+        pixels = read_image(path)
+        if pixels.shape[:2] != (side, side):
+            raise SourceError(f"{path} is not {side} x {side} px: export the set again")
+        return pixels
 
     @property
     def is_labelled(self) -> bool:
@@ -167,17 +172,29 @@ def _exported(out: Path, record: Mapping[str, Any]) -> ExportedSet:
         ExportedImage(_inside(entry["file"]), index[entry["class"]], image_tiles(entry))
         for entry in record["images"]
     )
-    if len({len(image.tiles) for image in images}) > 1:
-        raise ValueError("images differ in their number of tiles")
+    image_px = int(record["export"]["image_px"])
+    _check_tiles(images, image_px)
     scale = record["select"]["tile_scale"]
     return ExportedSet(
         path=out,
         manifest=record,
         classes=classes,
-        image_px=int(record["export"]["image_px"]),
+        image_px=image_px,
         tile_scale="native" if scale == "native" else "fit",
         images=images,
     )
+
+
+def _check_tiles(images: Sequence[ExportedImage], image_px: int) -> None:
+    """Raise `ValueError` unless all images have as many tiles, each of at least a pixel of them."""
+    counts = {len(image.tiles) for image in images}
+    if len(counts) > 1 or 0 in counts:
+        raise ValueError("images differ in their number of tiles, or have none")
+    for tile in (tile for image in images for tile in image.tiles):
+        spans = (tile.box.x, tile.box.width), (tile.box.y, tile.box.height)
+        inside = all(x >= 0 and length >= 1 and x + length <= image_px for x, length in spans)
+        if not (inside and 0 < tile.native_px < math.inf):
+            raise ValueError("a tile is not inside of its image")
 
 
 def _inside(file: str) -> str:

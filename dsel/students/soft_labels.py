@@ -61,7 +61,7 @@ def _label_view(
 ) -> Generator[Event, None, SoftLabels]:
     """Label one view of the images, a group at a time; yields progress by image."""
     each = (len(images[0][1]) if view == "tiles" else 1) if images else 1
-    size, first = max(1, GROUP // (each * (1 + crops))), 0
+    size, first = group_size(each, crops), 0
     parts = []
     for start in range(0, len(images), size):
         group = images[start : start + size]
@@ -72,6 +72,11 @@ def _label_view(
     return (
         joined(parts) if parts else SoftLabels(soft_for(teacher, np.zeros((0, 1, 1, 3), np.uint8)))
     )
+
+
+def group_size(tiles: int, crops: int) -> int:
+    """Return how many images of so many tiles are labelled at a time, with their crops."""
+    return max(1, GROUP // (tiles * (1 + crops)))
 
 
 def label_pictures(

@@ -36,19 +36,22 @@ TEACHER: Final = ModelKind(
     ("*.json", "*.safetensors"),
 )
 BATCH_SIZE: Final = 64  # images per call
+PROBE_PX: Final = 64
+"""Side of the images that a processor is shown to learn what it does to colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Classifier:
     """A network (B, 3, px, px) -> logits (B, labels), and what it reads.
 
-    Images in 0 to 1 are normalized by mean and std, (3, 1, 1). names: all names of each label.
+    A colour in 0 to 1 is multiplied by `colours` (3, 3), and `black` (3, 1, 1) is added. names: all
+    names of each label.
     """
 
     network: nn.Module
     image_px: int
-    mean: Tensor
-    std: Tensor
+    colours: Tensor
+    black: Tensor
     names: Sequence[Sequence[str]]
 
 
@@ -89,8 +92,8 @@ class Teacher:
     def _probabilities(self, images: Images) -> NDArray[np.float32]:
         ours = self._classifier
         pixels = np.stack([resized(image, ours.image_px) for image in images])
-        inputs = torch.from_numpy(pixels).to(ours.mean.device).permute(0, 3, 1, 2).float().div(255)
-        output = ours.network((inputs - ours.mean) / ours.std)
+        inputs = torch.from_numpy(pixels).to(ours.black.device).permute(0, 3, 1, 2).float().div(255)
+        output = ours.network(torch.einsum("oc,nchw->nohw", ours.colours, inputs) + ours.black)
         logits = output if isinstance(output, Tensor) else output.logits
         # The softmax over the classes alone: other labels of the teacher get no share.
         found = logits.float()[:, self._columns].softmax(1)  # (B, C)
@@ -166,10 +169,8 @@ def _load_own(folder: Path, device: torch.device) -> _Classifier:
             f"({first_line(error)})"
         ) from error
     # A student normalizes its images itself.
-    mean, std = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
-    return _Classifier(
-        network.to(device).eval(), config.image_px, mean.to(device), std.to(device), config.names
-    )
+    colours, black = torch.eye(3, device=device), torch.zeros(3, 1, 1, device=device)
+    return _Classifier(network.to(device).eval(), config.image_px, colours, black, config.names)
 
 
 def _load_transformers(folder: Path, device: torch.device) -> _Classifier:
@@ -181,6 +182,7 @@ def _load_transformers(folder: Path, device: torch.device) -> _Classifier:
             network, info = AutoModelForImageClassification.from_pretrained(
                 folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **local
             )
+            colours, black = _colours(processor)
     except LOADING_FAILS as error:
         raise PriorError(
             f"{folder} cannot be loaded as an image classifier with safetensors weights: "
@@ -189,20 +191,27 @@ def _load_transformers(folder: Path, device: torch.device) -> _Classifier:
     check_weights(folder, "classifier", sorted(info["missing_keys"]))
     if len(names) != network.config.num_labels:
         raise PriorError(f"{folder / CONFIG} names {len(names)} labels of its network")
-    mean, std = _normalization(processor)
     return _Classifier(
-        network.to(device).eval(), _side(processor, folder), mean.to(device), std.to(device), names
+        network.to(device).eval(),
+        _side(processor, folder),
+        colours.to(device),
+        black.to(device),
+        names,
     )
 
 
-def _normalization(processor: Any) -> tuple[Tensor, Tensor]:
-    """Return the mean and standard deviation of images in 0 to 1 that a processor subtracts."""
-    scale = 255 * processor.rescale_factor if processor.do_rescale else 255.0
-    mean, std = torch.zeros(3), torch.ones(3)
-    if processor.do_normalize:
-        mean, std = torch.tensor(processor.image_mean), torch.tensor(processor.image_std)
-    # (x * scale - mean) / std = (x - mean / scale) / (std / scale)
-    return (mean / scale).view(3, 1, 1), (std / scale).view(3, 1, 1)
+def _colours(processor: Any) -> tuple[Tensor, Tensor]:
+    """Return what a processor makes of a colour in 0 to 1: a matrix (3, 3), and black (3, 1, 1).
+
+    Processors rescale and normalize in ways of their own, and some swap red and blue: so it is
+    shown black, red, green and blue.
+    """
+    shown = np.zeros((4, PROBE_PX, PROBE_PX, 3), np.uint8)
+    for channel in range(3):
+        shown[1 + channel, ..., channel] = 255
+    values = processor(list(shown), return_tensors="pt")["pixel_values"]  # (4, 3, H, W)
+    middle = values[:, :, values.shape[2] // 2, values.shape[3] // 2].float()
+    return (middle[1:] - middle[0]).T, middle[0].view(3, 1, 1)
 
 
 def _side(processor: Any, folder: Path) -> int:

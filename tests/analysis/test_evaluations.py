@@ -54,6 +54,15 @@ def test_verdict__unknown_without_an_evaluation_of_these_settings_and_this_ipc()
     assert verdict([evaluation(rows=[row("herding", 10, 0.3)])], DEFAULTS).kind == "unknown"
 
 
+def test_verdict__the_first_images_of_a_larger_export_are_another_set() -> None:
+    larger = DEFAULTS.replace(ipc=50)
+    of_run = evaluation(select=larger, rows=rows(0.05, 0.01))
+    assert verdict([of_run], DEFAULTS).kind == "better"
+    of_export = evaluation(select=larger, rows=rows(0.05, 0.01), is_export=True)
+    assert verdict([of_export], DEFAULTS).kind == "unknown"
+    assert verdict([evaluation(rows=rows(0.05, 0.01), is_export=True)], DEFAULTS).kind == "better"
+
+
 def test_verdict__a_test_before_a_validation_then_more_students_then_the_last() -> None:
     validation = evaluation("v", rows=rows(students=9), validation=True)
     few, many = evaluation("few", rows=rows(students=2)), evaluation("many", rows=rows())

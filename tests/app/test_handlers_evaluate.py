@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from support.evaluated import write_evaluations, write_sweep
+from support.evaluated import evaluation, row, write_evaluations, write_sweep
 from support.jobs import WAIT_S, wait
 from support.page import ask, refused
 from support.synthetic import draw, synthetic_run
@@ -23,8 +23,10 @@ from dsel.app.access import access_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.runner import JobRunner
 from dsel.app.state import AppState
+from dsel.config import SelectSettings
 from dsel.errors import RunError
-from dsel.runs.evaluations import list_evaluations
+from dsel.runs import open_run
+from dsel.runs.evaluations import list_evaluations, write_evaluation
 from dsel.students.records import Outcome
 
 __all__ = ["trainer"]
@@ -91,6 +93,19 @@ def test_evaluations__rows_and_what_belongs_to_the_view(state_of, run_path) -> N
     row = first["rows"][1]
     assert [row[key] for key in ("name", "ipc", "mean", "students")] == ["dsel", 10, 0.36, 3]
     assert found["verdict"]["kind"] == "better"
+
+
+def test_evaluations__remote_visitors_see_names_instead_of_folders(state_of, run_path) -> None:
+    source = str(open_run(run_path).identity.dataset_origin["source"])
+    text = f"cutting from the run's proxies: {source} is missing"
+    select = SelectSettings(baseline="rded", teacher="/home/me/teacher")
+    stored = evaluation(select=select, rows=[row("dsel", 10, 0.3)], notices=(text,))
+    write_evaluation(run_path, stored)
+    for state, local in ((state_of(), True), (state_of(SPACE), False)):
+        (found,) = ask(state, "evaluations", local=local, tokens=[])["evaluations"]
+        assert ("/home/me" in found["select"]["teacher"]) == local
+        assert (source in found["notices"][0]) == local
+        assert found["notices"][0].endswith(f"{Path(source).name} is missing")
 
 
 def test_evaluations__none_and_the_command_that_makes_one(state_of, run_path) -> None:
@@ -189,8 +204,9 @@ def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) ->
     assert message(file, seeds=100).startswith("seeds must be between")
     assert "can only be set on the app's own machine" in message(file, threads=64)
     assert "got 80" in message(file, seeds=10, ipcs=[1, 2, 3, 4], baselines=["random-whole"])
-    error = refused(state, "evaluate_start", source=file, teacher="me/huge")
-    assert error["message"] == "a teacher can only be named on the app's own machine"
+    for query, form in (("", {"teacher": "me/huge"}), ({"teacher": "me/huge"}, {})):
+        error = refused(state, "evaluate_start", query, source=file, **form)
+        assert error["message"] == "a teacher can only be named on the app's own machine"
 
 
 def test_advise_start__the_run_stores_the_advice(state_of, test_zip, trainer) -> None:

@@ -103,6 +103,22 @@ def test_evaluate__the_same_again_trains_nothing(folder, sets, unseen, trainer):
     assert isinstance(events[-1], Done)
 
 
+def test_evaluate__changed_true_objects_are_another_evaluation(folder, trainer):
+    run = open_run(folder / "run")
+    how = QUICK.replace(baselines=("largest-object",))
+    for sign in (1, 1, -1):
+        rows = [(row.id, row.frame) for row in run.images if row.frame][::sign]
+        images = [
+            {"id": n, "file_name": name, "width": f.source_width, "height": f.source_height}
+            for n, (name, f) in enumerate(rows)
+        ]
+        objects = [{"image_id": n, "bbox": [0, 0, 8 + n, 8]} for n in range(len(rows))]
+        run.objects_path.write_text(json.dumps({"images": images, "annotations": objects}))
+        sets = open_sets(folder / "run")
+        finish(evaluate(sets, HeldOutTest(sets.subject, str(folder / "test")), how))
+    assert len(run.evaluations()) == 2
+
+
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
 def test_evaluate__resumes_after_every_student(folder, sets, unseen, trainer, after):
     trainer.stop_after = after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,22 @@ def test_compose__every_baseline_has_the_same_budget(run, name, factor):
     assert own.images.labels.tolist() == other.images.labels.tolist()
 
 
+def test_compose__a_set_is_never_in_memory_at_its_full_size(run):
+    """One image of 1024 px takes 3 MB; all of the 12 would take 36 MB and their copies more."""
+    sets = RunSets(
+        run, SelectSettings(clusters=2), (), ExportSettings(image_px=1024, pixels="proxy")
+    )
+    sets.compose(OWN, 1, 0, EvaluateSettings(student_px=16))  # reads the run
+    peaks = []
+    for ipc in (1, 6):
+        tracemalloc.start()
+        made = sets.compose(OWN, ipc, 0, EvaluateSettings(student_px=16))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert made.per_class == (ipc, ipc)
+    assert peaks[1] < peaks[0] + (3 << 20)
+
+
 def test_choice__equal_where_the_seed_makes_no_difference(run):
     sets = sets_of(run)
     assert sets.choice(OWN, 2, 0) == sets.choice(OWN, 2, 1)
@@ -145,6 +162,22 @@ def test_compose__soft_labels_of_a_run_are_those_of_its_export(
     hard = exported.compose(OWN, 1, 0, HOW).images
     assert hard.soft is None
     assert hard.crops is None
+
+
+def test_choice__a_selection_asks_its_own_teacher(run, monkeypatch):
+    """The teacher of the labels is another one than that of the selection."""
+
+    def load(name: str, _: object) -> NamedTeacher:
+        teacher = NamedTeacher()
+        teacher.fingerprint = name
+        if name == "labels":
+            teacher.probabilities = lambda images: 1 - NamedTeacher().probabilities(images)
+        return teacher
+
+    monkeypatch.setattr("dsel.students.teachers.load_teacher", load)
+    settings = SelectSettings(clusters=2, baseline="easiest", teacher="selects", ipc=1)
+    alone = RunSets(run, settings).choice(OWN, 1, 0)
+    assert RunSets(run, settings, (), ExportSettings(teacher="labels")).choice(OWN, 1, 0) == alone
 
 
 def test_fingerprint__changes_with_a_pixel_and_with_a_label(run):

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.exported import CLASSES, SIDE_PX, write_export
 
 from dsel.errors import SourceError
+from dsel.exports.base import MANIFEST
 from dsel.students.exported import labelled_images, read_export
 from dsel.students.label_file import LABELS, CropLabels, SoftLabels, label_bytes, read_labels
 from dsel.students.unpack import unpack
@@ -111,6 +113,26 @@ def test_read_export__refuses(tmp_path, changes, message):
     write_export(tmp_path, **changes)
     with pytest.raises(SourceError, match=message):
         read_export(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("width", 1e9), ("x", -1), ("height", 0), ("y", float("nan")), ("x", "0")]
+)
+def test_read_export__refuses_tiles_outside_of_their_image(tmp_path, place, value):
+    write_export(tmp_path, factor=2)
+    record = json.loads((tmp_path / MANIFEST).read_text())
+    record["images"][1]["patches"][2]["tile_box"][place] = value
+    (tmp_path / MANIFEST).write_text(json.dumps(record))
+    with pytest.raises(SourceError, match="is damaged: export the set again"):
+        read_export(tmp_path)
+
+
+def test_read__an_image_of_another_size(tmp_path):
+    write_export(tmp_path)
+    exported = read_export(tmp_path)
+    Image.new("RGB", (5, 4)).save(tmp_path / exported.images[0].file)
+    with pytest.raises(SourceError, match=r"px: export the set again"):
+        exported.read(0)
 
 
 def test_read_export__that_is_none(tmp_path):

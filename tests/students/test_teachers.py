@@ -104,6 +104,23 @@ def test_teacher__normalization_of_the_preprocessing(tmp_path):
     assert found == pytest.approx(softmax(logits), abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["MobileViTImageProcessorPil", "EfficientNetImageProcessorPil"])
+def test_teacher__preprocessing_that_swaps_channels_or_normalizes_twice(tmp_path, name):
+    """MobileViT reads blue, green, red; EfficientNet divides by its deviation once more."""
+    import transformers
+
+    folder, batch = save_resnet(tmp_path, ("a", "b")), images(2)
+    how = {"size": {"height": SIDE_PX, "width": SIDE_PX}, "do_center_crop": False}
+    processor = getattr(transformers, name)(**how)
+    processor.save_pretrained(folder)
+    inputs = processor([Image.fromarray(one) for one in batch], return_tensors="pt")
+    network = transformers.ResNetForImageClassification.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        logits = network(**inputs).logits.numpy()
+    found = load_teacher(str(folder), ("a", "b")).probabilities(batch)
+    assert found == pytest.approx(softmax(logits), abs=1e-5)
+
+
 def test_teacher__of_dsel_as_the_network_itself(tmp_path):
     folder = save_teacher(tmp_path, [["cat"], ["dog", "hound"]])
     batch = images(70, 16)

@@ -45,7 +45,7 @@ def evaluations(context: Context, params: TokensParams) -> Mapping[str, Any]:
     return {
         "evaluations": [_wire(context, one) for one in stored],
         "verdict": _verdict(context, stored),
-        "advice": [_advice(one) for one in list_advice(context.explorer.run.path)[-1:]],
+        "advice": [_advice(context, one) for one in list_advice(context.explorer.run.path)[-1:]],
         "command": f"{select} && {evaluate_command(path, test or TEST_WORD)}",
         "placeholders": [*([] if trusted else [RUN_WORD]), *([] if test else [TEST_WORD])],
     }
@@ -83,7 +83,7 @@ def evaluate_options(context: Context, _: Params) -> Mapping[str, Any]:
 def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str]:
     """Start an evaluation of the view's selection; return the token of the job."""
     trusted, run = context.trusted, context.explorer.run
-    _check_teacher(context, params.teacher)
+    _check_teacher(context, params.teacher or context.settings.teacher)
     settings = filled(EvaluateSettings, params.evaluate, "evaluate settings", trusted)
     if not trusted:
         _check_work(settings)
@@ -141,7 +141,7 @@ def _check_work(settings: EvaluateSettings) -> None:
 
 
 def _check_teacher(context: Context, teacher: str) -> None:
-    """Raise `SettingError` for a teacher that a remote visitor names: it would be loaded here."""
+    """Raise `SettingError` for a teacher of a remote visitor's form or link: it would be loaded."""
     if teacher and not context.trusted:
         raise SettingError(
             "a teacher can only be named on the app's own machine", setting="teacher"
@@ -167,8 +167,10 @@ def _verdict(context: Context, stored: Sequence[Evaluation]) -> Mapping[str, Any
 
 
 def _wire(context: Context, evaluation: Evaluation) -> Mapping[str, Any]:
-    """Return an evaluation as the page reads it; visitors see no folder of the test images."""
+    """Return an evaluation as the page reads it; remote visitors see names instead of folders."""
     select = select_settings(evaluation)
+    if select is not None and not context.trusted:
+        select = select.replace(teacher=_shown(select.teacher))
     return {
         "fingerprint": evaluation.fingerprint,
         "complete": evaluation.complete,
@@ -180,20 +182,25 @@ def _wire(context: Context, evaluation: Evaluation) -> Mapping[str, Any]:
         "test_images": evaluation.test.images,
         "settings": plain(evaluation.settings),
         "select": plain(select) if select else None,
-        "notices": list(evaluation.notices),
+        "notices": [_without_source(context, text) for text in evaluation.notices],
         "rows": [_row(row) for row in evaluation.rows],
     }
 
 
-def _advice(advice: Advice) -> Mapping[str, Any]:
+def _advice(context: Context, advice: Advice) -> Mapping[str, Any]:
     """Return advice without its rounds and its command."""
     record: Mapping[str, Any] = plain(advice)
     names = (
         "fingerprint", "select", "changes", "students", "mean", "sd", "random_mean", "random_sd",
         "difference", "p_value", "better", "text",
     )  # fmt: skip
-    images = advice.validation.images
-    shown = {"validation": _shown(advice.validation.source), "validation_images": images}
+    shown = {
+        "validation": _shown(advice.validation.source),
+        "validation_images": advice.validation.images,
+    }
+    if not context.trusted:
+        teacher = _shown(str(advice.select.get("teacher", "")))
+        shown["select"] = {**advice.select, "teacher": teacher}
     return {name: record[name] for name in names} | shown
 
 
@@ -205,6 +212,12 @@ def _row(row: EvaluationRow) -> Mapping[str, Any]:
 
 def _shown(source: str) -> str:
     return PurePath(source).name
+
+
+def _without_source(context: Context, text: str) -> str:
+    """Return a text in which remote visitors see the name of the run's source alone."""
+    source = str(context.explorer.run.identity.dataset_origin.get("source", ""))
+    return text if context.trusted or not source else text.replace(source, _shown(source))
 
 
 def _held_out(context: Context) -> str:
