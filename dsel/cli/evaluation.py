@@ -48,7 +48,10 @@ def evaluate(
     test: TestSource,
     run: Annotated[
         Path | None,
-        arg(help="run folder of an exported set, for its baselines; OUT/run if it is there"),
+        arg(
+            metavar="RUN",
+            help="run folder of an exported set, for its baselines; OUT/run if it is there",
+        ),
     ] = None,
     selection: Selection = "",
     settings: EvaluateSettings = EvaluateSettings(),

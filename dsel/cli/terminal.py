@@ -118,8 +118,13 @@ def print_figures(figures: Mapping[str, Any], as_json: bool) -> None:
         print_line(json.dumps(figures))
         return
     for name, value in figures.items():
-        shown = f"{value:.4g}" if isinstance(value, float) else value
-        print_line(f"{name.replace('_', ' ')}: {shown}")
+        print_line(f"{name.replace('_', ' ')}: {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def print_line(text: str) -> None:

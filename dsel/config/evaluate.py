@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
 from dsel.config.base import SPEED, Display, Settings
+from dsel.config.select import BaselineName
 
 Student: TypeAlias = Literal[
     "convnet-3", "convnet-4", "convnet-5", "convnet-6", "resnet-10", "resnet-18", "resnet-50",
@@ -78,7 +79,10 @@ class EvaluateSettings(StudentSettings):
 
     baselines: Annotated[
         tuple[str, ...],
-        Field(description="baselines of equal budget to compare with"),
+        Field(
+            description="baselines of equal budget to compare with: "
+            + ", ".join(name for name in get_args(BaselineName) if name != "none")
+        ),
         Display("Baselines"),
     ] = ("random-whole",)
     ipcs: Annotated[

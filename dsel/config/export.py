@@ -39,8 +39,9 @@ class ExportSettings(Settings):
         str,
         UNLINKED,
         Field(
-            description="classifier that writes soft labels beside the images: folder that dsel "
-            "teach saved, or folder or Hub id of an image classifier of transformers"
+            description="classifier that gives soft labels: an export writes them beside the "
+            "images, an evaluation trains the soft recipe on them; folder that dsel teach saved, "
+            "or folder or Hub id of an image classifier of transformers"
         ),
         Display("Teacher"),
     ] = ""

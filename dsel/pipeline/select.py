@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
+from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.types import (
@@ -32,6 +33,8 @@ def select(
     ask one. What they give is stored in the run, so that the app can show the same without them.
     """
     selector = Selector(run, featurizer=featurizer, teacher=teacher)
+    for text in unused(settings):
+        yield Notice(text)
     selections = yield from select_classes(selector, settings)
     run.write_selection(settings, selections)
     yield Done(
@@ -43,6 +46,14 @@ def select(
             "selection": run.selection_name(settings),
         },
     )
+
+
+def unused(settings: SelectSettings) -> Iterator[str]:
+    """Name the settings that were given but change nothing beside the others."""
+    if settings.context != SelectSettings().context and settings.cut != "context":
+        yield f"context {settings.context:g} is not used: it needs cut context, not {settings.cut}"
+    if settings.teacher and not asks_teacher(settings):
+        yield f"teacher {settings.teacher} is not used: baseline {settings.baseline} asks none"
 
 
 def select_classes(

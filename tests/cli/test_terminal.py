@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from dsel.cli import terminal as module
-from dsel.cli.terminal import SKIPS_SHOWN, Terminal
+from dsel.cli.terminal import SKIPS_SHOWN, Terminal, print_figures
 from dsel.types import Done, Event, ImageRef, Notice, Progress, Skipped, Started
 
 
@@ -70,3 +70,8 @@ def test_bars__show_rate_and_time_left(monkeypatch, capsys) -> None:
     assert "2.0/s" in shown
     assert "0:00:20" in shown
     assert "s left" not in shown
+
+
+def test_figures__lists_without_brackets(capsys) -> None:
+    print_figures({"base_lines": ("herding", "rded"), "ipcs": (), "rate": 0.12345}, as_json=False)
+    assert capsys.readouterr().out == "base lines: herding, rded\nipcs: \nrate: 0.1235\n"

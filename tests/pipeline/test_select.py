@@ -15,7 +15,7 @@ from support.toyset import (
 from dsel.config import ExportSettings, SelectSettings
 from dsel.errors import SettingError
 from dsel.pipeline.export import export_selections
-from dsel.pipeline.select import select
+from dsel.pipeline.select import select, unused
 from dsel.types import Notice
 
 
@@ -111,3 +111,31 @@ def test_select__without_overrides_it_keeps_its_name(source, tmp_path):
     names = {run.selection_name(SMALL.replace(pins=pins)) for pins in ((), ("cat/00.png",), ())}
     assert len(names) == 2
     assert (tmp_path / "run/selections" / run.selection_name(SMALL)).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("settings", "texts"),
+    [
+        (SelectSettings(), []),
+        (SelectSettings(cut="context", context=2.0), []),
+        (
+            SelectSettings(context=2.0),
+            ["context 2 is not used: it needs cut context, not whole"],
+        ),
+        (
+            SelectSettings(baseline="herding", teacher="t"),
+            ["teacher t is not used: baseline herding asks none"],
+        ),
+        (SelectSettings(baseline="rded", teacher="t"), []),
+    ],
+)
+def test_unused__names_settings_without_effect(settings, texts):
+    assert list(unused(settings)) == texts
+
+
+def test_select__unused_setting_gives_a_notice(tmp_path):
+    root = write_pictures(tmp_path / "pictures", {"cat": 2})
+    run = scored_run(root, tmp_path / "run")
+    events = finish(select(run, SelectSettings(ipc=1, context=2.0)))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices == ["context 2 is not used: it needs cut context, not whole"]

@@ -18,6 +18,11 @@ const KINDS = {
   centre: { label: "Centre", text: "a box in the middle of the image" },
   whole: { label: "Whole image", text: "the whole image, reduced to the same size" },
 };
+/** @type {Record<string, string>} what the distilled set shows instead of its patches, by its cut */
+const WIDER = {
+  context: "The distilled set is cut wider: it shows the surroundings of its patches, too.",
+  whole: "The distilled set is cut wider: it shows whole pictures.",
+};
 
 /** @typedef {import("../components/localization_meters.js").Localization} Localization */
 /**
@@ -135,16 +140,19 @@ class BaselinesTab {
 function budgetText({ total, patch_px: side, resolution_px: resolution, ids }, view) {
   const { select, class_name: name } = view;
   if (!total) return `Class ${name} has no image that could be kept.`;
-  const { factor, ipc } = select;
+  const { factor, ipc, cut } = select;
   const made = factor > 1 ? `mosaics of ${factor} × ${factor} patches` : "single patches";
   const short = total < ipc ? `, as many as the class gives at IPC ${ipc}` : "";
   return [
-    `Each column is a distilled set of ${plural(total, "image")} of ${name}${short}.`,
+    `Each column is a set of ${plural(total, "image")} of ${name}${short}.`,
     `All are made of the same ${plural(ids.length, "source image")} as ${made}`,
     `of ${side} × ${side} px of ${resolution} px;`,
-    "only what is cut from the images differs.",
+    "only the part of each image that is shown differs.",
+    cut === "patch" ? "" : WIDER[cut],
     "The mean score is the mean of the combined gap inside the patches, as a share of the loss.",
-  ].join(" ");
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
 /**

@@ -59,7 +59,7 @@ class ClustersTab {
       cluster: (cluster) => this.toggleCluster(cluster),
       image: (id) => this.pickImage(id),
     });
-    this.gallery = new Gallery(app, { title: "Selected patches", filter: () => this.galleryFilter() });
+    this.gallery = new Gallery(app, { title: "All patches", filter: () => this.galleryFilter() });
     this.field = h("div.plot-field");
     this.hoverCard = createHoverCard(app, this.field);
     this.blank = h("div.plot-blank", { hidden: true }, empty("No points", "No image of this class was scored."));

@@ -28,8 +28,7 @@ const SCOPES = [
 const LABELS = { student: "Student", recipe: "Labels", test: "Tested on" };
 /** @type {Record<string, string>} */
 const RECIPES = { hard: "class labels", soft: "teacher's labels" };
-const EMPTY =
-  "Whether this set trains better models than random images is not known until students were trained on it.";
+const EMPTY = "Whether this set trains better models than random images is not known until students are trained on it.";
 
 /** @typedef {import("../lib/evaluations.js").Evaluation} Evaluation */
 /** @typedef {import("../lib/evaluations.js").Filter} Filter */
