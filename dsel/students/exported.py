@@ -81,9 +81,22 @@ class ExportedSet:
             raise SourceError(f"{self.path} has no soft labels: export the set with --teacher")
         soft = read_labels(self.path / LABELS, "tiles" if unpack else "images", crops)
         pictures = len(self.images) * (self.tiles_per_image if unpack else 1)
-        if soft.probabilities.shape != (pictures, len(self.classes)):
+        if not _fits(soft, pictures, len(self.classes)):
             raise SourceError(f"{self.path / LABELS} does not fit the images: export the set again")
         return soft
+
+
+def _fits(soft: SoftLabels, pictures: int, classes: int) -> bool:
+    """Whether labels are those of so many pictures and classes, with at least one crop of each."""
+    if soft.probabilities.shape != (pictures, classes):
+        return False
+    crops = soft.crops
+    if crops is None:
+        return True
+    number = crops.flips.size // max(1, pictures)
+    shapes = (crops.probabilities.shape, crops.boxes.shape, crops.flips.shape)
+    wanted = ((pictures, number, classes), (pictures, number, 4), (pictures, number))
+    return number > 0 and shapes == wanted
 
 
 def read_export(out: Path) -> ExportedSet:

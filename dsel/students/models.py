@@ -26,6 +26,9 @@ from dsel.students.convnet import ConvNet
 SMALL_PX: Final = 64
 """Images below this side get first layers that keep their resolution."""
 
+LEAST_PX: Final = 16
+"""Least side for networks of transformers: their last maps keep several pixels to normalize."""
+
 MEAN: Final = (0.485, 0.456, 0.406)
 STD: Final = (0.229, 0.224, 0.225)
 """The mean and standard deviation of ImageNet's channels, for images in 0 to 1."""
@@ -60,6 +63,8 @@ def build_student(name: str, classes: int, image_px: int, seed: int) -> nn.Modul
     """
     if name not in _BUILDERS:
         raise unknown("student", name, _BUILDERS)
+    if not name.startswith("convnet"):
+        _check_side(name, image_px, LEAST_PX)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return Student(_BUILDERS[name](classes, image_px))
@@ -67,15 +72,18 @@ def build_student(name: str, classes: int, image_px: int, seed: int) -> nn.Modul
 
 def _convnet(depth: int) -> Callable[[int, int], nn.Module]:
     def build(classes: int, image_px: int) -> nn.Module:
-        least_px = 2**depth
-        if image_px < least_px:
-            raise SettingError(
-                f"convnet-{depth} needs images of at least {least_px} px, got {image_px} px",
-                setting="student_px",
-            )
+        _check_side(f"convnet-{depth}", image_px, least_px=2**depth)
         return ConvNet(depth, classes, image_px)
 
     return build
+
+
+def _check_side(name: str, image_px: int, least_px: int) -> None:
+    if image_px < least_px:
+        raise SettingError(
+            f"{name} needs images of at least {least_px} px, got {image_px} px",
+            setting="student_px",
+        )
 
 
 def _resnet(kind: str, depths: tuple[int, ...]) -> Callable[[int, int], nn.Module]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,9 +94,17 @@ def test_soft_labels__that_are_missing_damaged_or_of_other_images(tmp_path):
     (tmp_path / LABELS).write_bytes(b"pickle")
     with pytest.raises(SourceError, match="is missing or damaged: export the set again"):
         exported.soft_labels(unpack=False)
-    (tmp_path / LABELS).write_bytes(label_bytes({"images": soft_labels(5)}, {}, CLASSES))
-    with pytest.raises(SourceError, match="does not fit the images: export the set again"):
-        exported.soft_labels(unpack=False)
+    fitting, other = soft_labels(4, 3), soft_labels(4, 2)
+    assert fitting.crops is not None
+    assert other.crops is not None
+    mixed = SoftLabels(fitting.probabilities, replace(fitting.crops, flips=other.crops.flips))
+    for wrong in (soft_labels(5), mixed):
+        crops = wrong.crops is not None
+        (tmp_path / LABELS).write_bytes(label_bytes({"images": wrong}, {}, CLASSES))
+        with pytest.raises(SourceError, match="does not fit the images: export the set again"):
+            exported.soft_labels(False, crops)
+    (tmp_path / LABELS).write_bytes(label_bytes({"images": fitting}, {}, CLASSES))
+    assert exported.soft_labels(False, crops=True).crops is not None
 
 
 @pytest.mark.parametrize(

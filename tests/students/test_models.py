@@ -89,6 +89,14 @@ def test_build_student__unknown_names_and_sides_that_do_not_fit():
         build_student("convnet-6", 10, 32, 0)
     with pytest.raises(SettingError, match="multiple of 8 px, got 70 px"):
         build_student("vit-small", 10, 70, 0)
+    with pytest.raises(SettingError, match="resnet-10 needs images of at least 16 px, got 8 px"):
+        build_student("resnet-10", 10, 8, 0)
+
+
+@pytest.mark.parametrize("name", ["resnet-10", "mobilenet-v2", "efficientnet-b0"])
+def test_build_student__trains_on_a_single_smallest_image(name: str):
+    """A batch norm needs several values of each channel."""
+    assert build_student(name, 3, 16, 0).train()(torch.rand(1, 3, 16, 16)).isfinite().all()
 
 
 @pytest.mark.parametrize("image_px", [16, 18])  # 18 px: the second block's side, 9, is odd

@@ -23,7 +23,7 @@ HOW = EvaluateSettings(student="convnet-3", steps=STEPS, batch_size=4, threads=1
 def images(count: int = 10) -> LabelledImages:
     rng = np.random.default_rng(0)
     labels = np.arange(count) % 2
-    pixels = rng.integers(0, 90, (count, 8, 8, 3), np.uint8)
+    pixels = rng.integers(0, 90, (count, 16, 16, 3), np.uint8)
     pixels[labels == 1] += 120  # one class is dark, the other bright
     return LabelledImages(pixels, labels.astype(np.int64))
 
@@ -64,7 +64,7 @@ def test_checkpoint__of_another_training_is_refused(tmp_path):
 
 
 def test_train_teacher__learns_and_reports(tmp_path):
-    settings = TeachSettings(student="convnet-3", image_px=8, steps=STEPS, batch_size=8, threads=1)
+    settings = TeachSettings(student="convnet-3", image_px=16, steps=STEPS, batch_size=8, threads=1)
     training = train_teacher(images(40), 2, settings, tmp_path, "x")
     events = []
     while True:
