@@ -5,6 +5,7 @@ import {
   accuracyText,
   distinctions,
   filterFor,
+  imagesText,
   ipcsOf,
   passing,
   pointsText,
@@ -67,6 +68,20 @@ test("series: equal baselines of two evaluations are one, and different sets are
   const other = evaluation({ student: "x", rows: [row("dsel", 10, 0.18), row("random-whole", 10, 0.31)] });
   const labels = seriesOf([evaluation(), other], (one) => one.student).map((one) => one.label);
   assert.deepEqual(labels, ["dsel (convnet-4)", "random whole", "dsel (x)"]);
+});
+
+test("series: an evaluation at one IPC is a part of that at several", () => {
+  const part = evaluation({ fingerprint: "b", rows: evaluation().rows.filter(({ ipc }) => ipc === 10) });
+  const both = seriesOf([part, evaluation()], () => "");
+  assert.deepEqual(
+    both.map((one) => [one.label, one.points.length]),
+    seriesOf([evaluation()], () => "").map((one) => [one.label, one.points.length]),
+  );
+});
+
+test("images: with the tiles of mosaics", () => {
+  assert.equal(imagesText({ images: 20, training_images: 20 }), "20");
+  assert.equal(imagesText({ images: 20, training_images: 80 }), "20 (80 tiles)");
 });
 
 test("distinctions: only what differs", () => {

@@ -4,6 +4,7 @@ import { fill, h } from "../lib/dom.js";
 import {
   accuracyText,
   conditionsText,
+  imagesText,
   nameText,
   pointsText,
   progressText,
@@ -17,7 +18,7 @@ const SIGNIFICANT = 0.05;
 const COLUMNS = [
   ["Set", ""],
   ["IPC", "Images per class."],
-  ["Images", "Images that a student is trained on; mosaics count as their tiles where they are unpacked."],
+  ["Images", "Images of the set; of unpacked mosaics also the tiles, on which students are trained."],
   ["Last epoch, %", "Mean test accuracy of the students after the last step, ± standard deviation."],
   ["Best epoch, %", "Mean of each student's best accuracy at any epoch: it is chosen by the test, so it is too high."],
   ["To random", "Difference to random whole images at the same IPC, in percentage points."],
@@ -103,7 +104,7 @@ function createRow(row, wanted, isFirst) {
   const isYardstick = row.name === RANDOM;
   const cells = [
     row.ipc,
-    row.training_images,
+    imagesText(row),
     accuracyText(row.mean, row.sd),
     accuracyText(row.best_mean),
     h("span", { className: sign }, isYardstick ? "" : pointsText(row.difference)),

@@ -98,7 +98,37 @@ export function seriesOf(evaluations, distinction) {
       found.set(key, { key, name, label, current: evaluation.current, points });
     }
   }
-  return withShortLabels([...found.values()]);
+  return withShortLabels(withoutParts([...found.values()]));
+}
+
+/**
+ * The points of an evaluation at one IPC are not drawn again beside those of the same sets at several.
+ * @param {Series[]} series
+ */
+function withoutParts(series) {
+  const isWhole = (/** @type {Series} */ one) => !series.some((other) => other !== one && isPart(one, other));
+  const [wholes, parts] = [series.filter(isWhole), series.filter((one) => !isWhole(one))];
+  const places = new Map(parts.map((one) => [one, wholes.find((whole) => isPart(one, whole))]));
+  return [...new Set(series.map((one) => places.get(one) ?? one))];
+}
+
+/**
+ * @param {Series} one
+ * @param {Series} other a series without the same points: no two of `seriesOf` have them
+ */
+function isPart(one, other) {
+  if (one.name !== other.name || one.current !== other.current) return false;
+  return one.points.every(({ ipc, mean, sd }) =>
+    other.points.some((point) => point.ipc === ipc && point.mean === mean && point.sd === sd),
+  );
+}
+
+/**
+ * Count the images of a set; of mosaics, also the tiles that students are trained on.
+ * @param {{ images: number, training_images: number }} row
+ */
+export function imagesText({ images, training_images: tiles }) {
+  return tiles === images ? `${images}` : `${images} (${tiles} tiles)`;
 }
 
 /**
