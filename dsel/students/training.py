@@ -77,19 +77,6 @@ def train_students(
     yield Done("train students", {"students": len(found)})
 
 
-def train_model(
-    images: LabelledImages, settings: EvaluateSettings, classes: int, seed: int
-) -> nn.Module:
-    """Train one network on labelled images, such as a teacher; returns it ready for inference."""
-    training = iter_train_model(images, settings, classes, seed)
-    while True:
-        try:
-            next(training)
-        except StopIteration as finished:
-            model: nn.Module = finished.value
-            return model
-
-
 def iter_train_model(
     images: LabelledImages,
     settings: EvaluateSettings,
@@ -97,7 +84,7 @@ def iter_train_model(
     seed: int,
     resume: Resume = from_the_start,
 ) -> Generator[Event, None, nn.Module]:
-    """Do the same as `train_model`, as a generator of events that returns the network.
+    """Train one network, such as a teacher: yields events, and returns it ready for inference.
 
     resume: restores an interrupted training. The state at a progress event is that after the steps
     which all events together have counted.

@@ -19,9 +19,9 @@ from dsel.students.training import (
     add_gradients,
     checkpoints,
     divergence,
+    iter_train_model,
     learning_rate,
     part_size,
-    train_model,
     train_students,
     training_steps,
 )
@@ -87,8 +87,17 @@ def test_train_students__leaves_threads_as_they_were():
     assert torch.get_num_threads() == before
 
 
-def test_train_model__same_seed_same_weights():
-    first, same, other = (train_model(drawn(), SETTINGS, 4, seed) for seed in (1, 1, 2))
+def trained(seed: int) -> nn.Module:
+    training = iter_train_model(drawn(), SETTINGS, 4, seed)
+    while True:
+        try:
+            next(training)
+        except StopIteration as finished:
+            return finished.value
+
+
+def test_iter_train_model__same_seed_same_weights():
+    first, same, other = map(trained, (1, 1, 2))
     assert not first.training
     pairs = list(zip(first.parameters(), same.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b, _ in pairs)
