@@ -577,3 +577,17 @@ def test_distill__killed_at_any_moment_and_finished(source, tiny_prior, tmp_path
         assert main(["distill", str(source), "--out", str(out), *command]) == 0
         assert tree(out) == tree(whole)
     assert killed >= 3
+
+
+def test_main__a_reader_that_stops_early(tmp_path: Path) -> None:
+    """As in `dsel --help | head -1`, whose pipe is closed before all is printed."""
+    code = "import sys; from dsel.cli.commands import main; sys.exit(main(['distill', '--help']))"
+    shown = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert shown.stdout is not None
+    assert shown.stderr is not None
+    shown.stdout.close()
+    assert shown.stderr.read() == b""
+    assert shown.wait() == 141
+    shown.stderr.close()
