@@ -6,8 +6,9 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
-from dsel.config.base import SPEED, Display, Settings
+from dsel.config.base import Display, Settings
 from dsel.config.select import BaselineName
+from dsel.config.training import RecipeBatchSize, RecipeLearningRate, Threads
 
 Student: TypeAlias = Literal[
     "convnet-3", "convnet-4", "convnet-5", "convnet-6", "resnet-10", "resnet-18", "resnet-50",
@@ -43,16 +44,8 @@ class StudentSettings(Settings):
         Field(ge=1, le=1_000_000, description="training steps of each student, for any set size"),
         Display("Steps"),
     ] = 300
-    batch_size: Annotated[
-        int,
-        Field(ge=0, le=4096, description="images per step; 0 is the recipe's"),
-        Display("Batch size"),
-    ] = 0
-    learning_rate: Annotated[
-        float,
-        Field(ge=0.0, le=10.0, description="peak learning rate; 0 is the recipe's"),
-        Display("Learning rate"),
-    ] = 0.0
+    batch_size: RecipeBatchSize = 0
+    learning_rate: RecipeLearningRate = 0.0
     seeds: Annotated[
         int,
         Field(ge=1, le=100, description="students per set, each with its own seed"),
@@ -66,12 +59,7 @@ class StudentSettings(Settings):
         Field(description="train on the tiles of mosaics, each at full size"),
         Display("Unpack mosaics"),
     ] = True
-    threads: Annotated[
-        int,
-        SPEED,
-        Field(ge=0, le=1024, description="processor threads; 0 uses all"),
-        Display("Threads"),
-    ] = 0
+    threads: Threads = 0
 
 
 class EvaluateSettings(StudentSettings):

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dsel.config.base import SPEED, Display, Settings
+from dsel.config.base import Display, Settings
 from dsel.config.evaluate import Student
+from dsel.config.training import CheckpointSeconds, RecipeBatchSize, RecipeLearningRate, Threads
 
 
 class TeachSettings(Settings):
@@ -26,16 +27,8 @@ class TeachSettings(Settings):
     steps: Annotated[
         int, Field(ge=1, le=10_000_000, description="training steps"), Display("Steps")
     ] = 3000
-    batch_size: Annotated[
-        int,
-        Field(ge=0, le=4096, description="images per step; 0 is the recipe's"),
-        Display("Batch size"),
-    ] = 0
-    learning_rate: Annotated[
-        float,
-        Field(ge=0.0, le=10.0, description="peak learning rate; 0 is the recipe's"),
-        Display("Learning rate"),
-    ] = 0.0
+    batch_size: RecipeBatchSize = 0
+    learning_rate: RecipeLearningRate = 0.0
     held_out: Annotated[
         float,
         Field(
@@ -51,15 +44,5 @@ class TeachSettings(Settings):
         Field(ge=0, le=2**31 - 1, description="seed of weights, batches and held-out images"),
         Display("Seed"),
     ] = 0
-    checkpoint_s: Annotated[
-        int,
-        SPEED,
-        Field(ge=1, description="seconds between checkpoints"),
-        Display("Checkpoint interval", unit="s"),
-    ] = 120
-    threads: Annotated[
-        int,
-        SPEED,
-        Field(ge=0, le=1024, description="processor threads; 0 uses all"),
-        Display("Threads"),
-    ] = 0
+    checkpoint_s: CheckpointSeconds = 120
+    threads: Threads = 0

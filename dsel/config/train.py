@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dsel.config.base import SPEED, Display, Settings
+from dsel.config.base import Display, Settings
 from dsel.config.prompts import check_prompt
+from dsel.config.training import CheckpointSeconds, Threads
 from dsel.errors import SettingError
 
 
@@ -80,18 +81,8 @@ class TrainSettings(Settings):
         Field(ge=0, le=2**31 - 1, description="seed of weights, batches and noise"),
         Display("Seed"),
     ] = 0
-    checkpoint_s: Annotated[
-        int,
-        SPEED,
-        Field(ge=1, description="seconds between checkpoints"),
-        Display("Checkpoint interval", unit="s"),
-    ] = 120
-    threads: Annotated[
-        int,
-        SPEED,
-        Field(ge=0, le=1024, description="processor threads; 0 uses all"),
-        Display("Threads"),
-    ] = 0
+    checkpoint_s: CheckpointSeconds = 120
+    threads: Threads = 0
 
     @model_validator(mode="after")
     def _check_between_fields(self) -> Self:

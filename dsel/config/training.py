@@ -1,0 +1,32 @@
+"""The settings that trainings share: each is declared once, with its help and its range."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from dsel.config.base import SPEED, Display
+
+RecipeBatchSize: TypeAlias = Annotated[
+    int,
+    Field(ge=0, le=4096, description="images per step; 0 is the recipe's"),
+    Display("Batch size"),
+]
+RecipeLearningRate: TypeAlias = Annotated[
+    float,
+    Field(ge=0.0, le=10.0, description="peak learning rate; 0 is the recipe's"),
+    Display("Learning rate"),
+]
+Threads: TypeAlias = Annotated[
+    int,
+    SPEED,
+    Field(ge=0, le=1024, description="processor threads; 0 uses all"),
+    Display("Threads"),
+]
+CheckpointSeconds: TypeAlias = Annotated[
+    int,
+    SPEED,
+    Field(ge=1, description="seconds between checkpoints"),
+    Display("Checkpoint interval", unit="s"),
+]
