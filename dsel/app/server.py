@@ -46,6 +46,7 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     The default host and port are Gradio's GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, or 127.0.0.1
     and the first free port from 7860. Raises `SettingError` for a port that is taken.
     """
+    import_numeric_libraries()
     state = open_state(run_path, access_of(host), Path(get_upload_folder()))
     app = build_app(state)
     try:
@@ -65,14 +66,22 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         raise SettingError(
             f"port {wanted} cannot be listened on, it may be taken: choose another port"
         ) from error
-    # Importing k-means takes a second or two: the first page is loaded meanwhile.
-    import_module("sklearn.cluster")
     Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
     Thread(target=_clean_up, args=(state,), name="dsel-clean-up", daemon=True).start()
     try:
         app.block_thread()
     finally:
         close_jobs(state.jobs)
+
+
+def import_numeric_libraries() -> None:
+    """Import torch and k-means, before any thread of the app can use either.
+
+    SciPy and scikit-learn look torch up in `sys.modules`: if a job's thread is importing it just
+    then, they find a module without `Tensor`, and the process or a request fails.
+    """
+    for name in ("torch", "sklearn.cluster"):
+        import_module(name)
 
 
 def close_jobs(jobs: Jobs, timeout_s: float = CLOSE_S) -> None:

@@ -208,6 +208,18 @@ def test_keys__next_image_pin_and_ban(page: Any) -> None:
     shows(page, first)
 
 
+def test_keys__each_press_is_a_step(page: Any) -> None:
+    ready(page)
+    cells = page.locator(".gallery .cell")
+    ids = cells.evaluate_all("all => all.map((e) => e.dataset.id)")
+    assert image_id(page) == ids[0]
+    for key in ("ArrowRight", "ArrowRight", "j", "p", "ArrowLeft", "k"):
+        page.keyboard.press(key)  # without a wait
+    # The fourth image is pinned: it comes first, and nothing is before it.
+    shows(page, ids[3])
+    until(page, ".sentence", "e => e.textContent.includes('pinned, kept')")
+
+
 def test_per_image__a_switch_between_its_patches(visit: Opener) -> None:
     page = ready(visit("per_image=3&patch_px=32"))
     until(page, ".turns", "e => e.textContent === 'patch 1 of 3'")

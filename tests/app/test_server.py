@@ -42,6 +42,21 @@ except DselError as error:
     assert line == f"port {port} cannot be listened on, it may be taken: choose another port"
 
 
+def test_launch_app__imports_numeric_libraries_before_any_job(run_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from dsel.app import server
+def stop(*_):
+    print([hasattr(sys.modules.get(name), of) for name, of in
+           (("torch", "Tensor"), ("sklearn.cluster", "KMeans"))])
+    sys.exit()
+server.open_state = stop
+server.launch_app(Path(sys.argv[1]))
+"""
+    assert _python(code, str(run_path)) == "[True, True]"
+
+
 def test_app__loads_no_model_libraries(run_path: Path) -> None:
     code = """
 import sys

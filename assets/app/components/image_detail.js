@@ -36,6 +36,8 @@ export class ImageDetail {
     this.pixel = null;
     this.newest = 0;
     this.settled = "";
+    /** @type {Promise<unknown>} */
+    this.loading = Promise.resolve();
     /** @param {number} nth */
     const turn = (nth) => this.turn(nth);
     this.head = createImageHead({ step, pin: () => this.pin(), ban: () => this.ban(), turn });
@@ -86,8 +88,23 @@ export class ImageDetail {
     if (nth >= 0) this.turn(nth);
   }
 
+  /** Wait until the current view is shown, or could not be. */
+  async ready() {
+    for (let loading; loading !== this.loading; ) {
+      ({ loading } = this);
+      await loading.catch(() => {});
+    }
+  }
+
   /** @param {Change} change */
-  async show(change) {
+  show(change) {
+    const showing = this.load(change);
+    this.loading = showing;
+    return showing;
+  }
+
+  /** @param {Change} change */
+  async load(change) {
     const { run, class_name: name, image_id: id } = this.app.store.state;
     if (change.size === 1 && change.has("image_id") && id === this.settled) return;
     this.settled = "";

@@ -27,16 +27,19 @@ class InspectTab {
     this.detail = new ImageDetail(app, { step: (by) => this.step(by) });
     this.notice = h("div.misplaced", { hidden: true, role: "alert" });
     this.following = false;
+    /** @type {Promise<unknown>} the actions that were asked for so far */
+    this.actions = Promise.resolve();
+    this.waiting = 0;
     this.gallery.element.addEventListener("patch", (event) => this.detail.want(/** @type {any} */ (event).detail));
     fill(root, h("div.inspect", {}, this.gallery.element, h("div.explanation", {}, this.notice, this.detail.element)));
-    /** @type {Record<string, () => void>} */
+    /** @type {Record<string, (event: KeyboardEvent) => void>} */
     this.keys = {
-      ArrowLeft: () => this.step(-1),
-      ArrowRight: () => this.step(1),
-      k: () => this.step(-1),
-      j: () => this.step(1),
-      p: () => this.detail.pin(),
-      b: () => this.detail.ban(),
+      ArrowLeft: (event) => this.stepByKey(-1, event),
+      ArrowRight: (event) => this.stepByKey(1, event),
+      k: (event) => this.stepByKey(-1, event),
+      j: (event) => this.stepByKey(1, event),
+      p: () => this.enqueue(() => this.detail.pin()),
+      b: () => this.enqueue(() => this.detail.ban()),
     };
   }
 
@@ -65,15 +68,41 @@ class InspectTab {
   }
 
   /**
+   * Act once for each press; a key that is held moves on as fast as images can be shown.
+   * @param {number} by
+   * @param {KeyboardEvent} event
+   */
+  stepByKey(by, event) {
+    if (!event.repeat || !this.waiting) this.step(by);
+  }
+
+  /**
    * Go to the previous or next image of the ranking; the gallery's page follows.
    * @param {number} by
    */
   step(by) {
-    const { before, after } = this.detail.around();
-    const next = by < 0 ? before : after;
-    if (!next) return;
-    this.following = true;
-    this.app.store.go({ image_id: next });
+    this.enqueue(() => {
+      const { before, after } = this.detail.around();
+      const next = by < 0 ? before : after;
+      if (!next) return;
+      this.following = true;
+      this.app.store.go({ image_id: next });
+    });
+  }
+
+  /**
+   * Do something with the chosen image once it is shown, after what was asked for earlier.
+   * @param {() => void} action
+   */
+  enqueue(action) {
+    this.waiting += 1;
+    const act = async () => {
+      await this.detail.ready();
+      action();
+      // The page starts to show the change a few microtasks later.
+      await new Promise((resolve) => setTimeout(resolve));
+    };
+    this.actions = this.actions.then(() => this.app.attempt(act)).finally(() => (this.waiting -= 1));
   }
 
   /** A moved box may reach beyond its image once patches are larger: explain that, and offer to reset it. */
