@@ -28,24 +28,15 @@ def parse_source(text: str) -> tuple[str, SourceSettings]:
     the form `:key=value` counts, so that `C:/photos` is a source. Raises `SettingError` for another
     key, for a key that is given twice, and for a value out of its range.
     """
-    found = _SPEC.fullmatch(text)
-    if found is None:
-        return text, SourceSettings()
-    values: dict[str, Any] = {}
-    for option in found["options"].split(","):
-        key, _, value = option.partition("=")
-        if key not in _FIELDS:
-            raise unknown("source option", key, _FIELDS)
-        if _FIELDS[key] in values:
-            raise SettingError(f"source option {key!r} is given twice in {quoted(text)}")
-        values[_FIELDS[key]] = _READ.get(key, str)(value)
-    return found["source"], SourceSettings.from_text(values)
+    source, values = _split(text)
+    return source, SourceSettings.from_text(values)
 
 
 def open_source(text: str, settings: SourceSettings | None = None) -> Dataset:
     """Open a source with these settings, over which its own options go."""
-    source, spelled = parse_source(text)
-    given = {name: value for name, value in spelled.plain().items() if value}
+    source, values = _split(text)
+    spelled = SourceSettings.from_text(values)
+    given = {name: getattr(spelled, name) for name in values}
     return open_dataset(source, (settings or SourceSettings()).replace(**given))
 
 
@@ -58,6 +49,22 @@ def spell_source(source: str, settings: SourceSettings) -> str:
             shown = CLASS_SEPARATOR.join(value) if isinstance(value, tuple) else value
             options.append(f"{key}={shown}")
     return f"{source}:{','.join(options)}" if options else source
+
+
+def _split(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the source, and the settings that are spelled out."""
+    found = _SPEC.fullmatch(text)
+    if found is None:
+        return text, {}
+    values: dict[str, Any] = {}
+    for option in found["options"].split(","):
+        key, _, value = option.partition("=")
+        if key not in _FIELDS:
+            raise unknown("source option", key, _FIELDS)
+        if _FIELDS[key] in values:
+            raise SettingError(f"source option {key!r} is given twice in {quoted(text)}")
+        values[_FIELDS[key]] = _READ.get(key, str)(value)
+    return found["source"], values
 
 
 _READ: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType(

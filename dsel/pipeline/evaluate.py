@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from dsel import __version__
 from dsel.config import EvaluateSettings
@@ -12,15 +13,16 @@ from dsel.core.baselines.registry import BASELINES
 from dsel.errors import SettingError
 from dsel.pipeline.evaluation_rows import compared, evaluation_row, headline
 from dsel.pipeline.held_out import HeldOutTest
+from dsel.pipeline.parallel import merged
 from dsel.pipeline.training import StudentTrainer, how_trained, resolved
 from dsel.pipeline.training_sets import OWN, TrainingSet, TrainingSets
 from dsel.runs.evaluations import (
     Evaluation,
-    EvaluationRow,
     StudentResult,
     read_evaluation,
     write_evaluation,
 )
+from dsel.students.records import Outcome
 from dsel.types import Done, Event, Notice, Progress, Started
 
 
@@ -39,10 +41,10 @@ def evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) 
         done = sum(len(row.students) for row in evaluation.rows)
         students = len(names) * len(ipcs) * settings.seeds
         yield Started("evaluate", students * settings.steps, "steps", done * settings.steps)
-        work = _Work(sets, StudentTrainer(test, images, settings), settings, evaluation)
-        for ipc in ipcs:
-            for name in names:
-                yield from work.train(name, ipc)
+        wanted = tuple((name, ipc) for ipc in ipcs for name in names)
+        trainer = StudentTrainer(test, images, settings)
+        work = _Work(sets, trainer, settings, evaluation, wanted)
+        yield from work.train(students - done)
         evaluation = work.finish()
     yield Done("evaluate", {"evaluation": evaluation.fingerprint, **headline(evaluation)})
 
@@ -117,53 +119,104 @@ def _needs_more(name: str) -> bool:
     return name in BASELINES and BASELINES[name].needs is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _Student:
+    """A student to train, the set that it is trained on, and what is to be said of that set."""
+
+    name: str
+    ipc: int
+    training_set: TrainingSet
+    seed: int
+    notices: tuple[str, ...]
+
+
+_Trained: TypeAlias = tuple[_Student, "StudentResult | Outcome | Event"]
+
+
 @dataclass(slots=True)
 class _Work:
-    """An evaluation in progress."""
+    """An evaluation in progress; `wanted` are the names and IPCs of its sets."""
 
     sets: TrainingSets
     trainer: StudentTrainer
     settings: EvaluateSettings
     evaluation: Evaluation
+    wanted: Sequence[tuple[str, int]]
+    own_images: dict[int, int] = field(default_factory=dict)
 
-    def train(self, name: str, ipc: int) -> Iterator[Event]:
-        """Train the students of one set that are not stored yet."""
-        row = self.evaluation.row(name, ipc)
-        students = {student.seed: student for student in row.students} if row else {}
-        for seeds in seeds_by_choice(self.sets, name, ipc, self.settings):
-            missing = [seed for seed in seeds if seed not in students]
-            if not missing:
-                continue
-            training_set = compose(self.sets, name, ipc, self.settings, missing[0])
-            for notice in self._check(name, ipc, training_set):
-                yield Notice(notice)
-            for event in self.trainer.train(training_set, missing):
-                if isinstance(event, StudentResult):
-                    students[event.seed] = event
-                    self._store(evaluation_row(name, ipc, training_set, students.values()))
-                    yield Progress(0, f"{name} at IPC {ipc}: {event.last:.1%}")
-                elif isinstance(event, Progress):
-                    yield Progress(event.count, f"{name} at IPC {ipc}, {event.note}")
-                else:
-                    yield event
+    def train(self, count: int) -> Iterator[Event]:
+        """Train the `count` students that the evaluation does not have yet, some at a time."""
+        from dsel.students.training import divide_threads, limit_threads
 
-    def _check(self, name: str, ipc: int, training_set: TrainingSet) -> list[str]:
-        """Return, and note in the evaluation, what is not equal about the budget of a set."""
-        own = self.evaluation.row(OWN, ipc)
-        texts = list(training_set.shortfalls)
-        images = sum(training_set.per_class)
-        if own is not None and images != own.images:
-            texts.append(
-                f"unequal budget at IPC {ipc}: {name} has {images} images, {OWN} {own.images}"
+        at_once, threads = divide_threads(self.settings.threads, count)
+        with limit_threads(threads):
+            streams = (
+                self._stream(student, threads)
+                for name, ipc in self.wanted
+                for student in self._missing(name, ipc)
             )
-        new = [text for text in texts if text not in self.evaluation.notices]
+            for student, event in merged(streams, at_once):
+                yield from self._received(student, event)
+
+    def _missing(self, name: str, ipc: int) -> Iterator[_Student]:
+        row = self.evaluation.row(name, ipc)
+        done = {student.seed for student in row.students} if row else set()
+        for seeds in seeds_by_choice(self.sets, name, ipc, self.settings):
+            missing = [seed for seed in seeds if seed not in done]
+            if missing:
+                training_set = compose(self.sets, name, ipc, self.settings, missing[0])
+                notices = self._check(name, ipc, training_set)
+                for seed in missing:
+                    yield _Student(name, ipc, training_set, seed, notices)
+                    notices = ()
+
+    def _stream(self, student: _Student, threads: int) -> Generator[_Trained, None, None]:
+        """Yield what happens while a student is trained; nothing is stored here."""
+        for notice in student.notices:
+            yield student, Notice(notice)
+        stored = self.trainer.stored(student.training_set).get(student.seed)
+        if stored is not None:
+            yield student, Progress(self.settings.steps)
+            yield student, stored
+            return
+        for event in self.trainer.outcomes(student.training_set, [student.seed], threads):
+            yield student, event
+
+    def _received(
+        self, student: _Student, event: StudentResult | Outcome | Event
+    ) -> Iterator[Event]:
+        name = f"{student.name} at IPC {student.ipc}"
+        if isinstance(event, Outcome):
+            event = self.trainer.store(student.training_set, event)
+        if isinstance(event, StudentResult):
+            self._store(student, event)
+            yield Progress(0, f"{name}: {event.last:.1%}")
+        elif isinstance(event, Progress):
+            yield Progress(event.count, f"{name}, {event.note}")
+        else:
+            yield event
+
+    def _check(self, name: str, ipc: int, training_set: TrainingSet) -> tuple[str, ...]:
+        """Return, and note in the evaluation, what is not equal about the budget of a set."""
+        images = sum(training_set.per_class)
+        if name == OWN:
+            self.own_images[ipc] = images
+        own = self.evaluation.row(OWN, ipc)
+        ours = own.images if own is not None else self.own_images[ipc]
+        texts = list(training_set.shortfalls)
+        if images != ours:
+            texts.append(f"unequal budget at IPC {ipc}: {name} has {images} images, {OWN} {ours}")
+        new = tuple(text for text in texts if text not in self.evaluation.notices)
         self.evaluation = replace(self.evaluation, notices=(*self.evaluation.notices, *new))
         return new
 
-    def _store(self, row: EvaluationRow) -> None:
+    def _store(self, student: _Student, result: StudentResult) -> None:
         rows = {(one.name, one.ipc): one for one in self.evaluation.rows}
-        rows[row.name, row.ipc] = row
-        self.evaluation = replace(self.evaluation, rows=compared(tuple(rows.values())))
+        key = student.name, student.ipc
+        before = rows[key].students if key in rows else ()
+        rows[key] = evaluation_row(*key, student.training_set, (*before, result))
+        ordered = tuple(rows[key] for key in self.wanted if key in rows)
+        self.evaluation = replace(self.evaluation, rows=compared(ordered))
         write_evaluation(self.sets.subject.folder, self.evaluation)
 
     def finish(self) -> Evaluation:

@@ -55,30 +55,39 @@ class StudentTrainer:
 
         Progress counts training steps, those of stored students included.
         """
-        content = training_set.fingerprint
-        name = self._name(content)
-        known = {student.seed: student for student in read_students(self._folder, name)}
+        known = self.stored(training_set)
         for seed in sorted(known.keys() & set(seeds)):
             yield Progress(self._settings.steps)
             yield known[seed]
-        missing = [seed for seed in seeds if seed not in known]
-        for outcome in self._outcomes(training_set, missing):
-            if not isinstance(outcome, Outcome):
-                yield outcome
-                continue
-            known[outcome.seed] = StudentResult(**asdict(outcome), trained_on=content)
-            write_students(self._folder, name, [known[seed] for seed in sorted(known)])
-            yield known[outcome.seed]
+        for outcome in self.outcomes(training_set, [seed for seed in seeds if seed not in known]):
+            yield self.store(training_set, outcome) if isinstance(outcome, Outcome) else outcome
 
-    def _outcomes(
-        self, training_set: TrainingSet, seeds: Sequence[int]
+    def stored(self, training_set: TrainingSet) -> dict[int, StudentResult]:
+        """Return the students of a set that are stored, by seed."""
+        found = read_students(self._folder, self._name(training_set.fingerprint))
+        return {student.seed: student for student in found}
+
+    def store(self, training_set: TrainingSet, outcome: Outcome) -> StudentResult:
+        """Store a student of a set beside the others."""
+        content = training_set.fingerprint
+        result = StudentResult(**asdict(outcome), trained_on=content)
+        known = self.stored(training_set) | {outcome.seed: result}
+        write_students(self._folder, self._name(content), [known[seed] for seed in sorted(known)])
+        return result
+
+    def outcomes(
+        self, training_set: TrainingSet, seeds: Sequence[int], threads: int | None = None
     ) -> Iterator[Outcome | Progress | Notice]:
+        """Train students without storing them; `threads` are those of the settings by default."""
         if not seeds:
             return
         from dsel.students.training import train_students
 
         classes = len(self._held_out.subject.classes)
-        events = train_students(training_set.images, self._images, classes, self._settings, seeds)
+        settings = self._settings
+        if threads is not None:
+            settings = settings.replace(threads=threads)
+        events = train_students(training_set.images, self._images, classes, settings, seeds)
         yield from (event for event in events if isinstance(event, Outcome | Progress | Notice))
 
     def _name(self, content: str) -> str:

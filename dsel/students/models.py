@@ -14,6 +14,7 @@ from its own generators.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import Lock
 from types import MappingProxyType
 from typing import Final
 
@@ -32,6 +33,9 @@ LEAST_PX: Final = 16
 MEAN: Final = (0.485, 0.456, 0.406)
 STD: Final = (0.229, 0.224, 0.225)
 """The mean and standard deviation of ImageNet's channels, for images in 0 to 1."""
+
+
+_GLOBAL_GENERATOR: Final = Lock()
 
 
 class Student(nn.Module):
@@ -59,13 +63,14 @@ class Student(nn.Module):
 def build_student(name: str, classes: int, image_px: int, seed: int) -> nn.Module:
     """Build an architecture for square images of `image_px`; its weights follow from `seed`.
 
-    They are drawn on the processor from its global generator, which is restored afterwards.
+    They are drawn on the processor from its global generator, which is restored afterwards, by one
+    thread at a time.
     """
     if name not in _BUILDERS:
         raise unknown("student", name, _BUILDERS)
     if not name.startswith("convnet"):
         _check_side(name, image_px, LEAST_PX)
-    with torch.random.fork_rng(devices=[]):
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return Student(_BUILDERS[name](classes, image_px))
 

@@ -3,8 +3,9 @@
 A student's numbers follow from its seed, the images and the settings alone: weights and batches
 come from generators of their own, so that it does not matter which other students are trained.
 
-Students are trained one after the other. Five ConvNets as one network of grouped convolutions take
-about 1.2 times as long on a processor, which is busy with one (tests/bench/students_bench.py).
+On a processor, students that are trained at the same time have threads of their own: one student
+cannot keep many busy, and five ConvNets as one network of grouped convolutions take about 1.2 times
+as long as in turn (tests/bench/students_bench.py).
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def train_students(
     """
     recipe, device = recipe_of(settings), choose_device()
     yield Started("train students", settings.steps * len(seeds), "steps")
-    with _processor(settings.threads):
+    with limit_threads(settings.threads):
         data = training_data(train, classes, recipe, device)
         images, labels = to_tensor(test.images).to(device), torch.from_numpy(test.labels).to(device)
         found = []
@@ -75,6 +76,18 @@ def train_students(
             found.append(outcome)
             yield outcome
     yield Done("train students", {"students": len(found)})
+
+
+def divide_threads(threads: int, students: int) -> tuple[int, int]:
+    """Return how many of the students to train at a time, and the threads of each.
+
+    threads: those of the processor to use, 0 for all. An accelerator trains one at a time.
+    """
+    most = threads or torch.get_num_threads()
+    if choose_device().type != "cpu":
+        return 1, most
+    at_once = max(1, min(most, students))
+    return at_once, most // at_once
 
 
 def iter_train_model(
@@ -91,7 +104,7 @@ def iter_train_model(
     """
     recipe, device = recipe_of(settings), choose_device()
     yield Started("train", settings.steps, "steps")
-    with _processor(settings.threads):
+    with limit_threads(settings.threads):
         data = training_data(images, classes, recipe, device)
         model = _new_student(settings, data, seed)
         reported = 0
@@ -256,8 +269,11 @@ def _autocast(device: torch.device) -> torch.autocast:
 
 
 @contextmanager
-def _processor(threads: int) -> Iterator[None]:
-    """Set the process's threads and denormals, and reset them: other results must not change."""
+def limit_threads(threads: int) -> Iterator[None]:
+    """Use so many threads, 0 for all, and no denormals; other results must not change afterwards.
+
+    Threads that are started meanwhile use as many; denormals are a setting of this thread.
+    """
     before = torch.get_num_threads()
     torch.set_flush_denormal(True)  # late in a training they are up to 100 times slower on a CPU
     torch.set_num_threads(threads or before)

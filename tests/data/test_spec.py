@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dsel.config import SourceSettings
-from dsel.data.spec import parse_source, spell_source
+from dsel.data.spec import open_source, parse_source, spell_source
 from dsel.errors import SettingError
 
 
@@ -42,3 +42,9 @@ def test_parse_source__refused(text, line):
     with pytest.raises(SettingError) as error:
         parse_source(text)
     assert str(error.value) == line
+
+
+def test_open_source__its_own_options_go_over_the_settings():
+    settings = SourceSettings(scene_seed=5, per_class=2)
+    assert open_source("toybox:seed=0", settings).origin["scene_seed"] == 0
+    assert open_source("toybox", settings).origin["scene_seed"] == 5

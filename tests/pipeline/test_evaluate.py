@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.scored import evaluated_run
 from support.toyset import finish
-from support.trainer import Interrupted, trainer
+from support.trainer import Interrupted, same_images, trainer
 
 from dsel.config import EvaluateSettings, ExportSettings
 from dsel.errors import SettingError
@@ -74,13 +74,15 @@ def test_evaluate__rows_of_the_set_and_of_random_images(folder, sets, unseen, tr
 def test_evaluate__every_set_has_the_same_images_per_class(sets, unseen, trainer):
     finish(evaluate(sets, unseen, QUICK))
     counts = [Counter(one.labels.tolist()) for one in trainer.sets]
-    assert counts == [{0: 2, 1: 2}] * 3  # dsel, and random images for each seed
+    assert counts == [{0: 2, 1: 2}] * 4  # two students of each
     assert {one.images.shape for one in trainer.sets} == {(4, 16, 16, 3)}
 
 
 def test_evaluate__random_images_are_drawn_for_each_student(sets, unseen, trainer):
     finish(evaluate(sets, unseen, QUICK.replace(seeds=3)))
-    assert trainer.calls == [(0, 1, 2), (0,), (1,), (2,)]
+    assert trainer.calls == [(0,), (1,), (2,)] * 2
+    assert all(same_images(trainer.sets[0], one) for one in trainer.sets[1:3])
+    assert not any(same_images(trainer.sets[3], one) for one in trainer.sets[4:])
 
 
 def test_evaluate__test_images_have_the_set_s_class_indices(folder, trainer):
@@ -161,6 +163,21 @@ def test_evaluate__threads_change_nothing(folder, sets, unseen, trainer):
     finish(evaluate(sets, unseen, QUICK.replace(threads=1)))
     assert trainer.students == 4
     assert stored(folder).complete
+
+
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_evaluate__students_at_the_same_time_store_the_same(folder, sets, unseen, trainer, at_once):
+    how = QUICK.replace(seeds=3, ipcs=(1, 2))
+    finish(evaluate(sets, unseen, how))
+    in_turn = stored(folder)
+    shutil.rmtree(folder / "run/evaluations")
+    trainer.at_once, trainer.stop_after = at_once, 5
+    with pytest.raises(Interrupted):
+        finish(evaluate(sets, unseen, how))
+    assert sum(len(row.students) for row in stored(folder).rows) <= 5
+    trainer.stop_after = -1
+    finish(evaluate(sets, unseen, how))
+    assert stored(folder) == in_turn
 
 
 def test_evaluate__unequal_budgets_are_told(folder, unseen, trainer):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dsel.config.evaluate import EvaluateSettings
+from dsel.pipeline.parallel import merged
 from dsel.students.batches import training_data
 from dsel.students.models import build_student
 from dsel.students.recipes import HARD, recipe_of
@@ -19,8 +20,10 @@ from dsel.students.training import (
     add_gradients,
     checkpoints,
     divergence,
+    divide_threads,
     iter_train_model,
     learning_rate,
+    limit_threads,
     part_size,
     train_students,
     training_steps,
@@ -85,6 +88,27 @@ def test_train_students__leaves_threads_as_they_were():
     before = torch.get_num_threads()
     list(train_students(drawn(), drawn(), 4, SETTINGS.replace(steps=1, threads=before + 1), [0]))
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("threads", "students", "expected"),
+    [(8, 5, (5, 1)), (8, 3, (3, 2)), (2, 5, (2, 1)), (1, 5, (1, 1)), (4, 1, (1, 4))],
+)
+def test_divide_threads__on_a_processor(threads: int, students: int, expected: tuple[int, int]):
+    assert divide_threads(threads, students) == expected
+    assert divide_threads(0, 1) == (1, torch.get_num_threads())
+
+
+def test_train_students__students_at_the_same_time_are_those_in_turn():
+    images, settings = drawn(), SETTINGS.replace(steps=2)
+    in_turn = outcomes(images, settings, [0, 1, 2, 3])
+    streams = (
+        (one for one in train_students(images, drawn(seed=1), 4, settings, [seed]))
+        for seed in (0, 1, 2, 3)
+    )
+    with limit_threads(1):
+        together = list(merged(streams, 4))
+    assert {one.seed: one for one in together if isinstance(one, Outcome)} == in_turn
 
 
 def trained(seed: int) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from types import ModuleType
 
 import numpy as np
@@ -21,7 +22,8 @@ class Interrupted(BaseException):
 class InstantTrainer:
     """Stands in for `dsel.students.training`; `calls` are the seeds of each training.
 
-    stop_after: raise `Interrupted` once so many students are trained.
+    at_once: how many students are trained at a time. stop_after: raise `Interrupted` once so many
+    are trained.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,10 @@ class InstantTrainer:
         self.sets: list[LabelledImages] = []
         self.tests: list[LabelledImages] = []
         self.stop_after = -1
+        self.at_once = 1
+
+    def divide_threads(self, _threads: int, _students: int) -> tuple[int, int]:
+        return self.at_once, 1
 
     def train_students(
         self, train: LabelledImages, test: LabelledImages, _classes: int,
@@ -56,6 +62,8 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> InstantTrainer:
     instant = InstantTrainer()
     module = ModuleType("dsel.students.training")
     module.train_students = instant.train_students  # type: ignore[attr-defined]
+    module.divide_threads = instant.divide_threads  # type: ignore[attr-defined]
+    module.limit_threads = nullcontext  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return instant
 
