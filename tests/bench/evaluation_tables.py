@@ -31,8 +31,14 @@ FREE = ("random-whole", "random-crop", "centre-crop", "no-clusters", "kmeans-nea
 """Baselines that need no teacher."""
 
 TAUGHT = ("rded", "easiest", "hardest")
-SETS: Mapping[str, Mapping[str, Any]] = {"single": {}, "mosaic": {"factor": 2}}
-"""Selections that are evaluated: the default, and mosaics of 2 x 2 that students unpack."""
+SETS: Mapping[str, Mapping[str, Any]] = {
+    "single": {},
+    "mosaic": {"factor": 2},
+    "score": {"within": "score"},
+    "centroid": {"within": "centroid"},
+}
+"""Selections that are evaluated: the default, mosaics of 2 x 2 that students unpack, and the two
+orders within clusters that `--within auto` chooses from."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ipcs", type=int, nargs="+", default=(1, 10, 50))
     parser.add_argument("--students", nargs="+", default=("convnet-4", "resnet-10"))
     parser.add_argument("--recipes", nargs="+", default=("hard", "soft"))
-    parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=tuple(SETS))
+    parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=("single", "mosaic"))
     parser.add_argument("--baselines", nargs="+", default=(*FREE, *TAUGHT))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300)
