@@ -203,7 +203,8 @@ def _too_large(error: Image.DecompressionBombError, most_px: int) -> UnreadableI
 def _limit_in_words(most_px: int) -> str:
     if most_px == MAX_PIXELS:
         return f"{MAX_PIXELS // 1_000_000} megapixels that dsel decodes"
-    return f"{most_px / 1e6:g} megapixels that are allowed here (--max-megapixels)"
+    plural = "" if most_px == 1_000_000 else "s"
+    return f"limit of {most_px / 1e6:g} megapixel{plural} (--max-megapixels)"
 
 
 @contextmanager

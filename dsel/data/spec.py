@@ -45,7 +45,8 @@ def parse_source(text: str) -> tuple[str, SourceSettings]:
 def open_source(text: str, settings: SourceSettings | None = None) -> Dataset:
     """Open a source with these settings, over which its own options go."""
     source, spelled = parse_source(text)
-    given = {name: value for name, value in spelled.plain().items() if value}
+    plain = spelled.plain()
+    given = {name: plain[name] for name in _FIELDS.values() if plain[name]}
     return open_dataset(source, (settings or SourceSettings()).replace(**given))
 
 

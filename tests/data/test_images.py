@@ -446,7 +446,7 @@ def test_decode__a_lower_limit() -> None:
     with pytest.raises(UnreadableImage) as caught:
         decode(raw, 1000)
     assert str(caught.value) == (
-        "50 x 40 px is more than the 0.001 megapixels that are allowed here (--max-megapixels)"
+        "50 x 40 px is more than the limit of 0.001 megapixels (--max-megapixels)"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dsel.config import SourceSettings
-from dsel.data.spec import parse_source, spell_source
+from dsel.data.spec import open_source, parse_source, spell_source
 from dsel.errors import SettingError
 
 
@@ -42,3 +42,9 @@ def test_parse_source__refused(text, line):
     with pytest.raises(SettingError) as error:
         parse_source(text)
     assert str(error.value) == line
+
+
+def test_open_source__the_settings_stay_where_the_spelling_says_nothing():
+    given = SourceSettings(per_class=2, max_megapixels=7)
+    opened = open_source("toybox:per-class=3", given)
+    assert (opened.settings.per_class, opened.settings.max_megapixels) == (3, 7)
