@@ -268,10 +268,6 @@ class Dataset(Protocol):
         """A name of the content."""
 
     @property
-    def sealed(self) -> bool:
-        """Whether an equal fingerprint proves that every pixel is the same, as for scenes."""
-
-    @property
     def origin(self) -> Mapping[str, str | int | Sequence[str]]:
         """How to open the same dataset again, as plain values for the run's manifest."""
 

@@ -65,8 +65,6 @@ class _Disk:
 class ImageFolder:
     """Images in class folders. An id is the path below the class folders' parent: cat/1.jpg."""
 
-    sealed = False  # the fingerprint has the sizes of the files, which are too many to read
-
     def __init__(
         self, base: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],

@@ -49,11 +49,6 @@ class ArrayDataset:
     rows: Mapping[str, int]
 
     @property
-    def sealed(self) -> bool:
-        """The fingerprint is of the files' bytes, and the images are in memory."""
-        return True
-
-    @property
     def names(self) -> tuple[tuple[str, ...], ...]:
         """Each class has one name."""
         return tuple((name,) for name in self.classes)

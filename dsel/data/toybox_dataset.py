@@ -63,11 +63,6 @@ class ToyboxScenes:
         return fingerprint("toybox", *parts)
 
     @property
-    def sealed(self) -> bool:
-        """Scenes follow from what is in the fingerprint; other processors may round otherwise."""
-        return True
-
-    @property
     def origin(self) -> Mapping[str, str | int | Sequence[str]]:
         """How to open the same dataset again."""
         return origin_of("toybox", self.settings)

@@ -71,8 +71,6 @@ class _Tree:
 class ZippedImages:
     """Images in class folders of a zip file. An id is the path below the class folders' parent."""
 
-    sealed = False
-
     def __init__(
         self, path: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], entries: Mapping[str, Entry],

@@ -8,7 +8,7 @@ from typing import Literal
 from dsel.config import SourceSettings
 from dsel.core.composing import Cut
 from dsel.core.cut_boxes import cut_in_proxy
-from dsel.data import open_dataset
+from dsel.data import is_rendered, open_dataset
 from dsel.data.images import checksum, crop, decode
 from dsel.errors import DselError, RunError, UnreadableImage
 from dsel.runs import Run
@@ -77,12 +77,13 @@ def is_as_scored(row: ImageRow, pixels: Pixels, dataset: Dataset) -> bool:
     """Whether an image of the source has the pixels that were scored.
 
     A file may be replaced by another of the same size in bytes, which the fingerprint of a folder
-    does not show. Sealed sources need no check: their fingerprint was compared.
+    does not show. Rendered scenes follow from what their fingerprint names, and another processor
+    may round a pixel of them otherwise.
     """
     frame = row.frame
     if frame is None or pixels.shape[:2] != (frame.source_height, frame.source_width):
         return False
-    return dataset.sealed or checksum(pixels) == row.checksum
+    return is_rendered(dataset) or checksum(pixels) == row.checksum
 
 
 def proxy_cutter(run: Run) -> Cut:
