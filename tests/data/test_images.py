@@ -266,34 +266,37 @@ def png_of(samples: np.ndarray, colour_type: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def tiff_of(samples: np.ndarray, order: str) -> bytes:
-    """An uncompressed TIFF of 16-bit RGB in an order of bytes, < or >."""
+def tiff_of(samples: np.ndarray, order: str, packed: bool = False) -> bytes:
+    """A TIFF of 16-bit RGB in an order of bytes, < or >; packed: with Deflate, by libtiff."""
     height, width = samples.shape[:2]
-    tags = [(256, width), (257, height), (262, 2), (277, 3), (278, height)]
-    count, data = 8, 8 + 2 + 8 * 12 + 4
-    entries = [struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in tags]
     content = samples.astype(order + "u2").tobytes()
-    entries.append(struct.pack(order + "HHII", 258, 3, 3, data + len(content)))
-    entries.append(struct.pack(order + "HHII", 273, 4, 1, data))
-    entries.append(struct.pack(order + "HHII", 279, 4, 1, len(content)))
-    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "IH", 8, count)
-    depths = struct.pack(order + "HHH", 16, 16, 16)
-    return (
-        start
-        + b"".join(sorted(entries, key=lambda e: struct.unpack(order + "H", e[:2])))
-        + (bytes(4) + content + depths)
-    )
+    content = zlib.compress(content) if packed else content
+    data = 8 + 2 + 9 * 12 + 4
+    tags = [
+        (256, 1, width), (257, 1, height), (258, 3, data + len(content)),
+        (259, 1, 8 if packed else 1), (262, 1, 2), (273, 1, data), (277, 1, 3),
+        (278, 1, height), (279, 1, len(content)),
+    ]  # fmt: skip
+    entries = [
+        struct.pack(order + "HHII", tag, 3 if tag == 258 else 4, count, value)
+        for tag, count, value in tags
+    ]
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "IH", 8, len(tags))
+    return start + b"".join(entries) + bytes(4) + content + struct.pack(order + "3H", 16, 16, 16)
 
 
 DEEP_RGB = np.array([[[0, 1023, 4095], [2048, 17, 300]]], np.uint16)
 
 
-@pytest.mark.parametrize("kind", ["png", "little", "big"])
-def test_decode__colour_of_12_bits_in_16(kind: str) -> None:
-    if kind == "png":
-        raw = png_of(DEEP_RGB, 2)
-    else:
-        raw = tiff_of(DEEP_RGB, "<" if kind == "little" else ">")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        png_of(DEEP_RGB, 2),
+        *(tiff_of(DEEP_RGB, order, packed) for order in "<>" for packed in (False, True)),
+    ],
+    ids=["png", "little", "little packed", "big", "big packed"],
+)
+def test_decode__colour_of_12_bits_in_16(raw: bytes) -> None:
     with noting() as notes:
         found = decode(raw)
     assert found[0].tolist() == np.rint(DEEP_RGB[0] / 4095 * 255).astype(int).tolist()
