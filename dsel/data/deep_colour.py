@@ -17,6 +17,7 @@ _GRAY_ALPHA: Final = "LA;16B"
 _KINDS: Final = ("RGB", "RGBX", "RGBA")
 _ORDERS: Final = (";16L", ";16B") if sys.byteorder == "little" else (";16B", ";16L")
 """The order of bytes of this machine, and the other one."""
+_BYTE: Final = np.uint16(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class DeepColour:
         """Return red, green, blue and alpha of a part, (height, width, 4) of 16 bits."""
         upper, lower = (_bytes(image.crop(rows)) for image in (self.upper, self.lower))
         if self.is_gray:  # the lower image has gray and alpha with both of their bytes
-            gray, alpha = lower[..., 0] << 8 | lower[..., 1], lower[..., 2] << 8 | lower[..., 3]
-            return np.stack([gray, gray, gray, alpha], axis=-1)
-        return upper << 8 | lower
+            joined = lower[..., 0::2] << _BYTE | lower[..., 1::2]
+            return joined[..., [0, 0, 0, 1]]
+        return upper << _BYTE | lower
 
 
 def deep_colour(

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, _imaging
 
 from dsel.data.file_kinds import reason_for
 from dsel.data.pixel_modes import stored_samples, to_rgb
@@ -106,7 +106,7 @@ def checksum(pixels: Pixels) -> str:
     cut depends on the pixels alone, and a copy in another lossless format is the same image.
     """
     digest = hashlib.sha256(f"{pixels.shape[1]} x {pixels.shape[0]}\n".encode())
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()[:32]
 
 
@@ -160,7 +160,7 @@ def _mute_libtiff() -> None:
     its names, as on Windows, nothing can be done.
     """
     with suppress(AttributeError, OSError):
-        library = ctypes.CDLL(Image.core.__file__)
+        library = ctypes.CDLL(_imaging.__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
             getattr(library, name)(None)
 
@@ -285,7 +285,7 @@ def crop(pixels: Pixels, box: Box, width_px: int, height_px: int) -> Pixels:
     size, part = (width_px, height_px), (left, top, right, bottom)
     if height * width <= CHANNEL_WISE_PX:
         return np.array(_resized(pixels, size, part))
-    return np.dstack([_resized(pixels[:, :, channel], size, part) for channel in range(3)])
+    return np.dstack([np.array(_resized(pixels[:, :, n], size, part)) for n in range(3)])
 
 
 def _resized(
