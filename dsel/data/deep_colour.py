@@ -22,11 +22,15 @@ _BYTE: Final = np.uint16(8)
 
 @dataclass(frozen=True, slots=True)
 class DeepColour:
-    """An image decoded twice, for the upper and for the lower bytes of its samples."""
+    """An image decoded twice, for the upper and for the lower bytes of its samples.
+
+    clear: the colour that the file declares transparent.
+    """
 
     upper: Image.Image
     lower: Image.Image
     is_gray: bool
+    clear: tuple[int, ...] | None
 
     def samples(self, rows: Rows) -> NDArray[np.uint16]:
         """Return red, green, blue and alpha of a part, (height, width, 4) of 16 bits."""
@@ -34,7 +38,10 @@ class DeepColour:
         if self.is_gray:  # the lower image has gray and alpha with both of their bytes
             joined = lower[..., 0::2] << _BYTE | lower[..., 1::2]
             return joined[..., [0, 0, 0, 1]]
-        return upper << _BYTE | lower
+        samples = upper << _BYTE | lower
+        if self.clear is not None:
+            samples[(samples[..., :3] == self.clear).all(axis=-1), 3] = 0
+        return samples
 
 
 def deep_colour(
@@ -53,7 +60,7 @@ def deep_colour(
         for tile in reopened.tile
     ]
     reopened.load()
-    return DeepColour(upper, reopened, layout == _GRAY_ALPHA)
+    return DeepColour(upper, reopened, layout == _GRAY_ALPHA, clear_colour(upper))
 
 
 def looks_black(image: Image.Image) -> bool:
@@ -61,6 +68,12 @@ def looks_black(image: Image.Image) -> bool:
     if image.mode not in ("RGB", "RGBA"):
         return False
     return all(_largest(image.getchannel(band)) < 16 for band in "RGB")
+
+
+def clear_colour(image: Image.Image) -> tuple[int, ...] | None:
+    """Return the one colour that a PNG declares transparent, in its own bits; None without one."""
+    clear = image.info.get("transparency")
+    return clear if isinstance(clear, tuple) else None
 
 
 def _largest(channel: Image.Image) -> int:
@@ -77,4 +90,7 @@ def _other_order(layout: str) -> str:
 
 def _bytes(part: Image.Image) -> NDArray[np.uint16]:
     """Return (height, width, 4), 0 to 255; an image without alpha is opaque."""
-    return np.asarray(part if part.mode == "RGBA" else part.convert("RGBA")).astype(np.uint16)
+    values = np.asarray(part).astype(np.uint16)
+    if part.mode == "RGBA":
+        return values
+    return np.pad(values, ((0, 0), (0, 0), (0, 1)), constant_values=255)

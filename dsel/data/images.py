@@ -76,7 +76,8 @@ def decode(data: bytes | Path, most_px: int = MAX_PIXELS) -> Pixels:
     becomes 0. Colour profiles are not applied. Raises `UnreadableImage`, with the reason, and
     nothing else.
 
-    Memory: what Pillow needs for the mode of the file, 1 to 4 bytes a pixel, and the result's 3.
+    Memory: what Pillow needs for the mode of the file, 1 to 4 bytes a pixel (twice that for colour
+    of 16 bits that is nearly black), and the result's 3.
     """
     raw = data if isinstance(data, bytes) else _file_bytes(data)
     if not raw:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from dsel.data.deep_colour import DeepColour, Rows, deep_colour, looks_black
+from dsel.data.deep_colour import DeepColour, Rows, clear_colour, deep_colour, looks_black
 from dsel.data.sample_depth import FULL, depth_used, to_eight_bits, white_of
 from dsel.types import Pixels
 
@@ -61,10 +61,10 @@ def to_rgb(
         return _deep_gray(image, stored.depth)
     if image.mode in ("I", "F"):
         return _stretched(image), FULL
-    if not stored.depth and looks_black(image):
+    if not stored.depth and (looks_black(image) or clear_colour(image)):
         deep = deep_colour(image, reopen(), stored.layout)
-        depth = FULL if deep is None else depth_used(_colours(image, deep))
-        if deep is not None and depth < FULL:
+        if deep is not None:
+            depth = depth_used(_colours(image, deep))
             return _deep_rgb(image, deep, depth), depth
     convert = _composited if image.has_transparency_data else _plain
     return _by_strips(image, lambda rows: convert(image.crop(rows))), FULL

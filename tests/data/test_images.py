@@ -306,6 +306,21 @@ def test_decode__colour_of_12_bits_in_16(raw: bytes) -> None:
     assert decode(png_of(bright, 2))[0, 0].tolist() == [16, 3, 15]  # the upper bytes, as ever
 
 
+@pytest.mark.parametrize(
+    ("samples", "shown"),
+    [
+        ([[2570, 0, 65535], [30_000, 65_535, 0]], [[10, 0, 255], [255, 255, 255]]),
+        ([[0, 1023, 4095], [2048, 17, 300]], [[0, 64, 255], [255, 255, 255]]),
+    ],
+)
+def test_decode__colour_key_of_16_bit_colour_is_transparent(
+    samples: list[list[int]], shown: list[list[int]]
+) -> None:
+    key = chunk(b"tRNS", struct.pack(">3H", *samples[1]))
+    raw = png_of(np.array([samples], np.uint16), 2)
+    assert decode(raw[:33] + key + raw[33:])[0].tolist() == shown
+
+
 def test_decode__colour_of_12_bits_with_alpha() -> None:
     alpha = np.array([[[65535], [0]]], np.uint16)
     for opaque in (65535, 4095):
