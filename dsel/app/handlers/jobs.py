@@ -42,7 +42,7 @@ CLASS: Final = "class"
 """The class folder of a single image: a name that is neither a split nor an image."""
 
 _ONE_PICTURE: Final = Lock()
-"""Held while a request decodes a picture, which takes up to 7 bytes a pixel: one at a time."""
+"""Held while a request decodes a picture, so that memory is that of one (see `decode`)."""
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.-]+")
 _INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
