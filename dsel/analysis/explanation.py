@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class Explanation:
     source_box: the patch in pixels of the upright source. candidates: how many boxes were compared.
     mean: of the map that locating uses, inside the patch. place: the index of the patch in `best`,
     -1 if it is none of them. ratio: its mean over that of the runner-up; NaN unless both are
-    positive.
+    positive. same_as: the image with the same pixels that is used in place of this one.
     """
 
     image_id: str
@@ -91,6 +92,7 @@ class Explanation:
     curve: tuple[TimestepGap, ...]
     placement: Placement | None
     sentence: str
+    same_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,12 @@ def explain(
     selected: ClassSelection,
     row: int,
     nth: int = 0,
+    copies: Mapping[str, str] = MappingProxyType({}),
 ) -> Explanation:
-    """Explain a class's `row`-th image and its patch, the `nth` of its patches by rank."""
+    """Explain a class's `row`-th image and its patch, the `nth` of its patches by rank.
+
+    copies: images that another one replaces, which has the same pixels.
+    """
     image_id, bucket = scores.ids[row], image_bucket(scores, row)
     mine = [n for n, patch in enumerate(selected.patches) if patch.image_id == image_id]
     best = candidate_boxes(bucket, geometry, settings)
@@ -130,6 +136,7 @@ def explain(
     explanation = Explanation(
         image_id=image_id, patch=None, source_box=None, candidates=len(x) * len(y), best=best,
         mean=np.nan, place=-1, ratio=np.nan, curve=(), placement=None, sentence="",
+        same_as=copies.get(image_id, ""),
     )  # fmt: skip
     if nth < len(mine):
         (patch,) = patch_views(selected, scores, settings, [mine[nth]])
@@ -241,6 +248,8 @@ def sentence(explanation: Explanation, settings: SelectSettings) -> str:
 def _without_patch(explanation: Explanation, settings: SelectSettings) -> str:
     if explanation.image_id in settings.bans:
         return "This image is banned, so it is never kept."
+    if explanation.same_as:
+        return f"This image has the same pixels as {explanation.same_as}, which is used instead."
     if not explanation.best:
         return "This image has no patch, because its maps contain NaN."
     return "This image has fewer patches."

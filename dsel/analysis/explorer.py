@@ -116,8 +116,9 @@ class Explorer(Selector):
         """Explain why an image's patch was chosen, the `nth` of its patches by rank."""
         scores, row = self.scores(class_index), self.row_of(class_index, image_id)
         return explain(
-            scores, self.geometry, settings, self.select(class_index, settings), row, nth
-        )
+            scores, self.geometry, settings, self.select(class_index, settings), row, nth,
+            self.run.copies,
+        )  # fmt: skip
 
     def values(
         self, class_index: int, image_id: str, settings: SelectSettings, x_px: float, y_px: float
@@ -287,7 +288,7 @@ class Explorer(Selector):
 
     def override_statuses(self, settings: SelectSettings) -> tuple[OverrideStatus, ...]:
         """List all manual overrides with their problems."""
-        return tuple(override_statuses(settings, self.geometry, self.run.images))
+        return tuple(override_statuses(settings, self.geometry, self.run.images, self.run.copies))
 
     def quality_overall(self, settings: SelectSettings) -> OverallQuality:
         """Measure the kept sets of all classes together."""

@@ -35,7 +35,7 @@ from dsel.exports import (
     side_files,
     zip_bytes,
 )
-from dsel.pipeline.cutting import open_origin, source_of
+from dsel.pipeline.cutting import is_as_scored, open_origin, source_of
 from dsel.pipeline.export import check_export, plan_export
 from dsel.pipeline.labelling import labels_size
 from dsel.runs import Run
@@ -198,7 +198,7 @@ def _some_images(run: Run, dataset: Dataset) -> Mapping[str, Pixels]:
             pixels = dataset.read(refs[row.id])
         except UnreadableImage:
             continue  # the export reports it
-        if row.frame and pixels.shape[:2] == (row.frame.source_height, row.frame.source_width):
+        if is_as_scored(row, pixels, dataset):  # else the export refuses it
             images[row.id] = pixels
     return images
 

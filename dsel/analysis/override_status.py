@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from dsel.config import SelectSettings
@@ -30,9 +31,15 @@ class OverrideStatus:
 
 
 def override_statuses(
-    settings: SelectSettings, geometry: Geometry, images: Iterable[ImageRow]
+    settings: SelectSettings,
+    geometry: Geometry,
+    images: Iterable[ImageRow],
+    copies: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[OverrideStatus]:
-    """Yield all manual overrides with their problems: pins in their order, bans, then moves."""
+    """Yield all manual overrides with their problems: pins in their order, bans, then moves.
+
+    copies: as of `check_overrides`.
+    """
     overrides = settings.overrides
     named = {*overrides.pins, *overrides.bans, *overrides.corners}
     rows = {row.id: row for row in images if row.id in named}
@@ -40,13 +47,13 @@ def override_statuses(
     alone = settings.replace(pins=(), bans=(), moves=())
     for image_id in overrides.pins:
         one = alone.replace(pins=(image_id,))
-        yield _status("pin", image_id, rows, _problem(one, geometry, frames))
+        yield _status("pin", image_id, rows, _problem(one, geometry, frames, copies))
     for image_id in overrides.bans:
         one = alone.replace(bans=(image_id,))
-        yield _status("ban", image_id, rows, _problem(one, geometry, frames))
+        yield _status("ban", image_id, rows, _problem(one, geometry, frames, copies))
     for image_id, move in zip(overrides.corners, overrides.moves, strict=True):
         one = alone.replace(moves=(move,))
-        yield _status("move", image_id, rows, _problem(one, geometry, frames))
+        yield _status("move", image_id, rows, _problem(one, geometry, frames, copies))
 
 
 def _status(
@@ -57,11 +64,14 @@ def _status(
 
 
 def _problem(
-    settings: SelectSettings, geometry: Geometry, frames: Mapping[str, Frame | None]
+    settings: SelectSettings,
+    geometry: Geometry,
+    frames: Mapping[str, Frame | None],
+    copies: Mapping[str, str],
 ) -> str:
     """Return the error that these settings alone would raise, empty without one."""
     try:
-        check_overrides(settings, geometry, frames)
+        check_overrides(settings, geometry, frames, copies)
     except SettingError as error:
         return str(error)
     return ""

@@ -23,7 +23,7 @@ LONGEST: Final = 4000
 
 HELD: Final = frozenset({
     "revision", "lora", "labels", "device", "compile", "rows_per_call", "decoders", "low_memory",
-    "precision", "family", "feature_layer", "null_class", "threads",
+    "precision", "family", "feature_layer", "null_class", "threads", "max_megapixels",
 })  # fmt: skip
 """Settings that remote visitors may not change, because they read files or control the hardware.
 """
@@ -41,8 +41,9 @@ NARROWER: Final[Mapping[str, Range]] = MappingProxyType({
     "batch_size": Range(0, 128),
     "seeds": Range(1, 10),
     "ipcs": Range(1, 1024),
+    "max_megapixels": Range(1, 25),
 })  # fmt: skip
-"""Narrower ranges for remote visitors, which bound the memory of a job."""
+"""Narrower ranges for remote visitors, which bound the memory of a job; defaults are brought in."""
 
 
 def form_of(kind: type[Settings], trusted: bool = True) -> list[dict[str, Any]]:
@@ -67,7 +68,18 @@ def filled(kind: type[S], values: Any, what: str, trusted: bool = True) -> S:
     settings = kind.from_plain(values)
     for name in values:
         _check_range(name, getattr(settings, name), _range(declared[name], trusted))
-    return settings
+    return settings if trusted else _brought_in(settings, values)
+
+
+def _brought_in(settings: S, values: Mapping[str, Any]) -> S:
+    """Lower defaults that exceed what remote visitors may set."""
+    lower: dict[str, Any] = {}
+    for name in settings_of(type(settings)):
+        high = NARROWER[name].high if name in NARROWER and name not in values else None
+        value = getattr(settings, name)
+        if high is not None and isinstance(value, int | float) and value > high:
+            lower[name] = high
+    return settings.replace(**lower)
 
 
 def _range(setting: Setting, trusted: bool) -> Range | None:

@@ -37,3 +37,17 @@ class SourceSettings(Settings):
         Field(ge=0, le=2**31 - 1, description="seed of the toybox scenes"),
         Display("Scene seed"),
     ] = 0
+    max_megapixels: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100,
+            description="refuse image files of more megapixels than this before they are decoded",
+        ),
+        Display("Largest image", unit="megapixels"),
+    ] = 100
+
+    @property
+    def max_px(self) -> int:
+        """The largest image in pixels."""
+        return self.max_megapixels * 1_000_000

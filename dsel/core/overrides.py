@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from dsel.config import SelectSettings
 from dsel.config.overrides import check_corner, check_known, fits
@@ -12,12 +13,15 @@ from dsel.types import Frame, Geometry
 
 
 def check_overrides(
-    settings: SelectSettings, geometry: Geometry, frames: Mapping[str, Frame | None]
+    settings: SelectSettings,
+    geometry: Geometry,
+    frames: Mapping[str, Frame | None],
+    copies: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Raise `SettingError` for overrides that do not fit a run's images.
 
-    frames: by image id, None for skipped images. A skipped image may be banned, since it is not
-    kept anyway.
+    frames: by image id, None for skipped images. copies: images that another one replaces, which
+    has the same pixels. Both kinds may be banned, since they are not kept anyway.
     """
     overrides = settings.overrides
     check_known(overrides, frames)
@@ -27,6 +31,11 @@ def check_overrides(
                 raise SettingError(
                     f"image {image_id!r} in {name} has no patch, since it was skipped when the run "
                     "was scored: take another image"
+                )
+            if image_id in copies:
+                raise SettingError(
+                    f"image {image_id!r} in {name} is left out, since {copies[image_id]!r} has the "
+                    "same pixels: take that one"
                 )
     patch_px = patch_size(settings, geometry)
     for image_id, corner in overrides.corners.items():

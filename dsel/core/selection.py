@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeVar
 
@@ -113,13 +113,12 @@ def ranking_scores(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> ND
     return np.where(refined, score, score - max(lead, 0.0) - TIE)
 
 
-def without_banned(scored: Scored, ids: Sequence[str], bans: Sequence[str]) -> Scored:
-    """Return the patches of a class without those of banned images."""
-    unwanted = set(bans)
-    banned = [row for row, image_id in enumerate(ids) if image_id in unwanted]
-    if not banned:
+def without_images(scored: Scored, ids: Sequence[str], unwanted: Collection[str]) -> Scored:
+    """Return the patches of a class without those of unwanted images."""
+    rows = [row for row, image_id in enumerate(ids) if image_id in unwanted]
+    if not rows:
         return scored
-    allowed = ~np.isin(scored.located.image, banned)
+    allowed = ~np.isin(scored.located.image, rows)
     return replace(_only(scored, allowed), located=_only(scored.located, allowed))
 
 

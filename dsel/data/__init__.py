@@ -41,6 +41,11 @@ def open_dataset(source: str, settings: SourceSettings) -> Dataset:
     return cast("Callable[[Path, SourceSettings], Dataset]", reader)(path, settings)
 
 
+def is_rendered(dataset: Dataset) -> bool:
+    """Whether the images are dsel's own scenes, which nobody can replace."""
+    return dataset.origin.get("source") == "toybox"
+
+
 def _kind(source: str, path: Path) -> str:
     if source == "toybox":
         return "toybox"

@@ -11,6 +11,7 @@ from typing import TypeVar
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
 from dsel.data.class_folders import Names
+from dsel.data.images import MAX_PIXELS
 from dsel.errors import SettingError, SourceError, shown, unknown
 from dsel.types import ImageRef
 
@@ -76,15 +77,22 @@ def list_images(
 
 
 def fingerprint_files(
-    kind: str, names: Sequence[Names], refs: Iterable[ImageRef], marks: Iterable[object]
+    kind: str,
+    names: Sequence[Names],
+    refs: Iterable[ImageRef],
+    marks: Iterable[object],
+    max_px: int = MAX_PIXELS,
 ) -> str:
-    """Return a fingerprint of files; the mark of each, such as its size, changes with it."""
+    """Return a fingerprint of files; the mark of each, such as its size, changes with it.
+
+    max_px: the largest image that is read; only a limit below dsel's own counts.
+    """
     digest = hashlib.sha256()
     for ref, mark in zip(refs, marks, strict=True):
         digest.update(f"{ref.class_index}\0{ref.id}\0{mark}\n".encode())
     further = further_names(names)
     parts = ([first for first, *_ in names], digest.hexdigest(), *([further] if further else []))
-    return fingerprint(kind, *parts)
+    return fingerprint(kind, *parts, *([{"max_px": max_px}] if max_px != MAX_PIXELS else []))
 
 
 def limit(refs: Iterable[ImageRef], per_class: int) -> list[ImageRef]:
@@ -112,10 +120,12 @@ def require_images(source: Path | str, classes: Sequence[str], refs: Iterable[Im
 
 def origin_of(source: str, settings: SourceSettings) -> Mapping[str, str | int | Sequence[str]]:
     """Return the settings that open the same dataset again, for the run's manifest."""
+    limit_px = {} if settings.max_px == MAX_PIXELS else {"max_megapixels": settings.max_megapixels}
     return {
         "source": source,
         "split": settings.split,
         "classes": list(settings.classes),
         "per_class": settings.per_class,
         "scene_seed": settings.scene_seed,
+        **limit_px,
     }

@@ -68,12 +68,14 @@ class ImageFolder:
     def __init__(
         self, base: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],
+        max_px: int,
     ) -> None:  # fmt: skip
-        """Use `open_image_folder`; `files` has each ref's file by id."""
+        """Use `open_image_folder`; `files` has each ref's file by id; max_px: the largest image."""
         self.base, self.origin, self.names, self.refs = base, origin, names, refs
         self.classes = tuple(first for first, *_ in names)
         sizes = (files[ref.id].size for ref in refs)
-        self.fingerprint = fingerprint_files("image folder", names, refs, sizes)
+        self.fingerprint = fingerprint_files("image folder", names, refs, sizes, max_px)
+        self._max_px = max_px
         # Paths that are not valid text differ from their ids; only these are stored.
         self._unusual_paths = {
             ref.id: path for ref in refs if (path := files[ref.id].path) != ref.id
@@ -81,7 +83,7 @@ class ImageFolder:
 
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image; raise `UnreadableImage` with a reason."""
-        return decode(self.path(ref))
+        return decode(self.path(ref), self._max_px)
 
     def path(self, ref: ImageRef) -> Path:
         """Return the path of an image's file."""
@@ -106,7 +108,7 @@ def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
     refs, files = list_images(found, settings.per_class)
     require_images(base, [first for first, *_ in chosen.values()], refs)
     origin = origin_of(str(path.resolve()), settings)
-    return ImageFolder(base, origin, tuple(chosen.values()), refs, files)
+    return ImageFolder(base, origin, tuple(chosen.values()), refs, files, settings.max_px)
 
 
 @contextmanager

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import io
-import math
 import re
 import stat
 import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, _imaging
 
+from dsel.data.file_kinds import reason_for
+from dsel.data.pixel_modes import stored_samples, to_rgb
+from dsel.data.sample_depth import FULL, white_of
 from dsel.errors import UnreadableImage
 from dsel.types import Box, Frame, Pixels, Proxy
 
 MAX_PIXELS: Final = 100_000_000
 MAX_FILE_BYTES: Final = 1 << 30
-BACKGROUND: Final = "white"
-"""The colour behind transparent images."""
+CHANNEL_WISE_PX: Final = 16_000_000
+"""Larger images are resized one channel at a time: Pillow stores RGB in four bytes a pixel."""
 
 MOST_ASPECT: Final = 2.0
 """The largest aspect ratio of proxies; of longer images they show the centre."""
@@ -46,6 +52,8 @@ _PILLOW_ERRORS: Final = (
     Image.DecompressionBombError,
 )  # fmt: skip
 
+_NOTES: ContextVar[list[str]] = ContextVar("notes of decoded images")
+
 _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
     2: lambda a: a[:, ::-1],
@@ -58,26 +66,66 @@ _UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
 })  # fmt: skip
 
 
-def decode(data: bytes | Path) -> Pixels:
+def decode(data: bytes | Path, most_px: int = MAX_PIXELS) -> Pixels:
     """Decode the first frame of an image file, upright, as contiguous (height, width, 3).
 
-    The size is checked before any pixel is decoded. EXIF orientation is applied, an invalid one
-    ignored. Transparent parts show `BACKGROUND`. 16-bit gray is scaled to 8 bits; float and 32-bit
-    images are scaled from their finite minimum and maximum to 0 and 255, and NaN becomes 0. Colour
-    profiles are not applied. Raises `UnreadableImage`, with the reason, and nothing else.
+    The size is checked before any pixel is decoded; most_px: the largest number of pixels. EXIF
+    orientation is applied, an invalid one ignored. Transparent parts show white. 16-bit samples are
+    scaled to 8 bits, by the bits that the image uses (see `dsel.data.sample_depth`, and `noting`);
+    float and 32-bit images are scaled from their finite minimum and maximum to 0 and 255, and NaN
+    becomes 0. Colour profiles are not applied. Raises `UnreadableImage`, with the reason, and
+    nothing else.
+
+    Memory, measured: the file, what Pillow needs for its mode, 1 to 4 bytes a pixel (twice that for
+    colour of 16 bits that is nearly black), and the result's 3. Decoders that work on whole images
+    need more: 10 bytes a pixel in all for AVIF, 16 for WebP, 19 for JPEG 2000.
     """
     raw = data if isinstance(data, bytes) else _file_bytes(data)
     if not raw:
         raise UnreadableImage("is empty (0 bytes)")
     _mute_pillow()
-    image = _opened(raw)
-    _check_size(image)
-    with _unreadable_if_broken():
-        image.load()
-        _check_size(image)  # an ICO file may contain a larger image than its directory states
-        pixels = _eight_bit(image)
-    turn = _UPRIGHT.get(_orientation(image))
+    _mute_libtiff()
+    pixels, orientation = _stored_pixels(raw, most_px)
+    turn = _UPRIGHT.get(orientation)
     return np.ascontiguousarray(turn(pixels) if turn else pixels)
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Collect what `decode` has to say about the images that it decodes inside, in this thread."""
+    notes: list[str] = []
+    token = _NOTES.set(notes)
+    try:
+        yield notes
+    finally:
+        _NOTES.reset(token)
+
+
+def checksum(pixels: Pixels) -> str:
+    """Return a name of an image's content: 32 hex digits of the SHA-256 of its size and pixels.
+
+    It is of the decoded pixels, not of a file's bytes: arrays and rendered scenes have no file, a
+    cut depends on the pixels alone, and a copy in another lossless format is the same image.
+    """
+    digest = hashlib.sha256(f"{pixels.shape[1]} x {pixels.shape[0]}\n".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()[:32]
+
+
+def _stored_pixels(raw: bytes, most_px: int) -> tuple[Pixels, int]:
+    """Return the pixels as they are stored, and their EXIF orientation."""
+    image = _opened(raw, most_px)
+    _check_size(image, most_px)
+    stored = stored_samples(image)
+    with _unreadable_if_broken(most_px):
+        image.load()
+        _check_size(image, most_px)  # an ICO file may contain a larger image than it states
+        pixels, depth = to_rgb(image, stored, lambda: _opened(raw, most_px))
+    if depth < FULL and stored.depth == 0:
+        _NOTES.get([]).append(
+            f"{depth}-bit data in files of 16 bits: it is scaled by {white_of(depth)}, not 65535"
+        )
+    return pixels, _orientation(image)
 
 
 def _file_bytes(path: Path) -> bytes:
@@ -106,7 +154,20 @@ def _mute_pillow() -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _opened(raw: bytes) -> ImageFile.ImageFile:
+@cache
+def _mute_libtiff() -> None:
+    """Keep libtiff from writing to the terminal: a damaged file is reported with its reason.
+
+    Pillow has no switch for it, so libtiff's own is called. Where Pillow contains libtiff without
+    its names, as on Windows, nothing can be done.
+    """
+    with suppress(AttributeError, OSError):
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            getattr(library, name)(None)
+
+
+def _opened(raw: bytes, most_px: int) -> ImageFile.ImageFile:
     """Read the header alone.
 
     `Image.open` is not used because it refuses large images without reporting their size, at a
@@ -118,72 +179,46 @@ def _opened(raw: bytes) -> ImageFile.ImageFile:
         if factory is not None and accept is not None and accept(raw[:16]) is True:
             try:
                 return factory(io.BytesIO(raw), "")
+            except Image.DecompressionBombError as error:
+                raise _too_large(error, most_px) from error
             except _PILLOW_ERRORS as error:
                 raise UnreadableImage(f"is a damaged or cut off {name} file") from error
-    raise UnreadableImage(_nature(raw))
+    raise UnreadableImage(reason_for(raw, ", ".join(_FORMATS)))
 
 
-def _nature(raw: bytes) -> str:
-    """Return the reason for a file that is not an image."""
-    start = raw[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in start:
-        return "is an SVG drawing; dsel reads raster images, such as PNG"
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "is a web page (HTML), not an image"
-    if raw[4:8] == b"ftyp":
-        return "is a HEIC image or a video, which dsel does not read: save it as JPEG or PNG"
-    if not any(byte < 9 or 13 < byte < 32 for byte in raw[:1024]):
-        return "is text, not an image"
-    return f"is not an image in a format that dsel reads ({', '.join(_FORMATS)})"
-
-
-def _check_size(image: Image.Image) -> None:
+def _check_size(image: Image.Image, most_px: int) -> None:
     if image.width < 1 or image.height < 1:
         raise UnreadableImage(f"{image.width} x {image.height} px: has no pixels")
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > most_px:
         raise UnreadableImage(
-            f"{image.width} x {image.height} px is more than the "
-            f"{MAX_PIXELS // 1_000_000} megapixels that dsel decodes"
+            f"{image.width} x {image.height} px is more than the {_limit_in_words(most_px)}"
         )
 
 
+def _too_large(error: Image.DecompressionBombError, most_px: int) -> UnreadableImage:
+    """Return the reason for a frame whose size only Pillow saw: a GIF's may exceed its header's."""
+    found = re.search(r"\d+", str(error))
+    count = f"{int(found[0]):,} px" if found else "its size"
+    return UnreadableImage(f"{count} is more than the {_limit_in_words(most_px)}")
+
+
+def _limit_in_words(most_px: int) -> str:
+    if most_px == MAX_PIXELS:
+        return f"{MAX_PIXELS // 1_000_000} megapixels that dsel decodes"
+    plural = "" if most_px == 1_000_000 else "s"
+    return f"limit of {most_px / 1e6:g} megapixel{plural} (--max-megapixels)"
+
+
 @contextmanager
-def _unreadable_if_broken() -> Iterator[None]:
+def _unreadable_if_broken(most_px: int) -> Iterator[None]:
     try:
         yield
+    except Image.DecompressionBombError as error:
+        raise _too_large(error, most_px) from error
     except _PILLOW_ERRORS as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
         state = "is cut off" if "truncat" in text.lower() else "is damaged"
         raise UnreadableImage(f"{state}: {text}") from error
-
-
-def _eight_bit(image: Image.Image) -> Pixels:
-    """Convert any of Pillow's modes to (height, width, 3); `convert` alone clips 16-bit images."""
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        deep = np.asarray(image).astype(np.uint32)
-        return _gray_to_rgb(((deep + 128) // 257).astype(np.uint8))  # 65535 is white
-    if image.mode in ("I", "F"):
-        return _gray_to_rgb(_scaled(np.asarray(image)))
-    if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        ground = Image.new("RGBA", clear.size, BACKGROUND)
-        return np.array(Image.alpha_composite(ground, clear).convert("RGB"))
-    return np.array(image.convert("RGB"))
-
-
-def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale (height, width) from its finite range to 0..255; NaN becomes 0, infinities 0 or 255."""
-    wide = values.astype(np.float64)
-    finite = wide[np.isfinite(wide)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if high - low <= 0 or not math.isfinite(high - low):
-        return np.zeros(values.shape, np.uint8)
-    wide = np.nan_to_num(wide, nan=low, posinf=high, neginf=low)
-    return np.rint((wide - low) / (high - low) * 255).astype(np.uint8)
-
-
-def _gray_to_rgb(gray: NDArray[np.uint8]) -> Pixels:
-    return np.repeat(gray[:, :, None], 3, axis=2)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -249,12 +284,18 @@ def crop(pixels: Pixels, box: Box, width_px: int, height_px: int) -> Pixels:
     right, bottom = min(box.x + box.width, width), min(box.y + box.height, height)
     if left >= right or top >= bottom:
         raise ValueError(f"{box} is outside of an image of {width} x {height} px")
-    image = Image.fromarray(pixels).resize(
-        (width_px, height_px), Image.Resampling.LANCZOS, (left, top, right, bottom),
-        # Averages whole pixels first where an image shrinks much: it looks the same, and is faster.
-        reducing_gap=3.0,
-    )  # fmt: skip
-    return np.array(image)
+    size, part = (width_px, height_px), (left, top, right, bottom)
+    if height * width <= CHANNEL_WISE_PX:
+        return np.array(_resized(pixels, size, part))
+    return np.dstack([np.array(_resized(pixels[:, :, n], size, part)) for n in range(3)])
+
+
+def _resized(
+    pixels: NDArray[np.uint8], size: tuple[int, int], part: tuple[float, float, float, float]
+) -> Image.Image:
+    # The gap averages whole pixels first where an image shrinks much: it looks the same, and is
+    # faster.
+    return Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, part, reducing_gap=3.0)
 
 
 def thumbnail(pixels: Pixels, side_px: int) -> Pixels:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dsel.config import ScoreSettings
-from dsel.data.images import encode, thumbnail, to_proxy
+from dsel.data.images import checksum, encode, noting, thumbnail, to_proxy
 from dsel.errors import UnreadableImage
 from dsel.types import Dataset, ImageRef, Prior, Proxy
 
@@ -20,11 +20,16 @@ LOOK_AHEAD = 16
 
 @dataclass(frozen=True, slots=True)
 class PrefetchedImage:
-    """An image's proxy, and the WebP bytes of proxy and thumbnail that the run stores."""
+    """An image's proxy, and the WebP bytes of proxy and thumbnail that the run stores.
+
+    checksum: of the source's pixels. note: what decoding has to say, nothing of most images.
+    """
 
     proxy: Proxy
     proxy_bytes: bytes
     thumbnail_bytes: bytes
+    checksum: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class Prefetcher:
 
     def _read(self, ref: ImageRef) -> PrefetchedImage | str:
         try:
-            pixels = self.dataset.read(ref)
+            with noting() as notes:
+                pixels = self.dataset.read(ref)
         except UnreadableImage as reason:
             return str(reason)
         height, width = pixels.shape[:2]
@@ -60,5 +66,9 @@ class Prefetcher:
         proxy = to_proxy(pixels, self.prior.resolution_px, self.settings.fit, self.prior.step_px)
         small = thumbnail(proxy.pixels, THUMBNAIL_PX)
         return PrefetchedImage(
-            proxy, encode(proxy.pixels, "webp", PROXY_QUALITY), encode(small, "webp", PROXY_QUALITY)
+            proxy,
+            encode(proxy.pixels, "webp", PROXY_QUALITY),
+            encode(small, "webp", PROXY_QUALITY),
+            checksum(pixels),
+            "; ".join(notes),
         )

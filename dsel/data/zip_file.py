@@ -74,20 +74,21 @@ class ZippedImages:
     def __init__(
         self, path: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], entries: Mapping[str, Entry],
+        max_px: int,
     ) -> None:  # fmt: skip
-        """Use `open_zip`; `entries` has each ref's entry by id."""
+        """Use `open_zip`; `entries` has each ref's entry by id; max_px: the largest image."""
         self.path, self.origin, self.names, self.refs = path, origin, names, refs
         self.classes = tuple(first for first, *_ in names)
         used = (entries[ref.id] for ref in refs)
         marks = (f"{entry.size}\0{entry.crc}\0{entry.reason}" for entry in used)
-        self.fingerprint = fingerprint_files("zip", names, refs, marks)
-        self._entries = entries
+        self.fingerprint = fingerprint_files("zip", names, refs, marks, max_px)
+        self._entries, self._max_px = entries, max_px
 
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image; raise `UnreadableImage` with a reason."""
         if ref.id not in self._entries:
             raise UnreadableImage("is not in the dataset")
-        return decode(unpack(self.path, self._entries[ref.id]))
+        return decode(unpack(self.path, self._entries[ref.id]), self._max_px)
 
 
 def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
@@ -108,7 +109,7 @@ def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
     _require_readable(path, files)
     resolved = path.resolve()
     origin = origin_of(str(resolved), settings)
-    return ZippedImages(resolved, origin, tuple(chosen.values()), refs, files)
+    return ZippedImages(resolved, origin, tuple(chosen.values()), refs, files, settings.max_px)
 
 
 def _by_folder(entries: Mapping[str, Entry], base: str) -> Mapping[str, dict[str, Entry]]:

@@ -8,8 +8,8 @@ from typing import Literal
 from dsel.config import SourceSettings
 from dsel.core.composing import Cut
 from dsel.core.cut_boxes import cut_in_proxy
-from dsel.data import open_dataset
-from dsel.data.images import crop, decode
+from dsel.data import is_rendered, open_dataset
+from dsel.data.images import checksum, crop, decode
 from dsel.errors import DselError, RunError, UnreadableImage
 from dsel.runs import Run
 from dsel.runs.schema import ImageRow
@@ -50,15 +50,14 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
     It raises `RunError` for an image that has changed or cannot be read.
     """
     by_id = {ref.id: ref for ref in dataset.refs}
-    frames = {row.id: row.frame for row in run.images}
+    rows = {row.id: row for row in run.images}
 
     def read(image_id: str) -> Pixels:
         try:
             pixels = dataset.read(by_id[image_id])
         except UnreadableImage as reason:
             raise RunError(f"{image_id} {reason}: replace it, or use --pixels proxy") from reason
-        frame = frames[image_id]
-        if frame is None or pixels.shape[:2] != (frame.source_height, frame.source_width):
+        if not is_as_scored(rows[image_id], pixels, dataset):
             raise RunError(
                 f"{image_id} has changed since the run was scored: score it again into a new run, "
                 "or use --pixels proxy"
@@ -72,6 +71,19 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
         return crop(read_once(patch.image_id), patch.cut_box, width_px, height_px)
 
     return cut
+
+
+def is_as_scored(row: ImageRow, pixels: Pixels, dataset: Dataset) -> bool:
+    """Whether an image of the source has the pixels that were scored.
+
+    A file may be replaced by another of the same size in bytes, which the fingerprint of a folder
+    does not show. Rendered scenes follow from what their fingerprint names, and another processor
+    may round a pixel of them otherwise.
+    """
+    frame = row.frame
+    if frame is None or pixels.shape[:2] != (frame.source_height, frame.source_width):
+        return False
+    return is_rendered(dataset) or checksum(pixels) == row.checksum
 
 
 def proxy_cutter(run: Run) -> Cut:

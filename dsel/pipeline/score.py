@@ -21,6 +21,7 @@ from dsel.data.prefetch import Prefetcher
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
+from dsel.runs.copies import contradictions, note_of_contradictions
 from dsel.types import (
     ClassScores,
     Dataset,
@@ -70,6 +71,8 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
         inputs = ScoringInputs(run, dataset.refs, prefetcher, scorer)
         yield from first_pass(inputs, settings.first)
         run.gather_images()
+        if note := note_of_contradictions(contradictions(run.images)):
+            yield Notice(note)
         if settings.refine:
             yield from second_pass(inputs, _promising(run), settings.further)
     seconds = time.perf_counter() - began

@@ -7,7 +7,7 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -42,26 +42,28 @@ class ScoringInputs:
 def first_pass(inputs: ScoringInputs, draws: range) -> Iterator[Event]:
     """Score every image with these draws; finished shards are left as they are."""
     finished = set(inputs.run.finished_shards())
-    shards = inputs.shards()
+    shards, notes = inputs.shards(), _Notes()
     done = sum(len(shards[number]) for number in finished)
     yield Started("score", len(inputs.refs), "images", done)
     with _BackgroundWriter() as writer:
         for number, refs in enumerate(shards):
             if number not in finished:
-                rows = yield from _score_shard(inputs, refs, draws)
+                rows = yield from _score_shard(inputs, refs, draws, notes)
                 writer.submit(inputs.run.write_shard, number, rows)
+    yield from notes.events()
 
 
 def second_pass(inputs: ScoringInputs, chosen: Collection[str], draws: range) -> Iterator[Event]:
     """Score the chosen images with further draws, and write every shard anew with their means."""
     finished = set(inputs.run.finished_shards("refined"))
+    before = {row.id: row.checksum for row in inputs.run.images}
     shards = [[ref for ref in refs if ref.id in chosen] for refs in inputs.shards()]
     done = sum(len(shards[number]) for number in finished)
     yield Started("refine", len(chosen), "images", done)
     with _BackgroundWriter() as writer:
         for number, refs in enumerate(shards):
             if number not in finished:
-                rows = yield from _score_shard(inputs, refs, draws, again=True)
+                rows = yield from _score_shard(inputs, refs, draws, _Notes(), before)
                 writer.submit(inputs.run.write_refined, number, rows)
 
 
@@ -73,17 +75,43 @@ class _Batch:
     images: list[PrefetchedImage] = field(default_factory=list)
 
 
+class _Notes:
+    """Counts what decoding has to say, so that a run has one line of each kind."""
+
+    def __init__(self) -> None:
+        self._images: dict[str, list[str]] = {}
+
+    def add(self, note: str, image_id: str) -> None:
+        if note:
+            self._images.setdefault(note, []).append(image_id)
+
+    def events(self) -> Iterator[Notice]:
+        for note, ids in self._images.items():
+            hold = "1 image holds" if len(ids) == 1 else f"{len(ids):,} images hold"
+            yield Notice(f"{hold} {note} (such as {ids[0]})")
+
+
 def _score_shard(
-    inputs: ScoringInputs, refs: Sequence[ImageRef], draws: range, *, again: bool = False
+    inputs: ScoringInputs,
+    refs: Sequence[ImageRef],
+    draws: range,
+    notes: _Notes,
+    before: Mapping[str, str] | None = None,
 ) -> Generator[Event, None, list[ShardRow]]:
-    """Score one shard's images, batched by shape; the rows are in the order of `refs`."""
+    """Score one shard's images, batched by shape; the rows are in the order of `refs`.
+
+    before: in the second pass, the checksums of all images in the first one.
+    """
+    again = before is not None
     rows: dict[int, ShardRow] = {}
     waiting: dict[tuple[int, ...], _Batch] = {}
-    for position, image in enumerate(inputs.prefetcher.read(refs)):
+    for position, found in enumerate(inputs.prefetcher.read(refs)):
+        image = _unchanged(found, refs[position], before)
         if isinstance(image, str):
             rows[position] = ShardRow(refs[position], image)
             yield from _not_scored(refs[position], image, again)
             continue
+        notes.add(image.note, refs[position].id)
         shape = image.proxy.pixels.shape
         batch = waiting.setdefault(shape, _Batch())
         batch.positions.append(position)
@@ -93,6 +121,15 @@ def _score_shard(
     for batch in waiting.values():
         rows |= yield from _score_batch(inputs, refs, batch, draws, again)
     return [rows[position] for position in range(len(refs))]
+
+
+def _unchanged(
+    found: PrefetchedImage | str, ref: ImageRef, before: Mapping[str, str] | None
+) -> PrefetchedImage | str:
+    """Return an image as it was found, or the reason if its pixels were others before."""
+    if before is None or isinstance(found, str) or found.checksum == before[ref.id]:
+        return found
+    return "has changed since the first draws"
 
 
 def _score_batch(
@@ -110,7 +147,7 @@ def _score_batch(
             yield from _not_scored(ref, NOT_FINITE, again)
             continue
         frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
-        rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score)
+        rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score, image.checksum)
         yield Progress()
     return rows
 

@@ -9,6 +9,7 @@ from dsel.core.composing import shortfall
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
+from dsel.runs.copies import note_of_copies
 from dsel.types import (
     ClassSelection,
     Done,
@@ -61,9 +62,12 @@ def select_classes(
 ) -> Generator[Event, None, Sequence[ClassSelection]]:
     """Select the patches of every class and return them.
 
-    A notice names each class that gives fewer images than IPC.
+    Notices name images that are left out as copies of others, and each class that gives fewer
+    images than IPC.
     """
     selector.check_overrides(settings)
+    if note := note_of_copies(selector.run.copies):
+        yield Notice(note)
     yield Started("select", len(selector.classes), "classes")
     selections = []
     for index in range(len(selector.classes)):

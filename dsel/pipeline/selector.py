@@ -25,7 +25,7 @@ from dsel.core.selection import (
     locate_class,
     rank_class,
     score_class,
-    without_banned,
+    without_images,
 )
 from dsel.errors import SettingError, unknown
 from dsel.pipeline.confidences import confidence_of
@@ -117,7 +117,7 @@ class Selector:
     def check_overrides(self, settings: SelectSettings) -> None:
         """Raise `SettingError` for manual overrides that do not fit the run."""
         if settings.overrides:
-            check_overrides(settings, self.geometry, self._frames)
+            check_overrides(settings, self.geometry, self._frames, self.run.copies)
 
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
         """Select the ranked patches of a class, by dsel's own ranking or by a baseline.
@@ -155,13 +155,13 @@ class Selector:
     def scored(
         self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
     ) -> Scored:
-        """Locate a class's patches and score them, without banned images."""
+        """Locate a class's patches and score them, without banned images and copies of others."""
         scores = self.scores(class_index) if scores is None else scores
         scored = self._cached(
             ("scored", class_index, narrowed(settings, "scored")),
             lambda: self._score(class_index, settings, scores),
         )
-        return without_banned(scored, scores.ids, settings.bans)
+        return without_images(scored, scores.ids, {*settings.bans, *self.run.copies})
 
     def _select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
         scores = self.scores(class_index)

@@ -14,7 +14,7 @@ proxies/00000.parquet       one row per image of the shard (`PROXIES`): what ima
 refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;
                             these count, and scores/ keeps those of the first pass
 images.parquet              one row per image of the run (`IMAGES`): id, class_index, status,
-                            reason, source size, view, proxy size, shard, row, map_row
+                            reason, checksum, source size, view, proxy size, shard, row, map_row
 summary.json                written when scoring has finished: scored, skipped, refined,
                             evaluations, and losses, the mean loss of each timestep
 layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the
@@ -59,6 +59,7 @@ from dsel.files import (
     table_bytes,
     write_atomically,
 )
+from dsel.runs.copies import copies_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
 from dsel.runs.manifest import (
     MANIFEST,
@@ -161,6 +162,11 @@ class Run:
                 rows[row.class_index].append(row)
         return {index: tuple(found) for index, found in rows.items()}
 
+    @cached_property
+    def copies(self) -> Mapping[str, str]:
+        """Images that are left out, with the image that is used in their place."""
+        return copies_of(self.images)
+
     def class_rows(self, class_index: int) -> tuple[ImageRow, ...]:
         """The scored images of a class, in dataset order."""
         return self._rows_by_class[class_index]
@@ -201,7 +207,7 @@ class Run:
         ]
         lines = [line for table in tables for line in table.to_pylist()]
         self._write("images.parquet", table_bytes(lines, IMAGES))
-        for cached in ("summary", "images", "_rows_by_class"):
+        for cached in ("summary", "images", "copies", "_rows_by_class"):
             self.__dict__.pop(cached, None)
 
     def finish(self) -> None:

@@ -21,6 +21,7 @@ IMAGES = pa.schema(
         ("class_index", pa.int32()),
         ("status", pa.string()),
         ("reason", pa.string()),
+        ("checksum", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("view_x", pa.float64()),
@@ -36,10 +37,12 @@ IMAGES = pa.schema(
 )
 """One image of a run.
 
-status is "scored" or "skipped"; reason is empty where scored. width and height are those of the
-upright source in pixels; view_x to view_height is the region of it that the proxy shows. row and
-map_row lead to the scores in the shard's file: row counts the shard's scored images from 0, map_row
-those of them whose maps have the same shape. Both are -1 where the image was skipped.
+status is "scored" or "skipped"; reason is empty where scored. checksum names the content of the
+source's pixels (see `dsel.data.images.checksum`), and is empty where skipped. width and height are
+those of the upright source in pixels; view_x to view_height is the region of it that the proxy
+shows. row and map_row lead to the scores in the shard's file: row counts the shard's scored images
+from 0, map_row those of them whose maps have the same shape. Both are -1 where the image was
+skipped.
 """
 
 PROXIES = pa.schema([*IMAGES, ("proxy", pa.binary()), ("thumbnail", pa.binary())])
@@ -87,6 +90,7 @@ class ShardRow:
     proxy: bytes = b""
     thumbnail: bytes = b""
     score: Score | None = None
+    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class ImageRow:
     map_row: int
     frame: Frame | None
     reason: str
+    checksum: str = ""
 
 
 def proxy_row(item: ShardRow, shard: int, row: int, map_row: int) -> dict[str, Any]:
@@ -109,6 +114,7 @@ def proxy_row(item: ShardRow, shard: int, row: int, map_row: int) -> dict[str, A
         "class_index": item.ref.class_index,
         "status": "skipped" if item.reason else "scored",
         "reason": item.reason,
+        "checksum": item.checksum,
         **_frame_columns(item.frame),
         "shard": shard,
         "row": row,
@@ -132,6 +138,7 @@ def image_row(line: Mapping[str, Any]) -> ImageRow:
         map_row=line["map_row"],
         frame=frame,
         reason=line["reason"],
+        checksum=line["checksum"],
     )
 
 

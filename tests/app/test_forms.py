@@ -9,7 +9,7 @@ import pytest
 from support.toyset import QUICK
 
 from dsel.app.forms import filled, form_of
-from dsel.config import PriorSettings, ScoreSettings
+from dsel.config import EvaluateSettings, PriorSettings, ScoreSettings, SourceSettings
 from dsel.errors import SettingError
 
 SCORE = {"timesteps": [300, 600], "draws": 2, "shard_size": 3, "feature_grid": 4, "feature_dim": 8}
@@ -65,3 +65,11 @@ def test_filled__is_what_was_given() -> None:
 def test_filled__what_settings_cannot_be(values: Any, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         filled(ScoreSettings, values, "score")
+
+
+def test_filled__defaults_are_brought_into_the_limits_of_visitors() -> None:
+    assert filled(SourceSettings, {}, "x", trusted=False).max_megapixels == 25
+    assert filled(SourceSettings, {}, "x").max_megapixels == 100
+    assert filled(SourceSettings, {"max_megapixels": 30}, "x").max_px == 30_000_000
+    for kind in (ScoreSettings, EvaluateSettings):
+        assert filled(kind, {}, "x", trusted=False) == kind()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from dsel.app.access import access_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.runner import JobRunner, Priors
 from dsel.app.state import AppState
-from dsel.errors import SettingError
+from dsel.errors import SettingError, UnreadableImage
 
 HASH = "0a" * 32
 LOCAL, SPACE = access_of(environment={}), access_of(environment={"SPACE_ID": "me/dsel"})
@@ -157,6 +159,50 @@ def test_score_start__images_that_are_refused(page_of, name, content, words) -> 
         page.ask("score_start", source=source)
 
 
+def test_score_start__a_large_picture_of_a_remote_visitor(page_of) -> None:
+    """25.5 megapixels of one colour: decoded for the app's own machine alone."""
+    large = io.BytesIO()
+    Image.new("P", (5100, 5000)).save(large, "PNG", transparency=0)
+    page = page_of()
+    source = {"kind": "picture", "path": page.upload("a.png", large.getvalue())}
+    page.local = False
+    with pytest.raises(SettingError) as caught:
+        page.ask("score_start", source=source | {"class_name": "cat"})
+    assert str(caught.value) == (
+        "a.png: 5100 x 5000 px is more than the limit of 25 megapixels (--max-megapixels)"
+    )
+    page.local = True
+    report = page.done(
+        token := page.ask("score_start", source=source | {"class_name": "cat"}, score=SCORE)[
+            "token"
+        ]
+    )
+    assert report["state"] == "done", report["error"]
+    assert token
+
+
+def test_score_start__one_picture_is_decoded_at_a_time(page_of, monkeypatch) -> None:
+    page, running, most = page_of(), [], []
+
+    def slow(*given: object) -> None:
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.05)
+        running.pop()
+        raise UnreadableImage("is refused")
+
+    monkeypatch.setattr("dsel.app.handlers.jobs.decode", slow)
+    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": "cat"}
+
+    def ask(_: int) -> None:
+        with pytest.raises(SettingError, match="is refused"):
+            page.ask("score_start", source=source)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, range(4)))
+    assert most == [1] * 4
+
+
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb", "a\x00b"])
 def test_score_start__invalid_class_names(page_of, name: str) -> None:
     page = page_of()
@@ -190,6 +236,7 @@ def test_score_start__limits_of_a_space(page_of) -> None:
         ({"prior": {"prior": "owner/huge"}}, "unknown prior 'owner/huge'; known are: demo"),
         ({"prior": {"lora": "/etc/x"}}, "lora can only be set on the app's own machine"),
         ({"score": {"draws": 64}}, "draws must be between 1 and 16 here, got 64"),
+        ({"source_settings": {"max_megapixels": 9}}, "max megapixels can only be set on the app's"),
         ({"score": {"decoders": 8}}, "decoders can only be set on the app's own machine"),
     ):
         with pytest.raises(SettingError, match=words):

@@ -228,7 +228,7 @@ def test_fingerprint__where_nothing_is_decided_by_hand_overrides_do_not_count() 
 def test_fingerprint__of_the_defaults_stays_the_same() -> None:
     """Runs and selections on disk are found by these names."""
     assert {kind.__name__: fingerprint(kind()) for kind in KINDS} == {
-        "SourceSettings": "94556b3b1f9935d3", "PriorSettings": "f6fe80ac899b3c1c",
+        "SourceSettings": "61c88c87a427d673", "PriorSettings": "f6fe80ac899b3c1c",
         "ScoreSettings": "f5603fb285f9066d", "SelectSettings": "51ccc696afb89dbb",
         "ExportSettings": "6fd46f3442763dac", "TrainSettings": "f00c811fd8c7ac9c",
     }  # fmt: skip
@@ -338,7 +338,7 @@ def other_value(setting: Setting) -> Any:
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
         "null_prompt": "x", "refine": 0.5, "discriminative_share": 0.5, "drop_lowest": 0.5,
-        "low_memory": True, "compile": True, "teacher": "x",
+        "low_memory": True, "compile": True, "teacher": "x", "max_megapixels": 50,
         "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip
     if setting.name in special:

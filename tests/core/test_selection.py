@@ -27,7 +27,7 @@ from dsel.core.selection import (
     ranking_scores,
     repeated,
     score_class,
-    without_banned,
+    without_images,
 )
 from dsel.types import Box, ClassScores
 
@@ -204,10 +204,10 @@ def test_repeated__the_same_cut_of_the_same_image() -> None:
     assert repeated(np.zeros(0, np.int64), []).tolist() == []
 
 
-def test_without_banned__by_hand() -> None:
+def test_without_images__by_hand() -> None:
     scores = class_scores(4)
     scored = score(scores, SelectSettings(patch_px=24, per_image=2))
-    found = without_banned(scored, scores.ids, ("cat/1", "dog/1", "cat/3"))
+    found = without_images(scored, scores.ids, ("cat/1", "dog/1", "cat/3"))
     assert set(found.located.image.tolist()) == {0, 2}
     allowed = np.isin(scored.located.image, [0, 2])
     for name in ("image", "x", "y", "margin", "features"):
@@ -215,4 +215,4 @@ def test_without_banned__by_hand() -> None:
         assert np.array_equal(getattr(found.located, name), expected, equal_nan=True), name
     for name in ("patch", "picture", "ranking"):
         assert np.array_equal(getattr(found, name), getattr(scored, name)[allowed]), name
-    assert without_banned(scored, scores.ids, ("dog/1",)) is scored
+    assert without_images(scored, scores.ids, ("dog/1",)) is scored

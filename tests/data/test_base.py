@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.sources import ids, opened, save_arrays
 
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
 from dsel.data import READERS, open_dataset
 from dsel.data.base import first_name, further_names, limit, restrict
-from dsel.errors import SettingError, SourceError
+from dsel.data.images import MAX_PIXELS
+from dsel.errors import SettingError, SourceError, UnreadableImage
 from dsel.types import ImageRef
 
 ALL = SourceSettings()
@@ -86,3 +89,26 @@ def test_readers__satisfy_the_protocol(pets: Path, tmp_path: Path) -> None:
         assert {ref.class_index for ref in found.refs} == set(range(len(found.classes)))
         assert found.read(found.refs[-1]).shape[2] == 3
         assert found.names == tuple((name,) for name in found.classes)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_open_dataset__a_limit_of_megapixels(tmp_path: Path, kind: str) -> None:
+    """A lower limit refuses larger files, names another dataset, and stands in its origin."""
+    root = tmp_path / "pets"
+    for name, side in (("cat/large.png", 1100), ("cat/small.png", 900)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("1", (side, 1000)).save(root / name)
+    source = str(root) if kind == "folder" else shutil.make_archive(str(root), "zip", root)
+    usual, low = (open_dataset(source, s) for s in (ALL, SourceSettings(max_megapixels=1)))
+    assert [usual.read(ref).shape[1] for ref in usual.refs] == [1100, 900]
+    with pytest.raises(UnreadableImage) as caught:
+        low.read(low.refs[0])
+    assert str(caught.value) == (
+        "1100 x 1000 px is more than the limit of 1 megapixel (--max-megapixels)"
+    )
+    assert low.read(low.refs[1]).shape == (1000, 900, 3)
+    assert low.fingerprint != usual.fingerprint
+    assert "max_megapixels" not in usual.origin
+    again = SourceSettings.from_plain({k: v for k, v in low.origin.items() if k != "source"})
+    assert open_dataset(source, again).fingerprint == low.fingerprint
+    assert ALL.max_px == MAX_PIXELS

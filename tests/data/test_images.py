@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import random
@@ -21,12 +22,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from dsel.core.composing import mosaic, tile_sides
+from dsel.data import images, pixel_modes
 from dsel.data.images import (
     MAX_PIXELS,
     MOST_ASPECT,
+    checksum,
     crop,
     decode,
     encode,
+    noting,
     proxy_shape,
     thumbnail,
     to_proxy,
@@ -206,6 +210,135 @@ def test_decode__sixteen_bit_gray_is_scaled(file_format: str) -> None:
     assert found[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "PPM"])
+@pytest.mark.parametrize(
+    ("white", "shown"), [(255, 204), (1023, 51), (4095, 13), (4096, 1), (16_383, 1)]
+)
+def test_decode__samples_of_fewer_bits_are_scaled_by_their_range(
+    file_format: str, white: int, shown: int
+) -> None:
+    """204 of 255, of 1023 (50.85) and of 4095 (12.7); above 4095, of 65535 (0.79)."""
+    deep = np.array([[0, 204, white]], np.uint16)
+    with noting() as notes:
+        found = decode(saved(Image.fromarray(deep), file_format))[0, :, 0].tolist()
+    narrow = white < 4096
+    assert found == [0, shown, 255 if narrow else round(white / 257)]
+    depth = {255: 8, 1023: 10, 4095: 12}.get(white)
+    line = f"{depth}-bit data in files of 16 bits: it is scaled by {white}, not 65535"
+    assert notes == ([line] if narrow else [])
+
+
+def test_decode__a_dark_image_of_16_bits_stays_dark() -> None:
+    """Above 4095, or 8 bits widened to 16; one that does not reach its range is not stretched."""
+    rng = np.random.default_rng(0)
+    for deep in (
+        rng.integers(0, 6000, (40, 40)),
+        257 * rng.integers(0, 15, (40, 40)),
+        256 * rng.integers(0, 15, (40, 40)),
+        np.zeros((40, 40)),
+    ):
+        with noting() as notes:
+            found = decode(saved(Image.fromarray(deep.astype(np.uint16)), "PNG"))
+        assert np.abs(found[..., 0] - deep / 257).max() <= 0.5
+        assert notes == []
+    half = decode(saved(Image.fromarray(np.array([[0, 2000]], np.uint16)), "PNG"))
+    assert half[0, :, 0].tolist() == [0, round(2000 / 4095 * 255)]
+
+
+def test_decode__bits_of_one_image_do_not_depend_on_its_strips(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deep = np.zeros((50, 30), np.uint16)
+    deep[-1, -1] = 4095
+    raw = saved(Image.fromarray(deep), "PNG")
+    whole = decode(raw)
+    monkeypatch.setattr(pixel_modes, "STRIP_PX", 64)
+    assert np.array_equal(decode(raw), whole)
+    assert whole[-1, -1].tolist() == [255] * 3
+
+
+def png_of(samples: np.ndarray, colour_type: int) -> bytes:
+    """A PNG of 16 bits per sample, (height, width, channels)."""
+    height, width = samples.shape[:2]
+    rows = [b"\0" + row.astype(">u2").tobytes() for row in samples]
+    size = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    parts = chunk(b"IHDR", size), chunk(b"IDAT", zlib.compress(b"".join(rows))), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def tiff_of(samples: np.ndarray, order: str, packed: bool = False) -> bytes:
+    """A TIFF of 16-bit RGB in an order of bytes, < or >; packed: with Deflate, by libtiff."""
+    height, width = samples.shape[:2]
+    content = samples.astype(order + "u2").tobytes()
+    content = zlib.compress(content) if packed else content
+    data = 8 + 2 + 9 * 12 + 4
+    tags = [
+        (256, 1, width), (257, 1, height), (258, 3, data + len(content)),
+        (259, 1, 8 if packed else 1), (262, 1, 2), (273, 1, data), (277, 1, 3),
+        (278, 1, height), (279, 1, len(content)),
+    ]  # fmt: skip
+    entries = [
+        struct.pack(order + "HHII", tag, 3 if tag == 258 else 4, count, value)
+        for tag, count, value in tags
+    ]
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "IH", 8, len(tags))
+    return start + b"".join(entries) + bytes(4) + content + struct.pack(order + "3H", 16, 16, 16)
+
+
+DEEP_RGB = np.array([[[0, 1023, 4095], [2048, 17, 300]]], np.uint16)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        png_of(DEEP_RGB, 2),
+        *(tiff_of(DEEP_RGB, order, packed) for order in "<>" for packed in (False, True)),
+    ],
+    ids=["png", "little", "little packed", "big", "big packed"],
+)
+def test_decode__colour_of_12_bits_in_16(raw: bytes) -> None:
+    with noting() as notes:
+        found = decode(raw)
+    assert found[0].tolist() == np.rint(DEEP_RGB[0] / 4095 * 255).astype(int).tolist()
+    assert notes == ["12-bit data in files of 16 bits: it is scaled by 4095, not 65535"]
+    bright = DEEP_RGB.copy()
+    bright[0, 0, 0] = 4096
+    assert decode(png_of(bright, 2))[0, 0].tolist() == [16, 3, 15]  # the upper bytes, as ever
+
+
+@pytest.mark.parametrize(
+    ("samples", "shown"),
+    [
+        ([[2570, 0, 65535], [30_000, 65_535, 0]], [[10, 0, 255], [255, 255, 255]]),
+        ([[0, 1023, 4095], [2048, 17, 300]], [[0, 64, 255], [255, 255, 255]]),
+    ],
+)
+def test_decode__colour_key_of_16_bit_colour_is_transparent(
+    samples: list[list[int]], shown: list[list[int]]
+) -> None:
+    key = chunk(b"tRNS", struct.pack(">3H", *samples[1]))
+    raw = png_of(np.array([samples], np.uint16), 2)
+    assert decode(raw[:33] + key + raw[33:])[0].tolist() == shown
+
+
+def test_decode__colour_of_12_bits_with_alpha() -> None:
+    alpha = np.array([[[65535], [0]]], np.uint16)
+    for opaque in (65535, 4095):
+        raw = png_of(np.concatenate([DEEP_RGB, alpha // 65535 * opaque], axis=2), 6)
+        assert decode(raw)[0].tolist() == [[0, 64, 255], [255, 255, 255]]
+    gray = np.concatenate([DEEP_RGB[..., 2:], alpha], axis=2)
+    assert decode(png_of(gray, 4))[0].tolist() == [[255] * 3, [255] * 3]
+    dark = np.array([[[0, 65535], [512, 65535], [1023, 65535]]], np.uint16)
+    assert decode(png_of(dark, 4))[0, :, 0].tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize("key", [0, 30_000])
+def test_decode__colour_key_of_16_bit_gray_is_transparent(key: int) -> None:
+    deep = np.array([[key, 257, 51_400, 65_535]], np.uint16)
+    found = decode(saved(Image.fromarray(deep), "PNG", transparency=key))
+    assert found[0, :, 0].tolist() == [255, 1, 200, 255]
+
+
 def test_decode__big_endian_sixteen_bits() -> None:
     deep = Image.frombytes("I;16B", (2, 1), b"\x00\x00\xff\xff")
     assert decode(saved(deep, "TIFF"))[0, :, 0].tolist() == [0, 255]
@@ -315,6 +448,36 @@ def test_decode__a_bomb_is_refused_by_its_header(
     assert peak < 20_000_000
 
 
+@pytest.mark.parametrize("side", [10_100, 20_000, 60_000])
+def test_decode__a_gif_whose_frame_is_larger_than_its_screen(side: int) -> None:
+    header = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0, 0, 0)
+    frame = b"," + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\x08\x01\0\0;"
+    with pytest.raises(UnreadableImage) as caught:
+        decode(header + frame)
+    size = f"{side} x {side} px" if side < 13_000 else f"{side * side:,} px"
+    assert str(caught.value) == f"{size} is more than the 100 megapixels that dsel decodes"
+
+
+def test_decode__a_lower_limit() -> None:
+    raw = saved(Image.fromarray(noise(50, 40)), "PNG")
+    assert decode(raw, 2000).shape == (40, 50, 3)
+    with pytest.raises(UnreadableImage) as caught:
+        decode(raw, 1000)
+    assert str(caught.value) == (
+        "50 x 40 px is more than the limit of 0.001 megapixels (--max-megapixels)"
+    )
+
+
+def test_decode__libtiff_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    raw = bytearray(saved(Image.fromarray(noise(64, 64)), "TIFF", compression="tiff_lzw"))
+    middle = len(raw) // 2
+    raw[middle : middle + 64] = b"\xff" * 64
+    for damaged in (bytes(raw), bytes(raw[:middle])):
+        with suppress(UnreadableImage):
+            decode(damaged)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_decode__a_bomb_names_its_size() -> None:
     with pytest.raises(UnreadableImage) as caught:
         decode(bomb("PNG", 20_000))
@@ -368,9 +531,30 @@ def test_decode__a_missing_file_and_a_pipe(tmp_path: Path) -> None:
         decode(tmp_path / "pipe.png")
 
 
-def test_decode__eps_runs_nothing() -> None:
-    with pytest.raises(UnreadableImage, match=r"not an image|text"):
-        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "an EPS or PostScript drawing"),
+        (b"\xc5\xd0\xd3\xc6\x20\0\0\0", "an EPS drawing"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"SIMPLE  =                    T / conforms".ljust(80) + b"BITPIX  = 16", "a FITS image"),
+        (b'/* XPM */\nstatic char *x[] = {"1 1 1 1"};', "an XPM image"),
+        (b"static char * picture_xpm[] = {", "an XPM image"),
+        (b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] = {1};", "an XBM image"),
+    ],
+)
+def test_decode__other_kinds_of_images_are_named(raw: bytes, kind: str) -> None:
+    with pytest.raises(UnreadableImage) as caught:
+        decode(raw)
+    assert str(caught.value) == f"is {kind}, which dsel does not read: save it as PNG or JPEG"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"#define SIZE 8\nint main() {}", b"static char buffer[9];", b"hi"]
+)
+def test_decode__program_code_is_text(raw: bytes) -> None:
+    with pytest.raises(UnreadableImage, match="is text, not an image"):
+        decode(raw)
 
 
 def test_decode__leaves_the_warnings_of_others_alone() -> None:
@@ -557,6 +741,31 @@ def test_crop__whole_pixels_are_exact(width: int, height: int, data: st.DataObje
     x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     w, h = data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y))
     assert np.array_equal(crop(pixels, Box(x, y, w, h), w, h), pixels[y : y + h, x : x + w])
+
+
+def test_crop__a_large_image_channel_by_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = noise(90, 70)
+    boxes = Box(0, 0, 90, 70), Box(3.5, 7.25, 41, 60)
+    whole = [crop(pixels, box, 11, 9) for box in boxes]
+    monkeypatch.setattr(images, "CHANNEL_WISE_PX", 100)
+    for box, expected in zip(boxes, whole, strict=True):
+        found = crop(pixels, box, 11, 9)
+        assert np.array_equal(found, expected)
+        assert found.flags.c_contiguous
+
+
+def test_checksum__is_of_size_and_pixels() -> None:
+    pixels = noise(6, 4)
+    name = checksum(pixels)
+    content = b"6 x 4\n" + pixels.tobytes()
+    assert name == hashlib.sha256(content).hexdigest()[:32]
+    assert checksum(pixels[:, ::-1][:, ::-1]) == name  # the order in memory does not count
+    assert checksum(pixels.reshape(6, 4, 3)) != name
+    changed = pixels.copy()
+    changed[3, 5, 2] ^= 1
+    assert checksum(changed) != name
+    same = [decode(saved(Image.fromarray(pixels), kind)) for kind in ("PNG", "BMP", "TIFF")]
+    assert {checksum(one) for one in same} == {name}
 
 
 def test_crop__fractions_count() -> None:

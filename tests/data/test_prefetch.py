@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dsel.config import ScoreSettings
-from dsel.data.images import decode
+from dsel.data.images import checksum, decode, encode
 from dsel.data.prefetch import LOOK_AHEAD, THUMBNAIL_PX, PrefetchedImage, Prefetcher
 from dsel.errors import UnreadableImage
 from dsel.types import ImageRef, Pixels
@@ -50,6 +52,20 @@ def test_read__in_order_with_reasons(pool: ThreadPoolExecutor) -> None:
         assert image.proxy.pixels.shape == (128, 256, 3)
         assert decode(image.proxy_bytes).shape == (128, 256, 3)
         assert decode(image.thumbnail_bytes).shape == (THUMBNAIL_PX // 2, THUMBNAIL_PX, 3)
+
+
+def test_read__the_checksum_is_of_the_source_and_notes_come_along(
+    pool: ThreadPoolExecutor,
+) -> None:
+    deep = io.BytesIO()
+    Image.fromarray(np.full((40, 40), 1023, np.uint16)).save(deep, "PNG")
+    files = {"deep": deep.getvalue(), "plain": encode(np.full((40, 60, 3), 7, np.uint8), "png")}
+    dataset = SimpleNamespace(read=lambda ref: decode(files[ref.id]))
+    refs = [ImageRef(name, 0) for name in ("deep", "plain", "deep")]
+    found = list(Prefetcher(dataset, PRIOR, ScoreSettings(), pool).read(refs))
+    assert [image.checksum for image in found] == [checksum(decode(files[r.id])) for r in refs]
+    note = "10-bit data in files of 16 bits: it is scaled by 1023, not 65535"
+    assert [image.note for image in found] == [note, "", note]
 
 
 def test_read__looks_ahead_only_so_far(pool: ThreadPoolExecutor) -> None:

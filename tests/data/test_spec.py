@@ -48,3 +48,9 @@ def test_open_source__its_own_options_go_over_the_settings():
     settings = SourceSettings(scene_seed=5, per_class=2)
     assert open_source("toybox:seed=0", settings).origin["scene_seed"] == 0
     assert open_source("toybox", settings).origin["scene_seed"] == 5
+
+
+def test_open_source__the_settings_stay_where_the_spelling_says_nothing():
+    given = SourceSettings(per_class=2, max_megapixels=7)
+    opened = open_source("toybox:per-class=3", given)
+    assert (opened.settings.per_class, opened.settings.max_megapixels) == (3, 7)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.toyset import scored_run, write_pictures
+from support.toyset import QUICK, finish, scored_run, toy_prior, write_pictures
 
-from dsel.data.images import crop, decode
+from dsel.config import ExportSettings, SourceSettings
+from dsel.data import open_dataset
+from dsel.data.images import checksum, crop, decode
 from dsel.errors import RunError, SourceError
-from dsel.pipeline.cutting import open_origin, proxy_cutter, read_proxy, source_cutter, source_of
-from dsel.runs import Run
+from dsel.pipeline.cutting import (
+    is_as_scored,
+    open_origin,
+    proxy_cutter,
+    read_proxy,
+    source_cutter,
+    source_of,
+)
+from dsel.pipeline.export import export
+from dsel.pipeline.score import score
+from dsel.runs import Run, open_run
 from dsel.types import Box, Patch
 
 
@@ -73,6 +85,70 @@ def test_source_cutter__an_image_that_changed_since_it_was_opened(run, tmp_path)
         cut(patch(run, "cat/00.png", box, box), 8, 8)
     with pytest.raises(RunError, match=r"cat/01.png is text, not an image: replace it, or use"):
         cut(patch(run, "cat/01.png", box, box), 8, 8)
+
+
+def write_bitmaps(root: Path, shift: int = 0) -> Path:
+    """Pictures whose files have the same size in bytes, whatever they show."""
+    for name in ("cat/0.bmp", "cat/1.bmp", "dog/0.bmp"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(len(name)).integers(0, 200, (40, 40, 3), np.uint8)
+        pixels[0, 0] = name.encode()[0], name.encode()[4], shift
+        Image.fromarray(pixels).save(root / name)
+    return root
+
+
+def test_source_cutter__a_picture_that_was_replaced_by_one_of_the_same_size(tmp_path):
+    root = write_bitmaps(tmp_path / "pictures")
+    run = scored_run(root, tmp_path / "run")
+    box = Box(0, 0, 16, 16)
+    other = write_bitmaps(tmp_path / "others", shift=1) / "cat/1.bmp"  # one channel of one pixel
+    assert other.stat().st_size == (root / "cat/1.bmp").stat().st_size
+    shutil.copy(other, root / "cat/1.bmp")
+    dataset, reason = source_of(run, "source")
+    assert reason == ""
+    cut = source_cutter(run, dataset)
+    cut(patch(run, "cat/0.bmp", box, box), 8, 8)
+    with pytest.raises(RunError) as caught:
+        cut(patch(run, "cat/1.bmp", box, box), 8, 8)
+    assert str(caught.value) == (
+        "cat/1.bmp has changed since the run was scored: score it again into a new run, or use "
+        "--pixels proxy"
+    )
+    with pytest.raises(RunError, match=r"^cat/1.bmp has changed since"):
+        finish(export(run, tmp_path / "out", ExportSettings()))
+    finish(export(run, tmp_path / "proxies", ExportSettings(pixels="proxy")))
+
+
+def test_source_cutter__another_file_with_the_same_pixels_is_the_same(tmp_path):
+    root = write_bitmaps(tmp_path / "pictures")
+    run = scored_run(root, tmp_path / "run")
+    with Image.open(root / "cat/1.bmp") as image:
+        image.load()
+    image.save(root / "cat/1.bmp", "TIFF")
+    cut, box = source_cutter(run, open_origin(run)), Box(0, 0, 16, 16)
+    assert cut(patch(run, "cat/1.bmp", box, box), 8, 8).shape == (8, 8, 3)
+
+
+def test_is_as_scored__kinds_of_sources(tmp_path):
+    """Pixels are compared, but for rendered scenes: processors may round them differently."""
+    root = write_bitmaps(tmp_path / "pictures")
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        for file in sorted(root.rglob("*.bmp")):
+            archive.write(file, file.relative_to(root).as_posix())
+    images = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=[0, 1], classes=["cat", "dog"])
+    for number, source in enumerate(("pictures", "p.zip", "a.npz")):
+        dataset = open_dataset(str(tmp_path / source), SourceSettings())
+        finish(score(dataset, toy_prior(), tmp_path / f"run{number}", QUICK))
+        for ref, row in zip(dataset.refs, open_run(tmp_path / f"run{number}").images, strict=True):
+            pixels = dataset.read(ref)
+            assert row.checksum == checksum(pixels)
+            assert is_as_scored(row, pixels, dataset)
+            assert not is_as_scored(row, pixels ^ 1, dataset)
+            assert not is_as_scored(row, pixels[1:], dataset)
+            scenes = open_dataset("toybox", SourceSettings())
+            assert is_as_scored(row, pixels ^ 1, scenes)
+            assert not is_as_scored(row, pixels[1:], scenes)
 
 
 def test_proxy_cutter__crops_the_proxy(run):

@@ -108,6 +108,20 @@ def test_refine__a_picture_that_vanished_keeps_its_first_draws(source, tmp_path)
     assert open_run(tmp_path / "run").summary.refined == 0
 
 
+def test_refine__a_picture_that_changed_keeps_its_first_draws(source, tmp_path):
+    root = write_pictures(tmp_path / "pictures", CLASSES)
+    events = score(dataset_of(root), toy_prior(), tmp_path / "run", CASCADE)
+    for event in events:
+        if isinstance(event, Started) and event.stage == "refine":
+            break
+    write_pictures(root, CLASSES, seed=5)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert len(notices) == 2 + 2
+    end = " keeps its first scores, because it has changed since the first draws"
+    assert all(text.endswith(end) for text in notices)
+    assert open_run(tmp_path / "run").summary.refined == 0
+
+
 def test_refine__a_score_that_is_not_finite_reads_as_a_sentence(tmp_path):
     root = write_pictures(tmp_path / "pictures", CLASSES)
     prior = toy_prior()

@@ -64,9 +64,9 @@ def test_proxy_row__round_trip_of_a_scored_image(
     folder: Path, name: str, class_index: int, frame: Frame,
     shard: int, row: int, map_row: int, proxy: bytes,
 ) -> None:  # fmt: skip
-    item = ShardRow(ImageRef(name, class_index), "", frame, proxy, proxy[::-1])
+    item = ShardRow(ImageRef(name, class_index), "", frame, proxy, proxy[::-1], checksum=name)
     (line,) = through_parquet(folder, [proxy_row(item, shard, row, map_row)], PROXIES)
-    assert image_row(line) == ImageRow(name, class_index, shard, row, map_row, frame, "")
+    assert image_row(line) == ImageRow(name, class_index, shard, row, map_row, frame, "", name)
     assert (line["status"], line["proxy"], line["thumbnail"]) == ("scored", proxy, proxy[::-1])
 
 

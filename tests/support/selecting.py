@@ -29,6 +29,10 @@ class OneClass:
         return SimpleNamespace(classes=(*before, self.scores.name))
 
     @property
+    def copies(self) -> Mapping[str, str]:
+        return {}
+
+    @property
     def images(self) -> list[SimpleNamespace]:
         own = dict(zip(self.scores.ids, self.scores.frames, strict=True))
         frames = {**own, **self.others}

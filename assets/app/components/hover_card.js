@@ -41,11 +41,20 @@ export function createHoverCard(app, plot) {
       const hasPatch = point.cluster >= 0;
       crop.element.hidden = !hasPatch;
       if (hasPatch) crop.show(point);
-      fill(text, h("p.name", {}, point.id), hasPatch ? patchFacts(point) : soft("no patch: the image is banned"));
+      fill(text, h("p.name", {}, point.id), hasPatch ? patchFacts(point) : soft(reason(app, point.id)));
       element.hidden = false;
       place(element, plot, at);
     },
   };
+}
+
+/**
+ * @param {App} app
+ * @param {string} id of an image without a patch
+ */
+function reason({ store }, id) {
+  const { bans } = store.state.select;
+  return bans.includes(id) ? "no patch: the image is banned" : "no patch: another image has the same pixels";
 }
 
 /** @param {string} text */

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, get_args
 from urllib.parse import quote
@@ -39,6 +40,9 @@ RUN_WORD: Final = "RUN"
 LONGEST_NAME: Final = 200
 CLASS: Final = "class"
 """The class folder of a single image: a name that is neither a split nor an image."""
+
+_ONE_PICTURE: Final = Lock()
+"""Held while a request decodes a picture, so that memory is that of one (see `decode`)."""
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.-]+")
 _INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -182,8 +186,10 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
     """Score an image for one class: a folder of that class, which classes.json names."""
     name = _class_name(source)
     file = _uploaded(context, source, IMAGES)
+    settings = filled(SourceSettings, {}, "source settings", context.trusted)
     try:
-        decode(file)
+        with _ONE_PICTURE:
+            decode(file, settings.max_px)
     except UnreadableImage as reason:
         raise SettingError(f"{file.name}: {reason}") from reason
     path = f"picture/{CLASS}/{_file_name(file)}"
@@ -191,7 +197,7 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
         task,
         title=f"{file.name} as {name}",
         source="picture",
-        source_settings=SourceSettings(),
+        source_settings=settings,
         moved=((str(file), path),),
         written=(("picture/classes.json", json_bytes({CLASS: [name]}).decode()),),
     )
