@@ -52,7 +52,7 @@ class Page:
         path = self.folder / HASH / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        return str(path)
+        return f"{HASH}/{name}"
 
     def done(self, token: str) -> Any:
         wait(self.state.jobs, token)
@@ -70,7 +70,6 @@ def page_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
         jobs = Jobs(
             tmp_path / "jobs",
             runner=JobRunner(Priors(lambda _: prior or toy_prior())),
-            served=uploads / "dsel_exports",
         )
         opened.append(jobs)
         return Page(AppState(run_path, jobs, access, str(uploads)), uploads)
@@ -233,8 +232,8 @@ def test_export__from_summary_to_download(page_of) -> None:
     report = page.done(token)
     assert report["state"] == "done", report["error"]
     assert report["download"]["name"] == "dsel_export.zip"
-    assert report["download"]["path"].startswith(str(page.folder / "dsel_exports"))
-    with zipfile.ZipFile(report["download"]["path"]) as archive:
+    assert report["download"]["path"] == f"exports/{token}"
+    with zipfile.ZipFile(page.state.jobs.result(token)) as archive:
         names = archive.namelist()
         images = [one.file_size for one in archive.infolist() if one.filename.endswith(".jpg")]
     assert len(names) == summary["files"] == summary["images"] + 4

@@ -456,14 +456,6 @@ def test_export__is_the_command_lines_zip(jobs_with, run, tmp_path, select, expo
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_export__is_stored_where_it_is_served(jobs_with, run, tmp_path) -> None:
-    jobs = jobs_with(served=tmp_path / "served")
-    token = jobs.start(ExportTask(title="", run=str(run.path), select=SelectSettings(ipc=1)))
-    wait(jobs, token)
-    assert jobs.result(token).parent.parent == tmp_path / "served"
-    assert jobs_with(served=tmp_path / "served").report(token).state == "done"
-
-
 def test_export__of_invalid_settings(jobs_with, run) -> None:
     select = SelectSettings(pins=("nobody",))
     report = wait(

@@ -23,20 +23,26 @@ from dsel.app.requests import (
     TokenParams,
     TokensParams,
 )
-from dsel.app.uploads import IMAGES, ZIPS, checked_upload
+from dsel.app.uploads import IMAGES, ZIPS
 from dsel.app.wire import plain
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings
 from dsel.config.shell import select_and_export
 from dsel.data.images import decode
 from dsel.data.toybox import CLASSES as TOYS
 from dsel.data.toybox_dataset import PER_CLASS
-from dsel.errors import SettingError, UnreadableImage, unknown
+from dsel.errors import QuotaError, SettingError, UnreadableImage, unknown
 from dsel.files import json_bytes
 
 RUN_WORD: Final = "RUN"
 """Replaces the path of a run in commands for remote visitors."""
 
 LONGEST_NAME: Final = 200
+OPEN_HINT: Final = (
+    "To score folders of this machine, open the address that the app printed when it started."
+)
+DECODE_WAIT_S: Final = 20.0
+"""How long an image of a remote visitor waits for those of others to be decoded."""
+
 CLASS: Final = "class"
 """The class folder of a single image: a name that is neither a split nor an image."""
 
@@ -63,6 +69,7 @@ def source_options(context: Context) -> Mapping[str, Any]:
     trusted = context.trusted
     return {
         "trusted": trusted,
+        "hint": OPEN_HINT if context.state.access.local and not trusted else "",
         "kinds": [kind for kind in get_args(SourceKind) if trusted or kind != "folder"],
         "upload_bytes": context.state.access.upload_bytes,
         "zips": list(ZIPS),
@@ -83,13 +90,19 @@ def score_start(context: Context, params: ScoreParams) -> Mapping[str, str]:
         settings=filled(ScoreSettings, params.score, "score", trusted),
     )
     _check_prior(context, task.prior.prior)
-    task = _SOURCES[params.source.kind](context, params.source, task)
-    return {"token": context.state.jobs.start(task)}
+    if not context.local:  # one image at a time in memory
+        task = replace(task, settings=task.settings.replace(decoders=1))
+    if params.source.kind == "picture" and params.source_settings:
+        raise SettingError("one image has no source settings: leave them out")
+    task = _source_of(context, params.source, task)
+    return {"token": context.state.jobs.start(task, context.visitor)}
 
 
 def sourced(context: Context, source: SourceParams) -> ScoreTask:
     """Return the title and the files of a source that a visitor named, in a task of defaults."""
-    return _SOURCES[source.kind](context, source, ScoreTask(title="", source=""))
+    if source.kind == "picture":
+        raise SettingError("held-out images must be a zip file, a folder, or toybox, got 'picture'")
+    return _source_of(context, source, ScoreTask(title="", source=""))
 
 
 def job(context: Context, params: TokenParams) -> Mapping[str, Any]:
@@ -127,7 +140,7 @@ def export_start(context: Context, _: Params) -> Mapping[str, str]:
     run, view = context.explorer.run, context.view
     title = f"{len(run.identity.classes)} classes at IPC {view.select.ipc}"
     task = ExportTask(title=title, run=str(run.path), select=view.select, settings=view.export)
-    return {"token": context.state.jobs.start(task)}
+    return {"token": context.state.jobs.start(task, context.visitor)}
 
 
 def export_commands(context: Context, _: Params) -> Mapping[str, Any]:
@@ -150,18 +163,30 @@ def _check_prior(context: Context, prior: str) -> None:
 
 
 def _report(context: Context, token: str) -> Mapping[str, Any]:
-    """Return a report; that of a finished export has the path to request from Gradio's `file=`."""
+    """Return a report; that of a finished export has the path to request from the page's routes."""
     queue = context.state.jobs
     report = queue.report(token)
     download = None
     if report.state == "done" and report.kind == "export":
-        file = queue.result(token)
-        download = {"path": quote(str(file)), "name": SET, "bytes": report.figures.get("bytes")}
+        path = f"exports/{quote(token)}"
+        download = {"path": path, "name": SET, "bytes": report.figures.get("bytes")}
     return {**plain(report), "download": download}
 
 
+def _source_of(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
+    """Complete a task by its source; raises `SettingError` for parameters of other kinds."""
+    used = {"kind", *_USED[source.kind]}
+    for name in source.model_fields_set - used:
+        raise SettingError(
+            f"{name} is no parameter of a source of the kind {source.kind!r}, which has "
+            f"{', '.join(sorted(used))}",
+            param=name,
+        )
+    return _SOURCES[source.kind](context, source, task)
+
+
 def _zip(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
-    file = _uploaded(context, source, ZIPS)
+    file = context.state.uploads.find(source.path, ZIPS)
     path = f"source/{_file_name(file)}"
     return replace(task, title=file.name, source=path, moved=((str(file), path),))
 
@@ -170,7 +195,8 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
     if not context.trusted:
         raise SettingError(
             "a folder can be named only in an app that listens to its own machine alone, from a "
-            "page on that machine: upload a zip file"
+            "page on that machine that was opened with the address that the app printed when it "
+            "started: upload a zip file"
         )
     path = Path(source.path).expanduser()
     if not path.is_absolute():
@@ -181,11 +207,8 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
 def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
     """Score an image for one class: a folder of that class, which classes.json names."""
     name = _class_name(source)
-    file = _uploaded(context, source, IMAGES)
-    try:
-        decode(file)
-    except UnreadableImage as reason:
-        raise SettingError(f"{file.name}: {reason}") from reason
+    file = context.state.uploads.find(source.path, IMAGES)
+    _check_picture(context, file)
     path = f"picture/{CLASS}/{_file_name(file)}"
     return replace(
         task,
@@ -197,6 +220,27 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
     )
 
 
+def _check_picture(context: Context, file: Path) -> None:
+    """Raise `SettingError` for an image that cannot be read.
+
+    Those of remote visitors are decoded one at a time and may be less large, since each takes
+    memory while it is decoded.
+    """
+    state = context.state
+    try:
+        if context.local:
+            decode(file)
+            return
+        if not state.decoding.acquire(timeout=DECODE_WAIT_S):
+            raise QuotaError("images of other visitors are being read: try again in a moment")
+        try:
+            decode(file, state.access.pixels)
+        finally:
+            state.decoding.release()
+    except UnreadableImage as reason:
+        raise SettingError(f"{file.name}: {reason}") from reason
+
+
 def _toybox(_: Context, __: SourceParams, task: ScoreTask) -> ScoreTask:
     return replace(task, title="toybox", source="toybox")
 
@@ -205,6 +249,11 @@ _SOURCES: Final[Mapping[str, Callable[[Context, SourceParams, ScoreTask], ScoreT
     MappingProxyType({"zip": _zip, "folder": _folder, "picture": _picture, "toybox": _toybox})
 )
 """Complete the task for each kind of source."""
+
+_USED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    "zip": ("path",), "folder": ("path",), "picture": ("path", "class_name"), "toybox": (),
+})  # fmt: skip
+"""The parameters of each kind of source; another is refused, since it would be ignored."""
 
 
 def _class_name(source: SourceParams) -> str:
@@ -215,14 +264,6 @@ def _class_name(source: SourceParams) -> str:
             f"{name[:LONGEST_NAME]!r}"
         )
     return name
-
-
-def _uploaded(context: Context, source: SourceParams, suffixes: tuple[str, ...]) -> Path:
-    state = context.state
-    if not state.uploads:
-        raise SettingError("this app takes no uploads")
-    uploads = Path(state.uploads)
-    return checked_upload(source.path, uploads, suffixes, state.access.upload_bytes)
 
 
 def _file_name(file: Path) -> str:
