@@ -54,7 +54,7 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
         """Return an image's maps, (h, w) each: conditional, unconditional, gap, combined."""
         with readable_errors(explorer):
             parsed(ImageParams, {"class_name": class_name, "image_id": image_id, "link": link})
-            index, settings = explorer.class_index(class_name), view_for(link, local=False).select
+            index, settings = explorer.class_index(class_name), _context(state, link).settings
             maps = explorer.maps(index, explorer.row_of(index, image_id), settings)
             names = ("conditional", "unconditional", "gap", "combined")
             return {name: getattr(maps, name).tolist() for name in names}
@@ -73,4 +73,6 @@ def readable_errors(explorer: Explorer) -> Iterator[None]:
 
 
 def _context(state: AppState, link: str) -> Context:
-    return Context(state, state.first, view_for(link, local=False))
+    view = view_for(link, local=False)
+    view_for(view.a, local=False)  # the settings that it is compared with have the same limits
+    return Context(state, state.first, view)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import struct
+import threading
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,9 @@ from support.toyset import draw_picture, toy_prior, write_pictures
 from dsel.app.access import access_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.runner import JobRunner, Priors
+from dsel.app.quota import NO_QUOTAS, Quota, Quotas
 from dsel.app.state import AppState
-from dsel.errors import SettingError
+from dsel.errors import SettingError, UnreadableImage
 
 HASH = "0a" * 32
 LOCAL, SPACE = access_of(environment={}), access_of(environment={"SPACE_ID": "me/dsel"})
@@ -40,10 +44,10 @@ class Page:
     """A page of a visitor; errors are raised."""
 
     def __init__(self, state: AppState, folder: Path) -> None:
-        self.state, self.folder, self.local = state, folder, True
+        self.state, self.folder, self.local, self.visitor = state, folder, True, ""
 
     def ask(self, method: str, view: str = "", run: str = "", **params: Any) -> Any:
-        response = send(self.state, method, view, run, self.local, **params)
+        response = send(self.state, method, view, run, self.local, self.visitor, **params)
         if "error" in response:
             raise SettingError(response["error"]["message"])
         return response["result"]
@@ -64,12 +68,13 @@ def page_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Make pages of apps, whose prior is the exact one of cats and dogs."""
     opened: list[Jobs] = []
 
-    def make(access: Any = LOCAL, prior: Any = None) -> Page:
+    def make(access: Any = LOCAL, prior: Any = None, quotas: Quotas = NO_QUOTAS) -> Page:
         uploads = tmp_path / "gradio"
         uploads.mkdir(exist_ok=True)
         jobs = Jobs(
             tmp_path / "jobs",
             runner=JobRunner(Priors(lambda _: prior or toy_prior())),
+            quotas=quotas,
         )
         opened.append(jobs)
         return Page(AppState(run_path, jobs, access, str(uploads)), uploads)
@@ -181,6 +186,100 @@ def test_score_start__a_folder_of_this_machine(page_of, tmp_path) -> None:
 def test_score_start__only_uploads(page_of) -> None:
     with pytest.raises(SettingError, match="was not uploaded here"):
         page_of().ask("score_start", source={"kind": "zip", "path": "/etc/passwd"})
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "words"),
+    [
+        ({"kind": "toybox", "path": "a.zip"}, {}, "path is no parameter of a source of the kind"),
+        ({"kind": "toybox", "class_name": "cat"}, {}, "class_name is no parameter of a source"),
+        ({"kind": "zip", "path": "a.zip", "class_name": "cat"}, {}, "class_name is no parameter"),
+        ({"kind": "toybox", "per_class": 2}, {}, "unknown parameter 'per_class'; known are: kind"),
+        ({"kind": "toybox"}, {"per_class": 2}, "unknown parameter 'per_class'; known are: source"),
+        ({"kind": "toybox"}, {"score": {"per_class": 2}}, "unknown setting 'per_class'; known"),
+        ({"kind": "toybox"}, {"prior": {"draws": 2}}, "unknown setting 'draws'; known are"),
+        (
+            {"kind": "picture", "path": "a.png", "class_name": "cat"},
+            {"source_settings": {"per_class": 2}},
+            "one image has no source settings",
+        ),
+    ],
+)
+def test_score_start__misplaced_keys_start_no_job(page_of, source, more, words) -> None:
+    page = page_of()
+    for local in (True, False):
+        page.local = local
+        with pytest.raises(SettingError, match=words):
+            page.ask("score_start", source=source, **more)
+    assert not list(page.state.jobs._jobs)
+
+
+def test_score_start__images_of_remote_visitors_are_decoded_one_at_a_time(
+    page_of, monkeypatch
+) -> None:
+    page = page_of(SPACE)
+    page.local = False
+    running, most, lock = [0], [0], threading.Lock()
+
+    def slow(_: Path, most_px: int) -> None:
+        assert most_px == SPACE.pixels
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.02)
+        with lock:
+            running[0] -= 1
+        raise UnreadableImage("is damaged")
+
+    monkeypatch.setattr("dsel.app.handlers.jobs.decode", slow)
+    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": "cat"}
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(page.ask, "score_start", source=source) for _ in range(8)]
+        assert all("is damaged" in str(call.exception()) for call in calls)
+    assert most == [1]
+
+
+def test_score_start__an_image_waits_only_so_long(page_of, monkeypatch) -> None:
+    page = page_of(SPACE)
+    page.local = False
+    monkeypatch.setattr("dsel.app.handlers.jobs.DECODE_WAIT_S", 0.01)
+    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": "cat"}
+    with page.state.decoding, pytest.raises(SettingError, match="images of other visitors"):
+        page.ask("score_start", source=source)
+
+
+def test_score_start__large_images_of_remote_visitors(page_of) -> None:
+    page = page_of(SPACE)
+    page.local = False
+    path = page.upload("a.png", bomb_png(6000))
+    source = {"kind": "picture", "path": path, "class_name": "cat"}
+    with pytest.raises(SettingError, match="6000 x 6000 px is more than the 25 megapixels"):
+        page.ask("score_start", source=source)
+
+
+def test_score_start__a_remote_visitor_has_one_decoder(page_of) -> None:
+    page = page_of(SPACE)
+    page.local = False
+    path = page.upload("a.zip", zipped(["cat/1.png", "dog/1.png"]))
+    token = page.ask("score_start", source={"kind": "zip", "path": path}, score=SCORE)["token"]
+    assert page.state.jobs.task(token).settings.decoders == 1
+
+
+def test_score_start__quotas_of_a_visitor(page_of) -> None:
+    gate = Gate(0)
+    page = page_of(SPACE, gate, Quotas(Quota(active=1), Quota()))
+    page.visitor, page.local = "1.2.3.4", False
+    start = {"source": {"kind": "toybox"}, "source_settings": {"per_class": 1}, "score": SCORE}
+    token = page.ask("score_start", **start)["token"]
+    with pytest.raises(SettingError, match="the jobs that run or wait of one visitor may be at"):
+        page.ask("score_start", **start)
+    with pytest.raises(SettingError, match="the jobs that run or wait of one visitor may be at"):
+        page.ask("export_start", "ipc=1")
+    page.ask("job_cancel", token=token)
+    gate.calls = None
+    gate.open.set()
+    page.done(token)
+    assert page.ask("export_start", "ipc=1")["token"]
 
 
 def test_score_start__limits_of_a_space(page_of) -> None:

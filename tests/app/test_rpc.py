@@ -64,7 +64,6 @@ def test_respond__an_invalid_request_is_one_line(state: AppState, text: Any, lin
 LONG = "x" * 200_000
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
 @pytest.mark.parametrize(
     "more",
     [
@@ -76,16 +75,18 @@ LONG = "x" * 200_000
         {"params": {"source": {"kind": LONG}}}, {"params": {"nth": -2}}, {"params": LONG},
     ],
 )  # fmt: skip
-def test_respond__errors_of_every_method_are_short(
-    state: AppState, method: str, more: dict[str, Any]
-) -> None:
-    response = respond(state, json.dumps({"method": method, **more}))
-    found = json.loads(response)
-    if "error" in found:
-        error = error_of(found)
-        assert error["code"] != "bug"
-        assert len(response) < 4000
-        assert len(error["message"]) <= 600
+def test_respond__errors_of_every_method_are_short(state: AppState, more: dict[str, Any]) -> None:
+    refusals = 0
+    for method in METHODS:
+        response = respond(state, json.dumps({"method": method, **more}))
+        found = json.loads(response)
+        if "error" in found:
+            error = error_of(found)
+            assert error["code"] != "bug"
+            assert len(response) < 4000
+            assert len(error["message"]) <= 600
+            refusals += 1
+    assert refusals
 
 
 def test_respond__a_long_error_keeps_its_beginning_and_its_end(state: AppState) -> None:
