@@ -51,18 +51,13 @@ def access_of(
 
 def is_bound_locally(host: str | None, share: bool, environment: Mapping[str, str]) -> bool:
     """Return whether only this machine can reach an app that is served at `host`."""
-    shared = share or is_shared(environment)
+    shared = share or environment.get("GRADIO_SHARE", "").lower() not in ("", "false", "0")
     return served_host(host, environment) in LOOPBACK and not shared and not is_space(environment)
 
 
 def served_host(host: str | None, environment: Mapping[str, str]) -> str:
     """Return the host that an app listens at: `host`, or that of the environment."""
     return host or environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
-
-
-def is_shared(environment: Mapping[str, str]) -> bool:
-    """Return whether Gradio makes a share link, by which others reach the app."""
-    return environment.get("GRADIO_SHARE", "").lower() not in ("", "false", "0")
 
 
 def is_space(environment: Mapping[str, str]) -> bool:

@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dsel.app.visitors import Hosts, refusal
+from dsel.app.wire import one_line
 
 MOST_BYTES: Final = 4 << 20
 """Bytes of a request's body, at most; uploads have a limit of their own."""
@@ -56,6 +59,17 @@ class Guard:
             await PlainTextResponse(line, status)(scope, receive, send)
             return
         await self.app(scope, receive if path == UPLOAD else _limited(receive), send)
+
+
+def invalid(_: Request, error: Exception) -> Response:
+    """Say in one line what is wrong with a request to one of Gradio's routes.
+
+    FastAPI would repeat the whole request.
+    """
+    assert isinstance(error, RequestValidationError)
+    problem = error.errors()[0]
+    place = ".".join(map(str, problem["loc"]))
+    return JSONResponse({"detail": one_line(f"{place}: {problem['msg']}")}, 422)
 
 
 def _problem(headers: Mapping[str, str], method: str, path: str) -> tuple[str, int]:

@@ -80,7 +80,7 @@ SPACE: Final = Quotas(
 )  # fmt: skip
 """Of a Hugging Face Space, whose disk has 50 GB."""
 
-_LATER: Final = "try again when older ones have been removed, a day after their end"
+_LATER: Final = "try again when older ones have been removed, some time after their end"
 _WORDS: Final = {
     "uploads": "the uploads", "upload_bytes": "the uploads", "jobs": "the jobs",
     "active": "the jobs that run or wait", "job_bytes": "the results",

@@ -14,12 +14,13 @@ from time import sleep
 from typing import Any, Final
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
 from dsel.analysis.layouts import warm_up
 from dsel.app.access import access_of, is_space
-from dsel.app.guard import Guard
+from dsel.app.guard import Guard, invalid
 from dsel.app.jobs.queue import CLOSE_S, Jobs
 from dsel.app.page import build_app
 from dsel.app.routes import routes_of
@@ -90,7 +91,11 @@ def _web(state: AppState, hosts: Hosts, token: str) -> dict[str, Any]:
         client = request.client.host if request.client else None
         return visitor_of(request.headers, client, token, behind_proxy)
 
-    return {"routes": routes_of(state, identify), "middleware": [Middleware(Guard, hosts=hosts)]}
+    return {
+        "routes": routes_of(state, identify),
+        "middleware": [Middleware(Guard, hosts=hosts)],
+        "exception_handlers": {RequestValidationError: invalid},
+    }
 
 
 def import_numeric_libraries() -> None:

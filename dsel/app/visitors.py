@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
-from dsel.app.access import LOOPBACK, is_bound_locally, is_shared, served_host
+from dsel.app.access import LOOPBACK, is_bound_locally, served_host
 from dsel.errors import SettingError
 
 TOKEN_HEADER: Final = "x-dsel-token"
@@ -21,7 +21,7 @@ TOKEN_HEADER: Final = "x-dsel-token"
 
 SHORTEST_TOKEN: Final = 16
 SHARES: Final = ".gradio.live"
-"""The hosts of Gradio's share links."""
+"""The hosts of Gradio's share links, which it may make on its own, as on Colab."""
 
 PROXIED: Final = re.compile(
     r"forwarded|via|x-(real|client|cluster-client|appengine-user)-ip|true-client-ip"
@@ -84,9 +84,8 @@ def hosts_of(host: str | None = None, environment: Mapping[str, str] = os.enviro
     public |= {environment.get("SPACE_HOST", "").lower()}
     public |= {_netloc(environment.get("GRADIO_ROOT_PATH", ""))}
     public -= {""}
-    names = {*LOOPBACK, served_host(host, environment).lower(), *map(_without_port, public)}
-    if is_shared(environment):
-        names.add(SHARES)
+    served = served_host(host, environment).lower()
+    names = {*LOOPBACK, SHARES, served, *map(_without_port, public)}
     local = is_bound_locally(host, False, environment)
     if not local:
         names |= {socket.gethostname().lower(), socket.getfqdn().lower()}

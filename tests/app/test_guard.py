@@ -227,6 +227,13 @@ def test_bodies__that_are_no_request(app: Sender, body: bytes, words: str) -> No
     assert app.jobs() == 0
 
 
+def test_bodies__that_gradio_refuses_are_not_repeated(app: Sender) -> None:
+    for path in ("/gradio_api/queue/join", "/gradio_api/call/patches", "/gradio_api/run/patches"):
+        reply = app.send("POST", path, json.dumps({"data": "x" * 200_000}), JSON)
+        assert reply.status in (400, 422)
+        assert len(reply.line) < 1000
+
+
 # Uploads
 
 
@@ -301,6 +308,37 @@ def test_paths__beside_an_export_nothing_is_served(app: Sender) -> None:
 
 
 # What keeps working
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sender]:
+    """An app behind a proxy, which has a name."""
+    folder = tmp_path_factory.mktemp("public")
+    run = synthetic_run(folder / "run", classes=2, per_class=4).path
+    with served(run, DSEL_JOBS=str(folder / "jobs"), DSEL_HOSTS="dsel.example.org") as url:
+        yield Sender(url, folder, run)
+
+
+PASSED_ON = [
+    {"Host": "dsel.example.org", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"},
+    {"X-Forwarded-Host": "dsel.example.org", "X-Forwarded-Proto": "https", "X-Real-IP": "::2"},
+]
+
+
+@pytest.mark.parametrize("passed_on", PASSED_ON)
+def test_proxy__serves_the_app_by_its_public_name(
+    public: Sender, passed_on: dict[str, str]
+) -> None:
+    page = public.send("GET", "/", None, passed_on)
+    assert page.status == 200
+    assert '"root":"https://dsel.example.org"' in page.text.replace(": ", ":")
+    own = passed_on | {"Origin": "https://dsel.example.org"}
+    assert "result" in public.ask("start", JSON | own)
+    assert not trusted(public, own)
+    assert public.send("POST", UPLOAD, b"12345", BYTES | own).status == 200
+    for other in (EVIL_PAGE, {"Origin": "https://dsel.example.org:444"}):
+        assert public.send("POST", ASK, SCORE, JSON | passed_on | other).status == 403
+    assert trusted(public, {})  # who sits at the machine itself
 
 
 def test_public_functions__by_gradios_client(app: Sender) -> None:

@@ -17,7 +17,7 @@ def test_check__of_each_and_of_all() -> None:
         QUOTAS.check("jobs", USES[:3], "a", 1)
     assert str(caught.value) == (
         "the jobs of one visitor may be at most 2 here, and 2 are in use: try again when older "
-        "ones have been removed, a day after their end"
+        "ones have been removed, some time after their end"
     )
     with pytest.raises(QuotaError, match="the jobs of all visitors may be at most 4 here, and 10"):
         QUOTAS.check("jobs", USES, "b", 1)

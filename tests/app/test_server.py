@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -40,6 +44,36 @@ except DselError as error:
         port = str(taken.getsockname()[1])
         line = _python(code, str(run_path), port)
     assert line == f"port {port} cannot be listened on, it may be taken: choose another port"
+
+
+def test_launch_app__prints_the_address_that_makes_local(run_path: Path, tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from dsel.app import launch_app; "
+    code += "launch_app(Path(sys.argv[1]))"
+    environment = os.environ | {"DSEL_JOBS": str(tmp_path / "jobs")}
+    environment.pop("DSEL_TOKEN", None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        environment["GRADIO_SERVER_PORT"] = str(free.getsockname()[1])
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, str(run_path)], cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert server.stdout is not None
+    try:
+        line = server.stdout.readline()
+        found = re.fullmatch(
+            r"\* Running on local URL:  (http://127.0.0.1:\d+/)#token=(\S+)\n", line
+        )
+        assert found, line
+        url, token = found.groups()
+        request = urllib.request.Request(f"{url}_dsel/ask", b'{"method": "score_options"}')
+        request.add_header("Content-Type", "application/json")
+        request.add_header("X-Dsel-Token", token)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            assert json.loads(response.read())["result"]["trusted"]
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
 
 
 def test_launch_app__imports_numeric_libraries_before_any_job(run_path: Path) -> None:
