@@ -340,6 +340,23 @@ def test_proxy__serves_the_app_by_its_public_name(
     assert trusted(public, {})  # who sits at the machine itself
 
 
+def test_space__serves_the_app_by_its_name(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=2, per_class=4).path
+    space = {"SPACE_ID": "me/dsel", "SPACE_HOST": "me-dsel.hf.space", "SYSTEM": "spaces"}
+    with served(run, DSEL_JOBS=str(tmp_path / "jobs"), **space) as url:
+        app = Sender(url, tmp_path, run)
+        named = {"Host": "me-dsel.hf.space", "X-Forwarded-For": "203.0.113.9"}
+        own = named | {"Origin": "https://me-dsel.hf.space"}
+        assert app.send("GET", "/", None, named).status == 200
+        assert app.send("GET", "/", None, {"Host": "10.0.0.7:7860"}).status == 200  # its own checks
+        options = app.ask("score_options", OWN | own)["result"]
+        assert (options["trusted"], options["upload_bytes"]) == (False, 512 << 20)
+        assert "folder" not in options["kinds"]
+        for foreign in (EVIL_PAGE, {"Origin": "https://you-dsel.hf.space"}):
+            assert app.send("POST", ASK, SCORE, JSON | named | foreign).status == 403
+        assert app.send("GET", "/", None, {"Host": "you-dsel.hf.space"}).status == 403
+
+
 def test_public_functions__by_gradios_client(app: Sender) -> None:
     from gradio_client import Client
     from gradio_client.exceptions import AppError
