@@ -19,8 +19,7 @@ class Access:
 
     local: only this machine can reach the app. priors: those that remote visitors may score with.
     upload_bytes: the largest upload. images and evaluations: the most of one job, 0 is no limit.
-    keep_s: how long a finished job is kept. pixels: of a picture that visitors upload, at most.
-    quotas: of visitors without the app's token.
+    keep_s: how long a finished job is kept. quotas: of visitors without the app's token.
     """
 
     local: bool
@@ -30,7 +29,6 @@ class Access:
     evaluations: int
     keep_s: float
     quotas: Quotas = PUBLIC
-    pixels: int = 50_000_000
 
 
 def access_of(
@@ -45,7 +43,7 @@ def access_of(
     if local:
         return Access(local, priors, 2 << 30, 200_000, 0, 30 * DAY_S)
     if is_space(environment):
-        return Access(local, priors, 512 << 20, 5_000, 1_000_000, DAY_S, SPACE, 25_000_000)
+        return Access(local, priors, 512 << 20, 5_000, 1_000_000, DAY_S, SPACE)
     return Access(local, priors, 2 << 30, 200_000, 20_000_000, DAY_S)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
+from gradio.utils import ipython_check
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
@@ -33,6 +34,8 @@ from dsel.errors import SettingError
 log = logging.getLogger(__name__)
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
+NOTEBOOK_PX: Final = 800
+"""The height of the app in a notebook."""
 WARM_UP_AFTER_S: Final = 4
 SWEEP_EVERY_S: Final = 15
 UNUSED_S: Final = 120
@@ -64,8 +67,8 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
             run_history=False,  # it would copy every response into the browser's storage
             ssr_mode=False,
             prevent_thread_lock=True,
-            inline=False,
-            quiet=True,  # it would print the address without the token
+            inline=False,  # it would show and print the address without the token
+            quiet=True,
             app_kwargs=_web(state, hosts_of(host), token),
         )
     except OSError as error:
@@ -73,14 +76,22 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
         raise SettingError(
             f"port {wanted} cannot be listened on, it may be taken: choose another port"
         ) from error
-    sys.stdout.write(f"* Running on local URL:  {app.local_url}#token={token}\n")
-    sys.stdout.flush()
+    _announce(f"{app.local_url}#token={token}")
     Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
     Thread(target=_clean_up, args=(state,), name="dsel-clean-up", daemon=True).start()
     try:
         app.block_thread()
     finally:
         close_jobs(state.jobs)
+
+
+def _announce(address: str) -> None:
+    """Print the address that makes local; in a notebook show the app too, as Gradio would."""
+    sys.stdout.write(f"* Running on local URL:  {address}\n")
+    sys.stdout.flush()
+    if ipython_check():
+        shown = import_module("IPython.display")
+        shown.display(shown.IFrame(address, "100%", NOTEBOOK_PX))
 
 
 def _web(state: AppState, hosts: Hosts, token: str) -> dict[str, Any]:

@@ -31,17 +31,13 @@ class AppState:
     def __init__(
         self, first: Path, jobs: Jobs | None = None, access: Access | None = None, uploads: str = ""
     ) -> None:
-        """`uploads` is the folder of uploads, if the app takes any; without `jobs` it has none.
-
-        `decoding` is held while a picture of a remote visitor is decoded, one at a time.
-        """
+        """`uploads` is the folder of uploads, if the app takes any; without `jobs` it has none."""
         self.first = Explorer(open_run(first))
         self.access = access or access_of()
         self._uploads = (
             Uploads(Path(uploads), self.access.upload_bytes, self.access.quotas)
             if uploads else None
         )  # fmt: skip
-        self.decoding = Lock()
         self._jobs = jobs
         self._lock = Lock()
         self._open: OrderedDict[str, Explorer] = OrderedDict()

@@ -58,24 +58,23 @@ _UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
 })  # fmt: skip
 
 
-def decode(data: bytes | Path, most_px: int = MAX_PIXELS) -> Pixels:
+def decode(data: bytes | Path) -> Pixels:
     """Decode the first frame of an image file, upright, as contiguous (height, width, 3).
 
-    The size is checked before any pixel is decoded; most_px: the largest number of pixels. EXIF
-    orientation is applied, an invalid one ignored. Transparent parts show `BACKGROUND`. 16-bit gray
-    is scaled to 8 bits; float and 32-bit images are scaled from their finite minimum and maximum to
-    0 and 255, and NaN becomes 0. Colour profiles are not applied. Raises `UnreadableImage`, with
-    the reason, and nothing else.
+    The size is checked before any pixel is decoded. EXIF orientation is applied, an invalid one
+    ignored. Transparent parts show `BACKGROUND`. 16-bit gray is scaled to 8 bits; float and 32-bit
+    images are scaled from their finite minimum and maximum to 0 and 255, and NaN becomes 0. Colour
+    profiles are not applied. Raises `UnreadableImage`, with the reason, and nothing else.
     """
     raw = data if isinstance(data, bytes) else _file_bytes(data)
     if not raw:
         raise UnreadableImage("is empty (0 bytes)")
     _mute_pillow()
     image = _opened(raw)
-    _check_size(image, most_px)
+    _check_size(image)
     with _unreadable_if_broken():
         image.load()
-        _check_size(image, most_px)  # an ICO file may contain a larger image than it states
+        _check_size(image)  # an ICO file may contain a larger image than its directory states
         pixels = _eight_bit(image)
     turn = _UPRIGHT.get(_orientation(image))
     return np.ascontiguousarray(turn(pixels) if turn else pixels)
@@ -138,13 +137,13 @@ def _nature(raw: bytes) -> str:
     return f"is not an image in a format that dsel reads ({', '.join(_FORMATS)})"
 
 
-def _check_size(image: Image.Image, most_px: int) -> None:
+def _check_size(image: Image.Image) -> None:
     if image.width < 1 or image.height < 1:
         raise UnreadableImage(f"{image.width} x {image.height} px: has no pixels")
-    if image.width * image.height > most_px:
+    if image.width * image.height > MAX_PIXELS:
         raise UnreadableImage(
             f"{image.width} x {image.height} px is more than the "
-            f"{most_px // 1_000_000} megapixels that dsel decodes here"
+            f"{MAX_PIXELS // 1_000_000} megapixels that dsel decodes"
         )
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import io
 import json
 import struct
-import threading
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.runner import JobRunner, Priors
 from dsel.app.quota import NO_QUOTAS, Quota, Quotas
 from dsel.app.state import AppState
-from dsel.errors import SettingError, UnreadableImage
+from dsel.errors import SettingError
 
 HASH = "0a" * 32
 LOCAL, SPACE = access_of(environment={}), access_of(environment={"SPACE_ID": "me/dsel"})
@@ -212,49 +209,6 @@ def test_score_start__misplaced_keys_start_no_job(page_of, source, more, words) 
         with pytest.raises(SettingError, match=words):
             page.ask("score_start", source=source, **more)
     assert not list(page.state.jobs._jobs)
-
-
-def test_score_start__images_of_remote_visitors_are_decoded_one_at_a_time(
-    page_of, monkeypatch
-) -> None:
-    page = page_of(SPACE)
-    page.local = False
-    running, most, lock = [0], [0], threading.Lock()
-
-    def slow(_: Path, most_px: int) -> None:
-        assert most_px == SPACE.pixels
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        time.sleep(0.02)
-        with lock:
-            running[0] -= 1
-        raise UnreadableImage("is damaged")
-
-    monkeypatch.setattr("dsel.app.handlers.jobs.decode", slow)
-    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": "cat"}
-    with ThreadPoolExecutor(8) as pool:
-        calls = [pool.submit(page.ask, "score_start", source=source) for _ in range(8)]
-        assert all("is damaged" in str(call.exception()) for call in calls)
-    assert most == [1]
-
-
-def test_score_start__an_image_waits_only_so_long(page_of, monkeypatch) -> None:
-    page = page_of(SPACE)
-    page.local = False
-    monkeypatch.setattr("dsel.app.handlers.jobs.DECODE_WAIT_S", 0.01)
-    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_name": "cat"}
-    with page.state.decoding, pytest.raises(SettingError, match="images of other visitors"):
-        page.ask("score_start", source=source)
-
-
-def test_score_start__large_images_of_remote_visitors(page_of) -> None:
-    page = page_of(SPACE)
-    page.local = False
-    path = page.upload("a.png", bomb_png(6000))
-    source = {"kind": "picture", "path": path, "class_name": "cat"}
-    with pytest.raises(SettingError, match="6000 x 6000 px is more than the 25 megapixels"):
-        page.ask("score_start", source=source)
 
 
 def test_score_start__a_remote_visitor_has_one_decoder(page_of) -> None:

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.synthetic import synthetic_run
 
+from dsel.app import server
 from dsel.app.jobs.queue import Jobs
 
 ROOT = Path(__file__).parents[2]
@@ -54,13 +57,13 @@ def test_launch_app__prints_the_address_that_makes_local(run_path: Path, tmp_pat
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         environment["GRADIO_SERVER_PORT"] = str(free.getsockname()[1])
-    server = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", code, str(run_path)], cwd=ROOT, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    assert server.stdout is not None
+    assert process.stdout is not None
     try:
-        line = server.stdout.readline()
+        line = process.stdout.readline()
         found = re.fullmatch(
             r"\* Running on local URL:  (http://127.0.0.1:\d+/)#token=(\S+)\n", line
         )
@@ -72,8 +75,23 @@ def test_launch_app__prints_the_address_that_makes_local(run_path: Path, tmp_pat
         with urllib.request.urlopen(request, timeout=60) as response:
             assert json.loads(response.read())["result"]["trusted"]
     finally:
-        server.terminate()
-        server.communicate(timeout=20)
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_announce__shows_the_app_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[Any] = []
+    display = SimpleNamespace(display=shown.append, IFrame=lambda *given: given)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    address = "http://127.0.0.1:7860/#token=abc"
+    server._announce(address)
+    assert shown == []
+    monkeypatch.setattr(server, "ipython_check", lambda: True)
+    server._announce(address)
+    assert shown == [(address, "100%", 800)]
+    assert capsys.readouterr().out == f"* Running on local URL:  {address}\n" * 2
 
 
 def test_launch_app__imports_numeric_libraries_before_any_job(run_path: Path) -> None:

@@ -30,7 +30,7 @@ from dsel.config.shell import select_and_export
 from dsel.data.images import decode
 from dsel.data.toybox import CLASSES as TOYS
 from dsel.data.toybox_dataset import PER_CLASS
-from dsel.errors import QuotaError, SettingError, UnreadableImage, unknown
+from dsel.errors import SettingError, UnreadableImage, unknown
 from dsel.files import json_bytes
 
 RUN_WORD: Final = "RUN"
@@ -40,9 +40,6 @@ LONGEST_NAME: Final = 200
 OPEN_HINT: Final = (
     "To score folders of this machine, open the address that the app printed when it started."
 )
-DECODE_WAIT_S: Final = 20.0
-"""How long an image of a remote visitor waits for those of others to be decoded."""
-
 CLASS: Final = "class"
 """The class folder of a single image: a name that is neither a split nor an image."""
 
@@ -208,7 +205,10 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
     """Score an image for one class: a folder of that class, which classes.json names."""
     name = _class_name(source)
     file = context.state.uploads.find(source.path, IMAGES)
-    _check_picture(context, file)
+    try:
+        decode(file)
+    except UnreadableImage as reason:
+        raise SettingError(f"{file.name}: {reason}") from reason
     path = f"picture/{CLASS}/{_file_name(file)}"
     return replace(
         task,
@@ -218,27 +218,6 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
         moved=((str(file), path),),
         written=(("picture/classes.json", json_bytes({CLASS: [name]}).decode()),),
     )
-
-
-def _check_picture(context: Context, file: Path) -> None:
-    """Raise `SettingError` for an image that cannot be read.
-
-    Those of remote visitors are decoded one at a time and may be less large, since each takes
-    memory while it is decoded.
-    """
-    state = context.state
-    try:
-        if context.local:
-            decode(file)
-            return
-        if not state.decoding.acquire(timeout=DECODE_WAIT_S):
-            raise QuotaError("images of other visitors are being read: try again in a moment")
-        try:
-            decode(file, state.access.pixels)
-        finally:
-            state.decoding.release()
-    except UnreadableImage as reason:
-        raise SettingError(f"{file.name}: {reason}") from reason
 
 
 def _toybox(_: Context, __: SourceParams, task: ScoreTask) -> ScoreTask:
