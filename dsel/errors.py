@@ -7,7 +7,8 @@ DselError                     code
  ├── PriorError       "prior"             a prior that cannot be loaded or does not fit
  ├── RunError         "run"               a run folder that is missing, foreign, unfinished or
  │                                        made with other settings
- └── StorageError     "storage"           a full disk, or a file that may not be written or read
+ ├── StorageError     "storage"           a full disk, or a file that may not be written or read
+ └── QuotaError       "quota"             what the app's visitors may keep and use is used up
 
 Faces catch `DselError` and nothing else; anything else is a bug and keeps its traceback. A message
 names the thing, the value, and what would be right. A face that needs a value of it reads `fields`
@@ -76,6 +77,12 @@ class StorageError(DselError):
     """A file cannot be written or read: a full disk, or no permission."""
 
     code = "storage"
+
+
+class QuotaError(DselError):
+    """A visitor of the app, or all together, have used up what they may keep and use."""
+
+    code = "quota"
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> SettingError:

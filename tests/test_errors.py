@@ -11,6 +11,7 @@ import pytest
 from dsel.errors import (
     DselError,
     PriorError,
+    QuotaError,
     RunError,
     SettingError,
     SourceError,
@@ -32,6 +33,7 @@ def test_code__of_every_error() -> None:
         PriorError: "prior",
         RunError: "run",
         StorageError: "storage",
+        QuotaError: "quota",
     }
 
 

@@ -11,7 +11,7 @@ import { createImages } from "./lib/images.js";
 import { JobList } from "./lib/jobs.js";
 import { listenToKeys } from "./lib/keys.js";
 import { readSearch, writeSearch } from "./lib/links.js";
-import { createAsk, createLatest } from "./lib/rpc.js";
+import { createAsk, createLatest, createServer, takeToken } from "./lib/rpc.js";
 import { createStore } from "./lib/store.js";
 import { LABELS, TABS, TabPanels } from "./lib/tabs.js";
 import { applyTheme } from "./lib/theme.js";
@@ -19,14 +19,15 @@ import { applyTheme } from "./lib/theme.js";
 const IDLE_MS = 8000;
 
 /**
- * Fill Gradio's element with the page; `server.ask` answers its requests.
- * @param {{ element: HTMLElement, server: any, upload: unknown, files: Record<string, string>, base: string }} gradio
+ * Fill Gradio's element with the page; `base` is the address of its routes.
+ * @param {{ element: HTMLElement, files: Record<string, string>, base: string }} gradio
  */
-export async function boot({ element, server, upload, files, base }) {
+export async function boot({ element, files, base }) {
   const root = /** @type {HTMLElement} */ (element.querySelector(".dsel"));
   applyTheme();
+  takeToken();
   const place = readSearch(location.search);
-  const ask = createAsk(server, () => place);
+  const ask = createAsk(createServer(base), () => place);
   const { start, problem } = await openView(ask, place);
   if (!start) {
     showFailure(root, problem);
@@ -35,7 +36,7 @@ export async function boot({ element, server, upload, files, base }) {
   const store = createStore(start, place.run);
   Object.defineProperty(place, "run", { get: () => store.state.run });
   Object.defineProperty(place, "view", { get: () => store.query() });
-  const app = createApp({ root, store, ask, upload, files, base, start });
+  const app = createApp({ root, store, ask, files, base, start });
   correctView(app);
   build(app);
   app.jobs.poll();
@@ -74,7 +75,7 @@ function showFailure(root, problem) {
 
 /**
  * Create what every part of the page gets.
- * @param {Pick<App, "root" | "store" | "ask" | "upload" | "files" | "base" | "start">} parts
+ * @param {Pick<App, "root" | "store" | "ask" | "files" | "base" | "start">} parts
  * @returns {App}
  */
 function createApp(parts) {

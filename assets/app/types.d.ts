@@ -266,7 +266,6 @@ interface App {
   store: Store;
   ask: Ask;
   latest: Latest;
-  upload: unknown;
   files: Record<string, string>;
   base: string;
   start: Start;

@@ -22,13 +22,15 @@ MOST: Final = 1024
 class Context:
     """The run and the view of a request.
 
-    local: whether a page of the app sent it, opened on the app's own machine.
+    local: whether the visitor has the app's token. visitor: whose quotas the request counts for; ""
+    for one who is local.
     """
 
     state: AppState
     explorer: Explorer
     view: View
     local: bool = False
+    visitor: str = ""
 
     @property
     def settings(self) -> SelectSettings:

@@ -142,6 +142,22 @@ def _shown(value: Any) -> str:
     return f"{value!r:.{LONGEST_SHOWN}}"
 
 
+class PatchesParams(Params):
+    """Of the public function: a page of a class's patches; link: the query of a view."""
+
+    class_name: Text
+    link: Text = ""
+    page: Whole = 0
+
+
+class ImageParams(Params):
+    """Of the public functions: an image of a class."""
+
+    class_name: Text
+    image_id: Text
+    link: Text = ""
+
+
 class Seeded(Params):
     """seed: of random patches, or of a baseline."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -15,7 +15,7 @@ from dsel.app.context import Context, view_for
 from dsel.app.handlers import clusters, compare, distilled_set, evaluate, inspect, jobs
 from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
-from dsel.app.wire import plain
+from dsel.app.wire import one_line, plain
 from dsel.errors import DselError, SettingError, unknown
 
 Method: TypeAlias = tuple[type[Params], Callable[[Context, Any], Any]]
@@ -68,34 +68,49 @@ BUG: Final = "the request failed because of a bug in dsel; the app's log has the
 LONGEST: Final = 1 << 20
 """Letters of a request, at most."""
 
+KNOWN_SHOWN: Final = 1000
+"""Entries of a list among the fields of an error, at most."""
+
 log = logging.getLogger(__name__)
 
 
-def respond(state: AppState, text: str, local: bool = False) -> str:
+def respond(state: AppState, text: Any, local: bool = False, visitor: str = "") -> str:
     """Respond to a request in JSON, with a `result` or an `error`.
 
-    Remote visitors see no path of this machine, only the names of folders and files.
+    visitor: as in `Context`. Remote visitors see no path of this machine, only the names of
+    folders and files.
     """
     explorers = [state.first]
     try:
         request = _read(text)
         model, handler = METHODS[request.method]
-        context = _context(state, request, local)
+        context = _context(state, request, local, visitor)
         explorers.append(context.explorer)
         response = _json({"result": handler(context, parsed(model, request.params))})
     except DselError as error:
-        response = _error(error.code, str(error), error.fields)
+        message = str(error) if local else without_paths(str(error), explorers)
+        response = _error(error.code, message, error.fields)
     except Exception:  # the page shows a bug too; the log keeps its traceback
         log.exception("a request failed")
         response = _error("bug", BUG, {})
     return response if local else _without_paths(response, explorers)
 
 
-def _read(text: str) -> Request:
+def without_paths(message: str, explorers: Sequence[Explorer]) -> str:
+    """Return a message with names instead of the paths of this machine."""
+    for path, name in _paths(explorers):
+        message = message.replace(path, name)
+    home = Path.home()
+    return message if home == home.parent else message.replace(str(home), "~")
+
+
+def _read(text: Any) -> Request:
+    if not isinstance(text, str):
+        raise SettingError(f"a request must be a text, got {type(text).__name__}")
     if len(text) > LONGEST:
         raise SettingError(f"a request must be at most {LONGEST} letters, got {len(text)}")
     try:
-        values = json.loads(text)
+        values = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise SettingError(f"a request must be JSON, got {text!r:.60}") from error
     if not isinstance(values, dict):
@@ -106,26 +121,47 @@ def _read(text: str) -> Request:
     return request
 
 
-def _context(state: AppState, request: Request, local: bool) -> Context:
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raises `SettingError` for a name that it has twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SettingError(f"{twice[:60]!r} must appear in an object of the request once")
+    return values
+
+
+def _context(state: AppState, request: Request, local: bool, visitor: str) -> Context:
     view = view_for(request.view, local)
-    return Context(state, state.explorer(request.run), view, local)
+    return Context(state, state.explorer(request.run), view, local, visitor)
 
 
 def _error(code: str, message: str, fields: Mapping[str, Any]) -> str:
-    return _json({"error": {"code": code, "message": message, "fields": plain(fields)}})
+    """Return an error, whose texts are short, whatever the request contained."""
+    shown = {name: _short(value) for name, value in plain(fields).items()}
+    return _json({"error": {"code": code, "message": one_line(message), "fields": shown}})
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_short(part) for part in value[:KNOWN_SHOWN]]
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _without_paths(response: str, explorers: Sequence[Explorer]) -> str:
-    """Replace the paths of runs, datasets and priors by their last parts."""
+    for path, name in _paths(explorers):
+        response = response.replace(json.dumps(path)[1:-1], json.dumps(name)[1:-1])
+    return response
+
+
+def _paths(explorers: Sequence[Explorer]) -> Iterator[tuple[str, str]]:
+    """Yield the absolute paths of runs, datasets and priors, with their last parts."""
     for explorer in explorers:
         identity = explorer.run.identity
         paths = explorer.run.path, identity.dataset_origin.get("source", ""), identity.prior
         for path in map(PurePath, map(str, paths)):
             if path.is_absolute():
-                response = response.replace(
-                    json.dumps(str(path))[1:-1], json.dumps(path.name)[1:-1]
-                )
-    return response
+                yield str(path), path.name
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -11,16 +11,22 @@ from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from time import sleep
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
-from gradio.utils import get_upload_folder
+from fastapi.exceptions import RequestValidationError
+from gradio.utils import ipython_check
+from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from dsel.analysis.layouts import warm_up
-from dsel.app.access import access_of
+from dsel.app.access import access_of, is_space
+from dsel.app.guard import Guard, invalid
 from dsel.app.jobs.queue import CLOSE_S, Jobs
 from dsel.app.page import build_app
+from dsel.app.routes import routes_of
 from dsel.app.state import AppState, open_state
+from dsel.app.visitors import Hosts, Visitor, hosts_of, new_token, visitor_of
 from dsel.assets import asset
 from dsel.cache import SHARED
 from dsel.errors import SettingError
@@ -28,6 +34,8 @@ from dsel.errors import SettingError
 log = logging.getLogger(__name__)
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
+NOTEBOOK_PX: Final = 800
+"""The height of the app in a notebook."""
 WARM_UP_AFTER_S: Final = 4
 SWEEP_EVERY_S: Final = 15
 UNUSED_S: Final = 120
@@ -47,8 +55,8 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     and the first free port from 7860. Raises `SettingError` for a port that is taken.
     """
     import_numeric_libraries()
-    state = open_state(run_path, access_of(host), Path(get_upload_folder()))
-    app = build_app(state)
+    state = open_state(run_path, access_of(host))
+    app, token = build_app(state), new_token()
     try:
         app.launch(
             server_name=host,
@@ -59,19 +67,46 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
             run_history=False,  # it would copy every response into the browser's storage
             ssr_mode=False,
             prevent_thread_lock=True,
-            max_file_size=state.access.upload_bytes,
+            inline=False,  # it would show and print the address without the token
+            quiet=True,
+            app_kwargs=_web(state, hosts_of(host), token),
         )
     except OSError as error:
         wanted = port or os.environ.get("GRADIO_SERVER_PORT", "7860 or those after it")
         raise SettingError(
             f"port {wanted} cannot be listened on, it may be taken: choose another port"
         ) from error
+    _announce(f"{app.local_url}#token={token}")
     Thread(target=_warm_up, name="dsel-warm-up", daemon=True).start()
     Thread(target=_clean_up, args=(state,), name="dsel-clean-up", daemon=True).start()
     try:
         app.block_thread()
     finally:
         close_jobs(state.jobs)
+
+
+def _announce(address: str) -> None:
+    """Print the address that makes local; in a notebook show the app too, as Gradio would."""
+    sys.stdout.write(f"* Running on local URL:  {address}\n")
+    sys.stdout.flush()
+    if ipython_check():
+        shown = import_module("IPython.display")
+        shown.display(shown.IFrame(address, "100%", NOTEBOOK_PX))
+
+
+def _web(state: AppState, hosts: Hosts, token: str) -> dict[str, Any]:
+    """Return the routes of the page, and the guard before them and before Gradio's."""
+    behind_proxy = is_space(os.environ)
+
+    def identify(request: Request) -> Visitor:
+        client = request.client.host if request.client else None
+        return visitor_of(request.headers, client, token, behind_proxy)
+
+    return {
+        "routes": routes_of(state, identify),
+        "middleware": [Middleware(Guard, hosts=hosts)],
+        "exception_handlers": {RequestValidationError: invalid},
+    }
 
 
 def import_numeric_libraries() -> None:
@@ -113,11 +148,12 @@ def _warm_up() -> None:
 
 
 def _clean_up(state: AppState) -> None:
-    """Remove unused results from memory, and the folders of jobs that ended long ago."""
+    """Remove unused results from memory, and what jobs and uploads stored long ago."""
     while True:
         sleep(SWEEP_EVERY_S)
         SHARED.evict_unused(UNUSED_S)
         state.jobs.sweep()
+        state.uploads.sweep()
         _free_memory()
 
 

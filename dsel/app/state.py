@@ -12,12 +12,15 @@ from dsel.analysis.explorer import Explorer
 from dsel.app.access import Access, access_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.runner import JobRunner, Limits
+from dsel.app.uploads import Uploads
 from dsel.app.zerogpu import accelerator
 from dsel.config import PriorSettings
 from dsel.errors import SettingError
 from dsel.runs import open_run
 
-EXPORTS: Final = "dsel_exports"
+UPLOADS: Final = "uploads"
+"""The folder of uploads, beside those of jobs."""
+
 MOST_OPEN: Final = 16
 """Open runs of jobs; the one that was not used for longest is closed first."""
 
@@ -28,10 +31,13 @@ class AppState:
     def __init__(
         self, first: Path, jobs: Jobs | None = None, access: Access | None = None, uploads: str = ""
     ) -> None:
-        """`uploads` is Gradio's upload folder; without `jobs` the app has none."""
+        """`uploads` is the folder of uploads, if the app takes any; without `jobs` it has none."""
         self.first = Explorer(open_run(first))
         self.access = access or access_of()
-        self.uploads = uploads
+        self._uploads = (
+            Uploads(Path(uploads), self.access.upload_bytes, self.access.quotas)
+            if uploads else None
+        )  # fmt: skip
         self._jobs = jobs
         self._lock = Lock()
         self._open: OrderedDict[str, Explorer] = OrderedDict()
@@ -42,6 +48,13 @@ class AppState:
         if self._jobs is None:
             raise SettingError("this app shows one run only and has no jobs")
         return self._jobs
+
+    @property
+    def uploads(self) -> Uploads:
+        """The uploads of the app; raises `SettingError` if it takes none."""
+        if self._uploads is None:
+            raise SettingError("this app takes no uploads")
+        return self._uploads
 
     def explorer(self, token: str) -> Explorer:
         """Return the run of a token, or the app's run for ""; raises `DselError` if unknown."""
@@ -65,24 +78,24 @@ class AppState:
         )
 
 
-def open_state(first: Path, access: Access, uploads: Path, folder: Path | None = None) -> AppState:
-    """Open a state with jobs, stored in `folder` or in the default folder of jobs.
+def open_state(first: Path, access: Access, folder: Path | None = None) -> AppState:
+    """Open a state with jobs and uploads, stored in `folder` or in the default folder of jobs.
 
-    uploads: Gradio's upload folder. Exports are stored below it, since Gradio serves files from
-    there, under names that nobody can guess.
+    No web server serves that folder; a download is asked for by the token of its job.
     """
+    root = folder or jobs_folder()
     lent = accelerator()  # first: it must come before torch
     jobs = Jobs(
-        folder or jobs_folder(),
+        root,
         runner=JobRunner(
             limits=Limits(access.images, access.evaluations),
             accelerate=lent,
             open_explorer=lambda path: state.explorer_at(path),
         ),
-        served=uploads / EXPORTS,
+        quotas=access.quotas,
         keep_s=access.keep_s,
     )
-    state = AppState(first, jobs, access, str(uploads))
+    state = AppState(first, jobs, access, str(root / UPLOADS))
     if lent:  # a prior that is loaded now need not be loaded while the accelerator is lent
         jobs.runner.priors.get(PriorSettings())
     return state

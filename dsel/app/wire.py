@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from pydantic import BaseModel
 from dsel.analysis.explanation import Explanation
 from dsel.analysis.listing import Page
 from dsel.analysis.patch_view import PatchView
+
+LONGEST_LINE: Final = 600
 
 PatchWire: TypeAlias = dict[str, Any]
 """A patch as the page reads it everywhere, see `patch_wire`."""
@@ -36,6 +39,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
+
+
+def one_line(text: str) -> str:
+    """Return a message as one line of at most `LONGEST_LINE` characters, without its middle."""
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+    if len(line) <= LONGEST_LINE:
+        return line
+    half = LONGEST_LINE // 2
+    return f"{line[: half - 1]} … {line[2 - half :]}"
 
 
 def packed(values: NDArray[Any]) -> Mapping[str, Any]:

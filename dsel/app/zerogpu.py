@@ -29,6 +29,14 @@ def accelerator() -> Accelerate | None:
     return accelerate
 
 
+def remember_visitor(request: Any) -> None:
+    """Let the work on a request know it as Gradio's do: a Space lends its GPU by its headers."""
+    import gradio as gr
+    from gradio.context import LocalContext
+
+    LocalContext.request.set(gr.Request(request))
+
+
 def _readable(portion: Portion) -> Portion:
     """Turn a refusal, such as a used-up quota, into a `RunError`."""
     import gradio as gr

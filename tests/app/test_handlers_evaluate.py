@@ -47,7 +47,7 @@ def state_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., AppState]
     def make(access: Any = LOCAL) -> AppState:
         uploads = tmp_path / "gradio"
         uploads.mkdir(exist_ok=True)
-        opened.append(Jobs(tmp_path / "jobs", runner=JobRunner(), served=uploads / "exports"))
+        opened.append(Jobs(tmp_path / "jobs", runner=JobRunner()))
         return AppState(run_path, opened[-1], access, str(uploads))
 
     yield make
@@ -71,7 +71,7 @@ def test_zip(tmp_path: Path) -> Path:
 
 
 def start(state: AppState, file: Path, *, local: bool = True, **evaluate: Any) -> str:
-    source = {"kind": "zip", "path": str(file)}
+    source = {"kind": "zip", "path": f"{file.parent.name}/{file.name}"}
     found = ask(
         state, "evaluate_start", {"ipc": 2}, local=local, source=source,
         evaluate={**QUICK, **evaluate},
@@ -197,7 +197,7 @@ def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) ->
         error = refused(state, "evaluate_start", "", source=source, evaluate=evaluate)
         return str(error["message"])
 
-    file = {"kind": "zip", "path": str(test_zip)}
+    file = {"kind": "zip", "path": f"{test_zip.parent.name}/{test_zip.name}"}
     assert "listens to its own machine" in message({"kind": "folder", "path": "/data"})
     assert "was not uploaded here" in message({"kind": "zip", "path": "/etc/passwd.zip"})
     assert message(file, steps=10**6).startswith("steps must be between")
@@ -211,7 +211,7 @@ def test_evaluate_start__what_a_remote_visitor_may_not_do(state_of, test_zip) ->
 
 def test_advise_start__the_run_stores_the_advice(state_of, test_zip, trainer) -> None:
     state = state_of()
-    source = {"kind": "zip", "path": str(test_zip)}
+    source = {"kind": "zip", "path": f"{test_zip.parent.name}/{test_zip.name}"}
     student = {**QUICK, "seeds": 1}
     params = {"source": source, "student": student, "advise": {"candidates": 2, "rungs": 1}}
     token = ask(state, "advise_start", {"ipc": 1}, local=True, **params)["token"]
@@ -226,7 +226,7 @@ def test_advise_start__the_run_stores_the_advice(state_of, test_zip, trainer) ->
 
 
 def test_advise_start__is_not_for_remote_visitors(state_of, test_zip) -> None:
-    source = {"kind": "zip", "path": str(test_zip)}
+    source = {"kind": "zip", "path": f"{test_zip.parent.name}/{test_zip.name}"}
     assert (
         "only its own machine" in refused(state_of(SPACE), "advise_start", source=source)["message"]
     )

@@ -23,6 +23,7 @@ from support.toyset import draw_picture, toy_prior, write_pictures
 from dsel.app.access import access_of
 from dsel.app.jobs.queue import Jobs
 from dsel.app.jobs.runner import JobRunner, Priors
+from dsel.app.quota import NO_QUOTAS, Quota, Quotas
 from dsel.app.state import AppState
 from dsel.errors import SettingError, UnreadableImage
 
@@ -42,10 +43,10 @@ class Page:
     """A page of a visitor; errors are raised."""
 
     def __init__(self, state: AppState, folder: Path) -> None:
-        self.state, self.folder, self.local = state, folder, True
+        self.state, self.folder, self.local, self.visitor = state, folder, True, ""
 
     def ask(self, method: str, view: str = "", run: str = "", **params: Any) -> Any:
-        response = send(self.state, method, view, run, self.local, **params)
+        response = send(self.state, method, view, run, self.local, self.visitor, **params)
         if "error" in response:
             raise SettingError(response["error"]["message"])
         return response["result"]
@@ -54,7 +55,7 @@ class Page:
         path = self.folder / HASH / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        return str(path)
+        return f"{HASH}/{name}"
 
     def done(self, token: str) -> Any:
         wait(self.state.jobs, token)
@@ -66,13 +67,13 @@ def page_of(run_path: Path, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Make pages of apps, whose prior is the exact one of cats and dogs."""
     opened: list[Jobs] = []
 
-    def make(access: Any = LOCAL, prior: Any = None) -> Page:
+    def make(access: Any = LOCAL, prior: Any = None, quotas: Quotas = NO_QUOTAS) -> Page:
         uploads = tmp_path / "gradio"
         uploads.mkdir(exist_ok=True)
         jobs = Jobs(
             tmp_path / "jobs",
             runner=JobRunner(Priors(lambda _: prior or toy_prior())),
-            served=uploads / "dsel_exports",
+            quotas=quotas,
         )
         opened.append(jobs)
         return Page(AppState(run_path, jobs, access, str(uploads)), uploads)
@@ -230,6 +231,57 @@ def test_score_start__only_uploads(page_of) -> None:
         page_of().ask("score_start", source={"kind": "zip", "path": "/etc/passwd"})
 
 
+@pytest.mark.parametrize(
+    ("source", "more", "words"),
+    [
+        ({"kind": "toybox", "path": "a.zip"}, {}, "path is no parameter of a source of the kind"),
+        ({"kind": "toybox", "class_name": "cat"}, {}, "class_name is no parameter of a source"),
+        ({"kind": "zip", "path": "a.zip", "class_name": "cat"}, {}, "class_name is no parameter"),
+        ({"kind": "toybox", "per_class": 2}, {}, "unknown parameter 'per_class'; known are: kind"),
+        ({"kind": "toybox"}, {"per_class": 2}, "unknown parameter 'per_class'; known are: source"),
+        ({"kind": "toybox"}, {"score": {"per_class": 2}}, "unknown setting 'per_class'; known"),
+        ({"kind": "toybox"}, {"prior": {"draws": 2}}, "unknown setting 'draws'; known are"),
+        (
+            {"kind": "picture", "path": "a.png", "class_name": "cat"},
+            {"source_settings": {"per_class": 2}},
+            "one image has no source settings",
+        ),
+    ],
+)
+def test_score_start__misplaced_keys_start_no_job(page_of, source, more, words) -> None:
+    page = page_of()
+    for local in (True, False):
+        page.local = local
+        with pytest.raises(SettingError, match=words):
+            page.ask("score_start", source=source, **more)
+    assert not list(page.state.jobs._jobs)
+
+
+def test_score_start__a_remote_visitor_has_one_decoder(page_of) -> None:
+    page = page_of(SPACE)
+    page.local = False
+    path = page.upload("a.zip", zipped(["cat/1.png", "dog/1.png"]))
+    token = page.ask("score_start", source={"kind": "zip", "path": path}, score=SCORE)["token"]
+    assert page.state.jobs.task(token).settings.decoders == 1
+
+
+def test_score_start__quotas_of_a_visitor(page_of) -> None:
+    gate = Gate(0)
+    page = page_of(SPACE, gate, Quotas(Quota(active=1), Quota()))
+    page.visitor, page.local = "1.2.3.4", False
+    start = {"source": {"kind": "toybox"}, "source_settings": {"per_class": 1}, "score": SCORE}
+    token = page.ask("score_start", **start)["token"]
+    with pytest.raises(SettingError, match="the jobs that run or wait of one visitor may be at"):
+        page.ask("score_start", **start)
+    with pytest.raises(SettingError, match="the jobs that run or wait of one visitor may be at"):
+        page.ask("export_start", "ipc=1")
+    page.ask("job_cancel", token=token)
+    gate.calls = None
+    gate.open.set()
+    page.done(token)
+    assert page.ask("export_start", "ipc=1")["token"]
+
+
 def test_score_start__limits_of_a_space(page_of) -> None:
     page = page_of(SPACE)
     for more, words in (
@@ -280,8 +332,8 @@ def test_export__from_summary_to_download(page_of) -> None:
     report = page.done(token)
     assert report["state"] == "done", report["error"]
     assert report["download"]["name"] == "dsel_export.zip"
-    assert report["download"]["path"].startswith(str(page.folder / "dsel_exports"))
-    with zipfile.ZipFile(report["download"]["path"]) as archive:
+    assert report["download"]["path"] == f"exports/{token}"
+    with zipfile.ZipFile(page.state.jobs.result(token)) as archive:
         names = archive.namelist()
         images = [one.file_size for one in archive.infolist() if one.filename.endswith(".jpg")]
     assert len(names) == summary["files"] == summary["images"] + 4

@@ -22,10 +22,11 @@ from dsel.analysis.explorer import Explorer
 from dsel.app.jobs.queue import BUG, Jobs
 from dsel.app.jobs.runner import JobRunner, Limits, Priors, seconds_of
 from dsel.app.jobs.tasks import ExportTask, ScoreTask
+from dsel.app.quota import Quota, Quotas
 from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
 from dsel.config.shell import select_and_export
-from dsel.errors import PriorError, SettingError, StorageError
+from dsel.errors import PriorError, QuotaError, SettingError, StorageError
 from dsel.pipeline.score import score
 from dsel.runs import Run
 from dsel.types import Event, ImageRef, Skipped, Started
@@ -456,12 +457,51 @@ def test_export__is_the_command_lines_zip(jobs_with, run, tmp_path, select, expo
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_export__is_stored_where_it_is_served(jobs_with, run, tmp_path) -> None:
-    jobs = jobs_with(served=tmp_path / "served")
-    token = jobs.start(ExportTask(title="", run=str(run.path), select=SelectSettings(ipc=1)))
+# Quotas
+
+
+def test_start__quotas_of_jobs_and_of_their_results(jobs_with, run) -> None:
+    task = ExportTask(title="", run=str(run.path), select=SelectSettings(ipc=1))
+    few = Quotas(each=Quota(jobs=2), total=Quota(job_bytes=1))
+    jobs = jobs_with(quotas=few)
+    token = jobs.start(task)  # a local visitor has no quota, but counts for the total
     wait(jobs, token)
-    assert jobs.result(token).parent.parent == tmp_path / "served"
-    assert jobs_with(served=tmp_path / "served").report(token).state == "done"
+    assert jobs._job(token).bytes > jobs.result(token).stat().st_size
+    with pytest.raises(QuotaError, match="the results of all visitors may be at most 0 MiB"):
+        jobs.start(task, "a")
+    jobs = jobs_with(quotas=few)  # results are counted again when the app is started again
+    with pytest.raises(QuotaError, match="the results of all visitors may be at most 0 MiB"):
+        jobs.start(task, "a")
+    jobs = jobs_with(quotas=Quotas(each=Quota(jobs=2), total=Quota()))
+    for _ in range(2):
+        wait(jobs, jobs.start(task, "a"))
+    with pytest.raises(QuotaError, match="the jobs of one visitor may be at most 2 here"):
+        jobs.start(task, "a")
+    wait(jobs, jobs.start(task, "b"))
+
+
+def test_start__quota_of_evaluations(jobs_with, source) -> None:
+    per_job = 12 * 2 * len(QUICK.timesteps) * QUICK.draws
+    jobs = jobs_with(quotas=Quotas(each=Quota(evaluations=per_job), total=Quota()))
+    first = jobs.start(task_of(source), "a")
+    assert wait(jobs, first).state == "done"
+    report = wait(jobs, jobs.start(task_of(source), "a"))
+    assert report.state == "failed"
+    assert report.error == (
+        f"the evaluations of the prior of one visitor may be at most {per_job:,} here, and "
+        f"{per_job:,} are in use: try again when older ones have been removed, some time after "
+        "their end"
+    )
+    assert wait(jobs, jobs.start(task_of(source), "b")).state == "done"
+    assert wait(jobs, jobs.start(task_of(source))).state == "done"
+
+
+def test_start__no_record_names_a_visitor(jobs_with, run, tmp_path) -> None:
+    jobs = jobs_with()
+    task = ExportTask(title="", run=str(run.path), select=SelectSettings(ipc=1))
+    wait(jobs, jobs.start(task, "192.0.2.77"))
+    (marker,) = (tmp_path / "jobs").glob("*/job.json")
+    assert "192.0.2.77" not in marker.read_text()
 
 
 def test_export__of_invalid_settings(jobs_with, run) -> None:

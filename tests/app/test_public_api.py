@@ -31,3 +31,17 @@ def test_functions__of_a_run(tmp_path) -> None:
     ):
         with pytest.raises(gr.Error, match="ipc must be at most 1024 for remote visitors"):
             call("ipc=2000")
+        with pytest.raises(gr.Error, match="ipc must be at most 1024 for remote visitors"):
+            call("clusters=10000&ipc=100000")
+        with pytest.raises(gr.Error, match="ipc must be at most 1024 for remote visitors"):
+            call("a=ipc%3D100000")
+        with pytest.raises(gr.Error, match="link must be a text, got 3"):
+            call(3)
+        with pytest.raises(gr.Error, match="a link must have at most") as caught:
+            call("x" * 600_000)
+        assert len(str(caught.value)) < 700
+    with pytest.raises(gr.Error, match="page must be a whole number, got 'x'"):
+        patches("square", page="x")  # type: ignore[arg-type]
+    with pytest.raises(gr.Error) as caught:
+        patches("x" * 200_000)
+    assert len(str(caught.value)) < 700

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.page import ask, error_of, refused
 from support.synthetic import MIXED, synthetic_run
 
-from dsel.app.rpc import BUG, respond
+from dsel.app.rpc import BUG, METHODS, respond
 from dsel.app.state import AppState
 from dsel.errors import RunError
 
@@ -43,12 +44,56 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
         ('{"method": "gallery", "view": "timesteps=200&timesteps=200"}', "different numbers"),
         ('{"method": "start", "run": "abc"}', "this app shows one run only and has no jobs"),
         ('{"method": "gallery", "view": "' + "y" * (1 << 20) + '"}', "at most 1048576 letters"),
+        ('{"method": "start", "method": "gallery"}', "'method' must appear in an object of the"),
+        ('{"method": "image", "params": {"nth": 1, "nth": 0}}', "'nth' must appear in an object"),
+        ('{"method": "image", "params": {"nth": -2}}', "nth must be a whole number of at least 0"),
+        ('{"method": "start", "per_class": 2}', "unknown parameter 'per_class'; known are: met"),
+        (None, "a request must be a text, got NoneType"),
+        (3, "a request must be a text, got int"),
+        (["start"], "a request must be a text, got list"),
+        ({"method": "start"}, "a request must be a text, got dict"),
+        (b"\xff", "a request must be a text, got bytes"),
     ],
 )
-def test_respond__an_invalid_request_is_one_line(state: AppState, text: str, line: str) -> None:
+def test_respond__an_invalid_request_is_one_line(state: AppState, text: Any, line: str) -> None:
     error = error_of(json.loads(respond(state, text)))
     assert error["code"] == "setting"
     assert line in error["message"]
+
+
+LONG = "x" * 200_000
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"view": f"image={LONG}"}, {"view": f"class={LONG}"}, {"view": f"bans={LONG}"},
+        {"view": f"features=clip&feature_model={LONG}"}, {"view": f"patch_px={LONG}"},
+        {"view": f"a=class%3D{LONG}"}, {"view": f"{LONG}=1"}, {"run": LONG}, {LONG: 1},
+        {"params": {LONG: 1}}, {"params": {"ids": [LONG]}}, {"params": {"classes": [LONG]}},
+        {"params": {"name": LONG}}, {"params": {"layout": LONG}}, {"params": {"token": LONG}},
+        {"params": {"source": {"kind": LONG}}}, {"params": {"nth": -2}}, {"params": LONG},
+    ],
+)  # fmt: skip
+def test_respond__errors_of_every_method_are_short(state: AppState, more: dict[str, Any]) -> None:
+    refusals = 0
+    for method in METHODS:
+        response = respond(state, json.dumps({"method": method, **more}))
+        found = json.loads(response)
+        if "error" in found:
+            error = error_of(found)
+            assert error["code"] != "bug"
+            assert len(response) < 4000
+            assert len(error["message"]) <= 600
+            refusals += 1
+    assert refusals
+
+
+def test_respond__a_long_error_keeps_its_beginning_and_its_end(state: AppState) -> None:
+    message = refused(state, "gallery", {"class": f"{LONG}\n"})["message"]
+    assert message.startswith("unknown class 'xxx")
+    assert " … " in message
+    assert message.endswith("; known are: disc, square")
 
 
 def test_respond__an_error_has_the_code_and_fields_of_its_class(
@@ -82,6 +127,21 @@ def test_respond__paths_are_for_local_visitors_only(state: AppState) -> None:
     assert path in respond(state, text, local=True)
     assert path not in respond(state, text)
     assert "the source cannot be read" in respond(state, text)
+
+
+def test_respond__errors_name_no_path_of_the_machine(
+    state: AppState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, home = state.first.run.path, Path.home()
+
+    def fail(*_: Any) -> None:
+        raise RunError(f"{path}/x.bin and {home}/y.bin are damaged", path=f"{path}/x.bin")
+
+    monkeypatch.setattr(type(state.first), "gallery", fail)
+    error = refused(state, "gallery")
+    assert error["message"] == "run/x.bin and ~/y.bin are damaged"
+    assert error["fields"] == {"path": "run/x.bin"}
+    assert str(path) in refused(state, "gallery", local=True)["message"]
 
 
 def test_respond__sizes_that_remote_visitors_may_not_request(state: AppState) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.synthetic import synthetic_run
 
+from dsel.app import server
 from dsel.app.jobs.queue import Jobs
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +47,51 @@ except DselError as error:
         port = str(taken.getsockname()[1])
         line = _python(code, str(run_path), port)
     assert line == f"port {port} cannot be listened on, it may be taken: choose another port"
+
+
+def test_launch_app__prints_the_address_that_makes_local(run_path: Path, tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from dsel.app import launch_app; "
+    code += "launch_app(Path(sys.argv[1]))"
+    environment = os.environ | {"DSEL_JOBS": str(tmp_path / "jobs")}
+    environment.pop("DSEL_TOKEN", None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        environment["GRADIO_SERVER_PORT"] = str(free.getsockname()[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(run_path)], cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        found = re.fullmatch(
+            r"\* Running on local URL:  (http://127.0.0.1:\d+/)#token=(\S+)\n", line
+        )
+        assert found, line
+        url, token = found.groups()
+        request = urllib.request.Request(f"{url}_dsel/ask", b'{"method": "score_options"}')
+        request.add_header("Content-Type", "application/json")
+        request.add_header("X-Dsel-Token", token)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            assert json.loads(response.read())["result"]["trusted"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_announce__shows_the_app_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[Any] = []
+    display = SimpleNamespace(display=shown.append, IFrame=lambda *given: given)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    address = "http://127.0.0.1:7860/#token=abc"
+    server._announce(address)
+    assert shown == []
+    monkeypatch.setattr(server, "ipython_check", lambda: True)
+    server._announce(address)
+    assert shown == [(address, "100%", 800)]
+    assert capsys.readouterr().out == f"* Running on local URL:  {address}\n" * 2
 
 
 def test_launch_app__imports_numeric_libraries_before_any_job(run_path: Path) -> None:

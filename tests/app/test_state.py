@@ -14,9 +14,9 @@ def test_open_state__with_jobs_that_share_the_open_run(tmp_path, monkeypatch) ->
     monkeypatch.setenv("DSEL_JOBS", str(tmp_path / "mine"))
     path = tmp_path / "run"
     synthetic_run(path, classes=2, per_class=4)
-    state = open_state(path, access_of(environment={}), tmp_path / "gradio")
+    state = open_state(path, access_of(environment={}))
     token = ask(state, "export_start", "ipc=1")["token"]
     assert wait(state.jobs, token).state == "done"
-    assert state.jobs.result(token).is_relative_to(tmp_path / "gradio" / "dsel_exports")
+    assert state.jobs.result(token).is_relative_to(tmp_path / "mine")
     assert state.explorer_at(path) is state.first
     state.jobs.close()

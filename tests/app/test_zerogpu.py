@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,9 +10,11 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.context import LocalContext
+from starlette.requests import Request
 
 from dsel.app.jobs.tasks import ScoreTask
-from dsel.app.zerogpu import accelerator
+from dsel.app.zerogpu import accelerator, remember_visitor
 from dsel.errors import RunError
 
 
@@ -53,3 +56,15 @@ def test_accelerator__a_refusal_is_a_run_error(monkeypatch) -> None:
     borrowed = accelerate(lambda *_: iter([]), lambda *_: 42)
     with pytest.raises(RunError, match="exceeded your GPU quota; resume the job later"):
         list(borrowed(ScoreTask(title="", source=""), Path(), 3))
+
+
+def test_remember_visitor__where_the_space_looks_for_it() -> None:
+    headers = [(b"x-ip-token", b"of the visitor")]
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": headers})
+
+    def work() -> str:
+        remember_visitor(request)
+        inside = contextvars.copy_context()  # as the context of a job
+        return str(inside.run(LocalContext.request.get).headers["x-ip-token"])
+
+    assert contextvars.copy_context().run(work) == "of the visitor"

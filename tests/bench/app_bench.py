@@ -22,7 +22,6 @@ import tempfile
 import threading
 import time
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -211,15 +210,13 @@ def _lassos(page: Any) -> Iterator[float]:
 def crowd(url: str, visitors: int, seconds: float) -> dict[str, Any]:
     """Many at once, each with settings of its own; memory is that of the app's process."""
     server = _server_of(url)
-    fn = _component(url)
-    _visit(url, fn, 0, time.perf_counter() + 2, [], [])  # what is read once is read
+    _visit(url, 0, time.perf_counter() + 2, [], [])  # what is read once is read
     before = server.memory_info().rss
     times: list[float] = []
     wrong: list[str] = []
     end = time.perf_counter() + seconds
     threads = [
-        threading.Thread(target=_visit, args=(url, fn, n, end, times, wrong))
-        for n in range(visitors)
+        threading.Thread(target=_visit, args=(url, n, end, times, wrong)) for n in range(visitors)
     ]
     for thread in threads:
         thread.start()
@@ -242,13 +239,10 @@ def crowd(url: str, visitors: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def _visit(
-    url: str, component: int, number: int, end: float, times: list[float], wrong: list[str]
-) -> None:
+def _visit(url: str, number: int, end: float, times: list[float], wrong: list[str]) -> None:
     """Move sliders until the end; every result must be of the settings of its request."""
     rng = random.Random(number)
-    session = uuid.uuid4().hex
-    ask = _asker(url, component, session)
+    ask = _asker(url)
     start = ask("start", "")
     name = rng.choice(start["classes"])["name"]
     while time.perf_counter() < end:
@@ -268,27 +262,18 @@ def _visit(
         time.sleep(rng.uniform(0.2, 0.6))
 
 
-def _asker(url: str, component: int, session: str) -> Callable[[str, str], Any]:
+def _asker(url: str) -> Callable[[str, str], Any]:
     def ask(method: str, view: str) -> Any:
         text = json.dumps({"method": method, "view": view})
-        body = {"data": text, "component_id": component, "fn_name": "ask", "session_hash": session}
-        request = urllib.request.Request(
-            f"{url}/gradio_api/component_server", json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )  # fmt: skip
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{url}/_dsel/ask", text.encode(), headers)
         with urllib.request.urlopen(request, timeout=60) as reply:
-            response = json.loads(json.loads(reply.read()))
+            response = json.loads(reply.read())
         if "error" in response:
             raise RuntimeError(response["error"]["message"])
         return response["result"]
 
     return ask
-
-
-def _component(url: str) -> int:
-    with urllib.request.urlopen(f"{url}/config", timeout=30) as said:
-        parts = json.loads(said.read())["components"]
-    return int(next(part["id"] for part in parts if part["type"] == "html"))
 
 
 def _server_of(url: str) -> psutil.Process:

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createAsk, createLatest, RequestError } from "../../assets/app/lib/rpc.js";
+import {
+  createAsk,
+  createLatest,
+  createServer,
+  RequestError,
+  takeToken,
+  tokenHeaders,
+} from "../../assets/app/lib/rpc.js";
 
 const PLACE = { run: "token", view: "ipc=4" };
 
@@ -41,6 +48,36 @@ test("ask: an error has a code, fields and a message", async () => {
 test("ask: a server that fails is unreachable", async () => {
   const ask = createAsk({ ask: () => Promise.reject(new Error("offline")) }, () => PLACE);
   await assert.rejects(ask("gallery"), { code: "unreachable" });
+});
+
+test("ask: a refusal is shown, and is not taken for a missing server", async () => {
+  const original = globalThis.fetch;
+  globalThis.fetch = async () => new Response("dsel does not answer for the host 'x'", { status: 403 });
+  const ask = createAsk(createServer("http://x/_dsel/"), () => PLACE);
+  await assert.rejects(ask("gallery"), { code: "refused", message: "dsel does not answer for the host 'x'" });
+  globalThis.fetch = original;
+});
+
+test("server: requests carry the token that the address had, and the address loses it", async () => {
+  const { fetch, localStorage, location, history } = globalThis;
+  const stored = new Map();
+  const calls = [];
+  const moves = [];
+  const put = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  put("localStorage", { getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value) });
+  put("location", { hash: "#token=abc", pathname: "/", search: "?ipc=3" });
+  put("history", { state: null, replaceState: (...values) => moves.push(values[2]) });
+  put("fetch", async (...values) => {
+    calls.push(values);
+    return new Response("{}");
+  });
+  takeToken();
+  await createServer("http://x/_dsel/").ask("text");
+  assert.deepEqual(moves, ["/?ipc=3"]);
+  assert.deepEqual(tokenHeaders(), { "X-Dsel-Token": "abc" });
+  const headers = { "Content-Type": "application/json", "X-Dsel-Token": "abc" };
+  assert.deepEqual(calls, [["http://x/_dsel/ask", { method: "POST", headers, body: "text" }]]);
+  for (const [name, value] of Object.entries({ fetch, localStorage, location, history })) put(name, value);
 });
 
 test("latest: of the requests that wait only the newest runs", async () => {

@@ -40,6 +40,9 @@ SERVE = (
 SEEN = "localStorage.setItem('dsel-tour', 'seen')"
 """Skips the tour, which its own test does not."""
 
+TOKEN = "the-token-of-the-tests"
+"""Opens the served apps as their owner does."""
+
 Opener = Callable[..., Any]
 
 
@@ -96,7 +99,7 @@ def served(run_path: Path, **environment: str) -> Iterator[str]:
     server = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(run_path), str(port)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env=os.environ | environment,
+        env=os.environ | {"DSEL_TOKEN": TOKEN} | environment,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
@@ -110,9 +113,9 @@ def served(run_path: Path, **environment: str) -> Iterator[str]:
 @contextmanager
 def opened(
     chromium: Any, url: str, query: str = "", *, dark: bool = False, tour: bool = False,
-    viewport: dict[str, int] = WIDE, allow: tuple[str, ...] = (),
+    viewport: dict[str, int] = WIDE, allow: tuple[str, ...] = (), token: str = TOKEN,
 ) -> Iterator[Any]:  # fmt: skip
-    """Open a page; `allow` names parts of expected errors."""
+    """Open a page; `allow` names parts of expected errors. Without `token` a visitor is remote."""
     context = chromium.new_context(
         viewport=viewport, color_scheme="dark" if dark else "light", accept_downloads=True,
         permissions=["clipboard-read", "clipboard-write"], reduced_motion="reduce",
@@ -125,7 +128,8 @@ def opened(
     page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda r: complaints.append(r.url) if _foreign(r.url, url) else None)
-    page.goto(f"{url}/?{query}" if query else url)
+    address = f"{url}/?{query}" if query else f"{url}/"
+    page.goto(f"{address}#token={token}" if token else address)
     page.wait_for_selector(".dsel:not([aria-busy]) .top")
     yield page
     context.close()

@@ -22,12 +22,13 @@ TYPES = {"f4": np.float32, "f2": np.float16, "u1": np.uint8, "i4": np.int32}
 
 
 def send(
-    state: AppState, method: str, view: Any = "", run: str = "", local: bool = False, **params: Any
-) -> dict[str, Any]:
+    state: AppState, method: str, view: Any = "", run: str = "", local: bool = False,
+    visitor: str = "", **params: Any,
+) -> dict[str, Any]:  # fmt: skip
     """The response to a request; `view` is a query, or what `urlencode` makes one of."""
     query = view if isinstance(view, str) else urlencode(view, doseq=True)
     request = {"method": method, "run": run, "view": query, "params": params}
-    response = json.loads(respond(state, json.dumps(request), local))
+    response = json.loads(respond(state, json.dumps(request), local, visitor))
     assert isinstance(response, dict)
     return response
 

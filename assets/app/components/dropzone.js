@@ -2,6 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { bytes, percent } from "../lib/format.js";
+import { tokenHeaders } from "../lib/rpc.js";
 
 /**
  * @typedef {object} Options
@@ -111,9 +112,6 @@ export class Dropzone {
     this.showProgress(0);
     const request = new XMLHttpRequest();
     this.request = request;
-    const form = new FormData();
-    form.append("files", file, file.name);
-    const { most } = this.options;
     return new Promise((resolve, reject) => {
       /** @param {string} text */
       const fail = (text) => reject(new Error(text));
@@ -121,11 +119,13 @@ export class Dropzone {
       request.onabort = () => fail("The upload was stopped.");
       request.onerror = () => fail("The upload failed. Is the app still running?");
       request.onload = () => {
-        if (request.status === 200) resolve(JSON.parse(request.responseText)[0]);
-        else fail(refusal(request.status, most));
+        if (request.status === 200) resolve(request.responseText);
+        else fail(request.responseText || `The upload failed (HTTP ${request.status}).`);
       };
-      request.open("POST", this.app.base.replace(/file=$/, "upload"));
-      request.send(form);
+      request.open("POST", `${this.app.base}upload?name=${encodeURIComponent(file.name)}`);
+      const headers = { "Content-Type": "application/octet-stream", ...tokenHeaders() };
+      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+      request.send(file);
     }).finally(() => {
       this.progress.hidden = true;
       this.request = null;
@@ -148,12 +148,4 @@ function problemOf({ name, size }, { kinds, most }) {
   if (!kinds.some((kind) => name.toLowerCase().endsWith(kind))) return `${name} is none of ${kinds.join(", ")}.`;
   if (!size) return `${name} is empty.`;
   return size > most ? `${name} has ${bytes(size)}; at most ${bytes(most)} can be uploaded here.` : "";
-}
-
-/**
- * @param {number} status
- * @param {number} most
- */
-function refusal(status, most) {
-  return status === 413 ? `The app takes at most ${bytes(most)}.` : `The upload failed (HTTP ${status}).`;
 }

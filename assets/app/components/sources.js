@@ -34,6 +34,7 @@ const CLASS_HELP =
 /**
  * @typedef {object} Options the sources that a visitor may name
  * @property {string[]} kinds
+ * @property {string} hint why kinds are missing
  * @property {number} upload_bytes
  * @property {string[]} zips
  * @property {string[]} pictures
@@ -64,7 +65,8 @@ export class Sources {
     this.segments = createSegments(label, choices, (kind) => this.turn(kind));
     this.segments.element.classList.add("kinds");
     const panes = this.kinds.map((kind) => this.panes[kind].element);
-    this.element = h("div.sources", {}, this.segments.element, panes);
+    const hint = options.hint ? [h("p.hint", {}, options.hint)] : [];
+    this.element = h("div.sources", {}, this.segments.element, panes, hint);
   }
 
   /** @param {string} kind */

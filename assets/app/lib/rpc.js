@@ -1,5 +1,7 @@
 // Requests to Python. Each carries the run and the view; of the requests of one queue only the newest counts.
 
+import { recall, remember } from "./storage.js";
+
 /** An error that the server reports: a code, values the page may use, and a message to show. */
 export class RequestError extends Error {
   /**
@@ -14,10 +16,48 @@ export class RequestError extends Error {
   }
 }
 
+const TOKEN = "dsel-token";
+
+/**
+ * Take the app's token from the address that the app printed, and remember it: with it the visitor is local.
+ * It is in the fragment of the address, which no browser sends anywhere, and other ports have storages of their own.
+ */
+export function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  remember(TOKEN, token);
+  history.replaceState(history.state, "", location.pathname + location.search);
+}
+
+/**
+ * Return the headers by which the app knows the visitor.
+ * @returns {Record<string, string>}
+ */
+export function tokenHeaders() {
+  const token = recall(TOKEN);
+  return token ? { "X-Dsel-Token": token } : {};
+}
+
+/**
+ * Create the server that `createAsk` sends requests to.
+ * @param {string} base the address of the page's routes
+ */
+export function createServer(base) {
+  return {
+    /** @param {string} text */
+    async ask(text) {
+      const headers = { "Content-Type": "application/json", ...tokenHeaders() };
+      const response = await fetch(`${base}ask`, { method: "POST", headers, body: text });
+      if (!response.ok) throw new RequestError(await response.text(), "refused");
+      return response.text();
+    },
+  };
+}
+
 /**
  * Create `ask(method, params, place)`, which resolves to the result. `server.ask` takes and gives JSON text.
  * A request may name its own `run` or `view`; otherwise the current ones are sent.
- * @param {{ ask(text: string): Promise<unknown> }} server
+ * @param {{ ask(text: string): Promise<string> }} server
  * @param {() => { run: string, view: string }} current
  * @returns {Ask}
  */
@@ -36,14 +76,16 @@ export function createAsk(server, current) {
 const UNREACHABLE = "The app cannot be reached. Is it still running? The page continues when it is.";
 
 /**
- * @param {{ ask(text: string): Promise<unknown> }} server
+ * @param {{ ask(text: string): Promise<string> }} server
  * @param {string} text
  */
 async function send(server, text) {
-  const response = await server.ask(text).catch(() => undefined);
-  // Gradio resolves to nothing where the network fails.
-  if (typeof response !== "string") throw new RequestError(UNREACHABLE, "unreachable");
-  return response;
+  try {
+    return await server.ask(text);
+  } catch (error) {
+    if (error instanceof RequestError) throw error;
+    throw new RequestError(UNREACHABLE, "unreachable");
+  }
 }
 
 /** @typedef {{ request: () => Promise<any>, resolve: (value: any) => void, reject: (error: unknown) => void }} Turn */

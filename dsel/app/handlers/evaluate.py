@@ -100,7 +100,7 @@ def evaluate_start(context: Context, params: EvaluateParams) -> Mapping[str, str
         moved=source.moved,
         shared=trusted,
     )
-    return {"token": context.state.jobs.start(task)}
+    return {"token": context.state.jobs.start(task, context.visitor)}
 
 
 def advise_start(context: Context, params: AdviseParams) -> Mapping[str, str]:
@@ -120,7 +120,7 @@ def advise_start(context: Context, params: AdviseParams) -> Mapping[str, str]:
         student=filled(StudentSettings, params.student, "student settings"),
         settings=filled(AdviseSettings, params.advise, "advise settings"),
     )
-    return {"token": context.state.jobs.start(task)}
+    return {"token": context.state.jobs.start(task, context.visitor)}
 
 
 def sweeps(context: Context, _: Params) -> Mapping[str, Any]:

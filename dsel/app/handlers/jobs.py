@@ -24,7 +24,7 @@ from dsel.app.requests import (
     TokenParams,
     TokensParams,
 )
-from dsel.app.uploads import IMAGES, ZIPS, checked_upload
+from dsel.app.uploads import IMAGES, ZIPS
 from dsel.app.wire import plain
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings
 from dsel.config.shell import select_and_export
@@ -38,6 +38,9 @@ RUN_WORD: Final = "RUN"
 """Replaces the path of a run in commands for remote visitors."""
 
 LONGEST_NAME: Final = 200
+OPEN_HINT: Final = (
+    "To score folders of this machine, open the address that the app printed when it started."
+)
 CLASS: Final = "class"
 """The class folder of a single image: a name that is neither a split nor an image."""
 
@@ -67,6 +70,7 @@ def source_options(context: Context) -> Mapping[str, Any]:
     trusted = context.trusted
     return {
         "trusted": trusted,
+        "hint": OPEN_HINT if context.state.access.local and not trusted else "",
         "kinds": [kind for kind in get_args(SourceKind) if trusted or kind != "folder"],
         "upload_bytes": context.state.access.upload_bytes,
         "zips": list(ZIPS),
@@ -87,13 +91,19 @@ def score_start(context: Context, params: ScoreParams) -> Mapping[str, str]:
         settings=filled(ScoreSettings, params.score, "score", trusted),
     )
     _check_prior(context, task.prior.prior)
-    task = _SOURCES[params.source.kind](context, params.source, task)
-    return {"token": context.state.jobs.start(task)}
+    if not context.local:  # one image at a time in memory
+        task = replace(task, settings=task.settings.replace(decoders=1))
+    if params.source.kind == "picture" and params.source_settings:
+        raise SettingError("one image has no source settings: leave them out")
+    task = _source_of(context, params.source, task)
+    return {"token": context.state.jobs.start(task, context.visitor)}
 
 
 def sourced(context: Context, source: SourceParams) -> ScoreTask:
     """Return the title and the files of a source that a visitor named, in a task of defaults."""
-    return _SOURCES[source.kind](context, source, ScoreTask(title="", source=""))
+    if source.kind == "picture":
+        raise SettingError("held-out images must be a zip file, a folder, or toybox, got 'picture'")
+    return _source_of(context, source, ScoreTask(title="", source=""))
 
 
 def job(context: Context, params: TokenParams) -> Mapping[str, Any]:
@@ -131,7 +141,7 @@ def export_start(context: Context, _: Params) -> Mapping[str, str]:
     run, view = context.explorer.run, context.view
     title = f"{len(run.identity.classes)} classes at IPC {view.select.ipc}"
     task = ExportTask(title=title, run=str(run.path), select=view.select, settings=view.export)
-    return {"token": context.state.jobs.start(task)}
+    return {"token": context.state.jobs.start(task, context.visitor)}
 
 
 def export_commands(context: Context, _: Params) -> Mapping[str, Any]:
@@ -154,18 +164,30 @@ def _check_prior(context: Context, prior: str) -> None:
 
 
 def _report(context: Context, token: str) -> Mapping[str, Any]:
-    """Return a report; that of a finished export has the path to request from Gradio's `file=`."""
+    """Return a report; that of a finished export has the path to request from the page's routes."""
     queue = context.state.jobs
     report = queue.report(token)
     download = None
     if report.state == "done" and report.kind == "export":
-        file = queue.result(token)
-        download = {"path": quote(str(file)), "name": SET, "bytes": report.figures.get("bytes")}
+        path = f"exports/{quote(token)}"
+        download = {"path": path, "name": SET, "bytes": report.figures.get("bytes")}
     return {**plain(report), "download": download}
 
 
+def _source_of(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
+    """Complete a task by its source; raises `SettingError` for parameters of other kinds."""
+    used = {"kind", *_USED[source.kind]}
+    for name in source.model_fields_set - used:
+        raise SettingError(
+            f"{name} is no parameter of a source of the kind {source.kind!r}, which has "
+            f"{', '.join(sorted(used))}",
+            param=name,
+        )
+    return _SOURCES[source.kind](context, source, task)
+
+
 def _zip(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
-    file = _uploaded(context, source, ZIPS)
+    file = context.state.uploads.find(source.path, ZIPS)
     path = f"source/{_file_name(file)}"
     return replace(task, title=file.name, source=path, moved=((str(file), path),))
 
@@ -174,7 +196,8 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
     if not context.trusted:
         raise SettingError(
             "a folder can be named only in an app that listens to its own machine alone, from a "
-            "page on that machine: upload a zip file"
+            "page on that machine that was opened with the address that the app printed when it "
+            "started: upload a zip file"
         )
     path = Path(source.path).expanduser()
     if not path.is_absolute():
@@ -185,7 +208,7 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
 def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
     """Score an image for one class: a folder of that class, which classes.json names."""
     name = _class_name(source)
-    file = _uploaded(context, source, IMAGES)
+    file = context.state.uploads.find(source.path, IMAGES)
     settings = filled(SourceSettings, {}, "source settings", context.trusted)
     try:
         with _ONE_PICTURE:
@@ -212,6 +235,11 @@ _SOURCES: Final[Mapping[str, Callable[[Context, SourceParams, ScoreTask], ScoreT
 )
 """Complete the task for each kind of source."""
 
+_USED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    "zip": ("path",), "folder": ("path",), "picture": ("path", "class_name"), "toybox": (),
+})  # fmt: skip
+"""The parameters of each kind of source; another is refused, since it would be ignored."""
+
 
 def _class_name(source: SourceParams) -> str:
     name = source.class_name.strip()
@@ -221,14 +249,6 @@ def _class_name(source: SourceParams) -> str:
             f"{name[:LONGEST_NAME]!r}"
         )
     return name
-
-
-def _uploaded(context: Context, source: SourceParams, suffixes: tuple[str, ...]) -> Path:
-    state = context.state
-    if not state.uploads:
-        raise SettingError("this app takes no uploads")
-    uploads = Path(state.uploads)
-    return checked_upload(source.path, uploads, suffixes, state.access.upload_bytes)
 
 
 def _file_name(file: Path) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -33,7 +34,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A task and its state; `keep_s` seconds after its end it may be removed."""
+    """A task and its state; `keep_s` seconds after its end it may be removed.
+
+    visitor: the remote visitor whose quotas it counts for, while the app runs; no record has it.
+    bytes: of its folder since its end. evaluations: of the prior, at most.
+    """
 
     folder: Path
     task: Task
@@ -44,6 +49,9 @@ class Job:
     error: str = ""
     keep_s: float = 0.0
     stop: State | None = None
+    visitor: str = ""
+    bytes: int = 0
+    evaluations: int = 0
     counter: ProgressCounter = field(default_factory=ProgressCounter)
     context: Context = field(default_factory=copy_context)
     saving: RLock = field(default_factory=RLock)
@@ -61,6 +69,19 @@ def make_folder(folder: Path) -> None:
         if shutil.disk_usage(folder).free < FREE_BYTES:
             folder.rmdir()
             raise StorageError("the disk is almost full: free some space, or try again later")
+
+
+def bytes_in(folder: Path) -> int:
+    """Return the bytes of all files in a folder; those that vanish meanwhile do not count."""
+    return sum(_bytes_of(path) for path in folder.rglob("*"))
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        status = path.lstat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def record(job: Job) -> dict[str, Any]:
@@ -108,7 +129,7 @@ def _restored(path: Path) -> Job | None:
         job = Job(
             path.parent, restored_task(kept["task"]), kept["asked"], kept["state"],
             kept["started"], kept["finished"], kept["error"], kept["keep_s"],
-            counter=ProgressCounter(Count.restored(kept["count"])),
+            counter=ProgressCounter(Count.restored(kept["count"])), bytes=bytes_in(path.parent),
         )  # fmt: skip
         written = path.stat().st_mtime
         if job.state in ACTIVE:

@@ -20,14 +20,25 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias, get_args
 
-from dsel.app.jobs.folder import ACTIVE, Job, State, jobs_in, make_folder, record, write_record
+from dsel.app.jobs.folder import (
+    ACTIVE,
+    Job,
+    State,
+    bytes_in,
+    jobs_in,
+    make_folder,
+    record,
+    write_record,
+)
 from dsel.app.jobs.runner import JobRunner
 from dsel.app.jobs.tasks import Task
+from dsel.app.quota import NO_QUOTAS, Quotas
 from dsel.errors import DselError, SettingError
 from dsel.pipeline.progress import ProgressCounter, SkippedImage
 
+Kind: TypeAlias = Literal["score", "export", "evaluate", "advise"]
 DAY_S: Final = 24 * 3600.0
 SAVE_EVERY_S: Final = 10.0
 CLOSE_S: Final = 10.0
@@ -48,7 +59,7 @@ class JobReport:
     """
 
     token: str
-    kind: Literal["score", "export", "evaluate", "advise"]
+    kind: Kind
     title: str
     state: State
     place: int
@@ -74,9 +85,9 @@ class JobReport:
 class Jobs:
     """The jobs of an app, with one pool of workers for each kind; safe to call from any thread.
 
-    folder: where the folders of jobs are stored. served: where those of exports are stored, if a
-    web server serves them. workers: jobs of a kind that run at once; waiting: the most that wait.
-    keep_s: how long a finished job is kept. Call `close` before the app ends.
+    folder: where the folders of jobs are stored. workers: jobs of a kind that run at once; waiting:
+    the most that wait. quotas: of remote visitors. keep_s: how long a finished job is kept. Call
+    `close` before the app ends.
     """
 
     def __init__(
@@ -86,41 +97,44 @@ class Jobs:
         waiting: int = 8,
         *,
         runner: JobRunner | None = None,
-        served: Path | None = None,
+        quotas: Quotas = NO_QUOTAS,
         keep_s: float = DAY_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.runner = runner or JobRunner()
-        self._roots = {
-            "score": folder, "export": served or folder, "evaluate": folder, "advise": folder,
-        }  # fmt: skip
+        self.runner.charge = self._charge
+        self._folder, self._quotas = folder, quotas
         self._workers, self._most, self._keep_s, self._clock = workers, waiting, keep_s, clock
         self._lock = RLock()
         self._pools = {
             kind: ThreadPoolExecutor(workers, thread_name_prefix=f"dsel-{kind}")
-            for kind in self._roots
+            for kind in get_args(Kind)
         }
         # The jobs that run or wait, in the order in which they were submitted.
         self._futures: dict[Job, Future[None]] = {}
-        self._jobs = {job.folder.name: job for job in jobs_in(set(self._roots.values()))}
+        self._jobs = {job.folder.name: job for job in jobs_in([folder])}
         self.sweep()
 
-    def start(self, task: Task) -> str:
+    def start(self, task: Task, visitor: str = "") -> str:
         """Submit a task; return the token, which is the right to see and control the job.
 
-        Raises `SettingError` if too many jobs wait, and `StorageError` if the disk is full.
+        visitor: the remote visitor whose quotas the job counts for; "" is a local one, who has
+        none. Raises `SettingError` if too many jobs wait, `QuotaError` for one too many, and
+        `StorageError` if the disk is full.
         """
         with self._lock:
             self.sweep()
-            self._check_waiting(task.kind)
+            self._check_room(task.kind, visitor)
         token, task = secrets.token_urlsafe(24), self.runner.fitted(task)
-        job = Job(self._roots[task.kind] / _name(token), task, self._clock(), keep_s=self._keep_s)
+        job = Job(
+            self._folder / _name(token), task, self._clock(), keep_s=self._keep_s, visitor=visitor
+        )
         make_folder(job.folder)
         try:
             self._save(job)  # first: the record marks the folder as ours
             job.task = task.taken_into(job.folder)
             with self._lock:
-                self._check_waiting(task.kind)
+                self._check_room(task.kind, visitor)
                 self._jobs[job.folder.name] = job
                 self._submit(job)
         except BaseException:
@@ -167,6 +181,7 @@ class Jobs:
             if not job.resumable:
                 return
             self._check_waiting(job.task.kind)
+            self._check_active(job.visitor)
             job.counter, job.context = ProgressCounter(job.counter.count), copy_context()
             job.state, job.error, job.stop, job.finished = "waiting", "", None, None
             self._submit(job)
@@ -254,6 +269,26 @@ class Jobs:
                 "done"
             )
 
+    def _check_room(self, kind: str, visitor: str) -> None:
+        """Raise an error if the visitor may not have one more job; the lock is held."""
+        self._check_waiting(kind)
+        self._check_active(visitor)
+        jobs = self._jobs.values()
+        self._quotas.check("jobs", [(job.visitor, 1) for job in jobs], visitor, 1)
+        self._quotas.check("job_bytes", [(job.visitor, job.bytes) for job in jobs], visitor, 1)
+
+    def _check_active(self, visitor: str) -> None:
+        self._quotas.check("active", [(job.visitor, 1) for job in self._futures], visitor, 1)
+
+    def _charge(self, folder: Path, evaluations: int) -> None:
+        """Count the evaluations that a job takes, before it begins; raises `QuotaError`."""
+        with self._lock:
+            job = self._jobs[folder.name]
+            others = [one for one in self._jobs.values() if one is not job]
+            uses = [(one.visitor, one.evaluations) for one in others]
+            self._quotas.check("evaluations", uses, job.visitor, evaluations)
+            job.evaluations = evaluations
+
     def _submit(self, job: Job) -> None:
         """Let a worker run a job; the lock is held."""
         # Context variables identify the visitor, also in the worker's thread.
@@ -282,6 +317,7 @@ class Jobs:
         if job.stop == "interrupted" and state == "failed":
             # While the interpreter ends, no thread can be started: an error is no failure then.
             state, job.error = "interrupted", ""
+        job.bytes = bytes_in(job.folder)
         with self._lock:
             self._end(job, state)
         self._save(job)

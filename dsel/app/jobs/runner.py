@@ -96,7 +96,8 @@ class JobRunner:
     """Runs tasks as generators of events.
 
     accelerate: borrows an accelerator that is lent for seconds only. open_explorer: opens a run, so
-    that exports can use what an open run has computed.
+    that exports can use what an open run has computed. charge: counts the evaluations that the job
+    in a folder will take at most, and raises a `DselError` if they are too many.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class JobRunner:
     ) -> None:
         self.priors = priors or Priors()
         self.limits = limits or Limits()
+        self.charge: Callable[[Path, int], None] = lambda _folder, _evaluations: None
         self._explorer = open_explorer or (lambda path: Explorer(open_run(path)))
         self._lent = accelerate is not None
         self._portion = accelerate(self._score, seconds_of) if accelerate else self._score
@@ -136,7 +138,7 @@ class JobRunner:
         yield Started("open", 1, "sources")
         dataset = self._opened[folder] = open_dataset(task.source, task.source_settings)
         try:
-            self._check(task, dataset)
+            self._check(task, folder, dataset)
             yield Progress()
             while not (yield from self._once(task, folder, len(dataset.refs))):
                 pass
@@ -189,7 +191,7 @@ class JobRunner:
         except DselError as error:
             yield error
 
-    def _check(self, task: ScoreTask, dataset: Dataset) -> None:
+    def _check(self, task: ScoreTask, folder: Path, dataset: Dataset) -> None:
         images, most = len(dataset.refs), self.limits
         evaluations = images * evaluations_of(task.settings)
         self._check_images(images)
@@ -199,6 +201,7 @@ class JobRunner:
                 f"prior, and at most {most.evaluations:,} are allowed here: take fewer images of "
                 "each class, fewer timesteps or fewer draws"
             )
+        self.charge(folder, evaluations)
 
     def _check_images(self, images: int) -> None:
         most = self.limits.images
