@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
+from dsel.locks import locked
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
@@ -32,6 +34,9 @@ from dsel.types import (
     Progress,
     Started,
 )
+
+if TYPE_CHECKING:
+    from dsel.priors.scorer import Scorer
 
 
 def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Identity:
@@ -54,6 +59,8 @@ def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Iden
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
 
+    Raises `StorageError` while another process scores into it.
+
     Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
@@ -61,6 +68,12 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
 
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
+    yield from locked(path, _score(dataset, prior, path, settings, scorer))
+
+
+def _score(
+    dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings, scorer: Scorer
+) -> Iterator[Event]:
     run = create_run(path, identity_of(dataset, prior, settings))
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:

@@ -6,9 +6,11 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
+from dsel.locks import locked
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
+from dsel.runs.selections import FOLDER as SELECTIONS
 from dsel.types import (
     ClassSelection,
     Done,
@@ -31,8 +33,14 @@ def select(
 
     The featurizer computes features that scoring does not store, the teacher answers baselines that
     ask one. What they give is stored in the run, so that the app can show the same without them.
+    Raises `StorageError` while another process selects in this run.
     """
     selector = Selector(run, featurizer=featurizer, teacher=teacher)
+    yield from locked(run.path / SELECTIONS, _select(selector, settings))
+
+
+def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
+    run = selector.run
     for text in unused(settings):
         yield Notice(text)
     selections = yield from select_classes(selector, settings)

@@ -59,6 +59,7 @@ from dsel.files import (
     table_bytes,
     write_atomically,
 )
+from dsel.locks import LOCK, holder_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
 from dsel.runs.manifest import (
     MANIFEST,
@@ -113,10 +114,12 @@ class Run:
         """The summary; raises `RunError` for a run whose scoring has not finished."""
         path = self.path / "summary.json"
         if not path.is_file():
-            done = len(self.finished_shards())
+            done, writer = len(self.finished_shards()), holder_of(self.path)
+            refined = f" and {len(self.finished_shards('refined'))} refined"
             raise RunError(
-                f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored; "
-                "run dsel score again with the same settings",
+                f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored"
+                f"{refined if self.identity.settings.refine else ''}; "
+                + (f"wait for {writer}" if writer else "run dsel score again with its settings"),
                 path=str(self.path),
                 shards_done=done,
                 shards=self.identity.shards,
@@ -348,7 +351,7 @@ def create_run(path: Path, identity: Identity) -> Run:
             write_atomically(path / MANIFEST, manifest_bytes(identity))
         return Run(path, identity)
     with storage_errors(path):
-        if path.is_dir() and any(p.suffix != ".partial" for p in path.iterdir()):
+        if path.is_dir() and any(p.suffix != ".partial" and p.name != LOCK for p in path.iterdir()):
             raise StorageError(
                 f"{path} holds other files: choose an empty or new folder for the run",
                 path=str(path),
