@@ -72,13 +72,13 @@ def hold(target: Path, lock: Path | None = None) -> Iterator[str]:
     """Lock a folder, or any file by a `lock` beside it; yields a notice, empty if all is well.
 
     Raises `StorageError` if another process, or another thread of this one, holds the lock; fields:
-    path, holder. A folder that may not be written is not locked.
+    path, holder. A folder that may not be written is not locked. One that was not there is created,
+    and removed again if it is left empty.
     """
     path = lock or target / LOCK
-    handle, notice = None, ""
+    handle, notice, is_new = None, "", not path.parent.exists()
     with storage_errors(target):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             handle = _acquire(path, target)
             notice = _claim(handle, target)
         except OSError as error:
@@ -93,6 +93,9 @@ def hold(target: Path, lock: Path | None = None) -> Iterator[str]:
     finally:
         if handle is not None:
             _release(handle, path)
+        if is_new:
+            with suppress(OSError):
+                path.parent.rmdir()
 
 
 def holder_of(folder: Path) -> Holder | None:
@@ -111,7 +114,11 @@ def holder_of(folder: Path) -> Holder | None:
 def _acquire(path: Path, target: Path) -> int:
     """Open and lock a lock file; raises `StorageError` if another process holds it."""
     for _ in range(TRIES):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # its last holder removed the folder just then
+            continue
         try:
             _lock(handle, target)
             if _is_at(handle, path):

@@ -19,8 +19,8 @@ from dsel.errors import DselError, RunError, StorageError
 from dsel.files import (
     PARTIAL,
     json_bytes,
-    read_json,
     place_copy,
+    read_json,
     read_table,
     remove_partial_files,
     remove_partial_folders,

@@ -350,6 +350,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "classes": len(identity.classes),
         "images": identity.images,
         "shards": f"{len(run.finished_shards())} of {identity.shards}",
+        "threads": identity.threads or "unknown",
         "settings": identity.settings.plain(),
     }
     if finished:

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from dsel.priors.scorer import Scorer
 
 
-def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Identity:
+def identity_of(
+    dataset: Dataset, prior: Prior, settings: ScoreSettings, threads: int = 0
+) -> Identity:
     """Return everything that names the run of this dataset, prior and settings."""
     return Identity(
         classes=dataset.classes,
@@ -53,6 +55,7 @@ def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Iden
         cell_px=prior.cell_px,
         precision=prior.precision,
         settings=settings,
+        threads=threads,
     )
 
 
@@ -74,7 +77,22 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
 def _score(
     dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings, scorer: Scorer
 ) -> Iterator[Event]:
-    run = create_run(path, identity_of(dataset, prior, settings))
+    from dsel.priors.threads import thread_count, torch_threads
+
+    run = create_run(path, identity_of(dataset, prior, settings, thread_count()))
+    threads = run.identity.threads
+    is_done = (run.path / "summary.json").is_file()
+    if threads not in (0, thread_count()) and not is_done:
+        yield Notice(
+            f"the run was begun with {threads} threads: as many compute the rest, "
+            f"not {thread_count()}, because their number changes the last digits of scores"
+        )
+    with torch_threads(threads):
+        yield from _score_and_lay_out(run, dataset, prior, scorer)
+
+
+def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer) -> Iterator[Event]:
+    settings = run.identity.settings
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:
         yield Notice("this prior sees squares only: images are cropped to their centre")

@@ -6,7 +6,8 @@ that are absent.
 run.json                    format, dsel's version, fingerprint, and the fields of `Identity`:
                             classes in order; fingerprint, origin and number of images of the
                             dataset; name, origin and fingerprint of the prior; resolution_px,
-                            cell_px, precision; the score settings that change scores
+                            cell_px, precision; the score settings that change scores;
+                            threads of the call that began it
 scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses and
                             gaps per timestep and cell, features; written last of its shard
 proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
@@ -36,7 +37,7 @@ boxes.json                  optional, added by the user: true boxes of the image
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -346,6 +347,7 @@ def create_run(path: Path, identity: Identity) -> Run:
         stored = read_manifest(path)
         check_same(path, stored, identity)
         remove_partial_files(path)
+        identity = replace(identity, threads=stored.threads)  # as many as the call that began it
         if manifest_bytes(identity) != manifest_bytes(stored):
             # The dataset or the prior was moved: exports read it from its new location.
             write_atomically(path / MANIFEST, manifest_bytes(identity))
