@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dsel.errors import printable
 from dsel.types import Done, Event, Notice, Progress, Skipped, Started
 
 
@@ -45,7 +46,7 @@ class _Bars:
             self._skipped += 1
             self._bar.set_postfix(skipped=self._skipped)
         elif isinstance(event, Notice) and self._visible:
-            self._tqdm().write(event.text)
+            self._tqdm().write(printable(event.text))
 
     def close(self) -> None:
         if self._bar is not None:

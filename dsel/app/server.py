@@ -18,6 +18,7 @@ from gradio.utils import get_upload_folder
 
 from dsel.analysis.layouts import warm_up
 from dsel.app.access import access_of
+from dsel.app.address import check_address
 from dsel.app.jobs.queue import CLOSE_S, Jobs
 from dsel.app.page import build_app
 from dsel.app.state import AppState, open_state
@@ -44,8 +45,10 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     """Open the app on a run and serve it until it is stopped.
 
     The default host and port are Gradio's GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, or 127.0.0.1
-    and the first free port from 7860. Raises `SettingError` for a port that is taken.
+    and the first free port from 7860. Raises `SettingError` for a port that is taken or none, and
+    for a host that is not this machine's.
     """
+    check_address(host, port)
     import_numeric_libraries()
     state = open_state(run_path, access_of(host), Path(get_upload_folder()))
     app = build_app(state)
