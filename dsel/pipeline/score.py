@@ -16,7 +16,7 @@ from dsel.config.overrides import check_known
 from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px
 from dsel.core.gap_maps import combined_maps, timestep_columns
-from dsel.core.projection import layout
+from dsel.core.projection import Projection, project
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
 from dsel.locks import locked
@@ -144,14 +144,20 @@ def fit_layouts(run: Run) -> Iterator[Event]:
     ]
     if missing:
         yield Started("layout", len(missing), "classes")
-    selector = Selector(run)
+    selector, problem = Selector(run), ""
     for index in missing:
         scores = selector.scores(index)
-        points = np.zeros((0, 2), np.float32)
+        found = Projection(np.zeros((0, 2), np.float32))
         if scores.ids:
             located = selector.located(index, DEFAULTS, scores)
-            points = layout(located.features, run.identity.settings.noise_seed)
-        run.write_layout(index, points)
+            found = project(located.features, run.identity.settings.noise_seed)
+        run.write_layout(index, found.positions)
+        if found.problem and not problem:
+            problem = found.problem
+            yield Notice(
+                f"UMAP cannot run here, so principal components lay out the images ({problem}); "
+                f"to try again, remove {run.path / 'layouts'} and score again"
+            )
         yield Progress()
 
 

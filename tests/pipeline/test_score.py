@@ -26,6 +26,7 @@ from support.toyset import (
 )
 
 from dsel.config import PriorSettings, SelectSettings
+from dsel.core import projection
 from dsel.core.gap_maps import image_bucket
 from dsel.data.images import decode
 from dsel.errors import PriorError, SettingError
@@ -318,3 +319,18 @@ def test_score__the_demo_prior_resumed_with_another_number_of_threads(tmp_path, 
     torch.set_num_threads(1)
     finish(score(dataset, prior, tmp_path / "run", settings))
     assert tree(tmp_path / "run") == tree(tmp_path / "whole")
+
+
+def test_score__where_umap_cannot_run(tmp_path, monkeypatch):
+    """All stages go on with principal components, and a notice tells it once."""
+    root = write_pictures(tmp_path / "pictures", {"cat": 6, "dog": 6})
+    dataset = dataset_of(root)
+    monkeypatch.setattr(projection, "_umap_library", lambda: projection._Library(problem="no home"))
+    events = finish(score(dataset, toy_prior(), tmp_path / "run", QUICK))
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "UMAP cannot run here, so principal components lay out the images (no home); to try again, "
+        f"remove {tmp_path / 'run/layouts'} and score again"
+    ]
+    assert isinstance(events[-1], Done)
+    layouts = [open_run(tmp_path / "run").read_layout(index) for index in (0, 1)]
+    assert [positions.shape for positions in layouts] == [(6, 2), (6, 2)]
