@@ -32,6 +32,9 @@ from dsel.types import Event, Notice
 LOCK: Final = ".dsel.lock"
 """The file in a folder that is locked while dsel writes to it."""
 
+HOLDER: Final = "holder"
+"""The field of an error that names who holds a lock; no other error has it."""
+
 NO_LOCKS: Final = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL})
 """Errors of file systems without locks."""
 
@@ -154,8 +157,7 @@ def _in_use(handle: int, target: Path) -> StorageError:
     who = str(found or "another process")
     return StorageError(
         f"{target} is being written by {who}: wait for its end, or choose another folder",
-        path=str(target),
-        holder=who,
+        **{"path": str(target), HOLDER: who},
     )
 
 
