@@ -43,4 +43,4 @@ def raised_signals() -> Iterator[Ended]:
     try:
         yield ended
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
