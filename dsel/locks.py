@@ -86,6 +86,7 @@ def hold(target: Path, lock: Path | None = None) -> Iterator[str]:
             notice = _claim(handle, target)
         except OSError as error:
             if error.errno in NO_LOCKS:
+                path.unlink(missing_ok=True)
                 notice = (
                     f"the file system of {target} has no locks: let no other process write there"
                 )

@@ -122,6 +122,7 @@ def test_locked__a_file_system_without_locks(
         f"the file system of {tmp_path} has no locks: let no other process write there"
     )
     assert event == Progress()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_locked__lasts_as_long_as_the_stage(tmp_path: Path) -> None:
