@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from dsel.errors import printable
@@ -23,6 +23,8 @@ def follow(events: Iterable[Event], progress: bool = True) -> Mapping[str, float
                 figures = event.figures
     finally:
         bars.close()
+        if isinstance(events, Generator):
+            events.close()  # a traceback would keep it, and the lock of its folder
     return figures
 
 
