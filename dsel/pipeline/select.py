@@ -36,7 +36,18 @@ def select(
     Raises `StorageError` while another process selects in this run.
     """
     selector = Selector(run, featurizer=featurizer, teacher=teacher)
-    yield from locked(run.path / SELECTIONS, _select(selector, settings))
+    events = _select(selector, settings)
+    if featurizer is not None or teacher is not None:
+        events = _with_threads_of(run, events)
+    yield from locked(run.path / SELECTIONS, events)
+
+
+def _with_threads_of(run: Run, events: Iterator[Event]) -> Iterator[Event]:
+    """Let models compute with the run's number of threads, which changes their last digits."""
+    from dsel.priors.threads import torch_threads  # torch, which the model has loaded
+
+    with torch_threads(run.identity.threads):
+        yield from events
 
 
 def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
