@@ -69,9 +69,9 @@ def race(pair: tuple[str, str], source: Path, folder: Path, delays: list[float])
 def check_pair(
     pair: tuple[str, str], number: int, source: Path, whole: Path, at: Path
 ) -> list[str]:
-    """Race in a new folder, and in every other try in a finished one; then finish everything."""
+    """Race in a finished folder, or in every other try in a new one; then finish everything."""
     folder = at / f"{number:02d}"
-    if number % 2 and pair != ("score", "score"):
+    if "score" not in pair or (number % 2 and pair != ("score", "score")):
         shutil.copytree(whole, folder)
         if "export" in pair:
             shutil.rmtree(folder / "out")
