@@ -18,6 +18,7 @@ and never parses the sentence.
 from __future__ import annotations
 
 import errno
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -100,6 +101,25 @@ def shown(names: Sequence[str]) -> list[str]:
     """Shorten a list of names to a length that fits a message."""
     more = len(names) - _SHOWN
     return [*names[:_SHOWN], f"and {more} more"] if more > 0 else list(names)
+
+
+_INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, of bytes that are no text, and of line ends."""
+
+_TURNED = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of the text around them."""
+
+
+def printable(text: str) -> str:
+    """Escape what would move the cursor, change colours or turn text, as names of files may do."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if unicodedata.category(char) in _INVISIBLE or char in _TURNED
+        else char
+        for char in text
+    )
 
 
 def first_line(error: BaseException) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import random
+import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,10 +19,13 @@ from dsel.errors import DselError, RunError, StorageError
 from dsel.files import (
     PARTIAL,
     json_bytes,
+    place_copy,
     read_json,
     read_table,
     remove_partial_files,
+    remove_partial_folders,
     table_bytes,
+    temporary_beside,
     write_atomically,
 )
 
@@ -59,9 +66,10 @@ def test_write_atomically__a_failed_write_leaves_the_old_file(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
-def test_write_atomically__a_full_disk(tmp_path: Path) -> None:
+def test_write_atomically__a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.bin"
-    (tmp_path / f".x.bin.{os.getpid()}{PARTIAL}").symlink_to("/dev/full")
+    (tmp_path / f".x{PARTIAL}").symlink_to("/dev/full")
+    monkeypatch.setattr("dsel.files.temporary_beside", lambda _: tmp_path / f".x{PARTIAL}")
     with pytest.raises(StorageError, match="no space left on the disk"):
         write_atomically(path, b"new")
     assert names_below(tmp_path) == []
@@ -91,6 +99,62 @@ def test_remove_partial_files__takes_only_what_a_crash_left(tmp_path: Path) -> N
     remove_partial_files(tmp_path)
     there = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()]
     assert sorted(there) == sorted(kept)
+
+
+def temporary_of(pid: int, host: str = "") -> str:
+    mark = hashlib.sha256((host or socket.gethostname()).encode()).hexdigest()[:8]
+    return f".{mark}-{pid}-01234567{PARTIAL}"
+
+
+def ended_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_write_atomically__names_of_255_bytes(tmp_path: Path) -> None:
+    name = "ü" * 126 + ".in"  # the most that file systems allow
+    assert len(os.fsencode(name)) == 255
+    write_atomically(tmp_path / name, b"one")
+    place_copy(tmp_path / name, tmp_path / "copies" / name)
+    assert (tmp_path / "copies" / name).read_bytes() == b"one"
+
+
+def test_temporary_beside__never_the_same_name(tmp_path: Path) -> None:
+    names = {temporary_beside(tmp_path / "x").name for _ in range(100)}
+    assert len(names) == 100
+    assert all(name.startswith(temporary_of(os.getpid())[:-16]) for name in names)
+
+
+def test_remove_partial_files__spares_those_in_use(tmp_path: Path) -> None:
+    """Those of living processes of this host, and young ones of other hosts."""
+    old, young = f"other/{temporary_of(1, 'far')}", temporary_of(1, "far")
+    mine, left = f"scores/{temporary_of(os.getpid())}", temporary_of(ended_pid())
+    for name in (old, young, mine, left):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    two_days_ago = (tmp_path / young).stat().st_mtime - 2 * 24 * 3600
+    os.utime(tmp_path / old, (two_days_ago, two_days_ago))
+    remove_partial_files(tmp_path)
+    there = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()]
+    assert sorted(there) == sorted([young, mine])
+
+
+def test_remove_partial_files__a_number_that_another_process_has_now(tmp_path: Path) -> None:
+    """A file that is older than the process of its number was left by an earlier one."""
+    path = tmp_path / temporary_of(os.getpid())
+    path.write_bytes(b"")
+    os.utime(path, (0, 0))
+    remove_partial_files(tmp_path)
+    assert names_below(tmp_path) == []
+
+
+def test_remove_partial_folders__takes_only_what_a_crash_left(tmp_path: Path) -> None:
+    left, mine, own = temporary_of(ended_pid()), temporary_of(os.getpid()), ".mine.partial"
+    for name in (left, mine, own):
+        (tmp_path / name / "train").mkdir(parents=True)
+    remove_partial_folders(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine, own])
 
 
 def test_json_bytes__come_back(tmp_path: Path) -> None:

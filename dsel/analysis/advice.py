@@ -17,11 +17,13 @@ from dsel.config import AdviseSettings, SelectSettings
 from dsel.config.base import fingerprint
 from dsel.config.shell import select_command
 from dsel.errors import SettingError
+from dsel.locks import locked
 from dsel.pipeline.selector import Selector
 from dsel.pipeline.trials import Trial, Trials
 from dsel.pipeline.verdicts import kind_of, p_text, points
 from dsel.runs import Run
 from dsel.runs.advice import Advice, Candidate, Rung, write_advice
+from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.students.statistics import welch_p
 from dsel.types import Done, Event, Notice, Started
 
@@ -59,8 +61,15 @@ def advise(
 ) -> Iterator[Event]:
     """Search for the best settings, and store the advice in the run; `Done` names it.
 
-    The same call again resumes.
+    The same call again resumes. Raises `StorageError` while another process trains students in the
+    run.
     """
+    yield from locked(run.path / EVALUATIONS, _advise(run, select, settings, trials))
+
+
+def _advise(
+    run: Run, select: SelectSettings, settings: AdviseSettings, trials: Trials
+) -> Iterator[Event]:
     fitting, notices = _fitting(run, candidates(select, settings.candidates))
     yield from map(Notice, (*trials.notices, *notices))
     yield from trials.read()

@@ -11,7 +11,10 @@ from dsel.analysis.explorer import Explorer
 from dsel.analysis.grid import grid
 from dsel.config import SelectSettings, SweepSettings
 from dsel.config.base import fingerprint
+from dsel.locks import locked
 from dsel.pipeline.trials import Trial, Trials
+from dsel.runs.evaluations import FOLDER as EVALUATIONS
+from dsel.runs.sweeps import FOLDER as SWEEPS
 from dsel.runs.sweeps import write_sweep
 from dsel.types import Done, Event, Notice, Progress, Started
 
@@ -29,7 +32,15 @@ def sweep(
     """Measure every combination of settings, and store the table in the run.
 
     trials: trains students of each, on validation images. The same call again resumes them.
+    Raises `StorageError` while another process writes there.
     """
+    folder = SWEEPS if trials is None else EVALUATIONS  # where the students are stored
+    yield from locked(explorer.run.path / folder, _sweep(explorer, select, settings, trials))
+
+
+def _sweep(
+    explorer: Explorer, select: SelectSettings, settings: SweepSettings, trials: Trials | None
+) -> Iterator[Event]:
     cells = grid(select, settings)
     yield Started("sweep", len(cells), "settings")
     rows = []

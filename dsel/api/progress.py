@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
+from dsel.errors import printable
 from dsel.types import Done, Event, Notice, Progress, Skipped, Started
 
 
@@ -22,6 +23,8 @@ def follow(events: Iterable[Event], progress: bool = True) -> Mapping[str, float
                 figures = event.figures
     finally:
         bars.close()
+        if isinstance(events, Generator):
+            events.close()  # a traceback would keep it, and the lock of its folder
     return figures
 
 
@@ -45,7 +48,7 @@ class _Bars:
             self._skipped += 1
             self._bar.set_postfix(skipped=self._skipped)
         elif isinstance(event, Notice) and self._visible:
-            self._tqdm().write(event.text)
+            self._tqdm().write(printable(event.text))
 
     def close(self) -> None:
         if self._bar is not None:

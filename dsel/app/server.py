@@ -21,6 +21,7 @@ from starlette.requests import Request
 
 from dsel.analysis.layouts import warm_up
 from dsel.app.access import access_of, is_space
+from dsel.app.address import check_address
 from dsel.app.guard import Guard, invalid
 from dsel.app.jobs.queue import CLOSE_S, Jobs
 from dsel.app.page import build_app
@@ -52,8 +53,10 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     """Open the app on a run and serve it until it is stopped.
 
     The default host and port are Gradio's GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, or 127.0.0.1
-    and the first free port from 7860. Raises `SettingError` for a port that is taken.
+    and the first free port from 7860. Raises `SettingError` for a port that is taken or none, and
+    for a host that is not this machine's.
     """
+    check_address(host, port)
     import_numeric_libraries()
     state = open_state(run_path, access_of(host))
     app, token = build_app(state), new_token()

@@ -23,6 +23,7 @@ from dsel.cli.flags import (
 )
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
+from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import teach
 from dsel.config import (
     ExportSettings,
@@ -32,7 +33,7 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
-from dsel.errors import DselError, PriorError, library_errors
+from dsel.errors import DselError, PriorError, library_errors, printable
 
 if TYPE_CHECKING:
     from dsel.runs import Run
@@ -239,22 +240,26 @@ for command in (evaluate, sweep, advise, teach):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit code 2 is a user-fixable error, one line on standard error."""
+    """Run a command line; the exit code 2 is a user-fixable error, one line on standard error.
+
+    SIGTERM ends it like SIGINT, with the exit codes 143 and 130 that shells use.
+    """
     # Libraries that load models print on import; what matters reaches the user as an error.
     for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
         os.environ.setdefault(name, "error")
     try:
-        COMMANDS.parse(with_preset(sys.argv[1:] if arguments is None else arguments))()
+        with raised_signals() as ended:
+            COMMANDS.parse(with_preset(sys.argv[1:] if arguments is None else arguments))()
     except DselError as error:
-        sys.stderr.write(f"dsel: {error}\n")
+        sys.stderr.write(f"dsel: {printable(str(error))}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("dsel: interrupted; run the same command again to resume\n")
-        return 130
+        sys.stderr.write(f"dsel: {ended.word}; run the same command again to resume\n")
+        return ended.code
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush
         return 141
-    return 0
+    return ended.code if ended.by_sigterm else 0  # the app's server ends without an error
 
 
 def _score(scoring: Scoring) -> Mapping[str, Any]:
@@ -350,6 +355,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "classes": len(identity.classes),
         "images": identity.images,
         "shards": f"{len(run.finished_shards())} of {identity.shards}",
+        "threads": identity.threads or "unknown",
         "settings": identity.settings.plain(),
     }
     if finished:

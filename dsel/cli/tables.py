@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dsel.analysis.sweeps import Sweep
+from dsel.errors import printable
 from dsel.pipeline.verdicts import p_text, points, verdicts
 from dsel.runs.advice import Advice
 from dsel.runs.evaluations import Evaluation, EvaluationRow
@@ -28,7 +29,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, name in enumerate(columns):
         table.add_column(name, justify="right" if number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console = Console(highlight=False, markup=False)
     console.width = max(console.width, MOST_COLUMNS)  # figures are never cut off
     console.print(table)

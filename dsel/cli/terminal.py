@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from dsel import types
+from dsel.errors import printable
 from dsel.pipeline.progress import ProgressCounter
 
 SKIPS_SHOWN = 10
@@ -60,7 +61,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Print one line beside the bars."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(printable(text), markup=False, soft_wrap=True)
 
     def _draw(self, event: types.Event, now: float) -> None:
         match event:
@@ -92,7 +93,7 @@ class Terminal:
             advance=event.count,
             rate="" if rate is None else f"{rate:.1f}/s",
             left="-:--:--" if left_s is None else str(timedelta(seconds=round(left_s))),
-            note=event.note,
+            note=printable(event.note),
         )
 
     def _log(self, now: float) -> None:
@@ -130,5 +131,5 @@ def _shown(value: object) -> str:
 def print_line(text: str) -> None:
     """Write one line to standard output; a closed pipe is not an error."""
     with suppress(BrokenPipeError):
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(printable(text) + "\n")
         sys.stdout.flush()

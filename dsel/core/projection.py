@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+import atexit
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from tempfile import mkdtemp
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsel.core.clustering import unit_features
+from dsel.errors import first_line
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -20,6 +27,17 @@ EPOCHS_FROM_START: Final = 200
 FEWEST: Final = 5
 """Points that UMAP needs for its neighbourhood graph."""
 
+UMAP_FAILS: Final = (ImportError, OSError, RuntimeError)
+"""Errors of a compiler that may not write its cache, and of libraries that do not fit together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Positions (N, 2) in the plane; problem: why they are no layout of UMAP, empty if they are."""
+
+    positions: Floats
+    problem: str = ""
+
 
 def layout(features: Floats, seed: int, start: Floats | None = None) -> Floats:
     """Project features (N, d) onto the plane, (N, 2), similar ones near each other (UMAP).
@@ -28,9 +46,17 @@ def layout(features: Floats, seed: int, start: Floats | None = None) -> Floats:
     components. start: positions (N, 2) to start from; the result is aligned with them (see
     `aligned`), so that points whose neighbours stay the same stay where they were.
     """
+    return project(features, seed, start).positions
+
+
+def project(features: Floats, seed: int, start: Floats | None = None) -> Projection:
+    """Project like `layout`; principal components take the place of a UMAP that cannot run."""
     points = unit_features(features)
-    positions = principal_plane(points) if len(points) < FEWEST else _umap(points, seed, start)
-    return positions if start is None else aligned(positions, start)
+    if len(points) < FEWEST:
+        found = Projection(principal_plane(points))
+    else:
+        found = _umap_or_plane(points, seed, start)
+    return found if start is None else Projection(aligned(found.positions, start), found.problem)
 
 
 def aligned(positions: Floats, target: Floats) -> Floats:
@@ -66,9 +92,60 @@ def principal_plane(points: Floats) -> Floats:
     return plane
 
 
-def _umap(points: Floats, seed: int, start: Floats | None) -> Floats:
+def _umap_or_plane(points: Floats, seed: int, start: Floats | None) -> Projection:
+    library = _umap_library()
+    problem = library.problem
+    if not problem:
+        try:
+            return Projection(_umap(library.module, points, seed, start))
+        except UMAP_FAILS as error:
+            problem = first_line(error)
+    return Projection(principal_plane(points), problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """UMAP as imported once; problem: why it cannot be."""
+
+    module: Any = None
+    problem: str = ""
+
+
+@cache
+def _umap_library() -> _Library:
+    """Import UMAP, which fails where its compiler, Numba, may write its cache nowhere.
+
+    That is so in a container without a home whose libraries belong to another user. A folder of
+    this process takes the cache's place then: Numba's files are pickles, so none that others can
+    write to is safe.
+    """
+    try:
+        return _imported()
+    except UMAP_FAILS:
+        pass  # tried again with a cache of our own
+    try:
+        _cache_in(mkdtemp(prefix="dsel-numba-"))
+        return _imported()
+    except UMAP_FAILS as error:
+        return _Library(problem=first_line(error))
+
+
+def _imported() -> _Library:
     import umap
 
+    return _Library(umap)
+
+
+def _cache_in(folder: str) -> None:
+    """Let Numba compile into a folder, which is removed when the process ends."""
+    import numba
+
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["NUMBA_CACHE_DIR"] = folder  # Numba reads its settings again while it compiles
+    numba.config.reload_config()
+
+
+def _umap(umap: Any, points: Floats, seed: int, start: Floats | None) -> Floats:
     usable = start is not None and bool((np.ptp(start, axis=0) > 0).all())
     # The spectral start needs more points than dimensions of its own.
     default = "spectral" if len(points) > 20 else "random"

@@ -22,6 +22,7 @@ from dsel.data.base import origin_of, restrict
 from dsel.data.images import encode
 from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.files import PARTIAL, remove_partial_files, write_atomically
+from dsel.locks import LOCK, locked
 from dsel.types import Done, Event, ImageRef, Pixels, Progress, Started
 
 RENDERER_VERSION: Final = 1
@@ -125,6 +126,10 @@ def write_toybox(out: Path, per_class: int = PER_CLASS, seed: int = 0) -> Iterat
     Existing scenes are kept; a folder with other files raises `StorageError`. Files are complete or
     absent, and have the same bytes for any number of processes.
     """
+    yield from locked(out, _write_toybox(out, per_class, seed))
+
+
+def _write_toybox(out: Path, per_class: int, seed: int) -> Iterator[Event]:
     tasks = [_Task(seed, c, n) for c in range(len(toybox.CLASSES)) for n in range(per_class)]
     stamp = {"seed": seed, "renderer": RENDERER_VERSION}
     with storage_errors(out):
@@ -175,7 +180,7 @@ def _refuse_foreign_files(out: Path, tasks: Iterable[_Task], is_ours: bool) -> N
         raise StorageError(f"{out} is a file: choose a folder")
     expected = {out / name for name in (_JOURNAL, BOXES_FILE)}
     expected |= {out / task.path for task in tasks}
-    allowed = expected if is_ours else set()
+    allowed = {out / LOCK} | (expected if is_ours else set())
     for path in out.rglob("*"):
         if is_ours and path.match(f".*{PARTIAL}"):
             continue  # left by an interrupted call, and removed by this one

@@ -14,6 +14,7 @@ from dsel.config.overrides import Overrides
 from dsel.core.composing import Canvas
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.files import json_bytes, read_json, remove_partial_files, write_atomically
+from dsel.locks import LOCK
 from dsel.runs.schema import box_columns
 from dsel.types import ClassSelection, Distilled, Tile
 
@@ -82,7 +83,8 @@ def refuse_foreign(out: Path, also_ours: Sequence[str] = ()) -> None:
     if not out.is_dir() or (out / MANIFEST).is_file():
         return
     with storage_errors(out):
-        foreign = [p for p in out.iterdir() if p.name not in also_ours and p.suffix != ".partial"]
+        ours = (*also_ours, LOCK)
+        foreign = [p for p in out.iterdir() if p.name not in ours and p.suffix != ".partial"]
     if foreign:
         name = min(path.name for path in foreign)
         raise StorageError(

@@ -29,6 +29,7 @@ from dsel.exports.base import (
 )
 from dsel.exports.readme import README, readme
 from dsel.files import json_bytes, table_bytes, write_atomically
+from dsel.locks import locked
 from dsel.runs.schema import PATCHES, box_columns, patch_row
 from dsel.types import ClassSelection, Distilled, Done, Event, Progress, Started
 
@@ -68,8 +69,19 @@ def write_image_folder(
 ) -> Iterator[Event]:
     """Write the images as they come; the same call again resumes an interrupted one.
 
-    `also_ours` names other files of dsel that `out` may hold.
+    `also_ours` names other files of dsel that `out` may hold. Raises `StorageError` while another
+    process writes to `out`.
     """
+    yield from locked(out, _write(export, images, out, also_ours, label))
+
+
+def _write(
+    export: Export,
+    images: Iterable[Distilled],
+    out: Path,
+    also_ours: Sequence[str],
+    label: Label | None,
+) -> Iterator[Event]:
     claim_folder(out, export, also_ours)
     folders = class_folders(export.classes)
     total = sum(len(s.kept_images(export.select.ipc)) for s in export.selections)

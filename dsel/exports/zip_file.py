@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from dsel.errors import StorageError, storage_errors
 from dsel.exports.base import MANIFEST, Export
-from dsel.files import PARTIAL
+from dsel.files import PARTIAL, remove_partial_folders, temporary_beside
+from dsel.locks import LOCK, locked
 from dsel.types import Done, Event
 
 ZIP = ".zip"
@@ -28,8 +31,13 @@ def zip_bytes(sizes: Mapping[str, int]) -> int:
 
 def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Path:
     """Pack a folder as a zip file; equal content gives equal bytes."""
-    temporary = target.with_name(f".{target.name}.partial")
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in (target, temporary))
+    temporary = temporary_beside(target)
+    passing = f".*{PARTIAL}", LOCK  # of this call and of others
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path != target and not any(map(path.match, passing))
+    )
     with storage_errors(target):
         try:
             with zipfile.ZipFile(temporary, "w") as archive:
@@ -56,21 +64,39 @@ def write_zip(
 ) -> Iterator[Event]:
     """Pack the folder that `write` fills; the bytes are those of `zip_folder` for that folder.
 
-    Raises `StorageError` if `out` exists and is not this same export.
+    Raises `StorageError` if `out` exists and is not this same export, or another process writes it.
     """
+    name = hashlib.sha256(out.name.encode()).hexdigest()[:16]  # short, however long the zip's is
+    yield from locked(out, _write(export, write, out), out.with_name(f".{name}{LOCK}"))
+
+
+def _write(export: Export, write: Callable[[Path], Iterator[Event]], out: Path) -> Iterator[Event]:
     _refuse_other(out, export)
-    with storage_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = TemporaryDirectory(prefix=f".{out.name}.", suffix=PARTIAL, dir=out.parent)
-    with temporary as name:
+    with _temporary_folder(out) as folder:
         figures: Mapping[str, float | int | str] = {}
-        for event in write(Path(name)):
+        for event in write(folder):
             if isinstance(event, Done):
                 figures = event.figures
             else:
                 yield event
-        size = zip_folder(Path(name), out).stat().st_size
+        size = zip_folder(folder, out).stat().st_size
     yield Done("export", {"images": figures["images"], "bytes": size, "file": str(out)})
+
+
+@contextmanager
+def _temporary_folder(out: Path) -> Iterator[Path]:
+    """Create a folder beside `out` and remove it at the end, and those that killed processes left.
+
+    It is on the same disk as the zip file, which may be larger than the system's temporary one.
+    """
+    folder = temporary_beside(out)
+    with storage_errors(out):
+        remove_partial_folders(out.parent)
+        folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_other(out: Path, export: Export) -> None:

@@ -11,12 +11,14 @@ from dsel.config import EvaluateSettings
 from dsel.config.base import fingerprint
 from dsel.core.baselines.registry import BASELINES
 from dsel.errors import SettingError
+from dsel.locks import locked
 from dsel.pipeline.evaluation_rows import compared, evaluation_row, headline
 from dsel.pipeline.held_out import HeldOutTest
 from dsel.pipeline.parallel import merged
 from dsel.pipeline.training import StudentTrainer, how_trained, resolved
 from dsel.pipeline.training_sets import OWN, TrainingSet, TrainingSets
 from dsel.runs.evaluations import (
+    FOLDER,
     Evaluation,
     StudentResult,
     read_evaluation,
@@ -30,9 +32,14 @@ def evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) 
     """Train students on the set and on each baseline at each IPC, and store what they score.
 
     The same call again resumes after the last finished student. `Done` names the evaluation.
+    Raises `StorageError` while another process trains students in this folder.
     """
     if not isinstance(test, HeldOutTest):
         raise TypeError(f"evaluate takes a HeldOutTest, got {type(test).__name__}")
+    yield from locked(sets.subject.folder / FOLDER, _evaluate(sets, test, settings))
+
+
+def _evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) -> Iterator[Event]:
     settings = resolved(settings, sets.image_px)
     ipcs, names = _plan(sets, settings)
     evaluation = yield from _begin(sets, test, settings, ipcs, names)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from dsel.config.overrides import check_known
 from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px
 from dsel.core.gap_maps import combined_maps, timestep_columns
-from dsel.core.projection import layout
+from dsel.core.projection import Projection, project
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
+from dsel.locks import locked
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
@@ -34,8 +36,13 @@ from dsel.types import (
     Started,
 )
 
+if TYPE_CHECKING:
+    from dsel.priors.scorer import Scorer
 
-def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Identity:
+
+def identity_of(
+    dataset: Dataset, prior: Prior, settings: ScoreSettings, threads: int = 0
+) -> Identity:
     """Return everything that names the run of this dataset, prior and settings."""
     return Identity(
         classes=dataset.classes,
@@ -49,11 +56,14 @@ def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Iden
         cell_px=prior.cell_px,
         precision=prior.precision,
         settings=settings,
+        threads=threads,
     )
 
 
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
+
+    Raises `StorageError` while another process scores into it.
 
     Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
@@ -62,7 +72,28 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
 
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
-    run = create_run(path, identity_of(dataset, prior, settings))
+    yield from locked(path, _score(dataset, prior, path, settings, scorer))
+
+
+def _score(
+    dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings, scorer: Scorer
+) -> Iterator[Event]:
+    from dsel.priors.threads import thread_count, torch_threads
+
+    run = create_run(path, identity_of(dataset, prior, settings, thread_count()))
+    threads = run.identity.threads
+    is_done = (run.path / "summary.json").is_file()
+    if threads not in (0, thread_count()) and not is_done:
+        yield Notice(
+            f"the run was begun with {threads} threads: as many compute the rest, "
+            f"not {thread_count()}, because their number changes the last digits of scores"
+        )
+    with torch_threads(threads):
+        yield from _score_and_lay_out(run, dataset, prior, scorer)
+
+
+def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer) -> Iterator[Event]:
+    settings = run.identity.settings
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:
         yield Notice("this prior sees squares only: images are cropped to their centre")
@@ -116,14 +147,20 @@ def fit_layouts(run: Run) -> Iterator[Event]:
     ]
     if missing:
         yield Started("layout", len(missing), "classes")
-    selector = Selector(run)
+    selector, problem = Selector(run), ""
     for index in missing:
         scores = selector.scores(index)
-        points = np.zeros((0, 2), np.float32)
+        found = Projection(np.zeros((0, 2), np.float32))
         if scores.ids:
             located = selector.located(index, DEFAULTS, scores)
-            points = layout(located.features, run.identity.settings.noise_seed)
-        run.write_layout(index, points)
+            found = project(located.features, run.identity.settings.noise_seed)
+        run.write_layout(index, found.positions)
+        if found.problem and not problem:
+            problem = found.problem
+            yield Notice(
+                f"UMAP cannot run here, so principal components lay out the images ({problem}); "
+                f"to try again, remove {run.path / 'layouts'} and score again"
+            )
         yield Progress()
 
 

@@ -6,10 +6,12 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
+from dsel.locks import locked
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
 from dsel.runs.copies import note_of_copies
+from dsel.runs.selections import FOLDER as SELECTIONS
 from dsel.types import (
     ClassSelection,
     Done,
@@ -32,8 +34,25 @@ def select(
 
     The featurizer computes features that scoring does not store, the teacher answers baselines that
     ask one. What they give is stored in the run, so that the app can show the same without them.
+    Raises `StorageError` while another process selects in this run.
     """
     selector = Selector(run, featurizer=featurizer, teacher=teacher)
+    events = _select(selector, settings)
+    if featurizer is not None or teacher is not None:
+        events = _with_threads_of(run, events)
+    yield from locked(run.path / SELECTIONS, events)
+
+
+def _with_threads_of(run: Run, events: Iterator[Event]) -> Iterator[Event]:
+    """Let models compute with the run's number of threads, which changes their last digits."""
+    from dsel.priors.threads import torch_threads  # torch, which the model has loaded
+
+    with torch_threads(run.identity.threads):
+        yield from events
+
+
+def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
+    run = selector.run
     for text in unused(settings):
         yield Notice(text)
     selections = yield from select_classes(selector, settings)

@@ -23,6 +23,7 @@ from dsel.errors import (
     storage_errors,
 )
 from dsel.files import json_bytes, read_json, write_atomically
+from dsel.locks import LOCK, locked
 from dsel.pipeline.held_out import match_classes
 from dsel.priors.weights import WORK
 from dsel.runs.evaluations import HeldOutSource
@@ -50,9 +51,16 @@ def teach(
     """Train a classifier on all images of a dataset, test it, and save it to the folder `out`.
 
     It is tested on `validation`, or else on the share of the dataset that is held out. The same
-    call again resumes. Raises `StorageError` if `out` has other files, `RunError` if it was trained
-    with other settings or images, and `SettingError` for a validation of other classes.
+    call again resumes. Raises `StorageError` if `out` has other files or another process trains
+    there, `RunError` if it was trained with other settings or images, and `SettingError` for a
+    validation of other classes.
     """
+    yield from locked(out, _teach(dataset, settings, out, validation))
+
+
+def _teach(
+    dataset: Dataset, settings: TeachSettings, out: Path, validation: Dataset | None
+) -> Iterator[Event]:
     trained, tested = _parts(dataset, settings, validation)
     other = "" if validation is None else validation.fingerprint
     names = [list(of_class) for of_class in dataset.names]
@@ -92,7 +100,9 @@ def claim(out: Path, identity: str) -> None:
     """Mark a folder as this training's, which a later call with the same identity resumes."""
     stamp = out / WORK / "identity.json"
     with storage_errors(out):
-        foreign = out.exists() and (not out.is_dir() or any(out.iterdir()))
+        foreign = out.exists() and (
+            not out.is_dir() or any(path.name != LOCK for path in out.iterdir())
+        )
     if foreign and not stamp.is_file():
         raise StorageError(
             f"{out} holds other files: choose an empty or new folder for the teacher", path=str(out)

@@ -24,7 +24,7 @@ from dsel.priors.loading import (
     pipeline_class,
     quiet,
 )
-from dsel.priors.schedules import diffusion_schedule
+from dsel.priors.schedules import check_schedule_length, diffusion_schedule
 from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
 
@@ -61,6 +61,7 @@ class PipelinePrior:
     def __init__(self, loading: Loading) -> None:
         """Load the pipeline; raises `PriorError` or `SettingError` if that is impossible."""
         self._check_parts(loading.folder)
+        check_schedule_length(loading.folder)
         settings = loading.settings
         self._loaded = self._load(loading)
         if settings.lora:

@@ -7,14 +7,19 @@ flow matching noise_t = sigma and signal_t = 1 - sigma.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
-from dsel.errors import SettingError
+from dsel.errors import PriorError, SettingError
 from dsel.types import Schedule
+
+MOST_TIMESTEPS: Final = 100_000
+"""Most timesteps of a schedule; models have 1,000, and loading one takes memory for each."""
 
 
 def add_noise(clean: Tensor, eps: Tensor, signal: Tensor, amount: Tensor) -> Tensor:
@@ -58,6 +63,24 @@ def flow_matching(scheduler: Any, tokens: int) -> tuple[Schedule, str]:
     else:
         sigmas = config.shift * sigmas / (1 + (config.shift - 1) * sigmas)
     return flow_schedule(sigmas, sigmas * count), "flow"
+
+
+def check_schedule_length(folder: Path) -> None:
+    """Raise `PriorError` for a saved pipeline whose scheduler has no sensible number of timesteps.
+
+    diffusers computes the whole schedule when it loads one.
+    """
+    path = folder / "scheduler" / "scheduler_config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return  # loading it raises the error
+    count = config.get("num_train_timesteps", 1) if isinstance(config, dict) else 1
+    if type(count) is not int or not 1 <= count <= MOST_TIMESTEPS:
+        raise PriorError(
+            f"{path} must have between 1 and {MOST_TIMESTEPS} num_train_timesteps, got "
+            f"{count!r:.40}"
+        )
 
 
 def check_timesteps(timesteps: Sequence[int], schedule: Schedule) -> None:

@@ -17,8 +17,8 @@ FORMAT = 3
 """Version of the run folder's layout and names; other versions are refused."""
 
 MANIFEST = "run.json"
-NOT_COMPARED = frozenset({"settings", "prior", "prior_origin", "dataset_origin"})
-"""Fields that may change between two calls: locations and labels, not content."""
+NOT_COMPARED = frozenset({"settings", "prior", "prior_origin", "dataset_origin", "threads"})
+"""Fields that may change between two calls: locations, labels, and threads, which are restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Identity:
     cell_px: int
     precision: str
     settings: ScoreSettings
+    threads: int = 0
+    """Threads of torch on the CPU, which change the last digits of scores; 0 is not known."""
 
     @property
     def fingerprint(self) -> str:

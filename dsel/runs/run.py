@@ -6,7 +6,8 @@ that are absent.
 run.json                    format, dsel's version, fingerprint, and the fields of `Identity`:
                             classes in order; fingerprint, origin and number of images of the
                             dataset; name, origin and fingerprint of the prior; resolution_px,
-                            cell_px, precision; the score settings that change scores
+                            cell_px, precision; the score settings that change scores;
+                            threads of the call that began it
 scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses and
                             gaps per timestep and cell, features; written last of its shard
 proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
@@ -36,7 +37,7 @@ boxes.json                  optional, added by the user: true boxes of the image
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -59,6 +60,7 @@ from dsel.files import (
     table_bytes,
     write_atomically,
 )
+from dsel.locks import LOCK, holder_of
 from dsel.runs.copies import copies_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
 from dsel.runs.manifest import (
@@ -114,10 +116,12 @@ class Run:
         """The summary; raises `RunError` for a run whose scoring has not finished."""
         path = self.path / "summary.json"
         if not path.is_file():
-            done = len(self.finished_shards())
+            done, writer = len(self.finished_shards()), holder_of(self.path)
+            refined = f" and {len(self.finished_shards('refined'))} refined"
             raise RunError(
-                f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored; "
-                "run dsel score again with the same settings",
+                f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored"
+                f"{refined if self.identity.settings.refine else ''}; "
+                + (f"wait for {writer}" if writer else "run dsel score again with its settings"),
                 path=str(self.path),
                 shards_done=done,
                 shards=self.identity.shards,
@@ -349,12 +353,13 @@ def create_run(path: Path, identity: Identity) -> Run:
         stored = read_manifest(path)
         check_same(path, stored, identity)
         remove_partial_files(path)
+        identity = replace(identity, threads=stored.threads)  # as many as the call that began it
         if manifest_bytes(identity) != manifest_bytes(stored):
             # The dataset or the prior was moved: exports read it from its new location.
             write_atomically(path / MANIFEST, manifest_bytes(identity))
         return Run(path, identity)
     with storage_errors(path):
-        if path.is_dir() and any(p.suffix != ".partial" for p in path.iterdir()):
+        if path.is_dir() and any(p.suffix != ".partial" and p.name != LOCK for p in path.iterdir()):
             raise StorageError(
                 f"{path} holds other files: choose an empty or new folder for the run",
                 path=str(path),

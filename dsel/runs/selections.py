@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dsel.config import SelectSettings
 from dsel.errors import RunError, SettingError
@@ -12,12 +12,14 @@ from dsel.files import json_bytes, read_json, read_table, table_bytes, write_ato
 from dsel.runs.schema import PATCHES, patch, patch_row
 from dsel.types import ClassSelection
 
+FOLDER: Final = "selections"
+
 
 def write_selection(
     path: Path, name: str, settings: SelectSettings, classes: Sequence[ClassSelection]
 ) -> Path:
     """Store a selection in the run at `path`, make it the current one, and return its folder."""
-    folder = path / "selections" / name
+    folder = path / FOLDER / name
     rows = [patch_row(selected, item) for selected in classes for item in selected.patches]
     write_atomically(folder / "patches.parquet", table_bytes(rows, PATCHES))
     images = {selected.name: selected.images for selected in classes}

@@ -20,16 +20,17 @@ from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pic
 
 from dsel.analysis.explorer import Explorer
 from dsel.app.jobs.queue import BUG, Jobs
-from dsel.app.jobs.runner import JobRunner, Limits, Priors, seconds_of
+from dsel.app.jobs.runner import JobRunner, Limits, Priors, _when_free, seconds_of
 from dsel.app.jobs.tasks import ExportTask, ScoreTask
 from dsel.app.quota import Quota, Quotas
 from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
 from dsel.config.shell import select_and_export
 from dsel.errors import PriorError, QuotaError, SettingError, StorageError
+from dsel.locks import hold, locked
 from dsel.pipeline.score import score
 from dsel.runs import Run
-from dsel.types import Event, ImageRef, Skipped, Started
+from dsel.types import Event, ImageRef, Progress, Skipped, Started
 
 
 @pytest.fixture(scope="module")
@@ -537,3 +538,26 @@ def test_lent__tasks_and_events_can_be_pickled(tmp_path) -> None:
     (*_, error) = pickle.loads(pickle.dumps(events))
     assert str(error) == str(events[-1])
     assert "is not a dataset" in str(error)
+
+
+def test_when_free__waits_for_whoever_writes_there(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("dsel.app.jobs.runner.WAIT_S", 0.0)
+    with hold(tmp_path):
+        events = _when_free(lambda: locked(tmp_path, iter([Skipped(ImageRef("a", 0), "b")])))
+        for _ in range(3):
+            waits = next(events)
+            assert isinstance(waits, Progress)
+            assert waits.count == 0
+            assert waits.note.startswith("waits for process ")
+    assert list(events) == [Skipped(ImageRef("a", 0), "b")]
+
+
+def test_when_free__other_errors_end_it() -> None:
+    def fail() -> Iterator[Event]:
+        yield Progress()
+        raise StorageError("no space")
+
+    events = _when_free(fail)
+    assert next(events) == Progress()
+    with pytest.raises(StorageError, match="no space"):
+        next(events)

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 from support.synthetic import synthetic_run
 
-from dsel.app import server
+from dsel.app import launch_app, server
+from dsel.app.address import check_address
 from dsel.app.jobs.queue import Jobs
+from dsel.errors import SettingError
 
 ROOT = Path(__file__).parents[2]
 
@@ -161,3 +163,35 @@ def _python(code: str, *arguments: str) -> str:
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "line"),
+    [
+        ("127.0.0.1", 99_999, "port must be between 0 and 65535, got 99999"),
+        ("127.0.0.1", -1, "port must be between 0 and 65535, got -1"),
+        ("no.such.invalid", 0, "host 'no.such.invalid' is not known: 127.0.0.1 serves"),
+        ("a" * 300, 0, r"host 'a{79} is not known"),
+        ("192.0.2.1", 0, r"host '192\.0\.2\.1' is not an address of this machine \("),
+    ],
+)
+def test_check_address__names_what_is_wrong(host: str, port: int, line: str) -> None:
+    """192.0.2.0/24 is for documentation, and no machine has an address in it."""
+    with pytest.raises(SettingError, match=line):
+        check_address(host, port, {})
+
+
+@pytest.mark.parametrize("port", ["abc", "65536", "-2", "7860.0"])
+def test_check_address__a_port_of_the_environment(port: str) -> None:
+    with pytest.raises(SettingError, match=f"port must be between 0 and 65535, got {port}"):
+        check_address(None, 0, {"GRADIO_SERVER_PORT": port})
+
+
+@pytest.mark.parametrize("host", [None, "localhost", "0.0.0.0"])
+def test_check_address__takes_those_of_this_machine(host: str | None) -> None:
+    check_address(host, 7860, {})
+
+
+def test_launch_app__a_port_that_is_none(run_path: Path) -> None:
+    with pytest.raises(SettingError, match="port must be between"):
+        launch_app(run_path, "127.0.0.1", 99_999)

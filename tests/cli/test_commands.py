@@ -8,10 +8,11 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from support.classifiers import save_teacher
 from support.toyset import TINY_CLASSES, tree, write_pictures
 
 from dsel.cli.commands import main
+from dsel.locks import LOCK
 from dsel.pipeline.selector import Selector
 from dsel.runs import open_run
 
@@ -577,6 +579,60 @@ def test_distill__killed_at_any_moment_and_finished(source, tiny_prior, tmp_path
         assert main(["distill", str(source), "--out", str(out), *command]) == 0
         assert tree(out) == tree(whole)
     assert killed >= 3
+
+
+def _stderr_at_sigterm(arguments: Sequence[str], begun: Callable[[], bool]) -> str:
+    """Send SIGTERM to a command once it has begun; it must end with 143."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dsel.cli", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not begun() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 143, printed
+    return printed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_main__sigterm_ends_as_sigint_does(tmp_path: Path) -> None:
+    out = tmp_path / "scenes"
+    arguments = ("toybox", str(out), "--per-class", "2000")
+    printed = _stderr_at_sigterm(arguments, lambda: any(out.glob("*/*.png")))
+    assert printed == "dsel: terminated; run the same command again to resume\n"
+    assert not (out / LOCK).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_main__sigterm_ends_the_app(tmp_path: Path) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+
+    def listens() -> bool:
+        with socket.socket() as tried:
+            return tried.connect_ex(("127.0.0.1", port)) == 0
+
+    printed = _stderr_at_sigterm(("app", "--port", str(port)), listens)
+    assert "Traceback" not in printed
+
+
+def test_main__no_port(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["app", "--port", "99999"]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("dsel: port must be ")
+    assert line.count("\n") == 1
+
+
+def test_main__control_characters_are_escaped(tmp_path, capsys) -> None:
+    """An escape sequence in a name would set the window's title, or move the cursor."""
+    name = "\x1b]0;mine\x07\x1b[2Jx\n\u202ey"
+    assert main(["info", str(tmp_path / name)]) == 2
+    line = capsys.readouterr().err
+    assert "\\x1b]0;mine\\x07\\x1b[2Jx\\n\\u202ey is not a run" in line
+    assert line.count("\n") == 1
+    assert line[:-1].isprintable()
 
 
 def test_main__a_reader_that_stops_early(tmp_path: Path) -> None:

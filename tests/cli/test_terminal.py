@@ -75,3 +75,22 @@ def test_bars__show_rate_and_time_left(monkeypatch, capsys) -> None:
 def test_figures__lists_without_brackets(capsys) -> None:
     print_figures({"base_lines": ("herding", "rded"), "ipcs": (), "rate": 0.12345}, as_json=False)
     assert capsys.readouterr().out == "base lines: herding, rded\nipcs: \nrate: 0.1235\n"
+
+
+def test_lines__names_of_files_with_control_characters(monkeypatch, capsys) -> None:
+    """They are escaped, as are bytes that are no text; everything else stays as it is."""
+    odd = ImageRef("cat/\x1b[31mred\r\x9b2J\udcff.png", 0)
+    fine = "Ü 猫 👩‍🔬 a\u200cb\xa0c"
+    found = [(0.0, Skipped(odd, "is\x07 empty")), (0.0, Notice(fine)), (0.0, Notice("a\nb\x7f"))]
+    follow(monkeypatch, found)
+    assert capsys.readouterr().err.splitlines() == [
+        r"skipped cat/\x1b[31mred\r\x9b2J\udcff.png: is\x07 empty",
+        f"note: {fine}",
+        r"note: a\nb\x7f",
+    ]
+
+
+def test_print_figures__control_characters(capsys) -> None:
+    print_figures({"folder": "a\x1b[2J"}, as_json=False)
+    print_figures({"folder": "a\x1b[2J"}, as_json=True)
+    assert capsys.readouterr().out == 'folder: a\\x1b[2J\n{"folder": "a\\u001b[2J"}\n'

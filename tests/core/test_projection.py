@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.clouds import clouds
 
+from dsel.core import projection
 from dsel.core.clustering import unit_features
-from dsel.core.projection import aligned, layout, principal_plane
+from dsel.core.projection import aligned, layout, principal_plane, project
 
 Floats = NDArray[np.float32]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
@@ -111,3 +118,70 @@ def test_principal_plane__slow_definition(shape: tuple[int, int]) -> None:
         slow = centred @ axes[:, -1 - component]
         sign = np.sign(slow @ plane[:, component]) or 1.0
         np.testing.assert_allclose(plane[:, component], sign * slow, atol=1e-4)
+
+
+NO_CACHE = """
+import os, sys, tempfile
+from numba.core import caching
+
+writable = caching._CacheLocator.ensure_cache_path
+
+def refuse(self):
+    if not self.get_cache_path().startswith(tempfile.gettempdir() + os.sep):
+        raise PermissionError(13, "no home, and libraries of another user")
+    writable(self)
+
+caching._CacheLocator.ensure_cache_path = refuse
+from dsel.core import projection
+
+print(projection._umap_library())
+print(len(os.listdir(tempfile.gettempdir())))
+"""
+
+
+def test_project__no_cache_for_the_compiler(tmp_path: Path) -> None:
+    """As in a container without a home: a folder of the process's own is the cache."""
+    places = {"TMPDIR": str(tmp_path), "NUMBA_CACHE_DIR": "/dev/null/x"}
+    done = subprocess.run(
+        [sys.executable, "-c", NO_CACHE], cwd=ROOT, env={**os.environ, **places},
+        capture_output=True, text=True, check=True, timeout=300,
+    )  # fmt: skip
+    library, folders = done.stdout.splitlines()
+    assert library.startswith("_Library(module=<module 'umap'")
+    assert library.endswith("problem='')")
+    assert folders == "1"
+    assert list(tmp_path.iterdir()) == []  # it is removed at the end
+
+
+@pytest.mark.parametrize("error", [OSError("full"), RuntimeError("cannot cache\nno locator")])
+def test_project__principal_components_where_umap_fails(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> object:
+        raise error
+
+    features = clouds((8, 8))
+    start = np.random.default_rng(0).normal(size=(16, 2)).astype(np.float32)
+    plane = principal_plane(unit_features(features))
+    with monkeypatch.context() as patched:
+        patched.setattr(projection, "_imported", fail)
+        projection._umap_library.cache_clear()
+        found, begun = project(features, seed=1), project(features, 1, start)
+    projection._umap_library.cache_clear()
+    assert found.problem == begun.problem == str(error).partition("\n")[0]
+    assert np.array_equal(found.positions, plane)
+    assert np.array_equal(begun.positions, aligned(plane, start))
+
+
+def test_project__principal_components_where_the_compiler_fails_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A disk that is full while compiled code is stored."""
+
+    def fail(*_: object) -> Floats:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(projection, "_umap", fail)
+    found = project(clouds((8, 8)), seed=1)
+    assert "No space left on device" in found.problem
+    assert np.isfinite(found.positions).all()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from support.toyset import (
     SMALL,
     finish,
@@ -25,6 +28,22 @@ class Namer:
     def describe(self, pictures):
         self.asked += len(pictures)
         return np.stack([picture.mean((0, 1)) for picture in pictures]).astype(np.float32)
+
+
+def test_select__a_model_has_the_threads_of_the_run(source, tmp_path):
+    """Features of another number of threads would differ in their last digits."""
+    run = scored_run(source, tmp_path / "run")
+    run.identity = replace(run.identity, threads=3)
+    before, seen = torch.get_num_threads(), set()
+
+    class Threads(Namer):
+        def describe(self, pictures):
+            seen.add(torch.get_num_threads())
+            return super().describe(pictures)
+
+    finish(select(run, SMALL.replace(features="reencode"), Threads()))
+    assert seen == {3}
+    assert torch.get_num_threads() == before
 
 
 def test_select__features_of_a_model_are_kept(source, tmp_path):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.mixture import MixturePrior
 from support.stages import all_stages, figures_of, gaps
 from support.toyset import (
+    CELL_PX,
     PX,
     QUICK,
     dataset_of,
@@ -22,12 +25,14 @@ from support.toyset import (
     write_pictures,
 )
 
-from dsel.config import SelectSettings
+from dsel.config import PriorSettings, SelectSettings
+from dsel.core import projection
 from dsel.core.gap_maps import image_bucket
 from dsel.data.images import decode
 from dsel.errors import PriorError, SettingError
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
+from dsel.priors import load_prior
 from dsel.priors.schedules import diffusion_schedule
 from dsel.runs import open_run
 from dsel.types import Done, Notice, Skipped, Started
@@ -258,3 +263,74 @@ def test_score__pictures_keep_their_shape(source, tmp_path):
     for row, image_id in enumerate(run.class_scores(0).ids):
         width, height = shapes[image_id]
         assert image_bucket(run.class_scores(0), row).gap.shape[2:] == (height // 4, width // 4)
+
+
+class ThreadedPrior(MixturePrior):
+    """A prior whose outputs depend on the number of threads, as convolutions on a CPU do."""
+
+    def predict(self, latents, timesteps, conditioning, *, tap=None):
+        found = super().predict(latents, timesteps, conditioning, tap=tap)
+        return replace(found, output=found.output + 1e-3 * torch.get_num_threads())
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_score__resumed_with_another_number_of_threads(source, tmp_path, two_threads):
+    """The rest is computed with as many as the first call had, which `run.json` records."""
+    dataset = dataset_of(source)
+    prior = ThreadedPrior(dataset.classes, resolution_px=PX, cell_px=CELL_PX)
+    finish(score(dataset, prior, tmp_path / "whole", QUICK))
+    events = score(dataset, prior, tmp_path / "run", QUICK)
+    for _ in events:
+        if open_run(tmp_path / "run").finished_shards():
+            break
+    events.close()
+    torch.set_num_threads(1)
+    found = finish(score(dataset, prior, tmp_path / "run", QUICK))
+    assert torch.get_num_threads() == 1
+    notices = [event.text for event in found if isinstance(event, Notice)]
+    assert notices == [
+        "the run was begun with 2 threads: as many compute the rest, not 1, because their number "
+        "changes the last digits of scores"
+    ]
+    assert tree(tmp_path / "run") == tree(tmp_path / "whole")
+    assert open_run(tmp_path / "run").identity.threads == 2
+    again = finish(score(dataset, prior, tmp_path / "run", QUICK))  # all is done
+    assert not [event for event in again if isinstance(event, Notice)]
+
+
+def test_score__the_demo_prior_resumed_with_another_number_of_threads(tmp_path, two_threads):
+    """Its convolutions of 1 x 1 pixels differ in their last digits."""
+    root = write_pictures(tmp_path / "pictures", {"car": 2, "robot": 2})
+    dataset, settings = dataset_of(root), QUICK.replace(shard_size=2)
+    prior = load_prior(PriorSettings(device="cpu", precision="float32"))
+    finish(score(dataset, prior, tmp_path / "whole", settings))
+    events = score(dataset, prior, tmp_path / "run", settings)
+    for _ in events:
+        if open_run(tmp_path / "run").finished_shards():
+            break
+    events.close()
+    torch.set_num_threads(1)
+    finish(score(dataset, prior, tmp_path / "run", settings))
+    assert tree(tmp_path / "run") == tree(tmp_path / "whole")
+
+
+def test_score__where_umap_cannot_run(tmp_path, monkeypatch):
+    """All stages go on with principal components, and a notice tells it once."""
+    root = write_pictures(tmp_path / "pictures", {"cat": 6, "dog": 6})
+    dataset = dataset_of(root)
+    monkeypatch.setattr(projection, "_umap_library", lambda: projection._Library(problem="no home"))
+    events = finish(score(dataset, toy_prior(), tmp_path / "run", QUICK))
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "UMAP cannot run here, so principal components lay out the images (no home); to try again, "
+        f"remove {tmp_path / 'run/layouts'} and score again"
+    ]
+    assert isinstance(events[-1], Done)
+    layouts = [open_run(tmp_path / "run").read_layout(index) for index in (0, 1)]
+    assert [positions.shape for positions in layouts] == [(6, 2), (6, 2)]

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from support.mixture import MixturePrior
 
-from dsel.errors import SettingError
-from dsel.priors.schedules import add_noise, check_timesteps, diffusion_schedule, flow_schedule
+from dsel.assets import DEMO_PRIOR, asset
+from dsel.config import PriorSettings
+from dsel.errors import PriorError, SettingError
+from dsel.priors import load_prior
+from dsel.priors.schedules import (
+    add_noise,
+    check_schedule_length,
+    check_timesteps,
+    diffusion_schedule,
+    flow_schedule,
+)
 
 NAMES = ("cat", "dog")
 
@@ -43,3 +57,23 @@ def test_flow_schedule__by_hand() -> None:
     assert found.signal.tolist() == [0.75, 0.5]
     assert found.noise.tolist() == [0.25, 0.5]
     assert found.inputs.tolist() == [250, 500]
+
+
+@pytest.mark.parametrize("count", [10**9, 100_001, 0, -1, 1000.0, "1000", None, True, [1]])
+def test_check_schedule_length__names_what_is_wrong(tmp_path: Path, count: Any) -> None:
+    path = tmp_path / "scheduler" / "scheduler_config.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"num_train_timesteps": count}))
+    with pytest.raises(PriorError, match=r"between 1 and 100000 num_train_timesteps, got "):
+        check_schedule_length(tmp_path)
+    path.write_text(json.dumps({"num_train_timesteps": 1000}))
+    check_schedule_length(tmp_path)
+
+
+def test_load_prior__a_schedule_that_would_take_all_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "prior"
+    shutil.copytree(asset(DEMO_PRIOR), folder)
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_train_timesteps": 10**9}))
+    with pytest.raises(PriorError, match="num_train_timesteps, got 1000000000"):
+        load_prior(PriorSettings(prior=str(folder), device="cpu"))

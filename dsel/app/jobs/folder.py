@@ -14,11 +14,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final, Literal, TypeAlias
 
-import psutil
-
 from dsel.app.jobs.tasks import Task, plain_task, restored_task
 from dsel.errors import DselError, StorageError, storage_errors
-from dsel.files import json_bytes, read_json, write_atomically
+from dsel.files import json_bytes, lives, read_json, write_atomically
 from dsel.pipeline.progress import Count, ProgressCounter
 
 MARKER: Final = "job.json"
@@ -150,9 +148,4 @@ def _abandoned(folder: Path, pid: int) -> None:
 
 def _lives(pid: int, written: float) -> bool:
     """Return whether another process wrote a file at that time, and is still running."""
-    if pid == os.getpid():
-        return False
-    try:
-        return bool(psutil.Process(pid).create_time() <= written)
-    except psutil.Error:
-        return False
+    return pid != os.getpid() and lives(pid, written)

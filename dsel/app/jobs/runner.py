@@ -18,7 +18,8 @@ from dsel.app.jobs.tasks import AdviseTask, EvaluateTask, ExportTask, HeldOutTas
 from dsel.config import PriorSettings, ScoreSettings
 from dsel.data import open_dataset
 from dsel.data.spec import spell_source
-from dsel.errors import DselError, RunError, SettingError
+from dsel.errors import DselError, RunError, SettingError, StorageError
+from dsel.locks import HOLDER
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.export import export_selections
 from dsel.pipeline.held_out import HeldOut, HeldOutTest, Subject, Validation, subject_of
@@ -40,6 +41,7 @@ PER_SECOND: Final = 150
 
 PER_SECOND_DEMO: Final = 3000
 SHARD_S: Final = 30
+WAIT_S: Final = 1.0
 SHARE_USED: Final = 0.8
 """The share of the borrowed seconds to use: a shard that takes longer is lost."""
 
@@ -223,13 +225,14 @@ class JobRunner:
         sets.folder = task.result(folder)
         HeldOutTest(subject_of(run), dataset)  # refuses what settings of the run were chosen by
         test = HeldOutTest(sets.subject, dataset)
-        yield from evaluate(sets, _named(test, task), task.settings)
+        named = _named(test, task)
+        yield from _when_free(lambda: evaluate(sets, named, task.settings))
 
     def _advise(self, task: AdviseTask) -> Events[Event]:
         run, dataset = yield from self._held_out(task)
         validation = _named(Validation(subject_of(run), dataset), task)
         trials = Trials(run, validation, task.student, task.export)
-        yield from advise(run, task.select, task.settings, trials)
+        yield from _when_free(lambda: advise(run, task.select, task.settings, trials))
 
     def _held_out(self, task: HeldOutTask) -> Generator[Event, None, tuple[Run, Dataset]]:
         """Open the run and the held-out images of a task."""
@@ -238,6 +241,20 @@ class JobRunner:
         self._check_images(len(dataset.refs))
         yield Progress()
         return self._explorer(Path(task.run)).run, dataset
+
+
+def _when_free(stage: Callable[[], Iterator[Event]]) -> Events[Event]:
+    """Run a stage as soon as no other job or process writes to its folder."""
+    while True:
+        try:
+            yield from stage()
+        except StorageError as error:
+            if HOLDER not in error.fields:
+                raise
+            yield Progress(0, f"waits for {error.fields[HOLDER]}")
+        else:
+            return
+        time.sleep(WAIT_S)
 
 
 H = TypeVar("H", bound=HeldOut)

@@ -24,6 +24,7 @@ from dsel.config.base import fingerprint
 from dsel.data.images import to_proxy
 from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.files import json_bytes, read_json, write_atomically
+from dsel.locks import LOCK, locked
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import (
     TrainingData,
@@ -47,8 +48,13 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
     """Train autoencoder, U-Net and text encoder; save what StableDiffusionPipeline loads at `out`.
 
     The same call again resumes from the last checkpoint. Raises `StorageError` if `out` has other
-    files, and `RunError` if it was trained with other settings or data.
+    files or another process trains there, and `RunError` if it was trained with other settings or
+    data.
     """
+    yield from locked(out, _train(dataset, settings, out))
+
+
+def _train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Event]:
     # Not the number of images: the same checkpoint may be trained for longer.
     identity = fingerprint(settings.replace(images=1), dataset.fingerprint)
     _claim(out, out / WORK, identity)
@@ -113,8 +119,8 @@ def _claim(out: Path, work: Path, identity: str) -> None:
     """Mark a folder as this training's, so that a later call reuses its images and latents."""
     stamp = work / "identity.json"
     with storage_errors(out):
-        foreign = out.is_dir() and any(out.iterdir()) and not stamp.is_file()
-    if foreign:
+        other = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
+    if other and not stamp.is_file():
         raise StorageError(f"{out} holds other files: choose an empty or new folder for the prior")
     if stamp.is_file() and read_json(stamp) != identity:
         raise RunError(
