@@ -278,6 +278,9 @@ class Dataset(Protocol):
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image, upright, (height, width, 3); raise `UnreadableImage` with a reason."""
 
+    def orientation(self, ref: ImageRef) -> int:
+        """Return the EXIF orientation, 1 to 8, that `read` turned an image by; 1 is upright."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:

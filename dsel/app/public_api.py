@@ -48,7 +48,10 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
     def heat_maps(class_name: str, image_id: str, link: str = "") -> dict[str, list[list[float]]]:
         """Return an image's maps, (h, w) each: conditional, unconditional, gap, combined."""
         with readable_errors():
-            index, settings = explorer.class_index(class_name), view_for(link, local=False).select
+            index, settings = (
+                explorer.class_index(class_name),
+                view_for(link, False, explorer).select,
+            )
             maps = explorer.maps(index, explorer.row_of(index, image_id), settings)
             names = ("conditional", "unconditional", "gap", "combined")
             return {name: getattr(maps, name).tolist() for name in names}
@@ -66,4 +69,4 @@ def readable_errors() -> Iterator[None]:
 
 
 def _context(state: AppState, link: str) -> Context:
-    return Context(state, state.first, view_for(link, local=False))
+    return Context(state, state.first, view_for(link, False, state.first))

@@ -107,8 +107,8 @@ def _read(text: str) -> Request:
 
 
 def _context(state: AppState, request: Request, local: bool) -> Context:
-    view = view_for(request.view, local)
-    return Context(state, state.explorer(request.run), view, local)
+    explorer = state.explorer(request.run)
+    return Context(state, explorer, view_for(request.view, local, explorer), local)
 
 
 def _error(code: str, message: str, fields: Mapping[str, Any]) -> str:

@@ -47,7 +47,10 @@ _PILLOW_ERRORS: Final = (
 )  # fmt: skip
 
 _ORIENTATION: Final = 0x0112
-_UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
+_ORIENTED: Final = (b"Exif", b"EXIF", b"eXIf", b"exif", b"Orientation")
+"""Bytes of a file that states an EXIF orientation, unless it is a TIFF file."""
+
+UPRIGHT: Final[Mapping[int, Callable[[NDArray[Any]], NDArray[Any]]]] = MappingProxyType({
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -56,6 +59,7 @@ _UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a[:, ::-1].swapaxes(0, 1),
 })  # fmt: skip
+"""Turns stored pixels (height, width, ...) upright, by EXIF orientation; 1 is upright."""
 
 
 def decode(data: bytes | Path) -> Pixels:
@@ -76,8 +80,23 @@ def decode(data: bytes | Path) -> Pixels:
         image.load()
         _check_size(image)  # an ICO file may contain a larger image than its directory states
         pixels = _eight_bit(image)
-    turn = _UPRIGHT.get(_orientation(image))
+    turn = UPRIGHT.get(_orientation(image))
     return np.ascontiguousarray(turn(pixels) if turn else pixels)
+
+
+def orientation_of(data: bytes | Path) -> int:
+    """Return the EXIF orientation, 1 to 8, in which a file that `decode` reads is stored.
+
+    1 is upright, and what is returned where EXIF is missing or broken.
+    """
+    raw = data if isinstance(data, bytes) else _file_bytes(data)
+    # Asking Pillow may decode the whole image, and few files state an orientation.
+    if not raw.startswith((b"II", b"MM")) and not any(mark in raw for mark in _ORIENTED):
+        return 1
+    _mute_pillow()
+    with _unreadable_if_broken():
+        value = _orientation(_opened(raw))
+    return value if value in UPRIGHT else 1
 
 
 def _file_bytes(path: Path) -> bytes:

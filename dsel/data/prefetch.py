@@ -20,11 +20,12 @@ LOOK_AHEAD = 16
 
 @dataclass(frozen=True, slots=True)
 class PrefetchedImage:
-    """An image's proxy, and the WebP bytes of proxy and thumbnail that the run stores."""
+    """An image's proxy, and what the run stores: WebP bytes, and the source's orientation."""
 
     proxy: Proxy
     proxy_bytes: bytes
     thumbnail_bytes: bytes
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Prefetcher:
 
     def _read(self, ref: ImageRef) -> PrefetchedImage | str:
         try:
-            pixels = self.dataset.read(ref)
+            pixels, orientation = self.dataset.read(ref), self.dataset.orientation(ref)
         except UnreadableImage as reason:
             return str(reason)
         height, width = pixels.shape[:2]
@@ -60,5 +61,8 @@ class Prefetcher:
         proxy = to_proxy(pixels, self.prior.resolution_px, self.settings.fit, self.prior.step_px)
         small = thumbnail(proxy.pixels, THUMBNAIL_PX)
         return PrefetchedImage(
-            proxy, encode(proxy.pixels, "webp", PROXY_QUALITY), encode(small, "webp", PROXY_QUALITY)
+            proxy,
+            encode(proxy.pixels, "webp", PROXY_QUALITY),
+            encode(small, "webp", PROXY_QUALITY),
+            orientation,
         )

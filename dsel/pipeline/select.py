@@ -35,6 +35,7 @@ def select(
     selector = Selector(run, featurizer=featurizer, teacher=teacher)
     for text in unused(settings):
         yield Notice(text)
+    settings = selector.with_known_ids(settings)
     selections = yield from select_classes(selector, settings)
     run.write_selection(settings, selections)
     yield Done(
