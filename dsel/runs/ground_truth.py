@@ -161,7 +161,7 @@ class _Fitted:
         return (
             *self._classes.notes,
             *(
-                f"{count} {text.format(first=self._first[what])}"
+                text.format(count=count, first=self._first[what])
                 for what, text in _NOTES.items()
                 if (count := self._counts[what])
             ),
@@ -193,17 +193,18 @@ class _Fitted:
 
 
 _NOTES: Final = {
-    "others": "objects of other categories than their image's class are left out, first in {first}",
-    "crowds": "crowd regions are left out, first in {first}",
-    "empty": "objects without any pixel are left out, first {first}",
-    "cut": "objects reach beyond their image and are cut off, first {first}: are their boxes x, y, "
-    "width and height?",
-    "scaled": "images have another size in the file than in the run, first {first}: their objects "
-    "are scaled",
-    "turned": "images are turned as their EXIF orientation says, first {first}: the file has them "
+    "others": "objects of other categories than their image's class left out: {count}, first in "
+    "{first}",
+    "crowds": "crowd regions left out: {count}, first in {first}",
+    "empty": "objects without any pixel left out: {count}, first {first}",
+    "cut": "objects cut off at the edge of their image: {count}, first {first}; boxes must be x, "
+    "y, width and height",
+    "scaled": "images of another size in the file than in the run: {count}, first {first}; their "
+    "objects are scaled",
+    "turned": "images turned by their EXIF orientation: {count}, first {first}; the file has them "
     "as they are stored",
-    "unclear": "images are left out, first {first}: they have an EXIF orientation, and nothing "
-    "tells whether their objects are in stored or in upright pixels; save them upright",
+    "unclear": "images left out because of their EXIF orientation: {count}, first {first}; nothing "
+    "tells whether their objects are in stored or in upright pixels, so save them upright",
 }
 """What is said of each kind of count; `first` names an example."""
 
