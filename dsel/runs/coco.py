@@ -64,7 +64,7 @@ def read_coco(path: Path) -> CocoFile:
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:
-        what = _other_format(content) or str(error)
+        what = _other_format(content) or _NESTED.get(type(error), str(error))
         raise SourceError(f"{path} is not COCO JSON with images and annotations: {what}") from error
     if missing := _missing(record):
         raise SourceError(f"{path} is not COCO JSON with images and annotations: {missing}")
@@ -113,6 +113,9 @@ def _other_format(content: bytes) -> str:
     if len(line) >= 5 and all(map(_is_number, line)):
         return "it has rows of numbers, as YOLO labels do; convert it to COCO JSON"
     return ""
+
+
+_NESTED: Final[Mapping[type, str]] = {RecursionError: "it is nested too deeply"}
 
 
 def _is_number(text: bytes) -> bool:

@@ -20,7 +20,8 @@ def match_names(
     any Unicode normal form, and case counts only where it tells names apart. folders: class
     folders, as `folded`; an image in one of them is never one in another folder.
     """
-    matched = {image_id: image_id for image_id in image_ids if image_id in names}
+    known = frozenset(names)
+    matched = {image_id: image_id for image_id in image_ids if image_id in known}
     for key in (plain_id, _without_case):
         by_end, own = _by_unique_end(names, key), _by_unique_end(image_ids, key)
         taken = set(matched.values())
@@ -52,5 +53,5 @@ def _in_other_folder(name: str, image_id: str, end: str, folders: Collection[str
 
 def _ends(path: str) -> list[str]:
     """Return a path, the path without its first folder, and so on to the file name."""
-    parts = PurePosixPath(path).parts
+    parts = [part for part in path.split("/") if part not in ("", ".")]
     return ["/".join(parts[start:]) for start in range(len(parts))]

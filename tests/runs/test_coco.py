@@ -151,7 +151,7 @@ def test_read_coco__names_differ_in_more_than_spelling(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"", "Expecting value"), (b"{", "Expecting property name"), (b"\xff\xfe\x00", "decode"),
-        (b"PK\x03\x04", "Expecting value"), (b"[" * 200_000, "recursion"),
+        (b"PK\x03\x04", "Expecting value"), (b"[" * 200_000, "it is nested too deeply"),
         (b"1" * 5000, "Exceeds the limit"),
         (b"<annotation><folder>VOC2012</folder></annotation>", "it is XML, as of Pascal VOC"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><a/>", "it is XML, as of Pascal VOC"),

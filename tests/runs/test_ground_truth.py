@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.coco import coco, rectangle, row, run_of, written
+from support.toyset import scored_run
 
 from dsel.data.images import UPRIGHT
 from dsel.errors import SourceError
@@ -218,3 +220,17 @@ def test_largest_shares__by_hand() -> None:
     frame = Frame(8, 4, Box(0, 0, 4, 4), 16, 16)
     found = largest_shares(truth, dict.fromkeys(("cat/2", "cat/3", "cat/1"), frame))
     np.testing.assert_allclose(found, [1, np.nan, 6 / 16])
+
+
+def test_read_ground_truth__of_photos_that_were_scored(tmp_path: Path) -> None:
+    """A photo of 40 x 32 stored pixels is shown at 32 x 40; its top left corner is at the right."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "photos/cat").mkdir(parents=True)
+    Image.new("RGB", (40, 32)).save(tmp_path / "photos/cat/1.jpg", exif=exif)
+    run = scored_run(tmp_path / "photos", tmp_path / "run")
+    stored = coco(("cat/1.jpg", (32, 40), {"bbox": [0, 0, 10, 5]}))
+    upright = coco(("cat/1.jpg", (40, 32), {"bbox": [27, 0, 5, 10]}))
+    for record in (stored, upright):
+        truth = read_ground_truth(run, written(tmp_path, record))
+        assert np.array_equal(truth.mask("cat/1.jpg"), rectangle((40, 32), 27, 0, 5, 10))

@@ -225,8 +225,8 @@ function explainHits({ kinds, fit, small_share: small, large_share: large }) {
  */
 function describeFit({ run_images: all, run_images_with_objects: boxed, file_images: listed, ...rest }) {
   const { file_images_not_in_run: absent, notes } = rest;
-  const known = `${boxed} of the run's ${plural(all, "image")} have a true box; `;
-  const unknown = `${absent} of the ${plural(listed, "image")} of boxes.json are not in the run.`;
+  const known = `True boxes: ${boxed} of the run's ${plural(all, "image")} have one; `;
+  const unknown = `not in the run: ${absent} of the ${plural(listed, "image")} of boxes.json.`;
   const noted = notes.map((note) => h("li", {}, `${note[0].toUpperCase()}${note.slice(1)}.`));
   return h("div.soft", {}, h("p.boxes-fit", {}, known, unknown), noted.length > 0 && h("ul.boxes-notes", {}, noted));
 }
