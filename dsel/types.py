@@ -47,9 +47,8 @@ class Frame:
     def to_source(self, box: Box) -> Box:
         """Map a box from proxy pixels to source pixels."""
         sx, sy = self.view.width / self.proxy_width, self.view.height / self.proxy_height
-        return Box(
-            self.view.x + box.x * sx, self.view.y + box.y * sy, box.width * sx, box.height * sy
-        )
+        x, y = self.view.x + box.x * sx, self.view.y + box.y * sy
+        return Box(x, y, box.width * sx, box.height * sy)
 
     def to_proxy(self, box: Box) -> Box:
         """Map a box from source pixels to proxy pixels; it may reach beyond the proxy."""
