@@ -64,5 +64,5 @@ class Prefetcher:
             proxy,
             encode(proxy.pixels, "webp", PROXY_QUALITY),
             encode(small, "webp", PROXY_QUALITY),
-            orientation,
+            orientation=orientation,
         )

@@ -110,7 +110,9 @@ def _score_batch(
             yield from _not_scored(ref, NOT_FINITE, again)
             continue
         frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
-        rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score, image.orientation)
+        rows[position] = ShardRow(
+            ref, "", frame, proxy, thumbnail, score, orientation=image.orientation
+        )
         yield Progress()
     return rows
 

@@ -68,7 +68,8 @@ def test_proxy_row__round_trip_of_a_scored_image(
         ImageRef(name, class_index), "", frame, proxy, proxy[::-1], orientation=orientation
     )
     (line,) = through_parquet(folder, [proxy_row(item, shard, row, map_row)], PROXIES)
-    stored = ImageRow(name, class_index, shard, row, map_row, frame, "", orientation)
+    place = shard, row, map_row
+    stored = ImageRow(name, class_index, *place, frame, "", orientation=orientation)
     assert image_row(line) == stored
     assert (line["status"], line["proxy"], line["thumbnail"]) == ("scored", proxy, proxy[::-1])
 
