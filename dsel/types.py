@@ -47,9 +47,8 @@ class Frame:
     def to_source(self, box: Box) -> Box:
         """Map a box from proxy pixels to source pixels."""
         sx, sy = self.view.width / self.proxy_width, self.view.height / self.proxy_height
-        return Box(
-            self.view.x + box.x * sx, self.view.y + box.y * sy, box.width * sx, box.height * sy
-        )
+        x, y = self.view.x + box.x * sx, self.view.y + box.y * sy
+        return Box(x, y, box.width * sx, box.height * sy)
 
     def to_proxy(self, box: Box) -> Box:
         """Map a box from source pixels to proxy pixels; it may reach beyond the proxy."""
@@ -277,6 +276,9 @@ class Dataset(Protocol):
 
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image, upright, (height, width, 3); raise `UnreadableImage` with a reason."""
+
+    def orientation(self, ref: ImageRef) -> int:
+        """Return the EXIF orientation, 1 to 8, that `read` turned an image by; 1 is upright."""
 
 
 @dataclass(frozen=True, slots=True)

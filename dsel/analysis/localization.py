@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from dsel.core.integral_image import Tables, box_means, joined, summed_area, sums_inside
 from dsel.errors import SourceError
 from dsel.runs import Run
-from dsel.runs.ground_truth import GroundTruth, Mask, read_ground_truth
-from dsel.runs.ground_truth import read_objects as read_objects  # `dsel check` reads it here
+from dsel.runs.coco_masks import Mask
+from dsel.runs.ground_truth import GroundTruth, Matched
+from dsel.runs.ground_truth import read_ground_truth as read_ground_truth  # for `dsel check`
 from dsel.types import Box, ClassSelection, Frame, Patch
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -143,13 +144,13 @@ def localization_overall(classes: Sequence[Sequence[Localization]]) -> tuple[Loc
 
 
 def check_selection(
-    run: Run, selections: Sequence[ClassSelection], objects: Mapping[str, Mask]
-) -> dict[str, float | int]:
+    run: Run, selections: Sequence[ClassSelection], truth: GroundTruth
+) -> dict[str, float | int | tuple[str, ...]]:
     """Measure hit rate and coverage of the chosen, random and centred patches of a run.
 
-    Raises `SourceError` if no image of the run has an object.
+    The figures also say how the true objects fit the run. Raises `SourceError` if no image of the
+    selections has an object.
     """
-    truth = read_ground_truth(run, objects)
     frames = {row.id: row.frame for row in run.images if row.frame is not None}
     chosen, random, centre, _ = (
         localization_overall(
@@ -159,13 +160,25 @@ def check_selection(
     )
     if not chosen.images:
         raise SourceError(
-            "none of the run's images is among the boxes' file names: are they of the same data?"
+            f"none of the {truth.matched.boxed} images with a true object has a patch in the "
+            "selection: take some of them out of the bans"
         )
-    figures: dict[str, float | int] = {"images": chosen.images}
+    figures: dict[str, float | int | tuple[str, ...]] = {"images": chosen.images}
     for name, one in (("", chosen), ("_random", random), ("_centre", centre)):
         figures[f"hit_rate{name}"] = one.hit_rate
         figures[f"coverage{name}"] = one.coverage
-    return figures
+    return figures | fit_figures(truth.matched)
+
+
+def fit_figures(matched: Matched) -> dict[str, float | int | tuple[str, ...]]:
+    """Return how the true objects fit the run, as figures of `dsel check` and the app."""
+    return {
+        "run_images": matched.images,
+        "run_images_with_objects": matched.boxed,
+        "file_images": matched.pictures,
+        "file_images_not_in_run": matched.unknown,
+        "notes": matched.notes,
+    }
 
 
 def random_rate(

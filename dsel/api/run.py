@@ -66,10 +66,9 @@ class Run:
         from dsel.api.figure import ExplanationFigure
 
         (changed,) = with_keywords(keywords, settings or SelectSettings())
-        class_index = self._class_of(image_id)
-        return ExplanationFigure(
-            self.explorer, class_index, image_id, cast(SelectSettings, changed)
-        )
+        image_id = self.explorer.known_id(image_id)
+        own = self.explorer.with_known_ids(cast(SelectSettings, changed))
+        return ExplanationFigure(self.explorer, self._class_of(image_id), image_id, own)
 
     def _class_of(self, image_id: str) -> int:
         rows = {row.id: row for row in self.folder.images}

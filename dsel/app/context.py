@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dsel.analysis.explorer import Explorer
@@ -40,7 +40,7 @@ class Context:
     @property
     def settings_a(self) -> SelectSettings:
         """The settings A that the view's are compared with; raises `SettingError` as `view_for`."""
-        return view_for(self.view.a, self.local).select
+        return view_for(self.view.a, self.local, self.explorer).select
 
     @property
     def class_index(self) -> int:
@@ -69,8 +69,8 @@ class Context:
         return explanation_wire(found)
 
 
-def view_for(query: str, local: bool) -> View:
-    """Return the view of a query string.
+def view_for(query: str, local: bool, explorer: Explorer) -> View:
+    """Return the view of a query string, with image ids as the run spells them.
 
     Raises `SettingError` for a query that is not a view, and for sizes that a remote visitor may
     not request.
@@ -78,7 +78,11 @@ def view_for(query: str, local: bool) -> View:
     view = view_of(query)
     if not local:
         _check_size(view)
-    return view
+    return replace(
+        view,
+        image_id=explorer.known_id(view.image_id) if view.image_id else "",
+        select=explorer.with_known_ids(view.select),
+    )
 
 
 def _check_size(view: View) -> None:

@@ -73,6 +73,6 @@ def readable_errors(explorer: Explorer) -> Iterator[None]:
 
 
 def _context(state: AppState, link: str) -> Context:
-    view = view_for(link, local=False)
-    view_for(view.a, local=False)  # the settings that it is compared with have the same limits
+    view = view_for(link, False, state.first)
+    view_for(view.a, False, state.first)  # what it is compared with has the same limits
     return Context(state, state.first, view)

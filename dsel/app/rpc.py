@@ -132,8 +132,8 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _context(state: AppState, request: Request, local: bool, visitor: str) -> Context:
-    view = view_for(request.view, local)
-    return Context(state, state.explorer(request.run), view, local, visitor)
+    explorer = state.explorer(request.run)
+    return Context(state, explorer, view_for(request.view, local, explorer), local, visitor)
 
 
 def _error(code: str, message: str, fields: Mapping[str, Any]) -> str:

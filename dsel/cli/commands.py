@@ -22,7 +22,7 @@ from dsel.cli.flags import (
     with_preset,
 )
 from dsel.cli.parsing import Commands
-from dsel.cli.printing import print_plan, print_result
+from dsel.cli.printing import print_noted, print_plan, print_result
 from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import teach
 from dsel.config import (
@@ -206,14 +206,14 @@ def check(
     output: Output = Output(),
 ) -> None:
     """Compare the chosen patches with the true objects, and with random and centre patches."""
-    from dsel.analysis.localization import check_selection, read_objects
+    from dsel.analysis.localization import check_selection, fit_figures, read_ground_truth
 
     opened = _open(run)
-    objects = read_objects(boxes)
+    truth = read_ground_truth(opened, boxes)
     if output.dry_run:
-        return print_plan(output, {"objects": len(objects)})
+        return print_plan(output, fit_figures(truth.matched))
     _, selections = opened.read_selection(selection)
-    print_result(check_selection(opened, selections, objects), output)
+    print_noted(check_selection(opened, selections, truth), output)
     return None
 
 

@@ -21,6 +21,18 @@ def print_plan(output: Output, work: Mapping[str, Any], *settings: Settings) -> 
         print_figures(figures, as_json=False)
 
 
+def print_noted(figures: Mapping[str, Any], output: Output) -> None:
+    """Print figures and, each on a line, their `notes`."""
+    if output.json:
+        return print_result(figures, output)
+    from dsel.cli.terminal import print_line
+
+    print_result({name: value for name, value in figures.items() if name != "notes"}, output)
+    for note in figures["notes"]:
+        print_line(f"note: {note}")
+    return None
+
+
 def print_result(figures: Mapping[str, Any], output: Output) -> None:
     """Print a stage's figures on standard output."""
     from dsel.cli.terminal import print_figures

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from dsel.errors import SettingError
 
@@ -52,6 +54,43 @@ class Overrides:
     def corners(self) -> Mapping[str, Corner]:
         """The corner of the box of each moved image."""
         return dict(map(_read_move, self.moves))
+
+
+def plain_id(image_id: str) -> str:
+    """Return an image id, or another path, as it is compared: with slashes, in Unicode's NFC.
+
+    Systems write é as one character or as two, and Windows writes slashes as backslashes.
+    """
+    return unicodedata.normalize("NFC", image_id.replace("\\", "/"))
+
+
+class KnownIds:
+    """The ids of images, found by any spelling that has the same `plain_id`."""
+
+    def __init__(self, ids: Collection[str]) -> None:
+        self._ids = ids
+
+    def find(self, image_id: str) -> str:
+        """Return the only id that is spelled so; an unknown one is returned unchanged."""
+        return (
+            image_id if image_id in self._ids else self._by_plain.get(plain_id(image_id), image_id)
+        )
+
+    def respell(self, overrides: Overrides) -> Overrides:
+        """Spell the ids in overrides as they are known.
+
+        Raises `SettingError` for two spellings of one image, as `Overrides` does.
+        """
+        return Overrides(
+            tuple(map(self.find, overrides.pins)),
+            tuple(map(self.find, overrides.bans)),
+            tuple(f"{self.find(one)}@{at.x},{at.y}" for one, at in overrides.corners.items()),
+        )
+
+    @cached_property
+    def _by_plain(self) -> Mapping[str, str]:
+        count = Counter(map(plain_id, self._ids))
+        return {key: one for one in self._ids if count[key := plain_id(one)] == 1}
 
 
 def check_known(overrides: Overrides, known: Collection[str]) -> None:

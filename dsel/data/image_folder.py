@@ -24,7 +24,7 @@ from dsel.data.base import (
     require_images,
 )
 from dsel.data.class_folders import Names, class_names, find_base, is_hidden, is_image_name
-from dsel.data.images import decode
+from dsel.data.images import decode, orientation_of
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
 
@@ -84,6 +84,10 @@ class ImageFolder:
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image; raise `UnreadableImage` with a reason."""
         return decode(self.path(ref), self._max_px)
+
+    def orientation(self, ref: ImageRef) -> int:
+        """Return the EXIF orientation, 1 to 8, that `read` turned an image by."""
+        return orientation_of(self.path(ref))
 
     def path(self, ref: ImageRef) -> Path:
         """Return the path of an image's file."""

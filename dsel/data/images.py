@@ -55,7 +55,10 @@ _PILLOW_ERRORS: Final = (
 _NOTES: ContextVar[list[str]] = ContextVar("notes of decoded images")
 
 _ORIENTATION: Final = 0x0112
-_UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
+_ORIENTED: Final = (b"Exif", b"EXIF", b"eXIf", b"exif", b"Orientation")
+"""Bytes of a file that states an EXIF orientation, unless it is a TIFF file."""
+
+UPRIGHT: Final[Mapping[int, Callable[[NDArray[Any]], NDArray[Any]]]] = MappingProxyType({
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -64,6 +67,7 @@ _UPRIGHT: Final[Mapping[int, Callable[[Pixels], Pixels]]] = MappingProxyType({
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a[:, ::-1].swapaxes(0, 1),
 })  # fmt: skip
+"""Turns stored pixels (height, width, ...) upright, by EXIF orientation; 1 is upright."""
 
 
 def decode(data: bytes | Path, most_px: int = MAX_PIXELS) -> Pixels:
@@ -86,7 +90,7 @@ def decode(data: bytes | Path, most_px: int = MAX_PIXELS) -> Pixels:
     _mute_pillow()
     _mute_libtiff()
     pixels, orientation = _stored_pixels(raw, most_px)
-    turn = _UPRIGHT.get(orientation)
+    turn = UPRIGHT.get(orientation)
     return np.ascontiguousarray(turn(pixels) if turn else pixels)
 
 
@@ -126,6 +130,21 @@ def _stored_pixels(raw: bytes, most_px: int) -> tuple[Pixels, int]:
             f"{depth}-bit data in files of 16 bits: it is scaled by {white_of(depth)}, not 65535"
         )
     return pixels, _orientation(image)
+
+
+def orientation_of(data: bytes | Path) -> int:
+    """Return the EXIF orientation, 1 to 8, in which a file that `decode` reads is stored.
+
+    1 is upright, and what is returned where EXIF is missing or broken.
+    """
+    raw = data if isinstance(data, bytes) else _file_bytes(data)
+    # Asking Pillow may decode the whole image, and few files state an orientation.
+    if not raw.startswith((b"II", b"MM")) and not any(mark in raw for mark in _ORIENTED):
+        return 1
+    _mute_pillow()
+    with _unreadable_if_broken(MAX_PIXELS):
+        value = _orientation(_opened(raw, MAX_PIXELS))
+    return value if value in UPRIGHT else 1
 
 
 def _file_bytes(path: Path) -> bytes:

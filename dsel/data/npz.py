@@ -60,6 +60,10 @@ class ArrayDataset:
         pixels = self.images[self.rows[ref.id]]
         return np.stack([pixels] * 3, axis=-1) if pixels.ndim == 2 else np.array(pixels, order="C")
 
+    def orientation(self, ref: ImageRef) -> int:  # noqa: ARG002  (the same for all)
+        """Return 1: arrays are stored upright."""
+        return 1
+
 
 def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
     """Load an .npz file, or the parts in a folder; images keep their order within their class.

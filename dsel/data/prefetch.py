@@ -23,6 +23,7 @@ class PrefetchedImage:
     """An image's proxy, and the WebP bytes of proxy and thumbnail that the run stores.
 
     checksum: of the source's pixels. note: what decoding has to say, nothing of most images.
+    orientation: that in which the source is stored.
     """
 
     proxy: Proxy
@@ -30,6 +31,7 @@ class PrefetchedImage:
     thumbnail_bytes: bytes
     checksum: str
     note: str = ""
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Prefetcher:
     def _read(self, ref: ImageRef) -> PrefetchedImage | str:
         try:
             with noting() as notes:
-                pixels = self.dataset.read(ref)
+                pixels, orientation = self.dataset.read(ref), self.dataset.orientation(ref)
         except UnreadableImage as reason:
             return str(reason)
         height, width = pixels.shape[:2]
@@ -71,4 +73,5 @@ class Prefetcher:
             encode(small, "webp", PROXY_QUALITY),
             checksum(pixels),
             "; ".join(notes),
+            orientation,
         )

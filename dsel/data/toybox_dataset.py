@@ -81,6 +81,10 @@ class ToyboxScenes:
         """Render one scene."""
         return self.scene(ref).pixels
 
+    def orientation(self, ref: ImageRef) -> int:  # noqa: ARG002  (the same for all)
+        """Return 1: scenes are rendered upright."""
+        return 1
+
     def scene(self, ref: ImageRef) -> toybox.Scene:
         """Render one scene with its mask and box, the ground truth of localization."""
         name, _, stem = ref.id.partition("/")

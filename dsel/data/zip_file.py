@@ -23,7 +23,7 @@ from dsel.data.base import (
     require_images,
 )
 from dsel.data.class_folders import Names, class_names, find_base, is_hidden, is_image_name
-from dsel.data.images import decode
+from dsel.data.images import decode, orientation_of
 from dsel.data.zip_entries import Entry, list_entries, unpack
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
@@ -86,9 +86,16 @@ class ZippedImages:
 
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image; raise `UnreadableImage` with a reason."""
+        return decode(self._content(ref), self._max_px)
+
+    def orientation(self, ref: ImageRef) -> int:
+        """Return the EXIF orientation, 1 to 8, that `read` turned an image by."""
+        return orientation_of(self._content(ref))
+
+    def _content(self, ref: ImageRef) -> bytes:
         if ref.id not in self._entries:
             raise UnreadableImage("is not in the dataset")
-        return decode(unpack(self.path, self._entries[ref.id]), self._max_px)
+        return unpack(self.path, self._entries[ref.id])
 
 
 def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
-from dsel.config.overrides import check_known
+from dsel.config.overrides import KnownIds, check_known
 from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px
 from dsel.core.gap_maps import combined_maps, timestep_columns
@@ -136,7 +136,8 @@ def refuse_unfit(
     patch_size(select, geometry)
     timestep_columns(select.timesteps, score.timesteps)
     if select.overrides:
-        check_known(select.overrides, dict.fromkeys(ref.id for ref in dataset.refs))
+        known = dict.fromkeys(ref.id for ref in dataset.refs)
+        check_known(KnownIds(known).respell(select.overrides), known)
     check_image_px(export.image_px or prior.resolution_px, select.factor)
 
 

@@ -147,7 +147,8 @@ def _score_batch(
             yield from _not_scored(ref, NOT_FINITE, again)
             continue
         frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
-        rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score, image.checksum)
+        stored = image.checksum, image.orientation
+        rows[position] = ShardRow(ref, "", frame, proxy, thumbnail, score, *stored)
         yield Progress()
     return rows
 

@@ -55,6 +55,7 @@ def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
     run = selector.run
     for text in unused(settings):
         yield Notice(text)
+    settings = selector.with_known_ids(settings)
     selections = yield from select_classes(selector, settings)
     run.write_selection(settings, selections)
     yield Done(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dsel.cache import Cache, bytes_of
 from dsel.config import SelectSettings
+from dsel.config.overrides import KnownIds
 from dsel.core.baselines.base import Choice
 from dsel.core.baselines.registry import BASELINES, choose
 from dsel.core.baselines.selection import baseline_selection, pool_of
@@ -31,12 +32,7 @@ from dsel.errors import SettingError, unknown
 from dsel.pipeline.confidences import confidence_of
 from dsel.pipeline.feature_cache import describer
 from dsel.runs import Run
-from dsel.runs.ground_truth import (
-    GroundTruth,
-    largest_shares,
-    read_ground_truth,
-    read_objects,
-)
+from dsel.runs.ground_truth import GroundTruth, largest_shares, read_ground_truth
 from dsel.types import ClassScores, ClassSelection, Featurizer, Frame, Teacher
 
 T = TypeVar("T")
@@ -108,15 +104,25 @@ class Selector:
 
     def row_of(self, class_index: int, image_id: str) -> int:
         """Return an image's row in its class; raises `SettingError` if it was not scored."""
-        ids = self.scores(class_index).ids
+        ids, image_id = self.scores(class_index).ids, self.known_id(image_id)
         if image_id not in ids:
             name = self.classes[class_index]
             raise SettingError(f"class {name!r} has no scored image {image_id!r}")
         return ids.index(image_id)
 
+    def known_id(self, image_id: str) -> str:
+        """Return an image's id as the run spells it; an unknown one is returned unchanged."""
+        return self._known.find(image_id)
+
+    def with_known_ids(self, settings: SelectSettings) -> SelectSettings:
+        """Spell the ids in manual overrides as the run does."""
+        overrides = settings.overrides
+        return settings.replace(**asdict(self._known.respell(overrides))) if overrides else settings
+
     def check_overrides(self, settings: SelectSettings) -> None:
         """Raise `SettingError` for manual overrides that do not fit the run."""
         if settings.overrides:
+            settings = self.with_known_ids(settings)
             check_overrides(settings, self.geometry, self._frames, self.run.copies)
 
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
@@ -124,6 +130,7 @@ class Selector:
 
         Raises `SettingError` for settings that do not fit the run.
         """
+        settings = self.with_known_ids(settings)
         self.check_overrides(settings)
         own = settings.baseline == "none"
         step, make = ("selection", self._select) if own else ("baseline", self._select_baseline)
@@ -274,14 +281,18 @@ class Selector:
     def ground_truth(self) -> GroundTruth | None:
         """Return the true objects of the run; raises `SourceError` if they cannot be read."""
         path = self.run.objects_path
-        if not path.is_file():
+        if not path.exists():
             return None
         return self._cached(
             ("ground truth",),
-            lambda: read_ground_truth(self.run, read_objects(path)),
+            lambda: read_ground_truth(self.run, path),
             # Python's numbers take several times the bytes of their JSON.
             lambda _: 4 * path.stat().st_size,
         )
+
+    @cached_property
+    def _known(self) -> KnownIds:
+        return KnownIds(self._frames)
 
     @cached_property
     def _frames(self) -> Mapping[str, Frame | None]:

@@ -351,7 +351,7 @@ class _Remembered:
         self._dataset, self._cache = dataset, Cache(SOURCE_BYTES)
         self.classes, self.names = dataset.classes, dataset.names
         self.fingerprint, self.origin = dataset.fingerprint, dataset.origin
-        self.refs = dataset.refs
+        self.refs, self.orientation = dataset.refs, dataset.orientation
 
     def read(self, ref: ImageRef) -> Pixels:
         return self._cache.get(self, (ref.id,), lambda: self._dataset.read(ref))

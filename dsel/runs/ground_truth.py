@@ -1,80 +1,119 @@
-"""True objects of images, read from COCO JSON, and the images that they belong to."""
+"""True objects of a run's images: a COCO file matched with images, classes, sizes and turns."""
 
 from __future__ import annotations
 
-import json
-import math
-from bisect import bisect_left
+import operator
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import compress
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.data.images import MAX_PIXELS
-from dsel.errors import SourceError, storage_errors
+from dsel.data.images import UPRIGHT
+from dsel.errors import SourceError
+from dsel.runs.coco import Picture, TrueObject, read_coco, short
+from dsel.runs.coco_masks import Mask, Shape, annotation_mask, reaches_beyond
+from dsel.runs.file_names import match_names
+from dsel.runs.object_classes import ObjectClasses, object_classes
 from dsel.runs.run import Run
+from dsel.runs.schema import ImageRow
 from dsel.types import Frame
 
-Mask: TypeAlias = NDArray[np.bool_]
-"""Which pixels of an upright source image belong to its objects, (height, width)."""
+Side: TypeAlias = Literal["shown", "stored", "either"]
+"""Whether a picture's size is that of its pixels as shown or as stored, before an EXIF turn."""
 
-FARTHEST: Final = 10
-"""A polygon may leave its image by this many of its sides; pycocotools walks along every pixel."""
+TURNED: Final = 5
+"""The EXIF orientations from this one on swap width and height."""
 
 
-class Objects(Mapping[str, Mask]):
-    """The objects of each image by file name, joined; a mask is drawn on access."""
+@dataclass(frozen=True, slots=True)
+class ObjectsOfImage:
+    """The objects of one image of a run; iterating draws them one by one, (height, width) each.
 
-    def __init__(self, record: Any) -> None:
-        """Index a COCO record; an invalid one raises the exception that Python raises."""
-        images = {image["id"]: image for image in record["images"]}
-        self._shapes = {i["file_name"]: _shape(i) for i in images.values()}
-        self._annotations: dict[str, list[Any]] = {name: [] for name in self._shapes}
-        for annotation in record["annotations"]:
-            self._annotations[images[annotation["image_id"]]["file_name"]].append(annotation)
+    shape: of the upright source. orientation: the EXIF orientation by which the objects are turned;
+    1 leaves them as they are.
+    """
 
-    def __getitem__(self, name: str) -> Mask:
-        mask = np.zeros(self._shapes[name], bool)
-        for one in self.each(name):
-            mask |= one
-        return mask
+    picture: Picture
+    objects: tuple[TrueObject, ...]
+    shape: Shape
+    orientation: int
 
-    def each(self, name: str) -> Iterator[Mask]:
-        """Draw the objects of one image one by one."""
-        return (annotation_mask(one, self._shapes[name]) for one in self._annotations[name])
+    def __iter__(self) -> Iterator[Mask]:
+        drawn = self.shape[::-1] if self.orientation >= TURNED else self.shape
+        turn = UPRIGHT.get(self.orientation)
+        for one in self.objects:
+            mask = self._drawn(one, (drawn[0], drawn[1]))
+            yield turn(mask) if turn else mask
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._shapes)
+    def _drawn(self, one: TrueObject, shape: Shape) -> Mask:
+        try:
+            return annotation_mask(one.annotation, _shape(self.picture), shape)
+        except SourceError as error:
+            raise SourceError(f"{one.label}: {error}") from error
 
-    def __len__(self) -> int:
-        return len(self._shapes)
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """How a file of true objects fits a run.
+
+    images: scored images of the run, of which `boxed` have an object. pictures: images of the file,
+    of which `unknown` are not in the run. notes: what was left out or assumed, a sentence each.
+    """
+
+    images: int
+    boxed: int
+    pictures: int
+    unknown: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """The true objects of a run: masks by file name, and the file name of each image."""
+    """The true objects of a run's images by image id, drawn on access."""
 
-    masks: Mapping[str, Mask]
-    names: Mapping[str, str]
+    objects: Mapping[str, Iterable[Mask]]
+    matched: Matched = field(default=Matched(0, 0, 0, 0))
 
     def mask(self, image_id: str) -> Mask | None:
-        """Return the mask of an image, None without one."""
-        return self.masks[self.names[image_id]] if image_id in self.names else None
+        """Return the joined objects of an image, (height, width); None without any."""
+        masks = self.each(image_id)
+        first = next(masks, None)
+        return None if first is None else reduce(np.logical_or, masks, first)
 
     def each(self, image_id: str) -> Iterator[Mask]:
-        """Draw the objects of an image one by one; joined where the masks are."""
-        if image_id in self.names:
-            name, masks = self.names[image_id], self.masks
-            yield from masks.each(name) if isinstance(masks, Objects) else (masks[name],)
+        """Draw the objects of an image one by one."""
+        yield from self.objects.get(image_id, ())
 
 
-def read_ground_truth(run: Run, masks: Mapping[str, Mask]) -> GroundTruth:
-    """Match masks by file name to the images of a run."""
-    return GroundTruth(masks, match_names(masks, {row.id: row.row for row in run.images}))
+def read_ground_truth(run: Run, path: Path) -> GroundTruth:
+    """Read a COCO file and match its objects with the images of a run.
+
+    Raises `SourceError` for a file that cannot be read, for an object that cannot be in its image,
+    and where no image of the run has an object.
+    """
+    file = read_coco(path)
+    rows = {row.id: row for row in run.images}
+    classes = object_classes(run, file.categories)
+    names = match_names(file.pictures, rows, classes.folders)
+    pictures = {image_id: file.pictures[name] for image_id, name in names.items()}
+    scored = {one: pictures[one] for one in pictures if rows[one].frame is not None}
+    try:
+        found = _Fitted(scored, rows, classes)
+        objects, notes = found.objects(), found.notes()
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from error
+    boxed = {image_id: one for image_id, one in objects.items() if one.objects}
+    if not boxed:
+        raise SourceError(_nothing(path, bool(names), notes))
+    images = sum(row.frame is not None for row in run.images)
+    unknown = len(file.pictures) - len(set(names.values()))
+    return GroundTruth(boxed, Matched(images, len(boxed), len(file.pictures), unknown, notes))
 
 
 def largest_shares(truth: GroundTruth, frames: Mapping[str, Frame]) -> NDArray[np.float64]:
@@ -88,53 +127,126 @@ def largest_shares(truth: GroundTruth, frames: Mapping[str, Frame]) -> NDArray[n
     ])  # fmt: skip
 
 
-def read_objects(path: Path) -> Objects:
-    """Read the mask of each image by file name from COCO JSON: polygons, RLE or boxes, joined.
+class _Fitted:
+    """Pictures of a file that belong to scored images, fitted to their classes, sizes and turns."""
 
-    Raises `SourceError` for a file that is not valid COCO JSON.
+    def __init__(
+        self,
+        pictures: Mapping[str, Picture],
+        rows: Mapping[str, ImageRow],
+        classes: ObjectClasses,
+    ) -> None:
+        self._pictures, self._rows, self._classes = pictures, rows, classes
+        self._sides = {one: _side(picture, rows[one]) for one, picture in pictures.items()}
+        told = {self._sides[one] for one in pictures if rows[one].orientation >= TURNED}
+        told -= {"either"}
+        self._common = told.pop() if len(told) == 1 else "either"
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def objects(self) -> dict[str, ObjectsOfImage]:
+        """Return the objects of each image; draws them once, so that bad ones are found now."""
+        found = {}
+        for image_id, picture in self._pictures.items():
+            row, side = self._rows[image_id], self._sides[image_id]
+            side = self._common if side == "either" else side
+            if side == "either":
+                self._count("unclear", short(picture.name), bool(picture.objects))
+            else:
+                found[image_id] = self._of_image(picture, row, side)
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a sentence for everything that was left out or assumed."""
+        return (
+            *self._classes.notes,
+            *(
+                text.format(count=count, first=self._first[what])
+                for what, text in _NOTES.items()
+                if (count := self._counts[what])
+            ),
+        )
+
+    def _of_image(self, picture: Picture, row: ImageRow, side: Side) -> ObjectsOfImage:
+        frame = row.frame
+        assert frame is not None  # of a scored image
+        orientation = row.orientation if side == "stored" else 1
+        shape = frame.source_height, frame.source_width
+        index = row.class_index
+        own = [one for one in picture.objects if self._classes.fits(index, one.category)]
+        every = ObjectsOfImage(picture, tuple(own), shape, orientation)
+        visible = [bool(mask.any()) for mask in every]
+        self._count("crowds", short(picture.name), picture.crowds)
+        self._count("others", short(picture.name), len(picture.objects) - len(own))
+        self._count("turned", short(picture.name), orientation > 1)
+        stored = shape[::-1] if orientation >= TURNED else shape
+        self._count("scaled", short(picture.name), _shape(picture) != stored)
+        for one, is_visible in zip(own, visible, strict=True):
+            self._count("empty", one.label, not is_visible)
+            self._count("cut", one.label, reaches_beyond(one.annotation, _shape(picture)))
+        return replace(every, objects=tuple(compress(own, visible)))
+
+    def _count(self, what: str, example: str, count: int = 1) -> None:
+        self._counts[what] += count
+        if count:
+            self._first.setdefault(what, example)
+
+
+_NOTES: Final = {
+    "others": "objects of other categories than their image's class left out: {count}, first in "
+    "{first}",
+    "crowds": "crowd regions left out: {count}, first in {first}",
+    "empty": "objects without any pixel left out: {count}, first {first}",
+    "cut": "objects cut off at the edge of their image: {count}, first {first}; boxes must be x, "
+    "y, width and height",
+    "scaled": "images of another size in the file than in the run: {count}, first {first}; their "
+    "objects are scaled",
+    "turned": "images turned by their EXIF orientation: {count}, first {first}; the file has them "
+    "as they are stored",
+    "unclear": "images left out because of their EXIF orientation: {count}, first {first}; nothing "
+    "tells whether their objects are in stored or in upright pixels, so save them upright",
+}
+"""What is said of each kind of count; `first` names an example."""
+
+
+def _nothing(path: Path, is_matched: bool, notes: Sequence[str]) -> str:
+    if not is_matched:
+        return (
+            f"{path}: none of the run's images is among the boxes' file names: are they of the "
+            "same data?"
+        )
+    return "; ".join([f"{path}: no image of the run has an object of its class", *notes])
+
+
+def _shape(picture: Picture) -> Shape:
+    return picture.height, picture.width
+
+
+def _side(picture: Picture, row: ImageRow) -> Side:
+    """Tell by its size whether a picture is as shown or as stored.
+
+    Raises `SourceError` for a size that is neither.
     """
-    content = _content(path)
-    try:
-        objects = Objects(json.loads(content))
-        for _ in objects.values():
-            pass  # draws every mask, so that a bad annotation is reported now
-    except (
-        ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
-    ) as error:  # fmt: skip
-        raise SourceError(
-            f"{path} is not COCO JSON with images and annotations: {type(error).__name__} {error}"
-        ) from error
-    return objects
+    frame, size = row.frame, (picture.width, picture.height)
+    assert frame is not None  # of a scored image
+    upright = frame.source_width, frame.source_height
+    stored = upright[::-1] if row.orientation >= TURNED else upright
+    for fits in (operator.eq, _same_aspect):
+        as_shown, as_stored = fits(size, upright), fits(size, stored)
+        if as_shown and as_stored and row.orientation > 1:
+            return "either"
+        if as_shown or as_stored:
+            return "shown" if as_shown else "stored"
+    why = ", and it has no EXIF orientation that swaps them" if size == upright[::-1] else ""
+    raise SourceError(
+        f"the image {short(picture.name)} has {size[0]} x {size[1]} px in the file, but "
+        f"{upright[0]} x {upright[1]} px in the run{why}: the file must be of the same images"
+    )
 
 
-def match_names(names: Collection[str], image_ids: Collection[str]) -> Mapping[str, str]:
-    """Return the file name that belongs to each image id, for those that have one.
-
-    An id matches the same file name. Otherwise the longest end of the id, cut at a slash, that
-    occurs in exactly one file name and one id decides.
-    """
-    in_names = Counter(end for name in names for end in _ends(name))
-    in_ids = Counter(end for image_id in image_ids for end in _ends(image_id))
-    by_end = {end: name for name in names for end in _ends(name) if in_names[end] == 1}
-    matched = {}
-    for image_id in image_ids:
-        unique = (end for end in _ends(image_id) if in_ids[end] == 1 and end in by_end)
-        end = next(unique, None)
-        if image_id in names:
-            matched[image_id] = image_id
-        elif end is not None:
-            matched[image_id] = by_end[end]
-    return matched
-
-
-def annotation_mask(annotation: Mapping[str, Any], shape: tuple[int, ...]) -> Mask:
-    """Draw one COCO annotation: its segmentation, or its box without one."""
-    segmentation = annotation.get("segmentation")
-    if isinstance(segmentation, dict):
-        return _rle_mask(segmentation, shape)
-    if segmentation:
-        return _polygon_mask(segmentation, shape)
-    return _box_mask(annotation["bbox"], shape)
+def _same_aspect(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Return whether two sizes are of one image, each side rounded to a whole pixel."""
+    return abs(a[0] * b[1] - a[1] * b[0]) <= max(sum(a), sum(b))
 
 
 def _share_of_view(mask: Mask, frame: Frame) -> float:
@@ -145,104 +257,3 @@ def _share_of_view(mask: Mask, frame: Frame) -> float:
         for low, length in ((view.y, view.height), (view.x, view.width))
     )
     return float(mask[rows, columns].mean())
-
-
-def _box_mask(bbox: Sequence[float], shape: tuple[int, ...]) -> Mask:
-    """Fill a box, which may reach beyond the image."""
-    x, y, width, height = bbox
-    rows, columns = (
-        slice(max(0, round(low)), max(0, round(low + length)))
-        for low, length in ((y, height), (x, width))
-    )
-    mask = np.zeros(shape, bool)
-    mask[rows, columns] = True
-    return mask
-
-
-def _polygon_mask(polygons: Sequence[Sequence[float]], shape: tuple[int, ...]) -> Mask:
-    """Fill polygons, flat lists of x and y."""
-    from pycocotools import mask as coco_mask
-
-    height, width = shape
-    for polygon in polygons:
-        _check_polygon(polygon, max(shape))
-    runs = coco_mask.frPyObjects([[float(at) for at in one] for one in polygons], height, width)
-    return np.asarray(coco_mask.decode(coco_mask.merge(runs)), bool)
-
-
-def _check_polygon(polygon: Sequence[float], side: int) -> None:
-    if len(polygon) < 6 or len(polygon) % 2:
-        raise ValueError(f"a polygon has at least 3 pairs of x and y, got {len(polygon)} numbers")
-    if not all(math.isfinite(at) and abs(at) <= (1 + FARTHEST) * side for at in polygon):
-        raise ValueError("a polygon has corners far outside of its image")
-
-
-def _rle_mask(rle: Mapping[str, Any], shape: tuple[int, ...]) -> Mask:
-    """Decode run lengths, a list of counts or COCO's compressed string."""
-    size, counts = rle.get("size", shape), rle["counts"]
-    if tuple(size) != shape:
-        raise ValueError(f"run lengths are of {size} pixels, but the image is {list(shape)}")
-    if isinstance(counts, list):
-        return _from_counts(counts, shape)
-    return _from_compressed(counts, shape)
-
-
-def _from_counts(counts: Sequence[int], shape: tuple[int, ...]) -> Mask:
-    from pycocotools import mask as coco_mask
-
-    if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError("run lengths must be whole numbers, at least 0")
-    if sum(counts) != math.prod(shape):
-        raise ValueError("run lengths do not add up to the image")
-    runs = coco_mask.frPyObjects({"size": list(shape), "counts": counts}, *shape)
-    return np.asarray(coco_mask.decode(runs), bool)
-
-
-def _from_compressed(counts: str, shape: tuple[int, ...]) -> Mask:
-    """Decode compressed run lengths; pixels after the last run are background."""
-    pixels = math.prod(shape)
-    if _decoded(counts, pixels) is None:
-        raise ValueError("run lengths are damaged, or longer than the image")
-    length, mask = pixels, np.zeros(pixels, bool)
-    if _decoded(counts, max(pixels - 1, 0)) is not None:
-        # pycocotools leaves the pixels after the last run undefined, so these are not read.
-        length = bisect_left(range(pixels), True, key=lambda n: _decoded(counts, n) is not None)
-    mask[:length] = _decoded(counts, length)
-    return mask.reshape(shape, order="F")
-
-
-def _decoded(counts: str, pixels: int) -> NDArray[np.uint8] | None:
-    """Decode into one column of that many pixels; None if the runs are longer."""
-    from pycocotools import mask as coco_mask
-
-    try:
-        column: NDArray[np.uint8] = coco_mask.decode({"size": [pixels, 1], "counts": counts})
-    except ValueError:
-        return None
-    return column.ravel()
-
-
-def _shape(image: Mapping[str, Any]) -> tuple[int, int]:
-    height, width = image["height"], image["width"]
-    if height * width > MAX_PIXELS:
-        raise ValueError(
-            f"{image['file_name']} has {width} x {height} px, more than the "
-            f"{MAX_PIXELS // 1_000_000} megapixels that dsel reads"
-        )
-    return height, width
-
-
-def _ends(path: str) -> list[str]:
-    """Return a path, the path without its first folder, and so on to the file name."""
-    parts = PurePosixPath(path).parts
-    return ["/".join(parts[start:]) for start in range(len(parts))]
-
-
-def _content(path: Path) -> bytes:
-    with storage_errors(path):
-        try:
-            return path.read_bytes()
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise SourceError(
-                f"{path} is not a file: name the boxes.json next to the images"
-            ) from error

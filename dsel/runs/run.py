@@ -15,7 +15,8 @@ proxies/00000.parquet       one row per image of the shard (`PROXIES`): what ima
 refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;
                             these count, and scores/ keeps those of the first pass
 images.parquet              one row per image of the run (`IMAGES`): id, class_index, status,
-                            reason, checksum, source size, view, proxy size, shard, row, map_row
+                            reason, checksum, source size and orientation, view, proxy size, shard,
+                            row, map_row
 summary.json                written when scoring has finished: scored, skipped, refined,
                             evaluations, and losses, the mean loss of each timestep
 layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the

@@ -33,6 +33,7 @@ IMAGES = pa.schema(
         ("shard", pa.int32()),
         ("row", pa.int32()),
         ("map_row", pa.int32()),
+        ("orientation", pa.int32()),
     ]
 )
 """One image of a run.
@@ -42,7 +43,7 @@ source's pixels (see `dsel.data.images.checksum`), and is empty where skipped. w
 those of the upright source in pixels; view_x to view_height is the region of it that the proxy
 shows. row and map_row lead to the scores in the shard's file: row counts the shard's scored images
 from 0, map_row those of them whose maps have the same shape. Both are -1 where the image was
-skipped.
+skipped. orientation is the EXIF orientation in which the source is stored, 1 to 8; 1 is upright.
 """
 
 PROXIES = pa.schema([*IMAGES, ("proxy", pa.binary()), ("thumbnail", pa.binary())])
@@ -91,11 +92,15 @@ class ShardRow:
     thumbnail: bytes = b""
     score: Score | None = None
     checksum: str = ""
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One image of a run; `row` and `map_row` (see `IMAGES`) lead to its scores in its shard."""
+    """One image of a run; `row` and `map_row` (see `IMAGES`) lead to its scores in its shard.
+
+    orientation: the EXIF orientation of the stored source; `frame` is of the upright one.
+    """
 
     id: str
     class_index: int
@@ -105,6 +110,7 @@ class ImageRow:
     frame: Frame | None
     reason: str
     checksum: str = ""
+    orientation: int = 1
 
 
 def proxy_row(item: ShardRow, shard: int, row: int, map_row: int) -> dict[str, Any]:
@@ -119,6 +125,7 @@ def proxy_row(item: ShardRow, shard: int, row: int, map_row: int) -> dict[str, A
         "shard": shard,
         "row": row,
         "map_row": map_row,
+        "orientation": item.orientation,
         "proxy": item.proxy,
         "thumbnail": item.thumbnail,
     }
@@ -139,6 +146,7 @@ def image_row(line: Mapping[str, Any]) -> ImageRow:
         frame=frame,
         reason=line["reason"],
         checksum=line["checksum"],
+        orientation=line["orientation"],
     )
 
 

@@ -19,7 +19,7 @@ from support.toyset import SMALL, finish
 from dsel.analysis.baselines import BASELINES
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.listing import Changing, Listing
-from dsel.analysis.localization import check_selection, read_objects
+from dsel.analysis.localization import check_selection, read_ground_truth
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.clustering import unit_features
@@ -478,9 +478,9 @@ def test_localization__is_what_the_command_line_prints(explorer):
     assert explorer.localization(0, SMALL) == explorer.localization_overall(SMALL) == ()
     write_boxes(explorer.run)
     try:
-        objects = read_objects(explorer.run.objects_path)
+        truth = read_ground_truth(explorer.run, explorer.run.objects_path)
         selections = [explorer.select(index, SMALL) for index in range(3)]
-        expected = check_selection(explorer.run, selections, objects)
+        expected = check_selection(explorer.run, selections, truth)
         found = {one.kind: one for one in explorer.localization_overall(SMALL)}
         assert {one.images for one in found.values()} == {expected["images"]} == {10}
         for kind, ending in (("chosen", ""), ("random", "_random"), ("centre", "_centre")):

@@ -29,7 +29,8 @@ from dsel.core.box_search import summed_area
 from dsel.core.integral_image import Tables
 from dsel.errors import SourceError
 from dsel.runs import Identity, Run, create_run, open_run
-from dsel.runs.ground_truth import GroundTruth, Mask, read_objects
+from dsel.runs.coco_masks import Mask
+from dsel.runs.ground_truth import GroundTruth, Matched, read_ground_truth
 from dsel.runs.schema import ShardRow
 from dsel.types import Box, ClassScores, ClassSelection, Frame, ImageRef, Patch, Score
 
@@ -43,7 +44,8 @@ def rectangle(shape: tuple[int, int], x: int, y: int, width: int, height: int) -
 
 
 def truth_of(masks: dict[str, Mask]) -> GroundTruth:
-    return GroundTruth(masks, {name: name for name in masks})
+    found = {name: (mask,) for name, mask in masks.items()}
+    return GroundTruth(found, Matched(len(masks), len(masks), len(masks), 0))
 
 
 def objects_of(masks: dict[str, Mask], frames: dict[str, Frame] | None = None) -> ClassObjects:
@@ -179,7 +181,7 @@ def test_check_selection__by_hand(tmp_path: Path) -> None:
         ("cat/a.png", 0.1, Box(8, 8, 8, 8)),  # of a, only the best patch counts
         ("cat/b.png", 0.5, Box(3, 0, 8, 8)),  # holds a quarter of b
     )
-    figures = check_selection(run, [selection], objects)
+    figures = check_selection(run, [selection], truth_of(objects))
     assert figures["images"] == 2
     assert figures["hit_rate"] == 0.5
     assert figures["coverage"] == pytest.approx((1 + 0.25) / 2)
@@ -206,10 +208,10 @@ def test_check_selection__random_and_centre_stay_in_what_the_prior_saw(tmp_path:
     run = small_run(tmp_path / "run", {"cat/a.png": frame})
     selection = chosen(("cat/a.png", 1.0, Box(20, 8, 8, 8)))
     outside = {"cat/a.png": rectangle((16, 40), 0, 0, 8, 16)}
-    figures = check_selection(run, [selection], outside)
+    figures = check_selection(run, [selection], truth_of(outside))
     assert {figures[f"coverage{name}"] for name in ("", "_random", "_centre")} == {0.0}
     centre = {"cat/a.png": rectangle((16, 40), 16, 4, 8, 8)}
-    assert check_selection(run, [selection], centre)["coverage_centre"] == 1
+    assert check_selection(run, [selection], truth_of(centre))["coverage_centre"] == 1
 
 
 def test_check_selection__random_and_centre_of_wide_and_tall_pictures(tmp_path: Path) -> None:
@@ -223,7 +225,9 @@ def test_check_selection__random_and_centre_of_wide_and_tall_pictures(tmp_path: 
     boxes = [frames["cat/wide.png"].to_source(Box(48, 8, 16, 16)), Box(3, 0, 6, 6)]
     assert boxes[0] == Box(30, 4, 8, 8)
     selection = chosen(("cat/wide.png", 1.0, boxes[0]), ("cat/tall.png", 1.0, boxes[1]))
-    figures = check_selection(run, [selection], {"cat/wide.png": wide, "cat/tall.png": tall})
+    figures = check_selection(
+        run, [selection], truth_of({"cat/wide.png": wide, "cat/tall.png": tall})
+    )
     assert figures["coverage"] == 0.5
     assert figures["coverage_centre"] == 0.5  # that of the tall one: (3, 9) is its middle
     random = [slow_random(wide[:, 6:38], 8), slow_random(tall, 6)]
@@ -238,18 +242,29 @@ def test_check_selection__empty_masks_and_skipped_images_are_left_out(tmp_path: 
     }  # fmt: skip
     box = Box(0, 0, 8, 8)
     selection = chosen(("cat/a.png", 1.0, box), ("cat/b.png", 1.0, box))
-    assert check_selection(run, [selection], objects)["images"] == 1
+    assert check_selection(run, [selection], truth_of(objects))["images"] == 1
 
 
-def test_check_selection__file_names_of_other_images(tmp_path: Path) -> None:
+def test_check_selection__a_selection_without_images_with_objects(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "run", {name: whole(16, 16) for name in ("cat/a.png", "cat/b.png")})
+    truth = truth_of({"cat/a.png": rectangle((16, 16), 0, 0, 4, 4)})
+    for selections in ([chosen(("cat/b.png", 1.0, Box(0, 0, 8, 8)))], []):
+        with pytest.raises(
+            SourceError, match="none of the 1 images with a true object has a patch"
+        ):
+            check_selection(run, selections, truth)
+
+
+def test_check_selection__says_how_the_objects_fit(tmp_path: Path) -> None:
     run = small_run(tmp_path / "run", {"cat/a.png": whole(16, 16)})
-    selection = chosen(("cat/a.png", 1.0, Box(0, 0, 8, 8)))
-    with pytest.raises(SourceError, match="none of the run's images is among"):
-        check_selection(run, [selection], {"cat/b.png": rectangle((16, 16), 0, 0, 4, 4)})
-    with pytest.raises(SourceError, match="none of the run's images is among"):
-        check_selection(run, [], {"cat/a.png": rectangle((16, 16), 0, 0, 4, 4)})
-    found = check_selection(run, [selection], {"x/a.png": rectangle((16, 16), 0, 0, 4, 4)})
-    assert found["coverage"] == 1
+    masks = {"cat/a.png": (rectangle((16, 16), 0, 0, 4, 4),)}
+    truth = GroundTruth(masks, Matched(3, 1, 7, 5, ("crowd regions left out: 2",)))
+    figures = check_selection(run, [chosen(("cat/a.png", 1.0, Box(0, 0, 8, 8)))], truth)
+    fit = {name: one for name, one in figures.items() if "rate" not in name and "cov" not in name}
+    assert fit == {
+        "images": 1, "run_images": 3, "run_images_with_objects": 1, "file_images": 7,
+        "file_images_not_in_run": 5, "notes": ("crowd regions left out: 2",),
+    }  # fmt: skip
 
 
 GEOMETRY = geometry((200, 500), [0.5, 0.25], 48)
@@ -337,7 +352,7 @@ def test_class_objects__keeps_no_more_than_the_objects_boxes() -> None:
     mask = np.zeros((96, 116), bool)
     mask[10:13, 20:25] = True
     frames = {"cat/0": frame_of(6, 6), "cat/1": frame_of(6, 9)}
-    objects = class_objects(frames, GroundTruth({"a": mask}, {"cat/1": "a"}))
+    objects = class_objects(frames, truth_of({"cat/1": mask}))
     assert (objects.ids, objects.x.tolist(), objects.y.tolist()) == (("cat/1",), [20], [10])
     assert objects.pixels.tolist() == [15]
     assert isinstance(objects.tables, Tables)
@@ -363,7 +378,9 @@ def test_localization__the_demo_run_in_the_app_and_on_the_command_line() -> None
     explorer, settings = Explorer(open_run(DEMO_RUN), Cache()), SelectSettings(patch_px=32)
     selections = [explorer.select(index, settings) for index in range(len(explorer.classes))]
     run = explorer.run
-    figures = check_selection(run, selections, read_objects(run.objects_path))
+    figures = check_selection(run, selections, read_ground_truth(run, run.objects_path))
+    assert figures["run_images_with_objects"] == figures["run_images"] == 400
+    assert (figures["file_images_not_in_run"], figures["notes"]) == (0, ())
     assert figures["images"] == 400
     assert figures["hit_rate"] == 0.9525
     assert figures["hit_rate_random"] == pytest.approx(0.1451280688702306)

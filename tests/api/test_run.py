@@ -23,6 +23,7 @@ def run(tmp_path: Path) -> dsel.Run:
 def test_explain__a_picture_and_the_sentence_of_the_app(run: dsel.Run) -> None:
     image_id = run.image_ids[3]
     shown = run.explain(image_id, patch_px=32)
+    assert run.explain(image_id.replace("/", "\\"), patch_px=32).image_id == image_id
     with Image.open(io.BytesIO(shown._repr_png_())) as picture:
         assert picture.format == "PNG"
         assert picture.width > 2 * picture.height

@@ -110,6 +110,14 @@ def test_hit_rates__live_for_class_and_all_classes(chromium: Any, boxed: str) ->
             until(page, f"{column(kind)} .meter-all", "e => /[0-9] %/.test(e.textContent)")
         rate = page.locator(f"{column('random')} .meter-value").first.inner_text()
         assert "at least 50 % of the object" in page.locator(".truth").inner_text()
+        assert page.locator(".boxes-fit").inner_text() == (
+            "True boxes: 32 of the run's 32 images have one; not in the run: 0 of the 32 images of "
+            "boxes.json."
+        )
+        notes = page.locator(".boxes-notes li").all_inner_texts()
+        assert notes == [
+            "The file has no categories: all objects of an image are joined, whatever they are."
+        ]
         page.get_by_label("Patch size", exact=True).press("PageDown")
         until(page, f"{column('random')} .meter-value", f"e => e.textContent !== '{rate}'")
 

@@ -184,7 +184,11 @@ def test_baseline_selection__what_is_missing_is_one_line(state: AppState) -> Non
 
 def test_localization__only_with_boxes_and_a_line_for_broken_ones(state: AppState) -> None:
     assert ask(state, "localization")["kinds"] == ask(state, "localization_overall")["kinds"] == []
+    assert ask(state, "localization")["fit"] is None
     path: Path = state.first.run.objects_path
+    path.mkdir()
+    assert "is a folder, not a file" in refused(state, "localization")["message"]
+    path.rmdir()
     path.write_text("[]")
     broken = AppState(state.first.run.path)
     error = refused(broken, "localization")
@@ -199,5 +203,11 @@ def test_localization__only_with_boxes_and_a_line_for_broken_ones(state: AppStat
         chosen, random, *_ = (one["hit_rate"] for one in found["kinds"])
         assert chosen > random
         assert ask(whole, "localization_overall")["kinds"][0]["images"] == 24
+        assert found["fit"] == {
+            "run_images": 24, "run_images_with_objects": 24, "file_images": 24,
+            "file_images_not_in_run": 0, "notes": [
+                "the file has no categories: all objects of an image are joined, whatever they are"
+            ],
+        }  # fmt: skip
     finally:
         path.unlink()

@@ -251,7 +251,24 @@ def test_check__figures(figures, run, tmp_path):
     made = figures("check", run, "--boxes", write_boxes(tmp_path / "boxes.json"))
     assert set(made) >= {"images", "hit_rate", "hit_rate_random", "hit_rate_centre", "coverage"}
     assert made["images"] == 8
-    assert all(0 <= made[name] <= 1 for name in made if name != "images")
+    assert all(0 <= made[name] <= 1 for name in made if "images" not in name and name != "notes")
+    assert (made["run_images"], made["run_images_with_objects"]) == (8, 8)
+    assert (made["file_images"], made["file_images_not_in_run"]) == (8, 0)
+    assert len(made["notes"]) == 1
+
+
+def test_check__notes_are_lines(capsys, figures, run, tmp_path):
+    path = write_boxes(tmp_path / "boxes.json")
+    record = json.loads(path.read_text())
+    record["images"].append({"id": 99, "file_name": "cow/1.png", "width": 9, "height": 9})
+    record["annotations"].append({"image_id": 0, "bbox": [0, 0, 40, 36], "iscrowd": 1})
+    path.write_text(json.dumps(record))
+    assert figures("check", run, "--boxes", path)["file_images_not_in_run"] == 1
+    assert main(["check", str(run), "--boxes", str(path)]) == 0
+    *_, absent, joined, crowds = capsys.readouterr().out.splitlines()
+    assert absent == "file images not in run: 1"
+    assert joined.startswith("note: the file has no categories")
+    assert crowds == "note: crowd regions left out: 1, first in 'cat/00.png'"
 
 
 def test_info__says_what_a_run_holds(figures, capsys, run, source):

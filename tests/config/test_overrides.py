@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from dsel.config.overrides import Corner, Overrides, check_corner, check_known
+from dsel.config.overrides import (
+    Corner,
+    KnownIds,
+    Overrides,
+    check_corner,
+    check_known,
+    plain_id,
+)
 from dsel.errors import SettingError
 
 
@@ -74,3 +81,35 @@ def test_check_corner__by_hand() -> None:
             "the corner of image 'cat' in moves must be between 0,0 and 32,64 for a 32 px patch in "
             f"its 64 x 96 px image, got {corner.x},{corner.y}"
         )
+
+
+NFC, NFD = "caf\u00e9/1.png", "cafe\u0301/1.png"
+
+
+@pytest.mark.parametrize(
+    ("known", "given", "found"),
+    [
+        ([NFD, "cat/1.png"], NFC, NFD), ([NFC, "cat/1.png"], NFD, NFC), ([NFC, NFD], NFC, NFC),
+        (["cat/1.png"], "cat\\1.png", "cat/1.png"), (["cat\\1.png"], "cat/1.png", "cat\\1.png"),
+        (["cat\\1.png", "cat/1.png"], "cat\\1.png", "cat\\1.png"),
+        (["cat/1.png"], "Cat/1.png", "Cat/1.png"), (["cat/1.png"], "1.png", "1.png"),
+        ([NFD, "caf\u00e9\\1.png"], NFC, NFC),  # could be either
+    ],
+)  # fmt: skip
+def test_known_ids__any_spelling_that_is_unique(known: list[str], given: str, found: str) -> None:
+    ids = KnownIds(known)
+    assert ids.find(given) == found
+    other = Overrides(pins=(given,), bans=("x",), moves=(f"{given}@16,24",))
+    assert ids.respell(other) == Overrides(pins=(found,), bans=("x",), moves=(f"{found}@16,24",))
+
+
+def test_known_ids__two_spellings_are_one_image() -> None:
+    ids = KnownIds([NFD])
+    with pytest.raises(SettingError, match="pins must name each image once"):
+        ids.respell(Overrides(pins=(NFC, NFD)))
+    with pytest.raises(SettingError, match="either pinned or banned"):
+        ids.respell(Overrides(pins=(NFC,), bans=(NFD,)))
+
+
+def test_plain_id__slashes_and_composed_letters() -> None:
+    assert plain_id("a\\cafe\u0301\\1.png") == "a/caf\u00e9/1.png"

@@ -31,6 +31,7 @@ from dsel.data.images import (
     decode,
     encode,
     noting,
+    orientation_of,
     proxy_shape,
     thumbnail,
     to_proxy,
@@ -186,13 +187,16 @@ def test_decode__orientation(number: int, file_format: str) -> None:
     found = decode(saved(stored, file_format, exif=exif, **options))
     assert found.shape == upright.shape
     assert np.abs(found.astype(int) - upright).mean() < 4
+    assert orientation_of(saved(stored, file_format, exif=exif, **options)) == number
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
 def test_decode__invalid_orientation_is_ignored(value: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = value
-    assert np.array_equal(decode(saved(Image.fromarray(scene()), "PNG", exif=exif)), scene())
+    raw = saved(Image.fromarray(scene()), "PNG", exif=exif)
+    assert np.array_equal(decode(raw), scene())
+    assert orientation_of(raw) == 1
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"rubbish" * 9])
@@ -200,6 +204,7 @@ def test_decode__broken_exif_is_ignored(exif: bytes) -> None:
     raw = saved(Image.fromarray(scene()), "PNG")
     ended = raw[:-12] + chunk(b"eXIf", exif) + raw[-12:]
     assert np.array_equal(decode(ended), scene())
+    assert orientation_of(ended) == orientation_of(raw) == 1
     assert decode(saved(Image.fromarray(scene()), "JPEG", exif=exif)).shape == scene().shape
 
 

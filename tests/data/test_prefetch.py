@@ -33,6 +33,9 @@ class Numbered:
         side = 4 if ref.id == "5" else 160
         return np.full((side, 2 * side, 3), int(ref.id), np.uint8)
 
+    def orientation(self, ref: ImageRef) -> int:
+        return int(ref.id) % 8 + 1
+
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
@@ -49,6 +52,7 @@ def test_read__in_order_with_reasons(pool: ThreadPoolExecutor) -> None:
         image = found[number]
         assert isinstance(image, PrefetchedImage)
         assert (image.proxy.pixels == number).all()
+        assert image.orientation == number % 8 + 1
         assert image.proxy.pixels.shape == (128, 256, 3)
         assert decode(image.proxy_bytes).shape == (128, 256, 3)
         assert decode(image.thumbnail_bytes).shape == (THUMBNAIL_PX // 2, THUMBNAIL_PX, 3)

@@ -131,6 +131,23 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("top", ["", "photos/", "./"])
 @pytest.mark.parametrize("layout", LAYOUTS)
+def photo(orientation: int) -> bytes:
+    stream, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (6, 4)).save(stream, "JPEG", exif=exif)
+    return stream.getvalue()
+
+
+def test_orientation__of_a_photo_in_a_zip_and_in_a_folder(tmp_path: Path) -> None:
+    path = pack(
+        tmp_path / "a.zip", {"cat/1.jpg": photo(6), "cat/2.jpg": photo(3), "cat/3.png": PNG}
+    )
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "folder")
+    for dataset in (dataset_of(path), dataset_of(tmp_path / "folder")):
+        assert [dataset.orientation(ref) for ref in dataset.refs] == [6, 3, 1]
+
+
 def test_zip__gives_what_its_folder_gives(tmp_path: Path, layout: str, top: str) -> None:
     root = tmp_path / "root"
     for number, name in enumerate(LAYOUTS[layout]):

@@ -131,6 +131,7 @@ class Reversed:
         self.classes, self.fingerprint = dataset.classes, dataset.fingerprint
         self.names = dataset.names
         self.origin, self.read = dataset.origin, dataset.read
+        self.orientation = dataset.orientation
         self.refs = list(reversed(dataset.refs))
 
 

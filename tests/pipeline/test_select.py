@@ -16,6 +16,7 @@ from dsel.config import ExportSettings, SelectSettings
 from dsel.errors import SettingError
 from dsel.pipeline.export import export_selections
 from dsel.pipeline.select import select, unused
+from dsel.pipeline.selector import Selector
 from dsel.types import Notice
 
 
@@ -83,6 +84,23 @@ UNFIT = {
     "the corner of image 'cat/02.png' in moves must be between 0,0 and 24,16 for a 16 px patch in "
     "its 40 x 32 px image, got 25,0": {"moves": ("cat/02.png@25,0",)},
 }
+
+
+@pytest.mark.parametrize("spelled", ["cat/caf\u00e9.png", "cat\\cafe\u0301.png"])
+def test_select__overrides_in_any_spelling_of_an_id(tmp_path, spelled):
+    """Systems write é as one character or two, and slashes as backslashes."""
+    root, stored = write_pictures(tmp_path / "pictures", {"cat": 3}), "cat/cafe\u0301.png"
+    (root / "cat/02.png").rename(root / stored)
+    run = scored_run(root, tmp_path / "run")
+    finish(select(run, SMALL.replace(pins=(spelled,), moves=(f"{spelled}@1,2",))))
+    settings, (cat,) = run.read_selection()
+    assert (settings.pins, settings.moves) == ((stored,), (f"{stored}@1,2",))
+    first = cat.patches[0]
+    assert (first.image_id, first.box.x, first.box.y) == (stored, 1, 2)
+    finish(select(run, SMALL.replace(bans=(spelled,))))
+    assert stored not in {patch.image_id for patch in run.read_selection()[1][0].patches}
+    selector = Selector(run)
+    assert selector.row_of(0, spelled) == selector.row_of(0, stored)
 
 
 @pytest.mark.parametrize("message", UNFIT)

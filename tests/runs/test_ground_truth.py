@@ -1,269 +1,236 @@
-"""Masks read from COCO JSON against hand-made ones, and file names matched with image ids."""
+"""True objects matched with a run: classes, sizes, EXIF turns, and what is said about them."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pycocotools import mask as coco_mask
+from PIL import Image
+from support.coco import coco, rectangle, row, run_of, written
+from support.toyset import scored_run
 
-from dsel.data.toybox_dataset import run_lengths
+from dsel.data.images import UPRIGHT
 from dsel.errors import SourceError
-from dsel.runs.ground_truth import (
-    GroundTruth,
-    Mask,
-    annotation_mask,
-    largest_shares,
-    match_names,
-    read_objects,
-)
+from dsel.runs.ground_truth import GroundTruth, Matched, largest_shares, read_ground_truth
 from dsel.types import Box, Frame
 
-DEMO_BOXES = Path(__file__).parents[2] / "assets/demo_run/boxes.json"
+JOINED = "the file has no categories: all objects of an image are joined, whatever they are"
+CATEGORIES = [{"id": 1, "name": "Cat"}, {"id": 2, "name": "clutter"}]
 
 
-def coco(*objects: tuple[str, tuple[int, int], dict[str, Any]]) -> dict[str, Any]:
-    """A record of one annotation per (file name, (height, width), annotation)."""
-    images = [
-        {"id": n, "file_name": name, "height": shape[0], "width": shape[1]}
-        for n, (name, shape, _) in enumerate(objects)
-    ]
-    annotations = [{"image_id": n} | entry for n, (_, _, entry) in enumerate(objects)]
-    return {"images": images, "annotations": annotations}
+def truth_of(folder: Path, record: Any, *rows: Any) -> GroundTruth:
+    return read_ground_truth(run_of(["cat", "dog"], *rows), written(folder, record))
 
 
-def written(folder: Path, record: Any) -> Path:
-    path = folder / "boxes.json"
-    path.write_text(json.dumps(record))
-    return path
+def refusal(folder: Path, record: Any, *rows: Any) -> str:
+    with pytest.raises(SourceError) as caught:
+        truth_of(folder, record, *rows)
+    assert str(caught.value).startswith(f"{folder / 'boxes.json'}: ")
+    return str(caught.value).removeprefix(f"{folder / 'boxes.json'}: ")
 
 
-def rectangle(shape: tuple[int, int], x: int, y: int, width: int, height: int) -> Mask:
-    mask = np.zeros(shape, bool)
-    mask[y : y + height, x : x + width] = True
-    return mask
+def test_read_ground_truth__objects_of_one_image_are_joined(tmp_path: Path) -> None:
+    record = coco(("cat/1.png", (6, 8), {"bbox": [1, 2, 3, 2]}))
+    record["annotations"] += [{"image_id": 0, "segmentation": [[0, 4, 2, 4, 2, 6, 0, 6]]}]
+    truth = truth_of(tmp_path, record, row("cat/1.png", (6, 8)))
+    box, square = rectangle((6, 8), 1, 2, 3, 2), rectangle((6, 8), 0, 4, 2, 2)
+    assert [one.tolist() for one in truth.each("cat/1.png")] == [box.tolist(), square.tolist()]
+    assert np.array_equal(truth.mask("cat/1.png"), box | square)
+    assert truth.mask("cat/2.png") is None
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 9999),
-    share=st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
-)  # fmt: skip
-def test_read_objects__run_lengths_come_back(
-    tmp_path_factory: pytest.TempPathFactory, height: int, width: int, seed: int, share: float
-) -> None:
-    mask = np.random.default_rng(seed).random((height, width)) < share
-    entry = {"segmentation": {"counts": run_lengths(mask), "size": list(mask.shape)}}
-    path = written(tmp_path_factory.mktemp("coco"), coco(("a.png", mask.shape, entry)))
-    assert np.array_equal(read_objects(path)["a.png"], mask)
+def test_read_ground_truth__says_how_file_and_run_fit(tmp_path: Path) -> None:
+    """Of four scored images of the run three are listed, two with an object; one is skipped."""
+    box = {"bbox": [1, 1, 2, 2]}
+    names = ("cat/1.png", "cat/2.png", "cat/3.png", "cat/5.png", "cow/1.png")
+    record = coco(*((name, (6, 8), box) for name in names))
+    del record["annotations"][2]
+    rows = [row(f"cat/{n}.png", (6, 8)) for n in (1, 2, 3, 4)]
+    skipped = row("cat/5.png", (6, 8))
+    skipped = type(skipped)(skipped.id, 0, 0, -1, -1, None, "is empty (0 bytes)")
+    truth = truth_of(tmp_path, record, *rows, skipped)
+    assert truth.matched == Matched(4, 2, 5, 1, (JOINED,))
 
 
-def test_read_objects__run_lengths_go_down_the_columns(tmp_path: Path) -> None:
-    entry = {"segmentation": {"counts": [1, 2, 3], "size": [2, 3]}}
-    found = read_objects(written(tmp_path, coco(("a.png", (2, 3), entry))))
-    assert found["a.png"].astype(int).tolist() == [[0, 1, 0], [1, 0, 0]]
-
-
-def test_read_objects__objects_of_one_image_are_joined(tmp_path: Path) -> None:
+def test_read_ground_truth__objects_of_the_images_own_class(tmp_path: Path) -> None:
     record = coco(
-        ("a.png", (6, 8), {"bbox": [1, 2, 3, 2]}), ("b.png", (4, 4), {"bbox": [0, 0, 1, 1]})
+        ("cat/1.png", (6, 8), {"bbox": [1, 2, 3, 2], "category_id": 1}),
+        ("dog/1.png", (6, 8), {"bbox": [1, 2, 3, 2], "category_id": 1}),
+        categories=CATEGORIES,
     )
-    square = [[0, 4, 2, 4, 2, 6, 0, 6]]
-    record["annotations"] += [
-        {"image_id": 0, "bbox": [6.4, 0, 1.2, 1]},
-        {"image_id": 0, "segmentation": square, "bbox": [0, 0, 8, 6]},
-    ]
-    found = read_objects(written(tmp_path, record))
-    expected = rectangle((6, 8), 1, 2, 3, 2) | rectangle((6, 8), 6, 0, 2, 1)
-    assert np.array_equal(found["a.png"], expected | rectangle((6, 8), 0, 4, 2, 2))
-    assert found["b.png"].sum() == 1
-
-
-@pytest.mark.parametrize("extra", [{}, {"bbox": [0, 0, 40, 30]}])
-def test_read_objects__polygons(tmp_path: Path, extra: dict[str, Any]) -> None:
-    """A triangle over half of a square of 20 px, and a square of 4 px, in one annotation."""
-    polygons = [[5, 5, 25, 5, 5, 25], [30, 20, 34, 20, 34, 24, 30, 24]]
-    record = coco(("a.png", (30, 40), {"segmentation": polygons, **extra}))
-    mask = read_objects(written(tmp_path, record))["a.png"]
-    triangle = mask[5:25, 5:25]
-    rows, columns = np.indices((20, 20))
-    assert triangle[rows + columns < 18].all()
-    assert not triangle[rows + columns > 20].any()
-    assert np.array_equal(mask[:, 26:], rectangle((30, 14), 4, 20, 4, 4))
-    mask[5:25, 5:25] = False
-    assert mask.sum() == 16
-
-
-def test_read_objects__a_polygon_beyond_the_image_is_cut_off(tmp_path: Path) -> None:
-    polygon = [[-3, -3, 5, -3, 5, 4, -3, 4]]
-    found = read_objects(written(tmp_path, coco(("a.png", (6, 8), {"segmentation": polygon}))))
-    assert np.array_equal(found["a.png"], rectangle((6, 8), 0, 0, 5, 4))
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    height=st.integers(1, 9), width=st.integers(1, 9), seed=st.integers(0, 9999),
-    share=st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
-)  # fmt: skip
-def test_annotation_mask__compressed_run_lengths(
-    height: int, width: int, seed: int, share: float
-) -> None:
-    mask = np.random.default_rng(seed).random((height, width)) < share
-    coded = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    counts = coded["counts"].decode()
-    for rle in ({"counts": counts}, {"counts": counts, "size": [height, width]}):
-        annotation = {"segmentation": rle, "bbox": [0, 0, 9, 9]}
-        assert np.array_equal(annotation_mask(annotation, mask.shape), mask)
-
-
-def test_annotation_mask__pixels_after_the_last_run_are_background() -> None:
-    """5 pixels of background, 3 of the object, then nothing: COCO writes "53"."""
-    found = annotation_mask({"segmentation": {"counts": "53", "size": [400, 500]}}, (400, 500))
-    assert np.flatnonzero(found.T.ravel()).tolist() == [5, 6, 7]
-    assert not annotation_mask({"segmentation": {"counts": ""}}, (3, 2)).any()
-
-
-def slow_from_run_lengths(counts: list[int], shape: tuple[int, int]) -> Mask:
-    """Undo run lengths, which run down the columns and start with background."""
-    return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(shape, order="F")
-
-
-def test_read_objects__the_demo_runs_masks() -> None:
-    record = json.loads(DEMO_BOXES.read_text("utf-8"))
-    names = {image["id"]: image["file_name"] for image in record["images"]}
-    found = read_objects(DEMO_BOXES)
-    assert len(found) == len(record["annotations"]) == 400
-    for annotation in record["annotations"]:
-        rle = annotation["segmentation"]
-        slow = slow_from_run_lengths(rle["counts"], tuple(rle["size"]))
-        assert np.array_equal(found[names[annotation["image_id"]]], slow)
-
-
-def test_read_objects__a_box_beyond_the_picture_is_cut_off(tmp_path: Path) -> None:
-    record = coco(
-        ("a.png", (6, 8), {"bbox": [-2, -1, 4, 3]}), ("b.png", (6, 8), {"bbox": [5, 5, 9, 9]})
+    clutter = {"bbox": [0, 0, 8, 6], "category_id": 2}
+    record["annotations"] += [{"image_id": 0, **clutter}, {"image_id": 1, **clutter}]
+    truth = truth_of(tmp_path, record, row("cat/1.png", (6, 8)), row("dog/1.png", (6, 8), 1))
+    assert np.array_equal(truth.mask("cat/1.png"), rectangle((6, 8), 1, 2, 3, 2))
+    assert truth.mask("dog/1.png").all()  # no category is a dog
+    assert truth.matched.notes == (
+        "none of the file's categories (Cat, clutter) is named like the class dog: all objects of "
+        "their images are joined, whatever they are",
+        "objects of other categories than their image's class left out: 1, first in 'cat/1.png'",
     )
-    found = read_objects(written(tmp_path, record))
-    assert np.array_equal(found["a.png"], rectangle((6, 8), 0, 0, 2, 2))
-    assert np.array_equal(found["b.png"], rectangle((6, 8), 5, 5, 3, 1))
 
 
-def test_read_objects__is_a_mapping_of_fresh_masks(tmp_path: Path) -> None:
-    record = coco(("a.png", (6, 8), {"bbox": [1, 2, 3, 2]}), ("b.png", (4, 4), {"bbox": []}))
-    del record["annotations"][1]
-    found = read_objects(written(tmp_path, record))
-    assert (len(found), list(found), "a.png" in found, "c.png" in found) == (
-        2, ["a.png", "b.png"], True, False,
-    )  # fmt: skip
-    assert not found["b.png"].any()
-    found["a.png"][:] = False  # is the caller's own
-    assert np.array_equal(found["a.png"], rectangle((6, 8), 1, 2, 3, 2))
-    with pytest.raises(KeyError):
-        found["c.png"]
+def test_read_ground_truth__crowd_regions_are_left_out(tmp_path: Path) -> None:
+    record = coco(("cat/1.png", (6, 8), {"bbox": [1, 2, 3, 2]}))
+    record["annotations"] += [{"image_id": 0, "bbox": [0, 0, 8, 6], "iscrowd": 1}]
+    truth = truth_of(tmp_path, record, row("cat/1.png", (6, 8)))
+    assert np.array_equal(truth.mask("cat/1.png"), rectangle((6, 8), 1, 2, 3, 2))
+    assert truth.matched.notes[1] == "crowd regions left out: 1, first in 'cat/1.png'"
 
 
-GOOD = coco(("a.png", (4, 4), {"bbox": [0, 0, 1, 1]}))
-
-
-def changed(**annotation: Any) -> dict[str, Any]:
-    return {**GOOD, "annotations": [{"image_id": 0} | annotation]}
+@pytest.mark.parametrize("factor", [2, 5])
+def test_read_ground_truth__pictures_of_another_size(tmp_path: Path, factor: int) -> None:
+    box = [factor * side for side in (10, 20, 30, 40)]
+    record = coco(("cat/1.png", (90 * factor, 120 * factor), {"bbox": box}))
+    truth = truth_of(tmp_path, record, row("cat/1.png", (90, 120)))
+    assert np.array_equal(truth.mask("cat/1.png"), rectangle((90, 120), 10, 20, 30, 40))
+    assert truth.matched.notes[1] == (
+        "images of another size in the file than in the run: 1, first 'cat/1.png'; their objects "
+        "are scaled"
+    )
 
 
 @pytest.mark.parametrize(
-    "record",
+    ("listed", "known", "fits"),
     [
-        [], {}, 3, None, "text", {"images": []}, {"images": 3, "annotations": []},
-        {"images": [{"id": 1}], "annotations": []},
-        {"images": [{"id": 1, "file_name": "a", "height": "x", "width": 2}], "annotations": []},
-        {"images": [{"id": 1, "file_name": "a", "height": -1, "width": 2}], "annotations": []},
-        {**GOOD, "annotations": [{"image_id": 7, "bbox": [0, 0, 1, 1]}]},
-        {**GOOD, "annotations": [3]},
-        changed(), changed(bbox=None), changed(bbox=[1, 2, 3]), changed(bbox="abcd"),
-        changed(bbox=[0, 0, float("nan"), 1]), changed(bbox=[0, 0, float("inf"), 1]),
-        changed(segmentation={"counts": [3, 4]}), changed(segmentation={"counts": [20, -4]}),
-        changed(segmentation={"counts": ["x"]}), changed(segmentation={"counts": "abc`1"}),
-        changed(segmentation={"counts": [0.5, 15.5]}), changed(segmentation={"counts": 7}),
-        changed(segmentation={"counts": [True, 15]}), changed(segmentation={"size": [4, 4]}),
-        changed(segmentation={"counts": [8, 8], "size": [2, 8]}),
-        changed(segmentation=[[0, 0, 3, 3]]), changed(segmentation=[[0, 0, 3, 0, 3, 3, 1]]),
-        changed(segmentation=[[]]), changed(segmentation=[[0, 0, 3, 0, 3, float("nan")]]),
-        changed(segmentation=[[0, 0, 1e9, 0, 3, 3]]), changed(segmentation=[["a"] * 6]),
-        changed(segmentation="abcdef"), changed(segmentation=3),
-        {"images": [{"id": 1, "file_name": "a", "height": 10**9, "width": 10**9}],
-         "annotations": []},
+        ((480, 640), (96, 128), True), ((3001, 4000), (96, 128), True),
+        ((333, 500), (167, 250), True), ((96, 128), (128, 128), False),
+        ((128, 192), (192, 128), False), ((480, 640), (470, 640), False),
     ],
-    ids=str,
 )  # fmt: skip
-def test_read_objects__bad_records(tmp_path: Path, record: Any) -> None:
-    path = written(tmp_path, record)
-    with pytest.raises(SourceError, match="is not COCO JSON with images and annotations") as caught:
-        read_objects(path)
-    assert str(path) in str(caught.value)
+def test_read_ground_truth__another_aspect_is_another_picture(
+    tmp_path: Path, listed: tuple[int, int], known: tuple[int, int], fits: bool
+) -> None:
+    record = coco(("cat/1.png", listed, {"bbox": [10, 10, 30, 30]}))
+    if fits:
+        assert truth_of(tmp_path, record, row("cat/1.png", known)).matched.boxed == 1
+        return
+    line = refusal(tmp_path, record, row("cat/1.png", known))
+    assert line.startswith(
+        f"the image 'cat/1.png' has {listed[1]} x {listed[0]} px in the file, but {known[1]} x "
+        f"{known[0]} px in the run"
+    )
+    assert ("no EXIF orientation that swaps them" in line) == (listed == known[::-1])
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"PK\x03\x04"], ids=str)
-def test_read_objects__bad_files(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "boxes.json"
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match="is not COCO JSON"):
-        read_objects(path)
+STORED = rectangle((6, 8), 1, 2, 3, 2)
+"""An object in stored pixels; `UPRIGHT` has the way that images are turned."""
 
 
-def test_read_objects__no_file(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"is not a file: name the boxes\.json"):
-        read_objects(tmp_path / "boxes.json")
-    with pytest.raises(SourceError, match=r"is not a file: name the boxes\.json"):
-        read_objects(tmp_path / "gone" / "boxes.json")
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_read_ground_truth__boxes_in_stored_pixels_are_turned(
+    tmp_path: Path, orientation: int, scale: int
+) -> None:
+    box = {"bbox": [scale * side for side in (1, 2, 3, 2)]}
+    record = coco(("cat/1.png", (6 * scale, 8 * scale), box))
+    truth = truth_of(tmp_path, record, row("cat/1.png", (8, 6), orientation=orientation))
+    assert np.array_equal(truth.mask("cat/1.png"), UPRIGHT[orientation](STORED))
+    assert truth.matched.notes[-1].startswith("images turned by their EXIF orientation: 1")
 
 
-def test_read_objects__a_folder(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"is not a file: name the boxes\.json"):
-        read_objects(tmp_path)
+def test_read_ground_truth__boxes_in_upright_pixels_are_not_turned(tmp_path: Path) -> None:
+    record = coco(("cat/1.png", (8, 6), {"bbox": [1, 2, 3, 2]}))
+    truth = truth_of(tmp_path, record, row("cat/1.png", (8, 6), orientation=6))
+    assert np.array_equal(truth.mask("cat/1.png"), rectangle((8, 6), 1, 2, 3, 2))
+    assert truth.matched.notes == (JOINED,)
 
 
 @pytest.mark.parametrize(
-    ("image_id", "names", "found"),
-    [
-        ("cat/a.png", ["cat/a.png", "dog/a.png"], "cat/a.png"),
-        ("cat/a.png", ["train/cat/a.png", "train/dog/a.png"], "train/cat/a.png"),
-        ("train/cat/a.png", ["cat/a.png", "dog/a.png"], "cat/a.png"),
-        ("cat/a.png", ["a.png"], "a.png"),
-        ("a.png", ["cat/a.png"], "cat/a.png"),
-        ("a.png", ["cat/a.png", "dog/a.png"], None),
-        ("fox/a.png", ["cat/a.png", "dog/a.png"], None),
-        ("cat/a.png", ["train/cat/a.png", "val/cat/a.png"], None),
-        ("a.png", ["cat/a.png", "dog/a.png", "a.png"], "a.png"),
-        ("cat/a.jpg", ["cat/a.png"], None),
-        ("cat/a.png", ["cat/ba.png"], None),
-    ],
+    ("told", "orientation"),
+    [((6, 8), 3), ((6, 8), 2), ((6, 8), 4), ((8, 6), 3), ((8, 6), 2), ((8, 6), 4)],
 )
-def test_match_names__where_an_end_is_unique(
-    image_id: str, names: list[str], found: str | None
+def test_read_ground_truth__other_pictures_tell_what_the_size_does_not(
+    tmp_path: Path, told: tuple[int, int], orientation: int
 ) -> None:
-    assert match_names(names, [image_id]) == ({} if found is None else {image_id: found})
-
-
-def test_match_names__an_end_of_two_images_decides_nothing() -> None:
-    assert match_names(["a.png", "x/b.png"], ["cat/a.png", "dog/a.png", "cat/b.png"]) == {
-        "cat/b.png": "x/b.png"
-    }
-
-
-def test_largest_shares__by_hand(tmp_path: Path) -> None:
-    """The view is the left 4 x 4 px of 4 x 8: of 3 and 6 px of it, and a third object outside."""
+    """An image on its side tells of the whole file whether it has stored or upright pixels."""
     record = coco(
-        ("a.png", (4, 8), {"bbox": [0, 0, 1, 3]}), ("b.png", (4, 8), {"bbox": [0, 0, 8, 4]})
+        ("cat/1.png", told, {"bbox": [1, 2, 3, 2]}), ("cat/2.png", (6, 8), {"bbox": [1, 2, 3, 2]})
     )
-    record["annotations"] += [
-        {"image_id": 0, "bbox": [1, 0, 3, 2]}, {"image_id": 0, "bbox": [4, 0, 4, 4]},
-    ]  # fmt: skip
-    objects = read_objects(written(tmp_path, record))
+    rows = (
+        row("cat/1.png", (8, 6), orientation=6),
+        row("cat/2.png", (6, 8), orientation=orientation),
+    )
+    truth = truth_of(tmp_path, record, *rows)
+    turned = UPRIGHT[orientation](STORED) if told == (6, 8) else STORED
+    assert np.array_equal(truth.mask("cat/2.png"), turned)
+
+
+@pytest.mark.parametrize(("orientation", "shape"), [(2, (6, 8)), (3, (6, 8)), (6, (8, 8))])
+def test_read_ground_truth__where_nothing_tells_images_are_left_out(
+    tmp_path: Path, orientation: int, shape: tuple[int, int]
+) -> None:
+    box = {"bbox": [1, 2, 3, 2]}
+    record = coco(("cat/1.png", shape, box), ("cat/2.png", shape, box))
+    unclear = row("cat/1.png", shape, orientation=orientation)
+    truth = truth_of(tmp_path, record, unclear, row("cat/2.png", shape))
+    note = (
+        "images left out because of their EXIF orientation: 1, first 'cat/1.png'; nothing tells "
+        "whether their objects are in stored or in upright pixels, so save them upright"
+    )
+    assert truth.matched == Matched(2, 1, 2, 0, (JOINED, note))
+    assert truth.mask("cat/1.png") is None
+    line = refusal(tmp_path, record, unclear)
+    assert line == f"no image of the run has an object of its class; {JOINED}; {note}"
+
+
+def test_read_ground_truth__what_is_odd_is_noted(tmp_path: Path) -> None:
+    record = coco(
+        ("cat/1.png", (60, 80), {"bbox": [1, 2, 0, 2]}),
+        ("cat/2.png", (60, 80), {"bbox": [50, 40, 75, 60]}),
+    )
+    rows = row("cat/1.png", (60, 80)), row("cat/2.png", (60, 80))
+    truth = truth_of(tmp_path, record, *rows)
+    assert truth.matched.boxed == 1
+    assert truth.matched.notes[1:] == (
+        "objects without any pixel left out: 1, first annotation 0 ('cat/1.png')",
+        "objects cut off at the edge of their image: 1, first annotation 1 ('cat/2.png'); boxes "
+        "must be x, y, width and height",
+    )
+
+
+def test_read_ground_truth__a_bad_object_of_the_run_is_named(tmp_path: Path) -> None:
+    record = coco(
+        ("cat/1.png", (60, 80), {"bbox": [1, 2, 9, 9]}),
+        ("cat/2.png", (60, 80), {"bbox": [1, 2, float("nan"), 9]}),
+    )
+    first, second = row("cat/1.png", (60, 80)), row("cat/2.png", (60, 80))
+    assert refusal(tmp_path, record, first, second) == (
+        "annotation 1 ('cat/2.png'): bbox must be x, y, width and height in pixels, got "
+        "[1, 2, nan, 9]"
+    )
+    assert truth_of(tmp_path, record, first).matched == Matched(1, 1, 2, 1, (JOINED,))
+
+
+def test_read_ground_truth__of_other_data(tmp_path: Path) -> None:
+    record = coco(("cow/1.png", (6, 8), {"bbox": [1, 2, 3, 2]}))
+    assert refusal(tmp_path, record, row("cat/7.png", (6, 8))) == (
+        "none of the run's images is among the boxes' file names: are they of the same data?"
+    )
+
+
+def test_largest_shares__by_hand() -> None:
+    """The view is the left 4 x 4 px of 4 x 8: of 3 and 6 px of it, and a third object outside."""
+    boxes = {"cat/1": [(0, 0, 1, 3), (1, 0, 3, 2), (4, 0, 4, 4)], "cat/2": [(0, 0, 8, 4)]}
+    truth = GroundTruth({
+        image_id: [rectangle((4, 8), *box) for box in found] for image_id, found in boxes.items()
+    })  # fmt: skip
     frame = Frame(8, 4, Box(0, 0, 4, 4), 16, 16)
-    truth = GroundTruth(objects, {"cat/1": "a.png", "cat/2": "b.png"})
     found = largest_shares(truth, dict.fromkeys(("cat/2", "cat/3", "cat/1"), frame))
     np.testing.assert_allclose(found, [1, np.nan, 6 / 16])
+
+
+def test_read_ground_truth__of_photos_that_were_scored(tmp_path: Path) -> None:
+    """A photo of 40 x 32 stored pixels is shown at 32 x 40; its top left corner is at the right."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "photos/cat").mkdir(parents=True)
+    Image.new("RGB", (40, 32)).save(tmp_path / "photos/cat/1.jpg", exif=exif)
+    run = scored_run(tmp_path / "photos", tmp_path / "run")
+    stored = coco(("cat/1.jpg", (32, 40), {"bbox": [0, 0, 10, 5]}))
+    upright = coco(("cat/1.jpg", (40, 32), {"bbox": [27, 0, 5, 10]}))
+    for record in (stored, upright):
+        truth = read_ground_truth(run, written(tmp_path, record))
+        assert np.array_equal(truth.mask("cat/1.jpg"), rectangle((40, 32), 27, 0, 5, 10))

@@ -58,15 +58,19 @@ def test_patch__round_trip(folder: Path, found: list[Patch]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     name=st.text(max_size=20), class_index=counts, frame=frames, shard=counts, row=counts,
-    map_row=counts, proxy=st.binary(max_size=50),
+    map_row=counts, proxy=st.binary(max_size=50), orientation=st.integers(1, 8),
 )  # fmt: skip
 def test_proxy_row__round_trip_of_a_scored_image(
     folder: Path, name: str, class_index: int, frame: Frame,
-    shard: int, row: int, map_row: int, proxy: bytes,
+    shard: int, row: int, map_row: int, proxy: bytes, orientation: int,
 ) -> None:  # fmt: skip
-    item = ShardRow(ImageRef(name, class_index), "", frame, proxy, proxy[::-1], checksum=name)
+    item = ShardRow(
+        ImageRef(name, class_index), "", frame, proxy, proxy[::-1], None, name, orientation
+    )
     (line,) = through_parquet(folder, [proxy_row(item, shard, row, map_row)], PROXIES)
-    assert image_row(line) == ImageRow(name, class_index, shard, row, map_row, frame, "", name)
+    place = shard, row, map_row
+    stored = ImageRow(name, class_index, *place, frame, "", name, orientation)
+    assert image_row(line) == stored
     assert (line["status"], line["proxy"], line["thumbnail"]) == ("scored", proxy, proxy[::-1])
 
 

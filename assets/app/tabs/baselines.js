@@ -33,7 +33,15 @@ const WIDER = {
  * @property {number} resolution_px
  * @property {{ kind: string, images: Patch[][], score: number | null }[]} kinds
  */
-/** @typedef {{ kinds: Localization[], small_share: number, large_share: number }} Localizations */
+/**
+ * @typedef {object} Fit how the true boxes fit the run
+ * @property {number} run_images
+ * @property {number} run_images_with_objects
+ * @property {number} file_images
+ * @property {number} file_images_not_in_run
+ * @property {string[]} notes
+ */
+/** @typedef {{ kinds: Localization[], fit: Fit | null, small_share: number, large_share: number }} Localizations */
 
 /** @type {Tab} */
 export const tab = { mount: (root, app) => new BaselinesTab(root, app) };
@@ -196,10 +204,10 @@ function problemNotice(problem) {
  * Explain what a hit is; without true boxes, how to add them.
  * @param {Localizations} result
  */
-function explainHits({ kinds, small_share: small, large_share: large }) {
-  if (!kinds.length) return explainMissingBoxes();
+function explainHits({ kinds, fit, small_share: small, large_share: large }) {
+  if (!kinds.length || !fit) return explainMissingBoxes();
   const images = plural(kinds[0].images, "image");
-  return h(
+  const rule = h(
     "p.soft",
     {},
     `A patch hits if it contains at least ${percent(small, 2)} of the object or, where the object is larger than the `,
@@ -208,6 +216,19 @@ function explainHits({ kinds, small_share: small, large_share: large }) {
     `Of each of the class's ${images} with a true box the best patch counts, kept or not; `,
     "random is the mean over all positions of the patch. The tick on a bar marks all classes.",
   );
+  return h("div.hits", {}, rule, describeFit(fit));
+}
+
+/**
+ * Say how many images the true boxes belong to, and what of them does not count.
+ * @param {Fit} fit
+ */
+function describeFit({ run_images: all, run_images_with_objects: boxed, file_images: listed, ...rest }) {
+  const { file_images_not_in_run: absent, notes } = rest;
+  const known = `True boxes: ${boxed} of the run's ${plural(all, "image")} have one; `;
+  const unknown = `not in the run: ${absent} of the ${plural(listed, "image")} of boxes.json.`;
+  const noted = notes.map((note) => h("li", {}, `${note[0].toUpperCase()}${note.slice(1)}.`));
+  return h("div.soft", {}, h("p.boxes-fit", {}, known, unknown), noted.length > 0 && h("ul.boxes-notes", {}, noted));
 }
 
 function explainMissingBoxes() {

@@ -9,7 +9,7 @@ from dsel.analysis.baselines import BASELINES, Baseline, kept_score
 from dsel.analysis.comparison import SAME_BOX, OverallComparison
 from dsel.analysis.comparison import compare_overall as overall_comparison
 from dsel.analysis.listing import ChangeRow, Changing
-from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE, Localization
+from dsel.analysis.localization import LARGE_SHARE, SMALL_SHARE, Localization, fit_figures
 from dsel.analysis.patch_view import PatchView
 from dsel.app.context import Context
 from dsel.app.requests import BaselineParams, CompareParams, Params, Seeded
@@ -96,12 +96,13 @@ def baseline_selection(context: Context, params: BaselineParams) -> Mapping[str,
 
 def localization(context: Context, _: Params) -> Mapping[str, Any]:
     """Return hit rate and coverage of the class's patches and baselines."""
-    return _localization(context.explorer.localization(context.class_index, context.settings))
+    kinds = context.explorer.localization(context.class_index, context.settings)
+    return _localization(context, kinds)
 
 
 def localization_overall(context: Context, _: Params) -> Mapping[str, Any]:
     """Return hit rate and coverage over all classes."""
-    return _localization(context.explorer.localization_overall(context.settings))
+    return _localization(context, context.explorer.localization_overall(context.settings))
 
 
 def _figures(found: OverallComparison) -> Mapping[str, Any]:
@@ -169,8 +170,10 @@ def _selection(context: Context, settings: SelectSettings) -> Mapping[str, Any]:
     }
 
 
-def _localization(kinds: Sequence[Localization]) -> Mapping[str, Any]:
+def _localization(context: Context, kinds: Sequence[Localization]) -> Mapping[str, Any]:
+    truth = context.explorer.ground_truth()
     return {
+        "fit": None if truth is None else plain(fit_figures(truth.matched)),
         "kinds": plain(kinds),
         "small_share": SMALL_SHARE,
         "large_share": LARGE_SHARE,
