@@ -6,7 +6,8 @@ DselError                     code
  ├── UnreadableImage  "unreadable_image"  one image that cannot be used: data, not a failed job
  ├── PriorError       "prior"             a prior that cannot be loaded or does not fit
  ├── RunError         "run"               a run folder that is missing, foreign, unfinished or
- │                                        made with other settings
+ │    │                                   made with other settings
+ │    └── DamageError "damage"            a file of a run that is damaged or missing
  └── StorageError     "storage"           a full disk, or a file that may not be written or read
 
 Faces catch `DselError` and nothing else; anything else is a bug and keeps its traceback. A message
@@ -70,6 +71,12 @@ class RunError(DselError):
     """A run folder is missing, foreign, unfinished, or was made with other settings."""
 
     code = "run"
+
+
+class DamageError(RunError):
+    """A file of a run is damaged or missing; fields: path, problem, remedy."""
+
+    code = "damage"
 
 
 class StorageError(DselError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dsel.checksums import check_file
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.config.overrides import check_known
 from dsel.core.box_search import patch_size
@@ -18,9 +19,11 @@ from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
+from dsel.errors import DamageError
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
-from dsel.runs import Identity, Run, create_run
+from dsel.runs import Identity, Run, create_run, made_again, remedies
+from dsel.runs.run import SUMMARY, TABLE
 from dsel.types import (
     ClassScores,
     Dataset,
@@ -62,6 +65,7 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
     run = create_run(path, identity_of(dataset, prior, settings))
+    yield from _repaired(run)
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:
         yield Notice("this prior sees squares only: images are cropped to their centre")
@@ -89,6 +93,18 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     )
 
 
+def _repaired(run: Run) -> Iterator[Event]:
+    """Name the files that opening the run has repaired, and the tables that are written again."""
+    for text in run.notices:
+        yield Notice(text)
+    for name in (TABLE, SUMMARY):
+        try:
+            if (run.path / name).exists():
+                check_file(run.path / name, remedies.SCORE)
+        except DamageError as error:
+            yield Notice(made_again(error))
+
+
 def refuse_unfit(
     dataset: Dataset,
     prior: Prior,
@@ -108,9 +124,14 @@ def refuse_unfit(
 
 def fit_layouts(run: Run) -> Iterator[Event]:
     """Project each class's images into the plane, by the features of their default patches."""
-    missing = [
-        index for index in range(len(run.identity.classes)) if run.read_layout(index) is None
-    ]
+    missing = []
+    for index in range(len(run.identity.classes)):
+        try:
+            if run.read_layout(index) is None:
+                missing.append(index)
+        except DamageError as error:
+            missing.append(index)
+            yield Notice(made_again(error))
     if missing:
         yield Started("layout", len(missing), "classes")
     selector = Selector(run)

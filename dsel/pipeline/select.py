@@ -6,9 +6,11 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
+from dsel.errors import DamageError, RunError
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.selector import Selector
-from dsel.runs import Run
+from dsel.runs import Run, made_again
+from dsel.runs.selections import current_selection
 from dsel.types import (
     ClassSelection,
     Done,
@@ -36,6 +38,7 @@ def select(
     for text in unused(settings):
         yield Notice(text)
     selections = yield from select_classes(selector, settings)
+    yield from _damaged_before(run, settings)
     run.write_selection(settings, selections)
     yield Done(
         "select",
@@ -46,6 +49,18 @@ def select(
             "selection": run.selection_name(settings),
         },
     )
+
+
+def _damaged_before(run: Run, settings: SelectSettings) -> Iterator[Event]:
+    """Name what is damaged of this selection as it was stored before; it is written again."""
+    name = run.selection_name(settings)
+    for read in (lambda: current_selection(run.path), lambda: run.read_selection(name)):
+        try:
+            read()
+        except DamageError as error:
+            yield Notice(made_again(error))
+        except RunError:
+            continue  # none yet, or one of another version
 
 
 def unused(settings: SelectSettings) -> Iterator[str]:
@@ -69,6 +84,8 @@ def select_classes(
     for index in range(len(selector.classes)):
         selected = selector.select(index, settings)
         selections.append(selected)
+        for text in selector.notices():
+            yield Notice(text)
         if lack := shortfall(selected, settings):
             yield Notice(lack)
         yield Progress()

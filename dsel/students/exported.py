@@ -6,19 +6,22 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from dsel.checksums import check_listed
 from dsel.core.cut_boxes import TileScale
 from dsel.data.images import crop, decode
-from dsel.errors import RunError, SourceError, UnreadableImage
-from dsel.exports.base import FORMAT, MANIFEST
-from dsel.files import read_json
+from dsel.errors import DamageError, SourceError, UnreadableImage
+from dsel.exports.base import CHECKSUMS, FORMAT, MANIFEST
+from dsel.files import read_fields, read_json
 from dsel.students.label_file import LABELS, SoftLabels, read_labels
 from dsel.students.records import LabelledImages
 from dsel.students.unpack import unpack_tile
 from dsel.types import Box, Pixels
+
+AGAIN: Final = "export the set again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,15 @@ class ExportedTile:
 
 @dataclass(frozen=True, slots=True)
 class ExportedImage:
-    """An image of the set: its file below the export's folder, its class, its tiles row by row."""
+    """An image of the set: its file below the export's folder, its class, its tiles row by row.
+
+    checksum: the SHA-256 of the file.
+    """
 
     file: str
     class_index: int
     tiles: tuple[ExportedTile, ...]
+    checksum: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,14 @@ class ExportedSet:
 
     def read(self, number: int) -> Pixels:
         """Decode one image; raises `SourceError` for one that is missing, damaged or another."""
-        path, side = self.path / self.images[number].file, self.image_px
-        pixels = read_image(path)
+        image, side = self.images[number], self.image_px
+        path = self.path / image.file
+        try:
+            pixels = decode(check_listed(path, image.checksum, AGAIN))
+        except DamageError as error:
+            raise SourceError(str(error)) from error
+        except UnreadableImage as reason:
+            raise SourceError(f"{path} {reason}: {AGAIN}") from reason
         if pixels.shape[:2] != (side, side):
             raise SourceError(f"{path} is not {side} x {side} px: export the set again")
         return pixels
@@ -108,7 +121,9 @@ def read_export(out: Path) -> ExportedSet:
     try:
         return _exported(out, record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"{out / MANIFEST} is damaged: export the set again") from error
+        raise SourceError(
+            f"{out / MANIFEST} is damaged: it lacks what describes the images; {AGAIN}"
+        ) from error
 
 
 def labelled_images(exported: ExportedSet, image_px: int, unpack: bool) -> LabelledImages:
@@ -147,7 +162,7 @@ def read_image(path: Path) -> Pixels:
     try:
         return decode(path)
     except UnreadableImage as reason:
-        raise SourceError(f"{path} {reason}: export the set again") from reason
+        raise SourceError(f"{path} {reason}: {AGAIN}") from reason
 
 
 def image_tiles(entry: Mapping[str, Any]) -> tuple[ExportedTile, ...]:
@@ -161,17 +176,20 @@ def image_tiles(entry: Mapping[str, Any]) -> tuple[ExportedTile, ...]:
 def _manifest(out: Path) -> Mapping[str, Any]:
     if out.is_file():
         raise SourceError(f"{out} is a file: give the folder of an export; unpack a zip file first")
-    if not (out / MANIFEST).is_file():
+    path = out / MANIFEST
+    if not path.exists():
         raise SourceError(f"{out} is not an export of dsel: it has no {MANIFEST}")
     try:
-        record = read_json(out / MANIFEST)
-    except RunError as error:
-        raise SourceError(f"{out / MANIFEST} is damaged: export the set again") from error
-    found = record.get("format") if isinstance(record, dict) else None
-    if found != FORMAT:
+        record = read_json(path, AGAIN)
+        found = record.get("format") if isinstance(record, dict) else None
+        if found == FORMAT:
+            record = read_fields(path, AGAIN)
+    except DamageError as error:
+        raise SourceError(str(error)) from error
+    if found != FORMAT:  # before the checksum, which earlier formats do not have
         raise SourceError(
-            f"{out} has the format {found!r}, and this version of dsel reads {FORMAT!r}: export "
-            "the set again"
+            f"{out} has the format {found!r:.60}, and this version of dsel reads {FORMAT!r}: "
+            f"{AGAIN}"
         )
     if record.get("complete") is not True:
         raise SourceError(f"{out} is not finished: run the same export again")
@@ -182,7 +200,12 @@ def _exported(out: Path, record: Mapping[str, Any]) -> ExportedSet:
     classes = tuple(map(str, record["classes"]))
     index = {name: number for number, name in enumerate(classes)}
     images = tuple(
-        ExportedImage(_inside(entry["file"]), index[entry["class"]], image_tiles(entry))
+        ExportedImage(
+            _inside(entry["file"]),
+            index[entry["class"]],
+            image_tiles(entry),
+            str(record[CHECKSUMS][entry["file"]]),
+        )
         for entry in record["images"]
     )
     image_px = int(record["export"]["image_px"])
