@@ -114,8 +114,12 @@ def read_record(path: Path, kind: type[T], remedy: str, stored_format: str = "")
 
 
 def read_fields(path: Path, remedy: str) -> dict[str, Any]:
-    """Read what `record_bytes` made, without its checksum."""
-    content = _content(path, remedy)
+    """Read what `record_bytes` made, without its checksum; raises `DamageError`."""
+    return fields_in(_content(path, remedy), path, remedy)
+
+
+def fields_in(content: bytes, path: Path, remedy: str) -> dict[str, Any]:
+    """Return what `record_bytes` made, without its checksum, from the content of `path`."""
     check_content(content, path, remedy)
     record = _parsed(content, path, remedy)
     if not isinstance(record, dict):

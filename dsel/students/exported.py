@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from dsel.checksums import check_listed
+from dsel.checksums import check_listed, damaged, reading
 from dsel.core.cut_boxes import TileScale
 from dsel.data.images import crop, decode
 from dsel.errors import DamageError, SourceError, UnreadableImage
 from dsel.exports.base import CHECKSUMS, FORMAT, MANIFEST
-from dsel.files import read_fields, read_json
+from dsel.files import fields_in
 from dsel.students.label_file import LABELS, SoftLabels, read_labels
 from dsel.students.records import LabelledImages
 from dsel.students.unpack import unpack_tile
@@ -117,7 +118,10 @@ def read_export(out: Path) -> ExportedSet:
 
     Raises `SourceError` for a folder that is not a complete export of this version's format.
     """
-    record = _manifest(out)
+    try:
+        record = read_manifest(out)
+    except DamageError as error:
+        raise SourceError(str(error)) from error
     try:
         return _exported(out, record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -173,27 +177,39 @@ def image_tiles(entry: Mapping[str, Any]) -> tuple[ExportedTile, ...]:
     )
 
 
-def _manifest(out: Path) -> Mapping[str, Any]:
+def read_manifest(out: Path) -> Mapping[str, Any]:
+    """Read the manifest of a complete export.
+
+    Raises `DamageError` for a damaged one, and `SourceError` for one of another format, and for a
+    folder that is not an export or not finished.
+    """
     if out.is_file():
         raise SourceError(f"{out} is a file: give the folder of an export; unpack a zip file first")
     path = out / MANIFEST
     if not path.exists():
         raise SourceError(f"{out} is not an export of dsel: it has no {MANIFEST}")
+    with reading(path, AGAIN):
+        content = path.read_bytes()
+    return manifest_in(content, path)
+
+
+def manifest_in(content: bytes, path: Path) -> Mapping[str, Any]:
+    """Return the manifest with this content, read from `path`; raises like `read_manifest`."""
     try:
-        record = read_json(path, AGAIN)
-        found = record.get("format") if isinstance(record, dict) else None
-        if found == FORMAT:
-            record = read_fields(path, AGAIN)
-    except DamageError as error:
-        raise SourceError(str(error)) from error
+        found = json.loads(content)["format"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise damaged(path, "it is not the manifest of an export", AGAIN) from error
     if found != FORMAT:  # before the checksum, which earlier formats do not have
         raise SourceError(
-            f"{out} has the format {found!r:.60}, and this version of dsel reads {FORMAT!r}: "
-            f"{AGAIN}"
+            f"{path.parent} has the format {found!r:.60}, and this version of dsel reads "
+            f"{FORMAT!r}: {AGAIN}"
         )
+    record = fields_in(content, path, AGAIN)
     if record.get("complete") is not True:
-        raise SourceError(f"{out} is not finished: run the same export again")
-    return dict(record)
+        raise SourceError(f"{path.parent} is not finished: run the same export again")
+    if not isinstance(record.get(CHECKSUMS), dict):
+        raise damaged(path, "it has no checksums of files", AGAIN)
+    return record
 
 
 def _exported(out: Path, record: Mapping[str, Any]) -> ExportedSet:
@@ -201,7 +217,7 @@ def _exported(out: Path, record: Mapping[str, Any]) -> ExportedSet:
     index = {name: number for number, name in enumerate(classes)}
     images = tuple(
         ExportedImage(
-            _inside(entry["file"]),
+            inside(entry["file"]),
             index[entry["class"]],
             image_tiles(entry),
             str(record[CHECKSUMS][entry["file"]]),
@@ -233,7 +249,7 @@ def _check_tiles(images: Sequence[ExportedImage], image_px: int) -> None:
             raise ValueError("a tile is not inside of its image")
 
 
-def _inside(file: str) -> str:
+def inside(file: str) -> str:
     """Return the path of a file, which must be in the export: other people may have made it."""
     path = PurePosixPath(file)
     if ".." in path.parts or path.is_absolute() or "\\" in file:

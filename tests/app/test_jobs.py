@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import json
 import pickle
 import shlex
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.jobs import WAIT_S, Gate, wait
+from support.stored import record_of, rewrite
 from support.synthetic import synthetic_run
 from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pictures
 
@@ -307,15 +307,14 @@ def test_restart__after_a_crash(jobs_with, source, tmp_path) -> None:
     token = jobs.start(task_of(source))
     wait(jobs, token)
     (marker,) = (tmp_path / "jobs").glob("*/job.json")
-    record = json.loads(marker.read_text())
-    record |= {"state": "running", "finished": None}
-    marker.write_text(json.dumps(record))
+    record = record_of(marker) | {"state": "running", "finished": None}
+    rewrite(marker, record)
     again = jobs_with()
     assert again.report(token).state == "interrupted"
     again.resume(token)
     assert wait(again, token).state == "done"
     # Another app still runs the job: this one leaves it alone.
-    marker.write_text(json.dumps(record | {"pid": 1}))
+    rewrite(marker, record | {"pid": 1})
     assert not jobs_with().knows(token)
 
 

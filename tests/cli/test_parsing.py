@@ -45,6 +45,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "teach": (SourceSettings, TeachSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
+    "verify": (),
     "info": (),
 }  # fmt: skip
 OWN = {
