@@ -134,7 +134,7 @@ def test_read__damaged(tmp_path: Path, read: type, content: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(content)
     with pytest.raises(
-        RunError, match="x is damaged: it (is not JSON|has no checksum of dsel); delete it"
+        RunError, match=r"x is damaged: it (is not JSON|has no checksum of dsel); delete it"
     ):
         read(path)
 
@@ -176,6 +176,7 @@ def test_read_table__any_damage_is_told(tmp_path: Path) -> None:
             read_table(path, SCHEMA)
 
 
+@with_config(STORED)
 @dataclass(frozen=True)
 class Record:
     name: str
@@ -199,7 +200,7 @@ def test_record_bytes__come_back(tmp_path: Path) -> None:
     ("record", "problem"),
     [
         ({"name": "a", "counts": [1], "extra": 1}, "extra: unexpected keyword argument"),
-        ({"names": "a"}, "name: missing required argument|names: unexpected keyword argument"),
+        ({"names": "a"}, "name: field required"),
         ({"name": 1}, "name: input should be a valid string"),
         ({"name": "a", "counts": ["1"]}, "counts.0: input should be a valid integer"),
         ({"name": "a", "counts": 1}, "counts: input should be a valid tuple|valid array"),
@@ -209,7 +210,7 @@ def test_read_record__of_other_content(tmp_path: Path, record: dict, problem: st
     path = tmp_path / "x.json"
     path.write_bytes(record_bytes(record))
     with pytest.raises(DamageError, match=rf"x\.json is damaged: .*({problem}).*; mend it$"):
-        read_record(path, with_config(STORED)(Record), "mend it")
+        read_record(path, Record, "mend it")
 
 
 def test_tensor_bytes__come_back_in_whole_and_in_part(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_tensor_bytes__come_back_in_whole_and_in_part(tmp_path: Path) -> None:
         assert np.array_equal(file.all("values"), values)
         assert np.array_equal(file.rows("values", 1, 3), values[1:3])
     with (
-        pytest.raises(DamageError, match="lacks some of its tensors; mend it$"),
+        pytest.raises(DamageError, match=r"lacks some of its tensors; mend it$"),
         opened_tensors(path, "mend it") as file,
     ):
         file.all("others")

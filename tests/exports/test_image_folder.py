@@ -479,8 +479,8 @@ def test_export__a_zip_file_of_others_stays(run, tmp_path):
         archive.writestr("a.txt", "a")
     before = tree(tmp_path)
     for name, message in (
-        ("other", "another export"), ("text", "is not an export"), ("folder", "is a folder, not a file"),
-        ("foreign", "is not an export"),
+        ("other", "another export"), ("text", "is not an export"),
+        ("folder", "is a folder, not a file"), ("foreign", "is not an export"),
     ):  # fmt: skip
         with pytest.raises(StorageError, match=message):
             finish(export(run, tmp_path / f"{name}.zip", ExportSettings(image_px=8)))

@@ -296,7 +296,7 @@ def test_score__makes_a_damaged_file_again(run_path, source, name, damage):
     elif damage == "cut":
         path.write_bytes(path.read_bytes()[:50])
     else:
-        flip(path, -1 if name.startswith(("scores", "layouts")) else 400)
+        flip(path, -1 if name.startswith(("scores", "layouts")) else 200)
     if name == "run.json" and damage == "gone":
         with pytest.raises(StorageError, match="holds other files"):
             finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
@@ -324,7 +324,7 @@ def test_score__damaged_refined_shard_is_made_again(source, tmp_path):
 def test_score__a_damaged_manifest_of_no_known_run_is_refused(run_path, source):
     flip(run_path / "run.json", 400)
     before = tree(run_path)
-    with pytest.raises(DamageError, match=r"run\.json is damaged: its checksum does not match"):
+    with pytest.raises(DamageError, match=r"run\.json is damaged: it"):
         finish(score(dataset_of(source), toy_prior(), run_path, QUICK.replace(draws=4)))
     assert tree(run_path) == before
 
@@ -375,8 +375,7 @@ def test_run__files_of_another_content_are_damaged(run_path, name, content):
     name = name.replace("SELECTION", f"selections/{open_run(run_path).selection_name(SMALL)}")
     (run_path / name).write_text(content)
     with pytest.raises(DamageError) as error:
-        _read_all(run_path)
-        open_run(run_path).read_selection()
+        (_read_all(run_path), open_run(run_path).read_selection())
     assert _line(error).startswith(f"{run_path / name} is damaged: it ")
     assert "; run the same dsel" in _line(error)
 
@@ -416,9 +415,11 @@ def test_run__a_folder_in_the_place_of_a_file(run_path, name):
     (run_path / name).unlink()
     (run_path / name).mkdir()
     with pytest.raises(StorageError) as error:
-        _read_all(run_path)
-        run = open_run(run_path)
-        (run.read_layout(0), run.read_selection())
+        (
+            _read_all(run_path),
+            open_run(run_path).read_layout(0),
+            open_run(run_path).read_selection(),
+        )
     assert _line(error) == f"{run_path / name} is a folder, not a file: move it elsewhere"
 
 

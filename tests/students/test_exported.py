@@ -136,7 +136,7 @@ def test_read_export__refuses_tiles_outside_of_their_image(tmp_path, place, valu
     record = record_of(tmp_path / MANIFEST)
     record["images"][1]["patches"][2]["tile_box"][place] = value
     rewrite(tmp_path / MANIFEST, record)
-    with pytest.raises(SourceError, match="is damaged: .*; export the set again"):
+    with pytest.raises(SourceError, match=r"is damaged: .*; export the set again"):
         read_export(tmp_path)
 
 
