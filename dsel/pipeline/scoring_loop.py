@@ -68,8 +68,11 @@ def second_pass(inputs: ScoringInputs, chosen: Collection[str], draws: range) ->
 
 
 def _whole_shards(run: Run, folder: ScoreFolder) -> Generator[Event, None, set[int]]:
-    """Read the finished shards; a notice names each that is damaged and has to be scored again."""
-    numbers = run.finished_shards(folder)
+    """Read the finished shards; a notice names each that is damaged or missing.
+
+    These are scored again, and the run is an unfinished one until then.
+    """
+    numbers = run.expected_shards(folder)
     whole = set(numbers)
     if numbers:
         yield Started("verify", len(numbers), "shards")

@@ -168,6 +168,11 @@ class Run:
         numbers = sorted(int(name) for name in found if NUMBER.fullmatch(name))
         return tuple(number for number in numbers if number < self.identity.shards)
 
+    def expected_shards(self, folder: ScoreFolder = "scores") -> Sequence[int]:
+        """Numbers of the shards whose files must exist: all of a finished run."""
+        finished = (self.path / SUMMARY).exists()
+        return range(self.identity.shards) if finished else self.finished_shards(folder)
+
     def check_shard(self, number: int, folder: ScoreFolder = "scores") -> None:
         """Read a shard: raises `DamageError` if its scores or its proxies are damaged or missing.
 

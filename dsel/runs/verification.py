@@ -60,7 +60,7 @@ def is_run(folder: Path) -> bool:
 def _content_checks(run: Run) -> Iterator[Check]:
     """Yield checks that files are there and fit each other."""
     finished = (run.path / SUMMARY).exists()
-    numbers = range(run.identity.shards) if finished else run.finished_shards()
+    numbers = run.expected_shards()
     yield from (partial(run.check_shard, number) for number in numbers)
     if finished:
         yield lambda: run.summary

@@ -26,6 +26,7 @@ from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
 from dsel.config.shell import select_and_export
 from dsel.errors import PriorError, SettingError, StorageError
+from dsel.files import record_bytes
 from dsel.pipeline.score import score
 from dsel.runs import Run
 from dsel.types import Event, ImageRef, Skipped, Started
@@ -316,6 +317,26 @@ def test_restart__after_a_crash(jobs_with, source, tmp_path) -> None:
     # Another app still runs the job: this one leaves it alone.
     rewrite(marker, record | {"pid": 1})
     assert not jobs_with().knows(token)
+
+
+def test_restart__a_damaged_record_is_one_line_of_the_log(
+    jobs_with, source, tmp_path, caplog
+) -> None:
+    jobs = jobs_with()
+    token = jobs.start(task_of(source))
+    wait(jobs, token)
+    (marker,) = (tmp_path / "jobs").glob("*/job.json")
+    whole = marker.read_bytes()
+    other = record_bytes(record_of(marker) | {"task": {"kind": "bake"}})
+    for content in (b"null", b"[]", b"1", whole.replace(b"keep_s", b"kept_s"), other):
+        caplog.clear()
+        marker.write_bytes(content)
+        assert not jobs_with().knows(token)
+        (line,) = caplog.messages
+        assert line.startswith("a job cannot be read and is left alone: ")
+        assert all(not record.exc_info for record in caplog.records)
+    marker.write_bytes(whole)
+    assert jobs_with().knows(token)
 
 
 def test_restart__damaged_and_foreign_folders_stay(jobs_with, tmp_path) -> None:

@@ -303,7 +303,7 @@ def test_score__makes_a_damaged_file_again(run_path, source, name, damage):
         return
     notices = _notices(finish(score(dataset_of(source), toy_prior(), run_path, QUICK)))
     assert tree(run_path) == whole
-    if damage != "gone" or name.startswith("proxies"):
+    if damage != "gone" or name.startswith(("proxies", "scores")):
         (notice,) = notices
         assert f"{path} is made again: it" in notice
 
