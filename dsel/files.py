@@ -131,7 +131,7 @@ def fields_in(content: bytes, path: Path, remedy: str) -> dict[str, Any]:
 def validated(record: Mapping[str, Any], kind: type[T], path: Path, remedy: str) -> T:
     """Return the object of a dataclass or model with these fields, read from `path`."""
     try:
-        return _adapter(kind).validate_json(json.dumps(record), strict=True)
+        found: T = _adapter(kind).validate_json(json.dumps(record), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -139,10 +139,11 @@ def validated(record: Mapping[str, Any], kind: type[T], path: Path, remedy: str)
         raise damaged(path, problem, remedy) from error
     except SettingError as error:
         raise damaged(path, str(error), remedy) from error
+    return found
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsel.data import open_dataset
 from dsel.data.images import to_proxy
@@ -87,7 +88,7 @@ class HeldOut:
         if stored is None:
             stored = yield from self._read(image_px)
             if stored.images.nbytes <= MOST_STORED_BYTES:
-                parts = {"images": stored.images, "labels": stored.labels}
+                parts: dict[str, NDArray[Any]] = {"images": stored.images, "labels": stored.labels}
                 write_atomically(path, tensor_bytes(parts, {}))
         labels = np.array(self._class_of, np.int64)[stored.labels]
         return LabelledImages(stored.images, labels)

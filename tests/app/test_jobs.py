@@ -412,7 +412,7 @@ def lent(portions: list[int], most: int) -> Any:
 
 def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> None:
     portions: list[int] = []
-    runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent(portions, 7))
+    runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent(portions, 11))
     jobs = jobs_with(runner=runner)
     token = jobs.start(task_of(source))
     assert wait(jobs, token).state == "done"
