@@ -94,7 +94,9 @@ def _checks_of_zip(out: Path) -> Iterator[Check]:
                 yield partial(_check_entry, archive, out / name, name, checksum)
             if manifest["export"].get("teacher"):
                 yield partial(_check_entry, archive, out / LABELS, LABELS)
-    except (*UNREADABLE, DamageError) as error:
+    except DamageError as error:
+        yield partial(_raise, error)
+    except UNREADABLE as error:
         yield partial(_raise, damaged(out, first_line(error), AGAIN))
 
 

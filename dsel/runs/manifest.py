@@ -21,16 +21,19 @@ FORMAT = 3
 """Version of the run folder's layout and names; other versions are refused."""
 
 MANIFEST = "run.json"
-NOT_COMPARED = frozenset({"settings", "prior", "prior_origin", "dataset_origin"})
+NOT_COMPARED = frozenset({"dsel", "settings", "prior", "prior_origin", "dataset_origin"})
 """Fields that may change between two calls: locations and labels, not content."""
 
-_NAMES = frozenset({"format", "dsel", "fingerprint"})
+_NAMES = frozenset({"format", "fingerprint"})
 
 
 @with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Everything that determines a run; equal identities give equal bytes."""
+    """Everything that determines a run; equal identities give equal bytes.
+
+    dsel: the version that scores it.
+    """
 
     classes: tuple[str, ...]
     dataset_fingerprint: str
@@ -43,16 +46,13 @@ class Identity:
     cell_px: int
     precision: str
     settings: ScoreSettings
+    dsel: str = __version__
 
     @property
     def fingerprint(self) -> str:
         """A name of the scores, from the settings, the data, the weights and dsel's version."""
-        return self.fingerprint_of(__version__)
-
-    def fingerprint_of(self, version: str) -> str:
-        """The name that this version of dsel gives to the same."""
         return fingerprint(
-            FORMAT, version, list(self.classes), self.dataset_fingerprint,
+            FORMAT, self.dsel, list(self.classes), self.dataset_fingerprint,
             self.prior_fingerprint, self.resolution_px, self.cell_px, self.precision,
             self.settings,
         )  # fmt: skip
@@ -82,7 +82,7 @@ class Summary:
 def manifest_bytes(identity: Identity) -> bytes:
     """Return the contents of run.json for this identity."""
     record = asdict(identity) | {"settings": result_settings(identity.settings)}
-    named = {"format": FORMAT, "dsel": __version__, "fingerprint": identity.fingerprint}
+    named = {"format": FORMAT, "dsel": identity.dsel, "fingerprint": identity.fingerprint}
     return record_bytes(named | record)
 
 
@@ -103,7 +103,7 @@ def read_manifest(folder: Path) -> Identity:
     record = read_fields(path, remedies.RUN)
     plain = {k: v for k, v in record.items() if k not in _NAMES}
     identity = validated(plain, Identity, path, remedies.RUN)
-    if record.get("fingerprint") != identity.fingerprint_of(str(record.get("dsel"))):
+    if record.get("fingerprint") != identity.fingerprint:
         raise damaged(path, "its fingerprint does not follow from its settings", remedies.RUN)
     return identity
 
