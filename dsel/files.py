@@ -130,8 +130,9 @@ def fields_in(content: bytes, path: Path, remedy: str) -> dict[str, Any]:
 
 def validated(record: Mapping[str, Any], kind: type[T], path: Path, remedy: str) -> T:
     """Return the object of a dataclass or model with these fields, read from `path`."""
+    stored: Any = kind  # mypy takes generic types for unhashable
     try:
-        found: T = _adapter(kind).validate_json(json.dumps(record), strict=True)
+        found: T = _adapter(stored).validate_json(json.dumps(record), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
