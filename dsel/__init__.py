@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         select,
     )
     from dsel.api.teaching import iter_teach, teach
+    from dsel.api.verification import iter_verify, verify
     from dsel.config import (
         AdviseSettings,
         EvaluateSettings,
@@ -73,6 +74,7 @@ _MODULES: Final = {
         "select",
     ),
     "dsel.api.teaching": ("iter_teach", "teach"),
+    "dsel.api.verification": ("iter_verify", "verify"),
     "dsel.config": (
         "AdviseSettings", "EvaluateSettings", "ExportSettings", "PriorSettings", "ScoreSettings",
         "SelectSettings", "SourceSettings", "StudentSettings", "SweepSettings", "TeachSettings",
@@ -121,6 +123,7 @@ __all__ = [
     "iter_select",
     "iter_sweep",
     "iter_teach",
+    "iter_verify",
     "load_prior",
     "open_dataset",
     "open_run",
@@ -129,6 +132,7 @@ __all__ = [
     "sweep",
     "teach",
     "torch_dataset",
+    "verify",
 ]
 
 

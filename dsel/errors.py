@@ -6,9 +6,10 @@ DselError                     code
  ├── UnreadableImage  "unreadable_image"  one image that cannot be used: data, not a failed job
  ├── PriorError       "prior"             a prior that cannot be loaded or does not fit
  ├── RunError         "run"               a run folder that is missing, foreign, unfinished or
- │                                        made with other settings
- ├── StorageError     "storage"           a full disk, or a file that may not be written or read
- └── QuotaError       "quota"             what the app's visitors may keep and use is used up
+  │    │                                   made with other settings
+  │    └── DamageError "damage"            a file of a run that is damaged or missing
+  ├── StorageError     "storage"           a full disk, or a file that may not be written or read
+  └── QuotaError       "quota"             what the app's visitors may keep and use is used up
 
 Faces catch `DselError` and nothing else; anything else is a bug and keeps its traceback. A message
 names the thing, the value, and what would be right. A face that needs a value of it reads `fields`
@@ -72,6 +73,12 @@ class RunError(DselError):
     """A run folder is missing, foreign, unfinished, or was made with other settings."""
 
     code = "run"
+
+
+class DamageError(RunError):
+    """A file of a run is damaged or missing; fields: path, problem, remedy."""
+
+    code = "damage"
 
 
 class StorageError(DselError):

@@ -1,4 +1,8 @@
-"""Atomic files: written under a temporary name, synced, and renamed, so complete or absent."""
+"""Atomic files: written under a temporary name, synced, and renamed, so complete or absent.
+
+Records (JSON), tables (Parquet) and tensors (safetensors) have a checksum, which is verified when
+they are read.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,33 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from dsel.errors import RunError, storage_errors
+from dsel.checksums import (
+    BLANK,
+    FIELD,
+    check_content,
+    check_file,
+    damaged,
+    reading,
+    seal,
+)
+from dsel.errors import SettingError, storage_errors
+
+T = TypeVar("T")
 
 PARTIAL = ".partial"
 TEMPORARY: Final = re.compile(rf"\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)-[0-9a-f]{{8}}{PARTIAL}")
@@ -29,6 +49,12 @@ OTHER_HOST_S: Final = 24 * 3600.0
 
 CLOCKS_S: Final = 2.0
 """How much the clocks of processes and of files may differ."""
+DELETE: Final = "delete it and run the same command again"
+RECORD: Final = "dsel"
+"""The key of the record in the metadata of a safetensors file."""
+
+STORED: Final = ConfigDict(extra="forbid")
+"""The configuration of dataclasses that `read_record` reads: other keys are damage."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -125,39 +151,148 @@ def json_bytes(content: Any) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file of a run; raises `RunError` for one that is missing or damaged."""
+def record_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return readable JSON that starts with its checksum (see `dsel.checksums`)."""
+    return seal(json_bytes({FIELD: BLANK, **record}))
+
+
+def read_json(path: Path, remedy: str = DELETE) -> Any:
+    """Read JSON, whatever its checksum; raises `DamageError` if it is missing or damaged."""
+    return _parsed(_content(path, remedy), path, remedy)
+
+
+def read_record(path: Path, kind: type[T], remedy: str, stored_format: str = "") -> T:
+    """Read what `record_bytes` made of the fields of a dataclass or model.
+
+    stored_format: the value of its key "format", if it has one. Raises `DamageError` for a file
+    that is missing, has a wrong checksum or another content.
+    """
+    record = read_fields(path, remedy)
+    if stored_format and record.pop("format", None) != stored_format:
+        raise damaged(path, f"its format is not {stored_format!r}", remedy)
+    return validated(record, kind, path, remedy)
+
+
+def read_fields(path: Path, remedy: str) -> dict[str, Any]:
+    """Read what `record_bytes` made, without its checksum; raises `DamageError`."""
+    return fields_in(_content(path, remedy), path, remedy)
+
+
+def fields_in(content: bytes, path: Path, remedy: str) -> dict[str, Any]:
+    """Return what `record_bytes` made, without its checksum, from the content of `path`."""
+    check_content(content, path, remedy)
+    record = _parsed(content, path, remedy)
+    if not isinstance(record, dict):
+        raise damaged(path, "it is not a JSON object", remedy)
+    record.pop(FIELD, None)
+    return record
+
+
+def validated(record: Mapping[str, Any], kind: type[T], path: Path, remedy: str) -> T:
+    """Return the object of a dataclass or model with these fields, read from `path`."""
+    stored: Any = kind  # mypy takes generic types for unhashable
     try:
-        with storage_errors(path), _missing_is_a_run_error(path):
-            return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise RunError(f"{path} is damaged: it is not JSON", path=str(path)) from error
+        found: T = _adapter(stored).validate_json(json.dumps(record), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        problem = f"{place}: {first['msg'].lower()}" if place else first["msg"].lower()
+        raise damaged(path, problem, remedy) from error
+    except SettingError as error:
+        raise damaged(path, str(error), remedy) from error
+    return found
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def table_bytes(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
-    """Return a Parquet file of rows, uncompressed, because images in it already are."""
+    """Return a Parquet file of rows with its checksum in its metadata.
+
+    It is not compressed, because images in it already are.
+    """
     buffer = BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer, compression="none")
-    return buffer.getvalue()
+    table = pa.Table.from_pylist(list(rows), schema=schema.with_metadata({FIELD: BLANK}))
+    pq.write_table(table, buffer, compression="none")
+    return seal(buffer.getvalue())
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet file of a run; raises `RunError` for one that is missing or damaged."""
+def read_table(
+    path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, remedy: str = DELETE
+) -> pa.Table:
+    """Read columns of what `table_bytes` made, by default all.
+
+    Raises `DamageError` for a file that is missing, has a wrong checksum or another schema.
+    """
+    check_file(path, remedy)
     try:
-        with storage_errors(path), _missing_is_a_run_error(path):
-            return pq.read_table(path, columns=columns)
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(schema):
+                raise damaged(path, "it has other columns", remedy)
+            return file.read(columns)
     except (pa.ArrowException, OSError) as error:  # a damaged footer is a plain OSError
-        raise RunError(
-            f"{path} is damaged: it is not a Parquet table of dsel", path=str(path)
-        ) from error
+        raise damaged(path, "it is not a Parquet table", remedy) from error
+
+
+def tensor_bytes(tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> bytes:
+    """Return a safetensors file; its metadata have one key, "dsel": the record and a checksum.
+
+    With several keys, safetensors would write them in an order that changes from time to time.
+    """
+    text = json.dumps({FIELD: BLANK, **record})
+    return seal(bytes(save(dict(tensors), {RECORD: text})))
 
 
 @contextmanager
-def _missing_is_a_run_error(path: Path) -> Iterator[None]:
+def opened_tensors(path: Path, remedy: str) -> Iterator[Tensors]:
+    """Open what `tensor_bytes` made.
+
+    Raises `DamageError` for a file that is missing, has a wrong checksum, or lacks a tensor.
+    """
+    check_file(path, remedy)
     try:
-        yield
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing", path=str(path)) from error
+        with reading(path, remedy), safe_open(path, "numpy") as file:
+            record = _parsed((file.metadata() or {}).get(RECORD, ""), path, remedy)
+            if not isinstance(record, dict):
+                raise damaged(path, "it has no record of dsel", remedy)
+            yield Tensors(file, record)
+    except SafetensorError as error:
+        raise damaged(path, "it lacks some of its tensors", remedy) from error
+
+
+class Tensors:
+    """An open safetensors file: its record, its tensors, and slices of them."""
+
+    def __init__(self, file: Any, record: Mapping[str, Any]) -> None:
+        self._file = file
+        self.record = record
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the tensors."""
+        return frozenset(self._file.keys())
+
+    def all(self, name: str) -> NDArray[Any]:
+        """Read a tensor."""
+        return np.asarray(self._file.get_tensor(name))
+
+    def rows(self, name: str, low: int, high: int) -> NDArray[Any]:
+        """Read some rows of a tensor."""
+        return np.asarray(self._file.get_slice(name)[low:high])
+
+
+def _content(path: Path, remedy: str) -> bytes:
+    with reading(path, remedy):
+        return path.read_bytes()
+
+
+def _parsed(content: bytes | str, path: Path, remedy: str) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, "it is not JSON", remedy) from error
 
 
 def _sync_folder(folder: Path) -> None:

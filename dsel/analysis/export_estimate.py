@@ -22,6 +22,7 @@ from PIL import Image
 
 from dsel.analysis.explorer import Explorer
 from dsel.cache import SHARED, Cache
+from dsel.checksums import DIGITS
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.composing import Cut, compose_class, lay_out, shortfall
 from dsel.data.images import crop, encode
@@ -322,7 +323,8 @@ def _side_bytes(
         for name, image in zip(names[::step], images[::step], strict=True)
     ]
     selections = [replace(one, patches=one.patches[::step]) for one in plan.selections]
-    files = side_files(replace(plan, selections=selections), entries)
+    checksums = dict.fromkeys(names[::step], _NO_DIGEST)
+    files = side_files(replace(plan, selections=selections), entries, checksums)
     return {name: len(content) for name, content in files.items()}
 
 
@@ -332,4 +334,5 @@ def spread(items: Sequence[T], most: int) -> list[T]:
     return [items[at * (len(items) - 1) // max(count - 1, 1)] for at in range(count)]
 
 
+_NO_DIGEST: Final = "0" * DIGITS
 _NO_PIXELS: Final = np.zeros((0, 0, 3), np.uint8)

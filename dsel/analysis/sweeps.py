@@ -9,8 +9,8 @@ from typing import Any
 from dsel.config import SelectSettings
 from dsel.config.base import settings_of
 from dsel.files import read_table
-from dsel.runs import Run
-from dsel.runs.sweeps import FOLDER
+from dsel.runs import Run, remedies
+from dsel.runs.sweeps import FOLDER, SWEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,12 @@ class Sweep:
 
 
 def list_sweeps(run: Run) -> tuple[Sweep, ...]:
-    """Read all sweeps of a run, the newest first; raises `RunError` for a damaged one."""
+    """Read all sweeps of a run, the newest first; raises `DamageError` for a damaged one."""
     files = sorted(
         (run.path / FOLDER).glob("*.parquet"), key=lambda file: (-file.stat().st_mtime_ns, file)
     )
-    return tuple(_sweep(file.stem, read_table(file).to_pylist()) for file in files)
+    tables = {file.stem: read_table(file, SWEEP, remedy=remedies.SWEEP) for file in files}
+    return tuple(_sweep(name, table.to_pylist()) for name, table in tables.items())
 
 
 def _sweep(name: str, cells: Sequence[Mapping[str, Any]]) -> Sweep:

@@ -33,7 +33,7 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
-from dsel.errors import DselError, PriorError, library_errors, printable
+from dsel.errors import DselError, PriorError, RunError, library_errors, printable
 
 if TYPE_CHECKING:
     from dsel.runs import Run
@@ -235,6 +235,30 @@ def info(run: RunPath, output: Output = Output()) -> None:
     return None
 
 
+@COMMANDS.command()
+def verify(
+    run_or_out: Annotated[
+        Positional[Path], arg(metavar="RUN_OR_OUT", help="run folder, or exported set or zip file")
+    ],
+    output: Output = Output(),
+) -> None:
+    """Read every file of a run or of an exported set again, and list what is damaged."""
+    from dsel.cli.terminal import Terminal, print_line
+    from dsel.pipeline.verify import checks_of_path
+    from dsel.pipeline.verify import verify as verify_all
+
+    if output.dry_run:
+        return print_plan(output, {"files": sum(1 for _ in checks_of_path(run_or_out))})
+    found: list[str] = []
+    figures = Terminal().follow(_without_notices(verify_all(run_or_out), found))
+    for line in () if output.json else found:
+        print_line(line)
+    print_result({**figures, "damaged": found if output.json else len(found)}, output)
+    if found:
+        raise RunError(f"{run_or_out} is damaged: {len(found)} of its files must be repaired")
+    return None
+
+
 for command in (evaluate, sweep, advise, teach):
     COMMANDS.command()(command)
 
@@ -300,6 +324,17 @@ def _figures_kept(
         if isinstance(event, Done):
             figures[event.stage] = event.figures
         yield event
+
+
+def _without_notices(events: Iterable[Event], texts: list[str]) -> Iterator[Event]:
+    """Pass all other events on, and store the texts of notices."""
+    from dsel.types import Notice
+
+    for event in events:
+        if isinstance(event, Notice):
+            texts.append(event.text)
+        else:
+            yield event
 
 
 def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:

@@ -13,13 +13,20 @@ from dsel.config.base import fingerprint
 from dsel.config.overrides import Overrides
 from dsel.core.composing import Canvas
 from dsel.errors import RunError, StorageError, storage_errors
-from dsel.files import json_bytes, read_json, remove_partial_files, write_atomically
+from dsel.files import (
+    read_fields,
+    record_bytes,
+    remove_partial_files,
+    validated,
+    write_atomically,
+)
 from dsel.locks import LOCK
 from dsel.runs.schema import box_columns
 from dsel.types import ClassSelection, Distilled, Tile
 
 MANIFEST = "manifest.json"
 FORMAT = "dsel export 3"
+CHECKSUMS = "checksums"
 LONGEST_NAME_BYTES = 160
 """Longest name of a class folder: file systems allow 255, and images add a number and a suffix."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
@@ -66,21 +73,22 @@ def class_folders(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(folders)
 
 
-def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> None:
+def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> dict[str, str]:
     """Mark a folder as this export's before the first image is written.
 
-    Raises `StorageError` for a folder with another export, or with files that dsel did not write.
+    Returns the checksums of its files by name, if it was complete. Raises `StorageError` for a
+    folder with another export, or with files that dsel did not write.
     """
     refuse_foreign(out, also_ours)
-    if (out / MANIFEST).is_file():
-        _check_same(out, export)
+    known = _same_export(out, export) if (out / MANIFEST).exists() else {}
     remove_partial_files(out)
-    write_atomically(out / MANIFEST, json_bytes(manifest(export, [], complete=False)))
+    write_atomically(out / MANIFEST, record_bytes(manifest(export, [], {}, complete=False)))
+    return known
 
 
 def refuse_foreign(out: Path, also_ours: Sequence[str] = ()) -> None:
     """Raise `StorageError` for a folder whose files are not an export of dsel."""
-    if not out.is_dir() or (out / MANIFEST).is_file():
+    if not out.is_dir() or (out / MANIFEST).exists():
         return
     with storage_errors(out):
         ours = (*also_ours, LOCK)
@@ -92,8 +100,16 @@ def refuse_foreign(out: Path, also_ours: Sequence[str] = ()) -> None:
         )
 
 
-def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool) -> dict[str, Any]:
-    """Return the manifest: the export's settings and facts, and the origin of every pixel."""
+def manifest(
+    export: Export,
+    images: Sequence[Mapping[str, Any]],
+    checksums: Mapping[str, str],
+    complete: bool,
+) -> dict[str, Any]:
+    """Return the manifest: the export's settings and facts, and the origin of every pixel.
+
+    checksums: the SHA-256 of every other file, by name.
+    """
     return {
         "format": FORMAT,
         "fingerprint": export.fingerprint,
@@ -105,6 +121,7 @@ def manifest(export: Export, images: Sequence[Mapping[str, Any]], complete: bool
         | {"image_px": export.canvas.image_px, "pixels": export.pixels},
         "classes": list(export.classes),
         "images": list(images),
+        CHECKSUMS: dict(checksums),
     }
 
 
@@ -147,15 +164,21 @@ def _cut(name: str) -> str:
     return name.encode()[:LONGEST_NAME_BYTES].decode(errors="ignore")
 
 
-def _check_same(out: Path, export: Export) -> None:
+def _same_export(out: Path, export: Export) -> dict[str, str]:
+    """Return the checksums of a folder that is this export; raises `StorageError` for others."""
     try:
-        stored = read_json(out / MANIFEST)["fingerprint"]
-    except (RunError, KeyError, TypeError) as error:
+        stored = read_fields(out / MANIFEST, "choose a new folder")
+        checksums = validated(stored[CHECKSUMS], dict[str, str], out / MANIFEST, "")
+        name = stored["fingerprint"]
+    except (RunError, KeyError) as error:
         raise StorageError(
-            f"{out} holds a {MANIFEST} that dsel did not write: choose a new folder", path=str(out)
+            f"{out} holds a {MANIFEST} that dsel did not write, or that is damaged: choose a new "
+            "folder",
+            path=str(out),
         ) from error
-    if stored != export.fingerprint:
+    if name != export.fingerprint:
         raise StorageError(
             f"{out} holds another export, made with other settings: choose a new folder",
             path=str(out),
         )
+    return checksums

@@ -17,8 +17,10 @@ from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
+from dsel.checksums import check_listed, digest
 from dsel.core.composing import tile_boxes
 from dsel.data.images import encode
+from dsel.errors import DamageError
 from dsel.exports.base import (
     MANIFEST,
     Export,
@@ -28,10 +30,10 @@ from dsel.exports.base import (
     manifest,
 )
 from dsel.exports.readme import README, readme
-from dsel.files import json_bytes, table_bytes, write_atomically
+from dsel.files import json_bytes, record_bytes, table_bytes, write_atomically
 from dsel.locks import locked
 from dsel.runs.schema import PATCHES, box_columns, patch_row
-from dsel.types import ClassSelection, Distilled, Done, Event, Progress, Started
+from dsel.types import ClassSelection, Distilled, Done, Event, Notice, Progress, Started
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 SPLIT = "train"
@@ -82,22 +84,25 @@ def _write(
     also_ours: Sequence[str],
     label: Label | None,
 ) -> Iterator[Event]:
-    claim_folder(out, export, also_ours)
+    known = claim_folder(out, export, also_ours)
+    yield from _damaged_before(out, known)
     folders = class_folders(export.classes)
     total = sum(len(s.kept_images(export.select.ipc)) for s in export.selections)
     yield Started("export", total, "images")
     entries: list[dict[str, Any]] = []
+    checksums: dict[str, str] = {}
     size = 0
     for distilled in images:
         name = image_name(export, folders[distilled.class_index], distilled.number)
         content = encode(distilled.pixels, export.settings.file_format)
         write_atomically(out / name, content)
         entries.append(image_entry(name, distilled, export.classes))
+        checksums[name] = digest(content)
         size += len(content)
         yield Progress()
     if label is not None:
         yield from label(out, entries)
-    for name, content in side_files(export, entries).items():
+    for name, content in side_files(export, entries, checksums).items():
         write_atomically(out / name, content)
     yield Done("export", {"images": len(entries), "bytes": size, "folder": str(out)})
 
@@ -107,8 +112,22 @@ def image_name(export: Export, folder: str, number: int) -> str:
     return f"{SPLIT}/{folder}/{folder}_id{number:05d}{SUFFIXES[export.settings.file_format]}"
 
 
-def side_files(export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return what is written beside the images, by file name, for the manifest's image entries."""
+def _damaged_before(out: Path, checksums: Mapping[str, str]) -> Iterator[Event]:
+    """Name the files of a complete export that were changed since; all are written again."""
+    for name, checksum in checksums.items():
+        try:
+            check_listed(out / name, checksum, "")
+        except DamageError as error:
+            yield Notice(f"{out / name} is written again: {error.fields['problem']}")
+
+
+def side_files(
+    export: Export, entries: Sequence[Mapping[str, Any]], checksums: Mapping[str, str]
+) -> dict[str, bytes]:
+    """Return what is written beside the images, by file name.
+
+    entries, checksums: what the manifest says of the images.
+    """
     classes = [
         {"index": index, "name": name, "folder": folder}
         for index, (name, folder) in enumerate(
@@ -116,13 +135,14 @@ def side_files(export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str
         )
     ]
     rows = [row for selected in export.selections for row in _patch_rows(export, selected)]
-    return {
+    files = {
         README: readme(export).encode(),
         "classes.json": json_bytes(classes),
         "patches.parquet": table_bytes(rows, EXPORTED),
-        # Last: a complete manifest means that all other files are written.
-        MANIFEST: json_bytes(manifest(export, entries, complete=True)),
     }
+    every = {name: digest(content) for name, content in files.items()} | dict(checksums)
+    # Last: a complete manifest means that all other files are written.
+    return files | {MANIFEST: record_bytes(manifest(export, entries, every, complete=True))}
 
 
 def _patch_rows(export: Export, selected: ClassSelection) -> Iterator[dict[str, Any]]:

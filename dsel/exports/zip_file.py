@@ -5,18 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dsel.errors import StorageError, storage_errors
+from dsel.checksums import check_content
+from dsel.errors import DamageError, StorageError, storage_errors
 from dsel.exports.base import MANIFEST, Export
 from dsel.files import PARTIAL, remove_partial_folders, temporary_beside
 from dsel.locks import LOCK, locked
 from dsel.types import Done, Event
 
 ZIP = ".zip"
+UNREADABLE = (
+    OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, struct.error, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
+"""What zipfile raises for a damaged file: RuntimeError is its word for an encrypted entry."""
+
 ZIP_ENTRY_BYTES = 76
 """Bytes of a file in a zip beside its content and its name, which is stored twice."""
 ZIP_END_BYTES = 22
@@ -104,11 +113,14 @@ def _refuse_other(out: Path, export: Export) -> None:
     if not out.exists():
         return
     try:
-        with zipfile.ZipFile(out) as archive:
-            stored = json.loads(archive.read(MANIFEST))["fingerprint"]
-    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
+        with storage_errors(out), zipfile.ZipFile(out) as archive:
+            content = archive.read(MANIFEST)
+        check_content(content, out, "")
+        stored = json.loads(content)["fingerprint"]
+    except (*UNREADABLE, DamageError) as error:
         raise StorageError(
-            f"{out} exists and is not an export of dsel: choose a new file", path=str(out)
+            f"{out} exists and is not an export of dsel, or is damaged: choose a new file",
+            path=str(out),
         ) from error
     if stored != export.fingerprint:
         raise StorageError(

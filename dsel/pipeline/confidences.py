@@ -7,15 +7,15 @@ teachers/<fingerprint>/00000-<fingerprint>.safetensors     log odds (M,) of one 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from pydantic import with_config
 
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
@@ -23,16 +23,29 @@ from dsel.config.shell import select_command
 from dsel.core.baselines.base import Boxes, Confidence, Doubles, Ints, log_odds
 from dsel.core.baselines.registry import BASELINES
 from dsel.data.images import crop
-from dsel.errors import SettingError
-from dsel.files import json_bytes, read_json, write_atomically
+from dsel.errors import DamageError, SettingError
+from dsel.files import (
+    STORED,
+    opened_tensors,
+    read_record,
+    record_bytes,
+    tensor_bytes,
+    write_atomically,
+)
 from dsel.pipeline.cutting import read_proxy
-from dsel.runs import Run
+from dsel.runs import Run, remedies
 from dsel.types import Box, ClassScores, Pixels, Teacher
 
 FOLDER: Final = "teachers"
 TEACHER: Final = "teacher.json"
 AT_ONCE: Final = 256
 """Crops that are shown to the teacher in one call."""
+
+
+@with_config(STORED)
+@dataclass(frozen=True, slots=True)
+class _Named:
+    name: str
 
 
 def teacher_for(run: Run, settings: SelectSettings, device: str = "auto") -> Teacher | None:
@@ -54,15 +67,21 @@ def last_teacher(run: Run) -> str:
     found = list((run.path / FOLDER).glob(f"*/{TEACHER}"))
     if not found:
         return ""
-    return str(read_json(max(found, key=lambda path: path.stat().st_mtime_ns))["name"])
+    last = max(found, key=lambda path: path.stat().st_mtime_ns)
+    return read_record(last, _Named, remedies.SELECT).name
 
 
 def confidence_of(
-    run: Run, settings: SelectSettings, scores: ClassScores, teacher: Teacher | None
+    run: Run,
+    settings: SelectSettings,
+    scores: ClassScores,
+    teacher: Teacher | None,
+    repaired: Callable[[DamageError], None] = lambda _: None,
 ) -> Confidence:
     """Return what answers for a teacher in the images of one class.
 
-    Without a teacher it returns stored answers, and raises `SettingError` for any others.
+    Without a teacher it returns stored answers, and raises `SettingError` for any others, and
+    `DamageError` for damaged ones. repaired: is told of damaged files that are made again.
     """
     if not settings.teacher:
         raise SettingError(
@@ -72,8 +91,13 @@ def confidence_of(
         )
 
     def confidence(rows: Ints, boxes: Boxes) -> Doubles:
-        path = _path(run, settings.teacher, scores, rows, boxes)
-        stored = _read(path, teacher)
+        path, stored = _path(run, settings.teacher, scores, rows, boxes), None
+        try:
+            stored = _read(path, teacher)
+        except DamageError as error:
+            if teacher is None:
+                raise
+            repaired(error)
         if stored is not None:
             return stored
         if teacher is None:
@@ -83,8 +107,9 @@ def confidence_of(
                 f"the run: compute them with {command}"
             )
         odds = _ask(teacher, _crops(run, scores, rows, boxes, teacher.image_px), scores.index)
-        write_atomically(path, save({"log_odds": odds}, {"teacher": teacher.fingerprint}))
-        write_atomically(path.parent / TEACHER, json_bytes({"name": settings.teacher}))
+        record = {"teacher": teacher.fingerprint}
+        write_atomically(path, tensor_bytes({"log_odds": odds}, record))
+        write_atomically(path.parent / TEACHER, record_bytes({"name": settings.teacher}))
         return odds
 
     return confidence
@@ -117,13 +142,9 @@ def _path(run: Run, teacher: str, scores: ClassScores, rows: Ints, boxes: Boxes)
 
 
 def _read(path: Path, teacher: Teacher | None) -> Doubles | None:
-    """Return stored answers, unless they are damaged or another teacher's."""
-    if not path.is_file():
+    """Return stored answers, unless they are another teacher's; raises `DamageError`."""
+    if not path.exists():
         return None
-    try:
-        with safe_open(path, "numpy") as file:
-            given_by = (file.metadata() or {}).get("teacher")
-            odds: Doubles = file.get_tensor("log_odds")
-    except (SafetensorError, OSError):
-        return None
+    with opened_tensors(path, remedies.SELECT) as file:
+        given_by, odds = file.record.get("teacher"), file.all("log_odds")
     return odds if teacher is None or given_by == teacher.fingerprint else None

@@ -11,18 +11,16 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.config.shell import select_command
 from dsel.core.selection import Located
 from dsel.data.images import crop
-from dsel.errors import SettingError
-from dsel.files import write_atomically
+from dsel.errors import DamageError, SettingError
+from dsel.files import opened_tensors, tensor_bytes, write_atomically
 from dsel.pipeline.cutting import read_proxy
-from dsel.runs import Run
+from dsel.runs import Run, remedies
 from dsel.types import Box, ClassScores, Featurizer, Pixels
 
 Describe: TypeAlias = Callable[[ClassScores, Located], NDArray[np.float32]]
@@ -30,18 +28,27 @@ Describe: TypeAlias = Callable[[ClassScores, Located], NDArray[np.float32]]
 
 
 def describer(
-    run: Run, settings: SelectSettings, featurizer: Featurizer | None = None
+    run: Run,
+    settings: SelectSettings,
+    featurizer: Featurizer | None = None,
+    repaired: Callable[[DamageError], None] = lambda _: None,
 ) -> Describe | None:
     """Return what computes the features of a class's patches; None for those of scoring.
 
-    Without a featurizer it returns stored features, and raises `SettingError` for any others.
+    Without a featurizer it returns stored features, and raises `SettingError` for any others, and
+    `DamageError` for damaged ones. repaired: is told of damaged files that are made again.
     """
     if settings.features == "free":
         return None
 
     def describe(scores: ClassScores, located: Located) -> NDArray[np.float32]:
-        path = _path(run, settings, scores)
-        stored = _read(path, len(located.image), featurizer)
+        path, stored = _path(run, settings, scores), None
+        try:
+            stored = _read(path, len(located.image), featurizer)
+        except DamageError as error:
+            if featurizer is None:
+                raise
+            repaired(error)
         if stored is not None:
             return stored
         if featurizer is None:
@@ -50,7 +57,8 @@ def describer(
                 f"with {select_command(Path('RUN'), settings)}"
             )
         features = featurizer.describe(_cut(run, scores, located))
-        write_atomically(path, save({"features": features}, {"featurizer": featurizer.fingerprint}))
+        record = {"featurizer": featurizer.fingerprint}
+        write_atomically(path, tensor_bytes({"features": features}, record))
         return features
 
     return describe
@@ -79,14 +87,10 @@ def _path(run: Run, settings: SelectSettings, scores: ClassScores) -> Path:
 
 
 def _read(path: Path, count: int, featurizer: Featurizer | None) -> NDArray[np.float32] | None:
-    """Return stored features, unless they are damaged or another model's."""
-    if not path.is_file():
+    """Return stored features, unless they are another model's; raises `DamageError`."""
+    if not path.exists():
         return None
-    try:
-        with safe_open(path, "numpy") as file:
-            made_by = (file.metadata() or {}).get("featurizer")
-            features: NDArray[np.float32] = file.get_tensor("features")
-    except (SafetensorError, OSError):
-        return None
+    with opened_tensors(path, remedies.SELECT) as file:
+        made_by, features = file.record.get("featurizer"), file.all("features")
     same = featurizer is None or made_by == featurizer.fingerprint
     return features if same and len(features) == count else None

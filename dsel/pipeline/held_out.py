@@ -16,16 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from dsel.data import open_dataset
 from dsel.data.images import to_proxy
 from dsel.data.prefetch import LOOK_AHEAD
 from dsel.data.spec import parse_source
-from dsel.errors import SettingError, UnreadableImage, shown
-from dsel.files import write_atomically
-from dsel.runs import Run
+from dsel.errors import DamageError, SettingError, UnreadableImage, shown
+from dsel.files import opened_tensors, tensor_bytes, write_atomically
+from dsel.runs import Run, made_again, remedies
 from dsel.runs.evaluations import (
     FOLDER,
     HeldOutSource,
@@ -34,7 +32,7 @@ from dsel.runs.evaluations import (
     list_validations,
 )
 from dsel.students.records import Images, LabelledImages
-from dsel.types import Dataset, Event, ImageRef, Pixels, Progress, Skipped, Started
+from dsel.types import Dataset, Event, ImageRef, Notice, Pixels, Progress, Skipped, Started
 
 MOST_STORED_BYTES: Final = 1 << 28
 """Resized images are stored up to this size, since decoding or rendering them takes longer."""
@@ -82,12 +80,16 @@ class HeldOut:
         """
         path = self.subject.folder / FOLDER / "held_out" / f"{self.source.fingerprint}-{image_px}"
         path = path.with_suffix(".safetensors")
-        stored = _stored(path)
+        stored = None
+        try:
+            stored = _stored(path)
+        except DamageError as error:
+            yield Notice(made_again(error))
         if stored is None:
             stored = yield from self._read(image_px)
             if stored.images.nbytes <= MOST_STORED_BYTES:
-                parts = {"images": stored.images, "labels": stored.labels}
-                write_atomically(path, save(parts))
+                parts: dict[str, NDArray[Any]] = {"images": stored.images, "labels": stored.labels}
+                write_atomically(path, tensor_bytes(parts, {}))
         labels = np.array(self._class_of, np.int64)[stored.labels]
         return LabelledImages(stored.images, labels)
 
@@ -191,13 +193,8 @@ def _normal(name: str) -> str:
 
 
 def _stored(path: Path) -> LabelledImages | None:
-    """Read stored images; None for a missing or damaged file, which is written again."""
-    if not path.is_file():
+    """Read stored images; None without any. Raises `DamageError`."""
+    if not path.exists():
         return None
-    try:
-        with safe_open(path, "numpy") as file:
-            images: NDArray[np.uint8] = file.get_tensor("images")
-            labels: NDArray[np.int64] = file.get_tensor("labels")
-    except (SafetensorError, OSError):
-        return None
-    return LabelledImages(images, labels)
+    with opened_tensors(path, remedies.EVALUATE) as file:
+        return LabelledImages(file.all("images"), file.all("labels"))

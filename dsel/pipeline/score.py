@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dsel.checksums import check_file
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.config.overrides import KnownIds, check_known
 from dsel.core.box_search import patch_size
@@ -19,11 +20,13 @@ from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import Projection, project
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
+from dsel.errors import DamageError
 from dsel.locks import locked
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
-from dsel.runs import Identity, Run, create_run
+from dsel.runs import Identity, Run, create_run, made_again, remedies
 from dsel.runs.copies import contradictions, note_of_contradictions
+from dsel.runs.run import SUMMARY, TABLE
 from dsel.types import (
     ClassScores,
     Dataset,
@@ -81,8 +84,9 @@ def _score(
     from dsel.priors.threads import thread_count, torch_threads
 
     run = create_run(path, identity_of(dataset, prior, settings, thread_count()))
+    yield from _repaired(run)
     threads = run.identity.threads
-    is_done = (run.path / "summary.json").is_file()
+    is_done = (run.path / SUMMARY).is_file()
     if threads not in (0, thread_count()) and not is_done:
         yield Notice(
             f"the run was begun with {threads} threads: as many compute the rest, "
@@ -123,6 +127,18 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
     )
 
 
+def _repaired(run: Run) -> Iterator[Event]:
+    """Name the files that opening the run has repaired, and the tables that are written again."""
+    for text in run.notices:
+        yield Notice(text)
+    for name in (TABLE, SUMMARY):
+        try:
+            if (run.path / name).exists():
+                check_file(run.path / name, remedies.SCORE)
+        except DamageError as error:
+            yield Notice(made_again(error))
+
+
 def refuse_unfit(
     dataset: Dataset,
     prior: Prior,
@@ -143,9 +159,14 @@ def refuse_unfit(
 
 def fit_layouts(run: Run) -> Iterator[Event]:
     """Project each class's images into the plane, by the features of their default patches."""
-    missing = [
-        index for index in range(len(run.identity.classes)) if run.read_layout(index) is None
-    ]
+    missing = []
+    for index in range(len(run.identity.classes)):
+        try:
+            if run.read_layout(index) is None:
+                missing.append(index)
+        except DamageError as error:
+            missing.append(index)
+            yield Notice(made_again(error))
     if missing:
         yield Started("layout", len(missing), "classes")
     selector, problem = Selector(run), ""

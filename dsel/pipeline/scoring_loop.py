@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dsel.data.prefetch import PrefetchedImage, Prefetcher
-from dsel.runs import Run
+from dsel.errors import DamageError
+from dsel.runs import Run, made_again
+from dsel.runs.run import ScoreFolder
 from dsel.runs.schema import ShardRow
 from dsel.types import Event, ImageRef, Notice, Progress, Skipped, Started
 
@@ -40,8 +42,8 @@ class ScoringInputs:
 
 
 def first_pass(inputs: ScoringInputs, draws: range) -> Iterator[Event]:
-    """Score every image with these draws; finished shards are left as they are."""
-    finished = set(inputs.run.finished_shards())
+    """Score every image with these draws; finished shards are left as they are if undamaged."""
+    finished = yield from _whole_shards(inputs.run, "scores")
     shards, notes = inputs.shards(), _Notes()
     done = sum(len(shards[number]) for number in finished)
     yield Started("score", len(inputs.refs), "images", done)
@@ -55,7 +57,7 @@ def first_pass(inputs: ScoringInputs, draws: range) -> Iterator[Event]:
 
 def second_pass(inputs: ScoringInputs, chosen: Collection[str], draws: range) -> Iterator[Event]:
     """Score the chosen images with further draws, and write every shard anew with their means."""
-    finished = set(inputs.run.finished_shards("refined"))
+    finished = yield from _whole_shards(inputs.run, "refined")
     before = {row.id: row.checksum for row in inputs.run.images}
     shards = [[ref for ref in refs if ref.id in chosen] for refs in inputs.shards()]
     done = sum(len(shards[number]) for number in finished)
@@ -65,6 +67,26 @@ def second_pass(inputs: ScoringInputs, chosen: Collection[str], draws: range) ->
             if number not in finished:
                 rows = yield from _score_shard(inputs, refs, draws, _Notes(), before)
                 writer.submit(inputs.run.write_refined, number, rows)
+
+
+def _whole_shards(run: Run, folder: ScoreFolder) -> Generator[Event, None, set[int]]:
+    """Read the finished shards; a notice names each that is damaged or missing.
+
+    These are scored again, and the run is an unfinished one until then.
+    """
+    numbers = run.expected_shards(folder)
+    whole = set(numbers)
+    if numbers:
+        yield Started("verify", len(numbers), "shards")
+    for number in numbers:
+        try:
+            run.check_shard(number, folder)
+        except DamageError as error:
+            whole.discard(number)
+            run.reopen()
+            yield Notice(f"shard {number} is scored again: {made_again(error)}")
+        yield Progress()
+    return whole
 
 
 @dataclass(slots=True)

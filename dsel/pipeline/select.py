@@ -6,12 +6,14 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
+from dsel.errors import DamageError, RunError
 from dsel.locks import locked
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.selector import Selector
-from dsel.runs import Run
+from dsel.runs import Run, made_again
 from dsel.runs.copies import note_of_copies
 from dsel.runs.selections import FOLDER as SELECTIONS
+from dsel.runs.selections import current_selection
 from dsel.types import (
     ClassSelection,
     Done,
@@ -57,6 +59,7 @@ def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
         yield Notice(text)
     settings = selector.with_known_ids(settings)
     selections = yield from select_classes(selector, settings)
+    yield from _damaged_before(run, settings)
     run.write_selection(settings, selections)
     yield Done(
         "select",
@@ -67,6 +70,18 @@ def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
             "selection": run.selection_name(settings),
         },
     )
+
+
+def _damaged_before(run: Run, settings: SelectSettings) -> Iterator[Event]:
+    """Name what is damaged of this selection as it was stored before; it is written again."""
+    name = run.selection_name(settings)
+    for read in (lambda: current_selection(run.path), lambda: run.read_selection(name)):
+        try:
+            read()
+        except DamageError as error:
+            yield Notice(made_again(error))
+        except RunError:
+            continue  # none yet, or one of another version
 
 
 def unused(settings: SelectSettings) -> Iterator[str]:
@@ -93,6 +108,8 @@ def select_classes(
     for index in range(len(selector.classes)):
         selected = selector.select(index, settings)
         selections.append(selected)
+        for text in selector.notices():
+            yield Notice(text)
         if lack := shortfall(selected, settings):
             yield Notice(lack)
         yield Progress()

@@ -28,11 +28,15 @@ from dsel.core.selection import (
     score_class,
     without_images,
 )
-from dsel.errors import SettingError, unknown
+from dsel.errors import DamageError, SettingError, unknown
 from dsel.pipeline.confidences import confidence_of
 from dsel.pipeline.feature_cache import describer
-from dsel.runs import Run
-from dsel.runs.ground_truth import GroundTruth, largest_shares, read_ground_truth
+from dsel.runs import Run, made_again
+from dsel.runs.ground_truth import (
+    GroundTruth,
+    largest_shares,
+    read_ground_truth,
+)
 from dsel.types import ClassScores, ClassSelection, Featurizer, Frame, Teacher
 
 T = TypeVar("T")
@@ -92,6 +96,7 @@ class Selector:
         self._cache = Cache(limit_bytes=0) if cache is None else cache
         self._featurizer = featurizer
         self._teacher = teacher
+        self._notices: list[str] = []
         self._owner = object()
         # Cached values belong to this object alone, so closing a run frees them.
         weakref.finalize(self, self._cache.forget, self._owner).atexit = False
@@ -124,6 +129,11 @@ class Selector:
         if settings.overrides:
             settings = self.with_known_ids(settings)
             check_overrides(settings, self.geometry, self._frames, self.run.copies)
+
+    def notices(self) -> list[str]:
+        """Return what was repaired since the last call."""
+        found, self._notices = self._notices, []
+        return found
 
     def select(self, class_index: int, settings: SelectSettings) -> ClassSelection:
         """Select the ranked patches of a class, by dsel's own ranking or by a baseline.
@@ -198,7 +208,9 @@ class Selector:
         def make() -> Choice:
             needs, confidence, shares = BASELINES[read.baseline].needs, None, None
             if needs == "teacher":
-                confidence = confidence_of(self.run, settings, scores, self._teacher)
+                confidence = confidence_of(
+                    self.run, settings, scores, self._teacher, self._repaired
+                )
             elif needs == "objects":
                 shares = self._object_shares(settings, scores)
             return choose(read.baseline, pool_of(scores, scored, read, confidence, shares))
@@ -220,10 +232,13 @@ class Selector:
         """Locate the patches; features of a model replace those that scoring stored."""
         maps = self._maps(class_index, settings.timesteps, settings.locate, scores)
         located = locate_class(scores, self.geometry, narrowed(settings, "located"), maps)
-        describe = describer(self.run, settings, self._featurizer)
+        describe = describer(self.run, settings, self._featurizer, self._repaired)
         if describe is None or not len(located.image):
             return located
         return replace(located, features=describe(scores, located))
+
+    def _repaired(self, error: DamageError) -> None:
+        self._notices.append(made_again(error))
 
     def _score(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Scored:
         located = self.located(class_index, settings, scores)

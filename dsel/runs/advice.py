@@ -10,13 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dsel.errors import RunError
-from dsel.files import json_bytes, read_json, write_atomically
+from pydantic import with_config
+
+from dsel.files import STORED, read_record, record_bytes, write_atomically
+from dsel.runs import remedies
 from dsel.runs.evaluations import HeldOutSource
 
 FORMAT: Final = "dsel advice 1"
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One candidate of a round: what differs from the selection, and its students' accuracies."""
@@ -26,6 +29,7 @@ class Candidate:
     mean: float
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One round of the search, the best candidate first."""
@@ -35,6 +39,7 @@ class Rung:
     candidates: tuple[Candidate, ...]
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Advice:
     """The recommended settings, and their figures against random whole images.
@@ -72,29 +77,12 @@ def list_advice(folder: Path) -> tuple[Advice, ...]:
 
 
 def read_advice(folder: Path, name: str) -> Advice:
-    """Read the advice of that fingerprint; raises `RunError` if it is missing or damaged."""
-    path = folder / "advice" / f"{name}.json"
-    record = read_json(path)
-    try:
-        parts = {key: value for key, value in record.items() if key != "format"}
-        rungs = tuple(_rung(rung) for rung in parts["rungs"])
-        return Advice(
-            **{**parts, "validation": HeldOutSource(**parts["validation"]), "rungs": rungs}
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is damaged: delete it and ask for advice again") from error
-
-
-def _rung(record: Mapping[str, Any]) -> Rung:
-    tried = tuple(
-        Candidate(one["changes"], tuple(one["accuracies"]), one["mean"])
-        for one in record["candidates"]
-    )
-    return Rung(record["steps"], record["seeds"], tried)
+    """Read the advice of that fingerprint; raises `DamageError` if it is missing or damaged."""
+    return read_record(folder / "advice" / f"{name}.json", Advice, remedies.ADVISE, FORMAT)
 
 
 def write_advice(folder: Path, advice: Advice) -> Path:
     """Store advice in a run; returns the file."""
     path = folder / "advice" / f"{advice.fingerprint}.json"
-    write_atomically(path, json_bytes(advice.plain()))
+    write_atomically(path, record_bytes(advice.plain()))
     return path

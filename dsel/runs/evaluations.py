@@ -14,15 +14,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import with_config
+
 from dsel.config import EvaluateSettings
-from dsel.errors import RunError, SettingError
-from dsel.files import json_bytes, read_json, write_atomically
+from dsel.files import STORED, read_record, record_bytes, write_atomically
+from dsel.runs import remedies
 
 FORMAT: Final = "dsel evaluation 1"
 FOLDER: Final = "evaluations"
 _FILE: Final = "evaluation.json"
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class StudentResult:
     """The test accuracies of one student, in 0 to 1.
@@ -39,6 +42,7 @@ class StudentResult:
     trained_on: str
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class EvaluationRow:
     """The students of one set: `dsel`, or a baseline, at one IPC.
@@ -64,6 +68,7 @@ class EvaluationRow:
     p_value: float | None = None
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class HeldOutSource:
     """A source of held-out images: as it was given, how to open it again, and its fingerprint."""
@@ -78,6 +83,7 @@ class HeldOutSource:
         return self.fingerprint == fingerprint or _place(self.origin) == _place(origin)
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Students that were trained on sets of equal budget, and their accuracies on `test`.
@@ -110,19 +116,31 @@ class Evaluation:
         return {"format": FORMAT, **asdict(self), "settings": self.settings.plain()}
 
 
+@with_config(STORED)
+@dataclass(frozen=True, slots=True)
+class _Students:
+    students: tuple[StudentResult, ...]
+
+
+@with_config(STORED)
+@dataclass(frozen=True, slots=True)
+class _Validations:
+    sources: tuple[HeldOutSource, ...]
+
+
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     """Store an evaluation in a run, or in an exported set without one."""
     path = folder / FOLDER / evaluation.fingerprint / _FILE
-    write_atomically(path, json_bytes(evaluation.plain()))
+    write_atomically(path, record_bytes(evaluation.plain()))
 
 
 def read_evaluation(folder: Path, name: str) -> Evaluation | None:
     """Read the evaluation of that fingerprint; None if there is none.
 
-    Raises `RunError` for a damaged one.
+    Raises `DamageError` for a damaged one.
     """
     path = folder / FOLDER / name / _FILE
-    return _read(path) if path.is_file() else None
+    return _read(path) if path.exists() else None
 
 
 def list_evaluations(folder: Path) -> tuple[Evaluation, ...]:
@@ -134,29 +152,23 @@ def list_evaluations(folder: Path) -> tuple[Evaluation, ...]:
 def write_students(folder: Path, name: str, students: Sequence[StudentResult]) -> None:
     """Store the students of one training set."""
     record = {"format": FORMAT, "students": [asdict(student) for student in students]}
-    write_atomically(_students(folder, name), json_bytes(record))
+    write_atomically(_students(folder, name), record_bytes(record))
 
 
 def read_students(folder: Path, name: str) -> tuple[StudentResult, ...]:
     """Read the students of one training set; none if there is no such file."""
     path = _students(folder, name)
-    if not path.is_file():
+    if not path.exists():
         return ()
-    try:
-        return tuple(_student(student) for student in read_json(path)["students"])
-    except (KeyError, TypeError) as error:
-        raise _damaged(path) from error
+    return read_record(path, _Students, remedies.EVALUATE, FORMAT).students
 
 
 def list_validations(folder: Path) -> tuple[HeldOutSource, ...]:
     """The sources whose images settings of this run were chosen by."""
     path = folder / FOLDER / "validations.json"
-    if not path.is_file():
+    if not path.exists():
         return ()
-    try:
-        return tuple(HeldOutSource(**source) for source in read_json(path)["sources"])
-    except (KeyError, TypeError) as error:
-        raise _damaged(path) from error
+    return read_record(path, _Validations, remedies.VALIDATIONS, FORMAT).sources
 
 
 def add_validation(folder: Path, source: HeldOutSource) -> None:
@@ -164,7 +176,7 @@ def add_validation(folder: Path, source: HeldOutSource) -> None:
     known = list_validations(folder)
     if source not in known:
         record = {"format": FORMAT, "sources": [asdict(one) for one in (*known, source)]}
-        write_atomically(folder / FOLDER / "validations.json", json_bytes(record))
+        write_atomically(folder / FOLDER / "validations.json", record_bytes(record))
 
 
 def _students(folder: Path, name: str) -> Path:
@@ -180,38 +192,4 @@ def _place(origin: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _read(path: Path) -> Evaluation:
-    record = read_json(path)
-    try:
-        return _evaluation(record)
-    except (KeyError, TypeError, AttributeError, SettingError) as error:
-        raise _damaged(path) from error
-
-
-def _evaluation(record: Mapping[str, Any]) -> Evaluation:
-    parts = {key: value for key, value in record.items() if key != "format"}
-    return Evaluation(
-        **{
-            **parts,
-            "settings": EvaluateSettings.from_plain(parts["settings"]),
-            "test": HeldOutSource(**parts["test"]),
-            "classes": tuple(parts["classes"]),
-            "rows": tuple(_row(row) for row in parts["rows"]),
-            "notices": tuple(parts["notices"]),
-        }
-    )
-
-
-def _row(record: Mapping[str, Any]) -> EvaluationRow:
-    return EvaluationRow(**{**record, "students": tuple(map(_student, record["students"]))})
-
-
-def _student(record: Mapping[str, Any]) -> StudentResult:
-    lists = {"steps": tuple(record["steps"]), "curve": tuple(record["curve"])}
-    return StudentResult(**{**record, **lists})
-
-
-def _damaged(path: Path) -> RunError:
-    return RunError(
-        f"{path} is damaged or of another version of dsel: delete its folder and evaluate again",
-        path=str(path),
-    )
+    return read_record(path, Evaluation, remedies.EVALUATE, FORMAT)

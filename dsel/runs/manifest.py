@@ -7,23 +7,33 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import with_config
+
 from dsel import __version__
+from dsel.checksums import damaged
 from dsel.config import ScoreSettings
 from dsel.config.base import fingerprint, result_settings
-from dsel.errors import RunError, SettingError
-from dsel.files import json_bytes, read_json
+from dsel.errors import RunError
+from dsel.files import STORED, read_fields, read_json, record_bytes, validated
+from dsel.runs import remedies
 
 FORMAT = 3
 """Version of the run folder's layout and names; other versions are refused."""
 
 MANIFEST = "run.json"
-NOT_COMPARED = frozenset({"settings", "prior", "prior_origin", "dataset_origin", "threads"})
+NOT_COMPARED = frozenset({"dsel", "settings", "prior", "prior_origin", "dataset_origin", "threads"})
 """Fields that may change between two calls: locations, labels, and threads, which are restored."""
 
+_NAMES = frozenset({"format", "fingerprint"})
 
+
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Everything that determines a run; equal identities give equal bytes."""
+    """Everything that determines a run; equal identities give equal bytes.
+
+    dsel: the version that scores it.
+    """
 
     classes: tuple[str, ...]
     dataset_fingerprint: str
@@ -39,11 +49,13 @@ class Identity:
     threads: int = 0
     """Threads of torch on the CPU, which change the last digits of scores; 0 is not known."""
 
+    dsel: str = __version__
+
     @property
     def fingerprint(self) -> str:
         """A name of the scores, from the settings, the data, the weights and dsel's version."""
         return fingerprint(
-            FORMAT, __version__, list(self.classes), self.dataset_fingerprint,
+            FORMAT, self.dsel, list(self.classes), self.dataset_fingerprint,
             self.prior_fingerprint, self.resolution_px, self.cell_px, self.precision,
             self.settings,
         )  # fmt: skip
@@ -54,6 +66,7 @@ class Identity:
         return -(-self.images // self.settings.shard_size)
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Counts of a finished run, and the mean loss (T,) that each timestep's gap is divided by.
@@ -72,29 +85,30 @@ class Summary:
 def manifest_bytes(identity: Identity) -> bytes:
     """Return the contents of run.json for this identity."""
     record = asdict(identity) | {"settings": result_settings(identity.settings)}
-    named = {"format": FORMAT, "dsel": __version__, "fingerprint": identity.fingerprint}
-    return json_bytes(named | record)
+    named = {"format": FORMAT, "dsel": identity.dsel, "fingerprint": identity.fingerprint}
+    return record_bytes(named | record)
 
 
 def read_manifest(folder: Path) -> Identity:
     """Return the identity of the run in a folder.
 
-    Raises `RunError` for a folder without a run, with one of another format, or with a damaged one.
+    Raises `RunError` for a folder without a run or with one of another format, and `DamageError`
+    for a damaged manifest, also for one whose fingerprint does not follow from its fields.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not path.exists():
         raise RunError(
             f"{folder} is not a run: it has no {MANIFEST}; create one with dsel score",
             path=str(folder),
         )
-    record = read_json(path)
-    try:
-        _check_format(folder, record.get("format"))
-        return _identity(record)
-    except (KeyError, TypeError, AttributeError, SettingError) as error:
-        raise RunError(
-            f"{path} is damaged: score the dataset again into a new folder", path=str(folder)
-        ) from error
+    # Before the checksum, which runs of earlier formats do not have.
+    _check_format(folder, read_json(path, remedies.RUN))
+    record = read_fields(path, remedies.RUN)
+    plain = {k: v for k, v in record.items() if k not in _NAMES}
+    identity = validated(plain, Identity, path, remedies.RUN)
+    if record.get("fingerprint") != identity.fingerprint:
+        raise damaged(path, "its fingerprint does not follow from its settings", remedies.RUN)
+    return identity
 
 
 def check_same(folder: Path, stored: Identity, wanted: Identity) -> None:
@@ -116,25 +130,19 @@ def check_same(folder: Path, stored: Identity, wanted: Identity) -> None:
     )
 
 
-def _check_format(folder: Path, found: Any) -> None:
+def _check_format(folder: Path, record: Any) -> None:
+    found = record.get("format") if isinstance(record, dict) else None
     if found == FORMAT:
         return
-    advice = f"give a run of format {FORMAT}"
-    if isinstance(found, int):
-        older = found < FORMAT
-        advice = "score the dataset again into a new folder" if older else "update dsel"
+    if not isinstance(found, int):
+        raise damaged(folder / MANIFEST, "it is not the manifest of a run", remedies.RUN)
+    advice = "score the dataset again into a new folder" if found < FORMAT else "update dsel"
     raise RunError(
         f"{folder} is a run of format {found}, and this version of dsel reads format {FORMAT}: "
         f"{advice}",
         path=str(folder),
         format=found,
     )
-
-
-def _identity(record: Mapping[str, Any]) -> Identity:
-    plain = {k: v for k, v in record.items() if k not in {"format", "dsel", "fingerprint"}}
-    settings = ScoreSettings.from_plain(plain["settings"])
-    return Identity(**{**plain, "classes": tuple(plain["classes"]), "settings": settings})
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,8 @@
 """The run folder: one scored dataset, stored in immutable shards.
 
 Every file is written atomically, so it is complete or absent, and a stage resumes with the files
-that are absent.
+that are absent. Every file that dsel writes has a checksum (see `dsel.checksums`), which is
+verified when it is read.
 
 run.json                    format, dsel's version, fingerprint, and the fields of `Identity`:
                             classes in order; fingerprint, origin and number of images of the
@@ -37,8 +38,9 @@ boxes.json                  optional, added by the user: true boxes of the image
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -46,32 +48,26 @@ from typing import Literal, TypeAlias
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save
 
+from dsel.checksums import check_file, damaged
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.core.gap_maps import image_losses, mean_losses
-from dsel.errors import RunError, StorageError, storage_errors
+from dsel.errors import RunError, storage_errors
 from dsel.files import (
-    json_bytes,
-    read_json,
+    opened_tensors,
+    read_record,
     read_table,
-    remove_partial_files,
+    record_bytes,
     table_bytes,
+    tensor_bytes,
     write_atomically,
 )
-from dsel.locks import LOCK, holder_of
+from dsel.locks import holder_of
+from dsel.runs import remedies
 from dsel.runs.copies import copies_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
-from dsel.runs.manifest import (
-    MANIFEST,
-    Identity,
-    Summary,
-    check_same,
-    manifest_bytes,
-    read_manifest,
-)
+from dsel.runs.manifest import Identity, Summary
 from dsel.runs.schema import (
     IMAGES,
     PROXIES,
@@ -80,7 +76,7 @@ from dsel.runs.schema import (
     image_row,
     proxy_row,
 )
-from dsel.runs.selections import read_selection, write_selection
+from dsel.runs.selections import current_selection, read_selection, write_selection
 from dsel.runs.shards import (
     Header,
     ScoreIndex,
@@ -94,29 +90,31 @@ from dsel.runs.shards import (
 )
 from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Score
 
-__all__ = ["Identity", "Run", "Summary", "create_run", "open_run"]
-
-
 ScoreFolder: TypeAlias = Literal["scores", "refined"]
 """The folder of the first pass's scores, or of those that the second pass has refined."""
 
+TABLE = "images.parquet"
+SUMMARY = "summary.json"
+NUMBER = re.compile("[0-9]{5,9}")
 SHARDS_KEPT = 4  # shards whose proxies or thumbnails stay in memory
 
 
 class Run:
     """A run folder. Opening reads `run.json`; nothing is written before a stage has a result."""
 
-    def __init__(self, path: Path, identity: Identity) -> None:
+    def __init__(self, path: Path, identity: Identity, notices: Sequence[str] = ()) -> None:
+        """notices: what opening the run has repaired."""
         self.path = path
         self.identity = identity
+        self.notices = tuple(notices)
         # Images are requested one after another, and a file holds a whole shard of them.
         self._shard_images = lru_cache(SHARDS_KEPT)(self._read_images)
 
     @cached_property
     def summary(self) -> Summary:
         """The summary; raises `RunError` for a run whose scoring has not finished."""
-        path = self.path / "summary.json"
-        if not path.is_file():
+        path = self.path / SUMMARY
+        if not path.exists():
             done, writer = len(self.finished_shards()), holder_of(self.path)
             refined = f" and {len(self.finished_shards('refined'))} refined"
             raise RunError(
@@ -127,8 +125,7 @@ class Run:
                 shards_done=done,
                 shards=self.identity.shards,
             )
-        data = read_json(path)
-        return Summary(**{**data, "losses": tuple(data["losses"])})
+        return read_record(path, Summary, remedies.SCORE)
 
     @property
     def objects_path(self) -> Path:
@@ -156,7 +153,7 @@ class Run:
     @cached_property
     def images(self) -> tuple[ImageRow, ...]:
         """All images in dataset order."""
-        table = read_table(self.path / "images.parquet")
+        table = read_table(self.path / TABLE, IMAGES, remedy=remedies.SCORE)
         return tuple(image_row(line) for line in table.to_pylist())
 
     @cached_property
@@ -178,8 +175,30 @@ class Run:
 
     def finished_shards(self, folder: ScoreFolder = "scores") -> tuple[int, ...]:
         """Numbers of the shards whose files exist."""
-        found = {path.stem for path in (self.path / folder).glob("*.safetensors")}
-        return tuple(n for n in range(self.identity.shards) if f"{n:05d}" in found)
+        found = [path.stem for path in (self.path / folder).glob("*.safetensors")]
+        numbers = sorted(int(name) for name in found if NUMBER.fullmatch(name))
+        return tuple(number for number in numbers if number < self.identity.shards)
+
+    def expected_shards(self, folder: ScoreFolder = "scores") -> Sequence[int]:
+        """Numbers of the shards whose files must exist: all of a finished run."""
+        finished = (self.path / SUMMARY).exists()
+        return range(self.identity.shards) if finished else self.finished_shards(folder)
+
+    def check_shard(self, number: int, folder: ScoreFolder = "scores") -> None:
+        """Read a shard: raises `DamageError` if its scores or its proxies are damaged or missing.
+
+        Raises `RunError` for a shard of another run.
+        """
+        if folder == "scores":
+            check_file(self._proxies(number), remedies.SCORE)
+        check_file(self._scores(folder, number), remedies.SCORE)
+        self._header(folder, number)
+
+    def reopen(self) -> None:
+        """Make the run an unfinished one again, until shards that were damaged are scored."""
+        with storage_errors(self.path):
+            (self.path / SUMMARY).unlink(missing_ok=True)
+        self._forget()
 
     def write_shard(self, number: int, rows: Sequence[ShardRow]) -> None:
         """Write one shard; its scores come last, because their presence marks it as complete."""
@@ -207,13 +226,17 @@ class Run:
     def gather_images(self) -> None:
         """Collect the first pass's shards in `images.parquet`."""
         tables = [
-            read_table(self._proxies(number), IMAGES.names)
+            read_table(self._proxies(number), PROXIES, IMAGES.names, remedies.SCORE)
             for number in range(self.identity.shards)
         ]
         lines = [line for table in tables for line in table.to_pylist()]
-        self._write("images.parquet", table_bytes(lines, IMAGES))
+        self._write(TABLE, table_bytes(lines, IMAGES))
+        self._forget()
+
+    def _forget(self) -> None:
         for cached in ("summary", "images", "copies", "_rows_by_class"):
             self.__dict__.pop(cached, None)
+        self._shard_images.cache_clear()
 
     def finish(self) -> None:
         """Write `summary.json`, once all shards are written and `images.parquet` is too."""
@@ -229,7 +252,7 @@ class Run:
             evaluations=2 * len(settings.timesteps) * pairs,
             losses=self._losses(self._last),
         )
-        self._write("summary.json", json_bytes(asdict(summary)))
+        self._write(SUMMARY, record_bytes(asdict(summary)))
         self.__dict__.pop("summary", None)
 
     def class_scores(self, class_index: int, *, first: bool = False) -> ClassScores:
@@ -252,23 +275,32 @@ class Run:
         self, rows: Sequence[ImageRow], kind: Literal["proxy", "thumbnail"]
     ) -> list[bytes]:
         """Read the WebP bytes of images, in the order of `rows`."""
-        return [self._shard_images(row.shard, kind)[row.id].as_py() for row in rows]
+        return [self._image(row, kind) for row in rows]
+
+    def _image(self, row: ImageRow, kind: str) -> bytes:
+        images = self._shard_images(row.shard, kind)
+        if row.id not in images:
+            raise damaged(self._proxies(row.shard), f"it lacks {row.id}", remedies.SCORE)
+        return bytes(images[row.id].as_py())
 
     def _read_images(self, shard: int, kind: str) -> Mapping[str, pa.BinaryScalar]:
-        table = read_table(self._proxies(shard), ["id", kind])
+        table = read_table(self._proxies(shard), PROXIES, ["id", kind], remedies.SCORE)
         return dict(zip(table["id"].to_pylist(), table[kind], strict=True))
 
     def write_layout(self, class_index: int, positions: NDArray[np.float32]) -> None:
         """Store the positions (N, 2) of a class's scored images in the projection."""
-        write_atomically(self._layout(class_index), save({"positions": positions}))
+        write_atomically(self._layout(class_index), tensor_bytes({"positions": positions}, {}))
 
     def read_layout(self, class_index: int) -> NDArray[np.float32] | None:
         """Read the positions (N, 2) of a class's scored images; None before they are fitted."""
         path = self._layout(class_index)
-        if not path.is_file():
+        if not path.exists():
             return None
-        with safe_open(path, "numpy") as file:
-            return np.asarray(file.get_tensor("positions"))
+        with opened_tensors(path, remedies.SCORE) as file:
+            positions = file.all("positions")
+        if len(positions) != len(self.class_rows(class_index)):
+            raise damaged(path, "it has positions of other images", remedies.SCORE)
+        return positions
 
     def selection_name(self, settings: SelectSettings) -> str:
         """Return the fingerprint of the selection with these settings."""
@@ -284,7 +316,12 @@ class Run:
         Raises `RunError` for an unknown one (fields: selection, known), a damaged one, and one of
         another version of dsel.
         """
-        return read_selection(self.path, name, self.identity.classes)
+        settings, selections = read_selection(self.path, name, self.identity.classes)
+        stored = name or current_selection(self.path)
+        if stored != self.selection_name(settings):
+            folder = self.path / "selections" / stored
+            raise damaged(folder, "it is the selection of another run", remedies.SELECT)
+        return settings, selections
 
     def evaluations(self) -> tuple[Evaluation, ...]:
         """All stored evaluations of sets from this run, the oldest first."""
@@ -342,34 +379,3 @@ class Run:
 
     def _write(self, name: str | Path, content: bytes) -> None:
         write_atomically(self.path / name, content)
-
-
-def create_run(path: Path, identity: Identity) -> Run:
-    """Create a run at `path`, or resume the one that exists there if it is the same.
-
-    Raises `RunError` for a run of other settings, data or prior, and `StorageError` for a folder
-    with other files.
-    """
-    if (path / MANIFEST).is_file():
-        stored = read_manifest(path)
-        check_same(path, stored, identity)
-        remove_partial_files(path)
-        identity = replace(identity, threads=stored.threads)  # as many as the call that began it
-        if manifest_bytes(identity) != manifest_bytes(stored):
-            # The dataset or the prior was moved: exports read it from its new location.
-            write_atomically(path / MANIFEST, manifest_bytes(identity))
-        return Run(path, identity)
-    with storage_errors(path):
-        if path.is_dir() and any(p.suffix != ".partial" and p.name != LOCK for p in path.iterdir()):
-            raise StorageError(
-                f"{path} holds other files: choose an empty or new folder for the run",
-                path=str(path),
-            )
-    remove_partial_files(path)
-    write_atomically(path / MANIFEST, manifest_bytes(identity))
-    return Run(path, identity)
-
-
-def open_run(path: Path) -> Run:
-    """Open a run for reading; raises `RunError` for a folder that is not one."""
-    return Run(path, read_manifest(path))

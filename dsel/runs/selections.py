@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeAlias
 
+from pydantic import with_config
+
+from dsel.checksums import damaged
 from dsel.config import SelectSettings
 from dsel.errors import RunError, SettingError
-from dsel.files import json_bytes, read_json, read_table, table_bytes, write_atomically
+from dsel.files import (
+    STORED,
+    read_fields,
+    read_record,
+    read_table,
+    record_bytes,
+    table_bytes,
+    validated,
+    write_atomically,
+)
+from dsel.runs import remedies
 from dsel.runs.schema import PATCHES, patch, patch_row
 from dsel.types import ClassSelection
 
+Images: TypeAlias = tuple[tuple[int, ...], ...]
+"""Per distilled image, the ranks of its patches."""
+
 FOLDER: Final = "selections"
+
+
+@with_config(STORED)
+@dataclass(frozen=True, slots=True)
+class _Current:
+    selection: str
 
 
 def write_selection(
@@ -24,8 +47,8 @@ def write_selection(
     write_atomically(folder / "patches.parquet", table_bytes(rows, PATCHES))
     images = {selected.name: selected.images for selected in classes}
     record = {"settings": settings.plain(), "images": images}
-    write_atomically(folder / "settings.json", json_bytes(record))
-    write_atomically(path / "selections/current.json", json_bytes({"selection": name}))
+    write_atomically(folder / "settings.json", record_bytes(record))
+    write_atomically(path / FOLDER / "current.json", record_bytes({"selection": name}))
     return folder
 
 
@@ -34,46 +57,54 @@ def read_selection(
 ) -> tuple[SelectSettings, tuple[ClassSelection, ...]]:
     """Read a selection of the run at `path`, the current one where the name is empty.
 
-    Raises `RunError` for an unknown one (fields: selection, known), a damaged one, and one of
-    another version of dsel.
+    Raises `RunError` for an unknown one (fields: selection, known) and one of another version of
+    dsel, and `DamageError` for a damaged one.
     """
-    name = name or _current(path)
-    folder = path / "selections" / name
-    if not (folder / "settings.json").is_file():
+    name = name or current_selection(path)
+    folder = path / FOLDER / name
+    if not (folder / "settings.json").exists():
         known = sorted(p.name for p in folder.parent.glob("*") if p.is_dir())
         raise RunError(
             f"{path} has no selection {name}; it has: {', '.join(known) or 'none'}",
             selection=name,
             known=known,
         )
-    record = read_json(folder / "settings.json")
-    settings = _settings(path, name, record)
-    patches = [patch(line) for line in read_table(folder / "patches.parquet").to_pylist()]
+    settings, images = _stored(path, name)
+    table = read_table(folder / "patches.parquet", PATCHES, remedy=remedies.SELECT)
+    patches = [patch(line) for line in table.to_pylist()]
+    if list(images) != list(classes):
+        raise damaged(folder / "settings.json", "it has other classes", remedies.SELECT)
     selections = tuple(
         ClassSelection(
             class_name,
             index,
             tuple(item for item in patches if item.class_index == index),
-            tuple(tuple(image) for image in record["images"][class_name]),
+            images[class_name],
         )
         for index, class_name in enumerate(classes)
     )
     return settings, selections
 
 
-def _settings(path: Path, name: str, record: Mapping[str, Any]) -> SelectSettings:
+def current_selection(path: Path) -> str:
+    """Return the name of the last selection; raises `RunError` for a run without one."""
+    current = path / FOLDER / "current.json"
+    if not current.exists():
+        raise RunError(f"{path} has no selection yet: run dsel select {path} first")
+    return read_record(current, _Current, remedies.SELECT).selection
+
+
+def _stored(path: Path, name: str) -> tuple[SelectSettings, Mapping[str, Images]]:
+    file = path / FOLDER / name / "settings.json"
+    record = read_fields(file, remedies.SELECT)
+    if set(record) != {"settings", "images"}:
+        raise damaged(file, "it lacks settings and images", remedies.SELECT)
+    images = validated(record["images"], dict[str, Images], file, remedies.SELECT)
     try:
-        return SelectSettings.from_plain(record["settings"])
+        return SelectSettings.from_plain(record["settings"]), images
     except SettingError as error:
         raise RunError(
             f"selection {name} was stored by another version of dsel ({error}): run dsel select "
             f"{path} again",
             selection=name,
         ) from error
-
-
-def _current(path: Path) -> str:
-    current = path / "selections" / "current.json"
-    if not current.is_file():
-        raise RunError(f"{path} has no selection yet: run dsel select {path} first")
-    return str(read_json(current)["selection"])

@@ -6,27 +6,25 @@ gap/{h}x{w}          (m, T, h, w)
 refined              (n,) bool, the images with further draws; absent if there are none
 
 All others are float16. A shard without scored images has no tensors. The metadata has one key,
-"dsel", a JSON object: fingerprint, ids, losses and refined of the `Header`, and `shapes`, the
-[height, width] of each image's maps.
+"dsel", a JSON object: the checksum of the file; fingerprint, ids, losses and refined of the
+`Header`; and `shapes`, the [height, width] of each image's maps.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from pydantic import with_config
 
-from dsel.errors import RunError, storage_errors
+from dsel.files import STORED, Tensors, opened_tensors, tensor_bytes, validated
+from dsel.runs import remedies
 from dsel.types import Bucket, Score
 
 Shape: TypeAlias = tuple[int, int]
@@ -35,6 +33,7 @@ Shape: TypeAlias = tuple[int, int]
 Half: TypeAlias = NDArray[np.float16]
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class Header:
     """The metadata of a shard's file: its run's fingerprint, its scored images, and their losses.
@@ -46,6 +45,9 @@ class Header:
     ids: tuple[str, ...]
     losses: tuple[float, ...]
     refined: int = 0
+
+
+_HEADER = frozenset(field.name for field in fields(Header))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +90,21 @@ def shard_bytes(scores: Sequence[Score], header: Header) -> bytes:
         alike = [score for score in scores if _shape(score) == shape]
         tensors[_name("conditional", shape)] = _half([score.conditional for score in alike])
         tensors[_name("gap", shape)] = _half([score.gap for score in alike])
-    # One key only: safetensors writes several in an order that changes from time to time.
-    record = asdict(header) | {"shapes": [_shape(score) for score in scores]}
-    return bytes(save(tensors, {"dsel": json.dumps(record)}))
+    return tensor_bytes(tensors, asdict(header) | {"shapes": [_shape(score) for score in scores]})
 
 
 def read_header(path: Path) -> Header:
-    """Read the metadata of a shard's file; raises `RunError` for one that is missing or damaged."""
-    with _opened(path) as file:
-        try:
-            record = json.loads(file.metadata()["dsel"])
-            lists = tuple(record["ids"]), tuple(record["losses"])
-            return Header(record["fingerprint"], *lists, record["refined"])
-        except (KeyError, TypeError) as error:
-            raise _damaged(path) from error
+    """Read the metadata of a shard's file; raises `DamageError` if it is missing or damaged."""
+    with opened_tensors(path, remedies.SCORE) as file:
+        record = {key: value for key, value in file.record.items() if key in _HEADER}
+    return validated(record, Header, path, remedies.SCORE)
 
 
 def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     """Read the scores of at least one image; those of one file must be adjacent, in its order.
 
-    Buckets are sorted by shape; their rows are positions in `images`. Raises `RunError` for a file
-    that is missing or damaged.
+    Buckets are sorted by shape; their rows are positions in `images`. Raises `DamageError` for a
+    file that is missing or damaged.
     """
     features: list[Half] = []
     refined: list[NDArray[np.bool_]] = []
@@ -116,10 +112,10 @@ def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     start = 0
     for path, group in groupby(images, key=lambda image: image.path):
         mine = list(group)
-        with _opened(path) as file:
+        with opened_tensors(path, remedies.SCORE) as file:
             rows = [image.row for image in mine]
             features.append(_take(file, "features", rows))
-            has_refined = "refined" in file.keys()  # noqa: SIM118
+            has_refined = "refined" in file.names
             refined.append(
                 _take(file, "refined", rows) if has_refined else np.zeros(len(rows), bool)
             )
@@ -135,10 +131,10 @@ def read_all(path: Path) -> list[Score]:
     header = read_header(path)
     if not header.ids:
         return []
-    with _opened(path) as file:
-        features = file.get_tensor("features").astype(np.float32)
-        shapes = json.loads(file.metadata()["dsel"])["shapes"]
-        maps = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
+    with opened_tensors(path, remedies.SCORE) as file:
+        features = file.all("features").astype(np.float32)
+        shapes = file.record["shapes"]
+        maps = {name: file.all(name).astype(np.float32) for name in file.names}
     counts: Counter[Shape] = Counter()
     scores = []
     for row, sides in enumerate(shapes):
@@ -160,7 +156,7 @@ def average(first: Score, further: Score, share: float) -> Score:
     )
 
 
-def _part(file: Any, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
+def _part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
     """Read one file's images of a shape; the first of `images` is the `start`-th of all."""
     inside = [n for n, image in enumerate(images) if image.shape == shape]
     rows = [images[n].map_row for n in inside]
@@ -179,27 +175,11 @@ def _joined(parts: Sequence[Bucket]) -> Bucket:
     )
 
 
-def _take(file: Any, name: str, rows: Sequence[int]) -> NDArray[Any]:
+def _take(file: Tensors, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Read one slice, from the first row to the last: a class's images are adjacent."""
     low, high = rows[0], rows[-1] + 1
     inside = [row - low for row in rows]
-    taken: NDArray[Any] = file.get_slice(name)[low:high][inside]
-    return taken
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with storage_errors(path), safe_open(path, "numpy") as file:
-            yield file
-    except SafetensorError as error:
-        raise _damaged(path) from error
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing: run dsel score again", path=str(path)) from error
-
-
-def _damaged(path: Path) -> RunError:
-    return RunError(f"{path} is damaged: delete it and run dsel score again", path=str(path))
+    return file.rows(name, low, high)[inside]
 
 
 def _half(arrays: Sequence[NDArray[np.float32]]) -> Half:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from dsel.checksums import check_listed, damaged, reading
 from dsel.core.cut_boxes import TileScale
 from dsel.data.images import crop, decode
-from dsel.errors import RunError, SourceError, UnreadableImage
-from dsel.exports.base import FORMAT, MANIFEST
-from dsel.files import read_json
+from dsel.errors import DamageError, SourceError, UnreadableImage
+from dsel.exports.base import CHECKSUMS, FORMAT, MANIFEST
+from dsel.files import fields_in
 from dsel.students.label_file import LABELS, SoftLabels, read_labels
 from dsel.students.records import LabelledImages
 from dsel.students.unpack import unpack_tile
 from dsel.types import Box, Pixels
+
+AGAIN: Final = "export the set again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,15 @@ class ExportedTile:
 
 @dataclass(frozen=True, slots=True)
 class ExportedImage:
-    """An image of the set: its file below the export's folder, its class, its tiles row by row."""
+    """An image of the set: its file below the export's folder, its class, its tiles row by row.
+
+    checksum: the SHA-256 of the file.
+    """
 
     file: str
     class_index: int
     tiles: tuple[ExportedTile, ...]
+    checksum: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,14 @@ class ExportedSet:
 
     def read(self, number: int) -> Pixels:
         """Decode one image; raises `SourceError` for one that is missing, damaged or another."""
-        path, side = self.path / self.images[number].file, self.image_px
-        pixels = read_image(path)
+        image, side = self.images[number], self.image_px
+        path = self.path / image.file
+        try:
+            pixels = decode(check_listed(path, image.checksum, AGAIN))
+        except DamageError as error:
+            raise SourceError(str(error)) from error
+        except UnreadableImage as reason:
+            raise SourceError(f"{path} {reason}: {AGAIN}") from reason
         if pixels.shape[:2] != (side, side):
             raise SourceError(f"{path} is not {side} x {side} px: export the set again")
         return pixels
@@ -104,11 +118,16 @@ def read_export(out: Path) -> ExportedSet:
 
     Raises `SourceError` for a folder that is not a complete export of this version's format.
     """
-    record = _manifest(out)
+    try:
+        record = read_manifest(out)
+    except DamageError as error:
+        raise SourceError(str(error)) from error
     try:
         return _exported(out, record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"{out / MANIFEST} is damaged: export the set again") from error
+        raise SourceError(
+            f"{out / MANIFEST} is damaged: it lacks what describes the images; {AGAIN}"
+        ) from error
 
 
 def labelled_images(exported: ExportedSet, image_px: int, unpack: bool) -> LabelledImages:
@@ -147,7 +166,7 @@ def read_image(path: Path) -> Pixels:
     try:
         return decode(path)
     except UnreadableImage as reason:
-        raise SourceError(f"{path} {reason}: export the set again") from reason
+        raise SourceError(f"{path} {reason}: {AGAIN}") from reason
 
 
 def image_tiles(entry: Mapping[str, Any]) -> tuple[ExportedTile, ...]:
@@ -158,31 +177,51 @@ def image_tiles(entry: Mapping[str, Any]) -> tuple[ExportedTile, ...]:
     )
 
 
-def _manifest(out: Path) -> Mapping[str, Any]:
+def read_manifest(out: Path) -> Mapping[str, Any]:
+    """Read the manifest of a complete export.
+
+    Raises `DamageError` for a damaged one, and `SourceError` for one of another format, and for a
+    folder that is not an export or not finished.
+    """
     if out.is_file():
         raise SourceError(f"{out} is a file: give the folder of an export; unpack a zip file first")
-    if not (out / MANIFEST).is_file():
+    path = out / MANIFEST
+    if not path.exists():
         raise SourceError(f"{out} is not an export of dsel: it has no {MANIFEST}")
+    with reading(path, AGAIN):
+        content = path.read_bytes()
+    return manifest_in(content, path)
+
+
+def manifest_in(content: bytes, path: Path) -> Mapping[str, Any]:
+    """Return the manifest with this content, read from `path`; raises like `read_manifest`."""
     try:
-        record = read_json(out / MANIFEST)
-    except RunError as error:
-        raise SourceError(f"{out / MANIFEST} is damaged: export the set again") from error
-    found = record.get("format") if isinstance(record, dict) else None
-    if found != FORMAT:
+        found = json.loads(content)["format"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise damaged(path, "it is not the manifest of an export", AGAIN) from error
+    if found != FORMAT:  # before the checksum, which earlier formats do not have
         raise SourceError(
-            f"{out} has the format {found!r}, and this version of dsel reads {FORMAT!r}: export "
-            "the set again"
+            f"{path.parent} has the format {found!r:.60}, and this version of dsel reads "
+            f"{FORMAT!r}: {AGAIN}"
         )
+    record = fields_in(content, path, AGAIN)
     if record.get("complete") is not True:
-        raise SourceError(f"{out} is not finished: run the same export again")
-    return dict(record)
+        raise SourceError(f"{path.parent} is not finished: run the same export again")
+    if not isinstance(record.get(CHECKSUMS), dict):
+        raise damaged(path, "it has no checksums of files", AGAIN)
+    return record
 
 
 def _exported(out: Path, record: Mapping[str, Any]) -> ExportedSet:
     classes = tuple(map(str, record["classes"]))
     index = {name: number for number, name in enumerate(classes)}
     images = tuple(
-        ExportedImage(_inside(entry["file"]), index[entry["class"]], image_tiles(entry))
+        ExportedImage(
+            inside(entry["file"]),
+            index[entry["class"]],
+            image_tiles(entry),
+            str(record[CHECKSUMS][entry["file"]]),
+        )
         for entry in record["images"]
     )
     image_px = int(record["export"]["image_px"])
@@ -210,7 +249,7 @@ def _check_tiles(images: Sequence[ExportedImage], image_px: int) -> None:
             raise ValueError("a tile is not inside of its image")
 
 
-def _inside(file: str) -> str:
+def inside(file: str) -> str:
     """Return the path of a file, which must be in the export: other people may have made it."""
     path = PurePosixPath(file)
     if ".." in path.parts or path.is_absolute() or "\\" in file:

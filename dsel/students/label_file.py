@@ -7,15 +7,14 @@
 
 The view `images` has the pictures of the set as they are, in the manifest's order; `tiles` has the
 unpacked tiles of mosaics, image by image, row by row, and is absent where images are single. The
-crop tensors are absent without crops. The metadata has one key, "dsel", a JSON object: format,
-teacher (name and fingerprint) and classes.
+crop tensors are absent without crops. The metadata has one key, "dsel", a JSON object: the checksum
+of the file, format, teacher (name and fingerprint) and classes.
 
 Labels of crops are those of fast knowledge distillation (FKD, arXiv 2112.01528).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,10 +23,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from dsel.errors import SourceError, storage_errors
+from dsel.errors import DamageError, SourceError
+from dsel.files import Tensors, opened_tensors, tensor_bytes
 
 LABELS: Final = "labels.safetensors"
 FORMAT: Final = "dsel labels 1"
@@ -67,9 +65,8 @@ def label_bytes(
             tensors[f"{view}.crops"] = soft.crops.probabilities
             tensors[f"{view}.crop_boxes"] = soft.crops.boxes
             tensors[f"{view}.crop_flips"] = soft.crops.flips
-    # One key only: safetensors writes several in an order that changes from time to time.
     record = {"format": FORMAT, "teacher": dict(teacher), "classes": list(classes)}
-    return bytes(save(tensors, {"dsel": json.dumps(record)}))
+    return tensor_bytes(tensors, record)
 
 
 def label_file_size(
@@ -101,25 +98,23 @@ def read_labels(path: Path, view: ViewName, crops: bool = False) -> SoftLabels:
     where they are asked for.
     """
     with _opened(path) as file:
-        names = set(file.keys())
+        names = file.names
         name = view if view in names else "images"
-        probabilities = file.get_tensor(name)
+        probabilities = file.all(name)
         if not crops:
             return SoftLabels(probabilities)
         if f"{name}.crops" not in names:
             raise SourceError(
                 f"{path} has no labels of crops: export the set with --label-crops 10, or more"
             )
-        parts = (
-            file.get_tensor(f"{name}.{part}") for part in ("crops", "crop_boxes", "crop_flips")
-        )
+        parts = (file.all(f"{name}.{part}") for part in ("crops", "crop_boxes", "crop_flips"))
         return SoftLabels(probabilities, CropLabels(*parts))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[Tensors]:
     try:
-        with storage_errors(path), safe_open(path, "numpy") as file:
+        with opened_tensors(path, "export the set again") as file:
             yield file
-    except (SafetensorError, FileNotFoundError) as error:
-        raise SourceError(f"{path} is missing or damaged: export the set again") from error
+    except DamageError as error:
+        raise SourceError(str(error)) from error

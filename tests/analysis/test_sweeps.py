@@ -5,32 +5,44 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pytest
 from support.synthetic import synthetic_run
 
 from dsel.analysis.sweeps import list_sweeps
+from dsel.errors import DamageError
+from dsel.files import table_bytes
+from dsel.runs.sweeps import SWEEP
 
 
 def write(path: Path, cells: list[dict[str, object]], age: int = 0) -> None:
     path.parent.mkdir(exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(cells), path)
+    path.write_bytes(table_bytes(cells, SWEEP))
     os.utime(path, (1000 - age, 1000 - age))
 
 
 def test_list_sweeps__settings_that_vary_and_figures_that_are_numbers(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path / "run", classes=1, per_class=3)
     cells = [
-        {"patch_px": 32, "ipc": 10, "timesteps": [300], "hit_rate": 0.5, "note": "x", "auc": None},
-        {"patch_px": 64, "ipc": 10, "timesteps": [], "hit_rate": None, "note": "y", "auc": None},
-        {"patch_px": 96, "ipc": 10, "timesteps": [], "hit_rate": 0.6, "note": "z", "auc": 0.9},
+        {"patch_px": 32, "ipc": 10, "timesteps": [300], "hit_rate": 0.5, "cut": "patch"},
+        {"patch_px": 64, "ipc": 10, "timesteps": [], "hit_rate": None, "cut": "patch"},
+        {"patch_px": 96, "ipc": 10, "timesteps": [], "hit_rate": 0.6, "accuracy": 0.9},
     ]
     write(run.path / "sweeps" / "a.parquet", cells)
     (sweep,) = list_sweeps(run)
     assert (sweep.name, sweep.settings, sweep.figures) == (
-        "a", ("patch_px", "timesteps"), ("hit_rate",),
+        "a", ("cut", "patch_px", "timesteps"), ("hit_rate",),
     )  # fmt: skip
-    assert sweep.cells == tuple(cells)
+    assert sweep.cells == tuple(dict.fromkeys(SWEEP.names) | cell for cell in cells)
+
+
+def test_list_sweeps__of_other_content(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=1, per_class=3)
+    path = run.path / "sweeps" / "a.parquet"
+    write(path, [{"ipc": 1, "hit_rate": 0.5}])
+    for content in (b"null", path.read_bytes()[:-9], table_bytes([], SWEEP.remove(0))):
+        path.write_bytes(content)
+        with pytest.raises(DamageError, match=r"a\.parquet is damaged: .*; delete it"):
+            list_sweeps(run)
 
 
 def test_list_sweeps__the_newest_first(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import json
 import pickle
 import shlex
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.jobs import WAIT_S, Gate, wait
+from support.stored import record_of, rewrite
 from support.synthetic import synthetic_run
 from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pictures
 
@@ -27,6 +27,7 @@ from dsel.cli.commands import main
 from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
 from dsel.config.shell import select_and_export
 from dsel.errors import PriorError, QuotaError, SettingError, StorageError
+from dsel.files import record_bytes
 from dsel.locks import hold, locked
 from dsel.pipeline.score import score
 from dsel.runs import Run
@@ -309,16 +310,35 @@ def test_restart__after_a_crash(jobs_with, source, tmp_path) -> None:
     token = jobs.start(task_of(source))
     wait(jobs, token)
     (marker,) = (tmp_path / "jobs").glob("*/job.json")
-    record = json.loads(marker.read_text())
-    record |= {"state": "running", "finished": None}
-    marker.write_text(json.dumps(record))
+    record = record_of(marker) | {"state": "running", "finished": None}
+    rewrite(marker, record)
     again = jobs_with()
     assert again.report(token).state == "interrupted"
     again.resume(token)
     assert wait(again, token).state == "done"
     # Another app still runs the job: this one leaves it alone.
-    marker.write_text(json.dumps(record | {"pid": 1}))
+    rewrite(marker, record | {"pid": 1})
     assert not jobs_with().knows(token)
+
+
+def test_restart__a_damaged_record_is_one_line_of_the_log(
+    jobs_with, source, tmp_path, caplog
+) -> None:
+    jobs = jobs_with()
+    token = jobs.start(task_of(source))
+    wait(jobs, token)
+    (marker,) = (tmp_path / "jobs").glob("*/job.json")
+    whole = marker.read_bytes()
+    other = record_bytes(record_of(marker) | {"task": {"kind": "bake"}})
+    for content in (b"null", b"[]", b"1", whole.replace(b"keep_s", b"kept_s"), other):
+        caplog.clear()
+        marker.write_bytes(content)
+        assert not jobs_with().knows(token)
+        (line,) = caplog.messages
+        assert line.startswith("a job cannot be read and is left alone: ")
+        assert all(not record.exc_info for record in caplog.records)
+    marker.write_bytes(whole)
+    assert jobs_with().knows(token)
 
 
 def test_restart__damaged_and_foreign_folders_stay(jobs_with, tmp_path) -> None:
@@ -394,7 +414,7 @@ def lent(portions: list[int], most: int) -> Any:
 
 def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> None:
     portions: list[int] = []
-    runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent(portions, 7))
+    runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent(portions, 11))
     jobs = jobs_with(runner=runner)
     token = jobs.start(task_of(source))
     assert wait(jobs, token).state == "done"

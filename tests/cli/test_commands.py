@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.classifiers import save_teacher
+from support.stored import flip, record_of, rewrite
 from support.toyset import TINY_CLASSES, tree, write_pictures
 
 from dsel.cli.commands import main
@@ -269,6 +270,37 @@ def test_check__notes_are_lines(capsys, figures, run, tmp_path):
     assert absent == "file images not in run: 1"
     assert joined.startswith("note: the file has no categories")
     assert crowds == "note: crowd regions left out: 1, first in 'cat/00.png'"
+
+
+def test_verify__whole_and_damaged(figures, capsys, run, tmp_path):
+    figures("export", run, "--out", tmp_path / "out")
+    for path in (run, tmp_path / "out"):
+        assert figures("verify", path)["damaged"] == []
+    assert figures("verify", run, "--dry-run")["work"]["files"] > 10
+    shard = run / "scores/00001.safetensors"
+    flip(shard, -1, 6)
+    line = (
+        f"{shard} is damaged: its checksum does not match; run the same dsel score again, which "
+        "makes it anew"
+    )
+    for flags in ((), ("--json",)):
+        assert main(["verify", str(run), *flags]) == 2
+        printed = capsys.readouterr()
+        assert printed.err.splitlines()[-1] == (
+            f"dsel: {run} is damaged: 1 of its files must be repaired"
+        )
+        if flags:
+            assert json.loads(printed.out)["damaged"] == [line]
+        else:
+            assert printed.out.splitlines()[0] == line
+
+
+def test_info__of_a_run_of_countless_images(run, capsys):
+    """It took for ever."""
+    rewrite(run / "run.json", record_of(run / "run.json") | {"images": 10**18})
+    (run / "summary.json").unlink()
+    assert main(["info", str(run)]) == 0
+    assert f"shards: 3 of {-(-(10**18) // 3)}" in capsys.readouterr().out
 
 
 def test_info__says_what_a_run_holds(figures, capsys, run, source):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.scored import evaluated_run
+from support.stored import record_of
 from support.trainer import Interrupted, trainer
 
 from dsel.cli.commands import main
@@ -63,7 +64,7 @@ def test_evaluate__json_is_the_whole_evaluation(folder, printed, trainer):
     text = printed("evaluate", folder / "run", "--test", folder / "test", *HOW, "--json")
     found = json.loads(text)
     (stored,) = folder.glob("run/evaluations/*/evaluation.json")
-    assert found == json.loads(stored.read_text())
+    assert found == record_of(stored)
     assert found["format"] == "dsel evaluation 1"
     assert [row["name"] for row in found["rows"]] == ["dsel", "random-whole"]
 

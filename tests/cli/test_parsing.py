@@ -45,6 +45,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "teach": (SourceSettings, TeachSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
+    "verify": (),
     "info": (),
 }  # fmt: skip
 OWN = {
@@ -139,9 +140,9 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
     ("arguments", "line"),
     [
         ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
-             "evaluate, sweep, advise, teach}; see dsel --help"),
+             "verify, evaluate, sweep, advise, teach}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, check, info, evaluate, sweep, advise, teach"),
+                  "toybox, train, check, info, verify, evaluate, sweep, advise, teach"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.stored import flip
 from support.toyset import QUICK, SMALL, dataset_of, finish, scored_run, tree, write_pictures
 
 from dsel.analysis.explorer import Explorer
@@ -280,6 +281,27 @@ def test_export__other_settings_are_refused(work, tmp_path, how):
     assert tree(out) == before
 
 
+def test_export__manifest_lists_the_checksum_of_every_file(run, tmp_path):
+    finish(export(run, tmp_path, ExportSettings()))
+    assert manifest_of(tmp_path)["checksums"] == {
+        name: checksum for name, checksum in tree(tmp_path).items() if name != "manifest.json"
+    }
+
+
+def test_export__a_changed_file_is_named_and_written_again(run, tmp_path):
+    finish(export(run, tmp_path, ExportSettings()))
+    whole = tree(tmp_path)
+    flip(tmp_path / "train/dog/dog_id00001.png", 80)
+    (tmp_path / "classes.json").unlink()
+    events = finish(export(run, tmp_path, ExportSettings()))
+    image = tmp_path / "train/dog/dog_id00001.png"
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        f"{tmp_path / 'classes.json'} is written again: it is missing",
+        f"{image} is written again: it differs from its checksum in the manifest",
+    ]
+    assert tree(tmp_path) == whole
+
+
 def test_export__a_file_in_the_way(run, tmp_path):
     (tmp_path / "out").write_text("")
     for out in (tmp_path / "out", tmp_path / "out/below"):
@@ -479,8 +501,8 @@ def test_export__a_zip_file_of_others_stays(run, tmp_path):
         archive.writestr("a.txt", "a")
     before = tree(tmp_path)
     for name, message in (
-        ("other", "another export"), ("text", "is not an export"), ("folder", "is not an export"),
-        ("foreign", "is not an export"),
+        ("other", "another export"), ("text", "is not an export"),
+        ("folder", "is a folder, not a file"), ("foreign", "is not an export"),
     ):  # fmt: skip
         with pytest.raises(StorageError, match=message):
             finish(export(run, tmp_path / f"{name}.zip", ExportSettings(image_px=8)))

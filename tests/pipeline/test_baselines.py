@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from support.stored import flip
 from support.synthetic import MIXED, synthetic_run
 from support.teachers import BrightnessTeacher
 from support.truths import write_boxes
@@ -17,13 +18,14 @@ from dsel.config import ExportSettings, SelectSettings
 from dsel.config.select import BaselineName
 from dsel.core.baselines.registry import BASELINES
 from dsel.data.images import crop, decode
-from dsel.errors import SettingError
+from dsel.errors import DamageError, SettingError
+from dsel.files import record_bytes
 from dsel.pipeline.confidences import asks_teacher, last_teacher, teacher_for
 from dsel.pipeline.export import export
 from dsel.pipeline.select import select
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run, open_run
-from dsel.types import Box, Done
+from dsel.types import Box, Done, Notice
 
 TEACHER = "bright"
 
@@ -160,3 +162,22 @@ def test_select__is_cached_under_what_a_baseline_reads(run: Run) -> None:
     drawn = [selector.select(0, settings_of("random-whole", baseline_seed=n)) for n in (0, 1, 0)]
     assert drawn[0] is drawn[2]
     assert repr(drawn[0]) != repr(drawn[1])
+
+
+def test_select__damaged_answers_of_a_teacher_are_asked_again(run: Run) -> None:
+    settings = settings_of("easiest")
+    list(select(run, settings, teacher=BrightnessTeacher()))
+    path = sorted(run.path.glob("teachers/*/00000-*.safetensors"))[0]
+    whole = path.read_bytes()
+    flip(path, -1)
+    with pytest.raises(DamageError, match=r"is damaged: its checksum does not match; run the same"):
+        list(select(run, settings))
+    events = list(select(run, settings, teacher=BrightnessTeacher()))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert f"{path} is made again: its checksum does not match" in notices
+    assert path.read_bytes() == whole
+    (named,) = run.path.glob("teachers/*/teacher.json")
+    for content in ("null", "{}", record_bytes({"names": "a"}).decode()):
+        named.write_text(content)
+        with pytest.raises(DamageError, match=r"teacher\.json is damaged: "):
+            last_teacher(run)

@@ -7,14 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.stored import flip
 from support.toyset import (
     SMALL,
     finish,
     scored_run,
+    tree,
 )
 
-from dsel.errors import SettingError
+from dsel.errors import DamageError, SettingError
 from dsel.pipeline.select import select
+from dsel.types import Notice
 
 
 class Namer:
@@ -81,3 +84,19 @@ def test_select__a_model_is_asked_again_for_moved_boxes_only(source, tmp_path):
     finish(select(run, moved, namer))
     assert namer.asked == 6 + 4  # of the class that the moved boxes are of
     finish(select(run, moved.replace(moves=moved.moves[::-1], bans=())))
+
+
+def test_select__damaged_features_are_computed_again(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    settings, namer = SMALL.replace(features="reencode"), Namer()
+    finish(select(run, settings, namer))
+    whole = tree(run.path)
+    path = sorted(run.path.glob("features/*/00001.safetensors"))[0]
+    flip(path, -1)
+    with pytest.raises(DamageError, match=r"00001\.safetensors is damaged: .*; run the same dsel"):
+        finish(select(run, settings))
+    events = finish(select(run, settings, namer))
+    assert f"{path} is made again: its checksum does not match" in [
+        event.text for event in events if isinstance(event, Notice)
+    ]
+    assert tree(run.path) == whole

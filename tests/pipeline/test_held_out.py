@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.stored import flip
 from support.synthetic import synthetic_run
 from support.toyset import SMALL, dataset_of, finish, write_pictures
 from support.trainer import Interrupted, trainer
@@ -18,7 +19,7 @@ from dsel.pipeline.evaluated import open_sets
 from dsel.pipeline.held_out import HeldOutTest, Subject, Validation, match_classes
 from dsel.pipeline.select import select
 from dsel.runs.evaluations import HeldOutSource
-from dsel.types import Event, Skipped
+from dsel.types import Event, Notice, Skipped
 
 __all__ = ["trainer"]
 
@@ -151,3 +152,14 @@ def test_test__is_no_validation_any_more(tmp_path, trainer):
 def test_overlaps__the_same_place(a, b, same):
     assert HeldOutSource("a", a, "1", 1).overlaps("2", b) is same
     assert HeldOutSource("a", a, "1", 1).overlaps("1", b)
+
+
+def test_read__damaged_images_are_read_again(subject, tmp_path):
+    held_out = HeldOutTest(subject, pictures(tmp_path, "test"))
+    first, _ = read(held_out, 8)
+    (path,) = (tmp_path / "run/evaluations/held_out").iterdir()
+    flip(path, -1)
+    again, events = read(held_out, 8)
+    assert np.array_equal(again.images, first.images)
+    assert events[0] == Notice(f"{path} is made again: its checksum does not match")
+    assert read(held_out, 8)[1] == []

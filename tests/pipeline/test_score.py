@@ -53,11 +53,12 @@ def test_score__what_is_there_is_not_scored_again(source, tmp_path):
     for _ in itertools.islice(events, 1 + 3 + 1):
         pass
     events.close()
-    first, *_, done = (
+    verified, first, *_, done = (
         event
         for event in score(dataset, toy_prior(), tmp_path, QUICK)
         if isinstance(event, Started | Done)
     )
+    assert verified == Started("verify", 1, "shards")
     assert first == Started("score", 7, "images", 3)
     # Each prompt once, the null one too; images of one shape together are encoded and predicted.
     shapes = [{"40 x 36"}, {"40 x 36", "43 x 36", "46 x 36"}, {"40 x 36"}]
@@ -69,7 +70,9 @@ def test_score__a_finished_run_asks_the_prior_nothing(source, tmp_path):
     finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK))
     before = tree(tmp_path)
     events = finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK))
-    assert events[0] == Started("score", 7, "images", 7)
+    assert [event for event in events if isinstance(event, Started)] == [
+        Started("verify", 3, "shards"), Started("score", 7, "images", 7),
+    ]  # fmt: skip
     figures = figures_of(events)
     assert figures["model_calls"] == figures["images_per_s"] == figures["model_share"] == 0
     assert tree(tmp_path) == before

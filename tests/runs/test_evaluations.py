@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.stored import record_of, rewrite
 
 from dsel.config import EvaluateSettings
-from dsel.errors import RunError
+from dsel.errors import DamageError, RunError
 from dsel.runs.evaluations import (
     Evaluation,
     EvaluationRow,
@@ -50,7 +51,7 @@ def test_list_evaluations__none_in_a_new_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["[]", "{}", '{"format": "dsel evaluation 1", "rows": []}', "x"]
+    "content", ["[]", "{}", "null", "1", '{"format": "dsel evaluation 1", "rows": []}', "x"]
 )
 def test_read_evaluation__damaged(tmp_path, content):
     write_evaluation(tmp_path, EVALUATION)
@@ -58,6 +59,21 @@ def test_read_evaluation__damaged(tmp_path, content):
     path.write_text(content)
     with pytest.raises(RunError, match="is damaged"):
         read_evaluation(tmp_path, "0" * 16)
+
+
+@pytest.mark.parametrize("place", ["", "test", "settings", "rows", "students"])
+def test_read_evaluation__of_another_key(tmp_path, place):
+    """Its checksum is right."""
+    write_evaluation(tmp_path, EVALUATION)
+    (path,) = tmp_path.rglob("evaluation.json")
+    record = record_of(path)
+    row = record["rows"][0]
+    places = {"": record, "rows": row, "students": row["students"][0]}
+    changed = places.get(place) or record[place]
+    changed["other"] = changed.pop(next(key for key in changed if key != "format"))
+    rewrite(path, record)
+    with pytest.raises(DamageError, match=r"evaluation\.json is damaged: .*; delete it and eval"):
+        list_evaluations(tmp_path)
 
 
 def test_evaluation__row_by_name_and_ipc():

@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
+from support.stored import flip, record_of, rewrite
 from support.synthetic import CELL_PX, MIXED, draw, write_run
 from support.toyset import (
     QUICK,
@@ -27,15 +29,15 @@ from support.toyset import (
 from dsel.analysis.explorer import Explorer
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.data.images import crop, decode
-from dsel.errors import DselError, RunError, StorageError
-from dsel.files import read_table
+from dsel.errors import DamageError, DselError, RunError, StorageError
+from dsel.files import table_bytes
 from dsel.pipeline.export import compose_images
 from dsel.pipeline.score import identity_of, score
 from dsel.pipeline.select import select
 from dsel.runs import create_run, open_run
 from dsel.runs.manifest import read_manifest
 from dsel.runs.run import __doc__ as documentation
-from dsel.types import Bucket
+from dsel.types import Bucket, Notice
 
 CLASSES = {"cat": 4, "dog": 3}
 
@@ -113,8 +115,10 @@ def test_create_run__speed_settings_may_change_and_are_not_blamed(run_path, iden
 
 
 def test_create_run__other_version_of_dsel(run_path, identity):
-    manifest = run_path / "run.json"
-    manifest.write_text(manifest.read_text().replace(identity.fingerprint, "0" * 16))
+    rewrite(run_path / "run.json", record_of(run_path / "run.json") | {
+        "dsel": "0.0.1", "fingerprint": replace(identity, dsel="0.0.1").fingerprint,
+    })  # fmt: skip
+    assert open_run(run_path).identity == replace(open_run(run_path).identity, dsel="0.0.1")
     with pytest.raises(RunError, match="by another version of dsel"):
         create_run(run_path, identity)
 
@@ -176,7 +180,7 @@ def test_open_run__a_folder_that_is_none(tmp_path):
             '{"format": 99}',
             "is a run of format 99, and this version of dsel reads format 3: update",
         ),
-        ('{"format": null}', "is a run of format None, and this version of dsel reads format 3"),
+        ('{"format": null}', "is damaged: it is not the manifest of a run"),
         (
             '{"format": 1}',
             "of format 1, and this version of dsel reads format 3: score the dataset",
@@ -217,7 +221,7 @@ def test_run__stores_the_words_of_the_glossary(finished):
     selection = finished / "selections" / run.selection_name(SMALL)
     names |= set(json.loads((selection / "settings.json").read_text())["settings"])
     for table in ("images.parquet", "proxies/00000.parquet", selection / "patches.parquet"):
-        names |= set(read_table(finished / table).column_names)
+        names |= set(pq.read_schema(finished / table).names)
     for file in sorted(finished.rglob("*.safetensors")):
         with safe_open(file, "numpy") as stored:
             names |= set(stored.keys()) | set(
@@ -249,7 +253,10 @@ def test_run__damaged_shard(run_path, keep):
     shard.write_bytes(shard.read_bytes()[:keep])
     with pytest.raises(RunError) as error:
         open_run(run_path).class_scores(0)
-    assert _line(error) == f"{shard} is damaged: delete it and run dsel score again"
+    problem = "its checksum does not match" if keep not in (0, 7) else "it has no checksum of dsel"
+    assert _line(error) == (
+        f"{shard} is damaged: {problem}; run the same dsel score again, which makes it anew"
+    )
 
 
 @pytest.mark.parametrize("name", ["images.parquet", "proxies/00000.parquet", "summary.json"])
@@ -271,14 +278,166 @@ def _read_all(path: Path) -> None:
         list(compose_images(explorer.run, [selected], SMALL, ExportSettings(pixels="proxy")))
 
 
-def test_score__damaged_shard_is_named_and_its_deletion_repairs_the_run(run_path, source):
-    whole = tree(run_path)
-    shard = run_path / "scores/00001.safetensors"
-    shard.write_bytes(shard.read_bytes()[:50])
-    with pytest.raises(RunError, match=r"00001\.safetensors is damaged: delete it"):
-        finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
-    shard.unlink()
-    finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
+def _notices(events: list) -> list[str]:
+    return [event.text for event in events if isinstance(event, Notice)]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+@pytest.mark.parametrize(
+    "name",
+    ["scores/00001.safetensors", "proxies/00002.parquet", "layouts/00001.safetensors",
+     "images.parquet", "summary.json", "run.json"],
+)  # fmt: skip
+def test_score__makes_a_damaged_file_again(run_path, source, name, damage):
+    """Also a lost shard of proxies, which was a dead end, and a layout, which was a traceback."""
+    whole, path = tree(run_path), run_path / name
+    if damage == "gone":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:50])
+    else:
+        flip(path, -1 if name.startswith(("scores", "layouts")) else 200)
+    if name == "run.json" and damage == "gone":
+        with pytest.raises(StorageError, match="holds other files"):
+            finish(score(dataset_of(source), toy_prior(), run_path, QUICK))
+        return
+    notices = _notices(finish(score(dataset_of(source), toy_prior(), run_path, QUICK)))
+    assert tree(run_path) == whole
+    if damage != "gone" or name.startswith(("proxies", "scores")):
+        (notice,) = notices
+        assert f"{path} is made again: it" in notice
+
+
+def test_score__damaged_refined_shard_is_made_again(source, tmp_path):
+    settings = QUICK.replace(draws=6, refine=0.4)
+    run = scored_run(source, tmp_path / "run", settings)
+    whole = tree(run.path)
+    flip(run.path / "refined/00001.safetensors", -1)
+    flip(run.path / "scores/00002.safetensors", -1)
+    notices = _notices(finish(score(dataset_of(source), toy_prior(), run.path, settings)))
+    assert tree(run.path) == whole
+    assert [notice[:23] for notice in notices] == [
+        "shard 2 is scored again", "shard 1 is scored again",
+    ]  # fmt: skip
+
+
+def test_score__a_damaged_manifest_of_no_known_run_is_refused(run_path, source):
+    flip(run_path / "run.json", 400)
+    before = tree(run_path)
+    with pytest.raises(DamageError, match=r"run\.json is damaged: it"):
+        finish(score(dataset_of(source), toy_prior(), run_path, QUICK.replace(draws=4)))
+    assert tree(run_path) == before
+
+
+def test_class_scores__a_flipped_bit_of_a_gap_is_noticed(run_path):
+    """It changed the patches of the whole class."""
+    shard = run_path / "scores/00000.safetensors"
+    with safe_open(shard, "numpy") as file:
+        gaps = next(name for name in file.keys() if name.startswith("gap/"))  # noqa: SIM118
+        gap = file.get_tensor(gaps).tobytes()
+    flip(shard, shard.read_bytes().index(gap) + 1, 6)
+    with pytest.raises(DamageError, match="its checksum does not match"):
+        Explorer(open_run(run_path)).select(0, SMALL)
+
+
+def test_read_layout__of_other_images(run_path):
+    run = open_run(run_path)
+    run.write_layout(0, np.zeros((1, 2), np.float32))
+    with pytest.raises(DamageError, match="it has positions of other images; run the same dsel"):
+        run.read_layout(0)
+
+
+def test_open_run__a_fingerprint_that_does_not_follow(run_path):
+    record = record_of(run_path / "run.json")
+    record["settings"]["draws"] = 4
+    rewrite(run_path / "run.json", record)
+    with pytest.raises(DamageError, match="its fingerprint does not follow from its settings"):
+        open_run(run_path)
+
+
+def test_finished_shards__of_a_run_of_countless_images(run_path):
+    """It took for ever."""
+    rewrite(run_path / "run.json", record_of(run_path / "run.json") | {"images": 10**18})
+    (run_path / "summary.json").unlink()
+    run = open_run(run_path)
+    assert run.finished_shards() == (0, 1, 2)
+    with pytest.raises(RunError, match=f"3 of {run.identity.shards} shards are scored"):
+        run.summary  # noqa: B018
+
+
+FILES = ("run.json", "summary.json", "selections/current.json", "SELECTION/settings.json")
+CONTENTS = ("null", "[]", "1", "{}", '"a"', "")
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("name", [*FILES, "images.parquet", "SELECTION/patches.parquet"])
+def test_run__files_of_another_content_are_damaged(run_path, name, content):
+    name = name.replace("SELECTION", f"selections/{open_run(run_path).selection_name(SMALL)}")
+    (run_path / name).write_text(content)
+    with pytest.raises(DamageError) as error:
+        (_read_all(run_path), open_run(run_path).read_selection())
+    assert _line(error).startswith(f"{run_path / name} is damaged: it ")
+    assert "; run the same dsel" in _line(error)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_run__records_with_another_key_are_damaged(run_path, name):
+    """Their checksum is right."""
+    path = run_path / name.replace(
+        "SELECTION", f"selections/{open_run(run_path).selection_name(SMALL)}"
+    )
+    whole = record_of(path)
+    for key in whole.keys() - {"format", "fingerprint"}:
+        record = {k if k != key else "other": v for k, v in whole.items()}
+        rewrite(path, record)
+        with pytest.raises(DamageError, match="is damaged: "):
+            (_read_all(run_path), open_run(run_path).read_selection())
+
+
+def test_run__tables_with_another_column_are_damaged(run_path):
+    name = open_run(run_path).selection_name(SMALL)
+    for path in (run_path / "images.parquet", run_path / "selections" / name / "patches.parquet"):
+        table = pq.read_table(path)
+        names = ["other", *table.column_names[1:]]
+        schema = table.rename_columns(names).schema
+        rows = table.rename_columns(names).to_pylist()
+        path.write_bytes(table_bytes(rows, schema))
+        with pytest.raises(DamageError, match="it has other columns; run the same dsel"):
+            (_read_all(run_path), open_run(run_path).read_selection())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["run.json", "summary.json", "images.parquet", "scores/00000.safetensors",
+     "proxies/00000.parquet", "layouts/00000.safetensors", "selections/current.json"],
+)  # fmt: skip
+def test_run__a_folder_in_the_place_of_a_file(run_path, name):
+    (run_path / name).unlink()
+    (run_path / name).mkdir()
+    with pytest.raises(StorageError) as error:
+        (
+            _read_all(run_path),
+            open_run(run_path).read_layout(0),
+            open_run(run_path).read_selection(),
+        )
+    assert _line(error) == f"{run_path / name} is a folder, not a file: move it elsewhere"
+
+
+def test_read_selection__of_another_run(run_path):
+    run = open_run(run_path)
+    folder = run_path / "selections" / run.selection_name(SMALL)
+    folder.rename(folder.with_name("0" * 16))
+    with pytest.raises(DamageError, match="it is the selection of another run; run the same dsel"):
+        run.read_selection("0" * 16)
+
+
+@pytest.mark.parametrize("name", ["settings.json", "patches.parquet", "../current.json"])
+def test_select__makes_a_damaged_selection_again(run_path, name):
+    run, whole = open_run(run_path), tree(run_path)
+    path = run_path / "selections" / run.selection_name(SMALL) / name
+    flip(path, 100)
+    (notice,) = _notices(finish(select(run, SMALL)))
+    assert f"{path.name} is made again: its checksum does not match" in notice
     assert tree(run_path) == whole
 
 
@@ -367,9 +526,9 @@ def test_read_selection__of_a_version_with_other_settings(run_path):
     run = open_run(run_path)
     name = run.selection_name(SMALL)
     path = run_path / "selections" / name / "settings.json"
-    record = json.loads(path.read_text())
+    record = record_of(path)
     record["settings"]["gap"] = "signed"
-    path.write_text(json.dumps(record))
+    rewrite(path, record)
     with pytest.raises(RunError) as error:
         run.read_selection()
     line = f"selection {name} was stored by another version of dsel (unknown setting 'gap'; known"

@@ -37,7 +37,7 @@ patches = st.builds(
 
 def through_parquet(folder: Path, rows: list[dict], schema: pa.Schema) -> list[dict]:
     write_atomically(folder / "x.parquet", table_bytes(rows, schema))
-    return read_table(folder / "x.parquet").to_pylist()
+    return read_table(folder / "x.parquet", schema).to_pylist()
 
 
 @pytest.fixture(scope="module")

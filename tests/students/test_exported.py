@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.exported import CLASSES, SIDE_PX, write_export
+from support.stored import record_of, rewrite
 
+from dsel.checksums import digest
 from dsel.errors import SourceError
 from dsel.exports.base import MANIFEST
 from dsel.students.exported import labelled_images, read_export
@@ -92,7 +94,9 @@ def test_soft_labels__that_are_missing_damaged_or_of_other_images(tmp_path):
     with pytest.raises(SourceError, match="has no soft labels: export the set with --teacher"):
         exported.soft_labels(unpack=False)
     (tmp_path / LABELS).write_bytes(b"pickle")
-    with pytest.raises(SourceError, match="is missing or damaged: export the set again"):
+    with pytest.raises(
+        SourceError, match="is damaged: it has no checksum of dsel; export the set again"
+    ):
         exported.soft_labels(unpack=False)
     fitting, other = soft_labels(4, 3), soft_labels(4, 2)
     assert fitting.crops is not None
@@ -112,7 +116,7 @@ def test_soft_labels__that_are_missing_damaged_or_of_other_images(tmp_path):
     [
         ({"format": "dsel export 2"}, "reads 'dsel export 3': export the set again"),
         ({"complete": False}, "is not finished: run the same export again"),
-        ({"classes": ["cat"]}, "is damaged: export the set again"),
+        ({"classes": ["cat"]}, "is damaged: .*; export the set again"),
         ({"images": [{"file": "train/a.png"}]}, "is damaged"),
         ({"images": [{"file": "../a.png", "class": "cat", "patches": []}]}, "is damaged"),
         ({"images": [{"file": "/a.png", "class": "cat", "patches": []}]}, "is damaged"),
@@ -129,19 +133,25 @@ def test_read_export__refuses(tmp_path, changes, message):
 )
 def test_read_export__refuses_tiles_outside_of_their_image(tmp_path, place, value):
     write_export(tmp_path, factor=2)
-    record = json.loads((tmp_path / MANIFEST).read_text())
+    record = record_of(tmp_path / MANIFEST)
     record["images"][1]["patches"][2]["tile_box"][place] = value
-    (tmp_path / MANIFEST).write_text(json.dumps(record))
-    with pytest.raises(SourceError, match="is damaged: export the set again"):
+    rewrite(tmp_path / MANIFEST, record)
+    with pytest.raises(SourceError, match=r"is damaged: .*; export the set again"):
         read_export(tmp_path)
 
 
 def test_read__an_image_of_another_size(tmp_path):
     write_export(tmp_path)
     exported = read_export(tmp_path)
-    Image.new("RGB", (5, 4)).save(tmp_path / exported.images[0].file)
-    with pytest.raises(SourceError, match=r"px: export the set again"):
+    file = tmp_path / exported.images[0].file
+    Image.new("RGB", (5, 4)).save(file)
+    with pytest.raises(SourceError, match="is damaged: it differs from its checksum"):
         exported.read(0)
+    record = record_of(tmp_path / MANIFEST)
+    record["checksums"][exported.images[0].file] = digest(file.read_bytes())
+    rewrite(tmp_path / MANIFEST, record)
+    with pytest.raises(SourceError, match=r"px: export the set again"):
+        read_export(tmp_path).read(0)
 
 
 def test_read_export__that_is_none(tmp_path):
@@ -161,5 +171,5 @@ def test_labelled_images__an_image_that_is_missing(tmp_path):
     record = json.loads((tmp_path / "manifest.json").read_text())
     file: Path = tmp_path / record["images"][1]["file"]
     file.unlink()
-    with pytest.raises(SourceError, match=r"cat_id00001\.png cannot be opened: .*export the set"):
+    with pytest.raises(SourceError, match=r"cat_id00001\.png is missing: export the set again"):
         labelled_images(read_export(tmp_path), 0, unpack=True)

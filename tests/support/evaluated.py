@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from dsel.config import EvaluateSettings, SelectSettings
+from dsel.runs import sweeps
 from dsel.runs.evaluations import (
     Evaluation,
     EvaluationRow,
@@ -16,6 +14,7 @@ from dsel.runs.evaluations import (
     StudentResult,
     write_evaluation,
 )
+from dsel.runs.sweeps import SWEEP
 
 TOYBOX = HeldOutSource("toybox:seed=13", {"source": "toybox", "scene_seed": 13}, "f" * 16, 1000)
 
@@ -57,10 +56,12 @@ def write_evaluations(run: Path) -> None:
 
 def write_sweep(run: Path) -> None:
     """Store a sweep of patch sizes and rankings."""
+    settings = SelectSettings().plain()
+    usual = {name: settings[name] for name in SWEEP.names if name in settings}
     cells = [
-        {"patch_px": px, "within": within, "hit_rate": px / 128 - (within == "centroid") / 8}
+        usual
+        | {"patch_px": px, "within": within, "hit_rate": px / 128 - (within == "centroid") / 8}
         for px in (32, 64, 96)
         for within in ("score", "centroid")
     ]
-    (run / "sweeps").mkdir()
-    pq.write_table(pa.Table.from_pylist(cells), run / "sweeps" / f"{'c' * 16}.parquet")
+    sweeps.write_sweep(run, "c" * 16, cells)

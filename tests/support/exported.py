@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dsel.checksums import digest
 from dsel.core.composing import tile_sides
 from dsel.data.images import encode
+from dsel.files import record_bytes
 
 CLASSES = ("cat", "dog")
 SIDE_PX = 12
@@ -22,20 +23,23 @@ def write_export(
 ) -> list[np.ndarray]:  # fmt: skip
     """Write an export of random images; returns their pixels in order."""
     rng = np.random.default_rng(0)
-    images, entries = [], []
+    images, entries, checksums = [], [], {}
     for name in CLASSES:
         for number in range(per_class):
             images.append(rng.integers(0, 256, (SIDE_PX, SIDE_PX, 3), np.uint8))
             file = f"train/{name}/{name}_id{number:05d}.png"
             (out / file).parent.mkdir(parents=True, exist_ok=True)
-            (out / file).write_bytes(encode(images[-1], "png"))
+            content = encode(images[-1], "png")
+            (out / file).write_bytes(content)
+            checksums[file] = digest(content)
             entries.append({"file": file, "class": name, "patches": _patches(factor, native_px)})
     record = {
         "format": "dsel export 3", "complete": True, "classes": list(CLASSES),
         "select": {"factor": factor, "tile_scale": tile_scale},
         "export": {"image_px": SIDE_PX, "pixels": "proxy"}, "images": entries,
+        "checksums": checksums,
     }  # fmt: skip
-    (out / "manifest.json").write_text(json.dumps(record | changes))
+    (out / "manifest.json").write_bytes(record_bytes(record | changes))
     return images
 
 

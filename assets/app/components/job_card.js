@@ -9,6 +9,7 @@ import { createTable } from "./dialog.js";
 const STAGES = {
   open: "Opening the source",
   load: "Loading the prior",
+  verify: "Reading what is finished",
   score: "Scoring",
   refine: "Refining the most promising images",
   layout: "Computing the layout",

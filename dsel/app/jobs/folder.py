@@ -14,9 +14,18 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final, Literal, TypeAlias
 
+from pydantic import with_config
+
 from dsel.app.jobs.tasks import Task, plain_task, restored_task
-from dsel.errors import DselError, StorageError, storage_errors
-from dsel.files import json_bytes, lives, read_json, write_atomically
+from dsel.errors import DselError, StorageError, first_line, storage_errors
+from dsel.files import (
+    STORED,
+    lives,
+    read_json,
+    read_record,
+    record_bytes,
+    write_atomically,
+)
 from dsel.pipeline.progress import Count, ProgressCounter
 
 MARKER: Final = "job.json"
@@ -26,6 +35,7 @@ FREE_BYTES: Final = 1 << 30
 
 State: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE: Final[tuple[State, ...]] = ("waiting", "running")
+REMEDY: Final = "delete its folder and start the job again"
 NAME: Final = re.compile("[0-9a-f]{32}")
 log = logging.getLogger(__name__)
 
@@ -58,6 +68,22 @@ class Job:
     def resumable(self) -> bool:
         """Whether it stopped before its task was done."""
         return self.state in ("failed", "cancelled", "interrupted")
+
+
+@with_config(STORED)
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A stored job; `task` is from `plain_task`."""
+
+    pid: int
+    state: State
+    task: dict[str, Any]
+    error: str
+    asked: float
+    started: float | None
+    finished: float | None
+    keep_s: float
+    count: Count
 
 
 def make_folder(folder: Path) -> None:
@@ -101,7 +127,7 @@ def record(job: Job) -> dict[str, Any]:
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Store the record of a job; a failure is only logged, since the job itself may succeed."""
     try:
-        write_atomically(folder / MARKER, json_bytes(record))
+        write_atomically(folder / MARKER, record_bytes(record))
     except StorageError:
         log.exception("the record of %s cannot be stored", folder)
 
@@ -118,26 +144,34 @@ def jobs_in(roots: Iterable[Path]) -> Iterator[Job]:
 def _restored(path: Path) -> Job | None:
     """Return a job from its record; None if it is damaged, not ours, or of another process."""
     try:
-        kept = read_json(path)
-        if kept["format"] != FORMAT:
+        kept = _record_in(path)
+        if kept is None:
             return None
-        if kept["task"].get("moved"):  # its token was never handed out
-            _abandoned(path.parent, kept["pid"])
+        if kept.task.get("moved"):  # its token was never handed out
+            _abandoned(path.parent, kept.pid)
             return None
         job = Job(
-            path.parent, restored_task(kept["task"]), kept["asked"], kept["state"],
-            kept["started"], kept["finished"], kept["error"], kept["keep_s"],
-            counter=ProgressCounter(Count.restored(kept["count"])), bytes=bytes_in(path.parent),
+            path.parent, restored_task(kept.task), kept.asked, kept.state, kept.started,
+            kept.finished, kept.error, kept.keep_s, counter=ProgressCounter(kept.count),
+            bytes=bytes_in(path.parent),
         )  # fmt: skip
         written = path.stat().st_mtime
         if job.state in ACTIVE:
-            if _lives(kept["pid"], written):
+            if _lives(kept.pid, written):
                 return None
             job.state, job.finished = "interrupted", written
-    except (DselError, OSError, LookupError, TypeError, ValueError):
-        log.warning("%s cannot be read and is left alone", path, exc_info=True)
+    except (DselError, OSError, LookupError, TypeError, ValueError) as error:
+        log.warning("a job cannot be read and is left alone: %s", first_line(error))
         return None
     return job
+
+
+def _record_in(path: Path) -> _Record | None:
+    """Read a record; None for one of another format. Raises `DamageError`."""
+    found = read_json(path, REMEDY)
+    if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
+        return None
+    return read_record(path, _Record, REMEDY, FORMAT)
 
 
 def _abandoned(folder: Path, pid: int) -> None:

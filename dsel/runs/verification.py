@@ -1,0 +1,77 @@
+"""Everything in a run that can be damaged, as checks that raise an error where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from dsel.checksums import check_file
+from dsel.errors import DamageError
+from dsel.runs.advice import list_advice
+from dsel.runs.evaluations import FOLDER as EVALUATIONS
+from dsel.runs.evaluations import list_evaluations, list_validations
+from dsel.runs.manifest import MANIFEST, read_manifest
+from dsel.runs.opening import open_run
+from dsel.runs.remedies import remedy_of
+from dsel.runs.run import SUMMARY, TABLE, Run
+from dsel.runs.selections import FOLDER as SELECTIONS
+
+Check: TypeAlias = Callable[[], object]
+
+FOLDERS: Final = (
+    "scores", "proxies", "refined", "layouts", SELECTIONS, "features", "teachers", EVALUATIONS,
+    "sweeps", "advice",
+)  # fmt: skip
+SUFFIXES: Final = frozenset({".json", ".parquet", ".safetensors"})
+
+
+def checks_of(folder: Path) -> Iterator[Check]:
+    """Yield a check of each file of a run, and of files that must be there.
+
+    Raises `RunError` for a folder that is not a run of this version's format.
+    """
+    yield partial(read_manifest, folder)
+    for name in (TABLE, SUMMARY):
+        if (folder / name).exists():
+            yield partial(check_file, folder / name, remedy_of(Path(name)))
+    yield from file_checks(folder, FOLDERS)
+    try:
+        run = open_run(folder)
+    except DamageError:
+        return  # the first check reports it
+    yield from _content_checks(run)
+
+
+def file_checks(folder: Path, names: tuple[str, ...]) -> Iterator[Check]:
+    """Yield a check of the checksum of each file that dsel wrote below folders of these names."""
+    for name in names:
+        for path in sorted((folder / name).rglob("*")):
+            if path.suffix in SUFFIXES and not path.name.startswith("."):
+                yield partial(check_file, path, remedy_of(path.relative_to(folder)))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder has the manifest of a run."""
+    return (folder / MANIFEST).exists()
+
+
+def _content_checks(run: Run) -> Iterator[Check]:
+    """Yield checks that files are there and fit each other."""
+    finished = (run.path / SUMMARY).exists()
+    numbers = run.expected_shards()
+    yield from (partial(run.check_shard, number) for number in numbers)
+    if finished:
+        yield lambda: run.summary
+        yield lambda: run.images
+        if run.identity.settings.refine:
+            yield from (partial(run.check_shard, number, "refined") for number in numbers)
+        yield from (partial(run.read_layout, index) for index in range(len(run.identity.classes)))
+    for path in sorted((run.path / SELECTIONS).glob("*")):
+        if path.is_dir():
+            yield partial(run.read_selection, path.name)
+    if (run.path / SELECTIONS / "current.json").exists():
+        yield run.read_selection
+    yield from (partial(read, run.path) for read in (list_evaluations, list_validations))
+    yield partial(list_advice, run.path)
