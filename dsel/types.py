@@ -72,12 +72,14 @@ class Score:
 
     conditional: (T, h, w) float32, the denoising loss with the class named, per timestep and cell.
     gap: (T, h, w) float32, the unconditional loss minus the conditional one. features: (g, g, d)
-    float32. All are means over draws, the maps over channels too. refined: whether further draws
-    were averaged in.
+    float32. All are means over draws, the maps over channels too. noise: (T, h, w) float32, the
+    scaled difference of the gap between two halves of the draws (see `dsel.core.halves`); NaN if
+    all draws are in one half. refined: whether further draws were averaged in.
     """
 
     conditional: NDArray[np.float32]
     gap: NDArray[np.float32]
+    noise: NDArray[np.float32]
     features: NDArray[np.float32]
     refined: bool = False
 
@@ -100,12 +102,13 @@ class Geometry:
 class Bucket:
     """The images of a class whose proxies have one shape.
 
-    rows: (n,), their indices in the class. conditional and gap: (n, T, h, w).
+    rows: (n,), their rising indices in the class. conditional, gap and noise: (n, T, h, w).
     """
 
     rows: NDArray[np.int64]
     conditional: NDArray[np.float16]
     gap: NDArray[np.float16]
+    noise: NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ class Patch:
 
     box is in proxy pixels, source_box in pixels of the upright source; cut_box is what is exported
     of the source. score is the mean of the combined gap inside the box, picture_score over the
-    whole picture. margin is the lead of the box on the map that locates it over the best box that
+    whole picture; their standard errors are those of the noise that was drawn, NaN if it is
+    unknown. margin is the lead of the box on the map that locates it over the best box that
     does not overlap it (NaN without such a box). distance is to the centroid of its cluster, in
     feature space. rank counts from 0 in its class.
     """
@@ -142,7 +146,9 @@ class Patch:
     source_box: Box
     cut_box: Box
     score: float
+    standard_error: float
     picture_score: float
+    picture_standard_error: float
     margin: float
     cluster: int
     distance: float
@@ -299,6 +305,24 @@ class Prediction:
     features: torch.Tensor | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TokenList:
+    """A text as one text encoder's tokens, of which the encoder reads the first `most` at most."""
+
+    tokens: tuple[int, ...]
+    most: int
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the encoder does not read the text to its end."""
+        return len(self.tokens) > self.most
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """The tokens that are read; those of a text that is cut are followed by an end token."""
+        return self.tokens[: self.most - 1] if self.is_cut else self.tokens
+
+
 Conditioning: TypeAlias = "Mapping[str, torch.Tensor]"
 """Encoded prompts or labels: named tensors, each with one row per prompt."""
 
@@ -349,6 +373,9 @@ class Prior(Protocol):
     @property
     def reads(self) -> Literal["prompts", "labels"]:
         """The input of `embed`: whole prompts, or class names with "" for the null class."""
+
+    def tokens(self, text: str) -> Sequence[TokenList]:
+        """Return a text as the tokens of each text encoder; a prior of labels has none."""
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts; raises `SettingError` for a name that is not a label of the prior."""

@@ -28,7 +28,9 @@ class PatchView:
     width_px: int
     height_px: int
     score: float
+    standard_error: float
     picture_score: float
+    picture_standard_error: float
     margin: float
     cluster: int
     rank: int
@@ -64,7 +66,9 @@ def patch_views(
             width_px=frame.proxy_width,
             height_px=frame.proxy_height,
             score=patch.score,
+            standard_error=patch.standard_error,
             picture_score=patch.picture_score,
+            picture_standard_error=patch.picture_standard_error,
             margin=patch.margin,
             cluster=patch.cluster,
             rank=rank,
@@ -119,7 +123,12 @@ def by_image(views: Iterable[PatchView]) -> Mapping[str, tuple[PatchView, ...]]:
 def _replaced(view: PatchView, patches: Sequence[Patch]) -> PatchView:
     patch = patches[view.rank]
     return replace(
-        view, box=patch.box, cut=cut_in_proxy(patch), score=patch.score, margin=patch.margin
+        view,
+        box=patch.box,
+        cut=cut_in_proxy(patch),
+        score=patch.score,
+        standard_error=patch.standard_error,
+        margin=patch.margin,
     )
 
 

@@ -18,6 +18,7 @@ from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
+from dsel.pipeline.scoring_checks import check_every_class, check_scores
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
@@ -54,6 +55,8 @@ def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Iden
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
 
+    Raises `RunError` at the end if the scores cannot be used, or a class has none.
+
     Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
@@ -73,8 +76,10 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
         if settings.refine:
             yield from second_pass(inputs, _promising(run), settings.further)
     seconds = time.perf_counter() - began
+    check_scores(run)
     run.finish()
     yield from fit_layouts(run)
+    check_every_class(run)
     worked = bool(scorer.images)
     yield Done(
         "score",
@@ -143,4 +148,4 @@ def _scored(scores: ClassScores, geometry: Geometry) -> Scored:
     of = scores, geometry, DEFAULTS.timesteps
     located = locate_class(scores, geometry, DEFAULTS, combined_maps(*of, DEFAULTS.locate))
     maps = combined_maps(*of, DEFAULTS.score)
-    return score_class(scores, located, geometry.cell_px, DEFAULTS.rank_by, maps)
+    return score_class(scores, located, geometry, DEFAULTS, maps)

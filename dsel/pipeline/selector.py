@@ -178,7 +178,7 @@ class Selector:
             self._clusters(class_index, settings, scored),
             self._choice(class_index, settings, scores, scored),
             self._maps(class_index, settings.timesteps, settings.score, scores),
-            self.geometry.cell_px,
+            self.geometry,
             narrowed(settings, "baseline"),
         )
 
@@ -221,7 +221,7 @@ class Selector:
     def _score(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Scored:
         located = self.located(class_index, settings, scores)
         maps = self._maps(class_index, settings.timesteps, settings.score, scores)
-        return score_class(scores, located, self.geometry.cell_px, settings.rank_by, maps)
+        return score_class(scores, located, self.geometry, narrowed(settings, "scored"), maps)
 
     def _maps(
         self,

@@ -25,7 +25,7 @@ from dsel.priors.loading import (
     quiet,
 )
 from dsel.priors.schedules import diffusion_schedule
-from dsel.types import Conditioning, Pixels, Prediction, Schedule
+from dsel.types import Conditioning, Pixels, Prediction, Schedule, TokenList
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,18 @@ class PipelinePrior:
         self._tapped: list[Any] = []
         self._tap_layer()
         self._call_network: Any = compiled(self._network) if settings.compile else self._network
+
+    def tokens(self, text: str) -> tuple[TokenList, ...]:
+        """Return a text as the tokens of each text encoder."""
+        return tuple(
+            TokenList(tuple(tokenizer(text, verbose=False).input_ids), most)
+            for tokenizer, most in self._tokenizers()
+        )
+
+    def _tokenizers(self) -> Sequence[tuple[Any, int]]:
+        """Return each text encoder's tokenizer, and the number of tokens that it reads."""
+        found = [getattr(self._loaded, name, None) for name in ("tokenizer", "tokenizer_2")]
+        return [(one, one.model_max_length) for one in found if one is not None]
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts, one row of each tensor per prompt."""
@@ -272,6 +284,10 @@ class LabelPrior(PipelinePrior):
                 setting="labels",
             )
         self._labels = Labels(names, null)
+
+    def tokens(self, _text: str) -> tuple[TokenList, ...]:
+        """Return nothing: labels are no text."""
+        return ()
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Conditioning:

@@ -7,8 +7,9 @@ run.json                    format, dsel's version, fingerprint, and the fields 
                             classes in order; fingerprint, origin and number of images of the
                             dataset; name, origin and fingerprint of the prior; resolution_px,
                             cell_px, precision; the score settings that change scores
-scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses and
-                            gaps per timestep and cell, features; written last of its shard
+scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses,
+                            gaps and their noise per timestep and cell, features; written last of
+                            its shard
 proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
                             and the proxy and thumbnail as WebP bytes
 refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;
@@ -50,6 +51,7 @@ from safetensors.numpy import save
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.core.gap_maps import image_losses, mean_losses
+from dsel.core.halves import halves_of
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.files import (
     json_bytes,
@@ -82,6 +84,7 @@ from dsel.runs.shards import (
     ScoreIndex,
     StoredScores,
     average,
+    largest_gap,
     map_rows,
     read_all,
     read_header,
@@ -185,10 +188,13 @@ class Run:
         """Write a shard's refined scores: the further draws of `rows` are averaged in."""
         further = {row.ref.id: row.score for row in rows if row.score is not None}
         settings = self.identity.settings
-        share = len(settings.further) / settings.draws
+        halves = (
+            halves_of(settings.first, settings.antithetic),
+            halves_of(settings.further, settings.antithetic),
+        )
         ids = [row.id for row in self.images if row.shard == number and row.row >= 0]
         scores = {
-            id_: average(score, further[id_], share) if id_ in further else score
+            id_: average(score, further[id_], halves) if id_ in further else score
             for id_, score in zip(ids, read_all(self._scores("scores", number)), strict=True)
         }
         self._write_scores("refined", number, scores)
@@ -299,9 +305,16 @@ class Run:
             fingerprint=self.identity.fingerprint,
             ids=tuple(scores),
             losses=tuple(sum(losses, start=self._no_losses()).tolist()),
+            largest_gap=max((largest_gap(score.gap) for score in scores.values()), default=0.0),
             refined=sum(score.refined for score in scores.values()),
         )
         write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
+
+    @property
+    def largest_gap(self) -> float:
+        """The largest absolute gap of the final scores, once all of their shards are written."""
+        headers = (self._header(self._last, number) for number in range(self.identity.shards))
+        return max((header.largest_gap for header in headers), default=0.0)
 
     def _losses(self, folder: ScoreFolder) -> tuple[float, ...]:
         headers = [self._header(folder, number) for number in range(self.identity.shards)]

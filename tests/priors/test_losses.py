@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from support.mixture import MixturePrior
 from torch import Tensor
 
+from dsel.core.halves import in_second_half
 from dsel.errors import PriorError
 from dsel.priors.losses import PREDICTIONS, PairedLosses, Predict, check_prediction, paired_losses
 from dsel.priors.schedules import add_noise, diffusion_schedule
@@ -58,9 +59,10 @@ def of_one(
     """The losses of one image: clean (C, h, w), noise (T, D, C, h, w)."""
     found = paired_losses(
         predict, clean[None], noise[None], timesteps[: len(noise)], schedule, prediction,
-        rows_per_call,
+        rows_per_call, in_second_half(range(noise.shape[1]), antithetic=False),
     )  # fmt: skip
-    return PairedLosses(found.conditional[0], found.unconditional[0], found.gap[0])
+    maps = found.conditional, found.unconditional, found.gap, found.noise
+    return PairedLosses(*(one[0] for one in maps))
 
 
 def half_noise() -> Schedule:
@@ -328,12 +330,14 @@ def test_paired_losses__several_images_are_each_alone() -> None:
     def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
         return prior.predict(noised, times, {"named": named[which]}).output
 
-    together = paired_losses(predict, clean, noise, (100, 700), prior.schedule, "epsilon", 10)
+    together = paired_losses(
+        predict, clean, noise, (100, 700), prior.schedule, "epsilon", 10, [False, True] * 2
+    )
     for image, name in enumerate(("cat", "dog", "cat")):
         one = of_one(
             asks(prior, name), clean[image], noise[image], prior.schedule, timesteps=(100, 700)
         )
-        for field in ("conditional", "unconditional", "gap"):
+        for field in ("conditional", "unconditional", "gap", "noise"):
             assert torch.equal(getattr(together, field)[image], getattr(one, field))
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from dsel.priors.schedules import diffusion_schedule, flow_schedule
-from dsel.types import Conditioning, Pixels, Prediction
+from dsel.types import Conditioning, Pixels, Prediction, TokenList
 
 CHANNELS = 3
 
@@ -62,6 +62,10 @@ class MixturePrior:
         self.dtype = dtype
         key = repr((self.classes, self.means.tolist(), spread, prediction)).encode()
         self.fingerprint = hashlib.sha256(key).hexdigest()[:16]
+
+    def tokens(self, text: str) -> Sequence[TokenList]:
+        """A token per word."""
+        return [TokenList(tuple(hash(word) for word in text.split()), 1000)]
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """named: which classes a prompt may mean, (P, classes): the named one, or all of them."""
