@@ -20,11 +20,12 @@ from dsel.priors.loading import (
     add_lora,
     check_weights,
     compiled,
-    load_text_encoders,
+    load_components,
     pipeline_class,
     quiet,
 )
 from dsel.priors.schedules import diffusion_schedule
+from dsel.priors.variants import variants_of
 from dsel.types import Conditioning, Pixels, Prediction, Schedule, TokenList
 
 
@@ -201,15 +202,16 @@ class PipelinePrior:
 
     def _load(self, loading: Loading) -> Any:
         absent = (part for part in self.optional if not (loading.folder / part).is_dir())
+        variants = variants_of(loading.folder, self.left_out, loading.dtype)
         options = {"dtype": loading.dtype, "use_safetensors": True, "local_files_only": True}
         try:
             with quiet():
                 build = pipeline_class(self.pipeline)  # imports it, with warnings of its own
-                encoders = load_text_encoders(loading.folder, options)
+                components = load_components(loading.folder, variants, options)
                 loaded = build.from_pretrained(
                     loading.folder,
                     **options,
-                    **encoders,
+                    **components,
                     **dict.fromkeys((*self.left_out, *absent)),
                 )
         except LOADING_FAILS as error:

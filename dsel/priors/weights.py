@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ from dsel.assets import DEMO_PRIOR, asset
 from dsel.config import PriorSettings
 from dsel.config.base import fingerprint, result_settings
 from dsel.errors import PriorError, first_line
+from dsel.priors.variants import (
+    choose_variant,
+    components_in,
+    weight_files,
+    without_full_weights,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -92,6 +99,8 @@ def find_weights(name: str, revision: str = "", kind: ModelKind = PRIOR) -> Weig
         )
     if not is_local:
         folder = download(name, revision, kind.files, HUB_LEFT_OUT)
+        if kind is PRIOR and (folder / kind.index).is_file():
+            _download_variants(name, folder)
     if not (folder / kind.index).is_file():
         raise PriorError(
             f"{folder} is not {kind.name}: it has no {kind.index}; give a folder with a saved one"
@@ -146,6 +155,13 @@ def download(
     except download_errors as error:
         why = ADDRESS.sub("the Hub", first_line(error))
         raise PriorError(f"{name} cannot be downloaded from the Hub: {why}") from error
+
+
+def _download_variants(name: str, folder: Path) -> None:
+    """Download the weights of the components that have them only as a variant."""
+    files = tuple(f"{part}/*.safetensors*" for part in without_full_weights(folder))
+    if files:
+        download(name, folder.name, files)
 
 
 def lora_file(name: str) -> Path:
@@ -230,13 +246,17 @@ def check_memory(
 
 
 def parameters(folder: Path, excluded: Sequence[str] = ()) -> int:
-    """Return the number of parameters of a pipeline, from the headers of its files.
+    """Return the number of parameters of a pipeline, from the headers of the files that are loaded.
 
     excluded: patterns of components that do not count.
     """
-    found = folder.glob("*/*.safetensors")
-    files = [p for p in found if not any(p.parent.match(one) for one in (WORK, *excluded))]
-    return sum(_numbers(p) for p in files if not any(p.match(one) for one in HUB_LEFT_OUT))
+    components = (
+        weight_files(folder / part)
+        for part in components_in(folder)
+        if not any(fnmatch(part, pattern) for pattern in excluded)
+    )
+    chosen = (files[choose_variant([*files])] for files in components if files)
+    return sum(_numbers(path) for files in chosen for path in files)
 
 
 def _numbers(path: Path) -> int:
