@@ -72,9 +72,9 @@ class Score:
 
     conditional: (T, h, w) float32, the denoising loss with the class named, per timestep and cell.
     gap: (T, h, w) float32, the unconditional loss minus the conditional one. features: (g, g, d)
-    float32. All are means over draws, the maps over channels too. noise: (T, h, w) float32, the
-    scaled difference of the gap between two halves of the draws (see `dsel.core.halves`); NaN if
-    all draws are in one half. refined: whether further draws were averaged in.
+    float32. All are means over draws, the maps over channels too. noise: (T, h, w) float32, of the
+    gap's mean over draws, see `dsel.core.halves`; NaN if unknown. refined: whether further draws
+    were averaged in.
     """
 
     conditional: NDArray[np.float32]
@@ -134,10 +134,9 @@ class Patch:
 
     box is in proxy pixels, source_box in pixels of the upright source; cut_box is what is exported
     of the source. score is the mean of the combined gap inside the box, picture_score over the
-    whole picture; their standard errors are those of the noise that was drawn, NaN if it is
-    unknown. margin is the lead of the box on the map that locates it over the best box that
-    does not overlap it (NaN without such a box). distance is to the centroid of its cluster, in
-    feature space. rank counts from 0 in its class.
+    whole picture; their standard errors are NaN if unknown. margin is the lead of the box on the
+    map that locates it over the best box that does not overlap it (NaN without such a box).
+    distance is to the centroid of its cluster, in feature space. rank counts from 0 in its class.
     """
 
     image_id: str
@@ -305,24 +304,6 @@ class Prediction:
     features: torch.Tensor | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenList:
-    """A text as one text encoder's tokens, of which the encoder reads the first `most` at most."""
-
-    tokens: tuple[int, ...]
-    most: int
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the encoder does not read the text to its end."""
-        return len(self.tokens) > self.most
-
-    @property
-    def read(self) -> tuple[int, ...]:
-        """The tokens that are read; those of a text that is cut are followed by an end token."""
-        return self.tokens[: self.most - 1] if self.is_cut else self.tokens
-
-
 Conditioning: TypeAlias = "Mapping[str, torch.Tensor]"
 """Encoded prompts or labels: named tensors, each with one row per prompt."""
 
@@ -374,8 +355,8 @@ class Prior(Protocol):
     def reads(self) -> Literal["prompts", "labels"]:
         """The input of `embed`: whole prompts, or class names with "" for the null class."""
 
-    def tokens(self, text: str) -> Sequence[TokenList]:
-        """Return a text as the tokens of each text encoder; a prior of labels has none."""
+    def tokens(self, text: str) -> Sequence[tuple[Sequence[int], int]]:
+        """Return each text encoder's tokens of a text, and how many it reads; none for labels."""
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts; raises `SettingError` for a name that is not a label of the prior."""
@@ -411,14 +392,3 @@ class Teacher(Protocol):
 
     def probabilities(self, images: Pixels) -> NDArray[np.float32]:
         """Return class probabilities (N, C) of images (N, image_px, image_px, 3)."""
-
-
-class Featurizer(Protocol):
-    """Computes features of patches, for clustering."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A name of the model and of its inputs."""
-
-    def describe(self, patches: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Return features (P, d) of P patches of any sizes."""

@@ -97,6 +97,12 @@ def ranking_score(patch: Patch, settings: SelectSettings) -> float:
     return patch.score if settings.rank_by == "patch" else patch.picture_score
 
 
+def ranking_error(patch: Patch, settings: SelectSettings) -> float:
+    """Return the standard error of the score that a patch is ranked by."""
+    by_patch = settings.rank_by == "patch"
+    return patch.standard_error if by_patch else patch.picture_standard_error
+
+
 def baseline_views(
     chosen: Sequence[Sequence[PatchView]], baseline: ClassSelection
 ) -> tuple[tuple[PatchView, ...], ...]:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
+from dsel.types import Pixels
 
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
+
+
+class Featurizer(Protocol):
+    """Computes features of patches, for clustering."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A name of the model and of its inputs."""
+
+    def describe(self, patches: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Return features (P, d) of P patches of any sizes."""
 
 
 def patch_features(

@@ -18,6 +18,8 @@ from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
+from dsel.errors import shown
+from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
@@ -65,6 +67,7 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
     run = create_run(path, identity_of(dataset, prior, settings))
+    yield from _unknown_names(dataset, prior)
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:
         yield Notice("this prior sees squares only: images are cropped to their centre")
@@ -75,11 +78,13 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
         run.gather_images()
         if settings.refine:
             yield from second_pass(inputs, _promising(run), settings.further)
+        check_scores(run)
+        yield from measure_knowledge(inputs, settings)
     seconds = time.perf_counter() - began
-    check_scores(run)
     run.finish()
     yield from fit_layouts(run)
     check_every_class(run)
+    yield from knowledge_notices(run.knowledge, dataset.classes)
     worked = bool(scorer.images)
     yield Done(
         "score",
@@ -90,8 +95,21 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
             "model_calls": scorer.calls,
             "images_per_s": round(scorer.images / seconds, 3) if worked else 0.0,
             "model_share": round(scorer.seconds / seconds, 4) if worked else 0.0,
+            **figures_of(run.knowledge),
         },
     )
+
+
+def _unknown_names(dataset: Dataset, prior: Prior) -> Iterator[Event]:
+    """Note the classes that the prior was not trained on, where that is known."""
+    from dsel.priors.known_classes import known_classes, unknown_classes
+
+    known = known_classes(str(prior.origin.get("prior", "")))
+    if known and (strange := unknown_classes(dataset.classes, known)):
+        yield Notice(
+            f"the prior was trained on {', '.join(shown(known))} only, and not on "
+            f"{', '.join(shown(strange))}: scores of other classes mean little"
+        )
 
 
 def refuse_unfit(

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
+from dsel.core.patch_features import Featurizer
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
@@ -13,7 +14,6 @@ from dsel.types import (
     ClassSelection,
     Done,
     Event,
-    Featurizer,
     Notice,
     Progress,
     Started,

@@ -19,6 +19,7 @@ from dsel.core.baselines.selection import baseline_selection, pool_of
 from dsel.core.clustering import Clusters, cluster_patches
 from dsel.core.gap_maps import Counted, Maps, combined_maps
 from dsel.core.overrides import check_overrides
+from dsel.core.patch_features import Featurizer
 from dsel.core.selection import (
     Located,
     Scored,
@@ -37,7 +38,7 @@ from dsel.runs.ground_truth import (
     read_ground_truth,
     read_objects,
 )
-from dsel.types import ClassScores, ClassSelection, Featurizer, Frame, Teacher
+from dsel.types import ClassScores, ClassSelection, Frame, Teacher
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()

@@ -26,7 +26,7 @@ from dsel.priors.loading import (
 )
 from dsel.priors.schedules import diffusion_schedule
 from dsel.priors.variants import variants_of
-from dsel.types import Conditioning, Pixels, Prediction, Schedule, TokenList
+from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,10 @@ class PipelinePrior:
         self._tap_layer()
         self._call_network: Any = compiled(self._network) if settings.compile else self._network
 
-    def tokens(self, text: str) -> tuple[TokenList, ...]:
-        """Return a text as the tokens of each text encoder."""
-        return tuple(
-            TokenList(tuple(tokenizer(text, verbose=False).input_ids), most)
-            for tokenizer, most in self._tokenizers()
-        )
+    def tokens(self, text: str) -> list[tuple[list[int], int]]:
+        """Return each text encoder's tokens of a text, and how many it reads."""
+        read = self._tokenizers()
+        return [(tokenizer(text, verbose=False).input_ids, most) for tokenizer, most in read]
 
     def _tokenizers(self) -> Sequence[tuple[Any, int]]:
         """Return each text encoder's tokenizer, and the number of tokens that it reads."""
@@ -287,9 +285,9 @@ class LabelPrior(PipelinePrior):
             )
         self._labels = Labels(names, null)
 
-    def tokens(self, _text: str) -> tuple[TokenList, ...]:
+    def tokens(self, text: str) -> list[tuple[list[int], int]]:  # noqa: ARG002
         """Return nothing: labels are no text."""
-        return ()
+        return []
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Conditioning:

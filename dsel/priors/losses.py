@@ -94,6 +94,35 @@ def paired_losses(
     )
 
 
+def label_losses(
+    predict: Predict,
+    clean: Tensor,
+    noise: Tensor,
+    timesteps: Sequence[int],
+    schedule: Schedule,
+    prediction: str,
+    rows_per_call: int,
+    labels: int,
+) -> Tensor:
+    """Return the loss of one image under each of several prompts on shared noise, (labels, T).
+
+    clean: (C, h, w). noise: (T, D, C, h, w). Each is the mean over draws, channels and cells;
+    prompts count from 0.
+    """
+    steps, draws = noise.shape[:2]
+    eps = noise.flatten(0, 1).repeat(labels, 1, 1, 1)  # (labels*T*D, C, h, w)
+    times = torch.tensor(timesteps).repeat_interleave(draws).repeat(labels)
+    label = torch.arange(labels).repeat_interleave(steps * draws)
+    losses = []
+    for rows in _chunks(len(eps), rows_per_call):
+        signal, amount = (part.to(clean) for part in amplitudes(schedule, times[rows]))
+        noised = add_noise(clean.expand(len(eps[rows]), *clean.shape), eps[rows], signal, amount)
+        output = predict(noised, times[rows], label[rows]).to(noised.dtype)
+        eps_c = PREDICTIONS[prediction](output, noised, signal, amount)
+        losses.append((eps[rows] - eps_c).square().mean((1, 2, 3)))
+    return torch.cat(losses).reshape(labels, steps, draws).mean(2)
+
+
 def check_prediction(prediction: str) -> None:
     """Raise `PriorError` for a kind of prediction that is not in `PREDICTIONS`."""
     if prediction not in PREDICTIONS:

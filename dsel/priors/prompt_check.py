@@ -19,18 +19,17 @@ def check_prompts(prior: Prior, names: Sequence[str], settings: ScoreSettings) -
     """
     before = settings.prompt.partition("{class}")[0]
     null = settings.unconditional_prompt()
-    unnamed = prior.tokens(null)
+    unnamed = _read(prior, null)
     for name in names:
         read = prior.tokens(before + name)
-        if read and all(one.is_cut for one in read):
-            longest = max(read, key=lambda one: one.most)
+        if read and all(len(tokens) > most for tokens, most in read):
+            tokens, most = max(read, key=lambda one: one[1])
             raise SettingError(
-                f"the prompt of class {name!r} has {len(longest.tokens)} tokens up to the class "
-                f"name, and the text encoder reads {longest.most}: shorten --prompt",
+                f"the prompt of class {name!r} has {len(tokens)} tokens up to the class name, and "
+                f"the text encoder reads {most}: shorten --prompt",
                 setting="prompt",
             )
-        named = prior.tokens(settings.conditional_prompt(name))
-        if named and [one.read for one in named] == [one.read for one in unnamed]:
+        if unnamed and _read(prior, settings.conditional_prompt(name)) == unnamed:
             raise SettingError(
                 f"the null prompt {null!r} reads the same as the prompt of class {name!r}, so that "
                 "all gaps would be 0: give another --null-prompt",
@@ -48,6 +47,12 @@ def check_labels(prior: Prior, names: Sequence[str]) -> None:
                 "give another --null-class, or leave the class out with --classes",
                 setting="null_class",
             )
+
+
+def _read(prior: Prior, text: str) -> list[list[int]]:
+    """Return the tokens that each text encoder reads, without the end token of a longer text."""
+    found = prior.tokens(text)
+    return [list(tokens[: most - 1] if len(tokens) > most else tokens) for tokens, most in found]
 
 
 def _equals(labels: Conditioning, row: int, null: Conditioning) -> bool:

@@ -18,7 +18,7 @@ from dsel.config.base import settings_of
 from dsel.core.halves import in_second_half
 from dsel.errors import SettingError
 from dsel.priors.batching import ENCODE_BATCH, RowBudget
-from dsel.priors.losses import PairedLosses, check_prediction, paired_losses
+from dsel.priors.losses import PairedLosses, check_prediction, label_losses, paired_losses
 from dsel.priors.noise import draw_noise, random_projection
 from dsel.priors.prompt_check import check_labels, check_prompts
 from dsel.priors.schedules import check_timesteps
@@ -81,6 +81,45 @@ class Scorer:
         if len(refs) >= self.images_per_call(len(draws)):  # a smaller batch would distort the rate
             self.budget.report(cells, time.perf_counter() - start)
         return scores
+
+    def label_losses(
+        self,
+        ref: ImageRef,
+        pixels: NDArray[np.uint8],
+        classes: Sequence[int],
+        timesteps: Sequence[int],
+        draws: range,
+    ) -> NDArray[np.float32]:
+        """Return the losses of one proxy (height, width, 3) under the names of classes, (K, T).
+
+        The noise is that of the image's score.
+        """
+        return self.budget.attempt(
+            lambda: self._label_losses(ref, pixels, classes, timesteps, draws)
+        )
+
+    def _label_losses(
+        self,
+        ref: ImageRef,
+        pixels: NDArray[np.uint8],
+        classes: Sequence[int],
+        timesteps: Sequence[int],
+        draws: range,
+    ) -> NDArray[np.float32]:
+        s, prior = self._settings, self._prior
+        clean = self._encode(pixels[None], 1)[0]  # (C, h, w)
+        noise = draw_noise(s.noise_seed, ref.id, timesteps, draws, clean.shape, s.antithetic)
+        conditioning = join([self._named(index) for index in classes])
+
+        def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+            rows = {name: values[which] for name, values in conditioning.items()}
+            return self._timed(lambda: prior.predict(noised, times, rows)).output
+
+        losses = label_losses(
+            predict, clean, noise.to(clean), timesteps, prior.schedule, prior.prediction,
+            self.budget.rows, len(classes),
+        )  # fmt: skip
+        return losses.float().cpu().numpy()
 
     def _score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range

@@ -15,6 +15,7 @@ from dsel.assets import DEMO_PRIOR, asset
 from dsel.config import PriorSettings
 from dsel.config.base import fingerprint, result_settings
 from dsel.errors import PriorError, first_line
+from dsel.priors.known_classes import TRAINED_ON
 from dsel.priors.variants import (
     choose_variant,
     components_in,
@@ -30,6 +31,7 @@ ADDRESS = re.compile(r"https?://\S+")
 HUB_FILES = (
     "model_index.json",
     "classes.json",
+    "trained_on.json",
     "*/*.json",
     "*/*.txt",
     "*/*.model",
@@ -193,7 +195,7 @@ def weights_fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     kinds = {".safetensors", ".json", ".txt", ".model"}
     for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds):
-        if path.relative_to(folder).parts[0] == WORK:
+        if path.relative_to(folder).parts[0] in (WORK, TRAINED_ON):
             continue
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
         digest.update(_sha256(path))

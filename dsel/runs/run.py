@@ -16,6 +16,7 @@ refined/00000.safetensors   with --refine: the shard's scores with all draws of 
                             these count, and scores/ keeps those of the first pass
 images.parquet              one row per image of the run (`IMAGES`): id, class_index, status,
                             reason, source size, view, proxy size, shard, row, map_row
+knowledge.json              what the prior knows of the classes (see `dsel.runs.knowledge`)
 summary.json                written when scoring has finished: scored, skipped, refined,
                             evaluations, and losses, the mean loss of each timestep
 layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the
@@ -62,6 +63,7 @@ from dsel.files import (
     write_atomically,
 )
 from dsel.runs.evaluations import Evaluation, list_evaluations
+from dsel.runs.knowledge import Knowledge, read_knowledge
 from dsel.runs.manifest import (
     MANIFEST,
     Identity,
@@ -126,6 +128,11 @@ class Run:
             )
         data = read_json(path)
         return Summary(**{**data, "losses": tuple(data["losses"])})
+
+    @property
+    def knowledge(self) -> Knowledge | None:
+        """What the prior knows of the classes; None where it was not asked for."""
+        return read_knowledge(self.path)
 
     @property
     def objects_path(self) -> Path:

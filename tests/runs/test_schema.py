@@ -31,7 +31,7 @@ counts = st.integers(0, 2**31 - 1)
 frames = st.builds(Frame, counts, counts, boxes, counts, counts)
 patches = st.builds(
     Patch, st.text(max_size=20), counts, boxes, boxes, boxes, numbers, numbers,
-    st.floats(0, 9) | st.just(math.nan), counts, numbers, counts,
+    numbers, st.just(math.nan), st.floats(0, 9) | st.just(math.nan), counts, numbers, counts,
 )  # fmt: skip
 
 

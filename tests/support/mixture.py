@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from dsel.priors.schedules import diffusion_schedule, flow_schedule
-from dsel.types import Conditioning, Pixels, Prediction, TokenList
+from dsel.types import Conditioning, Pixels, Prediction
 
 CHANNELS = 3
 
@@ -63,9 +63,9 @@ class MixturePrior:
         key = repr((self.classes, self.means.tolist(), spread, prediction)).encode()
         self.fingerprint = hashlib.sha256(key).hexdigest()[:16]
 
-    def tokens(self, text: str) -> Sequence[TokenList]:
-        """A token per word."""
-        return [TokenList(tuple(hash(word) for word in text.split()), 1000)]
+    def tokens(self, text: str) -> list[tuple[list[int], int]]:
+        """A token per character."""
+        return [([*map(ord, text)], 1000)]
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """named: which classes a prompt may mean, (P, classes): the named one, or all of them."""
