@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.comparison import Change, Comparison
-from dsel.analysis.patch_view import PatchView, by_image, patch_views, ranking_score
+from dsel.analysis.patch_view import (
+    PatchView,
+    by_image,
+    patch_views,
+    ranking_error,
+    ranking_score,
+)
 from dsel.config import SelectSettings
 from dsel.errors import SettingError, unknown
 from dsel.runs.schema import ImageRow

@@ -1,8 +1,8 @@
 """What the prior knows of a run's classes: how often an image fits its own name better than others.
 
 knowledge.json  plan: images and other names per class, timesteps, draws, and the evaluations that
-                they took; reason: one_class or too_few if nothing was measured; run: the figures of all
-                images; classes: those of each class, in order
+                they took; reason: one_class or too_few if nothing was measured; run: figures of
+                all images; classes: those of each class, in order
 """
 
 from __future__ import annotations
