@@ -41,7 +41,8 @@ const ANY_PRIOR = `${DEMO} Or enter the folder or the Hub id of a diffusion mode
 /**
  * The response of "score_options".
  * @typedef {import("./sources.js").Options & {
- *   priors: string[], known_classes: Record<string, string[]>, any_prior: boolean, evaluations: number, prior: FormField[], score: FormField[]
+ *   priors: string[], known_classes: Record<string, string[]>, any_prior: boolean, evaluations: number,
+ *   prior: FormField[], score: FormField[]
  * }} Options
  */
 /** @typedef {import("./form_fields.js").Fields} Fields */

@@ -41,5 +41,6 @@ export function unknownClassText(name, known) {
       .replace(/[_\s]+/g, " ")
       .toLowerCase();
   if (!plain(name) || !known.length || known.some((one) => plain(one) === plain(name))) return "";
-  return `This prior was not trained on “${name.trim()}”, so its scores will mean little. It knows ${known.join(", ")}.`;
+  const doubt = `This prior was not trained on “${name.trim()}”, so its scores will mean little.`;
+  return `${doubt} It knows ${known.join(", ")}.`;
 }
