@@ -1,19 +1,16 @@
-"""What the prior knows of a run's classes: how often an image fits its own name better than others.
+"""What the prior knows of a run's classes: how well it tells images of each from those of others.
 
-knowledge.json  plan: images and other names per class, timesteps, draws, and the evaluations that
-                they took; reason: one_class or too_few if nothing was measured; run: figures of
-                all images; classes: those of each class, in order
+knowledge.json  plan: images per class, classes compared with each other, timesteps, draws, and the
+                evaluations that they took; reason: one_class or too_few if nothing was measured;
+                run: figures of all images; classes: those of each class, in order
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
-
-import numpy as np
 
 from dsel.errors import RunError
 from dsel.files import json_bytes, read_json, write_atomically
@@ -26,17 +23,19 @@ KNOWLEDGE: Final = "knowledge.json"
 NEAR_CHANCE: Final = 0.6
 """Below this AUC a prior does not tell a class from others: 0.5 is chance, 1 is always right."""
 
-FEWEST_PAIRS: Final = 6
-"""Pairs without which an AUC near chance may well be chance."""
+FEWEST_IMAGES: Final = 2
+FEWEST_PAIRS: Final = 8
+"""With fewer of either, an AUC near chance may well be chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How a prior tells the right label of some images from wrong ones.
+    """How well a prior tells images of a class from those of other classes.
 
-    A pair is an image and another class's name; it is right if the image's own name gives the
-    lower loss. auc: the share of right pairs. standard_error: of it, from the differences between
-    images. Both are None where they are unknown.
+    A pair is an image of the class and one of another. It is right if naming the class instead of
+    the other one lowers the loss of the first image by more than that of the second, so that a
+    name that suits any image does not count. auc: the share of right pairs. standard_error: of it,
+    over images. Both are None where they are unknown.
     """
 
     images: int
@@ -46,16 +45,20 @@ class Measured:
 
     @property
     def is_near_chance(self) -> bool:
-        """Whether the prior does not tell these images' labels from others."""
-        return self.auc is not None and self.pairs >= FEWEST_PAIRS and self.auc < NEAR_CHANCE
+        """Whether the prior does not tell these images from others."""
+        enough = self.images >= FEWEST_IMAGES and self.pairs >= FEWEST_PAIRS
+        return self.auc is not None and enough and self.auc < NEAR_CHANCE
+
+
+UNKNOWN: Final = Measured(0, 0, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgePlan:
-    """What is measured: images per class, other names per image, and the evaluations it takes."""
+    """What is measured: images per class, classes per group, and the evaluations it takes."""
 
     images: int
-    names: int
+    group: int
     timesteps: tuple[int, ...]
     draws: int
     evaluations: int
@@ -72,16 +75,6 @@ class Knowledge:
     reason: Reason
     run: Measured
     classes: tuple[Measured, ...]
-
-
-def measured(wins: Sequence[Sequence[bool]]) -> Measured:
-    """Return the figures of images, of which `wins` has a value per pair."""
-    shares = np.array([np.mean(of_image) for of_image in wins], float)
-    pairs = sum(map(len, wins))
-    if not pairs:
-        return Measured(len(wins), 0, None, None)
-    error = float(shares.std(ddof=1) / math.sqrt(len(shares))) if len(shares) > 1 else None
-    return Measured(len(wins), pairs, sum(map(sum, wins)) / pairs, error)
 
 
 def write_knowledge(path: Path, knowledge: Knowledge) -> None:
