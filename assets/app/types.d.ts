@@ -187,8 +187,8 @@ interface Store {
 }
 
 /**
- * How well the prior tells right labels from wrong ones; `pairs` of an image and another class's name. `auc` and
- * `standard_error` are null where they are unknown.
+ * How well the prior tells images of a class from those of others; `pairs` of two images. `auc` and `standard_error`
+ * are null where they are unknown.
  */
 interface Measured {
   images: number;
