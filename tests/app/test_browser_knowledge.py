@@ -80,7 +80,8 @@ def test_class_name__the_demo_prior_says_what_it_was_trained_on(visit: Opener) -
         "robot, rubber duck, car, cupcake."
     )
     hint = page.locator(".unknown-class")
-    page.get_by_label("Class name").fill("fish")
+    name = page.get_by_role("combobox", name="Class name", exact=True)
+    name.fill("fish")
     assert hint.inner_text().startswith("This prior was not trained on “fish”")
-    page.get_by_label("Class name").fill("Rubber duck")
+    name.fill("Rubber duck")
     assert hint.is_hidden()
