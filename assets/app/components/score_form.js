@@ -31,7 +31,7 @@ const FOLDED = [
   {
     title: "Features, shards and speed",
     form: "score",
-    names: ["feature_timestep", "feature_grid", "feature_dim", "shard_size", "rows_per_call", "decoders"],
+    names: ["feature_timestep", "feature_grid", "feature_dim", "shard_size", "knowledge", "rows_per_call", "decoders"],
   },
   { title: "", form: "prior", names: ["feature_layer"] },
 ];
