@@ -168,7 +168,8 @@ class Scorer:
         finite = [t.half().isfinite().all() for t in arrays]
         if not (finite[0] and finite[1] and finite[3]) or arrays[2].half().isinf().any():
             return None
-        return Score(*(t.numpy() for t in arrays))
+        losses_of, gap, noise, grid = (t.numpy() for t in arrays)
+        return Score(losses_of, gap, noise, grid)
 
     def _embed_class(self, class_index: int) -> Conditioning:
         """Encode the class's prompt, one row; with --names all, the mean over its names."""

@@ -149,8 +149,10 @@ def read_all(path: Path) -> list[Score]:
     for row, sides in enumerate(shapes):
         shape: Shape = (sides[0], sides[1])
         map_row = counts[shape]
-        mine = [maps[_name(kind, shape)][map_row] for kind in ("conditional", "gap", "noise")]
-        scores.append(Score(*mine, features[row]))
+        conditional, gap, noise = (
+            maps[_name(kind, shape)][map_row] for kind in ("conditional", "gap", "noise")
+        )
+        scores.append(Score(conditional, gap, noise, features[row]))
         counts[shape] += 1
     return scores
 
