@@ -205,7 +205,7 @@ def patch_records(
     for rank, (row, x, y, *explanation) in enumerate(zip(*columns, strict=True)):
         box, frame = Box(x, y, side, side), scores.frames[row]
         boxes = box, frame.to_source(box), frame.to_source(cut_around(box, frame, settings))
-        patches.append(Patch(scores.ids[row], scores.index, *boxes, *explanation, rank))
+        patches.append(Patch(scores.ids[row], scores.index, *boxes, *[*explanation, rank]))
     return tuple(patches)
 
 

@@ -98,4 +98,5 @@ def _counted_noise(bucket: Bucket, at: tuple[Ints, ...], counted: Counted) -> ND
     if counted == "signed":
         return noise
     gap = bucket.gap[at].astype(np.float32)
-    return (np.maximum(gap + noise, 0.0) - np.maximum(gap - noise, 0.0)) / 2
+    clipped: NDArray[np.float32] = np.maximum(gap + noise, 0.0) - np.maximum(gap - noise, 0.0)
+    return clipped / np.float32(2)

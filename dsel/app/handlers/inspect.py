@@ -133,7 +133,7 @@ def _classes(explorer: Explorer) -> Sequence[Mapping[str, Any]]:
             "name": name,
             "scored": len(explorer.run.class_rows(index)),
             "skipped": skipped[index],
-            "knowledge": _measured(knowledge and knowledge.classes[index]),
+            "knowledge": _measured(knowledge.classes[index] if knowledge else None),
         }
         for index, name in enumerate(explorer.classes)
     ]
@@ -155,7 +155,7 @@ def _facts(explorer: Explorer) -> Mapping[str, Any]:
         "resolution_px": identity.resolution_px,
         "cell_px": identity.cell_px,
         "objects": explorer.run.objects_path.is_file(),
-        "knowledge": _measured(knowledge and knowledge.run),
+        "knowledge": _measured(knowledge.run if knowledge else None),
         "knowledge_reason": knowledge.reason if knowledge else "",
     }
 
