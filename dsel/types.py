@@ -71,12 +71,14 @@ class Score:
 
     conditional: (T, h, w) float32, the denoising loss with the class named, per timestep and cell.
     gap: (T, h, w) float32, the unconditional loss minus the conditional one. features: (g, g, d)
-    float32. All are means over draws, the maps over channels too. refined: whether further draws
+    float32. All are means over draws, the maps over channels too. noise: (T, h, w) float32, of the
+    gap's mean over draws, see `dsel.core.halves`; NaN if unknown. refined: whether further draws
     were averaged in.
     """
 
     conditional: NDArray[np.float32]
     gap: NDArray[np.float32]
+    noise: NDArray[np.float32]
     features: NDArray[np.float32]
     refined: bool = False
 
@@ -99,12 +101,13 @@ class Geometry:
 class Bucket:
     """The images of a class whose proxies have one shape.
 
-    rows: (n,), their indices in the class. conditional and gap: (n, T, h, w).
+    rows: (n,), their rising indices in the class. conditional, gap and noise: (n, T, h, w).
     """
 
     rows: NDArray[np.int64]
     conditional: NDArray[np.float16]
     gap: NDArray[np.float16]
+    noise: NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +133,9 @@ class Patch:
 
     box is in proxy pixels, source_box in pixels of the upright source; cut_box is what is exported
     of the source. score is the mean of the combined gap inside the box, picture_score over the
-    whole picture. margin is the lead of the box on the map that locates it over the best box that
-    does not overlap it (NaN without such a box). distance is to the centroid of its cluster, in
-    feature space. rank counts from 0 in its class.
+    whole picture; their standard errors are NaN if unknown. margin is the lead of the box on the
+    map that locates it over the best box that does not overlap it (NaN without such a box).
+    distance is to the centroid of its cluster, in feature space. rank counts from 0 in its class.
     """
 
     image_id: str
@@ -141,7 +144,9 @@ class Patch:
     source_box: Box
     cut_box: Box
     score: float
+    standard_error: float
     picture_score: float
+    picture_standard_error: float
     margin: float
     cluster: int
     distance: float
@@ -352,6 +357,9 @@ class Prior(Protocol):
     def reads(self) -> Literal["prompts", "labels"]:
         """The input of `embed`: whole prompts, or class names with "" for the null class."""
 
+    def tokens(self, text: str) -> Sequence[tuple[Sequence[int], int]]:
+        """Return each text encoder's tokens of a text, and how many it reads; none for labels."""
+
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts; raises `SettingError` for a name that is not a label of the prior."""
 
@@ -386,14 +394,3 @@ class Teacher(Protocol):
 
     def probabilities(self, images: Pixels) -> NDArray[np.float32]:
         """Return class probabilities (N, C) of images (N, image_px, image_px, 3)."""
-
-
-class Featurizer(Protocol):
-    """Computes features of patches, for clustering."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A name of the model and of its inputs."""
-
-    def describe(self, patches: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Return features (P, d) of P patches of any sizes."""

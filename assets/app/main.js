@@ -3,6 +3,7 @@
 import { openDialog } from "./components/dialog.js";
 import { createHeader } from "./components/header.js";
 import { mountHelp } from "./components/help.js";
+import { createKnowledgeBanner } from "./components/knowledge_banner.js";
 import { mountSidebar } from "./components/sidebar.js";
 import { copyText, createToasts, showToast } from "./components/toasts.js";
 import { createColors } from "./lib/colors.js";
@@ -131,10 +132,17 @@ function build(app) {
   const panels = Object.fromEntries(TABS.map((id) => [id, createPanel(id)]));
   const tabs = new TabPanels(app, panels);
   const header = createHeader(app, () => tabs.show(new Set()));
-  fill(root, header.element, h("div.body", {}, side, h("main.stage", {}, Object.values(panels))), app.toasts);
+  const knowledge = createKnowledgeBanner(app);
+  fill(
+    root,
+    header.element,
+    h("div.body", {}, side, h("main.stage", {}, knowledge.element, Object.values(panels))),
+    app.toasts,
+  );
   let showSidebar = mountSidebar(side, app);
   header.showRun();
   header.show();
+  knowledge.show();
   store.subscribe((change) => {
     if (change.has("run")) {
       showSidebar = mountSidebar(side, app);
@@ -142,6 +150,7 @@ function build(app) {
     }
     showSidebar();
     header.show();
+    knowledge.show();
     history.replaceState(null, "", writeSearch(store, location.search) || location.pathname);
     tabs.show(change);
   });

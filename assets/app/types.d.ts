@@ -20,7 +20,9 @@ interface Patch {
   cut: Box;
   size: Size;
   score: number | null;
+  standard_error: number | null;
   picture_score: number | null;
+  picture_standard_error: number | null;
   margin: number | null;
   cluster: number;
   rank: number;
@@ -184,10 +186,22 @@ interface Store {
   query(view?: ViewSettings): string;
 }
 
+/**
+ * How well the prior tells images of a class from those of others; `pairs` of two images. `auc` and `standard_error`
+ * are null where they are unknown.
+ */
+interface Measured {
+  images: number;
+  pairs: number;
+  auc: number | null;
+  standard_error: number | null;
+  near_chance: boolean;
+}
 interface ClassSummary {
   name: string;
   scored: number;
   skipped: number;
+  knowledge: Measured | null;
 }
 interface Start {
   version: string;
@@ -198,6 +212,8 @@ interface Start {
     timesteps: number[];
     null_prompt: string;
     resolution_px: number;
+    knowledge: Measured | null;
+    knowledge_reason: "" | "one_class" | "too_few";
     [name: string]: any;
   };
   classes: ClassSummary[];

@@ -14,7 +14,8 @@ from dsel.config import SelectSettings
 from dsel.core.cut_boxes import cut_around
 from dsel.core.gap_maps import Maps
 from dsel.core.integral_image import joined, summed_area, sums_inside
-from dsel.types import Box, ClassScores, ClassSelection, Frame
+from dsel.core.standard_errors import BoxesOf, standard_errors
+from dsel.types import Box, ClassScores, ClassSelection, Frame, Geometry
 
 Doubles: TypeAlias = NDArray[np.float64]
 Baseline: TypeAlias = Literal["random", "centre", "whole"]
@@ -43,7 +44,7 @@ def baseline(
     scores: ClassScores,
     selected: ClassSelection,
     maps: Maps,
-    cell_px: int,
+    geometry: Geometry,
     settings: SelectSettings,
     corners: Doubles,
 ) -> ClassSelection:
@@ -63,8 +64,10 @@ def baseline(
         for frame, patch, shares in zip(frames, selected.patches, free.tolist(), strict=True)
     ]
     tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
-    x, y, width, height = _columns(boxes) / cell_px
+    x, y, width, height = _columns(boxes) / geometry.cell_px
     means = sums_inside(tables, rows, x, y, width, height) / (width * height)
+    of = scores, geometry, settings.timesteps, settings.score
+    errors = standard_errors(*of, BoxesOf(rows, *_columns(boxes)))
     patches = tuple(
         replace(
             patch,
@@ -72,10 +75,11 @@ def baseline(
             source_box=frame.to_source(box),
             cut_box=frame.to_source(box if kind == "whole" else cut_around(box, frame, settings)),
             score=mean,
+            standard_error=error,
             margin=float("nan"),
         )
-        for patch, box, frame, mean in zip(
-            selected.patches, boxes, frames, means.tolist(), strict=True
+        for patch, box, frame, mean, error in zip(
+            selected.patches, boxes, frames, means.tolist(), errors.tolist(), strict=True
         )
     )
     return replace(selected, patches=patches)

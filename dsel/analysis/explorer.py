@@ -251,7 +251,7 @@ class Explorer(Selector):
                 self.scores(class_index),
                 self.select(class_index, settings),
                 self._maps(class_index, settings.timesteps, settings.score),
-                self.geometry.cell_px,
+                self.geometry,
                 settings,
                 self._random_corners(class_index, seed),
             ),

@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.comparison import Change, Comparison
-from dsel.analysis.patch_view import PatchView, by_image, patch_views, ranking_score
+from dsel.analysis.patch_view import (
+    PatchView,
+    by_image,
+    patch_views,
+    ranking_error,
+    ranking_score,
+)
 from dsel.config import SelectSettings
 from dsel.errors import SettingError, unknown
 from dsel.runs.schema import ImageRow
@@ -125,13 +131,14 @@ class BestPatches:
     """The patch of the best rank of each of N images, as arrays for a plot.
 
     cluster and rank: (N,) int32, -1 for an image without a patch. score: (N,), the one that ranks,
-    and box: (N, 4), x, y, width and height in proxy pixels; both NaN without a patch. kept: (N,)
-    uint8, 1 if any patch of the image is among the first IPC distilled images.
+    its standard error, and box: (N, 4), x, y, width and height in proxy pixels; all NaN without a
+    patch. kept: (N,) uint8, 1 if any patch of the image is among the first IPC distilled images.
     """
 
     cluster: NDArray[np.int32]
     rank: NDArray[np.int32]
     score: NDArray[np.float32]
+    standard_error: NDArray[np.float32]
     box: NDArray[np.float32]
     kept: NDArray[np.uint8]
 
@@ -237,15 +244,17 @@ def best_patches(
     count = len(image_ids)
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
     cluster, rank = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
-    score, box = np.full(count, np.nan, np.float32), np.full((count, 4), np.nan, np.float32)
+    score, error = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
+    box = np.full((count, 4), np.nan, np.float32)
     for patch in reversed(selected.patches):  # an image's best patch is set last
         row, corner = row_of[patch.image_id], patch.box
         cluster[row], rank[row] = patch.cluster, patch.rank
         score[row] = ranking_score(patch, settings)
+        error[row] = ranking_error(patch, settings)
         box[row] = corner.x, corner.y, corner.width, corner.height
     kept = np.zeros(count, np.uint8)
     kept[[row_of[selected.patches[rank].image_id] for rank in selected.kept(settings.ipc)]] = 1
-    return BestPatches(cluster, rank, score, box, kept)
+    return BestPatches(cluster, rank, score, error, box, kept)
 
 
 _KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {

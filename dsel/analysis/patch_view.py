@@ -28,7 +28,9 @@ class PatchView:
     width_px: int
     height_px: int
     score: float
+    standard_error: float
     picture_score: float
+    picture_standard_error: float
     margin: float
     cluster: int
     rank: int
@@ -64,7 +66,9 @@ def patch_views(
             width_px=frame.proxy_width,
             height_px=frame.proxy_height,
             score=patch.score,
+            standard_error=patch.standard_error,
             picture_score=patch.picture_score,
+            picture_standard_error=patch.picture_standard_error,
             margin=patch.margin,
             cluster=patch.cluster,
             rank=rank,
@@ -93,6 +97,12 @@ def ranking_score(patch: Patch, settings: SelectSettings) -> float:
     return patch.score if settings.rank_by == "patch" else patch.picture_score
 
 
+def ranking_error(patch: Patch, settings: SelectSettings) -> float:
+    """Return the standard error of the score that a patch is ranked by."""
+    by_patch = settings.rank_by == "patch"
+    return patch.standard_error if by_patch else patch.picture_standard_error
+
+
 def baseline_views(
     chosen: Sequence[Sequence[PatchView]], baseline: ClassSelection
 ) -> tuple[tuple[PatchView, ...], ...]:
@@ -119,7 +129,12 @@ def by_image(views: Iterable[PatchView]) -> Mapping[str, tuple[PatchView, ...]]:
 def _replaced(view: PatchView, patches: Sequence[Patch]) -> PatchView:
     patch = patches[view.rank]
     return replace(
-        view, box=patch.box, cut=cut_in_proxy(patch), score=patch.score, margin=patch.margin
+        view,
+        box=patch.box,
+        cut=cut_in_proxy(patch),
+        score=patch.score,
+        standard_error=patch.standard_error,
+        margin=patch.margin,
     )
 
 

@@ -106,14 +106,16 @@ class Selection:
                 box, cut = patch.source_box, patch.cut_box
                 yield (
                     patch.image_id, selected.name, patch.cluster, patch.rank, patch.score,
-                    patch.picture_score, patch.margin, patch.distance, box.x, box.y, box.width,
-                    box.height, cut.x, cut.y, cut.width, cut.height, patch.rank in kept,
+                    patch.standard_error, patch.picture_score, patch.picture_standard_error,
+                    patch.margin, patch.distance, box.x, box.y, box.width, box.height, cut.x,
+                    cut.y, cut.width, cut.height, patch.rank in kept,
                 )  # fmt: skip
 
 
 COLUMNS: Final = (
-    "image_id", "class_name", "cluster", "rank", "score", "picture_score", "margin", "distance",
-    "x", "y", "width", "height", "cut_x", "cut_y", "cut_width", "cut_height", "kept",
+    "image_id", "class_name", "cluster", "rank", "score", "standard_error", "picture_score",
+    "picture_standard_error", "margin", "distance", "x", "y", "width", "height", "cut_x", "cut_y",
+    "cut_width", "cut_height", "kept",
 )  # fmt: skip
 
 

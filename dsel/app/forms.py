@@ -24,6 +24,7 @@ LONGEST: Final = 4000
 HELD: Final = frozenset({
     "revision", "lora", "labels", "device", "compile", "rows_per_call", "decoders", "low_memory",
     "precision", "family", "feature_layer", "null_class", "threads", "max_megapixels",
+    "knowledge",
 })  # fmt: skip
 """Settings that remote visitors may not change, because they read files or control the hardware.
 """

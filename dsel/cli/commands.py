@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,7 @@ from dsel.cli.flags import (
     with_preset,
 )
 from dsel.cli.parsing import Commands
-from dsel.cli.printing import print_noted, print_plan, print_result
+from dsel.cli.printing import knowledge_lines, print_noted, print_plan, print_result
 from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import teach
 from dsel.config import (
@@ -225,6 +225,8 @@ def info(run: RunPath, output: Output = Output()) -> None:
     facts = _facts(_open(run))
     if output.json:
         return print_result(facts, output)
+    if knowledge := facts.get("knowledge"):
+        facts["knowledge"] = knowledge_lines(knowledge)
     for name, value in facts.items():
         if isinstance(value, Mapping):
             print_line(f"{name}:")
@@ -398,5 +400,12 @@ def _facts(run: Run) -> dict[str, Any]:
         facts["refined"] = run.summary.refined
         facts["evaluations"] = run.summary.evaluations
         facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
+        if (knowledge := run.knowledge) is not None:
+            of_classes = zip(identity.classes, map(asdict, knowledge.classes), strict=True)
+            facts["knowledge"] = {
+                "reason": knowledge.reason,
+                "run": asdict(knowledge.run),
+                "classes": dict(of_classes),
+            }
     facts["selections"] = sorted(p.name for p in (run.path / "selections").glob("*") if p.is_dir())
     return facts

@@ -33,6 +33,23 @@ def print_noted(figures: Mapping[str, Any], output: Output) -> None:
     return None
 
 
+def knowledge_lines(knowledge: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what the prior knows of the run and of each class, in a line each."""
+    from dsel.pipeline.knowledge import REASONS
+
+    if knowledge["reason"]:
+        return {"unknown": f"because {REASONS[knowledge['reason']]}"}
+    figures = {"all classes": knowledge["run"], **knowledge["classes"]}
+    return {name: _knowledge_line(found) for name, found in figures.items()}
+
+
+def _knowledge_line(found: Mapping[str, Any]) -> str:
+    if found["auc"] is None:
+        return "unknown"
+    error = "" if found["standard_error"] is None else f" ± {found['standard_error']:.2f}"
+    return f"AUC {found['auc']:.2f}{error} ({found['pairs']} pairs, {found['images']} images)"
+
+
 def print_result(figures: Mapping[str, Any], output: Output) -> None:
     """Print a stage's figures on standard output."""
     from dsel.cli.terminal import print_figures

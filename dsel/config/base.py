@@ -66,7 +66,7 @@ class Display:
 
 
 class _Speed:
-    """Marks a field that changes how fast a result comes, not what it means.
+    """Marks a field that changes how fast a result comes or what is measured beside it, no more.
 
     The last bits of a sum may differ between devices, batch sizes and numbers of threads.
     """

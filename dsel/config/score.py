@@ -128,6 +128,18 @@ class ScoreSettings(Settings):
         ),
         Display("Images per shard"),
     ] = 256
+    knowledge: Annotated[
+        Literal["auto", "full", "off"],
+        SPEED,
+        Field(
+            description="measure whether the prior tells each class from others: with at most 5 % "
+            "of the evaluations, on 16 images per class whatever it takes, or not at all"
+        ),
+        Display(
+            "What the prior knows",
+            choices=(("auto", "At most 5 % of the work"), ("full", "In full"), ("off", "Off")),
+        ),
+    ] = "auto"
     rows_per_call: Annotated[
         int,
         SPEED,

@@ -89,5 +89,6 @@ def image_bucket(scores: ClassScores, row: int) -> Bucket:
     for bucket in scores.buckets:
         (found,) = np.nonzero(bucket.rows == row)
         if len(found):
-            return Bucket(bucket.rows[found], bucket.conditional[found], bucket.gap[found])
+            maps = bucket.conditional[found], bucket.gap[found], bucket.noise[found]
+            return Bucket(bucket.rows[found], *maps)
     raise IndexError(f"class {scores.name!r} has {len(scores.ids)} scored images, no row {row}")

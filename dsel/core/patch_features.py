@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
+from dsel.types import Pixels
 
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
+
+
+class Featurizer(Protocol):
+    """Computes features of patches, for clustering."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A name of the model and of its inputs."""
+
+    def describe(self, patches: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Return features (P, d) of P patches of any sizes."""
 
 
 def patch_features(
@@ -29,13 +42,13 @@ def patch_features(
     """
     grid = features.shape[1]
     scale_x, scale_y = grid / width_px, grid / height_px
-    across = _overlap(x * scale_x, patch_px * scale_x, grid)  # (N, g)
-    down = _overlap(y * scale_y, patch_px * scale_y, grid)  # (N, g)
+    across = overlap(x * scale_x, patch_px * scale_x, grid)  # (N, g)
+    down = overlap(y * scale_y, patch_px * scale_y, grid)  # (N, g)
     weights = down[:, :, None] * across[:, None, :]
     weights /= weights.sum(axis=(1, 2), keepdims=True)
     rows = np.arange(len(features)) if image is None else image
     mean = np.empty((len(rows), features.shape[3]), np.float32)
-    ys, xs = _covered_cells(down), _covered_cells(across)
+    ys, xs = covered_cells(down), covered_cells(across)
     for part in chunks(len(rows), ys.shape[1] * xs.shape[1] * features.shape[3]):
         row, at = rows[part, None, None], (ys[part, :, None], xs[part, None, :])
         inside = features[(row, *at)].astype(np.float32)  # (n, Y, X, d)
@@ -44,7 +57,7 @@ def patch_features(
     return mean
 
 
-def _overlap(start: Doubles, length: Doubles, cells: int) -> Doubles:
+def overlap(start: Doubles, length: Doubles, cells: int) -> Doubles:
     """Length of each unit cell that an interval covers: (N,) and (N,) -> (N, cells)."""
     edges = np.arange(cells)[None, :]
     end = np.minimum((start + length)[:, None], edges + 1)
@@ -52,7 +65,7 @@ def _overlap(start: Doubles, length: Doubles, cells: int) -> Doubles:
     return covered
 
 
-def _covered_cells(cover: Doubles) -> NDArray[np.intp]:
+def covered_cells(cover: Doubles) -> NDArray[np.intp]:
     """Consecutive cells that contain those covered, (N, cells) -> (N, n): the same n for all N."""
     cells = cover.shape[1]
     first = (cover > 0).argmax(axis=1)

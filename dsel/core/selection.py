@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from dsel.core.gap_maps import Maps
 from dsel.core.integral_image import joined, summed_area, sums_inside
 from dsel.core.patch_features import patch_features
 from dsel.core.ranking import compose_images, lowest, rank_patches
+from dsel.core.standard_errors import BoxesOf, picture_errors, standard_errors
 from dsel.types import Box, ClassScores, ClassSelection, Geometry, Patch
 
 
@@ -49,13 +50,16 @@ class Located:
 class Scored:
     """P located patches and their scores, (P,) each.
 
-    patch: the mean of the scores' map inside the box. picture: over the whole picture. ranking: the
-    one of both that ranks, see `ranking_scores`.
+    patch: the mean of the scores' map inside the box. picture: over the whole picture. patch_error
+    and picture_error: their standard errors. ranking: the one of both that ranks, see
+    `ranking_scores`.
     """
 
     located: Located
     patch: NDArray[np.float64]
     picture: NDArray[np.float64]
+    patch_error: NDArray[np.float64]
+    picture_error: NDArray[np.float64]
     ranking: NDArray[np.float64]
 
 
@@ -84,20 +88,26 @@ def locate_class(
 
 
 def score_class(
-    scores: ClassScores,
-    located: Located,
-    cell_px: int,
-    rank_by: Literal["patch", "picture"],
-    maps: Maps,
+    scores: ClassScores, located: Located, geometry: Geometry, settings: SelectSettings, maps: Maps
 ) -> Scored:
     """Score the located patches of a class; maps: those that scores use, see `combined_maps`."""
     tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
-    corners = located.x / cell_px, located.y / cell_px
-    side = np.full(len(located.image), located.patch_px / cell_px)
+    corners = located.x / geometry.cell_px, located.y / geometry.cell_px
+    side = np.full(len(located.image), located.patch_px / geometry.cell_px)
     patch = sums_inside(tables, located.image, *corners, side, side) / (side * side)
     picture = _picture_scores(scores, maps)[located.image]
-    chosen = patch if rank_by == "patch" else picture
-    return Scored(located, patch, picture, ranking_scores(chosen, scores.refined[located.image]))
+    chosen = patch if settings.rank_by == "patch" else picture
+    sides = np.full(len(located.image), float(located.patch_px))
+    boxes = BoxesOf(located.image, located.x, located.y, sides, sides)
+    of = scores, geometry, settings.timesteps, settings.score
+    return Scored(
+        located=located,
+        patch=patch,
+        picture=picture,
+        patch_error=standard_errors(*of, boxes),
+        picture_error=picture_errors(*of)[located.image],
+        ranking=ranking_scores(chosen, scores.refined[located.image]),
+    )
 
 
 def ranking_scores(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -185,19 +195,16 @@ def patch_records(
     """Return records of the patches at these positions, best first."""
     located, order = scored.located, np.array(ranked, np.int64)
     arrays = (
-        located.image, located.x, located.y, scored.patch, scored.picture, located.margin,
-        clusters.labels, clusters.distance,
+        located.image, located.x, located.y, scored.patch, scored.patch_error, scored.picture,
+        scored.picture_error, located.margin, clusters.labels, clusters.distance,
     )  # fmt: skip
     columns = [array[order].tolist() for array in arrays]
     side = float(located.patch_px)  # a float, as in a stored selection and in its manifest
     patches = []
-    for rank, (row, x, y, score, picture_score, margin, cluster, distance) in enumerate(
-        zip(*columns, strict=True)
-    ):
+    for rank, (row, x, y, *explanation) in enumerate(zip(*columns, strict=True)):
         box, frame = Box(x, y, side, side), scores.frames[row]
         boxes = box, frame.to_source(box), frame.to_source(cut_around(box, frame, settings))
-        explanation = score, picture_score, margin, cluster, distance, rank
-        patches.append(Patch(scores.ids[row], scores.index, *boxes, *explanation))
+        patches.append(Patch(scores.ids[row], scores.index, *boxes, *[*explanation, rank]))
     return tuple(patches)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ from dsel.runs.schema import box_columns
 from dsel.types import ClassSelection, Distilled, Tile
 
 MANIFEST = "manifest.json"
-FORMAT = "dsel export 3"
+FORMAT = "dsel export 4"
 CHECKSUMS = "checksums"
 LONGEST_NAME_BYTES = 160
 """Longest name of a class folder: file systems allow 255, and images add a number and a suffix."""
@@ -144,10 +145,17 @@ def _tile_entry(tile: Tile) -> dict[str, Any]:
         "tile_box": box_columns("", tile.box),
         "native_px": tile.native_px,
         "score": patch.score,
+        "standard_error": _known(patch.standard_error),
         "picture_score": patch.picture_score,
+        "picture_standard_error": _known(patch.picture_standard_error),
         "cluster": patch.cluster,
         "rank": patch.rank,
     }
+
+
+def _known(value: float) -> float | None:
+    """Return a number as JSON has it: null for one that is unknown."""
+    return None if math.isnan(value) else value
 
 
 def _overrides(overrides: Overrides) -> dict[str, Any]:

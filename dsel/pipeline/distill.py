@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
+from dsel.core.patch_features import Featurizer
 from dsel.errors import SettingError
 from dsel.exports import is_zip, refuse_foreign
 from dsel.pipeline.confidences import asks_teacher, teacher_for
@@ -15,7 +16,7 @@ from dsel.pipeline.labelling import check_labels, open_teacher
 from dsel.pipeline.score import refuse_unfit, score
 from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
-from dsel.types import Dataset, Event, Featurizer, Prior
+from dsel.types import Dataset, Event, Prior
 
 RUN_IN_OUT: Final = "run"
 """Where the run is kept below the output unless another folder is named."""

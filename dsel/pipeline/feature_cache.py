@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.config.shell import select_command
+from dsel.core.patch_features import Featurizer
 from dsel.core.selection import Located
 from dsel.data.images import crop
 from dsel.errors import DamageError, SettingError
 from dsel.files import opened_tensors, tensor_bytes, write_atomically
 from dsel.pipeline.cutting import read_proxy
 from dsel.runs import Run, remedies
-from dsel.types import Box, ClassScores, Featurizer, Pixels
+from dsel.types import Box, ClassScores, Pixels
 
 Describe: TypeAlias = Callable[[ClassScores, Located], NDArray[np.float32]]
 """Features (P, d) of the patches of a class."""

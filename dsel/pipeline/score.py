@@ -20,8 +20,10 @@ from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import Projection, project
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
-from dsel.errors import DamageError
+from dsel.errors import DamageError, shown
 from dsel.locks import locked
+from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
+from dsel.pipeline.scoring_checks import check_every_class, check_scores
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run, made_again, remedies
@@ -66,7 +68,8 @@ def identity_of(
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
 
-    Raises `StorageError` while another process scores into it.
+    Raises `StorageError` while another process scores into it, and `RunError` at the end if the
+    scores cannot be used, or a class has none.
 
     Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
@@ -85,6 +88,7 @@ def _score(
 
     run = create_run(path, identity_of(dataset, prior, settings, thread_count()))
     yield from _repaired(run)
+    yield from _unknown_names(dataset, prior)
     threads = run.identity.threads
     is_done = (run.path / SUMMARY).is_file()
     if threads not in (0, thread_count()) and not is_done:
@@ -110,9 +114,13 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
             yield Notice(note)
         if settings.refine:
             yield from second_pass(inputs, _promising(run), settings.further)
+        check_scores(run)
+        yield from measure_knowledge(inputs, settings)
     seconds = time.perf_counter() - began
     run.finish()
     yield from fit_layouts(run)
+    check_every_class(run)
+    yield from knowledge_notices(run.knowledge, dataset.classes)
     worked = bool(scorer.images)
     yield Done(
         "score",
@@ -123,6 +131,7 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
             "model_calls": scorer.calls,
             "images_per_s": round(scorer.images / seconds, 3) if worked else 0.0,
             "model_share": round(scorer.seconds / seconds, 4) if worked else 0.0,
+            **figures_of(run.knowledge),
         },
     )
 
@@ -137,6 +146,18 @@ def _repaired(run: Run) -> Iterator[Event]:
                 check_file(run.path / name, remedies.SCORE)
         except DamageError as error:
             yield Notice(made_again(error))
+
+
+def _unknown_names(dataset: Dataset, prior: Prior) -> Iterator[Event]:
+    """Note the classes that the prior was not trained on, where that is known."""
+    from dsel.priors.known_classes import known_classes, unknown_classes
+
+    known = known_classes(str(prior.origin.get("prior", "")))
+    if known and (strange := unknown_classes(dataset.classes, known)):
+        yield Notice(
+            f"the prior was trained on {', '.join(shown(known))} only, and not on "
+            f"{', '.join(shown(strange))}: scores of other classes mean little"
+        )
 
 
 def refuse_unfit(
@@ -205,4 +226,4 @@ def _scored(scores: ClassScores, geometry: Geometry) -> Scored:
     of = scores, geometry, DEFAULTS.timesteps
     located = locate_class(scores, geometry, DEFAULTS, combined_maps(*of, DEFAULTS.locate))
     maps = combined_maps(*of, DEFAULTS.score)
-    return score_class(scores, located, geometry.cell_px, DEFAULTS.rank_by, maps)
+    return score_class(scores, located, geometry, DEFAULTS, maps)

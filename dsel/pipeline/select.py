@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.composing import shortfall
+from dsel.core.patch_features import Featurizer
 from dsel.errors import DamageError, RunError
 from dsel.locks import locked
 from dsel.pipeline.confidences import asks_teacher
@@ -18,7 +19,6 @@ from dsel.types import (
     ClassSelection,
     Done,
     Event,
-    Featurizer,
     Notice,
     Progress,
     Started,

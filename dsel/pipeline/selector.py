@@ -20,6 +20,7 @@ from dsel.core.baselines.selection import baseline_selection, pool_of
 from dsel.core.clustering import Clusters, cluster_patches
 from dsel.core.gap_maps import Counted, Maps, combined_maps
 from dsel.core.overrides import check_overrides
+from dsel.core.patch_features import Featurizer
 from dsel.core.selection import (
     Located,
     Scored,
@@ -37,7 +38,7 @@ from dsel.runs.ground_truth import (
     largest_shares,
     read_ground_truth,
 )
-from dsel.types import ClassScores, ClassSelection, Featurizer, Frame, Teacher
+from dsel.types import ClassScores, ClassSelection, Frame, Teacher
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
@@ -195,7 +196,7 @@ class Selector:
             self._clusters(class_index, settings, scored),
             self._choice(class_index, settings, scores, scored),
             self._maps(class_index, settings.timesteps, settings.score, scores),
-            self.geometry.cell_px,
+            self.geometry,
             narrowed(settings, "baseline"),
         )
 
@@ -243,7 +244,7 @@ class Selector:
     def _score(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Scored:
         located = self.located(class_index, settings, scores)
         maps = self._maps(class_index, settings.timesteps, settings.score, scores)
-        return score_class(scores, located, self.geometry.cell_px, settings.rank_by, maps)
+        return score_class(scores, located, self.geometry, narrowed(settings, "scored"), maps)
 
     def _maps(
         self,

@@ -18,6 +18,7 @@ from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
 from dsel.config.base import fingerprint
 from dsel.core.baselines.registry import BASELINES
 from dsel.core.composing import Cut, compose_class, shortfall
+from dsel.core.patch_features import Featurizer
 from dsel.data.images import FileFormat, crop, decode, encode
 from dsel.errors import SettingError, unknown
 from dsel.pipeline.confidences import asks_teacher
@@ -35,7 +36,6 @@ from dsel.types import (
     ClassSelection,
     Dataset,
     Distilled,
-    Featurizer,
     ImageRef,
     Pixels,
 )

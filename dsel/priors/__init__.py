@@ -16,8 +16,9 @@ from types import MappingProxyType
 from typing import cast
 
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings
+from dsel.core.patch_features import Featurizer
 from dsel.errors import PriorError, library_errors
-from dsel.types import Featurizer, Prior
+from dsel.types import Prior
 
 ADAPTERS = MappingProxyType(
     {

@@ -20,11 +20,12 @@ from dsel.priors.loading import (
     add_lora,
     check_weights,
     compiled,
-    load_text_encoders,
+    load_components,
     pipeline_class,
     quiet,
 )
 from dsel.priors.schedules import check_schedule_length, diffusion_schedule
+from dsel.priors.variants import variants_of
 from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
 
@@ -82,6 +83,16 @@ class PipelinePrior:
         self._tapped: list[Any] = []
         self._tap_layer()
         self._call_network: Any = compiled(self._network) if settings.compile else self._network
+
+    def tokens(self, text: str) -> list[tuple[list[int], int]]:
+        """Return each text encoder's tokens of a text, and how many it reads."""
+        read = self._tokenizers()
+        return [(tokenizer(text, verbose=False).input_ids, most) for tokenizer, most in read]
+
+    def _tokenizers(self) -> Sequence[tuple[Any, int]]:
+        """Return each text encoder's tokenizer, and the number of tokens that it reads."""
+        found = [getattr(self._loaded, name, None) for name in ("tokenizer", "tokenizer_2")]
+        return [(one, one.model_max_length) for one in found if one is not None]
 
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts, one row of each tensor per prompt."""
@@ -190,15 +201,16 @@ class PipelinePrior:
 
     def _load(self, loading: Loading) -> Any:
         absent = (part for part in self.optional if not (loading.folder / part).is_dir())
+        variants = variants_of(loading.folder, self.left_out, loading.dtype)
         options = {"dtype": loading.dtype, "use_safetensors": True, "local_files_only": True}
         try:
             with quiet():
                 build = pipeline_class(self.pipeline)  # imports it, with warnings of its own
-                encoders = load_text_encoders(loading.folder, options)
+                components = load_components(loading.folder, variants, options)
                 loaded = build.from_pretrained(
                     loading.folder,
                     **options,
-                    **encoders,
+                    **components,
                     **dict.fromkeys((*self.left_out, *absent)),
                 )
         except LOADING_FAILS as error:
@@ -273,6 +285,10 @@ class LabelPrior(PipelinePrior):
                 setting="labels",
             )
         self._labels = Labels(names, null)
+
+    def tokens(self, text: str) -> list[tuple[list[int], int]]:  # noqa: ARG002
+        """Return nothing: labels are no text."""
+        return []
 
     @torch.inference_mode()
     def embed(self, prompts: Sequence[str]) -> Conditioning:

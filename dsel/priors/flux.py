@@ -40,12 +40,18 @@ class FluxPrior(PipelinePrior):
     def embed(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts: states (P, tokens, width), pooled (P, width)."""
         texts = list(prompts)
-        # The number of tokens of each one's training: padding is not masked, so it matters.
-        tokens = 512 if self._is_guided() else 256
         states, pooled, _ = self._loaded.encode_prompt(
-            texts, texts, device=self._text_device, max_sequence_length=tokens
+            texts, texts, device=self._text_device, max_sequence_length=self._text_tokens()
         )
         return {"states": states.to(self.device), "pooled": pooled.to(self.device)}
+
+    def _tokenizers(self) -> Sequence[tuple[Any, int]]:
+        clip = self._loaded.tokenizer
+        return [(clip, clip.model_max_length), (self._loaded.tokenizer_2, self._text_tokens())]
+
+    def _text_tokens(self) -> int:
+        """Return the tokens of the T5 encoder as in training: padding is not masked."""
+        return 512 if self._is_guided() else 256
 
     def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         states = conditioning["states"]

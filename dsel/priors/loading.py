@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -27,6 +26,7 @@ from dsel.errors import (
     library_errors,
     optional_library,
 )
+from dsel.priors.variants import components_in
 from dsel.priors.weights import lora_file
 
 LOADING_FAILS = (
@@ -86,22 +86,30 @@ def _best_device() -> torch.device:
 
 
 def pipeline_class(name: str) -> Any:
-    """Import a pipeline of diffusers; raises `PriorError` if its libraries do not fit together."""
+    """Import a class of diffusers; raises `PriorError` if its libraries do not fit together."""
     with library_errors(extra="lora", use="a prior", error=PriorError):
         return getattr(diffusers, name)
 
 
-def load_text_encoders(folder: Path, options: Mapping[str, Any]) -> dict[str, nn.Module]:
-    """Load the text encoders of a pipeline; raises `PriorError` for one that lacks weights."""
-    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+def load_components(
+    folder: Path, variants: Mapping[str, str], options: Mapping[str, Any]
+) -> dict[str, nn.Module]:
+    """Load a pipeline's text encoders, and its other components that exist only as a variant.
+
+    variants: of each component that is loaded. Raises `PriorError` for one that lacks weights.
+    """
+    kinds = components_in(folder)
     found = {}
-    for part in ("text_encoder", "text_encoder_2", "text_encoder_3"):
-        kind = TEXT_ENCODERS.get((index.get(part) or [None])[-1])
-        if kind is not None and (folder / part).is_dir():
-            found[part], info = kind.from_pretrained(
-                folder / part, output_loading_info=True, **options
+    for part, variant in variants.items():
+        library, name = kinds[part]
+        how = {**options, "variant": variant or None}
+        if name in TEXT_ENCODERS:
+            found[part], info = TEXT_ENCODERS[name].from_pretrained(
+                folder / part, output_loading_info=True, **how
             )
             check_weights(folder, part, sorted(info["missing_keys"]))
+        elif variant and library == "diffusers":
+            found[part] = pipeline_class(name).from_pretrained(folder / part, **how)
     return found
 
 

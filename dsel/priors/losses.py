@@ -6,6 +6,7 @@ inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from dsel.core.halves import Halves
 from dsel.errors import PriorError
 from dsel.priors.schedules import add_noise, amplitudes
 from dsel.types import Schedule
@@ -29,11 +31,16 @@ Prompt 0 is the null prompt, prompt b + 1 that of image b.
 
 @dataclass(frozen=True, slots=True)
 class PairedLosses:
-    """Means over draws and channels, (B, T, h, w) each; gap is unconditional minus conditional."""
+    """Means over draws and channels, (B, T, h, w) each.
+
+    gap is unconditional minus conditional; noise is the scaled difference of the gap between two
+    halves of the draws, NaN if all draws are in one half.
+    """
 
     conditional: Tensor
     unconditional: Tensor
     gap: Tensor
+    noise: Tensor
 
 
 def paired_losses(
@@ -44,14 +51,15 @@ def paired_losses(
     schedule: Schedule,
     prediction: str,
     rows_per_call: int,
+    in_second_half: Sequence[bool],
 ) -> PairedLosses:
     """Return the losses of images with their class named and with the null prompt, on shared noise.
 
-    clean: (B, C, h, w). noise: (B, T, D, C, h, w). Whatever the network predicts, the maps are the
-    loss of the noise, |eps - eps_theta|^2; for a flow it is (1 - sigma)^2 times that of the
-    velocity. The gap of a draw is computed before anything is averaged, as (eps_c - eps_u)(2 eps -
-    eps_u - eps_c), which equals |eps - eps_u|^2 - |eps - eps_c|^2 without cancellation. DDPS, arXiv
-    2412.09959, eq. 4; arXiv 2408.02752, eq. 3.
+    clean: (B, C, h, w). noise: (B, T, D, C, h, w). in_second_half: (D,), see `dsel.core.halves`.
+    Whatever the network predicts, the maps are the loss of the noise, |eps - eps_theta|^2; for a
+    flow it is (1 - sigma)^2 times that of the velocity. The gap of a draw is computed before
+    anything is averaged, as (eps_c - eps_u)(2 eps - eps_u - eps_c), which equals |eps - eps_u|^2 -
+    |eps - eps_c|^2 without cancellation. DDPS, arXiv 2412.09959, eq. 4; arXiv 2408.02752, eq. 3.
     """
     images, steps, draws = noise.shape[:3]
     eps = noise.flatten(0, 2)  # (B*T*D, C, h, w)
@@ -74,11 +82,45 @@ def paired_losses(
         conditional.append((eps[rows] - eps_c).square().mean(1))
         gap.append(((eps_c - eps_u) * (2 * eps[rows] - eps_u - eps_c)).mean(1))
 
-    def over_draws(parts: list[Tensor]) -> Tensor:
+    def by_draw(parts: list[Tensor]) -> Tensor:
         rows = torch.cat(parts)  # (B*T*D, h, w)
-        return rows.reshape(images, steps, draws, *rows.shape[1:]).mean(2)  # (B, T, h, w)
+        return rows.reshape(images, steps, draws, *rows.shape[1:])  # (B, T, D, h, w)
 
-    return PairedLosses(over_draws(conditional), over_draws(unconditional), over_draws(gap))
+    return PairedLosses(
+        conditional=by_draw(conditional).mean(2),
+        unconditional=by_draw(unconditional).mean(2),
+        gap=by_draw(gap).mean(2),
+        noise=_noise(by_draw(gap), in_second_half),
+    )
+
+
+def label_losses(
+    predict: Predict,
+    clean: Tensor,
+    noise: Tensor,
+    timesteps: Sequence[int],
+    schedule: Schedule,
+    prediction: str,
+    rows_per_call: int,
+    labels: int,
+) -> Tensor:
+    """Return the loss of one image under each of several prompts on shared noise, (labels, T).
+
+    clean: (C, h, w). noise: (T, D, C, h, w). Each is the mean over draws, channels and cells;
+    prompts count from 0.
+    """
+    steps, draws = noise.shape[:2]
+    eps = noise.flatten(0, 1).repeat(labels, 1, 1, 1)  # (labels*T*D, C, h, w)
+    times = torch.tensor(timesteps).repeat_interleave(draws).repeat(labels)
+    label = torch.arange(labels).repeat_interleave(steps * draws)
+    losses = []
+    for rows in _chunks(len(eps), rows_per_call):
+        signal, amount = (part.to(clean) for part in amplitudes(schedule, times[rows]))
+        noised = add_noise(clean.expand(len(eps[rows]), *clean.shape), eps[rows], signal, amount)
+        output = predict(noised, times[rows], label[rows]).to(noised.dtype)
+        eps_c = PREDICTIONS[prediction](output, noised, signal, amount)
+        losses.append((eps[rows] - eps_c).square().mean((1, 2, 3)))
+    return torch.cat(losses).reshape(labels, steps, draws).mean(2)
 
 
 def check_prediction(prediction: str) -> None:
@@ -86,6 +128,15 @@ def check_prediction(prediction: str) -> None:
     if prediction not in PREDICTIONS:
         known = ", ".join(PREDICTIONS)
         raise PriorError(f"the prior predicts {prediction!r}; dsel supports {known}")
+
+
+def _noise(gap: Tensor, in_second_half: Sequence[bool]) -> Tensor:
+    """Return the scaled difference between the halves of draws, (B, T, D, h, w) -> (B, T, h, w)."""
+    second = torch.tensor(in_second_half, device=gap.device)
+    halves = Halves(int((~second).sum()), int(second.sum()))
+    if not (halves.first and halves.second):
+        return torch.full_like(gap[:, :, 0], math.nan)
+    return halves.scale * (gap[:, :, ~second].mean(2) - gap[:, :, second].mean(2))
 
 
 def _chunks(total: int, most: int) -> list[slice]:

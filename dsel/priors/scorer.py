@@ -15,10 +15,12 @@ from torch.nn import functional
 
 from dsel.config import ScoreSettings
 from dsel.config.base import settings_of
+from dsel.core.halves import in_second_half
 from dsel.errors import SettingError
 from dsel.priors.batching import ENCODE_BATCH, RowBudget
-from dsel.priors.losses import PairedLosses, check_prediction, paired_losses
+from dsel.priors.losses import PairedLosses, check_prediction, label_losses, paired_losses
 from dsel.priors.noise import draw_noise, random_projection
+from dsel.priors.prompt_check import check_labels, check_prompts
 from dsel.priors.schedules import check_timesteps
 from dsel.types import Conditioning, ImageRef, Prior, Score
 
@@ -56,9 +58,12 @@ class Scorer:
         self._feature_timestep = min(settings.timesteps, key=lambda t: (abs(t - wanted), t))
 
     def check_classes(self, indices: Sequence[int]) -> None:
-        """Raise `SettingError` for a class that the prior does not know, before any scoring."""
+        """Raise `SettingError` for classes that the prior cannot tell from the null prompt."""
+        names = [name for index in indices for name in self._used_names(index)]
         if self._prior.reads == "labels":
-            self._prior.embed([self._names[index][0] for index in indices])
+            check_labels(self._prior, names)
+        else:
+            check_prompts(self._prior, names, self._settings)
 
     def images_per_call(self, draws: int) -> int:
         """Return the number of images that fill one call, at least 1."""
@@ -70,15 +75,51 @@ class Scorer:
         """Score proxies (B, height, width, 3); None where the output is not finite."""
         start = time.perf_counter()
         losses, features = self.budget.attempt(lambda: self._score(refs, pixels, draws))
-        scores = [
-            self._checked(losses.conditional[row], losses.gap[row], features[row])
-            for row in range(len(refs))
-        ]
+        scores = [self._checked(losses, features, row) for row in range(len(refs))]
         self.images += len(scores)
         cells = losses.gap[0, 0].numel() * 2 * losses.gap.shape[1] * len(draws) * len(refs)
         if len(refs) >= self.images_per_call(len(draws)):  # a smaller batch would distort the rate
             self.budget.report(cells, time.perf_counter() - start)
         return scores
+
+    def label_losses(
+        self,
+        ref: ImageRef,
+        pixels: NDArray[np.uint8],
+        classes: Sequence[int],
+        timesteps: Sequence[int],
+        draws: range,
+    ) -> NDArray[np.float32]:
+        """Return the losses of one proxy (height, width, 3) under the names of classes, (K, T).
+
+        The noise is that of the image's score.
+        """
+        return self.budget.attempt(
+            lambda: self._label_losses(ref, pixels, classes, timesteps, draws)
+        )
+
+    def _label_losses(
+        self,
+        ref: ImageRef,
+        pixels: NDArray[np.uint8],
+        classes: Sequence[int],
+        timesteps: Sequence[int],
+        draws: range,
+    ) -> NDArray[np.float32]:
+        s, prior = self._settings, self._prior
+        clean = self._encode(pixels[None], 1)[0]  # (C, h, w)
+        noise = draw_noise(s.noise_seed, ref.id, timesteps, draws, clean.shape, s.antithetic)
+        conditioning = join([self._named(index) for index in classes])
+
+        def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+            rows = {name: values[which] for name, values in conditioning.items()}
+            return self._timed(lambda: prior.predict(noised, times, rows)).output
+
+        losses = label_losses(
+            predict, clean, noise.to(clean), timesteps, prior.schedule, prior.prediction,
+            self.budget.rows, len(classes),
+        )  # fmt: skip
+        return losses.float().cpu().numpy()
 
     def _score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
@@ -105,7 +146,7 @@ class Scorer:
 
         losses = paired_losses(
             predict, clean, noise.to(clean), s.timesteps, prior.schedule, prior.prediction,
-            self.budget.rows,
+            self.budget.rows, in_second_half(draws, s.antithetic),
         )  # fmt: skip
         return losses, self._project(grids.means())
 
@@ -120,22 +161,27 @@ class Scorer:
             self._projection = random_projection(s.noise_seed, grids.shape[1], s.feature_dim)
         return grids.movedim(1, -1) @ self._projection
 
-    def _checked(self, conditional: Tensor, gap: Tensor, features: Tensor) -> Score | None:
-        # In half precision, as stored: its largest number is 65504.
-        arrays = [t.float().cpu() for t in (conditional, gap, features)]
-        if not all(t.half().isfinite().all() for t in arrays):
+    def _checked(self, losses: PairedLosses, features: Tensor, row: int) -> Score | None:
+        parts = losses.conditional[row], losses.gap[row], losses.noise[row], features[row]
+        arrays = [t.float().cpu() for t in parts]
+        # In half precision, as stored: its largest number is 65504. Unknown noise is NaN.
+        finite = [t.half().isfinite().all() for t in arrays]
+        if not (finite[0] and finite[1] and finite[3]) or arrays[2].half().isinf().any():
             return None
-        losses, gaps, grid = (t.numpy() for t in arrays)
-        return Score(losses, gaps, grid)
+        losses_of, gap, noise, grid = (t.numpy() for t in arrays)
+        return Score(losses_of, gap, noise, grid)
 
     def _embed_class(self, class_index: int) -> Conditioning:
         """Encode the class's prompt, one row; with --names all, the mean over its names."""
-        s = self._settings
-        names = self._names[class_index] if s.names == "all" else self._names[class_index][:1]
+        names = self._used_names(class_index)
         if self._prior.reads == "prompts":
-            names = [s.conditional_prompt(name) for name in names]
+            names = [self._settings.conditional_prompt(name) for name in names]
         found = self._timed(lambda: self._prior.embed(names))
         return {k: v.mean(0, keepdim=True) if len(names) > 1 else v for k, v in found.items()}
+
+    def _used_names(self, class_index: int) -> Sequence[str]:
+        names = self._names[class_index]
+        return names if self._settings.names == "all" else names[:1]
 
     def _embed_null(self) -> Conditioning:
         text = self._settings.unconditional_prompt() if self._prior.reads == "prompts" else ""

@@ -16,6 +16,9 @@ from dsel.priors.base import PipelinePrior, tokens_as_grid
 from dsel.priors.schedules import flow_matching
 from dsel.types import Conditioning, Schedule
 
+T5_TOKENS = 256
+"""Tokens that the T5 encoder reads, as diffusers has it."""
+
 
 class SD3Prior(PipelinePrior):
     """A `StableDiffusion3Pipeline` as a prior."""
@@ -36,9 +39,14 @@ class SD3Prior(PipelinePrior):
         """Encode prompts: states (P, tokens, width), pooled (P, width)."""
         texts = list(prompts)
         states, _, pooled, _ = self._loaded.encode_prompt(
-            texts, texts, texts, device=self._text_device, do_classifier_free_guidance=False
-        )
+            texts, texts, texts, device=self._text_device, do_classifier_free_guidance=False,
+            max_sequence_length=T5_TOKENS,
+        )  # fmt: skip
         return {"states": states.to(self.device), "pooled": pooled.to(self.device)}
+
+    def _tokenizers(self) -> Sequence[tuple[Any, int]]:
+        third = self._loaded.tokenizer_3 if self._loaded.text_encoder_3 is not None else None
+        return [*super()._tokenizers(), *([(third, T5_TOKENS)] if third is not None else [])]
 
     def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         output: Tensor = self._call_network(

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,13 @@ from dsel.assets import DEMO_PRIOR, asset
 from dsel.config import PriorSettings
 from dsel.config.base import fingerprint, result_settings
 from dsel.errors import PriorError, first_line
+from dsel.priors.known_classes import TRAINED_ON
+from dsel.priors.variants import (
+    choose_variant,
+    components_in,
+    weight_files,
+    without_full_weights,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +31,7 @@ ADDRESS = re.compile(r"https?://\S+")
 HUB_FILES = (
     "model_index.json",
     "classes.json",
+    "trained_on.json",
     "*/*.json",
     "*/*.txt",
     "*/*.model",
@@ -92,6 +101,8 @@ def find_weights(name: str, revision: str = "", kind: ModelKind = PRIOR) -> Weig
         )
     if not is_local:
         folder = download(name, revision, kind.files, HUB_LEFT_OUT)
+        if kind is PRIOR and (folder / kind.index).is_file():
+            _download_variants(name, folder)
     if not (folder / kind.index).is_file():
         raise PriorError(
             f"{folder} is not {kind.name}: it has no {kind.index}; give a folder with a saved one"
@@ -148,6 +159,13 @@ def download(
         raise PriorError(f"{name} cannot be downloaded from the Hub: {why}") from error
 
 
+def _download_variants(name: str, folder: Path) -> None:
+    """Download the weights of the components that have them only as a variant."""
+    files = tuple(f"{part}/*.safetensors*" for part in without_full_weights(folder))
+    if files:
+        download(name, folder.name, files)
+
+
 def lora_file(name: str) -> Path:
     """Return the file of LoRA weights: this file, that of a folder, or that of a Hub id."""
     path = Path(name).expanduser()
@@ -177,7 +195,7 @@ def weights_fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     kinds = {".safetensors", ".json", ".txt", ".model"}
     for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds):
-        if path.relative_to(folder).parts[0] == WORK:
+        if path.relative_to(folder).parts[0] in (WORK, TRAINED_ON):
             continue
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
         digest.update(_sha256(path))
@@ -230,13 +248,17 @@ def check_memory(
 
 
 def parameters(folder: Path, excluded: Sequence[str] = ()) -> int:
-    """Return the number of parameters of a pipeline, from the headers of its files.
+    """Return the number of parameters of a pipeline, from the headers of the files that are loaded.
 
     excluded: patterns of components that do not count.
     """
-    found = folder.glob("*/*.safetensors")
-    files = [p for p in found if not any(p.parent.match(one) for one in (WORK, *excluded))]
-    return sum(_numbers(p) for p in files if not any(p.match(one) for one in HUB_LEFT_OUT))
+    components = (
+        weight_files(folder / part)
+        for part in components_in(folder)
+        if not any(fnmatch(part, pattern) for pattern in excluded)
+    )
+    chosen = (files[choose_variant([*files])] for files in components if files)
+    return sum(_numbers(path) for files in chosen for path in files)
 
 
 def _numbers(path: Path) -> int:

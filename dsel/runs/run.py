@@ -9,8 +9,9 @@ run.json                    format, dsel's version, fingerprint, and the fields 
                             dataset; name, origin and fingerprint of the prior; resolution_px,
                             cell_px, precision; the score settings that change scores;
                             threads of the call that began it
-scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses and
-                            gaps per timestep and cell, features; written last of its shard
+scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses,
+                            gaps and their noise per timestep and cell, features; written last of
+                            its shard
 proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
                             and the proxy and thumbnail as WebP bytes
 refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;
@@ -18,6 +19,7 @@ refined/00000.safetensors   with --refine: the shard's scores with all draws of 
 images.parquet              one row per image of the run (`IMAGES`): id, class_index, status,
                             reason, checksum, source size and orientation, view, proxy size, shard,
                             row, map_row
+knowledge.json              what the prior knows of the classes (see `dsel.runs.knowledge`)
 summary.json                written when scoring has finished: scored, skipped, refined,
                             evaluations, and losses, the mean loss of each timestep
 layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the
@@ -53,6 +55,7 @@ from dsel.checksums import check_file, damaged
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.core.gap_maps import image_losses, mean_losses
+from dsel.core.halves import halves_of
 from dsel.errors import RunError, storage_errors
 from dsel.files import (
     opened_tensors,
@@ -67,7 +70,11 @@ from dsel.locks import holder_of
 from dsel.runs import remedies
 from dsel.runs.copies import copies_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
-from dsel.runs.manifest import Identity, Summary
+from dsel.runs.knowledge import Knowledge, read_knowledge
+from dsel.runs.manifest import (
+    Identity,
+    Summary,
+)
 from dsel.runs.schema import (
     IMAGES,
     PROXIES,
@@ -82,6 +89,7 @@ from dsel.runs.shards import (
     ScoreIndex,
     StoredScores,
     average,
+    largest_gap,
     map_rows,
     read_all,
     read_header,
@@ -126,6 +134,11 @@ class Run:
                 shards=self.identity.shards,
             )
         return read_record(path, Summary, remedies.SCORE)
+
+    @property
+    def knowledge(self) -> Knowledge | None:
+        """What the prior knows of the classes; None where it was not asked for."""
+        return read_knowledge(self.path)
 
     @property
     def objects_path(self) -> Path:
@@ -215,10 +228,13 @@ class Run:
         """Write a shard's refined scores: the further draws of `rows` are averaged in."""
         further = {row.ref.id: row.score for row in rows if row.score is not None}
         settings = self.identity.settings
-        share = len(settings.further) / settings.draws
+        halves = (
+            halves_of(settings.first, settings.antithetic),
+            halves_of(settings.further, settings.antithetic),
+        )
         ids = [row.id for row in self.images if row.shard == number and row.row >= 0]
         scores = {
-            id_: average(score, further[id_], share) if id_ in further else score
+            id_: average(score, further[id_], halves) if id_ in further else score
             for id_, score in zip(ids, read_all(self._scores("scores", number)), strict=True)
         }
         self._write_scores("refined", number, scores)
@@ -347,9 +363,16 @@ class Run:
             fingerprint=self.identity.fingerprint,
             ids=tuple(scores),
             losses=tuple(sum(losses, start=self._no_losses()).tolist()),
+            largest_gap=max((largest_gap(score.gap) for score in scores.values()), default=0.0),
             refined=sum(score.refined for score in scores.values()),
         )
         write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
+
+    @property
+    def largest_gap(self) -> float:
+        """The largest absolute gap of the final scores, once all of their shards are written."""
+        headers = (self._header(self._last, number) for number in range(self.identity.shards))
+        return max((header.largest_gap for header in headers), default=0.0)
 
     def _losses(self, folder: ScoreFolder) -> tuple[float, ...]:
         headers = [self._header(folder, number) for number in range(self.identity.shards)]

@@ -3,11 +3,12 @@
 features             (n, g, g, d) of all n scored images, in dataset order
 conditional/{h}x{w}  (m, T, h, w) of the m images among them whose maps have h x w cells
 gap/{h}x{w}          (m, T, h, w)
+noise/{h}x{w}        (m, T, h, w), see `dsel.core.halves`; NaN where it is unknown
 refined              (n,) bool, the images with further draws; absent if there are none
 
 All others are float16. A shard without scored images has no tensors. The metadata has one key,
-"dsel", a JSON object: the checksum of the file; fingerprint, ids, losses and refined of the
-`Header`; and `shapes`, the [height, width] of each image's maps.
+"dsel", a JSON object: the checksum of the file; the fields of the `Header`; and `shapes`, the
+[height, width] of each image's maps.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import with_config
 
+from dsel.core.halves import Draws, Halves, merged
 from dsel.files import STORED, Tensors, opened_tensors, tensor_bytes, validated
 from dsel.runs import remedies
 from dsel.types import Bucket, Score
@@ -38,12 +40,14 @@ Half: TypeAlias = NDArray[np.float16]
 class Header:
     """The metadata of a shard's file: its run's fingerprint, its scored images, and their losses.
 
-    losses: (T,), the sum of `image_losses`. refined: number of images with further draws.
+    losses: (T,), the sum of `image_losses`. largest_gap: of the absolute gaps as stored. refined:
+    number of images with further draws.
     """
 
     fingerprint: str
     ids: tuple[str, ...]
     losses: tuple[float, ...]
+    largest_gap: float
     refined: int = 0
 
 
@@ -90,6 +94,7 @@ def shard_bytes(scores: Sequence[Score], header: Header) -> bytes:
         alike = [score for score in scores if _shape(score) == shape]
         tensors[_name("conditional", shape)] = _half([score.conditional for score in alike])
         tensors[_name("gap", shape)] = _half([score.gap for score in alike])
+        tensors[_name("noise", shape)] = _half([score.noise for score in alike])
     return tensor_bytes(tensors, asdict(header) | {"shapes": [_shape(score) for score in scores]})
 
 
@@ -140,20 +145,31 @@ def read_all(path: Path) -> list[Score]:
     for row, sides in enumerate(shapes):
         shape: Shape = (sides[0], sides[1])
         map_row = counts[shape]
-        conditional, gap = maps[_name("conditional", shape)], maps[_name("gap", shape)]
-        scores.append(Score(conditional[map_row], gap[map_row], features[row]))
+        conditional, gap, noise = (
+            maps[_name(kind, shape)][map_row] for kind in ("conditional", "gap", "noise")
+        )
+        scores.append(Score(conditional, gap, noise, features[row]))
         counts[shape] += 1
     return scores
 
 
-def average(first: Score, further: Score, share: float) -> Score:
-    """Return the mean scores of all draws, a `share` (0 to 1) of which were further ones."""
+def average(first: Score, further: Score, halves: tuple[Halves, Halves]) -> Score:
+    """Return the mean scores of all draws; halves: of the first and of the further draws."""
+    share = halves[1].draws / (halves[0].draws + halves[1].draws)
+    parts = zip((first, further), halves, strict=True)
+    together = merged([Draws(score.gap, score.noise, of_score) for score, of_score in parts])
     return Score(
         conditional=(1 - share) * first.conditional + share * further.conditional,
         gap=(1 - share) * first.gap + share * further.gap,
+        noise=together.noise,
         features=(1 - share) * first.features + share * further.features,
         refined=True,
     )
+
+
+def largest_gap(gap: NDArray[np.float32]) -> float:
+    """Return the largest absolute value of a gap map as it is stored."""
+    return float(np.abs(gap.astype(np.float16)).max(initial=0.0))
 
 
 def _part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
@@ -164,6 +180,7 @@ def _part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int)
         rows=start + np.array(inside, np.int64),
         conditional=_take(file, _name("conditional", shape), rows),
         gap=_take(file, _name("gap", shape), rows),
+        noise=_take(file, _name("noise", shape), rows),
     )
 
 
@@ -172,6 +189,7 @@ def _joined(parts: Sequence[Bucket]) -> Bucket:
         rows=np.concatenate([part.rows for part in parts]),
         conditional=np.concatenate([part.conditional for part in parts]),
         gap=np.concatenate([part.gap for part in parts]),
+        noise=np.concatenate([part.noise for part in parts]),
     )
 
 

@@ -12,6 +12,7 @@ from dsel.errors import DamageError
 from dsel.runs.advice import list_advice
 from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.runs.evaluations import list_evaluations, list_validations
+from dsel.runs.knowledge import KNOWLEDGE
 from dsel.runs.manifest import MANIFEST, read_manifest
 from dsel.runs.opening import open_run
 from dsel.runs.remedies import remedy_of
@@ -33,7 +34,7 @@ def checks_of(folder: Path) -> Iterator[Check]:
     Raises `RunError` for a folder that is not a run of this version's format.
     """
     yield partial(read_manifest, folder)
-    for name in (TABLE, SUMMARY):
+    for name in (TABLE, SUMMARY, KNOWLEDGE):
         if (folder / name).exists():
             yield partial(check_file, folder / name, remedy_of(Path(name)))
     yield from file_checks(folder, FOLDERS)
@@ -65,6 +66,7 @@ def _content_checks(run: Run) -> Iterator[Check]:
     if finished:
         yield lambda: run.summary
         yield lambda: run.images
+        yield lambda: run.knowledge
         if run.identity.settings.refine:
             yield from (partial(run.check_shard, number, "refined") for number in numbers)
         yield from (partial(run.read_layout, index) for index in range(len(run.identity.classes)))

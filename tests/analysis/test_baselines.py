@@ -38,7 +38,7 @@ def chosen_and_baseline(
     selected = select_class(scores, GEOMETRY, settings)
     maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.score)
     places = random_corners(scores, seed)
-    return selected, baseline(kind, scores, selected, maps, CELL_PX, settings, places)
+    return selected, baseline(kind, scores, selected, maps, GEOMETRY, settings, places)
 
 
 @pytest.mark.parametrize("kind", BASELINES)

@@ -31,6 +31,7 @@ from dsel.pipeline.select import select
 from dsel.runs import open_run
 from dsel.types import Box, ClassSelection, Distilled
 
+OF_THE_BOX = ("box", "cut", "score", "standard_error", "margin")
 CLASSES = {"cat": 7, "dog": 3, "emu": 2}
 SKIPPED = {(0, 3), (2, 1)}
 
@@ -409,7 +410,7 @@ def test_baseline_images__the_baselines_boxes_in_the_chosen_order(explorer, kind
         for view, chosen_view in zip(image, other, strict=True):
             patch = baseline.patches[view.rank]
             assert (view.image_id, view.box, view.score) == (patch.image_id, patch.box, patch.score)
-            own = {name: getattr(chosen_view, name) for name in ("box", "cut", "score", "margin")}
+            own = {name: getattr(chosen_view, name) for name in OF_THE_BOX}
             assert replace(view, **own) == chosen_view
 
 

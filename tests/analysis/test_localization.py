@@ -60,7 +60,7 @@ def objects_of(masks: dict[str, Mask], frames: dict[str, Frame] | None = None) -
 def one_patch(mask: Mask, box: Box) -> tuple[bool, float]:
     """Hit and coverage of one patch of one image."""
     objects = objects_of({"a": mask})
-    patch = Patch("a", 0, box, box, box, 1.0, 1.0, 0.0, 0, 0.0, 0)
+    patch = Patch("a", 0, box, box, box, 1.0, 0.1, 1.0, 0.1, 0.0, 0, 0.0, 0)
     found, *_ = localization(objects, selection_of([patch]), baseline_rates(objects, box.width))
     assert (found.kind, found.images) == ("chosen", 1)
     assert found.hit_rate in (0, 1)
@@ -153,13 +153,13 @@ def small_run(path: Path, frames: dict[str, Frame]) -> Run:
 
 def no_score(frame: Frame) -> Score:
     maps = np.zeros((1, frame.proxy_height // 8, frame.proxy_width // 8), np.float32)
-    return Score(maps, maps, np.zeros((1, 1, 2), np.float32))
+    return Score(maps, maps, maps, np.zeros((1, 1, 2), np.float32))
 
 
 def chosen(*places: tuple[str, float, Box]) -> ClassSelection:
     """Patches by their boxes in the source, all 16 px wide in the proxy."""
     patches = tuple(
-        Patch(name, 0, Box(0, 0, 16, 16), box, box, score, score, 0.0, 0, 0.0, rank)
+        Patch(name, 0, Box(0, 0, 16, 16), box, box, score, 0, score, 0, 0.0, 0, 0.0, rank)
         for rank, (name, score, box) in enumerate(places)
     )
     return ClassSelection("cat", 0, patches, tuple((n,) for n in range(len(patches))))

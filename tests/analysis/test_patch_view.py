@@ -40,7 +40,8 @@ def test_patch_views__by_hand() -> None:
     found = patch_views(selected, scores, settings)
     assert found[0] == PatchView(
         image_id="cat/1", box=Box(3, 4, 16, 16), cut=Box(0, 0, 32, 32), width_px=48, height_px=32,
-        score=0.5, picture_score=0.5, margin=0.2, cluster=2, rank=0, nth=0, kept=(0,),
+        score=0.5, standard_error=0.02, picture_score=0.5, picture_standard_error=0.01, margin=0.2,
+        cluster=2, rank=0, nth=0, kept=(0,),
         dropped=False, pinned=True, moved=True,
     )  # fmt: skip
     assert [(one.nth, one.kept) for one in found] == [(0, (0,)), (0, (1,)), (1, (0, 1))]

@@ -108,7 +108,7 @@ def all_gaps(prior: Prior, latent: Latent, timesteps: Sequence[int], pairs: int)
         # draws stand for timesteps here, so that nothing is averaged over them
         gap = paired_losses(
             predict, latent.clean[None], one[None, :, None], [timestep] * len(one),
-            prior.schedule, prior.prediction, rows_per_call=64,
+            prior.schedule, prior.prediction, 64, [False],
         ).gap[0]  # fmt: skip
         found.append(gap.unflatten(0, (pairs, 2)))
     return torch.stack(found).double().numpy()

@@ -24,6 +24,7 @@ from dsel.cli.commands import main
 from dsel.locks import LOCK
 from dsel.pipeline.selector import Selector
 from dsel.runs import open_run
+from dsel.runs.knowledge import Knowledge, KnowledgePlan, Measured, write_knowledge
 
 ROOT = Path(__file__).parents[2]
 QUICK = (
@@ -311,7 +312,25 @@ def test_info__says_what_a_run_holds(figures, capsys, run, source):
     assert made["settings"]["timesteps"] == [300, 600]
     assert len(made["selections"]) == 1
     assert main(["info", str(run)]) == 0
-    assert "shards: 3 of 3" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "shards: 3 of 3" in shown
+    assert made["knowledge"]["reason"] == "too_few"
+    assert "knowledge:\n  unknown: because the run has too few images" in shown
+
+
+def test_info__what_the_prior_knows(figures, capsys, run):
+    measured = Measured(2, 8, 0.75, 0.125), Measured(1, 4, 0.5, None), Measured(0, 0, None, None)
+    plan = KnowledgePlan(2, 4, (300,), 2, 100)
+    write_knowledge(run, Knowledge(plan, "", measured[0], measured[1:]))
+    made = figures("info", run)["knowledge"]
+    assert made["run"] == {"images": 2, "pairs": 8, "auc": 0.75, "standard_error": 0.125}
+    assert [one["auc"] for one in made["classes"].values()] == [0.5, None]
+    assert main(["info", str(run)]) == 0
+    first, second = made["classes"]
+    assert (
+        "knowledge:\n  all classes: AUC 0.75 ± 0.12 (8 pairs, 2 images)\n"
+        f"  {first}: AUC 0.50 (4 pairs, 1 images)\n  {second}: unknown\n"
+    ) in capsys.readouterr().out
 
 
 def test_info__of_an_unfinished_run(figures, run):

@@ -27,7 +27,7 @@ KINDS = (
 DECLARED = [(kind, setting) for kind in KINDS for setting in settings_of(kind).values()]
 SPEED_SETTINGS = {
     PriorSettings: {"device", "compile"},
-    ScoreSettings: {"rows_per_call", "decoders"},
+    ScoreSettings: {"rows_per_call", "decoders", "knowledge"},
     TrainSettings: {"checkpoint_s", "threads"},
 }
 

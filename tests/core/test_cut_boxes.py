@@ -89,7 +89,7 @@ def test_cut_in_proxy__comes_back_from_the_source(
     box, seen = one
     wanted = cut_of(box, seen, cut, context)
     boxes = box, seen.to_source(box), seen.to_source(wanted)
-    found = cut_in_proxy(Patch("a", 0, *boxes, 0.0, 0.0, 0.0, 0, 0.0, 0))
+    found = cut_in_proxy(Patch("a", 0, *boxes, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0))
     for name in ("x", "y", "width", "height"):
         assert getattr(found, name) == pytest.approx(getattr(wanted, name), abs=1e-6)
 
@@ -127,7 +127,7 @@ def test_native_side__where_the_picture_fills_the_image() -> None:
     assert native_side(patch_of("a", 0, side=64), 100, 128) == 50
     assert native_side(patch_of("a", 0, side=64, cut=Box(0, 0, 128, 128)), 100, 128) == 100
     source = Patch(
-        "a", 0, Box(0, 0, 32, 32), Box(9, 9, 96, 96), Box(9, 9, 144, 144), 0, 0, 0, 0, 0, 0
+        "a", 0, Box(0, 0, 32, 32), Box(9, 9, 96, 96), Box(9, 9, 144, 144), 0, 0, 0, 0, 0, 0, 0, 0
     )
     assert native_side(source, 128, 128) == 48  # three source pixels are one of the proxy
 

@@ -39,7 +39,7 @@ def locate(scores: ClassScores, settings: SelectSettings) -> Located:
 
 def score(scores: ClassScores, settings: SelectSettings = BY_PATCH) -> Scored:
     maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.score)
-    return score_class(scores, locate(scores, settings), CELL_PX, settings.rank_by, maps)
+    return score_class(scores, locate(scores, settings), GEOMETRY, settings, maps)
 
 
 def test_locate_class__finds_the_bright_square() -> None:
@@ -94,7 +94,7 @@ def test_locate_class__each_image_as_it_would_be_alone(settings: SelectSettings)
         for name in ("x", "y", "margin", "features"):
             there = getattr(scored.located, name)[mine == row]
             assert np.array_equal(there, getattr(one.located, name), equal_nan=True), (row, name)
-        for name in ("patch", "picture", "ranking"):
+        for name in ("patch", "picture", "patch_error", "picture_error", "ranking"):
             there = getattr(scored, name)[mine == row]
             assert np.array_equal(there, getattr(one, name)), (row, name)
 

@@ -17,6 +17,20 @@ test("number: three significant digits and a true minus sign", () => {
   for (const [value, text] of cases) assert.equal(format.number(value), text);
 });
 
+test("with error: two digits of the error, and as many decimals of the number", () => {
+  const cases = [
+    [0.13377, 0.0213, "0.134 ± 0.021"],
+    [-0.5, 0.25, "−0.50 ± 0.25"],
+    [12.34, 3.21, "12.3 ± 3.2"],
+    [123.4, 45.6, "123 ± 46"],
+    [0.5, null, "0.5"],
+    [0.5, Number.NaN, "0.5"],
+    [null, 0.1, "–"],
+    [0.5, 0.00001, "0.5 ± 1.0e−5"],
+  ];
+  for (const [value, error, text] of cases) assert.equal(format.withError(value, error), text);
+});
+
 test("column: the largest number decides the decimals of all", () => {
   assert.deepEqual(format.column([12.34, -0.5, null, 0.001]), ["12.3", "−0.5", "–", "0"]);
 });

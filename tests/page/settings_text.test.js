@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { placeContent } from "../../assets/app/lib/native_tile.js";
-import { idleSettings, rankingScore, scoreHelp, tileShare, valueText } from "../../assets/app/lib/settings_text.js";
+import {
+  errorHelp,
+  idleSettings,
+  rankingScore,
+  scoreHelp,
+  tileShare,
+  valueText,
+} from "../../assets/app/lib/settings_text.js";
 
 const SELECT = { cut: "whole", context: 1.5, patch_px: 0, factor: 1, tile_scale: "native", ipc: 10 };
 
@@ -37,6 +44,12 @@ test("scores: the one that ranks, and how it is computed", () => {
   const help = scoreHelp({ score: "positive", rank_by: "picture" }, "picture");
   assert.match(help, /all cells of the picture.*positive part.*ranked by it/);
   assert.doesNotMatch(scoreHelp({ score: "signed", rank_by: "picture" }, "patch"), /positive part|ranked by/);
+});
+
+test("errors: what they are, where they are unknown, and where noise alone may explain the score", () => {
+  assert.match(errorHelp(0.2, 0.05), /^± is the standard error over the noise that was drawn\.$/);
+  assert.match(errorHelp(-0.09, 0.05), /Noise alone may explain a score this small\.$/);
+  assert.match(errorHelp(0.2, null), /unknown/);
 });
 
 test("values: shares of different meanings", () => {

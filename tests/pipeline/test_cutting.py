@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
 def patch(run: Run, image_id: str, box: Box, cut: Box) -> Patch:
     (row,) = (row for row in run.images if row.id == image_id)
     boxes = box, row.frame.to_source(box), row.frame.to_source(cut)
-    return Patch(image_id, row.class_index, *boxes, 0.0, 0.0, 0.0, 0, 0.0, 0)
+    return Patch(image_id, row.class_index, *boxes, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0)
 
 
 def test_source_of__by_what_is_wanted(run):

@@ -33,6 +33,7 @@ from dsel.errors import PriorError, SettingError
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
 from dsel.priors import load_prior
+from dsel.priors.known_classes import write_known_classes
 from dsel.priors.schedules import diffusion_schedule
 from dsel.runs import open_run
 from dsel.types import Done, Notice, Skipped, Started
@@ -82,6 +83,7 @@ def test_score__figures(source, tmp_path):
     figures = figures_of(finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK)))
     assert set(figures) == {
         "images", "skipped", "evaluations", "model_calls", "images_per_s", "model_share",
+        "knowledge_auc",
     }  # fmt: skip
     assert figures["evaluations"] == 6 * 2 * 2 * 2  # images, timesteps, draws, prompts
     assert figures["images_per_s"] > 0
@@ -256,6 +258,18 @@ def test_score__squares_only_is_told(source, tmp_path):
     assert notices == ["this prior sees squares only: images are cropped to their centre"]
     frames = {row.frame.proxy_width for row in open_run(tmp_path).images if row.frame}
     assert frames == {PX}
+
+
+def test_score__classes_that_the_prior_was_not_trained_on(source, tmp_path):
+    prior = toy_prior()
+    write_known_classes(tmp_path / "prior", ["Cat", "robot"])
+    prior.origin = {"prior": str(tmp_path / "prior")}
+    events = finish(score(dataset_of(source), prior, tmp_path / "run", QUICK))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices == [
+        "the prior was trained on Cat, robot only, and not on dog: scores of other classes mean "
+        "little"
+    ]
 
 
 def test_score__pictures_keep_their_shape(source, tmp_path):

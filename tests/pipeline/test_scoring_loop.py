@@ -136,3 +136,21 @@ def test_refine__a_score_that_is_not_finite_reads_as_a_sentence(tmp_path):
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert len(notices) == 2 + 2
     assert all("scores, because the prior's output is not a finite" in text for text in notices)
+
+
+def test_refine__the_noise_is_that_of_all_draws_together(source, tmp_path):
+    """The first pass draws one pair, whose noise is unknown; a refined image's is known."""
+    for name, settings in (("cascade", CASCADE), ("full", CASCADE.replace(refine=0.0))):
+        finish(score(dataset_of(source), toy_prior(), tmp_path / name, settings))
+    cascade, full = (open_run(tmp_path / name) for name in ("cascade", "full"))
+    known = 0
+    for index in range(2):
+        found, all_draws = (run.class_scores(index) for run in (cascade, full))
+        for row, refined in enumerate(found.refined.tolist()):
+            mine, whole = (image_bucket(s, row).noise[0] for s in (found, all_draws))
+            assert np.isfinite(whole).all()
+            assert np.isnan(mine).all() != refined
+            if refined:
+                known += 1
+                assert np.allclose(mine, whole, rtol=5e-3, atol=5e-4)
+    assert known

@@ -11,12 +11,16 @@ import pytest
 from PIL import Image
 from support.stages import all_stages
 from support.toyset import (
+    SMALL,
     finish,
     tree,
     write_pictures,
 )
 
-from dsel.errors import StorageError
+from dsel.config import ExportSettings
+from dsel.errors import RunError, StorageError
+from dsel.pipeline.export import export
+from dsel.pipeline.select import select
 from dsel.runs import open_run
 from dsel.types import Done, Notice, Progress, Started
 
@@ -126,7 +130,13 @@ def test_stages__full_disk_at_any_flush(source, tmp_path, whole, monkeypatch):
 def test_stages__a_class_of_which_nothing_can_be_used(tmp_path):
     root = write_pictures(tmp_path / "pictures", {"cat": 2, "dog": 0})
     (root / "dog/a.png").write_text("no picture")
-    events = finish(all_stages(root, tmp_path / "out"))
+    with pytest.raises(RunError, match=r"every image of class 'dog' was skipped: dog/a\.png: is"):
+        finish(all_stages(root, tmp_path / "out"))
+    run = open_run(tmp_path / "out/run")
+    events = [
+        *select(run, SMALL),
+        *export(run, tmp_path / "out", ExportSettings(), also_ours=("run",)),
+    ]
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert len(notices) == 1
     assert "class 'dog' has 0 patches and gives 0 images, fewer than IPC 2" in notices[0]
@@ -136,8 +146,8 @@ def test_stages__a_class_of_which_nothing_can_be_used(tmp_path):
 def test_stages__nothing_at_all_can_be_used(tmp_path):
     root = write_pictures(tmp_path / "pictures", {"cat": 0})
     (root / "cat/a.png").write_text("no picture")
-    finish(all_stages(root, tmp_path / "out"))
-    assert open_run(tmp_path / "out/run").geometry.losses.tolist() == [1.0, 1.0]
+    with pytest.raises(RunError, match=r"none of the 1 images was scored: cat/a\.png: is text"):
+        finish(all_stages(root, tmp_path / "out"))
 
 
 def test_stages__classes_of_one_image(tmp_path):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from support.mixture import MixturePrior
 from torch import Tensor
 
+from dsel.core.halves import in_second_half
 from dsel.errors import PriorError
 from dsel.priors.losses import PREDICTIONS, PairedLosses, Predict, check_prediction, paired_losses
 from dsel.priors.schedules import add_noise, diffusion_schedule
@@ -58,9 +59,10 @@ def of_one(
     """The losses of one image: clean (C, h, w), noise (T, D, C, h, w)."""
     found = paired_losses(
         predict, clean[None], noise[None], timesteps[: len(noise)], schedule, prediction,
-        rows_per_call,
+        rows_per_call, in_second_half(range(noise.shape[1]), antithetic=False),
     )  # fmt: skip
-    return PairedLosses(found.conditional[0], found.unconditional[0], found.gap[0])
+    maps = found.conditional, found.unconditional, found.gap, found.noise
+    return PairedLosses(*(one[0] for one in maps))
 
 
 def half_noise() -> Schedule:
@@ -328,12 +330,14 @@ def test_paired_losses__several_images_are_each_alone() -> None:
     def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
         return prior.predict(noised, times, {"named": named[which]}).output
 
-    together = paired_losses(predict, clean, noise, (100, 700), prior.schedule, "epsilon", 10)
+    together = paired_losses(
+        predict, clean, noise, (100, 700), prior.schedule, "epsilon", 10, [False, True] * 2
+    )
     for image, name in enumerate(("cat", "dog", "cat")):
         one = of_one(
             asks(prior, name), clean[image], noise[image], prior.schedule, timesteps=(100, 700)
         )
-        for field in ("conditional", "unconditional", "gap"):
+        for field in ("conditional", "unconditional", "gap", "noise"):
             assert torch.equal(getattr(together, field)[image], getattr(one, field))
 
 
@@ -350,3 +354,35 @@ def test_paired_losses__of_a_flow_is_a_scaled_velocity_loss() -> None:
         v = prior.predict(z_t, torch.tensor([timestep] * 2), rows).output
         loss = ((noise[t] - clean - v) ** 2).mean((0, 1))
         torch.testing.assert_close(found.conditional[t], (1 - sigma) ** 2 * loss)
+
+
+def test_paired_losses__noise_is_the_standard_error_in_closed_form() -> None:
+    """Between two single Gaussians the gap of a draw is linear in eps.
+
+    With d = sqrt(a b) (mu_c - mu_u) / v and the constant k, it is 2 d (a s^2 / v) eps + k in each
+    channel, so that the variance of its mean over C channels and D draws is
+    sum (2 d a s^2 / v)^2 / (C^2 D).
+    """
+    means = torch.zeros(2, 1, 3, 1, 1, dtype=torch.float64)
+    means[0, 0, :, 0, 0] = torch.tensor([0.5, -0.2, 0.9])
+    prior = MixturePrior(("cat", "dog"), means=means, spread=0.5, dtype=torch.float64)
+    clean, draws = torch.zeros(1, 3, 64, 64, dtype=torch.float64), 4
+    named = prior.embed(["dog", "cat"])["named"]
+    a, s = 0.5, 0.5
+    v = a * s**2 + 1 - a
+    slope = 2 * math.sqrt(a * (1 - a)) / v * means[0, 0, :, 0, 0] * a * s**2 / v
+    expected = float(slope.square().sum()) / 9 / draws
+    schedule = half_noise()
+    prior.alphas_cumprod = torch.full((1000,), 0.5)
+
+    def noise_of(eps: Tensor, antithetic: bool) -> Tensor:
+        return paired_losses(
+            lambda z, t, which: prior.predict(z, t, {"named": named[which]}).output,
+            clean, eps, (100,), schedule, "epsilon", 64, in_second_half(range(draws), antithetic),
+        ).noise  # fmt: skip
+
+    eps = normal(1, 1, draws, 3, 64, 64)
+    assert float(noise_of(eps, False).square().mean()) == pytest.approx(expected, rel=0.05)
+    # A pair of eps and -eps has a mean without noise, which both halves of whole pairs show.
+    pairs = torch.stack([eps[:, :, 0], -eps[:, :, 0], eps[:, :, 1], -eps[:, :, 1]], 2)
+    assert float(noise_of(pairs, True).abs().max()) < 1e-6

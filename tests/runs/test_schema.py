@@ -31,7 +31,7 @@ counts = st.integers(0, 2**31 - 1)
 frames = st.builds(Frame, counts, counts, boxes, counts, counts)
 patches = st.builds(
     Patch, st.text(max_size=20), counts, boxes, boxes, boxes, numbers, numbers,
-    st.floats(0, 9) | st.just(math.nan), counts, numbers, counts,
+    numbers, st.just(math.nan), st.floats(0, 9) | st.just(math.nan), counts, numbers, counts,
 )  # fmt: skip
 
 
@@ -89,12 +89,14 @@ def test_images__are_the_proxies_without_image_bytes() -> None:
 
 def test_patch_row__fills_every_column() -> None:
     boxes = Box(1, 2, 3, 4), Box(5, 6, 7, 8), Box(4, 5, 9, 9)
-    one = Patch("a", 0, *boxes, 0.5, 0.4, 0.1, 2, 0.3, 9)
+    one = Patch("a", 0, *boxes, 0.5, 0.05, 0.4, 0.04, 0.1, 2, 0.3, 9)
     row = patch_row(ClassSelection("cat", 0, (one,), ((0,),)), one)
     assert list(row) != []
     assert sorted(row) == sorted(PATCHES.names)
     assert (row["x"], row["source_x"], row["cut_x"], row["rank"], row["cluster"]) == (1, 5, 4, 9, 2)
     assert (row["score"], row["picture_score"]) == (0.5, 0.4)
+    assert (row["standard_error"], row["picture_standard_error"]) == (0.05, 0.04)
+    assert patch(row) == one
 
 
 def test_proxy_row__fills_every_column() -> None:

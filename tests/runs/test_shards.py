@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
+from dsel.core.halves import Halves
 from dsel.errors import RunError
 from dsel.runs.shards import (
     Header,
@@ -30,12 +31,12 @@ shapes = st.sampled_from([(4, 4), (4, 8), (6, 4), (4, 5)])
 
 def score(shape: Shape, seed: int) -> Score:
     rng = np.random.default_rng(seed)
-    maps = rng.normal(size=(2, T, *shape)).astype(np.float32)
-    return Score(maps[0], maps[1], rng.normal(size=(2, 2, 5)).astype(np.float32))
+    maps = rng.normal(size=(3, T, *shape)).astype(np.float32)
+    return Score(*maps, rng.normal(size=(2, 2, 5)).astype(np.float32))
 
 
 def header(count: int, fingerprint: str = "f") -> Header:
-    return Header(fingerprint, tuple(f"cat/{n}" for n in range(count)), (0.5,) * T, count)
+    return Header(fingerprint, tuple(f"cat/{n}" for n in range(count)), (0.5,) * T, 2.5, count)
 
 
 def write(path: Path, scores: list[Score]) -> Path:
@@ -94,6 +95,7 @@ def test_read_scores__round_trip_of_any_images_of_two_shards(
             one = asked[row][1]
             assert np.array_equal(bucket.conditional[at], one.conditional.astype(np.float16))
             assert np.array_equal(bucket.gap[at], one.gap.astype(np.float16))
+            assert np.array_equal(bucket.noise[at], one.noise.astype(np.float16))
 
 
 @settings(max_examples=20, deadline=None)
@@ -103,7 +105,7 @@ def test_read_all__every_image_in_dataset_order(folder: Path, turns: list[Shape]
     found = read_all(write(folder / "all.safetensors", scores))
     assert len(found) == len(scores)
     for one, expected in zip(found, scores, strict=True):
-        for name in ("conditional", "gap", "features"):
+        for name in ("conditional", "gap", "noise", "features"):
             half = getattr(expected, name).astype(np.float16)
             assert np.array_equal(getattr(one, name), half.astype(np.float32))
 
@@ -115,8 +117,8 @@ def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:
         kinds = {file.get_slice(name).get_dtype() for name in found}
     assert found == {
         "features": (4, 2, 2, 5),
-        "conditional/4x4": (2, T, 4, 4), "gap/4x4": (2, T, 4, 4),
-        "conditional/4x8": (2, T, 4, 8), "gap/4x8": (2, T, 4, 8),
+        "conditional/4x4": (2, T, 4, 4), "gap/4x4": (2, T, 4, 4), "noise/4x4": (2, T, 4, 4),
+        "conditional/4x8": (2, T, 4, 8), "gap/4x8": (2, T, 4, 8), "noise/4x8": (2, T, 4, 8),
     }  # fmt: skip
     assert kinds == {"F16"}
 
@@ -129,7 +131,7 @@ def test_shard_bytes__same_scores_same_bytes() -> None:
 def test_read_scores__which_were_refined(tmp_path: Path) -> None:
     first = [score((4, 4), n) for n in range(3)]
     further = score((4, 4), 9)
-    mixed = [first[0], average(first[1], further, 0.75), first[2]]
+    mixed = [first[0], average(first[1], further, (Halves(1, 0), Halves(1, 2))), first[2]]
     paths = [write(tmp_path / "a", first), write(tmp_path / "b", mixed)]
     everything = [index for path in paths for index in indices(path, first)]
     assert read_scores(everything).refined.tolist() == [False] * 3 + [False, True, False]

@@ -42,7 +42,7 @@ def frame_of(rows: int, columns: int) -> Frame:
 def _bucket(maps: list[np.ndarray], shape: tuple[int, ...], conditional: float) -> Bucket:
     rows = [n for n, gap in enumerate(maps) if gap.shape == shape]
     gap = np.stack([maps[row] for row in rows])
-    return Bucket(np.array(rows), np.full_like(gap, conditional), gap)
+    return Bucket(np.array(rows), np.full_like(gap, conditional), gap, np.zeros_like(gap))
 
 
 def patch_of(
@@ -51,7 +51,7 @@ def patch_of(
 ) -> Patch:  # fmt: skip
     """A patch whose source is as large as its proxy, and whose cut is itself unless given."""
     box = Box(float(x), float(y), float(side), float(side))
-    explanation = score, score, margin, cluster, distance, rank
+    explanation = score, 0.02, score, 0.01, margin, cluster, distance, rank
     return Patch(image_id, 0, box, box, cut or box, *explanation)
 
 

@@ -56,7 +56,8 @@ def bucket_of(
 ) -> Bucket:
     rows = [n for n, other in enumerate(turns) if other == shape]
     gap = np.stack([maps[row] for row in rows]).astype(np.float16)
-    return Bucket(np.array(rows), gap - np.float16(1), gap)
+    noise = np.random.default_rng(len(rows)).normal(size=gap.shape) * 0.05
+    return Bucket(np.array(rows), gap - np.float16(1), gap, noise.astype(np.float16))
 
 
 def squares(n: int) -> tuple[ClassScores, Bucket]:

@@ -34,7 +34,7 @@ def write_export(
             checksums[file] = digest(content)
             entries.append({"file": file, "class": name, "patches": _patches(factor, native_px)})
     record = {
-        "format": "dsel export 3", "complete": True, "classes": list(CLASSES),
+        "format": "dsel export 4", "complete": True, "classes": list(CLASSES),
         "select": {"factor": factor, "tile_scale": tile_scale},
         "export": {"image_px": SIDE_PX, "pixels": "proxy"}, "images": entries,
         "checksums": checksums,

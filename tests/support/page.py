@@ -13,8 +13,9 @@ from dsel.app.rpc import respond
 from dsel.app.state import AppState
 
 PATCH_KEYS = (
-    "id", "box", "cut", "size", "score", "picture_score", "margin", "cluster", "rank", "nth",
-    "kept", "dropped", "pinned", "moved",
+    "id", "box", "cut", "size", "score", "standard_error", "picture_score",
+    "picture_standard_error", "margin", "cluster", "rank", "nth", "kept", "dropped", "pinned",
+    "moved",
 )  # fmt: skip
 """The wire form of a patch."""
 

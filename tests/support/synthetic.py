@@ -96,7 +96,8 @@ def _score(ref: ImageRef, mask: np.ndarray) -> Score:
     features = rng.normal(size=(8, 8, 16)) * 0.4
     features[..., :4] += 3 * np.eye(4)[kind]
     features[..., :2] += 3 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[kind]
-    return Score(*(a.astype(np.float32) for a in (conditional, gap, features)))
+    halves = 0.002 * rng.normal(size=gap.shape)
+    return Score(*(a.astype(np.float32) for a in (conditional, gap, halves, features)))
 
 
 def draw(class_index: int, number: int, seed: int = 0, size: Size = SQUARE) -> Drawn:

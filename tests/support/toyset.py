@@ -37,10 +37,11 @@ TINY = TrainSettings(
 
 
 def toy_prior(classes: Sequence[str] = ("cat", "dog")) -> MixturePrior:
-    """The exact prior of pictures of 32 px in 8 x 8 cells."""
+    """The exact prior of pictures of 32 px in 8 x 8 cells; it knows at least two classes."""
     from support.mixture import MixturePrior
 
-    return MixturePrior(classes, resolution_px=PX, cell_px=CELL_PX)
+    known = classes if len(classes) > 1 else (*classes, "another")
+    return MixturePrior(known, resolution_px=PX, cell_px=CELL_PX)
 
 
 def write_pictures(root: Path, classes: Mapping[str, int], seed: int = 0) -> Path:

@@ -1,7 +1,7 @@
 // The card beside the point under the pointer.
 
 import { fill, h } from "../lib/dom.js";
-import { number } from "../lib/format.js";
+import { withError } from "../lib/format.js";
 import { clusterMark } from "./cluster_mark.js";
 import { PatchCrop } from "./patch_crop.js";
 
@@ -15,6 +15,7 @@ const EDGE_PX = 4;
  * @property {Size} size
  * @property {number} rank
  * @property {number} score
+ * @property {number} error the score's standard error, NaN if it is unknown
  * @property {number} cluster -1 for an image without a patch
  * @property {boolean} kept
  */
@@ -63,9 +64,9 @@ function soft(text) {
 }
 
 /** @param {Point} point */
-function patchFacts({ cluster, rank, score, kept }) {
+function patchFacts({ cluster, rank, score, error, kept }) {
   const mark = h("p.of-cluster", {}, clusterMark(cluster), `cluster ${cluster + 1}`);
-  return [mark, soft(`rank ${rank + 1} · score ${number(score)}`), kept && soft("kept")];
+  return [mark, soft(`rank ${rank + 1} · score ${withError(score, error)}`), kept && soft("kept")];
 }
 
 /**

@@ -2,9 +2,9 @@
 
 import { clusterColor } from "../lib/colors.js";
 import { fill, h, icon, iconButton, write } from "../lib/dom.js";
-import { count, number } from "../lib/format.js";
+import { count, number, withError } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
-import { scoreHelp } from "../lib/settings_text.js";
+import { errorHelp, scoreHelp } from "../lib/settings_text.js";
 
 /**
  * @typedef {object} Handlers
@@ -113,8 +113,16 @@ function factsOf({ explanation: { patch, placement }, frame }, select) {
   const whole = (value) => count(Math.round(value));
   const dot = h("span.dot", { style: { "--cluster": clusterColor(patch.cluster) } });
   return [
-    { name: "score", value: number(patch.score), help: scoreHelp(select, "patch") },
-    { name: "picture score", value: number(patch.picture_score), help: scoreHelp(select, "picture") },
+    {
+      name: "score",
+      value: withError(patch.score, patch.standard_error),
+      help: `${scoreHelp(select, "patch")} ${errorHelp(patch.score, patch.standard_error)}`,
+    },
+    {
+      name: "picture score",
+      value: withError(patch.picture_score, patch.picture_standard_error),
+      help: `${scoreHelp(select, "picture")} ${errorHelp(patch.picture_score, patch.picture_standard_error)}`,
+    },
     { name: "margin", value: number(patch.margin) },
     { name: "rank", value: `${count(patch.rank + 1)} of ${count(placement.patches)}` },
     { name: "cluster", value: [dot, ` ${patch.cluster + 1}`] },

@@ -31,17 +31,18 @@ const FOLDED = [
   {
     title: "Features, shards and speed",
     form: "score",
-    names: ["feature_timestep", "feature_grid", "feature_dim", "shard_size", "rows_per_call", "decoders"],
+    names: ["feature_timestep", "feature_grid", "feature_dim", "shard_size", "knowledge", "rows_per_call", "decoders"],
   },
   { title: "", form: "prior", names: ["feature_layer"] },
 ];
-const DEMO = "The demo prior ships with dsel and knows the toybox classes.";
+const DEMO = "The demo prior ships with dsel.";
 const ANY_PRIOR = `${DEMO} Or enter the folder or the Hub id of a diffusion model.`;
 
 /**
  * The response of "score_options".
  * @typedef {import("./sources.js").Options & {
- *   priors: string[], any_prior: boolean, evaluations: number, prior: FormField[], score: FormField[]
+ *   priors: string[], known_classes: Record<string, string[]>, any_prior: boolean, evaluations: number,
+ *   prior: FormField[], score: FormField[]
  * }} Options
  */
 /** @typedef {import("./form_fields.js").Fields} Fields */
@@ -74,6 +75,7 @@ export class ScoreForm {
     );
     this.estimate = h("p.estimate.soft", { "aria-live": "polite" });
     this.problem = h("p.notice.bad.form-problem", { hidden: true, role: "alert" });
+    this.known = h("p.hint.known", { "aria-live": "polite" });
     this.start = h("button.primary", { type: "submit" }, "Score");
     this.element = this.layout();
     this.element.addEventListener("submit", (event) => this.submit(event));
@@ -93,6 +95,7 @@ export class ScoreForm {
       h("h3", {}, "Prior"),
       this.fields("prior", VISIBLE.prior),
       h("p.hint", {}, options.any_prior ? ANY_PRIOR : DEMO),
+      this.known,
       h("h3", {}, "Scoring"),
       this.fields("score", VISIBLE.score),
       [folded, problem],
@@ -136,6 +139,9 @@ export class ScoreForm {
     const changed = folded.filter((field) => field?.isChanged()).length;
     this.summary.textContent = changed ? `More settings · ${changed} changed` : "More settings";
     this.estimate.textContent = estimateText(sources, forms, options);
+    const known = options.known_classes[forms.prior.get("prior")?.value()] ?? [];
+    sources.showKnown(known);
+    this.known.textContent = known.length ? `It was trained on ${known.length} classes only: ${known.join(", ")}.` : "";
     this.start.textContent = sources.kind === "picture" ? "Score this image" : "Score";
     this.problem.hidden = true;
   }

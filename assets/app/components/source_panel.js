@@ -1,7 +1,7 @@
 // Where a patch of the distilled set comes from: its source image, box, score and cluster, and why it was chosen.
 
 import { empty, fill, h, icon, iconButton } from "../lib/dom.js";
-import { number } from "../lib/format.js";
+import { number, withError } from "../lib/format.js";
 import { boxOf, fitSquare, placeBox, placeCut, proxySize, sameBox } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
 import { showImage } from "../lib/images.js";
@@ -128,8 +128,12 @@ function factsOf({ frame, explanation: { patch, placement } }, { class_name: cla
       name: "In the set",
       value: numbers ? `image ${numbers} of ${select.ipc}` : patch.dropped ? "dropped" : "not kept",
     },
-    { name: "Score", value: number(patch.score), help: scoreHelp(select, "patch") },
-    { name: "Picture score", value: number(patch.picture_score), help: scoreHelp(select, "picture") },
+    { name: "Score", value: withError(patch.score, patch.standard_error), help: scoreHelp(select, "patch") },
+    {
+      name: "Picture score",
+      value: withError(patch.picture_score, patch.picture_standard_error),
+      help: scoreHelp(select, "picture"),
+    },
     { name: "Margin", value: number(patch.margin) },
     { name: "Cluster", value: `${patch.cluster + 1} of ${placement.clusters}` },
     { name: "Rank in cluster", value: `${placement.rank_in_cluster + 1} of ${placement.cluster_size}` },

@@ -1,6 +1,7 @@
 // The images to score: one image, a zip file, a folder of this machine, or toybox scenes.
 
 import { h, uid } from "../lib/dom.js";
+import { unknownClassText } from "../lib/knowledge.js";
 import { Dropzone } from "./dropzone.js";
 import { suggest } from "./form_fields.js";
 import { createSegments } from "./segments.js";
@@ -30,6 +31,7 @@ const CLASS_HELP =
  * @property {() => Promise<Record<string, any>>} source uploads the file, if any
  * @property {(settings: Counted) => number} [images]
  * @property {(names: string[]) => void} [suggest]
+ * @property {(names: string[]) => void} [showKnown]
  */
 /**
  * @typedef {object} Options the sources that a visitor may name
@@ -96,6 +98,14 @@ export class Sources {
   }
 
   /**
+   * Compare the class name of one image with those that the prior was trained on, if they are known.
+   * @param {string[]} names
+   */
+  showKnown(names) {
+    this.panes.picture?.showKnown?.(names);
+  }
+
+  /**
    * Suggest names for the class of one image.
    * @param {string[]} names
    */
@@ -114,9 +124,15 @@ function createImagePane(app, { pictures: kinds, upload_bytes: most }, changed) 
   const zone = new Dropzone(app, { label: "Drop an image here", kinds, most, preview: true, changed });
   const { input, field } = createTextField("Class name", CLASS_HELP, changed);
   input.maxLength = 200;
+  const known = h("p.hint.unknown-class", { hidden: true, role: "status" });
+  field.append(known);
   return {
     element: h("div.pane", {}, zone.element, field),
     images: () => 1,
+    showKnown(names) {
+      known.textContent = unknownClassText(input.value, names);
+      known.hidden = !known.textContent;
+    },
     suggest: (names) => suggest(input, names),
     async source() {
       if (zone.file && !input.value.trim()) {

@@ -11,6 +11,18 @@ export function number(value, digits = 3) {
   return text.replaceAll("-", "−");
 }
 
+/**
+ * Format a number with its standard error, of which two digits are shown; without one it is the number alone.
+ * @param {number | null | undefined} value
+ * @param {number | null | undefined} error
+ */
+export function withError(value, error) {
+  if (value == null || !Number.isFinite(value) || !error || !Number.isFinite(error)) return number(value);
+  if (isFarFromOne(error)) return `${number(value)} ± ${number(error, 2)}`;
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(error)));
+  return `${value.toFixed(decimals).replace("-", "−")} ± ${error.toFixed(decimals)}`;
+}
+
 /** @param {number} size */
 function isFarFromOne(size) {
   return size < 1e-4 || size >= 1e6;

@@ -17,7 +17,11 @@ export const OWN_LAYOUT = "own";
  * @property {Map<string, number>} rows
  * @property {Map<string, Size>} sizes
  */
-/** @typedef {{ counts: number[], cluster: any, rank: any, score: any, box: any, kept: any }} Marks */
+/**
+ * @typedef {{
+ *   counts: number[], cluster: any, rank: any, score: any, standard_error: any, box: any, kept: any
+ * }} Marks
+ */
 
 /**
  * Unpack the points of a layout.

@@ -138,6 +138,17 @@ export function rankingScore(patch, { rank_by: by }) {
 }
 
 /**
+ * Explain the standard error of a score, for a tooltip.
+ * @param {number | null} score
+ * @param {number | null} error
+ */
+export function errorHelp(score, error) {
+  if (score == null || error == null) return "Its standard error is unknown: the draws of noise were too few.";
+  const doubt = Math.abs(score) < 2 * error ? " Noise alone may explain a score this small." : "";
+  return `± is the standard error over the noise that was drawn.${doubt}`;
+}
+
+/**
  * Explain how a score is computed, for a tooltip.
  * @param {SelectSettings} select
  * @param {"patch" | "picture"} region

@@ -283,7 +283,8 @@ class ClustersTab {
     const [rank, score, cluster] = [marks.rank[row], marks.score[row], marks.cluster[row]];
     const box = marks.box.subarray(4 * row, 4 * row + 4);
     const size = /** @type {Size} */ (projection.sizes.get(id));
-    this.hoverCard.show({ id, box, size, rank, score, cluster, kept: marks.kept[row] === 1 }, at);
+    const error = marks.standard_error[row];
+    this.hoverCard.show({ id, box, size, rank, score, error, cluster, kept: marks.kept[row] === 1 }, at);
   }
 
   /** @param {string} id */

@@ -42,7 +42,7 @@ def marks(context: Context, _: Params) -> Mapping[str, Any]:
     explorer, index = context.explorer, context.class_index
     found = explorer.best_patches(index, context.settings)
     counts = cluster_counts(explorer.select(index, context.settings), explorer.scores(index).ids)
-    names = ("cluster", "rank", "score", "box", "kept")
+    names = ("cluster", "rank", "score", "standard_error", "box", "kept")
     arrays = {name: packed(getattr(found, name)) for name in names}
     return {**arrays, "counts": list(counts.values())}
 

@@ -27,6 +27,7 @@ from dsel.app.wire import packed, page_numbers, patch_wire, plain
 from dsel.config.presets import PRESETS
 from dsel.config.url import View
 from dsel.core.gap_maps import image_bucket
+from dsel.runs.knowledge import Measured
 
 
 def start(context: Context, _: Params) -> Mapping[str, Any]:
@@ -126,14 +127,21 @@ def _classes(explorer: Explorer) -> Sequence[Mapping[str, Any]]:
     skipped = [0] * len(explorer.classes)
     for row in explorer.run.images:
         skipped[row.class_index] += row.row < 0
+    knowledge = explorer.run.knowledge
     return [
-        {"name": name, "scored": len(explorer.run.class_rows(index)), "skipped": skipped[index]}
+        {
+            "name": name,
+            "scored": len(explorer.run.class_rows(index)),
+            "skipped": skipped[index],
+            "knowledge": _measured(knowledge.classes[index] if knowledge else None),
+        }
         for index, name in enumerate(explorer.classes)
     ]
 
 
 def _facts(explorer: Explorer) -> Mapping[str, Any]:
     identity, summary = explorer.run.identity, explorer.run.summary
+    knowledge = explorer.run.knowledge
     return {
         "dataset": _last_part(str(identity.dataset_origin.get("source", "unknown"))),
         "prior": _last_part(identity.prior),
@@ -147,7 +155,14 @@ def _facts(explorer: Explorer) -> Mapping[str, Any]:
         "resolution_px": identity.resolution_px,
         "cell_px": identity.cell_px,
         "objects": explorer.run.objects_path.is_file(),
+        "knowledge": _measured(knowledge.run if knowledge else None),
+        "knowledge_reason": knowledge.reason if knowledge else "",
     }
+
+
+def _measured(found: Measured | None) -> Any:
+    """Return how well the prior tells labels apart; null where it was not asked for."""
+    return found and {**plain(found), "near_chance": found.is_near_chance}
 
 
 def _last_part(path: str) -> str:

@@ -33,6 +33,7 @@ from dsel.data.toybox import CLASSES as TOYS
 from dsel.data.toybox_dataset import PER_CLASS
 from dsel.errors import SettingError, UnreadableImage, unknown
 from dsel.files import json_bytes
+from dsel.priors.known_classes import known_classes
 
 RUN_WORD: Final = "RUN"
 """Replaces the path of a run in commands for remote visitors."""
@@ -57,6 +58,7 @@ def score_options(context: Context, _: Params) -> Mapping[str, Any]:
     return {
         **source_options(context),
         "priors": list(access.priors),
+        "known_classes": {prior: list(known_classes(prior)) for prior in access.priors},
         "any_prior": trusted,
         "images": access.images,
         "evaluations": access.evaluations,

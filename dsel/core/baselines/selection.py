@@ -14,7 +14,8 @@ from dsel.core.gap_maps import Maps
 from dsel.core.integral_image import joined, summed_area, sums_inside
 from dsel.core.ranking import compose_images
 from dsel.core.selection import Scored, patch_records, repeated
-from dsel.types import Box, ClassScores, ClassSelection, Frame, Patch
+from dsel.core.standard_errors import BoxesOf, standard_errors
+from dsel.types import Box, ClassScores, ClassSelection, Frame, Geometry, Patch
 
 
 def pool_of(
@@ -51,7 +52,7 @@ def baseline_selection(
     clusters: Clusters,
     choice: Choice,
     maps: Maps,
-    cell_px: int,
+    geometry: Geometry,
     settings: SelectSettings,
 ) -> ClassSelection:
     """Return the patches that a baseline chose, in its order, composed to distilled images.
@@ -62,7 +63,7 @@ def baseline_selection(
     box.
     maps: those that scores use, see `combined_maps`.
     """
-    patches = _placed(scores, scored, clusters, choice, maps, cell_px, settings)
+    patches = _placed(scores, scored, clusters, choice, maps, geometry, settings)
     again = repeated(scored.located.image[choice.positions], [patch.cut_box for patch in patches])
     order = np.argsort(again, kind="stable").tolist()
     kept = len(patches) - int(again.sum())
@@ -82,7 +83,7 @@ def _placed(
     clusters: Clusters,
     choice: Choice,
     maps: Maps,
-    cell_px: int,
+    geometry: Geometry,
     settings: SelectSettings,
 ) -> tuple[Patch, ...]:
     """Return the patches in a baseline's order, in its own boxes if it has any."""
@@ -91,11 +92,15 @@ def _placed(
     if choice.boxes is None:
         return patches
     rows = scored.located.image[choice.positions]
-    means = _box_scores(scores, maps, rows, choice.boxes / cell_px)
+    means = _box_scores(scores, maps, rows, choice.boxes / geometry.cell_px).tolist()
+    x, y, side = choice.boxes.T
+    of = scores, geometry, settings.timesteps, settings.score
+    errors = standard_errors(*of, BoxesOf(rows, x, y, side, side)).tolist()
+    boxes = (Box(x, y, side, side) for x, y, side in choice.boxes.tolist())
     return tuple(
-        _moved(patch, Box(x, y, side, side), scores.frames[row], mean, cut)
-        for patch, (x, y, side), row, mean in zip(
-            patches, choice.boxes.tolist(), rows.tolist(), means.tolist(), strict=True
+        _moved(replace(patch, score=mean, standard_error=error), box, scores.frames[row], cut)
+        for patch, box, row, mean, error in zip(
+            patches, boxes, rows.tolist(), means, errors, strict=True
         )
     )
 
@@ -112,12 +117,11 @@ def _box_scores(scores: ClassScores, maps: Maps, rows: Ints, cells: Boxes) -> Do
     return means
 
 
-def _moved(patch: Patch, box: Box, frame: Frame, score: float, settings: SelectSettings) -> Patch:
+def _moved(patch: Patch, box: Box, frame: Frame, settings: SelectSettings) -> Patch:
     return replace(
         patch,
         box=box,
         source_box=frame.to_source(box),
         cut_box=frame.to_source(cut_around(box, frame, settings)),
-        score=score,
         margin=float("nan"),
     )

@@ -25,6 +25,7 @@ from dsel.data.images import to_proxy
 from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.files import json_bytes, read_json, write_atomically
 from dsel.locks import LOCK, locked
+from dsel.priors.known_classes import write_known_classes
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import (
     TrainingData,
@@ -96,6 +97,7 @@ def _train_parts(
         requires_safety_checker=False,
     )
     _save(pipeline, out)
+    write_known_classes(out, dataset.classes)
     _save_losses(work, out)
     yield Done("train", _figures(work, len(images)))
 
