@@ -242,6 +242,30 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassContents:
+    """A class that is about to be scored.
+
+    folder: its folder in the source; empty where classes are no folders. prompts: what the prior is
+    given for it, one text for each of its names that is used.
+    """
+
+    name: str
+    folder: str
+    images: int
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is about to be scored; split and null_prompt are empty where there are none."""
+
+    source: str
+    split: str
+    classes: tuple[ClassContents, ...]
+    null_prompt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """A stage has finished, with its figures."""
 
@@ -249,7 +273,20 @@ class Done:
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
-Event: TypeAlias = Started | Progress | Skipped | Notice | Done
+Event: TypeAlias = Started | Progress | Skipped | Notice | Contents | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """How the files of a source were understood.
+
+    split: the path of the split that is read, below the source. folders: that of each class, by
+    class index; empty where classes are no folders. notes: what the user should know.
+    """
+
+    split: str = ""
+    folders: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Dataset(Protocol):
@@ -262,6 +299,10 @@ class Dataset(Protocol):
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
         """All names of each class; the first of each is the one in `classes`."""
+
+    @property
+    def structure(self) -> Structure:
+        """Which folders are the classes, and in which split."""
 
     @property
     def fingerprint(self) -> str:

@@ -22,7 +22,7 @@ from dsel.data.base import origin_of, restrict
 from dsel.data.images import encode
 from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.files import PARTIAL, remove_partial_files, write_atomically
-from dsel.types import Done, Event, ImageRef, Pixels, Progress, Started
+from dsel.types import Done, Event, ImageRef, Pixels, Progress, Started, Structure
 
 RENDERER_VERSION: Final = 1
 """Part of the fingerprint; to be raised when the pixels of any scene change."""
@@ -50,6 +50,11 @@ class ToyboxScenes:
     def names(self) -> tuple[tuple[str, ...], ...]:
         """Each class has one name."""
         return tuple((name,) for name in self.classes)
+
+    @property
+    def structure(self) -> Structure:
+        """The scenes have no folders."""
+        return Structure()
 
     @property
     def per_class(self) -> int:

@@ -351,6 +351,7 @@ class _Remembered:
         self._dataset, self._cache = dataset, Cache(SOURCE_BYTES)
         self.classes, self.names = dataset.classes, dataset.names
         self.fingerprint, self.origin = dataset.fingerprint, dataset.origin
+        self.structure = dataset.structure
         self.refs = dataset.refs
 
     def read(self, ref: ImageRef) -> Pixels:

@@ -124,7 +124,7 @@ class Reversed:
 
     def __init__(self, dataset) -> None:
         self.classes, self.fingerprint = dataset.classes, dataset.fingerprint
-        self.names = dataset.names
+        self.names, self.structure = dataset.names, dataset.structure
         self.origin, self.read = dataset.origin, dataset.read
         self.refs = list(reversed(dataset.refs))
 
