@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dsel.types import Done, Event, Notice, Progress, Skipped, Started
+from dsel.types import Contents, Done, Event, Notice, Progress, Skipped, Started
 
 
 def follow(events: Iterable[Event], progress: bool = True) -> Mapping[str, float | int | str]:
@@ -46,6 +46,10 @@ class _Bars:
             self._bar.set_postfix(skipped=self._skipped)
         elif isinstance(event, Notice) and self._visible:
             self._tqdm().write(event.text)
+        elif isinstance(event, Contents) and self._visible:
+            from dsel.pipeline.contents import contents_lines
+
+            self._tqdm().write("\n".join(contents_lines(event)))
 
     def close(self) -> None:
         if self._bar is not None:

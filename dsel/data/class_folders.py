@@ -48,7 +48,7 @@ def find_base(tree: Tree, split: str = "") -> Base:
     top = _top(tree)
     if split:
         named = _inner(tree, _named_split(tree, top, split))
-        base = _detected(tree, named) or Base(named, named)
+        base = _detected_inside(tree, named) or Base(named, named)
     else:
         _refuse_other(tree, top)
         base = _detected(tree, top) or Base(top)
@@ -61,6 +61,12 @@ def _detected(tree: Tree, top: str) -> Base | None:
     """Return the base in the split below a folder; None where its folders are classes."""
     split = _detected_split(tree, top)
     return Base(_inner(tree, split), split, _unused(tree, top, split)) if split else None
+
+
+def _detected_inside(tree: Tree, named: str) -> Base | None:
+    """Return the base in a split below a named folder; its classes may be named like splits."""
+    inner = (join(named, name) for name in kinds_of(tree.folders(named)))
+    return _detected(tree, named) if any(_has_class_folders(tree, name) for name in inner) else None
 
 
 def _top(tree: Tree) -> str:
@@ -122,9 +128,10 @@ def _named_split(tree: Tree, top: str, split: str) -> str:
 def _detected_split(tree: Tree, top: str) -> str:
     """Return the path of the split below `top` to use; empty where its folders are classes."""
     folders = tree.folders(top)
-    kinds = kinds_of(folders)
+    if not (kinds := kinds_of(folders)):
+        return ""
     beside = [n for n in folders if n not in kinds and holds_pictures(tree, join(top, n))]
-    if not kinds or _is_class(tree, top, list(kinds), beside):
+    if _is_class(tree, top, list(kinds), beside):
         return ""
     with_classes = [name for name in kinds if _has_class_folders(tree, join(top, name))]
     if not with_classes and not beside:

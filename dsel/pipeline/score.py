@@ -18,6 +18,7 @@ from dsel.core.gap_maps import combined_maps, timestep_columns
 from dsel.core.projection import layout
 from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
+from dsel.pipeline.contents import contents_events
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run
@@ -48,13 +49,14 @@ def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Iden
         cell_px=prior.cell_px,
         precision=prior.precision,
         settings=settings,
+        folders=dataset.structure.folders,
     )
 
 
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
 
-    Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
+    What is about to be scored is the first event, before any image is read. Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
     from dsel.priors.scorer import Scorer  # torch: only where images are scored
@@ -62,6 +64,7 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
     run = create_run(path, identity_of(dataset, prior, settings))
+    yield from contents_events(dataset, settings, prior.reads)
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:
         yield Notice("this prior sees squares only: images are cropped to their centre")

@@ -23,7 +23,10 @@ NOT_COMPARED = frozenset({"settings", "prior", "prior_origin", "dataset_origin"}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Everything that determines a run; equal identities give equal bytes."""
+    """Everything that determines a run; equal identities give equal bytes.
+
+    folders: the source's folder of each class; empty where its classes are no folders.
+    """
 
     classes: tuple[str, ...]
     dataset_fingerprint: str
@@ -36,6 +39,7 @@ class Identity:
     cell_px: int
     precision: str
     settings: ScoreSettings
+    folders: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -132,7 +136,8 @@ def _check_format(folder: Path, found: Any) -> None:
 def _identity(record: Mapping[str, Any]) -> Identity:
     plain = {k: v for k, v in record.items() if k not in {"format", "dsel", "fingerprint"}}
     settings = ScoreSettings.from_plain(plain["settings"])
-    return Identity(**{**plain, "classes": tuple(plain["classes"]), "settings": settings})
+    lists = {name: tuple(plain.get(name, ())) for name in ("classes", "folders")}
+    return Identity(**{**plain, **lists, "settings": settings})
 
 
 def _short(value: Any) -> str:
