@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dsel.types import Contents, Done, Event, Notice, Progress, Skipped, Started
+from dsel.contents import Contents
+from dsel.types import Done, Event, Notice, Progress, Skipped, Started
 
 
 def follow(events: Iterable[Event], progress: bool = True) -> Mapping[str, float | int | str]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from dsel import types
+from dsel.contents import Contents
 from dsel.pipeline.contents import contents_lines
 from dsel.pipeline.progress import ProgressCounter
 
@@ -75,7 +76,7 @@ class Terminal:
                 self._skip(event)
             case types.Notice():
                 self.say(f"note: {event.text}")
-            case types.Contents():
+            case Contents():
                 self.say("\n".join(contents_lines(event)))
 
     def _start(self, event: types.Started, now: float) -> None:

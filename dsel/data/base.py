@@ -105,8 +105,10 @@ def note_left_out(found: Iterable[Mapping[str, object]], used: Iterable[Collecti
     left_out = [path for files, pictures in pairs for path in files if path not in pictures]
     if not left_out:
         return ""
-    are = "file is" if len(left_out) == 1 else "files are"
-    return f"{len(left_out)} {are} no pictures by name and not read, such as {min(left_out)}"
+    which = "1 file is no picture by its name and is"
+    if len(left_out) > 1:
+        which = f"{len(left_out)} files are no pictures by their names and are"
+    return f"{which} left out, such as {min(left_out)}"
 
 
 def fingerprint_files(

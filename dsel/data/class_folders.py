@@ -135,7 +135,7 @@ def _detected_split(tree: Tree, top: str) -> str:
         return ""
     with_classes = [name for name in kinds if _has_class_folders(tree, join(top, name))]
     if not with_classes and not beside:
-        if not any(has_files(tree, join(top, name)) for name in kinds):
+        if not any(holds_files(tree, join(top, name)) for name in kinds):
             return ""  # they are empty
         raise SourceError(
             f"{tree.label(top)} has the splits {_listed(kinds)} without class folders: put each "
@@ -161,8 +161,12 @@ def _is_class(tree: Tree, top: str, named: Sequence[str], beside: Sequence[str])
 
 
 def _has_class_folders(tree: Tree, path: str) -> bool:
-    inner = tree.folders(path)
-    return any(holds_files(tree, join(path, name)) for name in inner)
+    """Return whether a split has folders with files, and not only one called as it is."""
+    inner = _inner(tree, path)
+    folders = tree.folders(inner)
+    if len(folders) == 1 and kind_of(folders[0]) == kind_of(path.rpartition("/")[2]) != "":
+        return False
+    return any(holds_files(tree, join(inner, name)) for name in folders)
 
 
 def _chosen(tree: Tree, top: str, kinds: Mapping[str, str], with_classes: Sequence[str]) -> str:
@@ -204,6 +208,11 @@ def _unused(tree: Tree, top: str, split: str) -> tuple[str, ...]:
 
 def _refuse_other(tree: Tree, path: str) -> None:
     """Raise `SourceError` for a layout that is no class folders."""
+    if packed := packed_layout(tree, path):
+        raise SourceError(
+            f"{tree.label(path)} looks like {packed}, which dsel does not read as a folder: give "
+            "an image folder with one folder of images per class, or an .npz or .zip file"
+        )
     first = tree.folders(path)[:1]
     looks = annotated_layout(tree, path) or next(
         (found for name in first if (found := _annotated_class(tree, join(path, name)))), ""
@@ -212,11 +221,6 @@ def _refuse_other(tree: Tree, path: str) -> None:
         raise SourceError(
             f"{tree.label(path)} looks like {looks}, and not like one folder of images per class: "
             f"sort the images into folders named after their classes, or give {_AS_CLASSES}"
-        )
-    if packed := packed_layout(tree, path):
-        raise SourceError(
-            f"{tree.label(path)} looks like {packed}, which dsel does not read as a folder: give "
-            "an image folder with one folder of images per class, or an .npz or .zip file"
         )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dsel.config import SourceSettings
+from dsel.contents import Structure
 from dsel.data.base import (
     choose_folders,
     fingerprint_files,
@@ -31,7 +32,7 @@ from dsel.data.file_names import is_hidden, is_image_name
 from dsel.data.images import decode
 from dsel.data.tree import holds_files
 from dsel.errors import SourceError, UnreadableImage
-from dsel.types import ImageRef, Pixels, Structure
+from dsel.types import ImageRef, Pixels
 
 
 @dataclass(frozen=True, slots=True)

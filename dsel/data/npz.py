@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
+from dsel.contents import Structure
 from dsel.data.base import limit, origin_of, require_images, restrict
 from dsel.errors import SourceError, UnreadableImage, shown
-from dsel.types import ImageRef, Pixels, Structure
+from dsel.types import ImageRef, Pixels
 
 MAX_BYTES: Final = 16 << 30
 _REQUIRED: Final = ("images", "labels", "classes")

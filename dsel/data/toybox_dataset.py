@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
+from dsel.contents import Structure
 from dsel.data import toybox
 from dsel.data.base import origin_of, restrict
 from dsel.data.images import encode
 from dsel.errors import SourceError, StorageError, UnreadableImage, storage_errors
 from dsel.files import PARTIAL, remove_partial_files, write_atomically
-from dsel.types import Done, Event, ImageRef, Pixels, Progress, Started, Structure
+from dsel.types import Done, Event, ImageRef, Pixels, Progress, Started
 
 RENDERER_VERSION: Final = 1
 """Part of the fingerprint; to be raised when the pixels of any scene change."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from dsel.config import SourceSettings
+from dsel.contents import Structure
 from dsel.data.base import (
     choose_folders,
     fingerprint_files,
@@ -29,7 +30,7 @@ from dsel.data.file_names import is_hidden, is_image_name
 from dsel.data.images import decode
 from dsel.data.zip_entries import Entry, guessed_names, list_entries, unpack
 from dsel.errors import SourceError, UnreadableImage
-from dsel.types import ImageRef, Pixels, Structure
+from dsel.types import ImageRef, Pixels
 
 MAX_CLASSES_BYTES: Final = 4 << 20
 """Largest classes.json: parsed, it takes many times as much memory."""

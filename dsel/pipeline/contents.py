@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from dsel.config import ScoreSettings
-from dsel.types import ClassContents, Contents, Dataset, Event, Notice
+from dsel.contents import ClassContents, Contents
+from dsel.types import Dataset, Event, Notice
 
 MOST_CLASSES: Final = 20
 """Classes that `contents_lines` lists."""

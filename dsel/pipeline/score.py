@@ -56,7 +56,9 @@ def identity_of(dataset: Dataset, prior: Prior, settings: ScoreSettings) -> Iden
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
 
-    What is about to be scored is the first event, before any image is read. Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
+    What is about to be scored is the first event, before any image is read.
+
+    Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
     from dsel.priors.scorer import Scorer  # torch: only where images are scored
