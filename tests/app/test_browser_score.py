@@ -103,6 +103,47 @@ def test_zip__is_scored_and_its_run_opens(visit: Opener) -> None:
     assert "run=" not in page.url
 
 
+CONTENTS = f"{FORM} .source-contents"
+
+
+def test_contents__of_a_zip_are_shown_before_its_job(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Zip of class folders")
+    assert page.locator(CONTENTS).is_hidden()
+    names = ["Training/9/1.png", "Training/9/2.png", "Training/10/1.png", "Testing/9/3.png"]
+    files = {**dict.fromkeys(names, picture()), "Training/9/1.txt": b"a caption"}
+    give(page, "pets.zip", zipped({**files, "classes.json": b'["<b>cat</b>", "dog"]'}))
+    until(page, CONTENTS, "e => e.querySelectorAll('.class-counts li').length === 2")
+    text = page.locator(CONTENTS).inner_text()
+    assert "Split Training · 2 classes · 3 images" in text
+    assert [" ".join(one.split()) for one in page.locator(f"{CONTENTS} li").all_inner_texts()] == [
+        "<b>cat</b> 2", "dog 1",
+    ]  # fmt: skip
+    assert "Prompt of <b>cat</b>: “An image of <b>cat</b>.”. Null prompt: “An image of .”." in text
+    assert "Note: the split Training is read, and not Testing." in text
+    assert "Note: 1 file is no picture by its name and is left out, such as 9/1.txt." in text
+    assert page.locator(".estimate").inner_text().startswith("3 images × ")
+    page.get_by_label("Most per class", exact=True).fill("1")
+    until(page, CONTENTS, "e => e.textContent.includes('2 classes · 2 images')")
+    page.get_by_label("Prompt", exact=True).fill("a {class}")
+    until(
+        page, CONTENTS, "e => e.textContent.includes('“a dog”') || e.textContent.includes('“a <b>')"
+    )
+    assert not page.locator(".job").count()
+    assert not violations(page)
+
+
+def test_contents__that_are_refused_start_no_job(visit: Opener) -> None:
+    page = visit(dark=True)
+    choose(page, "Zip of class folders")
+    give(page, "yolo.zip", zipped({"images/1.png": picture(), "labels/1.txt": b"0 .5 .5 1 1"}))
+    until(page, f"{CONTENTS} .notice", "e => e.textContent.includes('looks like a YOLO dataset')")
+    begin(page)
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.includes('a YOLO dataset')")
+    assert "/" not in page.locator(f"{CONTENTS} .notice").inner_text()
+    assert not page.locator(".job").count()
+
+
 def test_picture__with_a_class_name_opens_in_inspect(visit: Opener) -> None:
     page = visit()
     begin(page)

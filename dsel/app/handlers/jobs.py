@@ -180,7 +180,7 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
 
 def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
     """Score an image for one class: a folder of that class, which classes.json names."""
-    name = _class_name(source)
+    name = class_name_of(source)
     file = _uploaded(context, source, IMAGES)
     try:
         decode(file)
@@ -207,7 +207,8 @@ _SOURCES: Final[Mapping[str, Callable[[Context, SourceParams, ScoreTask], ScoreT
 """Complete the task for each kind of source."""
 
 
-def _class_name(source: SourceParams) -> str:
+def class_name_of(source: SourceParams) -> str:
+    """Return the class name of a single image; raises `SettingError` for one that is none."""
     name = source.class_name.strip()
     if not name or len(name) > LONGEST_NAME or _INVISIBLE.search(name):
         raise SettingError(
