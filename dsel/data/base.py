@@ -146,11 +146,16 @@ def require_images(source: Path | str, classes: Sequence[str], refs: Iterable[Im
         )
 
 
-def origin_of(source: str, settings: SourceSettings) -> Mapping[str, str | int | Sequence[str]]:
-    """Return the settings that open the same dataset again, for the run's manifest."""
+def origin_of(
+    source: str, settings: SourceSettings, split: str = ""
+) -> Mapping[str, str | int | Sequence[str]]:
+    """Return the settings that open the same dataset again, for the run's manifest.
+
+    split: the one that was detected or named, as it is spelled in the source.
+    """
     return {
         "source": source,
-        "split": settings.split,
+        "split": split or settings.split,
         "classes": list(settings.classes),
         "per_class": settings.per_class,
         "scene_seed": settings.scene_seed,

@@ -14,8 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dsel.data.other_layouts import annotated_layout, is_container, is_layout_word, packed_layout
-from dsel.data.split_names import TRAIN, kind_of, kinds_of
+from dsel.data.other_layouts import (
+    annotated_layout,
+    is_container,
+    is_label_word,
+    is_layout_word,
+    packed_layout,
+)
+from dsel.data.split_names import OTHER, TRAIN, kind_of, kinds_of
 from dsel.data.tree import Tree, ancestors, has_files, holds_files, holds_pictures, join
 from dsel.errors import SourceError, shown, unknown
 
@@ -92,9 +98,13 @@ def _single(tree: Tree, path: str) -> str:
 
 
 def _container(tree: Tree, path: str) -> str:
-    """Return the folder such as images that has the class folders, if no other has pictures."""
+    """Return the folder such as images that has the class folders, if no other has pictures.
+
+    Beside folders of labels alone it may have any name.
+    """
     folders = tree.folders(path)
     containers = [name for name in folders if is_container(name)]
+    containers = containers or [name for name in folders if not is_label_word(name)]
     if len(containers) != 1 or len(folders) == 1 or kinds_of(folders):
         return ""
     (found,) = containers
@@ -142,8 +152,8 @@ def _detected_split(tree: Tree, top: str) -> str:
             "class's images in a folder named after the class, as in train/cat, or give "
             f"{_AS_CLASSES}"
         )
-    # Two kinds of splits with class folders are no classes, whatever is beside them.
-    if beside and len({kinds[name] for name in with_classes}) < 2:
+    # Two kinds of splits are no classes, whatever is beside them, if one has class folders.
+    if beside and not (with_classes and len({*kinds.values()} - {OTHER}) > 1):
         raise SourceError(
             f"{tree.label(top)} has folders named like splits ({_listed(kinds)}) beside others "
             f"({_listed(beside)}): give {_choices(with_classes or list(kinds))}, or {_AS_CLASSES}"

@@ -117,7 +117,7 @@ def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
     require_images(base, [first for first, *_ in chosen.values()], refs)
     notes = (*found.notes, *named.notes, note_left_out(files, pictures))
     structure = Structure(found.split, tuple(chosen), tuple(filter(None, notes)))
-    origin = origin_of(str(path.resolve()), settings)
+    origin = origin_of(str(path.resolve()), settings, found.split)
     return ImageFolder(base, origin, tuple(chosen.values()), refs, used, structure)
 
 

@@ -43,10 +43,14 @@ def is_container(name: str) -> bool:
     return name.lower() in _PICTURES or words_of(name) in (["dataset"], ["datasets"])
 
 
+def is_label_word(name: str) -> bool:
+    """Return whether a folder's name says that labels are in it: masks, annotations."""
+    return name.lower().replace("_", "").replace("-", "") in _LABELS
+
+
 def is_layout_word(name: str) -> bool:
     """Return whether a folder's name is one of a layout and not of a class."""
-    lower = name.lower().replace("_", "").replace("-", "")
-    return lower in _PICTURES or lower in _LABELS
+    return name.lower() in _PICTURES or is_label_word(name)
 
 
 def annotated_layout(tree: Tree, path: str) -> str:
@@ -87,7 +91,8 @@ def _is_coco(tree: Tree, path: str, annotations: str) -> bool:
 
 
 def _any_classes(tree: Tree, path: str, names: Iterable[str]) -> bool:
-    return any(_has_classes(tree, path, name) for name in names)
+    """Return whether one of these folders, other than those of labels, contains class folders."""
+    return any(_has_classes(tree, path, name) for name in names if not is_label_word(name))
 
 
 def _has_classes(tree: Tree, path: str, name: str) -> bool:

@@ -116,7 +116,7 @@ def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
     notes = (*found.notes, *named.notes, note_left_out(files, pictures), guessed_names(entries))
     structure = Structure(found.split, tuple(chosen), tuple(filter(None, notes)))
     resolved = path.resolve()
-    origin = origin_of(str(resolved), settings)
+    origin = origin_of(str(resolved), settings, found.split)
     return ZippedImages(resolved, origin, tuple(chosen.values()), refs, used, structure)
 
 

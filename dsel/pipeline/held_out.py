@@ -34,7 +34,7 @@ from dsel.runs.evaluations import (
     list_validations,
 )
 from dsel.students.records import Images, LabelledImages
-from dsel.types import Dataset, Event, ImageRef, Pixels, Progress, Skipped, Started
+from dsel.types import Dataset, Event, ImageRef, Notice, Pixels, Progress, Skipped, Started
 
 MOST_STORED_BYTES: Final = 1 << 28
 """Resized images are stored up to this size, since decoding or rendering them takes longer."""
@@ -78,8 +78,9 @@ class HeldOut:
     def read(self, image_px: int) -> Generator[Event, None, LabelledImages]:
         """Read all images, the centre square of each resized to `image_px`; returns them.
 
-        Images that cannot be read are skipped.
+        Images that cannot be read are skipped. Notes say how the files were understood.
         """
+        yield from map(Notice, self.dataset.structure.notes)
         path = self.subject.folder / FOLDER / "held_out" / f"{self.source.fingerprint}-{image_px}"
         path = path.with_suffix(".safetensors")
         stored = _stored(path)

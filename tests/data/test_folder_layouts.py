@@ -156,6 +156,17 @@ def test_split__is_named_in_any_spelling(tmp_path: Path) -> None:
     assert "unknown split 'val'; known are: Testing, Training" in refusal(root, split="val")
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_split__is_recorded_as_the_source_spells_it(tmp_path: Path, zipped: bool) -> None:
+    """So that held-out images of the same split are noticed, however it was named."""
+    root = make(tmp_path / "root", "a/Training/cat/1.png", "a/Testing/cat/2.png")
+    path = packed(root) if zipped else root
+    for split in ("", "train", "Training", "a/Training"):
+        found = opened(path, split=split)
+        assert found.origin["split"] == "a/Training"
+        assert ids(opened(path, split=found.origin["split"])) == ids(found) == ["cat/1.png"]
+
+
 @pytest.mark.parametrize(
     "names", [("train/1.png",), ("train/1.png", "test/2.png"), ("Training/1.png", "valid/2.png")]
 )
@@ -263,6 +274,10 @@ OTHER = {
     ),
     "coco images": (["annotations/instances.json", "images/1.jpg"], "a COCO dataset"),
     "masks": (["images/1.png", "masks/1.png"], "pictures and labels in folders of their own"),
+    "pets": (
+        ["images/1.jpg", "annotations/trimaps/1.png", "annotations/xmls/1.xml"],
+        "pictures and labels in folders of their own (annotations, images)",
+    ),
     "table": (["images/1.png", "images/2.png", "labels.csv"], "pictures and labels in folders"),
     "tiny": (["val/images/1.jpg", "val/val_annotations.txt"], "pictures and labels in folders"),
     "parquet": (["data/train-0000.parquet", "README.md"], "a folder of Parquet files"),
@@ -290,6 +305,15 @@ def test_layout__that_is_no_class_folders(tmp_path: Path, layout: str, zipped: b
         ["images/cat/1.jpg", "images/dog/1.jpg", "images.txt", "parts/parts.txt"],
         ["Images/cat/1.jpg", "Images/dog/1.jpg", "Annotation/cat/1", "lists/train.txt"],
         ["top/images/cat/1.jpg", "top/images/dog/1.jpg", "top/labels/cat/1.txt"],
+        ["101_Things/cat/1.jpg", "101_Things/dog/1.jpg", "Annotations/cat/1.mat"],
+        [
+            "Data/CLS-LOC/train/cat/1.jpg",
+            "Data/CLS-LOC/train/dog/1.jpg",
+            "Data/CLS-LOC/val/1.jpg",
+            "Annotations/CLS-LOC/train/cat/1.xml",
+            "ImageSets/CLS-LOC/val.txt",
+        ],
+        ["Train/cat/1.jpg", "Train/dog/1.jpg", "Test/1.jpg", "Meta/1.jpg", "Train.csv"],
         ["images/train/cat/1.jpg", "images/train/dog/1.jpg", "images/test/cat/2.jpg", "meta/a.csv"],
     ],
 )
