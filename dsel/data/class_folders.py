@@ -10,7 +10,7 @@ tree is refused with the setting that decides. The names of the classes are in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -255,9 +255,10 @@ def _refuse_splits_in_classes(tree: Tree, base: str) -> None:
 
 
 def _checked(tree: Tree, base: Base) -> Base:
-    """Return the same; raises `SourceError` where there are no class folders."""
-    if tree.folders(base.path):
-        return base
+    """Return the same with all notes; raises `SourceError` where there are no class folders."""
+    if folders := tree.folders(base.path):
+        notes = (*base.notes, *_nested(tree, join(base.path, folders[0])))
+        return Base(base.path, base.split, notes)
     if has_files(tree, base.path):
         raise SourceError(
             f"{tree.label(base.path)} contains images but no class folders: put each class's "
@@ -267,6 +268,14 @@ def _checked(tree: Tree, base: Base) -> Base:
     raise SourceError(
         f"{tree.label(base.path)} {what}: it must contain one folder of images per class"
     )
+
+
+def _nested(tree: Tree, path: str) -> Iterator[str]:
+    """Yield a note on a class whose images are all in folders inside it."""
+    inner = tree.folders(path)
+    if len(inner) > 1 and not has_files(tree, path):
+        name = path.rpartition("/")[2]
+        yield f"{name} is one class, with the images of all folders in it ({_listed(inner)})"
 
 
 def _listed(names: Mapping[str, str] | Sequence[str]) -> str:

@@ -361,6 +361,15 @@ def test_sidecars__by_suffix_or_by_the_name_of_their_picture(tmp_path: Path) -> 
     assert ids(opened(root, per_class=3)) == ids(found)[:3]
 
 
+def test_class__with_folders_inside_is_noted(tmp_path: Path) -> None:
+    root = make(tmp_path, "animals/cat/1.png", "animals/dog/2.png", "things/car/1.png")
+    found = opened(root)
+    assert counts(found) == {"animals": 2, "things": 1}
+    assert found.structure.notes == (
+        "animals is one class, with the images of all folders in it (cat, dog)",
+    )
+
+
 def test_class__without_a_picture(tmp_path: Path) -> None:
     root = make(tmp_path, "cat/1.png", "dog/about.txt", "eel/", "fox/Thumbs.db")
     assert "no images in class dog, eel, fox: add images, or choose other" in refusal(root)

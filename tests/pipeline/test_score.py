@@ -23,6 +23,7 @@ from support.toyset import (
 )
 
 from dsel.config import SelectSettings
+from dsel.contents import Contents
 from dsel.core.gap_maps import image_bucket
 from dsel.data.images import decode
 from dsel.errors import PriorError, SettingError
@@ -44,8 +45,8 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 def test_score__what_is_there_is_not_scored_again(source, tmp_path):
     dataset = dataset_of(source)
     events = score(dataset, toy_prior(), tmp_path, QUICK)
-    # A shard is written before the first event behind it.
-    for _ in itertools.islice(events, 1 + 3 + 1):
+    # A shard is written before the first event behind it; the contents of the source come first.
+    for _ in itertools.islice(events, 2 + 3 + 1):
         pass
     events.close()
     first, *_, done = (
@@ -64,7 +65,8 @@ def test_score__a_finished_run_asks_the_prior_nothing(source, tmp_path):
     finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK))
     before = tree(tmp_path)
     events = finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK))
-    assert events[0] == Started("score", 7, "images", 7)
+    assert isinstance(events[0], Contents)
+    assert events[1] == Started("score", 7, "images", 7)
     figures = figures_of(events)
     assert figures["model_calls"] == figures["images_per_s"] == figures["model_share"] == 0
     assert tree(tmp_path) == before
@@ -158,14 +160,14 @@ class Choosy:
 
 def test_score__skipped_images_are_counted_with_their_reasons(tmp_path):
     root = write_pictures(tmp_path / "pictures", {"cat": 3, "dog": 2})
-    (root / "cat/a.txt").write_text("notes")
+    (root / "cat/a").write_text("notes")
     (root / "cat/b.png").write_bytes(b"")
     (root / "cat/c.png").write_bytes((root / "cat/00.png").read_bytes()[:300])
     Image.new("RGB", (300, 9)).save(root / "dog/small.png")
     Image.new("RGB", (PX, PX), "white").save(root / "dog/white.png")
     events = finish(score(dataset_of(root), Choosy(toy_prior()), tmp_path / "run", QUICK))
     told = {event.ref.id: event.reason for event in events if isinstance(event, Skipped)}
-    assert told["cat/a.txt"] == "is text, not an image"
+    assert told["cat/a"] == "is text, not an image"
     assert told["cat/b.png"] == "is empty (0 bytes)"
     assert "cut off" in told["cat/c.png"]
     assert told["dog/small.png"].startswith("is 300 x 9 px: the shorter side must be at least 16")
