@@ -73,6 +73,14 @@ def begin(page: Any) -> None:
     page.locator(f"{FORM} button[type=submit]").click()
 
 
+def fail(page: Any) -> None:
+    """Start a job whose prior does not exist."""
+    choose(page, "Toybox scenes")
+    page.locator(f"{FORM} [data-name=prior] input").fill("./no-such-prior")
+    begin(page)
+    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
+
+
 def run_row(page: Any, name: str) -> Any:
     return page.locator(".run-row", has=page.get_by_role("heading", name=name, exact=True))
 
@@ -209,13 +217,21 @@ def test_folder__of_this_machine(visit: Opener, tmp_path: Path) -> None:
     run_row(page, "pets").wait_for(timeout=LONG_MS)
 
 
-def test_zip__that_leads_out_is_a_readable_failure(visit: Opener) -> None:
+def test_zip__that_leads_out_is_refused_before_a_job(visit: Opener) -> None:
     page = visit()
     choose(page, "Zip of class folders")
     give(page, "evil.zip", zipped({"cat/1.png": picture(), "../../evil.png": picture()}))
     begin(page)
-    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
-    assert "evil.zip is refused" in page.locator(".job .notice").inner_text()
+    until(
+        page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('evil.zip is refused')"
+    )
+    assert not page.locator(".job").count()
+
+
+def test_job__that_fails_is_forgotten(visit: Opener) -> None:
+    page = visit()
+    fail(page)
+    assert "no-such-prior" in page.locator(".job .notice").inner_text()
     page.get_by_role("button", name="Forget").click()
     until(page, ".jobs-part", "e => e.hidden")
 
@@ -255,10 +271,7 @@ def test_settings__wrong_ones_are_reported_and_can_be_reset(visit: Opener) -> No
 def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
     page = visit(dark=dark)
     page.get_by_text("More settings").last.click()
-    choose(page, "Zip of class folders")
-    give(page, "bad.zip", b"no zip")
-    begin(page)
-    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
+    fail(page)
     assert violations(page) == []
 
 
