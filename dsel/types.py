@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.contents import Contents, Structure
+
 if TYPE_CHECKING:
     import torch
 
@@ -253,7 +255,7 @@ class Done:
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
-Event: TypeAlias = Started | Progress | Skipped | Notice | Done
+Event: TypeAlias = Started | Progress | Skipped | Notice | Contents | Done
 
 
 class Dataset(Protocol):
@@ -266,6 +268,10 @@ class Dataset(Protocol):
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
         """All names of each class; the first of each is the one in `classes`."""
+
+    @property
+    def structure(self) -> Structure:
+        """Which folders are the classes, and in which split."""
 
     @property
     def fingerprint(self) -> str:

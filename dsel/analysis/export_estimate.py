@@ -30,7 +30,6 @@ from dsel.errors import DselError, UnreadableImage
 from dsel.exports import (
     SIDE_FILES,
     Export,
-    class_folders,
     image_entry,
     image_name,
     side_files,
@@ -294,13 +293,12 @@ def _rest_bytes(plan: Export) -> int:
     They are exact unless the set is large. Manifest and table grow evenly with their rows, so two
     of their sizes give the others.
     """
-    folders = class_folders(plan.classes)
     images = [
         Distilled(selected.index, number, _NO_PIXELS, _tiles(plan, selected, image))
         for selected in plan.selections
         for number, image in enumerate(selected.kept_images(plan.select.ipc))
     ]
-    names = [image_name(plan, folders[image.class_index], image.number) for image in images]
+    names = [image_name(plan, plan.folders[image.class_index], image.number) for image in images]
     step = -(-max(len(images), sum(len(one.patches) for one in plan.selections)) // MOST_ROWS) or 1
     sizes = _side_bytes(plan, names, images, step)
     if step > 1:

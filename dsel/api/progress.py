@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
+from dsel.contents import Contents
 from dsel.errors import printable
 from dsel.types import Done, Event, Notice, Progress, Skipped, Started
 
@@ -49,6 +50,10 @@ class _Bars:
             self._bar.set_postfix(skipped=self._skipped)
         elif isinstance(event, Notice) and self._visible:
             self._tqdm().write(printable(event.text))
+        elif isinstance(event, Contents) and self._visible:
+            from dsel.pipeline.contents import contents_lines
+
+            self._tqdm().write("\n".join(map(printable, contents_lines(event))))
 
     def close(self) -> None:
         if self._bar is not None:

@@ -253,6 +253,14 @@ class ScoreParams(Params):
     score: Values = Field(default_factory=dict)
 
 
+class ContentsParams(Params):
+    """What a score job would read: its source, and the settings of two forms."""
+
+    source: Annotated[SourceParams, Expected("an object of values by name")]
+    source_settings: Values = Field(default_factory=dict)
+    score: Values = Field(default_factory=dict)
+
+
 class EvaluateParams(Params):
     """An evaluation: held-out images, the settings of two forms, and a teacher."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from dsel.analysis.explorer import Explorer
 from dsel.app import requests
 from dsel.app.context import Context, view_for
-from dsel.app.handlers import clusters, compare, distilled_set, evaluate, inspect, jobs
+from dsel.app.handlers import clusters, compare, contents, distilled_set, evaluate, inspect, jobs
 from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
 from dsel.app.wire import one_line, plain
@@ -53,6 +53,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "advise_start": (requests.AdviseParams, evaluate.advise_start),
     "sweeps": (Params, evaluate.sweeps),
     "score_options": (Params, jobs.score_options),
+    "source_contents": (requests.ContentsParams, contents.source_contents),
     "score_start": (requests.ScoreParams, jobs.score_start),
     "job": (requests.TokenParams, jobs.job),
     "jobs": (requests.TokensParams, jobs.jobs),

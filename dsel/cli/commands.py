@@ -340,11 +340,15 @@ def _without_notices(events: Iterable[Event], texts: list[str]) -> Iterator[Even
 
 
 def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
+    """Print what would be scored, and return the work to do."""
+    from dsel.cli.terminal import Terminal
     from dsel.data import open_dataset
+    from dsel.pipeline.contents import contents_events
 
     dataset = open_dataset(scoring.source, scoring.source_settings)
     exists = (scoring.path / "run.json").is_file()
     settings = scoring.settings
+    Terminal().follow(contents_events(dataset, settings))
     return {
         "images": len(dataset.refs),
         "classes": len(dataset.classes),

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from dsel import types
+from dsel.contents import Contents
 from dsel.errors import printable
+from dsel.pipeline.contents import contents_lines
 from dsel.pipeline.progress import ProgressCounter
 
 SKIPS_SHOWN = 10
@@ -75,6 +77,8 @@ class Terminal:
                 self._skip(event)
             case types.Notice():
                 self.say(f"note: {event.text}")
+            case Contents():
+                self.say("\n".join(contents_lines(event)))
 
     def _start(self, event: types.Started, now: float) -> None:
         self._logged = now

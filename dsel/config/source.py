@@ -15,7 +15,8 @@ class SourceSettings(Settings):
     split: Annotated[
         str,
         Field(
-            description="split folder of the source, such as train; empty detects one if it exists"
+            description="split folder of the source, such as train; empty detects one if it "
+            "exists, and none reads the folders as classes, whatever their names"
         ),
         Display("Split folder", placeholder="detected"),
     ] = ""

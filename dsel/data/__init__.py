@@ -2,9 +2,11 @@
 
 `open_dataset` picks the reader of a source; each reader returns an object with the `Dataset`
 protocol of `dsel.types`. Add a kind of source as a module and a line in `READERS`. What several
-readers share is in `base` (choosing classes, limiting images) and in `class_folders` (folders as
-classes); `zip_entries` decides which entries of a zip file are refused. `images` decodes, crops and
-encodes pixels, and `prefetch` reads them ahead of the prior.
+readers share is in `base` (choosing classes, limiting images), `class_folders` (which folders are
+classes, and in which split) and `class_names`; `tree`, `file_names`, `split_names` and
+`other_layouts` hold what `class_folders` asks for. `zip_entries` decides which entries of a zip
+file are refused. `images` decodes, crops and encodes pixels, and `prefetch` reads them ahead of the
+prior.
 """
 
 from __future__ import annotations
@@ -46,12 +48,21 @@ def is_rendered(dataset: Dataset) -> bool:
     return dataset.origin.get("source") == "toybox"
 
 
+def _has_arrays_alone(path: Path) -> bool:
+    """Return whether a folder has .npz files and no class folders, beside which they are strays."""
+    if not any(path.glob("*.npz")):
+        return False
+    from dsel.data.image_folder import holds_class_folders
+
+    return not holds_class_folders(path)
+
+
 def _kind(source: str, path: Path) -> str:
     if source == "toybox":
         return "toybox"
     try:
         if path.is_dir():
-            return "arrays" if any(path.glob("*.npz")) else "folder"
+            return "arrays" if _has_arrays_alone(path) else "folder"
         exists = path.exists()
     except OSError as error:  # a name that is too long, or a folder without permission
         raise SourceError(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
+from unicodedata import normalize
 
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
-from dsel.data.class_folders import Names
+from dsel.data.class_names import Names
+from dsel.data.file_names import picture_paths
 from dsel.data.images import MAX_PIXELS
 from dsel.errors import SettingError, SourceError, shown, unknown
 from dsel.types import ImageRef
@@ -18,15 +20,31 @@ from dsel.types import ImageRef
 File = TypeVar("File")  # whatever a reader stores per image
 
 
-def restrict(classes: Sequence[str], wanted: Iterable[str]) -> tuple[str, ...]:
+def restrict(classes: Sequence[str], wanted: Collection[str]) -> tuple[str, ...]:
     """Return the wanted classes in the dataset's own order; all of them if none are named.
 
-    Raises `SettingError` for an unknown class.
+    Raises `SettingError` for an unknown class, and `SourceError` for names that look alike, unless
+    they are named in full.
     """
     chosen = set(wanted) or set(classes)
     for name in sorted(chosen - set(classes)):
         raise unknown("class", name, shown(classes))
+    if not wanted:
+        _refuse_alike(classes)
     return tuple(name for name in classes if name in chosen)
+
+
+def _refuse_alike(classes: Sequence[str]) -> None:
+    """Raise `SourceError` for names that differ only in case or in how letters are composed."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        other = seen.setdefault(normalize("NFC", name).casefold(), name)
+        if other != name:
+            raise SourceError(
+                f"the classes {other!r} and {name!r} have the same name but for their case or "
+                "accents: rename or merge them, or list all classes with --classes",
+                classes=[other, name],
+            )
 
 
 def first_name(wanted: str, names: Iterable[Sequence[str]]) -> str:
@@ -76,6 +94,24 @@ def list_images(
     return refs, files
 
 
+def pictures_only(files: Mapping[str, File]) -> dict[str, File]:
+    """Return the files, by their paths, that are pictures and not files beside them."""
+    chosen = picture_paths(files)
+    return {path: file for path, file in files.items() if path in chosen}
+
+
+def note_left_out(found: Iterable[Mapping[str, object]], used: Iterable[Collection[str]]) -> str:
+    """Return a note on the files of all classes that are no pictures; empty without any."""
+    pairs = zip(found, used, strict=True)
+    left_out = [path for files, pictures in pairs for path in files if path not in pictures]
+    if not left_out:
+        return ""
+    which = "1 file is no picture by its name and is"
+    if len(left_out) > 1:
+        which = f"{len(left_out)} files are no pictures by their names and are"
+    return f"{which} left out, such as {min(left_out)}"
+
+
 def fingerprint_files(
     kind: str,
     names: Sequence[Names],
@@ -118,12 +154,17 @@ def require_images(source: Path | str, classes: Sequence[str], refs: Iterable[Im
         )
 
 
-def origin_of(source: str, settings: SourceSettings) -> Mapping[str, str | int | Sequence[str]]:
-    """Return the settings that open the same dataset again, for the run's manifest."""
+def origin_of(
+    source: str, settings: SourceSettings, split: str = ""
+) -> Mapping[str, str | int | Sequence[str]]:
+    """Return the settings that open the same dataset again, for the run's manifest.
+
+    split: the one that was detected or named, as it is spelled in the source.
+    """
     limit_px = {} if settings.max_px == MAX_PIXELS else {"max_megapixels": settings.max_megapixels}
     return {
         "source": source,
-        "split": settings.split,
+        "split": split or settings.split,
         "classes": list(settings.classes),
         "per_class": settings.per_class,
         "scene_seed": settings.scene_seed,

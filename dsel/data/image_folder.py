@@ -1,8 +1,8 @@
 """Image folders: one folder of images per class, or splits of them.
 
-Layout and names are those of `dsel.data.class_folders`. Every file in a class folder counts as an
-image, whatever its name, so that an unusable one is reported with its reason; only hidden files are
-ignored.
+The layout is that of `dsel.data.class_folders`, and the names are those of `dsel.data.class_names`.
+Files in a class folder count as images, so that an unusable one is reported with its reason; only
+hidden files are ignored, and files that are no pictures by name, such as captions, left out.
 
 Symbolic links are followed, also out of ROOT: a user who names ROOT may read what it links to.
 """
@@ -16,15 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dsel.config import SourceSettings
+from dsel.contents import Structure
 from dsel.data.base import (
     choose_folders,
     fingerprint_files,
     list_images,
+    note_left_out,
     origin_of,
+    pictures_only,
     require_images,
 )
-from dsel.data.class_folders import Names, class_names, find_base, is_hidden, is_image_name
+from dsel.data.class_names import Names, name_folders
+from dsel.data.file_names import is_hidden, is_image_name
 from dsel.data.images import decode, orientation_of
+from dsel.data.tree import holds_files
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
 
@@ -39,7 +44,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class _Disk:
-    """The folders below a root, as the `Tree` of `dsel.data.class_folders`."""
+    """The folders below a root, as a `dsel.data.tree.Tree`."""
 
     root: Path
 
@@ -68,10 +73,11 @@ class ImageFolder:
     def __init__(
         self, base: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], files: Mapping[str, _File],
-        max_px: int,
+        structure: Structure, max_px: int,
     ) -> None:  # fmt: skip
         """Use `open_image_folder`; `files` has each ref's file by id; max_px: the largest image."""
         self.base, self.origin, self.names, self.refs = base, origin, names, refs
+        self.structure = structure
         self.classes = tuple(first for first, *_ in names)
         sizes = (files[ref.id].size for ref in refs)
         self.fingerprint = fingerprint_files("image folder", names, refs, sizes, max_px)
@@ -104,15 +110,30 @@ def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
         what = "is a file, not a folder" if path.exists() else "does not exist"
         raise SourceError(f"{path} {what}: give a folder with one folder of images per class")
     tree = _Disk(path)
-    below = find_base(tree, settings.split)
-    base, folders = path / below, tree.folders(below)
-    names = class_names(tree, below, [_id(folder) for folder in folders])
-    chosen = choose_folders(dict(zip(folders, names, strict=True)), settings.classes)
-    found = ({_id(file.path): file for file in _walk(base, folder)} for folder in chosen)
-    refs, files = list_images(found, settings.per_class)
+    found = find_base(tree, settings.split)
+    base = path / found.path
+    stored = {_id(folder): folder for folder in tree.folders(found.path)}
+    named = name_folders(tree, found.path, stored)
+    chosen = choose_folders(named.names, settings.classes)
+    files = [_files(base, stored[folder]) for folder in chosen]
+    pictures = [pictures_only(of_class) for of_class in files]
+    refs, used = list_images(pictures, settings.per_class)
     require_images(base, [first for first, *_ in chosen.values()], refs)
-    origin = origin_of(str(path.resolve()), settings)
-    return ImageFolder(base, origin, tuple(chosen.values()), refs, files, settings.max_px)
+    notes = (*found.notes, *named.notes, note_left_out(files, pictures))
+    structure = Structure(found.split, tuple(chosen), tuple(filter(None, notes)))
+    origin = origin_of(str(path.resolve()), settings, found.split)
+    how = structure, settings.max_px
+    return ImageFolder(base, origin, tuple(chosen.values()), refs, used, *how)
+
+
+def holds_class_folders(path: Path) -> bool:
+    """Return whether a folder has folders with files that may be pictures."""
+    tree = _Disk(path)
+    return any(holds_files(tree, folder) for folder in tree.folders(""))
+
+
+def _files(base: Path, folder: str) -> dict[str, _File]:
+    return {_id(file.path): file for file in _walk(base, folder)}
 
 
 @contextmanager

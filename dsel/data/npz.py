@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
+from dsel.contents import Structure
 from dsel.data.base import limit, origin_of, require_images, restrict
 from dsel.errors import SourceError, UnreadableImage, shown
 from dsel.types import ImageRef, Pixels
@@ -47,6 +48,7 @@ class ArrayDataset:
     refs: Sequence[ImageRef]
     images: NDArray[np.uint8]
     rows: Mapping[str, int]
+    structure: Structure
 
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
@@ -87,6 +89,18 @@ def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
         refs=refs,
         images=stored["images"],
         rows={id_: row for row, id_ in enumerate(ids)},
+        structure=_structure(path, parts),
+    )
+
+
+def _structure(path: Path, parts: Sequence[Path]) -> Structure:
+    """Name the parts of a folder that are read, and note the others."""
+    if not path.is_dir():
+        return Structure()
+    unused = [file.name for file in sorted(path.glob("*.npz")) if file not in parts]
+    note = f"{', '.join(shown(unused))} in {path} are not read: choose a part with --split"
+    return Structure(
+        split=", ".join(shown([part.name for part in parts])), notes=(note,) if unused else ()
     )
 
 

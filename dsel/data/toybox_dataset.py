@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
+from dsel.contents import Structure
 from dsel.data import toybox
 from dsel.data.base import origin_of, restrict
 from dsel.data.images import encode
@@ -51,6 +52,11 @@ class ToyboxScenes:
     def names(self) -> tuple[tuple[str, ...], ...]:
         """Each class has one name."""
         return tuple((name,) for name in self.classes)
+
+    @property
+    def structure(self) -> Structure:
+        """The scenes have no folders."""
+        return Structure()
 
     @property
     def per_class(self) -> int:

@@ -67,6 +67,7 @@ class Entry:
     """The location of an entry's bytes, from `start` to `end`, or the reason not to read them.
 
     packed and size are in bytes; they and the checksum `crc` are those of the archive's directory.
+    is_guessed: whether the encoding of the name is the one that the format prescribes for old ones.
     """
 
     name: bytes
@@ -77,6 +78,7 @@ class Entry:
     crc: int
     method: int
     reason: str = ""
+    is_guessed: bool = False
 
 
 def list_entries(path: Path) -> dict[str, Entry]:
@@ -88,17 +90,27 @@ def list_entries(path: Path) -> dict[str, Entry]:
     starts = sorted([*(info.header_offset for info in infos), end])
     found: dict[str, Entry] = {}
     for info in infos:
-        name, reason = _name(info)
-        _refuse_unsafe_name(path, name, is_text=not reason)
+        name, is_guessed = _name(info)
+        _refuse_unsafe_name(path, name)
         next_start = bisect_right(starts, info.header_offset)
         limit = starts[next_start] if next_start < len(starts) else 0
         clean = _clean_path(_CONTROL.sub(_escaped, name))
-        if _CONTROL.search(name):
-            reason = "has a control character in its name: rename it"
+        reason = "has a control character in its name: rename it" if _CONTROL.search(name) else ""
         if clean in found:
             reason = "has a name that occurs in the zip file more than once"
-        found[clean] = _entry(info, limit, reason or _reason(info, end))
+        found[clean] = _entry(info, limit, reason or _reason(info, end), is_guessed)
     return found
+
+
+def guessed_names(entries: Mapping[str, Entry]) -> str:
+    """Return a note on names whose encoding the archive does not say; empty without any."""
+    guessed = [name for name, entry in entries.items() if entry.is_guessed]
+    if not guessed:
+        return ""
+    return (
+        f"names in the zip file such as {min(guessed)} are not UTF-8 and are read as code page 437 "
+        f"({len(guessed)} in all): check the names of the classes"
+    )
 
 
 def unpack(path: Path, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes:
@@ -192,16 +204,20 @@ def _stored_name(info: zipfile.ZipInfo) -> bytes:
     return name.encode("utf-8" if info.flag_bits & _IS_UTF8 or name.isascii() else "cp437")
 
 
-def _name(info: zipfile.ZipInfo) -> tuple[str, str]:
-    """Return an entry's name as text, and the reason if it is not valid text."""
+def _name(info: zipfile.ZipInfo) -> tuple[str, bool]:
+    """Return an entry's name with / as separator, and whether its encoding is a guess.
+
+    Some programs write backslashes. Without a flag the format prescribes code page 437, but many
+    programs write UTF-8.
+    """
     stored = _stored_name(info)
     if not info.flag_bits & _IS_UTF8:
         stored = _unicode_path(info.extra, stored) or stored
     try:
-        return stored.decode("utf-8"), ""
+        name, is_guessed = stored.decode("utf-8"), False
     except UnicodeDecodeError:
-        reason = "has a name that is not UTF-8: rename it, or zip it with another program"
-        return stored.decode("utf-8", "backslashreplace"), reason
+        name, is_guessed = stored.decode("cp437"), True
+    return name.replace("\\", "/"), is_guessed
 
 
 def _unicode_path(extra: bytes, stored: bytes) -> bytes:
@@ -216,7 +232,7 @@ def _unicode_path(extra: bytes, stored: bytes) -> bytes:
     return b""
 
 
-def _refuse_unsafe_name(path: Path, name: str, *, is_text: bool) -> None:
+def _refuse_unsafe_name(path: Path, name: str) -> None:
     """Raise `SourceError` for a name that would unpack elsewhere, or is otherwise unsafe."""
     parts = name.split("/")
     why = ""
@@ -224,8 +240,6 @@ def _refuse_unsafe_name(path: Path, name: str, *, is_text: bool) -> None:
         why = "is an absolute path"
     elif ".." in parts:
         why = "leads out of it"
-    elif is_text and "\\" in name:  # otherwise it escapes a byte that is not text
-        why = "has a backslash, where zip files use a /"
     elif len(name) > MAX_NAME_CHARS or len(parts) > MAX_DEPTH:
         why = f"has more than {MAX_NAME_CHARS} characters, or is {MAX_DEPTH} folders deep"
     if why:
@@ -246,7 +260,7 @@ def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
-def _entry(info: zipfile.ZipInfo, end: int, reason: str) -> Entry:
+def _entry(info: zipfile.ZipInfo, end: int, reason: str, is_guessed: bool) -> Entry:
     return Entry(
         name=_stored_name(info),
         start=info.header_offset,
@@ -256,6 +270,7 @@ def _entry(info: zipfile.ZipInfo, end: int, reason: str) -> Entry:
         crc=info.CRC,
         method=info.compress_type,
         reason=reason,
+        is_guessed=is_guessed,
     )
 
 

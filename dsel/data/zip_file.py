@@ -1,8 +1,7 @@
 """Zip files with one folder of images per class, or with splits of them.
 
-Layout and names are those of `dsel.data.class_folders`, so a folder and its zip have the same
-images with the same ids. Every file in a class folder counts as an image, whatever its name, so
-that an unusable one is reported with its reason; only hidden files are ignored.
+The layout is that of `dsel.data.class_folders`, and the names are those of `dsel.data.class_names`,
+so a folder and its zip have the same images with the same ids; see `dsel.data.image_folder`.
 
 Links are not followed, and nothing is extracted: `dsel.data.zip_entries` decides what is refused.
 """
@@ -15,28 +14,32 @@ from pathlib import Path
 from typing import Final
 
 from dsel.config import SourceSettings
+from dsel.contents import Structure
 from dsel.data.base import (
     choose_folders,
     fingerprint_files,
     list_images,
+    note_left_out,
     origin_of,
+    pictures_only,
     require_images,
 )
-from dsel.data.class_folders import Names, class_names, find_base, is_hidden, is_image_name
+from dsel.data.class_names import Names, name_folders
+from dsel.data.file_names import is_hidden, is_image_name
 from dsel.data.images import decode, orientation_of
-from dsel.data.zip_entries import Entry, list_entries, unpack
+from dsel.data.zip_entries import Entry, guessed_names, list_entries, unpack
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
 
 MAX_CLASSES_BYTES: Final = 4 << 20
 """Largest classes.json: parsed, it takes many times as much memory."""
 
-_LEVELS: Final = 3  # class folders are at most in TOP/SPLIT/CLASS
+_LEVELS: Final = 10  # of folders that may be around the class folders, or are looked into
 _FOLDER: Final = Entry(b"", 0, 0, 0, 0, 0, 0, "is a folder, not an image")
 
 
 class _Tree:
-    """The folders of an archive, as the `Tree` of `dsel.data.class_folders`."""
+    """The folders of an archive, as a `dsel.data.tree.Tree`."""
 
     def __init__(self, path: Path, entries: Mapping[str, Entry]) -> None:
         self._path, self._entries = path, entries
@@ -74,10 +77,11 @@ class ZippedImages:
     def __init__(
         self, path: Path, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], entries: Mapping[str, Entry],
-        max_px: int,
+        structure: Structure, max_px: int,
     ) -> None:  # fmt: skip
         """Use `open_zip`; `entries` has each ref's entry by id; max_px: the largest image."""
         self.path, self.origin, self.names, self.refs = path, origin, names, refs
+        self.structure = structure
         self.classes = tuple(first for first, *_ in names)
         used = (entries[ref.id] for ref in refs)
         marks = (f"{entry.size}\0{entry.crc}\0{entry.reason}" for entry in used)
@@ -106,17 +110,21 @@ def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
         if name and not any(map(is_hidden, name.split("/")))
     }
     tree = _Tree(path, entries)
-    base = find_base(tree, settings.split)
-    folders = tree.folders(base)
-    names = class_names(tree, base, folders)
-    chosen = choose_folders(dict(zip(folders, names, strict=True)), settings.classes)
-    by_folder = _by_folder(entries, base)
-    refs, files = list_images((by_folder.get(folder, {}) for folder in chosen), settings.per_class)
-    require_images(tree.label(base), [first for first, *_ in chosen.values()], refs)
-    _require_readable(path, files)
+    found = find_base(tree, settings.split)
+    named = name_folders(tree, found.path, tree.folders(found.path))
+    chosen = choose_folders(named.names, settings.classes)
+    by_folder = _by_folder(entries, found.path)
+    files = [by_folder.get(folder, {}) for folder in chosen]
+    pictures = [pictures_only(of_class) for of_class in files]
+    refs, used = list_images(pictures, settings.per_class)
+    require_images(tree.label(found.path), [first for first, *_ in chosen.values()], refs)
+    _require_readable(path, used)
+    notes = (*found.notes, *named.notes, note_left_out(files, pictures), guessed_names(entries))
+    structure = Structure(found.split, tuple(chosen), tuple(filter(None, notes)))
     resolved = path.resolve()
-    origin = origin_of(str(resolved), settings)
-    return ZippedImages(resolved, origin, tuple(chosen.values()), refs, files, settings.max_px)
+    origin = origin_of(str(resolved), settings, found.split)
+    how = structure, settings.max_px
+    return ZippedImages(resolved, origin, tuple(chosen.values()), refs, used, *how)
 
 
 def _by_folder(entries: Mapping[str, Entry], base: str) -> Mapping[str, dict[str, Entry]]:

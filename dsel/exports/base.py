@@ -39,11 +39,12 @@ NAMING_FACTS = ("dsel", "run", "selection")
 class Export:
     """Everything that determines an exported set.
 
-    canvas: the form of its images. pixels: "source" or "proxy". facts: the run, prior and versions,
-    which the manifest records.
+    folders: the name of each class's folder in the export. canvas: the form of its images. pixels:
+    "source" or "proxy". facts: the run, prior and versions, which the manifest records.
     """
 
     classes: tuple[str, ...]
+    folders: tuple[str, ...]
     selections: Sequence[ClassSelection]
     select: SelectSettings
     settings: ExportSettings
@@ -61,10 +62,13 @@ class Export:
         return fingerprint(naming, self.select, settings, self.canvas.image_px, self.pixels)
 
 
-def class_folders(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return a folder name per class; characters that file systems refuse are replaced."""
+def class_folders(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a folder name for each class from the name of its folder in the source, or its own.
+
+    Characters that file systems refuse are replaced.
+    """
     folders: list[str] = []
-    for name in classes:
+    for name in names:
         base = _cut(UNSAFE.sub("_", name)).strip(" .") or "class"
         folder, number = base, 2
         # Compared without case, which some file systems ignore.

@@ -1,7 +1,9 @@
-"""The image folder: OUT/train/<class>/<class>_id00000.png, and tables of how it was made.
+"""The image folder: OUT/train/<folder>/<folder>_id00000.png, and tables of how it was made.
+
+Folders have the names that they have in the source, so that they sort as those of held-out images.
 
 README.md         what the set is, and lines that train from it
-classes.json      index, name and folder of each class
+classes.json      index, name and folder of each class, in the order of the classes
 patches.parquet   one row per ranked patch, exported or not (`EXPORTED`)
 manifest.json     settings, run, prior, versions; per image, its patches and their boxes
 
@@ -25,7 +27,6 @@ from dsel.exports.base import (
     MANIFEST,
     Export,
     claim_folder,
-    class_folders,
     image_entry,
     manifest,
 )
@@ -86,14 +87,13 @@ def _write(
 ) -> Iterator[Event]:
     known = claim_folder(out, export, also_ours)
     yield from _damaged_before(out, known)
-    folders = class_folders(export.classes)
     total = sum(len(s.kept_images(export.select.ipc)) for s in export.selections)
     yield Started("export", total, "images")
     entries: list[dict[str, Any]] = []
     checksums: dict[str, str] = {}
     size = 0
     for distilled in images:
-        name = image_name(export, folders[distilled.class_index], distilled.number)
+        name = image_name(export, export.folders[distilled.class_index], distilled.number)
         content = encode(distilled.pixels, export.settings.file_format)
         write_atomically(out / name, content)
         entries.append(image_entry(name, distilled, export.classes))
@@ -130,9 +130,7 @@ def side_files(
     """
     classes = [
         {"index": index, "name": name, "folder": folder}
-        for index, (name, folder) in enumerate(
-            zip(export.classes, class_folders(export.classes), strict=True)
-        )
+        for index, (name, folder) in enumerate(zip(export.classes, export.folders, strict=True))
     ]
     rows = [row for selected in export.selections for row in _patch_rows(export, selected)]
     files = {
@@ -154,7 +152,7 @@ def _patch_rows(export: Export, selected: ClassSelection) -> Iterator[dict[str, 
 
 def _places(export: Export, selected: ClassSelection) -> Mapping[int, dict[str, Any]]:
     """Return the first file that shows each exported patch of a class, and its tile, by rank."""
-    folder = class_folders(export.classes)[selected.index]
+    folder = export.folders[selected.index]
     places: dict[int, dict[str, Any]] = {}
     for number, image in enumerate(selected.kept_images(export.select.ipc)):
         file = image_name(export, folder, number)

@@ -15,7 +15,8 @@ TEMPLATE: Final = """\
 
 {images} of {image_px} x {image_px} px in {classes} classes, at most {ipc} per class, selected with dsel {version}.
 
-- `train/` has one folder of images per class; `classes.json` has the class order.
+- `train/` has one folder of images per class, named as in the source; `classes.json` has the index, the name and the
+  folder of each class.
 - `patches.parquet` lists the ranked patches, and `manifest.json` has the settings and the source of every pixel.
 {labels}{mosaics}
 Train from it with dsel, where `OUT` is this folder:
@@ -31,7 +32,8 @@ Train from it with dsel, where `OUT` is this folder:
 ```
 
 `torchvision.datasets.ImageFolder("OUT/train")` and `datasets.load_dataset("imagefolder", data_dir="OUT")` read the
-folder, too. They number the classes by the names of their folders.
+folder, too. They number the classes by the sorted names of their folders, as they number held-out images in folders
+of the same names.
 """  # noqa: E501
 
 LABELS: Final = """\

@@ -11,7 +11,7 @@ from dsel import __version__
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
 from dsel.core.composing import Canvas, Cut, check_image_px, compose_class
-from dsel.exports import Export, is_zip, write_image_folder, write_zip
+from dsel.exports import Export, class_folders, is_zip, write_image_folder, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.labelling import check_labels, labeller, open_teacher
 from dsel.pipeline.selector import Selector
@@ -99,6 +99,7 @@ def plan_export(
     """
     return Export(
         classes=run.identity.classes,
+        folders=class_folders(run.identity.folders or run.identity.classes),
         selections=selections,
         select=select_settings,
         settings=settings,

@@ -76,8 +76,9 @@ class HeldOut:
     def read(self, image_px: int) -> Generator[Event, None, LabelledImages]:
         """Read all images, the centre square of each resized to `image_px`; returns them.
 
-        Images that cannot be read are skipped.
+        Images that cannot be read are skipped. Notes say how the files were understood.
         """
+        yield from map(Notice, self.dataset.structure.notes)
         path = self.subject.folder / FOLDER / "held_out" / f"{self.source.fingerprint}-{image_px}"
         path = path.with_suffix(".safetensors")
         stored = None

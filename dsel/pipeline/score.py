@@ -22,6 +22,7 @@ from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
 from dsel.errors import DamageError, shown
 from dsel.locks import locked
+from dsel.pipeline.contents import contents_events
 from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
@@ -62,14 +63,16 @@ def identity_of(
         precision=prior.precision,
         settings=settings,
         threads=threads,
+        folders=dataset.structure.folders,
     )
 
 
 def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
 
-    Raises `StorageError` while another process scores into it, and `RunError` at the end if the
-    scores cannot be used, or a class has none.
+    What is about to be scored is the first event, before any image is read. Raises `StorageError`
+    while another process scores into the run, and `RunError` at the end if the scores cannot be
+    used, or a class has none.
 
     Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
@@ -78,6 +81,7 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
 
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
+    yield from contents_events(dataset, settings, prior.reads)
     yield from locked(path, _score(dataset, prior, path, settings, scorer))
 
 

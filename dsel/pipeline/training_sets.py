@@ -352,6 +352,7 @@ class _Remembered:
         self.classes, self.names = dataset.classes, dataset.names
         self.fingerprint, self.origin = dataset.fingerprint, dataset.origin
         self.refs, self.orientation = dataset.refs, dataset.orientation
+        self.structure = dataset.structure
 
     def read(self, ref: ImageRef) -> Pixels:
         return self._cache.get(self, (ref.id,), lambda: self._dataset.read(ref))

@@ -62,7 +62,7 @@ def read_labels(path: Path) -> list[tuple[str, ...]]:
     A model_index.json has them under id2label. Raises `PriorError` for anything else.
     """
     try:
-        stored: Any = json.loads(path.read_text("utf-8"))
+        stored: Any = json.loads(path.read_bytes())  # UTF-8, UTF-16 or UTF-32, also with a mark
     except (OSError, ValueError, RecursionError) as error:
         raise PriorError(f"{path} cannot be read as JSON: {error}") from error
     if isinstance(stored, dict):

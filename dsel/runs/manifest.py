@@ -32,7 +32,8 @@ _NAMES = frozenset({"format", "fingerprint"})
 class Identity:
     """Everything that determines a run; equal identities give equal bytes.
 
-    dsel: the version that scores it.
+    dsel: the version that scores it. folders: the source's folder of each class; empty where its
+    classes are no folders.
     """
 
     classes: tuple[str, ...]
@@ -49,6 +50,7 @@ class Identity:
     threads: int = 0
     """Threads of torch on the CPU, which change the last digits of scores; 0 is not known."""
 
+    folders: tuple[str, ...] = ()
     dsel: str = __version__
 
     @property

@@ -13,7 +13,8 @@ from support.toyset import QUICK, TINY_CLASSES, dataset_of, toy_prior, write_pic
 import dsel
 from dsel.cli.commands import main
 from dsel.config.presets import PRESETS
-from dsel.types import Done, Notice, Progress, Skipped, Started
+from dsel.contents import Contents
+from dsel.types import Done, Progress, Skipped, Started
 
 README = Path(__file__).parents[2] / "README.md"
 SCORING = {"timesteps": (300, 600), "draws": 2}
@@ -140,7 +141,7 @@ def test_iter_score__events(tmp_path: Path, tiny_prior: Path) -> None:
     source = write_pictures(tmp_path / "photos", TINY_CLASSES)
     (source / next(iter(TINY_CLASSES)) / "broken.png").write_bytes(b"no image")
     events = list(dsel.iter_score(source, tmp_path / "run", prior=tiny_prior, **SCORING))
-    assert isinstance(events[0], Notice | Started)
+    assert isinstance(events[0], Contents)
     assert {type(event) for event in events} >= {Started, Progress, Skipped, Done}
     reasons = dsel.open_run(tmp_path / "run").skipped
     assert list(reasons) == [f"{next(iter(TINY_CLASSES))}/broken.png"]

@@ -73,6 +73,14 @@ def begin(page: Any) -> None:
     page.locator(f"{FORM} button[type=submit]").click()
 
 
+def fail(page: Any) -> None:
+    """Start a job whose prior does not exist."""
+    choose(page, "Toybox scenes")
+    page.locator(f"{FORM} [data-name=prior] input").fill("./no-such-prior")
+    begin(page)
+    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
+
+
 def run_row(page: Any, name: str) -> Any:
     return page.locator(".run-row", has=page.get_by_role("heading", name=name, exact=True))
 
@@ -101,6 +109,47 @@ def test_zip__is_scored_and_its_run_opens(visit: Opener) -> None:
     page.locator(".run-row").first.get_by_role("button", name="Open").click()
     until(page, ".pick select", "e => e.value === 'disc'")
     assert "run=" not in page.url
+
+
+CONTENTS = f"{FORM} .source-contents"
+
+
+def test_contents__of_a_zip_are_shown_before_its_job(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Zip of class folders")
+    assert page.locator(CONTENTS).is_hidden()
+    names = ["Training/9/1.png", "Training/9/2.png", "Training/10/1.png", "Testing/9/3.png"]
+    files = {**dict.fromkeys(names, picture()), "Training/9/1.txt": b"a caption"}
+    give(page, "pets.zip", zipped({**files, "classes.json": b'["<b>cat</b>", "dog"]'}))
+    until(page, CONTENTS, "e => e.querySelectorAll('.class-counts li').length === 2")
+    text = page.locator(CONTENTS).inner_text()
+    assert "Split Training · 2 classes · 3 images" in text
+    assert [" ".join(one.split()) for one in page.locator(f"{CONTENTS} li").all_inner_texts()] == [
+        "<b>cat</b> 2", "dog 1",
+    ]  # fmt: skip
+    assert "Prompt of <b>cat</b>: “An image of <b>cat</b>.”. Null prompt: “An image of .”." in text
+    assert "Note: the split Training is read, and not Testing." in text
+    assert "Note: 1 file is no picture by its name and is left out, such as 9/1.txt." in text
+    assert page.locator(".estimate").inner_text().startswith("3 images × ")
+    page.get_by_label("Most per class", exact=True).fill("1")
+    until(page, CONTENTS, "e => e.textContent.includes('2 classes · 2 images')")
+    page.get_by_label("Prompt", exact=True).fill("a {class}")
+    until(
+        page, CONTENTS, "e => e.textContent.includes('“a dog”') || e.textContent.includes('“a <b>')"
+    )
+    assert not page.locator(".job").count()
+    assert not violations(page)
+
+
+def test_contents__that_are_refused_start_no_job(visit: Opener) -> None:
+    page = visit(dark=True)
+    choose(page, "Zip of class folders")
+    give(page, "yolo.zip", zipped({"images/1.png": picture(), "labels/1.txt": b"0 .5 .5 1 1"}))
+    until(page, f"{CONTENTS} .notice", "e => e.textContent.includes('looks like a YOLO dataset')")
+    begin(page)
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.includes('a YOLO dataset')")
+    assert "/" not in page.locator(f"{CONTENTS} .notice").inner_text()
+    assert not page.locator(".job").count()
 
 
 def test_picture__with_a_class_name_opens_in_inspect(visit: Opener) -> None:
@@ -168,13 +217,21 @@ def test_folder__of_this_machine(visit: Opener, tmp_path: Path) -> None:
     run_row(page, "pets").wait_for(timeout=LONG_MS)
 
 
-def test_zip__that_leads_out_is_a_readable_failure(visit: Opener) -> None:
+def test_zip__that_leads_out_is_refused_before_a_job(visit: Opener) -> None:
     page = visit()
     choose(page, "Zip of class folders")
     give(page, "evil.zip", zipped({"cat/1.png": picture(), "../../evil.png": picture()}))
     begin(page)
-    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
-    assert "evil.zip is refused" in page.locator(".job .notice").inner_text()
+    until(
+        page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('evil.zip is refused')"
+    )
+    assert not page.locator(".job").count()
+
+
+def test_job__that_fails_is_forgotten(visit: Opener) -> None:
+    page = visit()
+    fail(page)
+    assert "no-such-prior" in page.locator(".job .notice").inner_text()
     page.get_by_role("button", name="Forget").click()
     until(page, ".jobs-part", "e => e.hidden")
 
@@ -214,10 +271,7 @@ def test_settings__wrong_ones_are_reported_and_can_be_reset(visit: Opener) -> No
 def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
     page = visit(dark=dark)
     page.get_by_text("More settings").last.click()
-    choose(page, "Zip of class folders")
-    give(page, "bad.zip", b"no zip")
-    begin(page)
-    page.wait_for_selector(".job[data-state=failed]", timeout=LONG_MS)
+    fail(page)
     assert violations(page) == []
 
 

@@ -107,6 +107,65 @@ def bomb_png(side: int = 30_000) -> bytes:
     )
 
 
+# What a source contains
+
+
+def test_source_contents__of_an_upload_before_its_job(page_of) -> None:
+    page = page_of(SPACE)
+    page.local = False
+    names = ["p/Train/cat/1.png", "p/Train/cat/2.png", "p/Train/dog/1.png", "p/Test/cat/3.png"]
+    source = {
+        "kind": "zip",
+        "path": page.upload("my pets.zip", zipped([*names, "p/Train/dog/1.txt"])),
+    }
+    found = page.ask("source_contents", source=source, score={"prompt": "a {class}", "draws": "x"})
+    assert found == {
+        "split": "p/Train",
+        "classes": [
+            {"name": "cat", "folder": "cat", "images": 2, "prompts": ["a cat"]},
+            {"name": "dog", "folder": "dog", "images": 1, "prompts": ["a dog"]},
+        ],
+        "total": 2,
+        "images": 3,
+        "null_prompt": "a ",
+        "notes": [
+            "the split Train is read, and not Test",
+            "1 file is no picture by its name and is left out, such as dog/1.txt",
+        ],
+    }
+    chosen = {"per_class": 1, "split": "test"}
+    found = page.ask("source_contents", source=source, source_settings=chosen)
+    assert [(one["name"], one["images"]) for one in found["classes"]] == [("cat", 1)]
+    assert not list(page.folder.parent.glob("jobs/*/run"))
+
+
+def test_source_contents__refusals_name_an_upload_without_its_path(page_of) -> None:
+    page = page_of(SPACE)
+    page.local = False
+    path = page.upload("flat.zip", zipped(["train/1.png", "test/2.png"]))
+    with pytest.raises(SettingError) as caught:
+        page.ask("source_contents", source={"kind": "zip", "path": path})
+    assert str(caught.value).startswith("flat.zip has the splits test, train without class folders")
+    with pytest.raises(SettingError, match="the file was not uploaded here"):
+        page.ask("source_contents", source={"kind": "zip", "path": "/etc/passwd.zip"})
+    with pytest.raises(SettingError, match="a folder can be named only"):
+        page.ask("source_contents", source={"kind": "folder", "path": "/etc"})
+
+
+def test_source_contents__of_each_kind(page_of, tmp_path: Path) -> None:
+    page = page_of()
+    write_pictures(tmp_path / "pictures", {f"{number:03d}": 1 for number in range(205)})
+    source = {"kind": "folder", "path": str(tmp_path / "pictures")}
+    found = page.ask("source_contents", source=source)
+    assert (len(found["classes"]), found["total"], found["images"]) == (200, 205, 205)
+    found = page.ask("source_contents", source={"kind": "picture", "class_name": " a cat "})
+    assert found["classes"] == [
+        {"name": "a cat", "folder": "", "images": 1, "prompts": ["An image of a cat."]}
+    ]
+    found = page.ask("source_contents", source={"kind": "toybox"}, source_settings={"per_class": 3})
+    assert (found["total"], found["images"], found["classes"][0]["images"]) == (10, 30, 3)
+
+
 # Scoring
 
 

@@ -110,14 +110,17 @@ def test_score__classes_and_number_of_images(figures, source, tiny_prior, tmp_pa
 
 def test_score__skipped_images_are_told(capsys, source, tiny_prior, tmp_path):
     other = Path(shutil.copytree(source, tmp_path / "pictures"))
-    (other / "dog/a.txt").write_text("notes")
+    (other / "dog/a").write_text("notes")
+    (other / "dog/b.txt").write_text("a caption")
     command = ["score", str(other), "--run", str(tmp_path / "run"), "--prior", str(tiny_prior)]
     assert main([*command, *QUICK]) == 0
     captured = capsys.readouterr()
-    assert "skipped dog/a.txt: is text, not an image" in captured.err
+    assert "skipped dog/a: is text, not an image" in captured.err
+    left_out = "note: 1 file is no picture by its name and is left out, such as dog/b.txt"
+    assert left_out in captured.err.splitlines()
     assert "skipped: 1" in captured.out
     assert main(["info", str(tmp_path / "run")]) == 0
-    assert "dog/a.txt: is text, not an image" in capsys.readouterr().out
+    assert "dog/a: is text, not an image" in capsys.readouterr().out
 
 
 def test_select__figures(figures, run):
@@ -365,6 +368,29 @@ def test_dry_run__writes_nothing(capsys, source, tiny_prior, tmp_path, command):
     assert all(text in shown for text in told)
 
 
+@pytest.mark.parametrize("command", ["score", "distill"])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_score__says_first_what_is_scored(capsys, tiny_prior, tmp_path, command, more):
+    """The split, the classes with their images, and the words of the prompts."""
+    root = tmp_path / "pictures"
+    write_pictures(root / "Training", {"10": 3, "9": 2})
+    write_pictures(root / "Testing", {"10": 1, "9": 1})
+    (root / "classes.json").write_text('["black cat", "red dog"]')
+    where = {"score": "--run", "distill": "--out"}[command]
+    flags = (*QUICK, "--prompt", "a {class}!", "--null-prompt", "?", "--per-class", "2", *more)
+    arguments = (command, root, where, tmp_path / "new", "--prior", tiny_prior, *flags)
+    assert main([*map(str, arguments)]) == 0
+    assert capsys.readouterr().err.splitlines()[:7] == [
+        f"source: {root}",
+        "split: Training",
+        "classes: 2, with 4 images",
+        '  black cat (folder 9): 2 images, "a black cat!"',
+        '  red dog (folder 10): 2 images, "a red dog!"',
+        'null prompt: "?"',
+        "note: the split Training is read, and not Testing",
+    ]
+
+
 @pytest.mark.parametrize("command", ["select", "export", "check"])
 def test_dry_run__leaves_the_run_alone(capsys, run, tmp_path, command):
     boxes = write_boxes(tmp_path / "boxes.json")
@@ -600,7 +626,14 @@ def test_process__figures_are_alone_on_standard_output(source, tiny_prior, tmp_p
     )  # fmt: skip
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["export"]["images"] == 4
-    assert done.stderr == ""
+    assert done.stderr.splitlines() == [
+        f"source: {source}",
+        "split: none",
+        "classes: 2, with 8 images",
+        '  cat: 4 images, "An image of cat."',
+        '  dog: 4 images, "An image of dog."',
+        'null prompt: "An image of ."',
+    ]
 
 
 def _begin(arguments: Sequence[str]) -> int:

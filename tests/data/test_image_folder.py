@@ -61,7 +61,8 @@ def test_image_folder__a_single_folder_may_stand_around_everything(
     assert opened(tmp_path).classes == ("house cat", "dog")
     assert ids(opened(tmp_path)) == ["cat/1.png", "dog/1.png"]
     assert ids(opened(tmp_path, split="val")) == ["cat/2.png"]
-    assert opened(tmp_path, split="photos").classes == ("train", "val")
+    assert opened(tmp_path, split="photos").structure.split == "photos/train"
+    assert ids(opened(tmp_path, split="photos/val")) == ["cat/2.png"]
     with pytest.raises(SettingError, match="unknown split 'dev'; known are: train, val"):
         opened(tmp_path, split="dev")
 
@@ -85,7 +86,7 @@ def test_image_folder__classes_with_only_subfolders(tmp_path: Path) -> None:
 
 
 def test_image_folder__what_is_no_image_is_listed_with_its_reason(pets: Path) -> None:
-    (pets / "cat" / "notes.txt").write_text("hello")
+    (pets / "cat" / "notes").write_text("hello")
     put(pets / "cat" / "folder.jpg" / "inside.png")
     (pets / "cat" / "broken_link.png").symlink_to("gone.png")
     (pets / "cat" / "loop.png").symlink_to("loop.png")
@@ -98,7 +99,7 @@ def test_image_folder__what_is_no_image_is_listed_with_its_reason(pets: Path) ->
         except UnreadableImage as error:
             reasons[ref.id] = str(error)
     assert reasons == {
-        "cat/notes.txt": "is text, not an image",
+        "cat/notes": "is text, not an image",
         "cat/folder.jpg": "is a folder, not an image",
         "cat/broken_link.png": "cannot be opened: No such file or directory",
         "cat/loop.png": "cannot be opened: Too many levels of symbolic links",

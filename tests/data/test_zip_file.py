@@ -307,11 +307,13 @@ def test_zip__a_name_in_utf8_beside_an_older_one(tmp_path: Path) -> None:
         ("//host/cat/1.png", "is an absolute path"),
         ("C:/cat/1.png", "is an absolute path"),
         ("c:1.png", "is an absolute path"),
-        ("cat\\1.png", "has a backslash, where zip files use a /"),
-        ("cat/..\\..\\1.png", "has a backslash"),
-        ("\\\\host\\cat\\1.png", "has a backslash"),
+        ("cat/..\\..\\1.png", "leads out of it"),
+        ("..\\cat\\1.png", "leads out of it"),
+        ("\\\\host\\cat\\1.png", "is an absolute path"),
+        ("\\cat\\1.png", "is an absolute path"),
+        ("C:\\cat\\1.png", "is an absolute path"),
         ("__MACOSX/../../x", "leads out of it"),
-        ("cat/..\\\x01.png", "has a backslash"),
+        ("cat/..\\\x01.png", "leads out of it"),
         ("cat/" + "a" * 1000 + ".png", "has more than 1000 characters, or is 20 folders deep"),
         ("a/" * 20 + "1.png", "has more than 1000 characters, or is 20 folders deep"),
     ],
@@ -336,16 +338,33 @@ def test_names__that_lead_out_by_the_second_name(tmp_path: Path) -> None:
         opened(path)
 
 
-def test_names__that_are_not_text_are_listed_and_not_read(tmp_path: Path) -> None:
+def test_names__that_are_not_utf8_are_code_page_437(tmp_path: Path) -> None:
     path = with_entry(tmp_path / "x.zip", "cat/cafe.png")
-    found = opened(rename(path, b"cafe", b"caf\xe9"))
-    why = "has a name that is not UTF-8: rename it, or zip it with another program"
-    assert reasons(found) == {"cat/caf\\xe9.png": why}
+    found = opened(rename(path, b"cafe", b"caf\x82"))
+    assert "cat/café.png" in ids(found)
+    assert reasons(found) == {}
+    assert found.structure.notes == (
+        "names in the zip file such as cat/café.png are not UTF-8 and are read as code page 437 "
+        "(1 in all): check the names of the classes",
+    )
     raw = path.read_bytes()
-    record = raw.rindex(b"cat/caf\xe9") - 46
+    record = raw.rindex(b"cat/caf\x82") - 46
     path.write_bytes(raw[: record + 8] + b"\0\x08" + raw[record + 10 :])
     with pytest.raises(SourceError, match="marks its names as UTF-8, and they are not"):
         opened(path)
+
+
+def test_names__with_backslashes_are_paths(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("pets\\cat\\", "pets\\cat\\1.png", "pets\\dog/2.png", "pets\\dog\\in\\3.png"):
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.filename = 0, name
+            archive.writestr(info, b"" if name.endswith("\\") else PNG)
+    found = opened(path)
+    assert found.classes == ("cat", "dog")
+    assert ids(found) == ["cat/1.png", "dog/2.png", "dog/in/3.png"]
+    assert reasons(found) == {}
 
 
 def test_names__with_control_characters(tmp_path: Path) -> None:
@@ -395,7 +414,7 @@ def test_entries__links_are_not_followed(tmp_path: Path, target: str) -> None:
 def test_entries__that_are_no_images(tmp_path: Path) -> None:
     inner = pack(tmp_path / "inner.zip").read_bytes()
     entries = {
-        "cat/notes.txt": b"hello", "cat/more.zip": inner, "cat/empty.png": b"",
+        "cat/notes": b"hello", "cat/more": inner, "cat/empty.png": b"",
         "cat/1.png": PNG, "cat/cut.png": PNG[:50], "cat/x.jpg/": b"",
     }  # fmt: skip
     path = pack(tmp_path / "x.zip", entries)
@@ -403,10 +422,10 @@ def test_entries__that_are_no_images(tmp_path: Path) -> None:
         for kind in ("S_IFIFO", "S_IFCHR", "S_IFDIR"):
             archive.writestr(special(f"cat/{kind}", getattr(stat, kind)), PNG)
     found = reasons(opened(path))
-    assert found.pop("cat/more.zip").startswith("is not an image in a format that dsel reads")
+    assert found.pop("cat/more").startswith("is not an image in a format that dsel reads")
     assert found.pop("cat/cut.png").startswith(("is cut off", "is damaged"))
     assert found == {
-        "cat/notes.txt": "is text, not an image",
+        "cat/notes": "is text, not an image",
         "cat/empty.png": "is empty (0 bytes)",
         "cat/x.jpg": "is a folder, not an image",
         "cat/S_IFIFO": "is a folder, a pipe or a device, not an image",

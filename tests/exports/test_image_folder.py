@@ -27,8 +27,10 @@ from dsel.errors import RunError, SettingError, StorageError
 from dsel.exports import zip_folder
 from dsel.exports.base import class_folders
 from dsel.pipeline.export import export, export_selections
+from dsel.pipeline.held_out import match_classes
 from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
+from dsel.students.exported import read_export
 from dsel.types import Box, Done, Notice
 
 ODD_NAMES = {"a": "a/b", "b": "A_B", "c": "..", "d": " dot. ", "e": 'say "é"?', "f": "a\\b"}
@@ -377,10 +379,68 @@ def test_export__nothing_is_written_to_the_run(run, tmp_path):
     assert tree(run.path) == before
 
 
-def test_export__odd_class_names(tmp_path):
-    source = write_pictures(tmp_path / "pictures", dict.fromkeys(ODD_NAMES, 2))
-    (source / "classes.json").write_text(json.dumps(ODD_NAMES))
+def test_export__folders_keep_the_names_of_the_source(tmp_path):
+    """Sorted, they have the order of any other folders of the same classes."""
+    folders = ("n01440764", "n02102040", "n02979186")
+    source = write_pictures(tmp_path / "pictures/train", dict.fromkeys(folders, 2))
+    held_out = write_pictures(tmp_path / "pictures/val", dict.fromkeys(folders, 2), seed=1)
     run = scored_run(source, tmp_path / "run")
+    out = tmp_path / "out"
+    finish(export(run, out, ExportSettings()))
+    assert sorted(p.name for p in (out / "train").iterdir()) == list(folders)
+    assert json.loads((out / "classes.json").read_text("utf-8")) == [
+        {"index": 0, "name": "tench", "folder": "n01440764"},
+        {"index": 1, "name": "English springer", "folder": "n02102040"},
+        {"index": 2, "name": "cassette player", "folder": "n02979186"},
+    ]
+    again, validation = dataset_of(out), dataset_of(held_out)
+    assert again.classes == validation.classes == run.identity.classes
+    assert again.structure.folders == validation.structure.folders == folders
+    assert match_classes(again.names, run.identity.classes) == (0, 1, 2)
+    assert match_classes(validation.names, read_export(out).classes) == (0, 1, 2)
+
+
+@pytest.mark.parametrize("readable", [{"b": "ant", "a": "zebra"}, ["zebra", "ant"], None])
+def test_export__read_back_has_the_same_order_and_names(tmp_path, readable):
+    source = write_pictures(tmp_path / "pictures", {"a": 2, "b": 2})
+    if readable:
+        (source / "classes.json").write_text(json.dumps(readable))
+    run = scored_run(source, tmp_path / "run")
+    finish(export(run, tmp_path / "out", ExportSettings()))
+    again = dataset_of(tmp_path / "out")
+    assert again.classes == run.identity.classes == (("zebra", "ant") if readable else ("a", "b"))
+    assert again.structure.folders == ("a", "b")
+
+
+def test_export__of_arrays_read_back_has_their_order(tmp_path):
+    """Arrays have no folders: the order of their classes stands in classes.json alone."""
+    images = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), np.uint8)
+    arrays = {
+        "images": images,
+        "labels": np.arange(6) % 3,
+        "classes": np.array(["dog", "a/b", "cat"]),
+    }
+    np.savez(tmp_path / "arrays.npz", **arrays)
+    run = scored_run(tmp_path / "arrays.npz", tmp_path / "run")
+    finish(export(run, tmp_path / "out", ExportSettings()))
+    again = dataset_of(tmp_path / "out")
+    assert again.classes == run.identity.classes == ("dog", "a/b", "cat")
+    assert again.structure.folders == ("dog", "a_b", "cat")
+
+
+def test_export__classes_named_like_splits_are_read_back(tmp_path):
+    source = write_pictures(tmp_path / "pictures", {"train": 2, "bus": 2})
+    run = scored_run(source, tmp_path / "run")
+    finish(export(run, tmp_path / "out", ExportSettings()))
+    assert dataset_of(tmp_path / "out").classes == ("bus", "train")
+    assert dataset_of(tmp_path / "out", split="train").classes == ("bus", "train")
+
+
+def test_export__odd_class_names(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), np.uint8)
+    names = np.array([*ODD_NAMES.values()])
+    np.savez(tmp_path / "arrays.npz", images=images, labels=np.arange(12) % 6, classes=names)
+    run = scored_run(tmp_path / "arrays.npz", tmp_path / "run")
     out = tmp_path / "out"
     finish(export(run, out, ExportSettings()))
     classes = json.loads((out / "classes.json").read_text("utf-8"))

@@ -26,6 +26,7 @@ from support.toyset import (
 )
 
 from dsel.config import PriorSettings, SelectSettings
+from dsel.contents import Contents
 from dsel.core import projection
 from dsel.core.gap_maps import image_bucket
 from dsel.data.images import decode
@@ -50,8 +51,8 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 def test_score__what_is_there_is_not_scored_again(source, tmp_path):
     dataset = dataset_of(source)
     events = score(dataset, toy_prior(), tmp_path, QUICK)
-    # A shard is written before the first event behind it.
-    for _ in itertools.islice(events, 1 + 3 + 1):
+    # A shard is written before the first event behind it; the contents of the source come first.
+    for _ in itertools.islice(events, 2 + 3 + 1):
         pass
     events.close()
     verified, first, *_, done = (
@@ -71,6 +72,7 @@ def test_score__a_finished_run_asks_the_prior_nothing(source, tmp_path):
     finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK))
     before = tree(tmp_path)
     events = finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK))
+    assert isinstance(events[0], Contents)
     assert [event for event in events if isinstance(event, Started)] == [
         Started("verify", 3, "shards"), Started("score", 7, "images", 7),
     ]  # fmt: skip
@@ -134,7 +136,7 @@ class Reversed:
 
     def __init__(self, dataset) -> None:
         self.classes, self.fingerprint = dataset.classes, dataset.fingerprint
-        self.names = dataset.names
+        self.names, self.structure = dataset.names, dataset.structure
         self.origin, self.read = dataset.origin, dataset.read
         self.orientation = dataset.orientation
         self.refs = list(reversed(dataset.refs))
@@ -169,14 +171,14 @@ class Choosy:
 
 def test_score__skipped_images_are_counted_with_their_reasons(tmp_path):
     root = write_pictures(tmp_path / "pictures", {"cat": 3, "dog": 2})
-    (root / "cat/a.txt").write_text("notes")
+    (root / "cat/a").write_text("notes")
     (root / "cat/b.png").write_bytes(b"")
     (root / "cat/c.png").write_bytes((root / "cat/00.png").read_bytes()[:300])
     Image.new("RGB", (300, 9)).save(root / "dog/small.png")
     Image.new("RGB", (PX, PX), "white").save(root / "dog/white.png")
     events = finish(score(dataset_of(root), Choosy(toy_prior()), tmp_path / "run", QUICK))
     told = {event.ref.id: event.reason for event in events if isinstance(event, Skipped)}
-    assert told["cat/a.txt"] == "is text, not an image"
+    assert told["cat/a"] == "is text, not an image"
     assert told["cat/b.png"] == "is empty (0 bytes)"
     assert "cut off" in told["cat/c.png"]
     assert told["dog/small.png"].startswith("is 300 x 9 px: the shorter side must be at least 16")

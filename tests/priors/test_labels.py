@@ -105,6 +105,12 @@ def test_read_labels__what_holds_no_names(tmp_path, content):
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_read_labels__in_any_encoding_of_unicode(tmp_path, encoding):
+    (tmp_path / "names.json").write_text('["chât", "犬"]', encoding)
+    assert read_labels(tmp_path / "names.json") == [("chât",), ("犬",)]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1,", "\N{BULLET}", "[" * 100_000])
 def test_read_labels__what_is_no_json(tmp_path, content):
     with pytest.raises(PriorError) as error:

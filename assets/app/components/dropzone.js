@@ -10,6 +10,7 @@ import { tokenHeaders } from "../lib/rpc.js";
  * @property {string[]} kinds suffixes
  * @property {number} most the largest file in bytes
  * @property {boolean} [preview]
+ * @property {boolean} [eager] uploads a file as soon as it is chosen
  * @property {() => void} changed
  */
 
@@ -27,6 +28,8 @@ export class Dropzone {
     this.url = "";
     /** @type {XMLHttpRequest | null} */
     this.request = null;
+    /** @type {{ file: File, path: Promise<string> } | null} */
+    this.sending = null;
     const { label, kinds } = options;
     this.input = h("input.zone-input", { type: "file", accept: kinds.join(","), "aria-label": label });
     this.image = h("img", { alt: "", hidden: true });
@@ -90,6 +93,22 @@ export class Dropzone {
     this.note.textContent = wrong ? this.invitation() : `${bytes(file.size)} · drop or choose another`;
     this.zone.classList.toggle("full", !wrong);
     changed();
+    if (this.options.eager && !wrong) this.sendEarly(file);
+  }
+
+  /**
+   * Upload a file before it is asked for; a failure is shown here, and the next try is that of the form.
+   * @param {File} file
+   */
+  async sendEarly(file) {
+    try {
+      await this.send();
+      this.options.changed();
+    } catch (error) {
+      if (this.file !== file) return;
+      this.problem.textContent = /** @type {Error} */ (error).message;
+      this.problem.hidden = false;
+    }
   }
 
   /** Upload the file unless that is done; return its path in the app. */
@@ -97,7 +116,11 @@ export class Dropzone {
     const { file } = this;
     if (!file) throw new Error(`${this.options.label} first`);
     if (this.path) return this.path;
-    const path = await this.upload(file);
+    if (this.sending?.file !== file) this.sending = { file, path: this.upload(file) };
+    const { sending } = this;
+    const path = await sending.path.finally(() => {
+      if (this.sending === sending) this.sending = null;
+    });
     if (this.file !== file) throw new Error("Another file was chosen during the upload: press the button again.");
     this.path = path;
     return path;

@@ -3,6 +3,7 @@
 import { h } from "../lib/dom.js";
 import { count, plural } from "../lib/format.js";
 import { createFields, suggest } from "./form_fields.js";
+import { SourceContents } from "./source_contents.js";
 import { Sources } from "./sources.js";
 
 /** The settings that are always visible. */
@@ -35,6 +36,8 @@ const FOLDED = [
   },
   { title: "", form: "prior", names: ["feature_layer"] },
 ];
+/** The settings of scoring that decide the prompts. */
+const PROMPTS = ["prompt", "null_prompt", "names"];
 const DEMO = "The demo prior ships with dsel.";
 const ANY_PRIOR = `${DEMO} Or enter the folder or the Hub id of a diffusion model.`;
 
@@ -59,7 +62,8 @@ export class ScoreForm {
     this.started = started;
     this.isBusy = false;
     const changed = () => this.update();
-    this.sources = new Sources(app, options, changed);
+    this.sources = new Sources(app, options, changed, { eager: true });
+    this.contents = new SourceContents(app, () => this.contentsParams(), changed);
     /** @type {Record<string, Fields>} */
     this.forms = {
       source: createFields(options.source, changed),
@@ -85,13 +89,14 @@ export class ScoreForm {
   }
 
   layout() {
-    const { sources, options, folded, problem, start, estimate } = this;
+    const { sources, contents, options, folded, problem, start, estimate } = this;
     return h(
       "form.score-form.job-form.card",
       { "aria-label": "Score new images", noValidate: true },
       h("h2", {}, "Score new images"),
       sources.element,
       this.fields("source", VISIBLE.source),
+      contents.element,
       h("h3", {}, "Prior"),
       this.fields("prior", VISIBLE.prior),
       h("p.hint", {}, options.any_prior ? ANY_PRIOR : DEMO),
@@ -117,6 +122,15 @@ export class ScoreForm {
     return [title && h("h3", {}, title), this.fields(form, names)];
   }
 
+  /** Return what decides the contents of the source and their prompts; null where no source is chosen. */
+  contentsParams() {
+    const { forms, sources } = this;
+    const source = sources.ready();
+    if (!source) return null;
+    const words = Object.entries(forms.score.values()).filter(([name]) => PROMPTS.includes(name));
+    return { source, source_settings: forms.source.values(sources.settings()), score: Object.fromEntries(words) };
+  }
+
   /** Suggest the classes of this run, and those of the toybox, for a single image. */
   suggestClasses() {
     const names = this.app.start.classes.map((one) => one.name);
@@ -138,7 +152,8 @@ export class ScoreForm {
     const folded = FOLDED.flatMap(({ form, names }) => names.map((name) => forms[form].get(name)));
     const changed = folded.filter((field) => field?.isChanged()).length;
     this.summary.textContent = changed ? `More settings · ${changed} changed` : "More settings";
-    this.estimate.textContent = estimateText(sources, forms, options);
+    this.contents.update();
+    this.estimate.textContent = estimateText(sources, forms, options, this.contents.contents?.images);
     const known = options.known_classes[forms.prior.get("prior")?.value()] ?? [];
     sources.showKnown(known);
     this.known.textContent = known.length ? `It was trained on ${known.length} classes only: ${known.join(", ")}.` : "";
@@ -154,6 +169,7 @@ export class ScoreForm {
     this.setBusy(true);
     try {
       const source = await sources.source();
+      await this.contents.require();
       const values = { prior: forms.prior.values(), score: forms.score.values() };
       const params = { source, ...values, source_settings: forms.source.values(sources.settings()) };
       const { token } = await app.ask("score_start", params, { run: "", view: "" });
@@ -208,18 +224,20 @@ function priorFields({ any_prior: isFree, prior, priors }) {
  * @param {Sources} sources
  * @param {Record<string, Fields>} forms
  * @param {Options} options
+ * @param {number} [listed] the images of the source, where its files were listed
  */
-function estimateText(sources, forms, { evaluations: most }) {
+function estimateText(sources, forms, { evaluations: most }, listed) {
   /**
    * @param {string} form
    * @param {string} name
    */
   const value = (form, name) => forms[form].get(name)?.value();
   const [timesteps, draws] = [value("score", "timesteps").length, value("score", "draws")];
-  const images = sources.images({
+  const settings = {
     per_class: Number(value("source", "per_class")) || 0,
     classes: value("source", "classes") ?? [],
-  });
+  };
+  const images = sources.images(settings) ?? listed;
   const each = 2 * timesteps * draws;
   if (!Number.isFinite(each)) return "";
   const limit = most ? `; at most ${count(most)} are allowed here` : "";

@@ -29,6 +29,7 @@ const CLASS_HELP =
  * @typedef {object} Pane
  * @property {HTMLElement} element
  * @property {() => Promise<Record<string, any>>} source uploads the file, if any
+ * @property {() => Record<string, any> | null} ready the source without an upload; null where it lacks something
  * @property {(settings: Counted) => number} [images]
  * @property {(names: string[]) => void} [suggest]
  * @property {(names: string[]) => void} [showKnown]
@@ -49,15 +50,16 @@ export class Sources {
    * @param {App} app
    * @param {Options} options
    * @param {() => void} changed
-   * @param {{ label?: string, labels?: Record<string, string> }} [words]
+   * @param {{ label?: string, labels?: Record<string, string>, eager?: boolean }} [how] eager: zip files are
+   *     uploaded as soon as they are chosen
    */
-  constructor(app, options, changed, { label = "What to score", labels = LABELS } = {}) {
+  constructor(app, options, changed, { label = "What to score", labels = LABELS, eager = false } = {}) {
     this.changed = changed;
     this.kinds = Object.keys(LABELS).filter((kind) => options.kinds.includes(kind));
     /** @type {Record<string, () => Pane>} */
     const create = {
       picture: () => createImagePane(app, options, changed),
-      zip: () => createZipPane(app, options, changed),
+      zip: () => createZipPane(app, options, changed, eager),
       folder: () => createFolderPane(changed),
       toybox: () => createToyboxPane(options),
     };
@@ -87,6 +89,12 @@ export class Sources {
   /** Upload what must be uploaded; return the source of the request. */
   async source() {
     return { kind: this.kind, ...(await this.panes[this.kind].source()) };
+  }
+
+  /** Return the source of the request if it can be opened now; null where something is missing. */
+  ready() {
+    const source = this.panes[this.kind].ready();
+    return source && { kind: this.kind, ...source };
   }
 
   /**
@@ -133,6 +141,7 @@ function createImagePane(app, { pictures: kinds, upload_bytes: most }, changed) 
       known.textContent = unknownClassText(input.value, names);
       known.hidden = !known.textContent;
     },
+    ready: () => (input.value.trim() ? { class_name: input.value } : null),
     suggest: (names) => suggest(input, names),
     async source() {
       if (zone.file && !input.value.trim()) {
@@ -148,12 +157,16 @@ function createImagePane(app, { pictures: kinds, upload_bytes: most }, changed) 
  * @param {App} app
  * @param {Options} options
  * @param {() => void} changed
+ * @param {boolean} eager
  * @returns {Pane}
  */
-function createZipPane(app, { zips: kinds, upload_bytes: most }, changed) {
-  const zone = new Dropzone(app, { label: "Drop a zip file here", kinds, most, changed });
-  const element = h("div.pane", {}, zone.element, h("p.hint", {}, LAYOUT));
-  return { element, source: async () => ({ path: await zone.send() }) };
+function createZipPane(app, { zips: kinds, upload_bytes: most }, changed, eager) {
+  const zone = new Dropzone(app, { label: "Drop a zip file here", kinds, most, changed, eager });
+  return {
+    element: h("div.pane", {}, zone.element, h("p.hint", {}, LAYOUT)),
+    ready: () => (zone.file && zone.path ? { path: zone.path } : null),
+    source: async () => ({ path: await zone.send() }),
+  };
 }
 
 /**
@@ -165,7 +178,12 @@ function createFolderPane(changed) {
   const { input, field } = createTextField("Folder", help, changed);
   input.placeholder = "/data/images";
   input.spellcheck = false;
-  return { element: h("div.pane", {}, field), source: async () => ({ path: input.value.trim() }) };
+  const source = () => ({ path: input.value.trim() });
+  return {
+    element: h("div.pane", {}, field),
+    ready: () => (source().path ? source() : null),
+    source: async () => source(),
+  };
 }
 
 /**
@@ -177,6 +195,7 @@ function createToyboxPane({ toybox: { classes, per_class: usual } }) {
   const hint = `Scenes of 128 px that dsel renders: one toy among solids, ${list}.`;
   return {
     element: h("div.pane", {}, h("p.hint", {}, hint)),
+    ready: () => ({}),
     source: async () => ({}),
     images: ({ per_class: most, classes: chosen }) => (most || usual) * (chosen.length || classes.length),
   };

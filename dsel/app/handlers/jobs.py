@@ -209,7 +209,7 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
 
 def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
     """Score an image for one class: a folder of that class, which classes.json names."""
-    name = _class_name(source)
+    name = class_name_of(source)
     file = context.state.uploads.find(source.path, IMAGES)
     settings = filled(SourceSettings, {}, "source settings", context.trusted)
     try:
@@ -243,7 +243,8 @@ _USED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
 """The parameters of each kind of source; another is refused, since it would be ignored."""
 
 
-def _class_name(source: SourceParams) -> str:
+def class_name_of(source: SourceParams) -> str:
+    """Return the class name of a single image; raises `SettingError` for one that is none."""
     name = source.class_name.strip()
     if not name or len(name) > LONGEST_NAME or _INVISIBLE.search(name):
         raise SettingError(
