@@ -67,6 +67,7 @@ interface Explanation {
   place: number;
   curve: Moment[];
   placement: Placement | null;
+  order: string[];
   sentence: string;
 }
 interface Frame {
@@ -142,6 +143,7 @@ interface SelectSettings {
   clusters: number;
   ipc: number;
   gap: string;
+  locate: string;
   factor: number;
   per_image: number;
   pins: string[];
@@ -256,7 +258,7 @@ interface Jobs {
 
 interface Colors {
   draw(canvas: HTMLCanvasElement, map: Unpacked, range: ScaleRange, alpha?: ((share: number) => number) | null): void;
-  legend(range: ScaleRange, label: string): HTMLElement;
+  legend(range: ScaleRange, label: string, write?: (value: number) => string): HTMLElement;
   gradient(signed: boolean): string;
 }
 

@@ -2,6 +2,7 @@
 
 import { createList, fill, h } from "../lib/dom.js";
 import { number, plural } from "../lib/format.js";
+import { withUnit } from "../lib/quantities.js";
 import { rankingScore, tileShare } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
 import { keepOneTabStop } from "./tile_keys.js";
@@ -305,7 +306,7 @@ class Tile {
     const { element } = this;
     const facts = [
       `${position}: ${patch.id}`,
-      `score ${number(rankingScore(patch, select))}`,
+      `score ${withUnit(rankingScore(patch, select))}`,
       `cluster ${patch.cluster + 1}`,
     ];
     facts.push(`rank ${patch.rank + 1}`, ...(override ? [override] : []));

@@ -2,10 +2,11 @@
 
 import { clusterColor } from "../lib/colors.js";
 import { createList, empty, fill, h, indexOfFocus } from "../lib/dom.js";
-import { number, plural } from "../lib/format.js";
+import { percent, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
-import { rankingScore } from "../lib/settings_text.js";
+import { UNIT, withUnit } from "../lib/quantities.js";
+import { orderText, rankingScore } from "../lib/settings_text.js";
 import { createBannedLink, createSkippedLink } from "./excluded_images.js";
 import { createPager } from "./pager.js";
 
@@ -28,6 +29,7 @@ const ORDERS = [
  * @property {number} total
  * @property {number[]} counts patches of each cluster
  * @property {string[]} banned
+ * @property {string[]} order why the ranking does not follow the scores
  */
 
 /** A gallery. `filter()` returns further params of its request, such as a polygon. */
@@ -47,6 +49,7 @@ export class Gallery {
     this.shownPage = 0;
     this.heading = h("h2", {}, title);
     this.count = h("span.count", { "aria-live": "polite" });
+    this.note = h("p.gallery-note.soft");
     this.grid = h("div.cells", { role: "list", "aria-label": title });
     this.grid.addEventListener("keydown", (event) => moveFocus(event, this.grid));
     this.cells = createList(this.grid, () => new Cell(app));
@@ -58,11 +61,11 @@ export class Gallery {
   }
 
   layout() {
-    const { heading, count, clusters, order, pager, excluded } = this;
+    const { heading, count, note, clusters, order, pager, excluded } = this;
     const head = h("div.bar-line", {}, heading, count, h("span.grow"), clusters.element, order.element);
     const links = excluded.map((one) => one.element);
     const foot = h("div.bar-line.foot", {}, pager.element, h("span.grow"), links);
-    return h("section.gallery", { "aria-label": this.title }, head, this.grid, foot);
+    return h("section.gallery", { "aria-label": this.title }, head, note, this.grid, foot);
   }
 
   /** @param {Partial<Listing>} change */
@@ -112,6 +115,7 @@ export class Gallery {
     this.count.textContent = plural(result.total, "patch", "patches");
     this.pager.show(result);
     this.order.show(this.listing);
+    this.note.textContent = noteOf(result.order, this.listing.sort);
     this.clusters.show(result.counts, this.listing.cluster);
     for (const one of this.excluded) one.show(result.banned);
     this.grid.querySelector(".empty")?.remove();
@@ -128,6 +132,16 @@ export class Gallery {
     const reason = scored ? "No patch of this class is in this selection." : "No image of this class was scored.";
     return empty("No patches", reason);
   }
+}
+
+/**
+ * Name the unit of the scores, and say why they do not fall along the ranking.
+ * @param {string[]} order
+ * @param {string} sort
+ */
+function noteOf(order, sort) {
+  const reason = sort === "rank" && orderText(order);
+  return `Scores in ${UNIT}.${reason ? ` By rank, ${reason}.` : ""}`;
 }
 
 /** @param {App} app */
@@ -164,8 +178,8 @@ class Cell {
     this.override.textContent = override;
     this.badge.textContent = kept.length ? `kept ${kept[0] + 1}` : "";
     const dot = h("span.dot", { title: `cluster ${cluster + 1}` });
-    fill(this.caption, h("span.rank", {}, `${rank + 1}`), dot, h("span", {}, number(score)));
-    const facts = [id, `rank ${rank + 1}`, `score ${number(score)}`, `cluster ${cluster + 1}`];
+    fill(this.caption, h("span.rank", {}, `${rank + 1}`), dot, h("span", {}, percent(score)));
+    const facts = [id, `rank ${rank + 1}`, `score ${withUnit(score)}`, `cluster ${cluster + 1}`];
     if (kept.length) facts.push(`kept as image ${kept[0] + 1}`);
     if (override) facts.push(override);
     this.button.style.setProperty("--cluster", clusterColor(cluster));

@@ -2,8 +2,8 @@
 
 import { unpack } from "../lib/arrays.js";
 import { h, setStyle, write } from "../lib/dom.js";
-import { number } from "../lib/format.js";
 import { boxOf, clamp, clampBox, fitSquare, placeBox, placeCut, proxySize, sameCorner } from "../lib/geometry.js";
+import { quantityOf } from "../lib/quantities.js";
 
 const DRAG_PX = 4;
 /** @type {Record<string, [number, number]>} */
@@ -21,6 +21,7 @@ const HELP =
  * @property {string} view Image, Overlay, Conditional, Unconditional or Gap
  * @property {number} opacity
  * @property {ScaleRange} range
+ * @property {SelectSettings} select
  * @property {boolean} movable whether the box may be moved
  */
 /**
@@ -171,7 +172,7 @@ export class HeatMap {
       return;
     }
     this.tip.hidden = event.pointerType === "touch";
-    if (!this.tip.hidden) this.showTip(at, `gap ${number(this.gapAt(at))}`);
+    if (!this.tip.hidden) this.showTip(at, this.textAt(at));
   }
 
   /**
@@ -288,9 +289,16 @@ export class HeatMap {
     return { row: Math.floor((y / height) * rows), column: Math.floor((x / width) * columns) };
   }
 
-  /** @param {Pixel} at */
-  gapAt(at) {
+  /**
+   * Write the value under the pointer, in the quantity of the legend; the image alone shows that of its overlay.
+   * @param {Pixel} at
+   */
+  textAt(at) {
+    if (!this.shown) return "";
+    const { image, view, select } = this.shown;
     const { row, column } = this.cellAt(at);
-    return this.gap.values[row * this.gap.shape[1] + column];
+    const { values, shape } = mapOf(image, view === "Image" ? "Overlay" : view);
+    const { name, write: text } = quantityOf(view, select);
+    return `${name} ${text(values[row * shape[1] + column])}`;
   }
 }

@@ -2,20 +2,13 @@
 
 import { rangeOf, symmetric } from "../lib/colors.js";
 import { fill, h, setStyle, uid } from "../lib/dom.js";
-import { number } from "../lib/format.js";
+import { quantityOf } from "../lib/quantities.js";
 import { mapOf } from "./heat_map.js";
 import { createSegments, options } from "./segments.js";
 
 const VIEWS = ["Image", "Overlay", "Conditional", "Unconditional", "Gap"];
 const SCALES = ["This image", "Class"];
 const MOST_RANGES = 40;
-const LOSS = "mean squared error per cell";
-/** @type {Record<string, string>} */
-const CAPTIONS = {
-  Conditional: `conditional loss: ${LOSS}, with the class named`,
-  Unconditional: `unconditional loss: ${LOSS}, with the null prompt`,
-  Gap: "gap: unconditional − conditional loss, per cell",
-};
 
 /** @typedef {Record<"conditional" | "unconditional" | "gap" | "combined", ScaleRange>} ClassRanges */
 
@@ -99,12 +92,12 @@ export class HeatMapControls {
   showLegend(range) {
     const { colors, store } = this.app;
     const { high } = range;
+    const { select } = store.state;
+    const { caption, write } = quantityOf(this.view, select);
     if (this.view === "Image") fill(this.legend, h("p.hint", {}, "The image as the prior saw it."));
-    else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, CAPTIONS[this.view]));
-    else if (store.state.select.locate === "signed") {
-      const caption = "what the box search uses: signed gap / mean loss of the timestep";
-      fill(this.legend, colors.legend({ low: -high, high }, caption));
-    } else fill(this.legend, positiveLegend(colors, high));
+    else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, caption, write));
+    else if (select.locate === "signed") fill(this.legend, colors.legend({ low: -high, high }, caption, write));
+    else fill(this.legend, positiveLegend(colors, high, caption, write));
   }
 }
 
@@ -112,11 +105,12 @@ export class HeatMapControls {
  * Create the legend of the half of the signed scale above 0.
  * @param {Colors} colors
  * @param {number} high
+ * @param {string} caption
+ * @param {(value: number) => string} write
  */
-function positiveLegend(colors, high) {
+function positiveLegend(colors, high, caption, write) {
   const bar = h("div.bar.half", { style: { "background-image": colors.gradient(true) } });
-  const ticks = [0, high / 2, high].map((one) => h("span", {}, one ? number(one) : "0"));
-  const caption = "what the box search uses: positive gap / mean loss of the timestep";
+  const ticks = [0, high / 2, high].map((one) => h("span", {}, one ? write(one) : "0"));
   return h("figure.legend", {}, bar, h("div.ticks", {}, ticks), h("figcaption", {}, caption));
 }
 

@@ -2,9 +2,10 @@
 
 import { clusterColor } from "../lib/colors.js";
 import { fill, h, icon, iconButton, write } from "../lib/dom.js";
-import { count, number } from "../lib/format.js";
+import { count } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
-import { scoreHelp } from "../lib/settings_text.js";
+import { withUnit } from "../lib/quantities.js";
+import { MARGIN_HELP, orderText, scoreHelp } from "../lib/settings_text.js";
 
 /**
  * @typedef {object} Handlers
@@ -105,7 +106,7 @@ function createPatchTurns(turn) {
  * @param {SelectSettings} select
  * @returns {{ name: string, value: any, help?: string }[]}
  */
-function factsOf({ explanation: { patch, placement }, frame }, select) {
+function factsOf({ explanation: { patch, placement, order }, frame }, select) {
   const source = { name: "source", value: `${frame.source_width} × ${frame.source_height} px` };
   if (!patch || !placement) return [source];
   const { x, y, width, height } = patch.source_box;
@@ -113,15 +114,24 @@ function factsOf({ explanation: { patch, placement }, frame }, select) {
   const whole = (value) => count(Math.round(value));
   const dot = h("span.dot", { style: { "--cluster": clusterColor(patch.cluster) } });
   return [
-    { name: "score", value: number(patch.score), help: scoreHelp(select, "patch") },
-    { name: "picture score", value: number(patch.picture_score), help: scoreHelp(select, "picture") },
-    { name: "margin", value: number(patch.margin) },
-    { name: "rank", value: `${count(patch.rank + 1)} of ${count(placement.patches)}` },
+    { name: "score", value: withUnit(patch.score), help: scoreHelp(select, "patch") },
+    { name: "picture score", value: withUnit(patch.picture_score), help: scoreHelp(select, "picture") },
+    { name: "margin", value: withUnit(patch.margin), help: MARGIN_HELP },
+    { name: "rank", value: rankText(placement, order) },
     { name: "cluster", value: [dot, ` ${patch.cluster + 1}`] },
     { name: "kept", value: keptText(patch) },
     { name: "patch in the source", value: `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}` },
     source,
   ];
+}
+
+/**
+ * @param {Placement} placement
+ * @param {string[]} order
+ */
+function rankText({ rank, patches }, order) {
+  const reason = orderText(order);
+  return `${count(rank + 1)} of ${count(patches)}${reason && ` (${reason})`}`;
 }
 
 /** @param {Patch} patch */

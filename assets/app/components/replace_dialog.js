@@ -1,7 +1,7 @@
 // Patches that could replace one of the distilled set: the chosen one is pinned, the replaced one banned.
 
 import { empty, h } from "../lib/dom.js";
-import { number } from "../lib/format.js";
+import { percent } from "../lib/format.js";
 import { replaceImage } from "../lib/overrides.js";
 import { rankingScore } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
@@ -46,7 +46,7 @@ export async function openReplacements(app) {
 function createCandidate(app, className, patch, onclick) {
   const crop = new PatchCrop(app);
   crop.show(patch, className);
-  const facts = `score ${number(rankingScore(patch, app.store.state.select))} · cluster ${patch.cluster + 1}`;
+  const facts = `score ${percent(rankingScore(patch, app.store.state.select))} · cluster ${patch.cluster + 1}`;
   const props = { type: "button", onclick, title: patch.id, "aria-label": `Take ${patch.id}, ${facts}` };
   return h("button.candidate", props, crop.element, h("span", {}, facts));
 }

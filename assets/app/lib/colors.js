@@ -70,10 +70,11 @@ export function createColors(tables) {
    * Create a legend: the scale, its ends, its middle, and what it measures.
    * @param {ScaleRange} range
    * @param {string} label
+   * @param {(value: number) => string} [write]
    */
-  function legend({ low, high }, label) {
-    const middle = low < 0 ? "0" : number((low + high) / 2);
-    const ticks = [number(low), middle, number(high)].map((text) => h("span", {}, text));
+  function legend({ low, high }, label, write = number) {
+    const middle = low < 0 ? "0" : write((low + high) / 2);
+    const ticks = [write(low), middle, write(high)].map((text) => h("span", {}, text));
     return h(
       "figure.legend",
       {},

@@ -12,6 +12,7 @@ import numpy as np
 from dsel import __version__
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.listing import Listing, cluster_counts
+from dsel.analysis.rank_order import rank_reasons
 from dsel.app.colormaps import colour_tables
 from dsel.app.context import Context
 from dsel.app.requests import (
@@ -52,12 +53,14 @@ def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     fields = params.model_dump(exclude={"polygon", "layout"})
     page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
     ids = explorer.scores(index).ids
-    counts = cluster_counts(explorer.select(index, settings), ids if inside is None else inside)
+    selected, refined = explorer.select(index, settings), explorer.scores(index).refined
+    counts = cluster_counts(selected, ids if inside is None else inside)
     banned = set(settings.bans)
     return {
         "rows": [patch_wire(view) for view in page.rows],
         **page_numbers(page),
         "counts": list(counts.values()),
+        "order": list(rank_reasons(selected, settings, bool(refined.any()))),
         "banned": [image_id for image_id in ids if image_id in banned],
     }
 
