@@ -174,15 +174,15 @@ type Change = Set<string>;
 interface Store {
   readonly state: View;
   readonly defaults: ViewSettings;
-  subscribe(listener: (change: Change) => void): () => void;
-  go(position: Partial<View>): void;
+  subscribe(listener: (change: Change, isCorrection: boolean) => void): () => void;
+  go(position: Partial<View>, isCorrection?: boolean): void;
   select(values: Partial<SelectSettings>, key?: string, position?: Partial<View>): void;
   exporting(values: Partial<ExportSettings>): void;
   undo(): boolean;
   redo(): boolean;
   canUndo(): boolean;
   canRedo(): boolean;
-  open(view: Partial<View>): void;
+  open(view: Partial<View>, isCorrection?: boolean): void;
   query(view?: ViewSettings): string;
 }
 
@@ -206,6 +206,7 @@ interface Start {
   widgets: { select: Widget[]; export: Widget[] };
   colours: Record<string, Packed>;
   view: View;
+  notes: string[];
   defaults: ViewSettings;
   presets: Record<string, Partial<SelectSettings>>;
 }

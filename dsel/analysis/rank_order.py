@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from dsel.analysis.patch_view import ranking_score
@@ -22,7 +23,7 @@ def rank_reasons(
     refined: whether some images of the class got more draws than others.
     """
     scores = _scores(selected, settings)
-    if all(a >= b for a, b in zip(scores, scores[1:], strict=False)):
+    if all(a >= b for a, b in pairwise(scores)):
         return ()
     return _reasons(selected, settings, refined)
 

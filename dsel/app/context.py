@@ -75,11 +75,11 @@ def view_for(query: str, local: bool) -> View:
     """
     view = view_of(query)
     if not local:
-        _check_size(view)
+        check_size(view)
     return view
 
 
-def _check_size(view: View) -> None:
+def check_size(view: View) -> None:
     """Raise `SettingError` for a view that would slow the app down for all other visitors."""
     sizes = {
         "ipc": view.select.ipc,

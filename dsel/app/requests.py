@@ -148,6 +148,12 @@ class Seeded(Params):
     seed: Whole = 0
 
 
+class LinkParams(Params):
+    """link: the query of a link to the page, which may contain what the run does not have."""
+
+    link: Text = ""
+
+
 class BaselineParams(Seeded):
     """name: of the baseline that selects."""
 

@@ -21,7 +21,7 @@ from dsel.errors import DselError, SettingError, unknown
 Method: TypeAlias = tuple[type[Params], Callable[[Context, Any], Any]]
 
 METHODS: Final[Mapping[str, Method]] = MappingProxyType({
-    "start": (Params, inspect.start),
+    "start": (requests.LinkParams, inspect.start),
     "gallery": (requests.GalleryParams, inspect.gallery),
     "skipped": (requests.PageParams, inspect.skipped),
     "images": (requests.ImagesParams, inspect.images),

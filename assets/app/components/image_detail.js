@@ -155,7 +155,7 @@ export class ImageDetail {
     if (image.image_id === asked || app.store.state.image_id !== asked || app.store.state.class_name !== name) return;
     // From here on the page follows this image, even if other settings make another one the best.
     this.settled = image.image_id;
-    app.store.go({ image_id: this.settled });
+    app.store.go({ image_id: this.settled }, true);
   }
 
   /**

@@ -15,9 +15,11 @@ from dsel.analysis.listing import Listing, cluster_counts
 from dsel.analysis.rank_order import rank_reasons
 from dsel.app.colormaps import colour_tables
 from dsel.app.context import Context
+from dsel.app.opening import opened_view
 from dsel.app.requests import (
     GalleryParams,
     ImagesParams,
+    LinkParams,
     NthParams,
     PageParams,
     Params,
@@ -30,8 +32,12 @@ from dsel.config.url import View
 from dsel.core.gap_maps import image_bucket
 
 
-def start(context: Context, _: Params) -> Mapping[str, Any]:
-    """Return what the page needs first: the run, its classes, the widgets, the view."""
+def start(context: Context, params: LinkParams) -> Mapping[str, Any]:
+    """Return what the page needs first: the run, its classes, the widgets, and a link's view.
+
+    notes: one line about each part of the link that the run cannot show.
+    """
+    view, notes = opened_view(context.explorer, params.link, context.local)
     classes = _classes(context.explorer)
     largest = max(one["scored"] for one in classes)
     return {
@@ -40,7 +46,8 @@ def start(context: Context, _: Params) -> Mapping[str, Any]:
         "classes": classes,
         "widgets": widgets_of(context.explorer.geometry, largest),
         "colours": {name: packed(table) for name, table in colour_tables().items()},
-        "view": plain(context.view),
+        "view": plain(view),
+        "notes": list(notes),
         "defaults": plain(View()),
         "presets": plain(PRESETS),
     }
