@@ -5,6 +5,7 @@ import { createList, empty, fill, h, indexOfFocus } from "../lib/dom.js";
 import { percent, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
+import { toggleBan, togglePin } from "../lib/overrides.js";
 import { UNIT, withUnit } from "../lib/quantities.js";
 import { orderText, rankingScore } from "../lib/settings_text.js";
 import { createBannedLink, createSkippedLink } from "./excluded_images.js";
@@ -19,6 +20,9 @@ const ORDERS = [
   { value: "cluster", label: "by cluster" },
   { value: "name", label: "by name" },
 ];
+
+/** @type {Record<string, (store: Store, id: string) => void>} */
+const OVERRIDES = { p: togglePin, b: toggleBan };
 
 /** @typedef {{ sort: string, backwards: boolean, page: number, cluster: number }} Listing */
 /**
@@ -51,7 +55,7 @@ export class Gallery {
     this.count = h("span.count", { "aria-live": "polite" });
     this.note = h("p.gallery-note.soft");
     this.grid = h("div.cells", { role: "list", "aria-label": title });
-    this.grid.addEventListener("keydown", (event) => moveFocus(event, this.grid));
+    this.grid.addEventListener("keydown", (event) => this.press(event));
     this.cells = createList(this.grid, () => new Cell(app));
     this.pager = createPager((page) => this.refresh({ page }));
     this.order = createOrder((change) => this.refresh({ page: 0, ...change }));
@@ -110,6 +114,38 @@ export class Gallery {
     scrollToCurrent(this.grid);
   }
 
+  /**
+   * Move the selection with the focus; P and B act on the cell that has it.
+   * @param {KeyboardEvent} event
+   */
+  press(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const cells = cellsOf(this.grid);
+    const current = indexOfFocus(cells);
+    const next = cells[nextIndex(event.key, cells, current)];
+    const action = OVERRIDES[event.key];
+    if (current < 0 || !(action || event.key in STEPS)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (action) action(this.app.store, cells[current].dataset.id ?? "");
+    else if (next) focusCell(cells, next);
+    next?.click();
+  }
+
+  /**
+   * Keep the focus on the chosen image, which may have another rank now; where it was banned, choose the one in its place.
+   * @param {string[]} banned
+   */
+  keepFocus(banned) {
+    const { image_id: id } = this.app.store.state;
+    const cells = cellsOf(this.grid);
+    const focused = cells[indexOfFocus(cells)];
+    if (!focused || focused.dataset.id === id) return;
+    const chosen = cells.find((cell) => cell.dataset.id === id);
+    if (chosen) focusCell(cells, chosen);
+    else if (banned.includes(id)) focused.click();
+  }
+
   /** @param {GalleryPage} result */
   paint(result) {
     this.count.textContent = plural(result.total, "patch", "patches");
@@ -123,8 +159,12 @@ export class Gallery {
     result.rows.forEach((patch, n) => {
       cells[n].show(patch);
     });
-    if (result.rows.length) keepOneTabStop(this.grid);
-    else fill(this.grid, this.nothing());
+    if (!result.rows.length) {
+      fill(this.grid, this.nothing());
+      return;
+    }
+    keepOneTabStop(this.grid);
+    this.keepFocus(result.banned);
   }
 
   nothing() {
@@ -218,28 +258,35 @@ function keepOneTabStop(grid) {
   for (const cell of cells) cell.tabIndex = cell === stop ? 0 : -1;
 }
 
+/** @type {Record<string, (current: number, columns: number, last: number) => number>} */
+const STEPS = {
+  ArrowLeft: (current) => current - 1,
+  ArrowRight: (current) => current + 1,
+  ArrowUp: (current, columns) => current - columns,
+  ArrowDown: (current, columns) => current + columns,
+  Home: () => 0,
+  End: (_, __, last) => last,
+};
+
 /**
- * Move the focus between cells with the arrow keys.
- * @param {KeyboardEvent} event
- * @param {HTMLElement} grid
+ * Return the index of the cell that a key leads to; none for other keys and beyond the ends.
+ * @param {string} key
+ * @param {HTMLElement[]} cells
+ * @param {number} current
  */
-function moveFocus(event, grid) {
-  const cells = cellsOf(grid);
-  const current = indexOfFocus(cells);
-  if (current < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
+function nextIndex(key, cells, current) {
+  if (!(key in STEPS) || current < 0) return -1;
   const top = cells[0].offsetTop;
-  const columns = Math.max(
-    1,
-    cells.findIndex((cell) => cell.offsetTop > top + 1),
-  );
-  /** @type {Record<string, number>} */
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
-  Object.assign(steps, { Home: -current, End: cells.length - 1 - current });
-  if (!(event.key in steps)) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const next = cells[current + steps[event.key]];
-  if (!next) return;
+  const wrap = cells.findIndex((cell) => cell.offsetTop > top + 1);
+  return STEPS[key](current, Math.max(1, wrap), cells.length - 1);
+}
+
+/**
+ * Focus a cell, which becomes the tab stop of its grid.
+ * @param {HTMLElement[]} cells
+ * @param {HTMLElement} next
+ */
+function focusCell(cells, next) {
   for (const cell of cells) cell.tabIndex = cell === next ? 0 : -1;
   next.focus();
 }
@@ -265,7 +312,10 @@ export function markCurrent(element, imageId) {
   for (const cell of cellsOf(element)) cell.setAttribute("aria-current", String(cell.dataset.id === imageId));
   for (const one of element.querySelectorAll(".cells")) {
     const grid = /** @type {HTMLElement} */ (one);
+    const cells = cellsOf(grid);
+    const chosen = cells.find((cell) => cell.dataset.id === imageId);
     if (!grid.contains(document.activeElement)) keepOneTabStop(grid);
+    else if (chosen) focusCell(cells, chosen);
     scrollToCurrent(grid);
   }
 }

@@ -206,6 +206,8 @@ class DistilledTab {
     keepOneTabStop(this.rows.element, next);
     next.focus();
     next.scrollIntoView({ block: "nearest" });
+    if (this.isOpen) next.click();
+    else this.app.store.go({ class_name: next.dataset.class, image_id: next.dataset.id });
   }
 }
 
