@@ -96,9 +96,12 @@ export class Gallery {
     const key = classKey(app);
     const moved = this.classKey !== key;
     if (moved) Object.assign(listing, { page: 0, cluster: -1 });
-    const turned = moved || more.holding || listing.page !== this.shownPage;
+    // The focus is on the chosen image, so that the page follows it to another rank.
+    const isFocused = !moved && this.grid.contains(document.activeElement);
+    const holding = more.holding || (isFocused ? app.store.state.image_id : "");
+    const turned = moved || holding || listing.page !== this.shownPage;
     this.classKey = key;
-    const params = { ...listing, rows: this.rows, ...more, ...this.filter() };
+    const params = { ...listing, rows: this.rows, holding, ...this.filter() };
     /** @type {GalleryPage | undefined} */
     const result = await app.latest(`gallery ${this.title}`, () => app.ask("gallery", params));
     if (!result || key !== classKey(app)) return;
@@ -133,7 +136,7 @@ export class Gallery {
   }
 
   /**
-   * Keep the focus on the chosen image, which may have another rank now; where it was banned, choose the one in its place.
+   * Keep the focus on the chosen image, which may have another rank now; if it was banned, choose the one in its place.
    * @param {string[]} banned
    */
   keepFocus(banned) {
@@ -314,8 +317,9 @@ export function markCurrent(element, imageId) {
     const grid = /** @type {HTMLElement} */ (one);
     const cells = cellsOf(grid);
     const chosen = cells.find((cell) => cell.dataset.id === imageId);
-    if (!grid.contains(document.activeElement)) keepOneTabStop(grid);
-    else if (chosen) focusCell(cells, chosen);
+    const focused = cells[indexOfFocus(cells)];
+    if (!focused) keepOneTabStop(grid);
+    else if (chosen && focused.dataset.id !== imageId) focusCell(cells, chosen);
     scrollToCurrent(grid);
   }
 }
