@@ -3,6 +3,7 @@
 import { openDialog } from "./components/dialog.js";
 import { createHeader } from "./components/header.js";
 import { mountHelp } from "./components/help.js";
+import { createIntro } from "./components/intro.js";
 import { mountSidebar } from "./components/sidebar.js";
 import { copyText, createToasts, showToast } from "./components/toasts.js";
 import { createColors } from "./lib/colors.js";
@@ -82,7 +83,7 @@ function showNotes(app, notes) {
 function showFailure(root, problem) {
   root.removeAttribute("aria-busy");
   const retry = h("button.primary", { type: "button", onclick: () => location.reload() }, "Try again");
-  fill(root, h("main.failed", {}, h("h1", {}, "dsel could not open"), h("p", {}, problem), retry));
+  fill(root, h("div.failed", {}, h("h1", {}, "dsel could not open"), h("p", {}, problem), retry));
 }
 
 /**
@@ -143,10 +144,14 @@ function build(app) {
   const panels = Object.fromEntries(TABS.map((id) => [id, createPanel(id)]));
   const tabs = new TabPanels(app, panels);
   const header = createHeader(app, () => tabs.show(new Set()));
-  fill(root, header.element, h("div.body", {}, side, h("main.stage", {}, Object.values(panels))), app.toasts);
+  const intro = createIntro(app);
+  // Gradio's page is the one main element.
+  const stage = h("div.stage", { id: "dsel-stage", tabIndex: -1 }, Object.values(panels));
+  fill(root, createSkipLink(stage), header.element, intro.element, h("div.body", {}, side, stage), app.toasts);
   let showSidebar = mountSidebar(side, app);
   header.showRun();
   header.show();
+  intro.show();
   store.subscribe((change) => {
     if (change.has("run")) {
       showSidebar = mountSidebar(side, app);
@@ -154,6 +159,7 @@ function build(app) {
     }
     showSidebar();
     header.show();
+    intro.show();
     tabs.show(change);
   });
   followHistory(app, (run, view) => enterRun(app, run, view, true));
@@ -161,6 +167,19 @@ function build(app) {
   tabs.show(new Set(["run", "tab", "class_name", "image_id", "select", "export", "a"]));
   prefetchPlotly(app);
   mountHelp(app);
+}
+
+/**
+ * Create the link that leads past the header and the settings; it is seen while it has the focus.
+ * @param {HTMLElement} stage
+ */
+function createSkipLink(stage) {
+  /** @param {Event} event */
+  const onclick = (event) => {
+    event.preventDefault(); // the address is the view's
+    stage.focus();
+  };
+  return h("a.skip", { href: `#${stage.id}`, onclick }, "Skip to the content");
 }
 
 /** @param {string} id */

@@ -1,6 +1,5 @@
 // The paged gallery of a class's patches, each on its image.
 
-import { clusterColor } from "../lib/colors.js";
 import { createList, empty, fill, h, indexOfFocus } from "../lib/dom.js";
 import { percent, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
@@ -8,6 +7,7 @@ import { showImage } from "../lib/images.js";
 import { toggleBan, togglePin } from "../lib/overrides.js";
 import { UNIT, withUnit } from "../lib/quantities.js";
 import { orderText, rankingScore } from "../lib/settings_text.js";
+import { clusterMark } from "./cluster_mark.js";
 import { createBannedLink, createSkippedLink } from "./excluded_images.js";
 import { createPager } from "./pager.js";
 
@@ -220,12 +220,10 @@ class Cell {
     const override = patch.pinned ? "pinned" : patch.moved ? "moved" : "";
     this.override.textContent = override;
     this.badge.textContent = kept.length ? `kept ${kept[0] + 1}` : "";
-    const dot = h("span.dot", { title: `cluster ${cluster + 1}` });
-    fill(this.caption, h("span.rank", {}, `${rank + 1}`), dot, h("span", {}, percent(score)));
+    fill(this.caption, h("span.rank", {}, `${rank + 1}`), clusterMark(cluster), h("span", {}, percent(score)));
     const facts = [id, `rank ${rank + 1}`, `score ${withUnit(score)}`, `cluster ${cluster + 1}`];
     if (kept.length) facts.push(`kept as image ${kept[0] + 1}`);
     if (override) facts.push(override);
-    this.button.style.setProperty("--cluster", clusterColor(cluster));
     this.button.classList.toggle("kept", kept.length > 0);
     this.button.title = id;
     this.button.dataset.id = id;

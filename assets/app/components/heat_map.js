@@ -10,7 +10,7 @@ const DRAG_PX = 4;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP =
   "Click or use the arrow keys to read the values of a cell. " +
-  "Drag the box, or use Shift and the arrow keys, to move it.";
+  "Drag the box, or use Shift and the arrow keys, to move it; on a touch screen, tap the image first.";
 
 /** @typedef {{ x: number, y: number }} Pixel */
 /** @typedef {{ row: number, column: number }} MapCell */
@@ -158,7 +158,9 @@ export class HeatMap {
   /** @param {PointerEvent} event */
   grab(event) {
     if (event.button || !this.shown) return;
-    const onBox = event.target === this.box && this.isMovable();
+    // A swipe over the box scrolls the page; once the image was tapped, it moves the box.
+    const isSwipe = event.pointerType === "touch" && document.activeElement !== this.element;
+    const onBox = event.target === this.box && this.isMovable() && !isSwipe;
     this.drag = { onBox, start: this.pixelOf(event), from: [event.clientX, event.clientY], moved: false, to: null };
     if (onBox) this.shot.setPointerCapture(event.pointerId);
   }

@@ -2,9 +2,11 @@
 
 import { h } from "../lib/dom.js";
 import { MEAN_LOSS, UNIT } from "../lib/quantities.js";
+import { WHAT } from "./intro.js";
 import { startTour, startTourOnce } from "./tour.js";
 
 const ABOUT = [
+  `${WHAT}.`,
   "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the " +
     "prompt, and without it. Where naming the class lowers the loss, the image is discriminative: this gap is the " +
     "heat map.",

@@ -1,11 +1,11 @@
 // The chosen image's name and position, its overrides, the sentence that explains its patch, and the facts.
 
-import { clusterColor } from "../lib/colors.js";
 import { fill, h, icon, iconButton, write } from "../lib/dom.js";
 import { count } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { withUnit } from "../lib/quantities.js";
 import { MARGIN_HELP, orderText, scoreHelp } from "../lib/settings_text.js";
+import { clusterMark } from "./cluster_mark.js";
 
 /**
  * @typedef {object} Handlers
@@ -112,13 +112,12 @@ function factsOf({ explanation: { patch, placement, order }, frame }, select) {
   const { x, y, width, height } = patch.source_box;
   /** @param {number} value */
   const whole = (value) => count(Math.round(value));
-  const dot = h("span.dot", { style: { "--cluster": clusterColor(patch.cluster) } });
   return [
     { name: "score", value: withUnit(patch.score), help: scoreHelp(select, "patch") },
     { name: "picture score", value: withUnit(patch.picture_score), help: scoreHelp(select, "picture") },
     { name: "margin", value: withUnit(patch.margin), help: MARGIN_HELP },
     { name: "rank", value: rankText(placement, order) },
-    { name: "cluster", value: [dot, ` ${patch.cluster + 1}`] },
+    { name: "cluster", value: [clusterMark(patch.cluster), ` ${patch.cluster + 1}`] },
     { name: "kept", value: keptText(patch) },
     { name: "patch in the source", value: `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}` },
     source,
