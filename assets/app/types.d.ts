@@ -204,7 +204,7 @@ interface Start {
   };
   classes: ClassSummary[];
   widgets: { select: Widget[]; export: Widget[] };
-  colours: Record<string, Packed>;
+  colours: Record<string, Record<TableKind, Packed>>;
   view: View;
   notes: string[];
   defaults: ViewSettings;
@@ -257,10 +257,21 @@ interface Jobs {
   resume(token: string): Promise<void>;
 }
 
+/** Colours around 0, from 0 up, and for losses. */
+type TableKind = "signed" | "positive" | "unsigned";
+
 interface Colors {
-  draw(canvas: HTMLCanvasElement, map: Unpacked, range: ScaleRange, alpha?: ((share: number) => number) | null): void;
-  legend(range: ScaleRange, label: string, write?: (value: number) => string): HTMLElement;
-  gradient(signed: boolean): string;
+  readonly palette: string;
+  choose(name: string): void;
+  draw(
+    canvas: HTMLCanvasElement,
+    map: Unpacked,
+    range: ScaleRange,
+    alpha?: ((share: number) => number) | null,
+    kind?: TableKind,
+  ): void;
+  legend(range: ScaleRange, label: string, write?: (value: number) => string, kind?: TableKind): HTMLElement;
+  gradient(kind: TableKind): string;
 }
 
 /** What every part of the page gets. */

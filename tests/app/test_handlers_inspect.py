@@ -39,7 +39,7 @@ def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
     assert factor["choices"][:2] == [
         {"value": 1, "label": "Single"}, {"value": 2, "label": "2 × 2"},
     ]  # fmt: skip
-    assert unpacked(start["colours"]["signed"]).shape == (256, 3)
+    assert unpacked(start["colours"]["viridis"]["signed"]).shape == (256, 3)
 
 
 LINKS = {

@@ -1,6 +1,7 @@
 // The chosen image, large: a map over it or in its place, its boxes, and a cursor that reads values.
 
 import { unpack } from "../lib/arrays.js";
+import { DIM } from "../lib/colors.js";
 import { h, setStyle, write } from "../lib/dom.js";
 import { boxOf, clamp, clampBox, fitSquare, placeBox, placeCut, proxySize, sameCorner } from "../lib/geometry.js";
 import { quantityOf } from "../lib/quantities.js";
@@ -116,16 +117,31 @@ export class HeatMap {
    * @param {Shown} shown
    * @param {Colors} colors
    */
-  paintMap({ image, view, opacity, range }, colors) {
+  paintMap({ image, view, opacity, range, select }, colors) {
     const isOverlay = view === "Overlay";
     this.map.hidden = view === "Image";
     this.map.classList.toggle("smooth", isOverlay);
+    this.map.classList.remove("dim");
     this.map.style.opacity = String(isOverlay ? opacity : 1);
     if (this.map.hidden) return;
+    if (isOverlay) this.paintOverlay(mapOf(image, view), range.high, select, colors);
+    else colors.draw(this.map, mapOf(image, view), range);
+  }
+
+  /**
+   * Colour the image where the map is high, or darken it where the map is low.
+   * @param {Unpacked} map
+   * @param {number} high
+   * @param {SelectSettings} select
+   * @param {Colors} colors
+   */
+  paintOverlay(map, high, { locate }, colors) {
+    const isDim = colors.palette === DIM;
+    const kind = locate === "signed" && !isDim ? "signed" : "positive";
     // The square root keeps weak evidence visible; a value of 0 is transparent.
-    const alpha = isOverlay ? Math.sqrt : null;
-    const scale = isOverlay ? { low: -range.high, high: range.high } : range;
-    colors.draw(this.map, mapOf(image, view), scale, alpha);
+    const alpha = isDim ? (/** @type {number} */ share) => 1 - Math.sqrt(share) : Math.sqrt;
+    this.map.classList.toggle("dim", isDim);
+    colors.draw(this.map, map, { low: kind === "signed" ? -high : 0, high }, alpha, kind);
   }
 
   /** @param {Explanation} explanation */

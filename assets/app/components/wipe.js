@@ -48,7 +48,7 @@ export class Wipe {
     this.a.boxes.show(row);
     this.b.boxes.show(row);
     const { run, class_name: name } = app.store.state;
-    const key = JSON.stringify([run, name, row.id]);
+    const key = JSON.stringify([run, name, row.id, app.colors.palette]);
     if (this.key === key) return;
     this.key = key;
     for (const layer of [this.a, this.b]) layer.canvas.hidden = true;

@@ -45,7 +45,10 @@ def start(context: Context, params: LinkParams) -> Mapping[str, Any]:
         "run": _facts(context.explorer),
         "classes": classes,
         "widgets": widgets_of(context.explorer.geometry, largest),
-        "colours": {name: packed(table) for name, table in colour_tables().items()},
+        "colours": {
+            name: {kind: packed(table) for kind, table in tables.items()}
+            for name, tables in colour_tables().items()
+        },
         "view": plain(view),
         "notes": list(notes),
         "defaults": plain(View()),
