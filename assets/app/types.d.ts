@@ -351,6 +351,7 @@ interface Figures {
   clusters_covered: number;
   coverage_distance: number | null;
   near_duplicates: number;
+  repeated_tiles: number;
 }
 interface ClassFigures extends Figures {
   name: string;

@@ -13,7 +13,7 @@ from dsel.types import Pixels
 
 Anchors: TypeAlias = Sequence[str]
 
-# ColorBrewer's diverging RdBu (reversed), PuOr and BrBG, and matplotlib's inferno, viridis, cividis.
+# ColorBrewer's RdBu (reversed), PuOr and BrBG, and matplotlib's inferno, viridis and cividis.
 _RED_BLUE: Final = (
     "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7",
     "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f",

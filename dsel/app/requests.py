@@ -24,6 +24,9 @@ MOST_CLASSES: Final = 25
 MOST_IMAGES: Final = 100
 """Image files of one request, at most."""
 
+MOST_REPLACING: Final = 8
+"""Images that could replace another one, of one request, at most: each takes a selection."""
+
 LONGEST_SHOWN: Final = 60
 
 
@@ -59,6 +62,9 @@ ClassNames: TypeAlias = Annotated[
 ]
 ImageIds: TypeAlias = Annotated[
     list[str], Field(max_length=MOST_IMAGES), Expected("a list of texts")
+]
+Replacing: TypeAlias = Annotated[
+    list[str], Field(max_length=MOST_REPLACING), Expected("a list of texts")
 ]
 Values: TypeAlias = Annotated[dict[str, Any], Expected("an object of values by name")]
 Coordinates: TypeAlias = Annotated[
@@ -194,6 +200,12 @@ class ImagesParams(Params):
 
     kind: Annotated[ImageKind, _one_of(ImageKind)] = "thumbnail"
     ids: ImageIds = Field(default_factory=list)
+
+
+class IdsParams(Params):
+    """ids: of images of the view's class that could replace its image."""
+
+    ids: Replacing = Field(default_factory=list)
 
 
 class NthParams(Params):

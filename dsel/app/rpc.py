@@ -37,6 +37,8 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "cluster_cards": (Params, clusters.cluster_cards),
     "distilled": (requests.ClassesParams, distilled_set.distilled),
     "replacements": (Params, distilled_set.replacements),
+    "swap_effects": (requests.IdsParams, distilled_set.swap_effects),
+    "repeat_free_clusters": (Params, distilled_set.repeat_free_clusters),
     "quality": (requests.ClassesParams, distilled_set.quality),
     "quality_overall": (Params, distilled_set.quality_overall),
     "overrides": (Params, distilled_set.overrides),

@@ -1,10 +1,12 @@
 // Patches that could replace one of the distilled set: the chosen one is pinned, the replaced one banned.
 
 import { empty, h } from "../lib/dom.js";
-import { percent } from "../lib/format.js";
+import { percent, plural } from "../lib/format.js";
 import { replaceImage } from "../lib/overrides.js";
 import { rankingScore } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
+
+const LISTED = 3;
 
 /**
  * Offer replacements for the chosen image.
@@ -34,7 +36,46 @@ export async function openReplacements(app) {
   const text = h("p.soft", {}, "The patch that you choose is pinned, and ", h("strong", {}, id), " is banned. ");
   text.append("Both are one step of undo.");
   const cluster = part("Next best of its cluster", found.cluster);
+  const ids = [...found.cluster, ...found.others].map((patch) => patch.id);
   const dialog = app.dialog("Replace a patch", text, cluster, part("Next best of other clusters", found.others), none);
+  if (ids.length) await app.attempt(() => showEffects(app, dialog, ids));
+}
+
+/** @typedef {{ image_id: string, joining: string[], leaving: string[] }} SwapEffect */
+
+/**
+ * Say at each candidate what else it changes, since a ban changes the clusters of its class.
+ * @param {App} app
+ * @param {HTMLElement} dialog
+ * @param {string[]} ids
+ */
+async function showEffects(app, dialog, ids) {
+  /** @type {SwapEffect[]} */
+  const effects = await app.ask("swap_effects", { ids });
+  for (const effect of effects) {
+    const button = [...dialog.querySelectorAll("button.candidate")].find(
+      (one) => /** @type {HTMLElement} */ (one).title === effect.image_id,
+    );
+    const text = effectText(effect);
+    button?.append(h("span.effect", {}, text));
+    button?.setAttribute("aria-label", `${button.getAttribute("aria-label")}, ${text}`);
+  }
+}
+
+/** @param {SwapEffect} effect */
+function effectText({ joining, leaving }) {
+  if (!joining.length && !leaving.length) return "changes nothing else";
+  const parts = [
+    joining.length && `${plural(joining.length, "other")} join: ${listed(joining)}`,
+    leaving.length && `${plural(leaving.length, "other")} leave: ${listed(leaving)}`,
+  ];
+  return `this also changes the set: ${parts.filter(Boolean).join("; ")}`;
+}
+
+/** @param {string[]} ids */
+function listed(ids) {
+  const names = ids.slice(0, LISTED).map((id) => id.split("/").at(-1));
+  return ids.length > LISTED ? `${names.join(", ")} and ${ids.length - LISTED} more` : names.join(", ");
 }
 
 /**
