@@ -6,8 +6,6 @@ import { replaceImage } from "../lib/overrides.js";
 import { rankingScore } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
 
-const LISTED = 3;
-
 /**
  * Offer replacements for the chosen image.
  * @param {App} app
@@ -57,7 +55,7 @@ async function showEffects(app, dialog, ids) {
       (one) => /** @type {HTMLElement} */ (one).title === effect.image_id,
     );
     const text = effectText(effect);
-    button?.append(h("span.effect", {}, text));
+    button?.append(h("span.effect", { title: effectDetails(effect) }, text));
     button?.setAttribute("aria-label", `${button.getAttribute("aria-label")}, ${text}`);
   }
 }
@@ -65,17 +63,13 @@ async function showEffects(app, dialog, ids) {
 /** @param {SwapEffect} effect */
 function effectText({ joining, leaving }) {
   if (!joining.length && !leaving.length) return "changes nothing else";
-  const parts = [
-    joining.length && `${plural(joining.length, "other")} join: ${listed(joining)}`,
-    leaving.length && `${plural(leaving.length, "other")} leave: ${listed(leaving)}`,
-  ];
-  return `this also changes the set: ${parts.filter(Boolean).join("; ")}`;
+  return `this also changes ${plural(Math.max(joining.length, leaving.length), "other image")} of the set`;
 }
 
-/** @param {string[]} ids */
-function listed(ids) {
-  const names = ids.slice(0, LISTED).map((id) => id.split("/").at(-1));
-  return ids.length > LISTED ? `${names.join(", ")} and ${ids.length - LISTED} more` : names.join(", ");
+/** @param {SwapEffect} effect */
+function effectDetails({ joining, leaving }) {
+  const parts = [joining.length && `join: ${joining.join(", ")}`, leaving.length && `leave: ${leaving.join(", ")}`];
+  return parts.filter(Boolean).join("; ");
 }
 
 /**
