@@ -99,4 +99,5 @@ def _even(known: NDArray[np.float64], count: int) -> Pixels:
     order = np.maximum.accumulate(level if rising else level[::-1])
     places = np.interp(np.linspace(order[0], order[-1], count), order, np.arange(_FINE))
     places = places if rising else _FINE - 1 - places[::-1]
-    return np.rint(dense[np.rint(places).astype(int)]).astype(np.uint8)
+    table: Pixels = np.rint(dense[np.rint(places).astype(int)]).astype(np.uint8)
+    return table

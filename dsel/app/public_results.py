@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 from dsel.analysis.explanation import Explanation, Losses, Placement
 from dsel.analysis.patch_view import PatchView
@@ -100,11 +100,9 @@ class MapsResult(TypedDict):
 
 def patch_result(view: PatchView) -> PatchResult:
     """Return a patch as programs get it."""
-    wire: Any = patch_wire(view)
-    counted = {name: wire[name] + 1 for name in ("cluster", "rank", "nth")}
+    counted = {"cluster": view.cluster + 1, "rank": view.rank + 1, "nth": view.nth + 1}
     kept = [number + 1 for number in view.kept]
-    result: PatchResult = {**wire, **counted, "kept": kept}
-    return result
+    return cast("PatchResult", {**patch_wire(view), **counted, "kept": kept})
 
 
 def explanation_result(found: Explanation) -> ExplanationResult:
@@ -122,7 +120,15 @@ def explanation_result(found: Explanation) -> ExplanationResult:
             {"box": _box(one.box), "gap": plain(one.mean), "margin": plain(one.margin)}
             for one in found.best
         ],
-        "curve": [{**plain(one), "rank": one.rank + 1} for one in found.curve],
+        "curve": [
+            {
+                "timestep": one.timestep,
+                "share": plain(one.share),
+                "rank": one.rank + 1,
+                "counts": one.counts,
+            }
+            for one in found.curve
+        ],
     }
 
 
