@@ -73,7 +73,7 @@ async function openView(ask, place, link) {
  * @param {string[]} notes
  */
 function showNotes(app, notes) {
-  for (const note of notes.filter(Boolean)) app.toast(`${note.charAt(0).toUpperCase()}${note.slice(1)}`, "error");
+  for (const note of notes.filter(Boolean)) app.toast(note, "error");
 }
 
 /**

@@ -127,9 +127,9 @@ def test_link__what_it_cannot_show_is_noted_and_the_rest_opens(visit: Opener) ->
     page = visit("class=square&image=square/9999&tab=plots&pins=cat/1&pins=square/000003&ipc=4")
     ready(page)
     notes = page.locator(".toasts").inner_text()
-    assert "Pins are left out whose image is not in this run: cat/1" in notes
+    assert "pins are left out whose image is not in this run: cat/1" in notes
     assert "There is no tab plots: Inspect is shown" in notes
-    assert "Class 'square' has no scored image 'square/9999'" in notes
+    assert "class 'square' has no scored image 'square/9999'" in notes
     assert page.locator(".pick select").input_value() == "square"
     assert page.locator("[data-name=ipc] output").inner_text() == "4"
     assert chosen(page) == "square/000003"
