@@ -27,7 +27,7 @@ export function createExportSummary() {
   const notes = h("div.notices", { role: "status" });
   const problem = h("div.notices", { role: "alert" });
   const facts = h("div.facts-of-set");
-  const duplicates = h("div.facts-of-set");
+  const duplicates = h("div.duplicates-of-set");
   const list = h(
     "dl.tiles",
     {},
