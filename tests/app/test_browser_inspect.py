@@ -267,8 +267,8 @@ def test_gallery__order_cluster_and_arrow_keys(page: Any) -> None:
     page.keyboard.press("Enter")
     shows(page, "disc/000022")
     page.get_by_label("Cluster", exact=True).select_option("1")
-    until(page, ".gallery .cell .dot", "e => e.title === 'cluster 2'")
-    assert page.locator(".gallery .cell .dot:not([title='cluster 2'])").count() == 0
+    until(page, ".gallery .cell .cluster-mark", "e => e.title === 'cluster 2'")
+    assert page.locator(".gallery .cell .cluster-mark:not([title='cluster 2'])").count() == 0
 
 
 def test_patch__as_large_as_the_image(visit: Opener) -> None:

@@ -1,6 +1,6 @@
 // The paged gallery of a class's patches, each on its image.
 
-import { createList, empty, fill, h, indexOfFocus } from "../lib/dom.js";
+import { createList, empty, fill, h, indexOfFocus, set } from "../lib/dom.js";
 import { percent, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
@@ -220,7 +220,8 @@ class Cell {
     const override = patch.pinned ? "pinned" : patch.moved ? "moved" : "";
     this.override.textContent = override;
     this.badge.textContent = kept.length ? `kept ${kept[0] + 1}` : "";
-    fill(this.caption, h("span.rank", {}, `${rank + 1}`), clusterMark(cluster), h("span", {}, percent(score)));
+    const mark = set(clusterMark(cluster), { title: `cluster ${cluster + 1}` });
+    fill(this.caption, h("span.rank", {}, `${rank + 1}`), mark, h("span", {}, percent(score)));
     const facts = [id, `rank ${rank + 1}`, `score ${withUnit(score)}`, `cluster ${cluster + 1}`];
     if (kept.length) facts.push(`kept as image ${kept[0] + 1}`);
     if (override) facts.push(override);
