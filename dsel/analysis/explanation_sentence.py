@@ -8,16 +8,14 @@ all images of the run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from dsel.analysis.explained import Explanation, Losses, Placement
 from dsel.analysis.patch_view import PatchView
+from dsel.analysis.rank_order import Reason
 from dsel.config import SelectSettings
-
-if TYPE_CHECKING:
-    from dsel.analysis.explanation import Explanation, Losses, Placement
-    from dsel.analysis.rank_order import Reason
 
 CLOSE_RATIO: Final = 1.005
 """Below this ratio to the runner-up, the sentence gives no number."""

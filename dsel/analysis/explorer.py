@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsel.analysis.baselines import Baseline, baseline, random_corners
 from dsel.analysis.comparison import Comparison, OverallComparison, compare, compare_overall
-from dsel.analysis.explanation import CellReading, Explanation, explain, read_cell
+from dsel.analysis.explained import CellReading, Explanation
+from dsel.analysis.explanation import explain, read_cell
 from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
     BestPatches,

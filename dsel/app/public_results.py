@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict, cast
 
-from dsel.analysis.explanation import Explanation, Losses, Placement
+from dsel.analysis.explained import Explanation, Losses, Placement
 from dsel.analysis.patch_view import PatchView
 from dsel.app.wire import patch_wire, plain
 from dsel.types import Box

@@ -9,10 +9,8 @@ import pytest
 from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
 from support.selecting import select_class
 
+from dsel.analysis.explained import Explanation, Losses, Placement
 from dsel.analysis.explanation import (
-    Explanation,
-    Losses,
-    Placement,
     candidate_boxes,
     curve,
     explain,

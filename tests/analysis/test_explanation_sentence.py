@@ -9,7 +9,8 @@ import pytest
 from support.drawn import geometry, scores_of
 from support.selecting import select_class
 
-from dsel.analysis.explanation import CandidateBox, Explanation, Losses, Placement, explain
+from dsel.analysis.explained import CandidateBox, Explanation, Losses, Placement
+from dsel.analysis.explanation import explain
 from dsel.analysis.explanation_sentence import sentence
 from dsel.analysis.patch_view import PatchView
 from dsel.config import SelectSettings
