@@ -3,11 +3,13 @@
 import { openDialog } from "./components/dialog.js";
 import { createHeader } from "./components/header.js";
 import { mountHelp } from "./components/help.js";
+import { createIntro } from "./components/intro.js";
 import { createKnowledgeBanner } from "./components/knowledge_banner.js";
 import { mountSidebar } from "./components/sidebar.js";
 import { copyText, createToasts, showToast } from "./components/toasts.js";
 import { createColors } from "./lib/colors.js";
 import { fill, h } from "./lib/dom.js";
+import { followHistory } from "./lib/history.js";
 import { createImages } from "./lib/images.js";
 import { JobList } from "./lib/jobs.js";
 import { listenToKeys } from "./lib/keys.js";
@@ -29,7 +31,8 @@ export async function boot({ element, files, base }) {
   takeToken();
   const place = readSearch(location.search);
   const ask = createAsk(createServer(base), () => place);
-  const { start, problem } = await openView(ask, place);
+  const { view: link } = place;
+  const { start, problem } = await openView(ask, place, link);
   if (!start) {
     showFailure(root, problem);
     return;
@@ -41,27 +44,38 @@ export async function boot({ element, files, base }) {
   correctView(app);
   build(app);
   app.jobs.poll();
-  if (problem) app.toast(problem, "error");
+  showNotes(app, [problem, ...start.notes]);
   root.removeAttribute("aria-busy");
 }
 
 /**
- * Open the view of the link; where that is not possible, the run without the view, then the app's first run.
+ * Open the view of a link, or what the run can show of it; where the run is not available, the app's first run.
  * @param {Ask} ask
  * @param {{ run: string, view: string }} place
+ * @param {string} link
  * @returns {Promise<{ start?: Start, problem: string }>}
  */
-async function openView(ask, place) {
+async function openView(ask, place, link) {
   let problem = "";
-  for (const simplify of [() => {}, () => (place.view = ""), () => (place.run = "")]) {
-    simplify();
+  place.view = "";
+  for (const run of new Set([place.run, ""])) {
+    place.run = run;
     try {
-      return { start: await ask("start"), problem };
+      return { start: await ask("start", { link }), problem };
     } catch (error) {
       problem ||= /** @type {Error} */ (error).message;
     }
   }
   return { problem };
+}
+
+/**
+ * Say what of a link could not be shown.
+ * @param {App} app
+ * @param {string[]} notes
+ */
+function showNotes(app, notes) {
+  for (const note of notes.filter(Boolean)) app.toast(note, "error");
 }
 
 /**
@@ -71,7 +85,7 @@ async function openView(ask, place) {
 function showFailure(root, problem) {
   root.removeAttribute("aria-busy");
   const retry = h("button.primary", { type: "button", onclick: () => location.reload() }, "Try again");
-  fill(root, h("main.failed", {}, h("h1", {}, "dsel could not open"), h("p", {}, problem), retry));
+  fill(root, h("div.failed", {}, h("h1", {}, "dsel could not open"), h("p", {}, problem), retry));
 }
 
 /**
@@ -114,15 +128,15 @@ function createApp(parts) {
 }
 
 /**
- * Replace a class or a tab of the link that does not exist.
+ * Show the first class unless the link names one, and Inspect unless it names a tab that exists.
  * @param {App} app
  */
 function correctView({ start, store, toast }) {
-  const names = start.classes.map((one) => one.name);
   const { class_name: name, tab } = store.state;
-  if (name && !names.includes(name)) toast(`This run has no class ${name}; it shows ${names[0]}.`, "error");
-  if (!names.includes(name)) store.go({ class_name: names[0], image_id: "" });
-  if (!TABS.includes(tab)) store.go({ tab: "inspect" });
+  if (!name) store.go({ class_name: start.classes[0].name });
+  if (TABS.includes(tab)) return;
+  if (tab) toast(`There is no tab ${tab}: Inspect is shown. Tabs are ${TABS.join(", ")}.`, "error");
+  store.go({ tab: "inspect" });
 }
 
 /** @param {App} app */
@@ -132,16 +146,16 @@ function build(app) {
   const panels = Object.fromEntries(TABS.map((id) => [id, createPanel(id)]));
   const tabs = new TabPanels(app, panels);
   const header = createHeader(app, () => tabs.show(new Set()));
+  const intro = createIntro(app);
   const knowledge = createKnowledgeBanner(app);
-  fill(
-    root,
-    header.element,
-    h("div.body", {}, side, h("main.stage", {}, knowledge.element, Object.values(panels))),
-    app.toasts,
-  );
+  // Gradio's page is the one main element.
+  const parts = [knowledge.element, ...Object.values(panels)];
+  const stage = h("div.stage", { id: "dsel-stage", tabIndex: -1 }, parts);
+  fill(root, createSkipLink(stage), header.element, intro.element, h("div.body", {}, side, stage), app.toasts);
   let showSidebar = mountSidebar(side, app);
   header.showRun();
   header.show();
+  intro.show();
   knowledge.show();
   store.subscribe((change) => {
     if (change.has("run")) {
@@ -150,14 +164,28 @@ function build(app) {
     }
     showSidebar();
     header.show();
+    intro.show();
     knowledge.show();
-    history.replaceState(null, "", writeSearch(store, location.search) || location.pathname);
     tabs.show(change);
   });
+  followHistory(app, (run, view) => enterRun(app, run, view, true));
   listenToKeys(app);
   tabs.show(new Set(["run", "tab", "class_name", "image_id", "select", "export", "a"]));
   prefetchPlotly(app);
   mountHelp(app);
+}
+
+/**
+ * Create the link that leads past the header and the settings; it is seen while it has the focus.
+ * @param {HTMLElement} stage
+ */
+function createSkipLink(stage) {
+  /** @param {Event} event */
+  const onclick = (event) => {
+    event.preventDefault(); // the address is the view's
+    stage.focus();
+  };
+  return h("a.skip", { href: `#${stage.id}`, onclick }, "Skip to the content");
 }
 
 /** @param {string} id */
@@ -183,9 +211,21 @@ function prefetchPlotly({ files }) {
  * @param {string} token
  * @param {Record<string, string>} view
  */
-async function openRun(app, token, view) {
-  app.start = await app.ask("start", {}, { run: token, view: new URLSearchParams(view).toString() });
+function openRun(app, token, view) {
+  return enterRun(app, token, new URLSearchParams(view).toString(), false);
+}
+
+/**
+ * @param {App} app
+ * @param {string} token
+ * @param {string} link
+ * @param {boolean} isCorrection
+ */
+async function enterRun(app, token, link, isCorrection) {
+  app.start = await app.ask("start", { link }, { run: token, view: "" });
   app.colors = createColors(app.start.colours);
-  const className = view.class || app.start.classes[0].name;
-  app.store.open({ ...app.start.view, run: token, class_name: className, tab: view.tab || "inspect" });
+  const { view, classes, notes } = app.start;
+  const position = { run: token, class_name: view.class_name || classes[0].name, tab: view.tab || "inspect" };
+  app.store.open({ ...view, ...position }, isCorrection);
+  showNotes(app, notes);
 }

@@ -69,6 +69,7 @@ interface Explanation {
   place: number;
   curve: Moment[];
   placement: Placement | null;
+  order: string[];
   sentence: string;
 }
 interface Frame {
@@ -144,6 +145,7 @@ interface SelectSettings {
   clusters: number;
   ipc: number;
   gap: string;
+  locate: string;
   factor: number;
   per_image: number;
   pins: string[];
@@ -174,15 +176,15 @@ type Change = Set<string>;
 interface Store {
   readonly state: View;
   readonly defaults: ViewSettings;
-  subscribe(listener: (change: Change) => void): () => void;
-  go(position: Partial<View>): void;
+  subscribe(listener: (change: Change, isCorrection: boolean) => void): () => void;
+  go(position: Partial<View>, isCorrection?: boolean): void;
   select(values: Partial<SelectSettings>, key?: string, position?: Partial<View>): void;
   exporting(values: Partial<ExportSettings>): void;
   undo(): boolean;
   redo(): boolean;
   canUndo(): boolean;
   canRedo(): boolean;
-  open(view: Partial<View>): void;
+  open(view: Partial<View>, isCorrection?: boolean): void;
   query(view?: ViewSettings): string;
 }
 
@@ -218,8 +220,9 @@ interface Start {
   };
   classes: ClassSummary[];
   widgets: { select: Widget[]; export: Widget[] };
-  colours: Record<string, Packed>;
+  colours: Record<string, Record<TableKind, Packed>>;
   view: View;
+  notes: string[];
   defaults: ViewSettings;
   presets: Record<string, Partial<SelectSettings>>;
 }
@@ -270,10 +273,21 @@ interface Jobs {
   resume(token: string): Promise<void>;
 }
 
+/** Colours around 0, from 0 up, and for losses. */
+type TableKind = "signed" | "positive" | "unsigned";
+
 interface Colors {
-  draw(canvas: HTMLCanvasElement, map: Unpacked, range: ScaleRange, alpha?: ((share: number) => number) | null): void;
-  legend(range: ScaleRange, label: string): HTMLElement;
-  gradient(signed: boolean): string;
+  readonly palette: string;
+  choose(name: string): void;
+  draw(
+    canvas: HTMLCanvasElement,
+    map: Unpacked,
+    range: ScaleRange,
+    alpha?: ((share: number) => number) | null,
+    kind?: TableKind,
+  ): void;
+  legend(range: ScaleRange, label: string, write?: (value: number) => string, kind?: TableKind): HTMLElement;
+  gradient(kind: TableKind): string;
 }
 
 /** What every part of the page gets. */
@@ -352,6 +366,7 @@ interface Figures {
   clusters_covered: number;
   coverage_distance: number | null;
   near_duplicates: number;
+  repeated_tiles: number;
 }
 interface ClassFigures extends Figures {
   name: string;

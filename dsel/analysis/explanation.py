@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.analysis.patch_view import PatchView, patch_views
+from dsel.analysis.explained import (
+    CandidateBox,
+    CellReading,
+    CellValues,
+    Explanation,
+    Losses,
+    Placement,
+    TimestepGap,
+)
+from dsel.analysis.explanation_sentence import sentence
+from dsel.analysis.patch_view import patch_views
+from dsel.analysis.rank_order import order_of
 from dsel.config import SelectSettings
 from dsel.core.box_search import TIE, largest_mean_boxes, patch_size, positions
 from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
@@ -18,102 +29,6 @@ from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry
 
 SHOWN = 5
 """Boxes of an image that an explanation contains, at least."""
-
-CLOSE_RATIO = 1.005
-"""Below this ratio to the runner-up, the sentence gives no number."""
-
-LEAST_PERCENT = 0.001
-"""Percentages below this are given as less than it."""
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateBox:
-    """One of the best boxes of an image that do not overlap, in proxy pixels.
-
-    mean: of the map that locating uses. margin is its lead over the next best one; NaN if no other
-    box fits.
-    """
-
-    box: Box
-    mean: float
-    margin: float
-
-
-@dataclass(frozen=True, slots=True)
-class TimestepGap:
-    """The signed mean gap of a box at one timestep, as a share of the timestep's loss.
-
-    rank counts from 0 among all boxes of the image at this timestep. counts: whether the settings
-    use the timestep.
-    """
-
-    timestep: int
-    share: float
-    rank: int
-    counts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a patch ranks in its class; ranks, clusters and distilled images count from 0.
-
-    images: the distilled images among the first IPC ones that show it, usually one or none.
-    dropped: no IPC keeps it.
-    """
-
-    cluster: int
-    clusters: int
-    rank_in_cluster: int
-    cluster_size: int
-    rank: int
-    patches: int
-    images: tuple[int, ...]
-    dropped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The explanation of an image's patch; without a patch, the best boxes of the image.
-
-    source_box: the patch in pixels of the upright source. candidates: how many boxes were compared.
-    mean: of the map that locating uses, inside the patch. place: the index of the patch in `best`,
-    -1 if it is none of them. ratio: its mean over that of the runner-up; NaN unless both are
-    positive. same_as: the image with the same pixels that is used in place of this one.
-    """
-
-    image_id: str
-    patch: PatchView | None
-    source_box: Box | None
-    candidates: int
-    best: tuple[CandidateBox, ...]
-    mean: float
-    place: int
-    ratio: float
-    curve: tuple[TimestepGap, ...]
-    placement: Placement | None
-    sentence: str
-    same_as: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CellValues:
-    """The values of one cell: both losses, the gap, and the combined gap that locating uses."""
-
-    conditional: float
-    unconditional: float
-    gap: float
-    combined: float
-
-
-@dataclass(frozen=True, slots=True)
-class CellReading:
-    """The values of the cell under a pixel: per chosen timestep, and their means."""
-
-    row: int
-    column: int
-    timesteps: tuple[int, ...]
-    values: tuple[CellValues, ...]
-    mean: CellValues
 
 
 def explain(
@@ -135,8 +50,8 @@ def explain(
     x, y = _corners(bucket, geometry, settings)
     explanation = Explanation(
         image_id=image_id, patch=None, source_box=None, candidates=len(x) * len(y), best=best,
-        mean=np.nan, place=-1, ratio=np.nan, curve=(), placement=None, sentence="",
-        same_as=copies.get(image_id, ""),
+        losses=None, mean=np.nan, place=-1, ratio=np.nan, curve=(), placement=None, order=(),
+        sentence="", same_as=copies.get(image_id, ""),
     )  # fmt: skip
     if nth < len(mine):
         (patch,) = patch_views(selected, scores, settings, [mine[nth]])
@@ -145,11 +60,13 @@ def explain(
             explanation,
             patch=patch,
             source_box=selected.patches[mine[nth]].source_box,
+            losses=losses_inside(bucket, geometry, settings, patch.box),
             mean=mean,
             place=index,
             ratio=_ratio(mean, best[index + 1 : index + 2]),
             curve=curve(bucket, geometry, settings, patch.box),
             placement=placement_of(selected, mine[nth], settings.ipc),
+            order=order_of(selected, mine[nth], settings, bool(scores.refined.any())),
         )
     return replace(explanation, sentence=sentence(explanation, settings))
 
@@ -172,6 +89,14 @@ def candidate_boxes(
         CandidateBox(Box(x, y, float(side), float(side)), scores[n], scores[n] - scores[n + 1])
         for n, (x, y) in enumerate(corners)
     )[:shown]
+
+
+def losses_inside(bucket: Bucket, geometry: Geometry, settings: SelectSettings, box: Box) -> Losses:
+    """Return the mean losses of one image inside a box; the gap is their exact difference."""
+    columns = timestep_columns(settings.timesteps, geometry.timesteps)
+    maps = np.stack([bucket.conditional[0, columns], bucket.gap[0, columns]]).astype(np.float32)
+    conditional, gap = _inside(maps.mean(axis=1), geometry.cell_px, box)
+    return Losses(conditional, conditional + gap)
 
 
 def curve(
@@ -232,120 +157,6 @@ def read_cell(
     )
 
 
-def sentence(explanation: Explanation, settings: SelectSettings) -> str:
-    """Write the explanation as one sentence, which counts from 1."""
-    if explanation.patch is None or explanation.placement is None:
-        return _without_patch(explanation, settings)
-    parts = [
-        _gain(explanation.mean, settings) + _comparison(explanation, explanation.patch, settings),
-        _scores(explanation.patch, settings),
-        _rank(explanation.placement, settings),
-        _kept(explanation, explanation.placement, settings),
-    ]
-    return "; ".join(filter(None, parts)) + "."
-
-
-def _without_patch(explanation: Explanation, settings: SelectSettings) -> str:
-    if explanation.image_id in settings.bans:
-        return "This image is banned, so it is never kept."
-    if explanation.same_as:
-        return f"This image has the same pixels as {explanation.same_as}, which is used instead."
-    if not explanation.best:
-        return "This image has no patch, because its maps contain NaN."
-    return "This image has fewer patches."
-
-
-def _gain(mean: float, settings: SelectSettings) -> str:
-    """Describe how naming the class changes the loss inside the patch, as locating counts it."""
-    if mean > 0:
-        lowers = f"aming the class lowers the loss inside this patch by {_percent(mean)}"
-        return f"Where it helps, n{lowers}" if settings.locate == "positive" else f"N{lowers}"
-    if mean < 0:
-        return f"Naming the class raises the loss inside this patch by {_percent(-mean)}"
-    return "Naming the class does not lower the loss inside this patch"
-
-
-def _scores(patch: PatchView, settings: SelectSettings) -> str:
-    """Describe the scores that the comparison of boxes did not give; empty if it gave all."""
-    found = []
-    if settings.score != settings.locate:
-        found.append((patch.score, "in the patch"))
-    if settings.rank_by == "picture":
-        found.append((patch.picture_score, "in the whole picture"))
-    if not found:
-        return ""
-    counted = "counting every cell" if settings.score == "signed" else "counting where it helps"
-    clauses: list[str] = []
-    verb = ""
-    for score, where in found:
-        before, verb = verb, "raises" if score < 0 else "lowers"
-        start = "" if verb == before else f"{verb} {'it' if before else 'the loss'} "
-        clauses.append(f"{start}by {_signed(abs(score))} {where}")
-    return f"{counted}, it {' and '.join(clauses)}"
-
-
-def _comparison(explanation: Explanation, patch: PatchView, settings: SelectSettings) -> str:
-    """Compare the patch with the other boxes of the image."""
-    if settings.baseline != "none" and explanation.place < 0:
-        return f" (placed by the baseline {settings.baseline})"
-    boxes = f"{explanation.candidates:,} boxes"
-    if patch.moved:
-        best = (
-            ""
-            if explanation.place == 0
-            else f"; the best of {boxes} reaches {_signed(explanation.best[0].mean)}"
-        )
-        return f" (moved by hand{best})"
-    if explanation.candidates == 1:
-        return ", the only box of this size"
-    if explanation.place != 0:
-        choice = f"number {explanation.place + 1}" if explanation.place > 0 else "one"
-        return f", {choice} of {boxes} among boxes that do not overlap a better one"
-    if explanation.mean == 0:
-        return f" or any other of the {boxes}"
-    most = "most" if explanation.mean > 0 else "least"
-    return f", the {most} of all {boxes}{_runner_up(explanation)}"
-
-
-def _runner_up(explanation: Explanation) -> str:
-    """Describe the lead of the best box over the runner-up."""
-    if len(explanation.best) == 1:
-        return ", with no room for a second one"
-    if explanation.mean <= 0:
-        return ""
-    if np.isnan(explanation.ratio):
-        return ", while the runner-up does not lower it"
-    if explanation.ratio < CLOSE_RATIO:
-        return ", slightly more than in the runner-up"
-    return f" and {_times(explanation.ratio)} times as much as in the runner-up"
-
-
-def _rank(placement: Placement, settings: SelectSettings) -> str:
-    if settings.baseline != "none":
-        return (
-            f"rank {placement.rank + 1:,} of {placement.patches:,} by the baseline "
-            f"{settings.baseline}"
-        )
-    return (
-        f"rank {placement.rank_in_cluster + 1:,} of {placement.cluster_size:,} "
-        f"in cluster {placement.cluster + 1:,} of {placement.clusters:,}"
-    )
-
-
-def _kept(explanation: Explanation, placement: Placement, settings: SelectSettings) -> str:
-    pinned = settings.baseline == "none" and explanation.image_id in settings.pins
-    if placement.dropped:
-        return "dropped, so it is never kept"
-    if not placement.images:
-        return f"{'pinned, but ' if pinned else ''}not kept at IPC {settings.ipc:,}"
-    numbers = [f"{n + 1:,}" for n in placement.images]
-    names = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
-    word = "image" if len(numbers) == 1 else "images"
-    link = "in" if settings.factor > 1 else "as"
-    prefix = "pinned, " if pinned else ""
-    return f"{prefix}kept at IPC {settings.ipc:,} {link} {word} {names}"
-
-
 def _index(best: Sequence[CandidateBox], box: Box) -> int:
     """Return the index of a box among the best ones, -1 if it is none of them."""
     return next((n for n, one in enumerate(best) if one.box == box), -1)
@@ -354,11 +165,15 @@ def _index(best: Sequence[CandidateBox], box: Box) -> int:
 def _mean(bucket: Bucket, geometry: Geometry, settings: SelectSettings, box: Box) -> float:
     """Mean of the map that locating uses inside a box of one image."""
     maps = combined_gap(bucket, geometry, settings.timesteps, settings.locate)  # (1, h, w)
-    cell = geometry.cell_px
-    corner = np.array([box.x / cell]), np.array([box.y / cell])
-    return float(
-        box_means(summed_area(maps), *corner, box.width / cell, box.height / cell)[0, 0, 0]
-    )
+    return _inside(maps, geometry.cell_px, box)[0]
+
+
+def _inside(maps: NDArray[np.float32], cell_px: int, box: Box) -> list[float]:
+    """Mean inside a box of each of some maps, (n, h, w) -> n numbers."""
+    corner = np.array([box.x / cell_px]), np.array([box.y / cell_px])
+    sides = box.width / cell_px, box.height / cell_px
+    means: list[float] = box_means(summed_area(maps), *corner, *sides)[:, 0, 0].tolist()
+    return means
 
 
 def _ratio(mean: float, runner_up: Sequence[CandidateBox]) -> float:
@@ -373,22 +188,3 @@ def _corners(
     rows, columns = (cells * geometry.cell_px for cells in bucket.gap.shape[2:])
     steps = patch_size(settings, geometry), settings.stride_px or geometry.cell_px
     return positions(columns, *steps), positions(rows, *steps)
-
-
-def _percent(share: float) -> str:
-    """Format a positive share with two digits."""
-    percent = 100 * share
-    if percent < LEAST_PERCENT:
-        return f"less than {LEAST_PERCENT} %"
-    text = f"{percent:,.0f}" if percent >= 99.5 else f"{percent:#.2g}".rstrip(".")
-    return f"{text} %"
-
-
-def _signed(share: float) -> str:
-    return f"−{_percent(-share)}" if share < 0 else _percent(share) if share else "0 %"
-
-
-def _times(ratio: float) -> str:
-    if ratio >= 100:
-        return "more than 100"
-    return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.2f}" if ratio < 1.095 else f"{ratio:.1f}"

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsel.analysis.baselines import Baseline, baseline, random_corners
 from dsel.analysis.comparison import Comparison, OverallComparison, compare, compare_overall
-from dsel.analysis.explanation import CellReading, Explanation, explain, read_cell
+from dsel.analysis.explained import CellReading, Explanation
+from dsel.analysis.explanation import explain, read_cell
 from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
     BestPatches,
@@ -42,7 +43,14 @@ from dsel.analysis.override_status import OverrideStatus, override_statuses
 from dsel.analysis.patch_view import PatchView, baseline_views, image_views, patch_views
 from dsel.analysis.quality import OverallQuality, Quality, class_quality, overall_quality
 from dsel.analysis.ranges import Ranges, class_ranges
-from dsel.analysis.replacements import Replacements, find_replacements
+from dsel.analysis.repeated_tiles import clusters_without_repeats
+from dsel.analysis.replacements import (
+    Replacements,
+    SwapEffect,
+    find_replacements,
+    swap_effect,
+    swapped,
+)
 from dsel.cache import SHARED, Cache
 from dsel.config import SelectSettings
 from dsel.core.box_search import patch_size
@@ -194,6 +202,29 @@ class Explorer(Selector):
         """Find patches that could replace the best patch of an image."""
         selected = self.select(class_index, settings)
         return find_replacements(selected, self.scores(class_index), settings, image_id)
+
+    def swap_effects(
+        self, class_index: int, settings: SelectSettings, removed: str, added: Sequence[str]
+    ) -> list[SwapEffect]:
+        """Return what replacing an image by each of some others changes besides."""
+        before = self.select(class_index, settings)
+        return [
+            swap_effect(
+                before,
+                self.select(class_index, swapped(settings, removed, one)),
+                settings.ipc,
+                removed,
+                one,
+            )
+            for one in added
+        ]
+
+    def clusters_without_repeats(self, settings: SelectSettings) -> int:
+        """Return a smaller number of clusters whose mosaics repeat no tile; 0 if there is none."""
+        classes = range(len(self.classes))
+        return clusters_without_repeats(
+            settings, lambda other: (self.select(index, other) for index in classes)
+        )
 
     def quality(self, class_index: int, settings: SelectSettings) -> Quality:
         """Measure how well a class's kept set represents the class."""

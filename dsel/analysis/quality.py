@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.analysis.repeated_tiles import repeated_tiles
 from dsel.core.clustering import unit_features
 from dsel.types import ClassSelection
 
@@ -23,7 +24,7 @@ class Quality:
     coverage_distance: the mean distance from each of the class's patches to the nearest kept one,
     in the space of `unit_features` (0 to 2); NaN without patches. near_duplicates: pairs of kept
     patches, by their ranks, whose cosine there is at least `NEAR_COSINE`. short: how many images
-    the class lacks to reach IPC.
+    the class lacks to reach IPC. repeated_tiles: see `dsel.analysis.repeated_tiles`.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Quality:
     near_duplicates: tuple[tuple[int, int], ...]
     images: int
     short: int
+    repeated_tiles: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class OverallQuality:
     images: int
     short: int
     short_classes: tuple[str, ...]
+    repeated_tiles: int = 0
 
 
 def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: int) -> Quality:
@@ -71,6 +74,7 @@ def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: 
         near_duplicates=tuple((kept[a], kept[b]) for a, b in near_pairs(points[kept])),
         images=len(selected.kept_images(ipc)),
         short=max(0, ipc - len(selected.images)),
+        repeated_tiles=repeated_tiles(selected, ipc),
     )
 
 
@@ -89,6 +93,7 @@ def overall_quality(classes: Sequence[Quality]) -> OverallQuality:
         images=sum(one.images for one in classes),
         short=sum(one.short for one in classes),
         short_classes=tuple(one.name for one in classes if one.short),
+        repeated_tiles=sum(one.repeated_tiles for one in classes),
     )
 
 

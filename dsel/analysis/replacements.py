@@ -1,4 +1,4 @@
-"""Patches that could replace a kept one: the next best of its cluster and of other clusters."""
+"""Patches that could replace a kept one, and what else a replacement changes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,39 @@ class Replacements:
 
     cluster: tuple[PatchView, ...]
     others: tuple[PatchView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapEffect:
+    """What replacing an image changes besides the two: images that join the set, and that leave.
+
+    A ban takes a patch out of its class, so that the clusters of the others change.
+    """
+
+    image_id: str
+    joining: tuple[str, ...]
+    leaving: tuple[str, ...]
+
+
+def swapped(settings: SelectSettings, removed: str, added: str) -> SelectSettings:
+    """Return settings that ban one image and pin another, at its position among the pins."""
+    others = [image_id for image_id in settings.pins if image_id != added]
+    at = others.index(removed) if removed in others else len(others)
+    pins = (*others[:at], added, *(image_id for image_id in others[at:] if image_id != removed))
+    bans = {*settings.bans, removed} - {added}
+    return settings.replace(pins=pins, bans=tuple(sorted(bans)))
+
+
+def swap_effect(
+    before: ClassSelection, after: ClassSelection, ipc: int, removed: str, added: str
+) -> SwapEffect:
+    """Compare the kept images of a class before and after a swap."""
+    old, new = (
+        {selected.patches[rank].image_id for rank in selected.kept(ipc)}
+        for selected in (before, after)
+    )
+    joining, leaving = sorted(new - old - {added}), sorted(old - new - {removed})
+    return SwapEffect(added, tuple(joining), tuple(leaving))
 
 
 def find_replacements(

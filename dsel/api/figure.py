@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from dsel.analysis.explanation import Explanation
+    from dsel.analysis.explained import Explanation
     from dsel.analysis.explorer import Explorer
 
 DPI: Final = 110

@@ -77,7 +77,7 @@ def view_for(query: str, local: bool, explorer: Explorer) -> View:
     """
     view = view_of(query)
     if not local:
-        _check_size(view)
+        check_size(view)
     return replace(
         view,
         image_id=explorer.known_id(view.image_id) if view.image_id else "",
@@ -85,7 +85,7 @@ def view_for(query: str, local: bool, explorer: Explorer) -> View:
     )
 
 
-def _check_size(view: View) -> None:
+def check_size(view: View) -> None:
     """Raise `SettingError` for a view that would slow the app down for all other visitors."""
     sizes = {
         "ipc": view.select.ipc,

@@ -1,63 +1,113 @@
-"""Public functions of the app for programs, called by name with `gradio_client` or HTTP."""
+"""Public functions of the app for programs, called by name with `gradio_client` or HTTP.
+
+Their docstrings are the descriptions that callers see.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from inspect import getdoc
+from typing import Any, Final, get_type_hints
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import gradio as gr
 
 from dsel.analysis.explorer import Explorer
-from dsel.analysis.listing import Listing
+from dsel.analysis.listing import MOST_ROWS, Listing
 from dsel.app.context import Context, view_for
-from dsel.app.requests import ImageParams, PatchesParams, parsed
+from dsel.app.public_results import (
+    ExplanationResult,
+    MapsResult,
+    PatchResult,
+    explanation_result,
+    patch_result,
+)
+from dsel.app.requests import ImageParams, PatchesParams, RunLinkParams, parsed
 from dsel.app.rpc import without_paths
 from dsel.app.state import AppState
-from dsel.app.wire import one_line, patch_wire
-from dsel.errors import DselError
+from dsel.app.wire import one_line
+from dsel.errors import DselError, SettingError
+
+RUN: Final = "run"
+"""The key of a run's token in a link of the page."""
 
 
 def add_functions(state: AppState) -> None:
-    """Add the functions to the app that is being built; they read the app's own run."""
+    """Add the functions to the app that is being built.
+
+    Gradio describes their results by annotations, and does not read those that are still text.
+    """
     for function in functions(state):
-        gr.api(function, api_name=function.__name__)
+        function.__annotations__.update(get_type_hints(function))
+        gr.api(function, api_name=function.__name__, api_description=getdoc(function))
 
 
 def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
-    """Return the public functions; `link` is the query of a view, as in a link to the page.
+    """Return the public functions.
 
-    Every caller counts as a remote visitor.
+    `link` is a link as the page copies it, or its query alone. Every caller counts as a remote
+    visitor.
     """
-    explorer = state.first
 
-    def classes() -> list[str]:
-        """Return the names of the run's classes."""
-        return list(explorer.classes)
+    def classes(link: str = "") -> list[str]:
+        """Names of the run's classes.
 
-    def patches(class_name: str, link: str = "", page: int = 0) -> list[dict[str, Any]]:
-        """Return the patches of a class by rank, 100 per page."""
-        with readable_errors(explorer):
+        link: a link as the page copies it, or its query; empty for the app's run.
+        """
+        with readable_errors(state.first):
+            parsed(RunLinkParams, {"link": link})
+            return list(_context(state, link).explorer.classes)
+
+    def patches(class_name: str, link: str = "", page: int = 1) -> list[PatchResult]:
+        """Patches of a class by rank, 100 per page.
+
+        link: a link as the page copies it, or its query, which holds the settings; empty for the
+        defaults. page counts from 1, as ranks, clusters and distilled images do. Scores are shares
+        of the mean loss.
+        """
+        with readable_errors(state.first):
             parsed(PatchesParams, {"class_name": class_name, "link": link, "page": page})
-            index, context = explorer.class_index(class_name), _context(state, link)
-            found = explorer.gallery(index, context.settings, Listing(page=page))
-            return [patch_wire(view) for view in found.rows]
-
-    def explanation(class_name: str, image_id: str, link: str = "") -> dict[str, Any]:
-        """Return why an image's patch was chosen: figures, and a sentence."""
-        with readable_errors(explorer):
-            parsed(ImageParams, {"class_name": class_name, "image_id": image_id, "link": link})
+            context = _context(state, link)
+            explorer = context.explorer
             index = explorer.class_index(class_name)
-            return _context(state, link).explanation(image_id, index=index)
+            found = explorer.gallery(index, context.settings, Listing(page=page - 1))
+            if page != found.page + 1:
+                raise SettingError(
+                    f"page must be between 1 and {found.pages} for {found.total:,} patches, "
+                    f"{MOST_ROWS} per page, got {page}"
+                )
+            return [patch_result(view) for view in found.rows]
 
-    def heat_maps(class_name: str, image_id: str, link: str = "") -> dict[str, list[list[float]]]:
-        """Return an image's maps, (h, w) each: conditional, unconditional, gap, combined."""
-        with readable_errors(explorer):
+    def explanation(class_name: str, image_id: str, link: str = "") -> ExplanationResult:
+        """Why the patch of an image was chosen: figures and a sentence, counted from 1.
+
+        link: a link as the page copies it, or its query, which holds the settings.
+        """
+        with readable_errors(state.first):
             parsed(ImageParams, {"class_name": class_name, "image_id": image_id, "link": link})
-            index, settings = explorer.class_index(class_name), _context(state, link).settings
-            maps = explorer.maps(index, explorer.row_of(index, image_id), settings)
-            names = ("conditional", "unconditional", "gap", "combined")
-            return {name: getattr(maps, name).tolist() for name in names}
+            context = _context(state, link)
+            index = context.explorer.class_index(class_name)
+            found = context.explorer.explanation(index, image_id, context.settings)
+            return explanation_result(found)
+
+    def heat_maps(class_name: str, image_id: str, link: str = "") -> MapsResult:
+        """Maps of an image over the timesteps of the link: losses, gap, and what locating uses.
+
+        link: a link as the page copies it, or its query, which holds the settings.
+        """
+        with readable_errors(state.first):
+            parsed(ImageParams, {"class_name": class_name, "image_id": image_id, "link": link})
+            context = _context(state, link)
+            explorer = context.explorer
+            index = explorer.class_index(class_name)
+            maps = explorer.maps(index, explorer.row_of(index, image_id), context.settings)
+            return {
+                "conditional": maps.conditional.tolist(),
+                "unconditional": maps.unconditional.tolist(),
+                "gap": maps.gap.tolist(),
+                "combined": maps.combined.tolist(),
+            }
 
     return classes, patches, explanation, heat_maps
 
@@ -73,6 +123,12 @@ def readable_errors(explorer: Explorer) -> Iterator[None]:
 
 
 def _context(state: AppState, link: str) -> Context:
-    view = view_for(link, False, state.first)
-    view_for(view.a, False, state.first)  # what it is compared with has the same limits
-    return Context(state, state.first, view)
+    """Return what a call works on: the run and the view of a link."""
+    query = urlsplit(link).query if "://" in link else link.removeprefix("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    run = "".join(value for key, value in pairs if key == RUN)
+    view = urlencode([pair for pair in pairs if pair[0] != RUN])
+    explorer = state.explorer(run)
+    found = view_for(view, False, explorer)
+    view_for(found.a, False, explorer)  # what it is compared with has the same limits
+    return Context(state, explorer, found)

@@ -24,6 +24,9 @@ MOST_CLASSES: Final = 25
 MOST_IMAGES: Final = 100
 """Image files of one request, at most."""
 
+MOST_REPLACING: Final = 8
+"""Images that could replace another one, of one request, at most: each takes a selection."""
+
 LONGEST_SHOWN: Final = 60
 
 
@@ -59,6 +62,9 @@ ClassNames: TypeAlias = Annotated[
 ]
 ImageIds: TypeAlias = Annotated[
     list[str], Field(max_length=MOST_IMAGES), Expected("a list of texts")
+]
+Replacing: TypeAlias = Annotated[
+    list[str], Field(max_length=MOST_REPLACING), Expected("a list of texts")
 ]
 Values: TypeAlias = Annotated[dict[str, Any], Expected("an object of values by name")]
 Coordinates: TypeAlias = Annotated[
@@ -143,11 +149,17 @@ def _shown(value: Any) -> str:
 
 
 class PatchesParams(Params):
-    """Of the public function: a page of a class's patches; link: the query of a view."""
+    """Of the public function: a page of a class's patches; link: a link, or the query of a view."""
 
     class_name: Text
     link: Text = ""
-    page: Whole = 0
+    page: Whole = 1
+
+
+class RunLinkParams(Params):
+    """Of the public function that only needs a run; link as above."""
+
+    link: Text = ""
 
 
 class ImageParams(Params):
@@ -162,6 +174,12 @@ class Seeded(Params):
     """seed: of random patches, or of a baseline."""
 
     seed: Whole = 0
+
+
+class LinkParams(Params):
+    """link: the query of a link to the page, which may contain what the run does not have."""
+
+    link: Text = ""
 
 
 class BaselineParams(Seeded):
@@ -204,6 +222,12 @@ class ImagesParams(Params):
 
     kind: Annotated[ImageKind, _one_of(ImageKind)] = "thumbnail"
     ids: ImageIds = Field(default_factory=list)
+
+
+class IdsParams(Params):
+    """ids: of images of the view's class that could replace its image."""
+
+    ids: Replacing = Field(default_factory=list)
 
 
 class NthParams(Params):

@@ -21,7 +21,7 @@ from dsel.errors import DselError, SettingError, unknown
 Method: TypeAlias = tuple[type[Params], Callable[[Context, Any], Any]]
 
 METHODS: Final[Mapping[str, Method]] = MappingProxyType({
-    "start": (Params, inspect.start),
+    "start": (requests.LinkParams, inspect.start),
     "gallery": (requests.GalleryParams, inspect.gallery),
     "skipped": (requests.PageParams, inspect.skipped),
     "images": (requests.ImagesParams, inspect.images),
@@ -37,6 +37,8 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "cluster_cards": (Params, clusters.cluster_cards),
     "distilled": (requests.ClassesParams, distilled_set.distilled),
     "replacements": (Params, distilled_set.replacements),
+    "swap_effects": (requests.IdsParams, distilled_set.swap_effects),
+    "repeat_free_clusters": (Params, distilled_set.repeat_free_clusters),
     "quality": (requests.ClassesParams, distilled_set.quality),
     "quality_overall": (Params, distilled_set.quality_overall),
     "overrides": (Params, distilled_set.overrides),

@@ -73,7 +73,7 @@ def _widget(
         "name": setting.name,
         "label": setting.label,
         "unit": setting.unit,
-        "help": setting.help,
+        "help": setting.widget_help,
         "default": setting.default,
         "shown": shown.get(setting.name),
         "choices": choices_of(setting, choices),

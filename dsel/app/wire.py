@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from dsel.analysis.explanation import Explanation
+from dsel.analysis.explained import Explanation
 from dsel.analysis.listing import Page
 from dsel.analysis.patch_view import PatchView
 

@@ -56,13 +56,15 @@ class Display:
     """How forms and widgets show a setting.
 
     choices: pairs of a value and its label; a value without one is its own label.
-    placeholder: what an empty text field shows; empty shows the default.
+    placeholder: what an empty text field shows; empty shows the default. help: replaces the
+    setting's own help, where that speaks of values that a widget shows otherwise.
     """
 
     label: str
     unit: str = ""
     choices: tuple[tuple[Any, str], ...] = ()
     placeholder: str = ""
+    help: str = ""
 
 
 class _Speed:
@@ -91,6 +93,7 @@ class Setting:
 
     kind: the type without its range, such as tuple[int, ...].
     part: the type of the value, or of each value of a tuple; str for choices.
+    widget_help: the help beside a widget, in the words and the values that the widget shows.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Setting:
     unit: str
     choice_labels: Mapping[Any, str]
     placeholder: str
+    widget_help: str
 
     @property
     def several(self) -> bool:
@@ -234,6 +238,7 @@ def _setting(name: str, field: FieldInfo) -> Setting:
         unit=display.unit,
         choice_labels=MappingProxyType(dict(display.choices)),
         placeholder=display.placeholder,
+        widget_help=display.help or field.description or "",
     )
 
 

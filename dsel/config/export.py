@@ -15,7 +15,11 @@ class ExportSettings(Settings):
     image_px: Annotated[
         int,
         Field(ge=0, le=8192, description="side of a distilled image; 0 is the prior's resolution"),
-        Display("Image size", unit="px"),
+        Display(
+            "Image size",
+            unit="px",
+            help="side of a distilled image; the prior's resolution unless you set another one",
+        ),
     ] = 0
     file_format: Annotated[
         Literal["png", "jpeg"],
@@ -33,6 +37,8 @@ class ExportSettings(Settings):
             choices=(
                 ("auto", "Source if available"), ("source", "Source"), ("proxy", "Proxies"),
             ),
+            help="cut from the source's own pixels, or from the run's proxies, the images as the "
+            "prior saw them",
         ),
     ] = "auto"  # fmt: skip
     teacher: Annotated[

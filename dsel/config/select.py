@@ -28,14 +28,23 @@ class SelectSettings(Settings):
             description="side of the patch, in pixels of the image as the prior saw it; 0 is half "
             "of the shorter side",
         ),
-        Display("Patch size", unit="px"),
+        Display(
+            "Patch size",
+            unit="px",
+            help="side of the patch, in pixels of the image as the prior saw it; the mark is half "
+            "of the shorter side",
+        ),
     ] = 0
     stride_px: Annotated[
         int,
         Field(
             ge=0, le=8192, description="step between candidate boxes; 0 is one cell of the prior"
         ),
-        Display("Stride", unit="px"),
+        Display(
+            "Stride",
+            unit="px",
+            help="step between candidate boxes; the mark is one cell of the prior",
+        ),
     ] = 0
     per_image: Annotated[
         int,
@@ -45,7 +54,10 @@ class SelectSettings(Settings):
     timesteps: Annotated[
         tuple[Annotated[int, Field(ge=0, le=999)], ...],
         Field(description="scored timesteps to average over; empty uses all"),
-        Display("Timesteps"),
+        Display(
+            "Timesteps",
+            help="scored timesteps to average over: one of them, or all between two",
+        ),
     ] = ()
     locate: Annotated[
         Literal["positive", "signed"],
@@ -99,7 +111,12 @@ class SelectSettings(Settings):
             le=10_000,
             description="k-means clusters per class (k); 0 is as many as images per class",
         ),
-        Display("Clusters (k)", unit="per class"),
+        Display(
+            "Clusters (k)",
+            unit="per class",
+            help="k-means clusters per class (k); as many as images per class unless you set "
+            "another number",
+        ),
     ] = 0
     discriminative_share: Annotated[
         float,
@@ -110,7 +127,12 @@ class SelectSettings(Settings):
             "discriminative ones; the others join the nearest cluster. Below 1 the kept patches "
             "are more discriminative and less sensitive to noise, but less varied",
         ),
-        Display("Patches used for clustering"),
+        Display(
+            "Patches used for clustering",
+            help="fit the clusters to the top patches of a class, the most discriminative ones; "
+            "the others join the nearest cluster. With fewer than all, the kept patches are more "
+            "discriminative and less sensitive to noise, but less varied",
+        ),
     ] = 1.0
     ipc: Annotated[
         int,
@@ -130,6 +152,8 @@ class SelectSettings(Settings):
                 ("score", "Score"),
                 ("centroid", "Central"),
             ),
+            help="order within a cluster: highest score first (Score), or nearest to the centroid "
+            "first (Central); Automatic is Central at IPC 1, and Score otherwise",
         ),
     ] = "auto"
     across: Annotated[
@@ -176,7 +200,11 @@ class SelectSettings(Settings):
             le=8,
             description="cuts per side of a distilled image: 1 is one cut, 2 a 2 x 2 mosaic",
         ),
-        Display("Mosaic", choices=((1, "Single"), *((n, f"{n} × {n}") for n in range(2, 9)))),
+        Display(
+            "Mosaic",
+            choices=((1, "Single"), *((n, f"{n} × {n}") for n in range(2, 9))),
+            help="cuts of a distilled image: one (Single), or a mosaic of several from one cluster",
+        ),
     ] = 1
     tile_scale: Annotated[
         Literal["fit", "native"],
@@ -184,7 +212,12 @@ class SelectSettings(Settings):
             description="size of a cut in its tile: enlarged to fill it (fit), or never enlarged "
             "beyond the scale of its picture, with its edges extended (native)"
         ),
-        Display("Tile scale", choices=(("fit", "Fill the tile"), ("native", "As in the picture"))),
+        Display(
+            "Tile scale",
+            choices=(("fit", "Fill the tile"), ("native", "As in the picture")),
+            help="size of a cut in its tile: enlarged to fill the tile, or never enlarged beyond "
+            "the scale of its picture, with its edges extended",
+        ),
     ] = "fit"
     baseline: Annotated[
         BaselineName,

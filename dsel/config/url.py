@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
@@ -33,6 +33,9 @@ WRITTEN: Mapping[type, str] = MappingProxyType(
 """Pattern of a value in a link by its type; the settings read it. Text may be anything."""
 
 HUB_ID = re.compile(r"[a-z0-9][\w.-]*(/[a-z0-9][\w.-]*)?", re.ASCII | re.IGNORECASE)
+SHOWN = 60
+"""Characters of an unknown key that a message quotes, at most."""
+
 LONGEST = 1 << 19
 """Characters of a link, at most."""
 
@@ -66,11 +69,45 @@ def query_of(view: View) -> str:
 
 def view_of(query: str) -> View:
     """The view of a query string; raises `SettingError` for a query that is not a view."""
-    given = _read(query)
+    return _view(_read(query))
+
+
+def readable_view(
+    query: str, check: Callable[[View], object] = lambda _: None
+) -> tuple[View, tuple[str, ...]]:
+    """The view of what can be read of a query, and one line about each key that is left out.
+
+    check: raises `SettingError` for a view that may not be shown.
+    """
+    try:
+        given = dict(_read(query))
+    except SettingError as error:
+        return View(), (str(error),)
+    notes: list[str] = []
+    while True:
+        try:
+            view = _view(given)
+            check(view)
+        except SettingError as error:
+            notes.append(str(error))
+            _drop(given, error.fields)
+        else:
+            return view, tuple(notes)
+
+
+def _drop(given: dict[str, list[str]], fields: Mapping[str, object]) -> None:
+    """Drop the key that an error names; all settings for an error that names none of them."""
+    named = [str(fields[name]) for name in ("setting", "name") if name in fields]
+    wrong = [key for key in given if key in named or key[:SHOWN] in named]
+    for key in wrong or [key for key in given if key not in PLACES] or list(given):
+        del given[key]
+
+
+def _view(given: Mapping[str, list[str]]) -> View:
     known = (*PLACES, *_linked(SelectSettings), *_linked(ExportSettings))
     for key in given:
         if key not in known:
-            raise unknown("key in the link", key[:60], known)
+            raise unknown("key in the link", key[:SHOWN], known)
     places = {name: _only(key, given[key]) for key, name in PLACES.items() if key in given}
     select = _settings(SelectSettings, given)
     _check_models(select)
@@ -123,14 +160,18 @@ def _written(setting: Setting, texts: list[str]) -> str | tuple[str, ...]:
 
 def _only(key: str, texts: list[str]) -> str:
     if len(texts) > 1:
-        raise SettingError(f"{key} must appear in the link once, got {len(texts)} of it")
+        raise SettingError(
+            f"{key} must appear in the link once, got {len(texts)} of it", setting=key
+        )
     return texts[0]
 
 
 def _check_models(select: SelectSettings) -> None:
-    for kind, model in (("an image model", select.feature_model), ("a teacher", select.teacher)):
+    for kind, name in (("an image model", "feature_model"), ("a teacher", "teacher")):
+        model = getattr(select, name)
         if model and not HUB_ID.fullmatch(model):
             raise SettingError(
                 f"a link can name {kind} by its Hub id only, such as owner/name, got "
-                f"{quoted(model)}"
+                f"{quoted(model)}",
+                setting=name,
             )

@@ -26,6 +26,7 @@ from dsel.data.base import (
     pictures_only,
     require_images,
 )
+from dsel.data.class_folders import find_base
 from dsel.data.class_names import Names, name_folders
 from dsel.data.file_names import is_hidden, is_image_name
 from dsel.data.images import decode, orientation_of

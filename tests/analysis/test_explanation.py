@@ -1,4 +1,4 @@
-"""Explanations of patches: figures by the slow definition, and every kind of sentence."""
+"""Explanations of patches: figures by the slow definition."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import pytest
 from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
 from support.selecting import select_class
 
+from dsel.analysis.explained import Explanation, Losses, Placement
 from dsel.analysis.explanation import (
-    CandidateBox,
-    Explanation,
-    Placement,
     candidate_boxes,
     curve,
     explain,
+    losses_inside,
     placement_of,
     read_cell,
-    sentence,
 )
-from dsel.analysis.patch_view import PatchView, patch_views
+from dsel.analysis.patch_view import patch_views
 from dsel.config import SelectSettings
 from dsel.core.gap_maps import image_bucket
 from dsel.types import Box, ClassScores, ClassSelection, Geometry
@@ -130,6 +128,44 @@ def test_curve__means_to_the_score_if_all_count_signed() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("timesteps", "unconditional", "saved"),
+    [((), 0.8, 0.125), ((200,), 0.9, 2 / 9), ((200, 500), 0.8, 0.125)],
+)
+def test_losses_inside__by_hand(
+    timesteps: tuple[int, ...], unconditional: float, saved: float
+) -> None:
+    """The patch covers one cell with a gap of its own and three without."""
+    gap = np.zeros((3, 6, 6))
+    gap[:, 0, 0] = 0.8, 0.0, 0.4
+    scores = scores_of([gap], conditional=0.7)
+    settings = SIGNED.replace(timesteps=timesteps)
+    found = losses_inside(image_bucket(scores, 0), GEOMETRY, settings, Box(0, 0, 16, 16))
+    assert found.conditional == pytest.approx(0.7, abs=1e-3)
+    assert found.unconditional == pytest.approx(unconditional, abs=1e-3)
+    assert found.saved == pytest.approx(saved, abs=1e-3)
+
+
+def test_losses__of_nothing() -> None:
+    assert Losses(0.0, 0.0).saved == 0.0
+    assert Losses(0.3, 0.2).saved == pytest.approx(-0.5)
+
+
+def test_explain__the_loss_saved_is_not_the_gap_in_mean_losses() -> None:
+    """A patch in a dark corner: the gap is 107 % of the mean loss, and 16 % of its own."""
+    gap = np.zeros((1, 6, 6))
+    gap[:, :2, :2] = 0.0535
+    unit = geometry((500,), [0.05], 48)
+    scores, settings = scores_of([gap], conditional=0.28), SIGNED.replace(clusters=1)
+    found = explain(scores, unit, settings, select_class(scores, unit, settings), 0)
+    assert found.mean == pytest.approx(1.07, abs=1e-3)
+    assert found.losses is not None
+    assert found.losses.saved == pytest.approx(0.0535 / 0.3335, abs=1e-3)
+    start = "Naming the class lowers the loss inside this patch by 16 %, from 0.3335 to 0.2800; "
+    assert found.sentence.startswith(start)
+    assert "its signed gap of 107 % of the mean loss is the largest of all" in found.sentence
+
+
 def test_read_cell__slow_definition() -> None:
     scores = noise(3, 5)
     bucket = image_bucket(scores, 1)
@@ -219,191 +255,6 @@ def test_explain__maps_that_hold_no_numbers() -> None:
     explanation = explained(scores, SIGNED)
     assert (explanation.patch, explanation.best) == (None, ())
     assert explanation.sentence == "This image has no patch, because its maps contain NaN."
-
-
-def flat(high: float, second: float, rest: float = 0.0) -> ClassScores:
-    """Two boxes of 2 x 2 cells that save so much of the loss, on 6 x 6 cells; and another image."""
-    gap = np.full((3, 6, 6), float(rest))
-    gap[:, 0:2, 0:2], gap[:, 3:5, 3:5] = high, second
-    losses = np.array(GEOMETRY.losses, float)[:, None, None]
-    return scores_of([gap * losses, np.zeros((3, 6, 6))])
-
-
-RANKS = "rank 1 of 2 in cluster 1 of 1; kept at IPC 3 as image 1."
-
-
-@pytest.mark.parametrize(
-    ("high", "second", "rest", "percent", "lead"),
-    [
-        (0.021, 0.015, 0, "2.1 %", " and 1.4 times as much as in the runner-up"),
-        (0.5, 0.0625, 0, "50 %", " and 8.0 times as much as in the runner-up"),
-        (1.5, 0.125, 0, "150 %", " and 12 times as much as in the runner-up"),
-        (0.5, 0.0039, 0, "50 %", " and more than 100 times as much as in the runner-up"),
-        (0.525, 0.5, 0, "52 %", " and 1.05 times as much as in the runner-up"),
-        (0.5, 0.5, 0, "50 %", ", slightly more than in the runner-up"),
-        (0.5, -0.25, -0.25, "50 %", ", while the runner-up does not lower it"),
-    ],
-)
-def test_sentence__the_lead(
-    high: float, second: float, rest: float, percent: str, lead: str
-) -> None:
-    explanation = explained(flat(high, second, rest), SIGNED.replace(clusters=1))
-    start = f"Naming the class lowers the loss inside this patch by {percent}, the most of all"
-    assert explanation.sentence == f"{start} 25 boxes{lead}; {RANKS}"
-
-
-def test_sentence__cells_that_mislead_count_as_nothing() -> None:
-    settings = SIGNED.replace(locate="positive", score="positive", clusters=1)
-    explanation = explained(flat(0.5, 0.25, -0.1), settings)
-    start = (
-        "Where it helps, naming the class lowers the loss inside this patch by 50 %, the most of"
-    )
-    assert explanation.sentence.startswith(
-        f"{start} all 25 boxes and 2.0 times as much as in the runner-up; "
-    )
-
-
-def test_sentence__no_gain() -> None:
-    nothing = explained(flat(0, 0), SIGNED.replace(clusters=1))
-    start = (
-        "Naming the class does not lower the loss inside this patch or any other of the 25 boxes"
-    )
-    assert nothing.sentence.startswith(f"{start}; ")
-    loss = explained(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1))
-    start = (
-        "Naming the class raises the loss inside this patch by 25 %, the least of all 25 boxes; "
-    )
-    assert loss.sentence.startswith(start)
-    assert isnan(loss.ratio)
-
-
-def test_sentence__one_possible_box() -> None:
-    explanation = explained(flat(0.5, 0.25), SIGNED.replace(patch_px=48, clusters=1))
-    assert explanation.candidates == 1
-    assert " %, the only box of this size; rank" in explanation.sentence
-    wide = explained(flat(0.5, 0.25), SIGNED.replace(patch_px=40, clusters=1))
-    assert wide.candidates == 4
-    assert "the most of all 4 boxes, with no room for a second one; rank" in wide.sentence
-
-
-def test_sentence__choices_of_one_image() -> None:
-    settings = SIGNED.replace(per_image=2, clusters=1)
-    explanation = explained(flat(0.5, 0.25), settings, 0, 1)
-    assert explanation.place == 1
-    place = "number 2 of 25 boxes among boxes that do not overlap a better one"
-    assert f"by 25 %, {place}; rank" in explanation.sentence
-
-
-def test_sentence__moved_by_hand() -> None:
-    settings = SIGNED.replace(clusters=1, moves=("cat/0@24,24",))
-    explanation = explained(flat(0.5, 0.25), settings)
-    assert explanation.place == 1
-    start = "Naming the class lowers the loss inside this patch by 25 % (moved by hand; the best of"
-    assert explanation.sentence.startswith(f"{start} 25 boxes reaches 50 %); rank")
-    beside = explained(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@3,24",)))
-    assert beside.place == -1
-    start = "Naming the class does not lower the loss inside this patch (moved by hand; "
-    assert beside.sentence.startswith(start)
-    best = explained(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@0,0",)))
-    assert "inside this patch by 50 % (moved by hand); rank" in best.sentence
-    worse = explained(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1, moves=("cat/0@24,24",)))
-    assert "the best of 25 boxes reaches −25 %); rank" in worse.sentence
-
-
-def view_of(score: float, picture_score: float = 0.0) -> PatchView:
-    return PatchView(
-        image_id="cat/0", box=Box(0, 0, 16, 16), cut=Box(0, 0, 48, 48), width_px=48, height_px=48,
-        score=score, standard_error=0.01, picture_score=picture_score,
-        picture_standard_error=0.01, margin=0.05, cluster=2, rank=7, nth=0, kept=(),
-        dropped=False, pinned=False, moved=False,
-    )  # fmt: skip
-
-
-def kept(images: tuple[int, ...], dropped: bool = False, **settings: object) -> str:
-    placement = Placement(2, 10, 1, 1031, 7, 5000, images, dropped)
-    patch = view_of(0.021)
-    best = (CandidateBox(patch.box, 0.021, 0.006), CandidateBox(Box(20, 20, 16, 16), 0.015, nan))
-    explanation = Explanation("cat/0", patch, None, 1024, best, 0.021, 0, 1.4, (), placement, "")
-    text = sentence(explanation, SIGNED.replace(**settings))
-    start = (
-        "Naming the class lowers the loss inside this patch by 2.1 %, the most of all 1,024 boxes"
-    )
-    head = (
-        f"{start} and 1.4 times as much as in the runner-up; rank 2 of 1,031 in cluster 3 of 10; "
-    )
-    assert text.startswith(head)
-    return text.removeprefix(head)
-
-
-def test_sentence__names_the_baseline_that_selected() -> None:
-    scores = noise(5)
-    settings = SIGNED.replace(baseline="centre-crop", pins=(scores.ids[0],))
-    found = [explained(scores, settings, row).sentence for row in range(5)]
-    assert all(" by the baseline centre-crop; " in one for one in found)
-    assert sum("(placed by the baseline centre-crop)" in one for one in found) >= 3
-    assert not any("pinned" in one or "cluster" in one for one in found)
-    herding = [explained(scores, SIGNED.replace(baseline="herding"), row) for row in range(5)]
-    assert not any("placed" in one.sentence for one in herding)
-    ranks = sorted(one.sentence.split("rank ")[1][0] for one in herding)
-    assert ranks == ["1", "2", "3", "4", "5"]
-
-
-def test_sentence__kept() -> None:
-    assert kept((3,), ipc=10) == "kept at IPC 10 as image 4."
-    assert kept((), ipc=10) == "not kept at IPC 10."
-    assert kept((1233,), ipc=2000) == "kept at IPC 2,000 as image 1,234."
-    assert kept((3,), factor=2) == "kept at IPC 3 in image 4."
-    assert kept((3, 8), factor=2) == "kept at IPC 3 in images 4 and 9."
-    assert kept((0, 3, 8), factor=2) == "kept at IPC 3 in images 1, 4 and 9."
-    assert kept((0,), pins=("cat/0",)) == "pinned, kept at IPC 3 as image 1."
-    assert kept((), pins=("cat/9", "cat/0")) == "pinned, but not kept at IPC 3."
-    assert kept((), dropped=True) == "dropped, so it is never kept."
-
-
-@pytest.mark.parametrize(
-    ("settings", "score", "picture_score", "text"),
-    [
-        ({}, 0.02, 0.01, ""),
-        ({"rank_by": "picture"}, 0.02, 0.01,
-         "counting every cell, it lowers the loss by 1.0 % in the whole picture; "),
-        ({"rank_by": "picture"}, 0.02, -0.01,
-         "counting every cell, it raises the loss by 1.0 % in the whole picture; "),
-        ({"locate": "positive"}, 0.02, 0.01,
-         "counting every cell, it lowers the loss by 2.0 % in the patch; "),
-        ({"locate": "positive", "rank_by": "picture"}, 0.02, -0.01,
-         "counting every cell, it lowers the loss by 2.0 % in the patch and raises it by 1.0 % in "
-         "the whole picture; "),
-        ({"locate": "positive", "rank_by": "picture"}, -0.02, 0.0,
-         "counting every cell, it raises the loss by 2.0 % in the patch and lowers it by 0 % in "
-         "the whole picture; "),
-        ({"score": "positive", "rank_by": "picture"}, 0.02, 0.01,
-         "counting where it helps, it lowers the loss by 2.0 % in the patch and by 1.0 % in "
-         "the whole picture; "),
-    ],
-)  # fmt: skip
-def test_sentence__scores_that_the_boxes_did_not_give(
-    settings: dict[str, str], score: float, picture_score: float, text: str
-) -> None:
-    patch, placement = view_of(score, picture_score), Placement(0, 1, 0, 1, 0, 1, ())
-    explanation = Explanation("cat/0", patch, None, 1, (), 0.5, 0, nan, (), placement, "")
-    found = sentence(explanation, SIGNED.replace(**settings))
-    assert found.endswith(f"the only box of this size; {text}rank 1 of 1 in cluster 1 of 1; not "
-                          "kept at IPC 3.")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("score", "text"),
-    [
-        (1e-9, "less than 0.001 %"), (1.2e-5, "0.0012 %"), (0.00034, "0.034 %"), (0.01, "1.0 %"),
-        (0.0996, "10 %"), (0.994, "99 %"), (0.996, "100 %"), (25.0, "2,500 %"),
-    ],
-)  # fmt: skip
-def test_sentence__percent(score: float, text: str) -> None:
-    patch = view_of(score)
-    placement = Placement(0, 1, 0, 1, 0, 1, ())
-    explanation = Explanation("cat/0", patch, None, 1, (), score, 0, nan, (), placement, "")
-    start = f"Naming the class lowers the loss inside this patch by {text}, the only box"
-    assert sentence(explanation, SIGNED).startswith(start)
 
 
 def test_explain__pictures_of_many_shapes() -> None:

@@ -67,7 +67,7 @@ def test_class_quality__by_hand() -> None:
     unit = unit_features(features)
     assert found == Quality(
         name="cat", patches=5, kept=3, coverage_distance=found.coverage_distance, clusters=3,
-        clusters_covered=2, near_duplicates=((0, 1),), images=2, short=0,
+        clusters_covered=2, near_duplicates=((0, 1),), images=2, short=0, repeated_tiles=1,
     )  # fmt: skip
     assert found.coverage_distance == pytest.approx(
         slow_coverage_distance(unit, unit[[0, 1, 3]]), abs=1e-3

@@ -119,11 +119,11 @@ def test_swap_and_forget(visit: Opener) -> None:
     assert "a=" not in page.url.replace("tab=", "")
 
 
-def test_link__an_invalid_a_can_be_forgotten(visit: Opener) -> None:
-    page = visit("tab=compare&a=patch_px%3Dwide")
-    until(page, ".compare .notice.bad", "e => e.textContent.includes('patch_px in the link')")
-    page.get_by_role("button", name="Forget A").click()
+def test_link__an_invalid_a_is_noted_and_left_out(visit: Opener) -> None:
+    page = visit("tab=compare&ipc=4&a=patch_px%3Dwide")
+    until(page, ".toasts", "e => e.textContent.includes('settings A: patch_px in the link must')")
     page.wait_for_selector(".compare-start")
+    assert "ipc=4" in page.url
 
 
 def test_class__is_compared_anew(visit: Opener) -> None:

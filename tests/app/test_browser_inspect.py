@@ -51,7 +51,9 @@ def test_open__the_best_image_and_why(page: Any) -> None:
     ready(page)
     assert image_id(page) == page.locator(".cell[aria-current=true]").get_attribute("data-id")
     sentence = page.locator(".sentence").inner_text()
-    assert re.search(r"rank 1 of \d+ in cluster \d+ of \d+; kept at IPC 10 as image 1\.$", sentence)
+    assert re.search(
+        r"rank 1 of \d+ in cluster \d+ of \d+.*; kept at IPC 10 as image 1\.$", sentence
+    )
     facts = page.locator(".facts").inner_text()
     for word in ("score", "margin", "rank", "cluster", "kept", "patch in the source"):
         assert word in facts
@@ -75,7 +77,7 @@ def test_views__each_has_its_map_and_its_legend(page: Any) -> None:
     seen = set()
     for view, words in {
         "Image": "as the prior saw it",
-        "Overlay": "mean loss of the timestep",
+        "Overlay": "positive gap, in % of the mean loss",
         "Conditional": "mean squared error per cell, with the class named",
         "Unconditional": "mean squared error per cell, with the null prompt",
         "Gap": "unconditional − conditional loss",
@@ -97,7 +99,8 @@ def test_overlay__opacity_and_the_scale_of_the_class(page: Any) -> None:
     own = page.locator(".legend-place .ticks span").last.inner_text()
     page.get_by_role("button", name="Class", exact=True).click()
     until(page, ".legend-place .ticks", f"e => e.lastChild.textContent !== {own!r}")
-    assert float(page.locator(".legend-place .ticks span").last.inner_text()) > float(own)
+    of_class = page.locator(".legend-place .ticks span").last.inner_text()
+    assert float(of_class.removesuffix(" %")) > float(own.removesuffix(" %"))
 
 
 def test_values__of_a_click_and_of_arrow_keys(page: Any) -> None:
@@ -112,10 +115,24 @@ def test_values__of_a_click_and_of_arrow_keys(page: Any) -> None:
     until(page, ".cell-values .soft", "e => e.textContent === 'row 2, column 2'")
 
 
-def test_hover__shows_the_mean_gap_there(page: Any) -> None:
+@pytest.mark.parametrize(
+    ("view", "pattern"),
+    [
+        ("Image", r"positive gap [\d.]+ %$"),
+        ("Overlay", r"positive gap [\d.]+ %$"),
+        ("Conditional", r"conditional loss 0\.\d+$"),
+        ("Gap", r"gap −?0"),
+    ],
+)
+def test_hover__shows_the_quantity_of_the_legend(page: Any, view: str, pattern: str) -> None:
     ready(page)
+    page.get_by_role("button", name=view, exact=True).click()
     page.locator(".heat-map .shot").hover(position={"x": 5, "y": 5})
-    assert re.match(r"gap −?0", page.locator(".tip").inner_text())
+    assert re.match(pattern, page.locator(".tip").inner_text())
+    legend = page.locator(".legend-place figcaption")
+    if view != "Image":
+        quantity = page.locator(".tip").inner_text().split(" 0")[0].split(" −")[0]
+        assert legend.inner_text().startswith(re.sub(r" [\d.]+ %$", "", quantity))
 
 
 def test_strip__one_timestep_alone_and_all_again(page: Any) -> None:
@@ -250,8 +267,8 @@ def test_gallery__order_cluster_and_arrow_keys(page: Any) -> None:
     page.keyboard.press("Enter")
     shows(page, "disc/000022")
     page.get_by_label("Cluster", exact=True).select_option("1")
-    until(page, ".gallery .cell .dot", "e => e.title === 'cluster 2'")
-    assert page.locator(".gallery .cell .dot:not([title='cluster 2'])").count() == 0
+    until(page, ".gallery .cell .cluster-mark", "e => e.title === 'cluster 2'")
+    assert page.locator(".gallery .cell .cluster-mark:not([title='cluster 2'])").count() == 0
 
 
 def test_patch__as_large_as_the_image(visit: Opener) -> None:

@@ -152,7 +152,7 @@ def test_contents__that_are_refused_start_no_job(visit: Opener) -> None:
     assert not page.locator(".job").count()
 
 
-def test_picture__with_a_class_name_opens_in_inspect(visit: Opener) -> None:
+def test_picture__with_a_class_name_waits_to_be_opened(visit: Opener) -> None:
     page = visit()
     begin(page)
     until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Drop an image')")
@@ -164,7 +164,12 @@ def test_picture__with_a_class_name_opens_in_inspect(visit: Opener) -> None:
     quick(page)
     assert "1 image × 1 timestep × 2 draws × 2 = 4 evaluations" in page.locator(FORM).inner_text()
     begin(page)
-    page.wait_for_selector("#dsel-panel-inspect:not([hidden]) .heat-map img", timeout=LONG_MS)
+    show = page.get_by_role("button", name="Show my cat.png as a <b>snowman</b> & co")
+    show.wait_for(timeout=LONG_MS)
+    assert page.locator("#dsel-tab-score").get_attribute("aria-selected") == "true"
+    assert "run=" not in page.url
+    show.click()
+    page.wait_for_selector("#dsel-panel-inspect:not([hidden]) .heat-map img")
     assert page.locator(".pick select").input_value() == "a <b>snowman</b> & co"
     until(page, "#dsel-panel-inspect .sentence", "e => e.textContent.length > 20")
 

@@ -110,3 +110,38 @@ def test_overrides__in_the_order_of_pins_bans_moves(state: AppState) -> None:
     assert {patch["id"] for image in patches for patch in image if patch["moved"]} == {
         "disc/000003"
     }
+
+
+def test_swap_effects__are_those_of_the_selection(state: AppState) -> None:
+    settings = SelectSettings(ipc=4)
+    view = {"class": "disc", "ipc": 4}
+
+    def kept(of: SelectSettings) -> set[str]:
+        selected = state.first.select(0, of)
+        return {selected.patches[rank].image_id for rank in selected.kept(4)}
+
+    removed = min(kept(settings))
+    offered = ask(state, "replacements", {**view, "image": removed})
+    ids = [patch["id"] for patch in offered["cluster"] + offered["others"]]
+    found = ask(state, "swap_effects", {**view, "image": removed}, ids=ids)
+    assert [one["image_id"] for one in found] == ids
+    for one in found:
+        after = kept(settings.replace(pins=(one["image_id"],), bans=(removed,)))
+        assert set(one["joining"]) == after - kept(settings) - {one["image_id"]}
+        assert set(one["leaving"]) == kept(settings) - after - {removed}
+    message = refused(state, "swap_effects", {**view, "image": removed}, ids=["x"])["message"]
+    assert message == "class 'disc' has no scored image 'x'"
+
+
+def test_quality__counts_repeated_tiles(state: AppState) -> None:
+    view = {"ipc": 5, "factor": 2}
+    found = ask(state, "quality", view, classes=CLASSES)
+    shown = ask(state, "distilled", view, classes=CLASSES)["classes"]
+    for figures, one in zip(found, shown, strict=True):
+        ranks = [patch["rank"] for image in one["images"] for patch in image]
+        assert figures["repeated_tiles"] == len(ranks) - len(set(ranks)) > 0
+    overall = ask(state, "quality_overall", view)
+    assert overall["repeated_tiles"] == sum(one["repeated_tiles"] for one in found)
+    clusters = ask(state, "repeat_free_clusters", {**view, "ipc": 3})["clusters"]
+    assert clusters == 1  # of 12 patches, one cluster fills 3 mosaics
+    assert ask(state, "repeat_free_clusters", view)["clusters"] == 0

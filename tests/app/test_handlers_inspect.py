@@ -22,7 +22,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
 
 
 def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
-    start = ask(state, "start", "class=square&patch_px=32&pins=square/000001")
+    start = ask(state, "start", link="class=square&patch_px=32&pins=square/000001")
+    assert start["notes"] == []
     assert [one["scored"] for one in start["classes"]] == [12, 12]
     assert start["view"]["class_name"] == "square"
     assert start["view"]["select"]["patch_px"] == 32
@@ -44,7 +45,54 @@ def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
     assert factor["choices"][:2] == [
         {"value": 1, "label": "Single"}, {"value": 2, "label": "2 × 2"},
     ]  # fmt: skip
-    assert unpacked(start["colours"]["signed"]).shape == (256, 3)
+    assert unpacked(start["colours"]["viridis"]["signed"]).shape == (256, 3)
+
+
+LINKS = {
+    "class=cat&image=cat/1": ("this run has no class 'cat': disc is shown", {"class_name": ""}),
+    "image=disc/999": (
+        "class 'disc' has no scored image 'disc/999': its best one is shown", {"image_id": ""}
+    ),
+    "size=3": ("unknown key in the link 'size'; known are: ", {}),
+    "patch_px=wide": ("patch_px in the link must be a whole number, got 'wide'", {}),
+    "timesteps=123": ("timestep 123 was not scored in this run; scored are 200", {}),
+    "patch_px=900": ("patch size must be between 1 and 128 px for 128 x 128 px images", {}),
+    "ipc=2000": ("ipc must be at most 1024 for remote visitors, got 2000", {}),
+    "features=clip": ("--features clip and --feature-model go together", {}),
+    "factor=2&factor=3": ("factor must appear in the link once, got 2 of it", {}),
+    "pins=dog/9": ("pins are left out whose image is not in this run: dog/9", {}),
+    "moves=dog/9@3,4": ("moves are left out whose image is not in this run: dog/9", {}),
+    "a=ipc%3D0": ("settings A: ipc must be between 1 and 100000, got 0", {"a": ""}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_start__what_the_run_cannot_show_is_noted_and_the_rest_stays(
+    state: AppState, link: str
+) -> None:
+    note, places = LINKS[link]
+    rest = "bans=disc/000003&tab=clusters&within=score"
+    start = ask(state, "start", link=f"{rest}&{link}")
+    assert len(start["notes"]) == 1
+    assert start["notes"][0].startswith(note)
+    select = start["view"]["select"]
+    if link != "features=clip":  # which two settings it takes nobody can tell
+        assert (select["bans"], select["within"]) == (["disc/000003"], "score")
+    assert start["view"]["tab"] == "clusters"
+    assert {name: start["view"][name] for name in places} == places
+    usual = start["defaults"]["select"]
+    given = {"bans", "within"}
+    assert {k: v for k, v in select.items() if k not in given} == {
+        k: v for k, v in usual.items() if k not in given
+    }
+
+
+def test_start__known_overrides_stay_beside_unknown_ones(state: AppState) -> None:
+    link = "pins=disc/000001&pins=dog/9&pins=square/000002&class=square&image=square/000004"
+    start = ask(state, "start", link=link)
+    assert start["view"]["select"]["pins"] == ["disc/000001", "square/000002"]
+    assert (start["view"]["class_name"], start["view"]["image_id"]) == ("square", "square/000004")
+    assert start["notes"] == ["pins are left out whose image is not in this run: dog/9"]
 
 
 def test_gallery__pages_orders_and_polygons(state: AppState) -> None:

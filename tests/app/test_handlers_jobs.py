@@ -182,6 +182,31 @@ def test_score_start__a_zip_and_its_run_opens(page_of) -> None:
     assert [one["token"] for one in page.ask("jobs", tokens=[token, "gone"])["jobs"]] == [token]
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"readme.txt": b"hello"}, "pets.zip"),
+        ({"cat/readme.txt": b"hello", "dog/notes.md": b"x"}, "pets.zip"),
+        ({"cat/1.png": b"hello", "cat/2.png": b"hello"}, "none of its 2 images can be scored; "
+         "cat/1.png is text, not an image"),
+        ({}, "pets.zip"),
+    ],
+)  # fmt: skip
+def test_score_start__a_zip_without_images_fails(
+    page_of, files: dict[str, bytes], words: str
+) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    page = page_of()
+    source = {"kind": "zip", "path": page.upload("pets.zip", stream.getvalue())}
+    report = page.done(page.ask("score_start", source=source, score=SCORE)["token"])
+    assert report["state"] == "failed"
+    assert words in report["error"]
+    assert "\n" not in report["error"]
+
+
 def test_score_start__one_image_and_a_class(page_of) -> None:
     page = page_of()
     source = {"kind": "picture", "path": page.upload("Tom's.PNG", png()), "class_name": " cat "}

@@ -81,6 +81,7 @@ def test_settings_of__names_kinds_and_order() -> None:
         help="side of a distilled image; 0 is the prior's resolution", range=Range(0, 8192),
         choices=(), names_result=True, override=False, linked=True, label="Image size", unit="px",
         choice_labels={}, placeholder="",
+        widget_help="side of a distilled image; the prior's resolution unless you set another one",
     )  # fmt: skip
 
 

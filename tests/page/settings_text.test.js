@@ -42,7 +42,7 @@ test("scores: the one that ranks, and how it is computed", () => {
   assert.equal(rankingScore(patch, { rank_by: "patch" }), 0.2);
   assert.equal(rankingScore(patch, { rank_by: "picture" }), 0.1);
   const help = scoreHelp({ score: "positive", rank_by: "picture" }, "picture");
-  assert.match(help, /all cells of the picture.*positive part.*ranked by it/);
+  assert.match(help, /all cells of the picture.*positive gap.*% of the mean loss.*ranked by it/);
   assert.doesNotMatch(scoreHelp({ score: "signed", rank_by: "picture" }, "patch"), /positive part|ranked by/);
 });
 

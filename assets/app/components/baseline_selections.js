@@ -1,9 +1,10 @@
 // The chosen set beside the selection of a baseline: other images, or other boxes, at the same budget.
 
 import { fill, h, icon, uid } from "../lib/dom.js";
-import { number, plural } from "../lib/format.js";
+import { number, percent, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { selectQuery } from "../lib/links.js";
+import { UNIT } from "../lib/quantities.js";
 import { createBaselineImages } from "./baseline_images.js";
 
 const FIRST = "random-whole";
@@ -26,13 +27,13 @@ const FIRST = "random-whole";
 const FIGURES = [
   {
     label: "Mean score",
-    help: "The mean combined gap inside the kept patches, as a share of the loss.",
-    text: (one) => number(one.score),
+    help: `The mean score of the kept patches, in ${UNIT}.`,
+    text: (one) => percent(one.score),
   },
   {
     label: "Mean picture score",
-    help: "The mean combined gap over the whole pictures that are kept.",
-    text: (one) => number(one.picture_score),
+    help: `The mean score over the whole pictures that are kept, in ${UNIT}.`,
+    text: (one) => percent(one.picture_score),
   },
   {
     label: "Coverage distance",

@@ -1,12 +1,13 @@
 // The best boxes of the chosen image with their scores and margins; a click chooses another box.
 
 import { fill, h, indexOfFocus } from "../lib/dom.js";
-import { column, number } from "../lib/format.js";
+import { percentColumn } from "../lib/format.js";
 import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
+import { UNIT, withUnit } from "../lib/quantities.js";
 import { createTable } from "./dialog.js";
 import { PatchCrop } from "./patch_crop.js";
 
-const MEAN_HELP = "The mean inside the box of the map that locating uses";
+const MEAN_HELP = `The mean inside the box of the map that locating uses, in ${UNIT}`;
 const MARGIN_HELP = "How far the mean is above that of the next best box that does not overlap";
 
 /** @typedef {{ box: Box, mean: number | null, margin: number | null, n: number }} Listed n is -1 for a moved box */
@@ -23,7 +24,7 @@ const MARGIN_HELP = "How far the mean is above that of the next best box that do
  * @param {Handlers} handlers
  */
 export function createBestBoxes(app, { choose, turn, reset }) {
-  const table = createTable(["", "Box", "Mean gap", "Margin"], []);
+  const table = createTable(["", "Box", "Gap", "Margin"], []);
   const rows = table.tBodies[0];
   labelHead(table);
   const link = h("button.link", { type: "button", onclick: reset }, "Back to the best box");
@@ -41,8 +42,10 @@ export function createBestBoxes(app, { choose, turn, reset }) {
   function show(image, { isMoved, movable }) {
     const focused = indexOfFocus(rows.querySelectorAll("button"));
     const { patch } = image.explanation;
+    const isSigned = app.store.state.select.locate === "signed";
+    table.tHead?.querySelectorAll(".figure")[0].replaceChildren(isSigned ? "Signed gap" : "Positive gap");
     const list = listed(image.explanation);
-    const texts = column(list.flatMap((one) => [one.mean, one.margin]));
+    const texts = percentColumn(list.flatMap((one) => [one.mean, one.margin]));
     const made = list.map((one, n) => createRow(app, image, one, texts.slice(2 * n, 2 * n + 2), { choose, turn }));
     fill(rows, made);
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
@@ -89,7 +92,7 @@ function createRow(app, image, { box, mean, n }, texts, { choose, turn }) {
   const state = isChosen ? "shown" : nth >= 0 ? `patch ${nth + 1}` : patch ? "choose" : "";
   const name = n < 0 ? "moved" : String(n + 1);
   const take = () => patch && !isChosen && (nth >= 0 ? turn(nth) : choose(box, n));
-  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, mean gap ${number(mean)}`;
+  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, gap ${withUnit(mean)}`;
   const crop = new PatchCrop(app);
   crop.show({ id: image.image_id, box, size: proxySize(image.frame) });
   const props = { type: "button", title: label, "aria-label": label, disabled: !patch, onclick: take };

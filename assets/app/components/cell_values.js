@@ -1,7 +1,8 @@
 // The values of one cell of the heat map: at each counted timestep, and their mean.
 
 import { fill, h } from "../lib/dom.js";
-import { column, number } from "../lib/format.js";
+import { column, percentColumn } from "../lib/format.js";
+import { UNIT, withUnit } from "../lib/quantities.js";
 
 const COLUMNS = [
   { name: "timestep", label: "timestep", help: "timestep" },
@@ -10,10 +11,8 @@ const COLUMNS = [
   { name: "gap", label: "gap", help: "unconditional − conditional loss" },
   {
     name: "combined",
-    label: "share",
-    help:
-      "what the box search uses: the gap as a share of the timestep's mean loss, " +
-      "without its negative part unless signed",
+    label: "of mean",
+    help: `what the box search uses: the gap in ${UNIT}, without its negative part unless signed`,
   },
 ];
 
@@ -38,7 +37,7 @@ export function createCellValues() {
     table.hidden = cell == null;
     title.textContent = cell ? `row ${cell.row + 1}, column ${cell.column + 1}` : "";
     spoken.textContent = cell
-      ? `Row ${cell.row + 1}, column ${cell.column + 1}: mean gap ${number(cell.mean.gap)}`
+      ? `Row ${cell.row + 1}, column ${cell.column + 1}: mean gap ${withUnit(cell.mean.combined)}`
       : "";
     fill(rows, cell ? createRows(cell) : []);
   }
@@ -56,10 +55,10 @@ function createRows({ timesteps, values, mean }) {
       lines.map((line) => line.gap),
       2,
     ),
-    column(
-      lines.map((line) => 100 * line.combined),
+    percentColumn(
+      lines.map((line) => line.combined),
       2,
-    ).map((text) => `${text} %`),
+    ),
   ];
   return names.map((name, n) => {
     const cells = [conditional[n], unconditional[n], gap[n], combined[n]].map((text) => h("td.figure", {}, text));

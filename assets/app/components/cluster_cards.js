@@ -1,7 +1,8 @@
 // The clusters at a glance: a legend with counts, and a card for each cluster.
 
 import { createList, h } from "../lib/dom.js";
-import { number, plural } from "../lib/format.js";
+import { percent, plural } from "../lib/format.js";
+import { withUnit } from "../lib/quantities.js";
 import { rankingScore } from "../lib/settings_text.js";
 import { clusterMark } from "./cluster_mark.js";
 import { PatchCrop } from "./patch_crop.js";
@@ -106,7 +107,7 @@ function createCard(app, pick, n) {
     /** @param {ClusterCard} card */
     show(card) {
       const size = plural(card.size, "patch", "patches");
-      facts.textContent = `${size} · ${card.kept} kept · median ${number(card.median)}`;
+      facts.textContent = `${size} · ${card.kept} kept · median score ${percent(card.median)}`;
       discriminative.show(card.discriminative);
       central.show(card.central);
     },
@@ -146,7 +147,8 @@ function createPatch(app, pick, label) {
     element,
     /** @param {Patch} patch */
     show(patch) {
-      const facts = `${patch.id}, rank ${patch.rank + 1}, score ${number(rankingScore(patch, app.store.state.select))}`;
+      const score = withUnit(rankingScore(patch, app.store.state.select));
+      const facts = `${patch.id}, rank ${patch.rank + 1}, score ${score}`;
       element.dataset.id = patch.id;
       element.title = facts;
       element.setAttribute("aria-label", `${facts}, ${label.toLowerCase()} of its cluster`);

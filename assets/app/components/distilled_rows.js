@@ -2,6 +2,7 @@
 
 import { createList, fill, h } from "../lib/dom.js";
 import { number, plural } from "../lib/format.js";
+import { withUnit } from "../lib/quantities.js";
 import { rankingScore, tileShare } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
 import { keepOneTabStop } from "./tile_keys.js";
@@ -217,8 +218,9 @@ class ClassRow {
     place.style.minHeight = "";
     place.querySelector(".none")?.remove();
     const views = list.resize(images.length);
+    const shows = countRanks(images);
     images.forEach((patches, n) => {
-      views[n].show(patches, n, look);
+      views[n].show(patches, n, look, shows);
     });
     const reason = "No patches: this class has no scored images that are not banned.";
     if (!images.length) fill(place, h("p.soft.none", {}, reason));
@@ -231,7 +233,9 @@ class ClassRow {
   }
 
   /** @param {ClassFigures} figures */
-  showFigures({ images, short, clusters, clusters_covered: covered, coverage_distance: distance, near_duplicates }) {
+  showFigures(figures) {
+    const { images, short, clusters, clusters_covered: covered, coverage_distance: distance } = figures;
+    const { near_duplicates, repeated_tiles: repeated } = figures;
     const count = short ? `${images} of ${images + short} images` : plural(images, "image");
     fill(
       this.facts,
@@ -239,8 +243,20 @@ class ClassRow {
       h("span", {}, `${covered} of ${plural(clusters, "cluster")}`),
       h("span", {}, `coverage ${number(distance)}`),
       near_duplicates > 0 && h("span.short", {}, plural(near_duplicates, "near-duplicate")),
+      repeated > 0 && h("span.short", {}, plural(repeated, "repeated tile")),
     );
   }
+}
+
+/**
+ * Count the tiles that show each patch, by its rank.
+ * @param {Patch[][]} images
+ */
+function countRanks(images) {
+  /** @type {Map<number, number>} */
+  const shows = new Map();
+  for (const { rank } of images.flat()) shows.set(rank, (shows.get(rank) ?? 0) + 1);
+  return shows;
 }
 
 /** One distilled image: its patches row by row, as they are composed. */
@@ -259,15 +275,16 @@ class DistilledImage {
    * @param {Patch[]} patches
    * @param {number} index
    * @param {Look} look
+   * @param {Map<number, number>} shows how many tiles of the class show the patch of a rank
    */
-  show(patches, index, { sides, size }) {
+  show(patches, index, { sides, size }, shows) {
     const isMosaic = patches.length > 1;
     this.element.style.setProperty("--columns", sides.map((side) => `${side}fr`).join(" "));
     this.element.classList.toggle("joined", isMosaic);
     const tiles = this.list.resize(patches.length);
     patches.forEach((patch, n) => {
       const part = isMosaic ? `, part ${n + 1}` : "";
-      tiles[n].show(patch, `image ${index + 1}${part}`, TILE_SIDES[size] / sides.length);
+      tiles[n].show(patch, `image ${index + 1}${part}`, TILE_SIDES[size] / sides.length, shows.get(patch.rank) ?? 1);
     });
   }
 }
@@ -283,8 +300,9 @@ class Tile {
     this.className = className;
     this.crop = new PatchCrop(app);
     this.override = h("span.override", { "aria-hidden": "true" });
+    this.times = h("span.times", { "aria-hidden": "true" });
     const props = { type: "button", tabIndex: -1, data: { class: className } };
-    this.element = h("button.tile", props, this.crop.element, this.override);
+    this.element = h("button.tile", props, this.crop.element, this.override, this.times);
     /** @type {Patch | null} */
     this.patch = null;
     this.element.addEventListener("click", () => this.patch && choose(className, this.patch, this.element));
@@ -294,8 +312,9 @@ class Tile {
    * @param {Patch} patch
    * @param {string} position
    * @param {number} side
+   * @param {number} times how many tiles show the patch
    */
-  show(patch, position, side) {
+  show(patch, position, side, times) {
     this.patch = patch;
     const { select } = this.app.store.state;
     const cutShare = patch.cut[2] / Math.min(...patch.size);
@@ -305,10 +324,12 @@ class Tile {
     const { element } = this;
     const facts = [
       `${position}: ${patch.id}`,
-      `score ${number(rankingScore(patch, select))}`,
+      `score ${withUnit(rankingScore(patch, select))}`,
       `cluster ${patch.cluster + 1}`,
     ];
     facts.push(`rank ${patch.rank + 1}`, ...(override ? [override] : []));
+    if (times > 1) facts.push(`repeated: ${times} tiles show it`);
+    this.times.textContent = times > 1 ? `${times} ×` : "";
     element.title = facts.join(", ");
     element.setAttribute("aria-label", facts.join(", "));
     element.classList.toggle("overridden", override !== "");

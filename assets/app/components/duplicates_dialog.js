@@ -1,7 +1,7 @@
 // Near-duplicates of the distilled set side by side.
 
 import { h } from "../lib/dom.js";
-import { number } from "../lib/format.js";
+import { percent } from "../lib/format.js";
 import { toggleBan } from "../lib/overrides.js";
 import { rankingScore } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
@@ -59,7 +59,7 @@ function createPatch(app, className, patch, act) {
   const crop = new PatchCrop(app);
   crop.show(patch, className);
   const numbers = patch.kept.map((one) => one + 1).join(", ");
-  const facts = h("span", {}, `image ${numbers} · score ${number(rankingScore(patch, app.store.state.select))}`);
+  const facts = h("span", {}, `image ${numbers} · score ${percent(rankingScore(patch, app.store.state.select))}`);
   const show = h("button.candidate", { type: "button", "aria-label": `Show ${patch.id}`, title: patch.id });
   show.append(crop.element, facts);
   show.addEventListener("click", () => act(className, patch, false));

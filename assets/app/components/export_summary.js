@@ -27,16 +27,30 @@ export function createExportSummary() {
   const notes = h("div.notices", { role: "status" });
   const problem = h("div.notices", { role: "alert" });
   const facts = h("div.facts-of-set");
+  const duplicates = h("div.duplicates-of-set");
   const list = h(
     "dl.tiles",
     {},
     Object.values(tiles).map((one) => one.element),
   );
-  const element = h("section.summary", { "aria-label": "Contents" }, list, facts, notes, problem);
-  return { element, wait, show, fail };
+  const element = h("section.summary", { "aria-label": "Contents" }, list, facts, duplicates, notes, problem);
+  return { element, wait, show, showDuplicates, fail };
 
   function wait() {
     element.setAttribute("aria-busy", "true");
+    fill(duplicates);
+  }
+
+  /**
+   * @param {Figures} found
+   * @param {() => void} review
+   */
+  function showDuplicates({ near_duplicates: near, repeated_tiles: repeated }, review) {
+    const title = h("strong", {}, "Near-duplicates");
+    const link = h("button.link", { type: "button", onclick: review }, "Review them");
+    const tiles = repeated ? ` ${plural(repeated, "tile repeats", "tiles repeat")} a patch of the set.` : "";
+    const text = near ? `: ${plural(near, "pair")} of kept patches.` : ": none.";
+    fill(duplicates, h("p", {}, title, text, tiles, " ", (near > 0 || repeated > 0) && link));
   }
 
   /**

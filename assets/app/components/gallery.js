@@ -1,11 +1,13 @@
 // The paged gallery of a class's patches, each on its image.
 
-import { clusterColor } from "../lib/colors.js";
-import { createList, empty, fill, h, indexOfFocus } from "../lib/dom.js";
-import { number, plural } from "../lib/format.js";
+import { createList, empty, fill, h, indexOfFocus, set } from "../lib/dom.js";
+import { percent, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
-import { rankingScore } from "../lib/settings_text.js";
+import { toggleBan, togglePin } from "../lib/overrides.js";
+import { UNIT, withUnit } from "../lib/quantities.js";
+import { orderText, rankingScore } from "../lib/settings_text.js";
+import { clusterMark } from "./cluster_mark.js";
 import { createBannedLink, createSkippedLink } from "./excluded_images.js";
 import { createPager } from "./pager.js";
 
@@ -19,6 +21,9 @@ const ORDERS = [
   { value: "name", label: "by name" },
 ];
 
+/** @type {Record<string, (store: Store, id: string) => void>} */
+const OVERRIDES = { p: togglePin, b: toggleBan };
+
 /** @typedef {{ sort: string, backwards: boolean, page: number, cluster: number }} Listing */
 /**
  * @typedef {object} GalleryPage
@@ -28,6 +33,7 @@ const ORDERS = [
  * @property {number} total
  * @property {number[]} counts patches of each cluster
  * @property {string[]} banned
+ * @property {string[]} order why the ranking does not follow the scores
  */
 
 /** A gallery. `filter()` returns further params of its request, such as a polygon. */
@@ -47,8 +53,9 @@ export class Gallery {
     this.shownPage = 0;
     this.heading = h("h2", {}, title);
     this.count = h("span.count", { "aria-live": "polite" });
+    this.note = h("p.gallery-note.soft");
     this.grid = h("div.cells", { role: "list", "aria-label": title });
-    this.grid.addEventListener("keydown", (event) => moveFocus(event, this.grid));
+    this.grid.addEventListener("keydown", (event) => this.press(event));
     this.cells = createList(this.grid, () => new Cell(app));
     this.pager = createPager((page) => this.refresh({ page }));
     this.order = createOrder((change) => this.refresh({ page: 0, ...change }));
@@ -58,11 +65,11 @@ export class Gallery {
   }
 
   layout() {
-    const { heading, count, clusters, order, pager, excluded } = this;
+    const { heading, count, note, clusters, order, pager, excluded } = this;
     const head = h("div.bar-line", {}, heading, count, h("span.grow"), clusters.element, order.element);
     const links = excluded.map((one) => one.element);
     const foot = h("div.bar-line.foot", {}, pager.element, h("span.grow"), links);
-    return h("section.gallery", { "aria-label": this.title }, head, this.grid, foot);
+    return h("section.gallery", { "aria-label": this.title }, head, note, this.grid, foot);
   }
 
   /** @param {Partial<Listing>} change */
@@ -89,9 +96,12 @@ export class Gallery {
     const key = classKey(app);
     const moved = this.classKey !== key;
     if (moved) Object.assign(listing, { page: 0, cluster: -1 });
-    const turned = moved || more.holding || listing.page !== this.shownPage;
+    // The focus is on the chosen image, so that the page follows it to another rank.
+    const isFocused = !moved && this.grid.contains(document.activeElement);
+    const holding = more.holding || (isFocused ? app.store.state.image_id : "");
+    const turned = moved || holding || listing.page !== this.shownPage;
     this.classKey = key;
-    const params = { ...listing, rows: this.rows, ...more, ...this.filter() };
+    const params = { ...listing, rows: this.rows, holding, ...this.filter() };
     /** @type {GalleryPage | undefined} */
     const result = await app.latest(`gallery ${this.title}`, () => app.ask("gallery", params));
     if (!result || key !== classKey(app)) return;
@@ -107,11 +117,44 @@ export class Gallery {
     scrollToCurrent(this.grid);
   }
 
+  /**
+   * Move the selection with the focus; P and B act on the cell that has it.
+   * @param {KeyboardEvent} event
+   */
+  press(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const cells = cellsOf(this.grid);
+    const current = indexOfFocus(cells);
+    const next = cells[nextIndex(event.key, cells, current)];
+    const action = OVERRIDES[event.key];
+    if (current < 0 || !(action || event.key in STEPS)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (action) action(this.app.store, cells[current].dataset.id ?? "");
+    else if (next) focusCell(cells, next);
+    next?.click();
+  }
+
+  /**
+   * Keep the focus on the chosen image, which may have another rank now; if it was banned, choose the one in its place.
+   * @param {string[]} banned
+   */
+  keepFocus(banned) {
+    const { image_id: id } = this.app.store.state;
+    const cells = cellsOf(this.grid);
+    const focused = cells[indexOfFocus(cells)];
+    if (!focused || focused.dataset.id === id) return;
+    const chosen = cells.find((cell) => cell.dataset.id === id);
+    if (chosen) focusCell(cells, chosen);
+    else if (banned.includes(id)) focused.click();
+  }
+
   /** @param {GalleryPage} result */
   paint(result) {
     this.count.textContent = plural(result.total, "patch", "patches");
     this.pager.show(result);
     this.order.show(this.listing);
+    this.note.textContent = noteOf(result.order, this.listing.sort);
     this.clusters.show(result.counts, this.listing.cluster);
     for (const one of this.excluded) one.show(result.banned);
     this.grid.querySelector(".empty")?.remove();
@@ -119,8 +162,12 @@ export class Gallery {
     result.rows.forEach((patch, n) => {
       cells[n].show(patch);
     });
-    if (result.rows.length) keepOneTabStop(this.grid);
-    else fill(this.grid, this.nothing());
+    if (!result.rows.length) {
+      fill(this.grid, this.nothing());
+      return;
+    }
+    keepOneTabStop(this.grid);
+    this.keepFocus(result.banned);
   }
 
   nothing() {
@@ -128,6 +175,16 @@ export class Gallery {
     const reason = scored ? "No patch of this class is in this selection." : "No image of this class was scored.";
     return empty("No patches", reason);
   }
+}
+
+/**
+ * Name the unit of the scores, and say why they do not fall along the ranking.
+ * @param {string[]} order
+ * @param {string} sort
+ */
+function noteOf(order, sort) {
+  const reason = sort === "rank" && orderText(order);
+  return `Scores in ${UNIT}.${reason ? ` By rank, ${reason}.` : ""}`;
 }
 
 /** @param {App} app */
@@ -163,12 +220,11 @@ class Cell {
     const override = patch.pinned ? "pinned" : patch.moved ? "moved" : "";
     this.override.textContent = override;
     this.badge.textContent = kept.length ? `kept ${kept[0] + 1}` : "";
-    const dot = h("span.dot", { title: `cluster ${cluster + 1}` });
-    fill(this.caption, h("span.rank", {}, `${rank + 1}`), dot, h("span", {}, number(score)));
-    const facts = [id, `rank ${rank + 1}`, `score ${number(score)}`, `cluster ${cluster + 1}`];
+    const mark = set(clusterMark(cluster), { title: `cluster ${cluster + 1}` });
+    fill(this.caption, h("span.rank", {}, `${rank + 1}`), mark, h("span", {}, percent(score)));
+    const facts = [id, `rank ${rank + 1}`, `score ${withUnit(score)}`, `cluster ${cluster + 1}`];
     if (kept.length) facts.push(`kept as image ${kept[0] + 1}`);
     if (override) facts.push(override);
-    this.button.style.setProperty("--cluster", clusterColor(cluster));
     this.button.classList.toggle("kept", kept.length > 0);
     this.button.title = id;
     this.button.dataset.id = id;
@@ -204,28 +260,35 @@ function keepOneTabStop(grid) {
   for (const cell of cells) cell.tabIndex = cell === stop ? 0 : -1;
 }
 
+/** @type {Record<string, (current: number, columns: number, last: number) => number>} */
+const STEPS = {
+  ArrowLeft: (current) => current - 1,
+  ArrowRight: (current) => current + 1,
+  ArrowUp: (current, columns) => current - columns,
+  ArrowDown: (current, columns) => current + columns,
+  Home: () => 0,
+  End: (_, __, last) => last,
+};
+
 /**
- * Move the focus between cells with the arrow keys.
- * @param {KeyboardEvent} event
- * @param {HTMLElement} grid
+ * Return the index of the cell that a key leads to; none for other keys and beyond the ends.
+ * @param {string} key
+ * @param {HTMLElement[]} cells
+ * @param {number} current
  */
-function moveFocus(event, grid) {
-  const cells = cellsOf(grid);
-  const current = indexOfFocus(cells);
-  if (current < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
+function nextIndex(key, cells, current) {
+  if (!(key in STEPS) || current < 0) return -1;
   const top = cells[0].offsetTop;
-  const columns = Math.max(
-    1,
-    cells.findIndex((cell) => cell.offsetTop > top + 1),
-  );
-  /** @type {Record<string, number>} */
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
-  Object.assign(steps, { Home: -current, End: cells.length - 1 - current });
-  if (!(event.key in steps)) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const next = cells[current + steps[event.key]];
-  if (!next) return;
+  const wrap = cells.findIndex((cell) => cell.offsetTop > top + 1);
+  return STEPS[key](current, Math.max(1, wrap), cells.length - 1);
+}
+
+/**
+ * Focus a cell, which becomes the tab stop of its grid.
+ * @param {HTMLElement[]} cells
+ * @param {HTMLElement} next
+ */
+function focusCell(cells, next) {
   for (const cell of cells) cell.tabIndex = cell === next ? 0 : -1;
   next.focus();
 }
@@ -251,7 +314,11 @@ export function markCurrent(element, imageId) {
   for (const cell of cellsOf(element)) cell.setAttribute("aria-current", String(cell.dataset.id === imageId));
   for (const one of element.querySelectorAll(".cells")) {
     const grid = /** @type {HTMLElement} */ (one);
-    if (!grid.contains(document.activeElement)) keepOneTabStop(grid);
+    const cells = cellsOf(grid);
+    const chosen = cells.find((cell) => cell.dataset.id === imageId);
+    const focused = cells[indexOfFocus(cells)];
+    if (!focused) keepOneTabStop(grid);
+    else if (chosen && focused.dataset.id !== imageId) focusCell(cells, chosen);
     scrollToCurrent(grid);
   }
 }

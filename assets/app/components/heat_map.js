@@ -1,16 +1,17 @@
 // The chosen image, large: a map over it or in its place, its boxes, and a cursor that reads values.
 
 import { unpack } from "../lib/arrays.js";
+import { DIM } from "../lib/colors.js";
 import { h, setStyle, write } from "../lib/dom.js";
-import { number } from "../lib/format.js";
 import { boxOf, clamp, clampBox, fitSquare, placeBox, placeCut, proxySize, sameCorner } from "../lib/geometry.js";
+import { quantityOf } from "../lib/quantities.js";
 
 const DRAG_PX = 4;
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP =
   "Click or use the arrow keys to read the values of a cell. " +
-  "Drag the box, or use Shift and the arrow keys, to move it.";
+  "Drag the box, or use Shift and the arrow keys, to move it; on a touch screen, tap the image first.";
 
 /** @typedef {{ x: number, y: number }} Pixel */
 /** @typedef {{ row: number, column: number }} MapCell */
@@ -21,6 +22,7 @@ const HELP =
  * @property {string} view Image, Overlay, Conditional, Unconditional or Gap
  * @property {number} opacity
  * @property {ScaleRange} range
+ * @property {SelectSettings} select
  * @property {boolean} movable whether the box may be moved
  */
 /**
@@ -115,16 +117,31 @@ export class HeatMap {
    * @param {Shown} shown
    * @param {Colors} colors
    */
-  paintMap({ image, view, opacity, range }, colors) {
+  paintMap({ image, view, opacity, range, select }, colors) {
     const isOverlay = view === "Overlay";
     this.map.hidden = view === "Image";
     this.map.classList.toggle("smooth", isOverlay);
+    this.map.classList.remove("dim");
     this.map.style.opacity = String(isOverlay ? opacity : 1);
     if (this.map.hidden) return;
+    if (isOverlay) this.paintOverlay(mapOf(image, view), range.high, select, colors);
+    else colors.draw(this.map, mapOf(image, view), range);
+  }
+
+  /**
+   * Colour the image where the map is high, or darken it where the map is low.
+   * @param {Unpacked} map
+   * @param {number} high
+   * @param {SelectSettings} select
+   * @param {Colors} colors
+   */
+  paintOverlay(map, high, { locate }, colors) {
+    const isDim = colors.palette === DIM;
+    const kind = locate === "signed" && !isDim ? "signed" : "positive";
     // The square root keeps weak evidence visible; a value of 0 is transparent.
-    const alpha = isOverlay ? Math.sqrt : null;
-    const scale = isOverlay ? { low: -range.high, high: range.high } : range;
-    colors.draw(this.map, mapOf(image, view), scale, alpha);
+    const alpha = isDim ? (/** @type {number} */ share) => 1 - Math.sqrt(share) : Math.sqrt;
+    this.map.classList.toggle("dim", isDim);
+    colors.draw(this.map, map, { low: kind === "signed" ? -high : 0, high }, alpha, kind);
   }
 
   /** @param {Explanation} explanation */
@@ -157,7 +174,9 @@ export class HeatMap {
   /** @param {PointerEvent} event */
   grab(event) {
     if (event.button || !this.shown) return;
-    const onBox = event.target === this.box && this.isMovable();
+    // A swipe over the box scrolls the page; once the image was tapped, it moves the box.
+    const isSwipe = event.pointerType === "touch" && document.activeElement !== this.element;
+    const onBox = event.target === this.box && this.isMovable() && !isSwipe;
     this.drag = { onBox, start: this.pixelOf(event), from: [event.clientX, event.clientY], moved: false, to: null };
     if (onBox) this.shot.setPointerCapture(event.pointerId);
   }
@@ -171,7 +190,7 @@ export class HeatMap {
       return;
     }
     this.tip.hidden = event.pointerType === "touch";
-    if (!this.tip.hidden) this.showTip(at, `gap ${number(this.gapAt(at))}`);
+    if (!this.tip.hidden) this.showTip(at, this.textAt(at));
   }
 
   /**
@@ -288,9 +307,16 @@ export class HeatMap {
     return { row: Math.floor((y / height) * rows), column: Math.floor((x / width) * columns) };
   }
 
-  /** @param {Pixel} at */
-  gapAt(at) {
+  /**
+   * Write the value under the pointer, in the quantity of the legend; the image alone shows that of its overlay.
+   * @param {Pixel} at
+   */
+  textAt(at) {
+    if (!this.shown) return "";
+    const { image, view, select } = this.shown;
     const { row, column } = this.cellAt(at);
-    return this.gap.values[row * this.gap.shape[1] + column];
+    const { values, shape } = mapOf(image, view === "Image" ? "Overlay" : view);
+    const { name, write: text } = quantityOf(view, select);
+    return `${name} ${text(values[row * shape[1] + column])}`;
   }
 }

@@ -1,21 +1,14 @@
 // What is shown of the chosen image, how strongly, and on which scale; and the legend of the map.
 
-import { rangeOf, symmetric } from "../lib/colors.js";
+import { DIM, PALETTES, rangeOf, symmetric } from "../lib/colors.js";
 import { fill, h, setStyle, uid } from "../lib/dom.js";
-import { number } from "../lib/format.js";
+import { quantityOf } from "../lib/quantities.js";
 import { mapOf } from "./heat_map.js";
 import { createSegments, options } from "./segments.js";
 
 const VIEWS = ["Image", "Overlay", "Conditional", "Unconditional", "Gap"];
 const SCALES = ["This image", "Class"];
 const MOST_RANGES = 40;
-const LOSS = "mean squared error per cell";
-/** @type {Record<string, string>} */
-const CAPTIONS = {
-  Conditional: `conditional loss: ${LOSS}, with the class named`,
-  Unconditional: `unconditional loss: ${LOSS}, with the null prompt`,
-  Gap: "gap: unconditional − conditional loss, per cell",
-};
 
 /** @typedef {Record<"conditional" | "unconditional" | "gap" | "combined", ScaleRange>} ClassRanges */
 
@@ -44,9 +37,22 @@ export class HeatMapControls {
     this.slider = h("div.opacity", {}, h("label", { htmlFor: id }, "Opacity"), this.track, this.opacityText);
     this.choice = h("div.scale-choice", {}, h("span", { "aria-hidden": "true" }, "Scale"), this.scales.element);
     this.legend = h("div.legend-place", {});
-    const line = h("div.heat-map-line", {}, this.slider, this.choice);
+    this.palettes = this.createPalettes();
+    const line = h("div.heat-map-line", {}, this.slider, this.palettes.parentElement, this.choice);
     this.element = h("div.heat-map-controls", {}, this.legend, line);
     this.show();
+  }
+
+  /** Create the choice of colours, which this browser remembers. */
+  createPalettes() {
+    const options = Object.entries(PALETTES).map(([value, label]) => h("option", { value }, label));
+    const select = h("select", { "aria-label": "Colours of the map" }, options);
+    select.addEventListener("change", () => {
+      this.app.colors.choose(select.value);
+      this.set({});
+    });
+    h("label.palettes", {}, h("span", { "aria-hidden": "true" }, "Colours"), select);
+    return select;
   }
 
   /** @param {{ view?: string, opacity?: number, scale?: string }} change */
@@ -67,6 +73,7 @@ export class HeatMapControls {
     setStyle(this.track, { "--share": this.opacity });
     this.opacityText.textContent = `${percent} %`;
     this.slider.classList.toggle("off", !isOverlay);
+    this.palettes.value = this.app.colors.palette;
     this.choice.classList.toggle("off", this.view === "Image");
   }
 
@@ -99,25 +106,14 @@ export class HeatMapControls {
   showLegend(range) {
     const { colors, store } = this.app;
     const { high } = range;
+    const { select } = store.state;
+    const { caption, write } = quantityOf(this.view, select);
     if (this.view === "Image") fill(this.legend, h("p.hint", {}, "The image as the prior saw it."));
-    else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, CAPTIONS[this.view]));
-    else if (store.state.select.locate === "signed") {
-      const caption = "what the box search uses: signed gap / mean loss of the timestep";
-      fill(this.legend, colors.legend({ low: -high, high }, caption));
-    } else fill(this.legend, positiveLegend(colors, high));
+    else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, caption, write));
+    else if (select.locate === "signed" && colors.palette !== DIM) {
+      fill(this.legend, colors.legend({ low: -high, high }, caption, write));
+    } else fill(this.legend, colors.legend({ low: 0, high }, caption, write, "positive"));
   }
-}
-
-/**
- * Create the legend of the half of the signed scale above 0.
- * @param {Colors} colors
- * @param {number} high
- */
-function positiveLegend(colors, high) {
-  const bar = h("div.bar.half", { style: { "background-image": colors.gradient(true) } });
-  const ticks = [0, high / 2, high].map((one) => h("span", {}, one ? number(one) : "0"));
-  const caption = "what the box search uses: positive gap / mean loss of the timestep";
-  return h("figure.legend", {}, bar, h("div.ticks", {}, ticks), h("figcaption", {}, caption));
 }
 
 /**

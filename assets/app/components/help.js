@@ -1,13 +1,16 @@
 // Help: what the app does, its keys, and its terms.
 
 import { h } from "../lib/dom.js";
+import { MEAN_LOSS, UNIT } from "../lib/quantities.js";
+import { WHAT } from "./intro.js";
 import { startTour, startTourOnce } from "./tour.js";
 
 const ABOUT = [
+  `${WHAT}.`,
   "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the " +
     "prompt, and without it. Where naming the class lowers the loss, the image is discriminative: this gap is the " +
     "heat map.",
-  "dsel locates the patch with the largest mean gap in each image, clusters the patches of a class by their " +
+  "dsel locates the patch with the largest gap in each image, clusters the patches of a class by their " +
     "features, ranks them, and exports a cut around as many as the IPC allows: a small training set of real pixels.",
 ];
 const KEYS = [
@@ -22,11 +25,15 @@ const KEYS = [
 ];
 const TERMS = [
   ["Gap", "unconditional minus conditional loss: positive where naming the class helps"],
+  ["Mean loss", MEAN_LOSS],
+  ["Patch", "the square box of an image where the class shows"],
   [
-    "Patch",
-    "the square box of an image where the class shows; its score is the mean gap inside, as a share of the loss",
+    "Score",
+    `the mean gap inside the patch, in ${UNIT}, with the same weight for every timestep: how large the gap is beside ` +
+      "an average image. The first figure of the sentence is how much of the patch's own loss it is",
   ],
   ["Picture score", "the same mean over the whole picture"],
+  ["Rank", "the order in which patches are kept: clusters take turns, so the scores need not fall along it"],
   ["Cut", "what is exported around a patch: the patch, the patch with context, or the whole picture"],
   ["Cluster", "one k-means cluster of a class's patches"],
   ["IPC", "images per class in the distilled set"],

@@ -1,7 +1,7 @@
 // The card beside the point under the pointer.
 
 import { fill, h } from "../lib/dom.js";
-import { withError } from "../lib/format.js";
+import { withUnit } from "../lib/quantities.js";
 import { clusterMark } from "./cluster_mark.js";
 import { PatchCrop } from "./patch_crop.js";
 
@@ -66,7 +66,7 @@ function soft(text) {
 /** @param {Point} point */
 function patchFacts({ cluster, rank, score, error, kept }) {
   const mark = h("p.of-cluster", {}, clusterMark(cluster), `cluster ${cluster + 1}`);
-  return [mark, soft(`rank ${rank + 1} · score ${withError(score, error)}`), kept && soft("kept")];
+  return [mark, soft(`rank ${rank + 1} · score ${withUnit(score, error)}`), kept && soft("kept")];
 }
 
 /**

@@ -155,7 +155,7 @@ export class ImageDetail {
     if (image.image_id === asked || app.store.state.image_id !== asked || app.store.state.class_name !== name) return;
     // From here on the page follows this image, even if other settings make another one the best.
     this.settled = image.image_id;
-    app.store.go({ image_id: this.settled });
+    app.store.go({ image_id: this.settled }, true);
   }
 
   /**
@@ -203,7 +203,7 @@ export class ImageDetail {
     const movable =
       image.boxes.length === 1 || place === 0 || Boolean(corner && patch && sameCorner(corner, patch.box));
     const { view, opacity } = this.controls;
-    this.map.show({ image, url, range, movable, view, opacity }, this.app.colors);
+    this.map.show({ image, url, range, movable, view, opacity, select }, this.app.colors);
     this.controls.showLegend(range);
     this.head.show(image, { select, nth: this.nth, around: this.around() });
     this.boxes.show(image, { isMoved, movable });

@@ -1,10 +1,11 @@
 // The chosen image's name and position, its overrides, the sentence that explains its patch, and the facts.
 
-import { clusterColor } from "../lib/colors.js";
 import { fill, h, icon, iconButton, write } from "../lib/dom.js";
-import { count, number, withError } from "../lib/format.js";
+import { count } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
-import { errorHelp, scoreHelp } from "../lib/settings_text.js";
+import { withUnit } from "../lib/quantities.js";
+import { errorHelp, MARGIN_HELP, orderText, scoreHelp } from "../lib/settings_text.js";
+import { clusterMark } from "./cluster_mark.js";
 
 /**
  * @typedef {object} Handlers
@@ -105,31 +106,39 @@ function createPatchTurns(turn) {
  * @param {SelectSettings} select
  * @returns {{ name: string, value: any, help?: string }[]}
  */
-function factsOf({ explanation: { patch, placement }, frame }, select) {
+function factsOf({ explanation: { patch, placement, order }, frame }, select) {
   const source = { name: "source", value: `${frame.source_width} × ${frame.source_height} px` };
   if (!patch || !placement) return [source];
   const { x, y, width, height } = patch.source_box;
   /** @param {number} value */
   const whole = (value) => count(Math.round(value));
-  const dot = h("span.dot", { style: { "--cluster": clusterColor(patch.cluster) } });
   return [
     {
       name: "score",
-      value: withError(patch.score, patch.standard_error),
+      value: withUnit(patch.score, patch.standard_error),
       help: `${scoreHelp(select, "patch")} ${errorHelp(patch.score, patch.standard_error)}`,
     },
     {
       name: "picture score",
-      value: withError(patch.picture_score, patch.picture_standard_error),
+      value: withUnit(patch.picture_score, patch.picture_standard_error),
       help: `${scoreHelp(select, "picture")} ${errorHelp(patch.picture_score, patch.picture_standard_error)}`,
     },
-    { name: "margin", value: number(patch.margin) },
-    { name: "rank", value: `${count(patch.rank + 1)} of ${count(placement.patches)}` },
-    { name: "cluster", value: [dot, ` ${patch.cluster + 1}`] },
+    { name: "margin", value: withUnit(patch.margin), help: MARGIN_HELP },
+    { name: "rank", value: rankText(placement, order) },
+    { name: "cluster", value: [clusterMark(patch.cluster), ` ${patch.cluster + 1}`] },
     { name: "kept", value: keptText(patch) },
     { name: "patch in the source", value: `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}` },
     source,
   ];
+}
+
+/**
+ * @param {Placement} placement
+ * @param {string[]} order
+ */
+function rankText({ rank, patches }, order) {
+  const reason = orderText(order);
+  return `${count(rank + 1)} of ${count(patches)}${reason && ` (${reason})`}`;
 }
 
 /** @param {Patch} patch */

@@ -2,6 +2,7 @@
 
 import { h, icon } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
+import { FIRST_MODE } from "./scatter_plot.js";
 import { createSegments } from "./segments.js";
 
 const MODES = [
@@ -9,6 +10,7 @@ const MODES = [
   { value: "select", label: "Box" },
   { value: "pan", label: "Pan" },
 ];
+const SCROLL = { value: "scroll", label: "Scroll" };
 const ZOOM = 0.7;
 
 /** @typedef {import("./scatter_plot.js").ScatterPlot} ScatterPlot */
@@ -18,12 +20,13 @@ const ZOOM = 0.7;
  * @param {() => ScatterPlot | null} plot
  */
 export function createPlotTools(plot) {
-  const modes = createSegments("What dragging in the plot does", MODES, (mode) => {
+  const choices = FIRST_MODE === SCROLL.value ? [SCROLL, ...MODES] : MODES;
+  const modes = createSegments("What dragging in the plot does", choices, (mode) => {
     plot()?.setDragMode(mode);
     modes.show(mode);
   });
   modes.element.classList.add("small");
-  modes.show("lasso");
+  modes.show(FIRST_MODE);
   /**
    * @param {any} text
    * @param {string} label

@@ -75,6 +75,7 @@ export class Quality {
     });
     this.strip = this.tiles.element;
     this.warning = h("div.notices", { role: "status" });
+    this.repeats = h("div.notices", { role: "status" });
     this.body = h("tbody", {});
     this.heads = COLUMNS.map(({ key, label }) => {
       const button = h("button", { type: "button", onclick: () => this.sortBy(key) }, label);
@@ -108,6 +109,7 @@ export class Quality {
     this.overall = found.overall;
     this.estimate = null;
     this.show();
+    this.app.attempt(() => showRepeats(this.app, this.repeats, found.overall));
     if (this.isEstimated()) this.schedule(() => this.requestEstimate(), ESTIMATE_REST_MS);
   }
 
@@ -254,6 +256,39 @@ function createTiles({ near, size }) {
       fill(files.value, estimate ? `about ${bytes(estimate.images_bytes)}` : onRequest ? button : "…");
     },
   };
+}
+
+/**
+ * Count the repeated tiles of mosaics, and suggest a number of clusters without any.
+ * @param {App} app
+ * @param {HTMLElement} place
+ * @param {Overall} overall
+ */
+async function showRepeats(app, place, { repeated_tiles: repeated }) {
+  const { state } = app.store;
+  if (!repeated) {
+    fill(place);
+    return;
+  }
+  const title = h("strong", {}, `${plural(repeated, "tile repeats", "tiles repeat")} a patch of the set`);
+  const reason = ", marked with its number of tiles: a mosaic's tiles are from one cluster, and some are too small.";
+  const advice = h("span", {});
+  const acts = h("div.acts", {});
+  fill(place, h("div.notice", {}, h("p", {}, title, reason, " ", advice), acts));
+  if (app.start.classes.length > ESTIMATED_CLASSES) {
+    advice.textContent = "Try fewer clusters, a smaller IPC or a smaller mosaic.";
+    return;
+  }
+  /** @type {{ clusters: number }} */
+  const { clusters } = await app.ask("repeat_free_clusters");
+  if (isChanged(app, state)) return;
+  if (!clusters) {
+    advice.textContent = "Try a smaller IPC or a smaller mosaic.";
+    return;
+  }
+  advice.textContent = `With ${plural(clusters, "cluster")} per class no tile repeats.`;
+  const onclick = () => app.store.select({ clusters });
+  fill(acts, h("button.button", { type: "button", onclick }, `Use ${plural(clusters, "cluster")}`));
 }
 
 /**

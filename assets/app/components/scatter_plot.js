@@ -9,7 +9,16 @@ const MARGIN = 0.06;
 const WEBGL_FROM = 3000;
 const MOST_CORNERS = 400;
 const SIZES = { usual: 9, kept: 14, none: 6 };
-const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: false, responsive: false, showTips: false };
+const CONFIG = {
+  displayModeBar: false,
+  displaylogo: false,
+  doubleClick: false,
+  responsive: false,
+  scrollZoom: true,
+  showTips: false,
+};
+/** What dragging does at first: with a finger it scrolls the page. */
+export const FIRST_MODE = matchMedia("(pointer: coarse)").matches ? "scroll" : "lasso";
 
 /** @typedef {{ x: ArrayLike<number> & Iterable<number>, y: ArrayLike<number> & Iterable<number> }} Positions */
 /** @typedef {{ cluster: any, kept: ArrayLike<number> }} Marks */
@@ -38,10 +47,11 @@ export class ScatterPlot {
     /** @type {{ marks: Marks, isSelected: (row: number) => boolean } | null} */
     this.painted = null;
     this.drawn = false;
-    this.dragMode = "lasso";
+    this.dragMode = FIRST_MODE;
     /** @type {any} */
     this.plot = h("div.plot-canvas");
     const { pointed, chosen } = this.rings;
+    element.dataset.drag = this.dragMode;
     element.append(this.plot, h("div.rings", { "aria-hidden": "true" }, pointed, chosen));
     new ResizeObserver(() => this.drawn && element.clientWidth && Plotly.Plots.resize(this.plot)).observe(element);
   }
@@ -163,7 +173,7 @@ export class ScatterPlot {
       plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: 0, r: 0, t: 0, b: 0 },
       showlegend: false,
-      dragmode: this.dragMode,
+      dragmode: plotlyMode(this.dragMode),
       hovermode: "closest",
       hoverdistance: 12,
       autosize: true,
@@ -232,10 +242,11 @@ export class ScatterPlot {
     for (const ring of Object.values(this.rings)) ring.hidden = true;
   }
 
-  /** @param {string} mode what dragging does: lasso, select or pan */
+  /** @param {string} mode what dragging does: lasso, select, pan or scroll */
   setDragMode(mode) {
     this.dragMode = mode;
-    return this.drawn && this.Plotly.relayout(this.plot, { dragmode: mode });
+    this.element.dataset.drag = mode;
+    return this.drawn && this.Plotly.relayout(this.plot, { dragmode: plotlyMode(mode) });
   }
 
   /** @param {number} by */
@@ -255,6 +266,11 @@ export class ScatterPlot {
     if (!this.drawn || !this.plot.layout?.selections?.length) return undefined;
     return this.Plotly.relayout(this.plot, { selections: [] });
   }
+}
+
+/** @param {string} mode */
+function plotlyMode(mode) {
+  return mode === "scroll" ? false : mode;
 }
 
 /**

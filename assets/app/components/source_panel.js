@@ -1,12 +1,12 @@
 // Where a patch of the distilled set comes from: its source image, box, score and cluster, and why it was chosen.
 
 import { empty, fill, h, icon, iconButton } from "../lib/dom.js";
-import { number, withError } from "../lib/format.js";
 import { boxOf, fitSquare, placeBox, placeCut, proxySize, sameBox } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
 import { showImage } from "../lib/images.js";
 import { movedTo, resetBoxes, toggleBan, togglePin } from "../lib/overrides.js";
-import { scoreHelp } from "../lib/settings_text.js";
+import { withUnit } from "../lib/quantities.js";
+import { MARGIN_HELP, scoreHelp } from "../lib/settings_text.js";
 import { openReplacements } from "./replace_dialog.js";
 
 /** @typedef {{ frame: Frame, explanation: Explanation }} Explained */
@@ -128,13 +128,13 @@ function factsOf({ frame, explanation: { patch, placement } }, { class_name: cla
       name: "In the set",
       value: numbers ? `image ${numbers} of ${select.ipc}` : patch.dropped ? "dropped" : "not kept",
     },
-    { name: "Score", value: withError(patch.score, patch.standard_error), help: scoreHelp(select, "patch") },
+    { name: "Score", value: withUnit(patch.score, patch.standard_error), help: scoreHelp(select, "patch") },
     {
       name: "Picture score",
-      value: withError(patch.picture_score, patch.picture_standard_error),
+      value: withUnit(patch.picture_score, patch.picture_standard_error),
       help: scoreHelp(select, "picture"),
     },
-    { name: "Margin", value: number(patch.margin) },
+    { name: "Margin", value: withUnit(patch.margin), help: MARGIN_HELP },
     { name: "Cluster", value: `${patch.cluster + 1} of ${placement.clusters}` },
     { name: "Rank in cluster", value: `${placement.rank_in_cluster + 1} of ${placement.cluster_size}` },
     { name: "Rank in class", value: `${patch.rank + 1} of ${placement.patches}` },

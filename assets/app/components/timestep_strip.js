@@ -6,11 +6,11 @@ import { createList, fill, h, indexOfFocus, svg } from "../lib/dom.js";
 import { count, percent } from "../lib/format.js";
 import { fitSquare, percentOf, placeBox, proxySize } from "../lib/geometry.js";
 import { same } from "../lib/links.js";
+import { UNIT, withUnit } from "../lib/quantities.js";
 import { countedTimesteps } from "../lib/settings_text.js";
 
-const HINT =
-  "Below: the mean gap inside the patch at each timestep, as a share of that timestep's loss; filled points count. " +
-  "Click a map or a point to count its timestep alone, and click it again to count all.";
+const HINT = `Below: the signed gap inside the patch at each timestep, in ${UNIT}; filled points count.`;
+const CLICK = "Click a map or a point to count its timestep alone, and click it again to count all.";
 
 /** A click counts one timestep alone, a second click all of them again. */
 export class TimestepStrip {
@@ -53,7 +53,7 @@ export class TimestepStrip {
     const range = rangeOf(values, true);
     const cells = shape[1] * shape[2];
     this.body.style.setProperty("--columns", String(timesteps.length));
-    fill(this.legend, this.app.colors.legend(range, "share of the timestep's mean loss"));
+    fill(this.legend, this.app.colors.legend(range, `gap, in ${UNIT}`, percent));
     const maps = this.list.resize(timesteps.length);
     timesteps.forEach((timestep, n) => {
       const map = { values: values.subarray(n * cells, (n + 1) * cells), shape: shape.slice(1) };
@@ -70,11 +70,24 @@ export class TimestepStrip {
     this.app.store.select({ timesteps: alone || this.timesteps.length === 1 ? [] : [timestep] });
   }
 
+  /**
+   * Say how the curve and the score belong together: the score is the mean of the points, unless it counts otherwise.
+   * @param {Moment[]} moments
+   * @param {Patch} patch
+   */
+  describe(moments, { score }) {
+    const counted = moments.filter((one) => one.counts).map((one) => one.share ?? 0);
+    const mean = counted.reduce((sum, one) => sum + one, 0) / counted.length;
+    const isScore = this.app.store.state.select.score === "signed";
+    const other = `the score, ${percent(score)}, counts cells where naming the class helps alone`;
+    return `${HINT} Their mean is ${percent(mean)}: ${isScore ? "the score of the patch" : other}. ${CLICK}`;
+  }
+
   /** @param {Explanation} explanation */
   showCurve({ curve: moments, candidates, patch }) {
     const { curve, labels } = this;
     curve.classList.toggle("none", !patch);
-    this.hint.textContent = patch ? HINT : "An image without a patch has no curve.";
+    this.hint.textContent = patch ? this.describe(moments, patch) : "An image without a patch has no curve.";
     if (!moments.length) {
       fill(curve);
       fill(labels);
@@ -164,7 +177,7 @@ class TimestepMap {
  */
 function createPoint({ timestep, share, rank, counts }, candidates, onclick) {
   const place = `rank ${count(rank + 1)} of ${count(candidates)} boxes${counts ? "" : ", not counted"}`;
-  const label = `timestep ${timestep}: ${percent(share)} of its loss, ${place}`;
+  const label = `timestep ${timestep}: signed gap ${withUnit(share)}, ${place}`;
   const props = { type: "button", title: label, "aria-label": label, "aria-pressed": String(counts) };
   return h("button.point", { ...props, onclick });
 }

@@ -4,10 +4,11 @@ import { unpack } from "../lib/arrays.js";
 import { rangeOf } from "../lib/colors.js";
 import { fill, h, set, setStyle, uid } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
+import { UNIT } from "../lib/quantities.js";
 import { createSideBoxes } from "./box_pair.js";
 
 const OPACITY = 0.7;
-const CAPTION = "combined gap, as a share of the loss; one scale for A and B";
+const CAPTION = `gap that locates, in ${UNIT}; one scale for A and B`;
 /** @param {number} share */
 const alpha = (share) => Math.min(1, 0.15 + share * 1.6);
 
@@ -47,7 +48,7 @@ export class Wipe {
     this.a.boxes.show(row);
     this.b.boxes.show(row);
     const { run, class_name: name } = app.store.state;
-    const key = JSON.stringify([run, name, row.id]);
+    const key = JSON.stringify([run, name, row.id, app.colors.palette]);
     if (this.key === key) return;
     this.key = key;
     for (const layer of [this.a, this.b]) layer.canvas.hidden = true;
@@ -89,7 +90,7 @@ export class Wipe {
     this.app.colors.draw(this.a.canvas, first, range, alpha);
     this.app.colors.draw(this.b.canvas, second, range, alpha);
     for (const layer of [this.a, this.b]) layer.canvas.hidden = false;
-    fill(this.legend, this.app.colors.legend(range, CAPTION));
+    fill(this.legend, this.app.colors.legend(range, CAPTION, percent));
   }
 }
 

@@ -3,6 +3,7 @@
 import { unpack } from "./arrays.js";
 import { h } from "./dom.js";
 import { number } from "./format.js";
+import { recall, remember } from "./storage.js";
 
 export const CLUSTER_COLORS = [
   "#4e79a7",
@@ -25,43 +26,82 @@ export function clusterColor(cluster) {
   return CLUSTER_COLORS[cluster % CLUSTER_COLORS.length];
 }
 
+const KEY = "dsel-palette";
+/** The palette that darkens the image where a map is low, in place of colouring it where it is high. */
+export const DIM = "dim";
+const NIGHT = "rgb(11 15 22)";
+/** @type {Record<string, string>} */
+export const PALETTES = {
+  red: "Red and blue",
+  viridis: "Viridis",
+  cividis: "Cividis",
+  inferno: "Inferno",
+  [DIM]: "Dim what is cold",
+};
+
 /**
- * Create what draws maps, from the colour tables that Python sends, so that both use the same colours.
- * @param {Record<string, Packed>} tables
+ * Create what draws maps, from the colour tables of each palette that Python sends.
+ * @param {Record<string, Record<TableKind, Packed>>} palettes
  * @returns {Colors}
  */
-export function createColors(tables) {
-  const [signed, unsigned] = [unpack(tables.signed).values, unpack(tables.unsigned).values];
-  return { draw, gradient, legend };
+export function createColors(palettes) {
+  let palette = recall(KEY) ?? "";
+  if (!(palette in PALETTES)) palette = Object.keys(PALETTES)[0];
+  return {
+    get palette() {
+      return palette;
+    },
+    choose,
+    draw,
+    gradient,
+    legend,
+  };
 
   /**
-   * Draw a map (h, w) on a canvas, one pixel per cell; alpha is a function of the share of the scale.
+   * Draw with another palette from now on, also on later visits.
+   * @param {string} name
+   */
+  function choose(name) {
+    palette = name;
+    remember(KEY, name);
+  }
+
+  /** @param {TableKind} kind */
+  function tableOf(kind) {
+    const tables = palettes[palette] ?? palettes[Object.keys(palettes)[0]];
+    return unpack(tables[kind]).values;
+  }
+
+  /**
+   * Draw a map (h, w) on a canvas, one pixel per cell; alpha is a function of the distance from 0 on the scale.
    * @param {HTMLCanvasElement} canvas
    * @param {Unpacked} map
    * @param {ScaleRange} range
    * @param {((share: number) => number) | null} [alpha]
+   * @param {TableKind} [kind]
    */
-  function draw(canvas, { values, shape }, range, alpha = null) {
+  function draw(canvas, { values, shape }, range, alpha = null, kind = kindOf(range)) {
     const [rows, columns] = shape.slice(-2);
     resize(canvas, columns, rows);
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const image = context.createImageData(columns, rows);
-    const table = range.low < 0 ? signed : unsigned;
+    const table = tableOf(kind);
     for (let cell = 0; cell < rows * columns; cell += 1) {
       const share = shareOf(values[cell], range);
       const color = 3 * Math.round(255 * share);
       for (let channel = 0; channel < 3; channel += 1) image.data[4 * cell + channel] = table[color + channel];
-      image.data[4 * cell + 3] = alpha ? Math.round(255 * alpha(Math.abs(2 * share - 1))) : 255;
+      image.data[4 * cell + 3] = alpha ? Math.round(255 * alpha(range.low < 0 ? Math.abs(2 * share - 1) : share)) : 255;
     }
     context.putImageData(image, 0, 0);
   }
 
   /**
    * Return the colour scale as a CSS gradient.
-   * @param {boolean} isSigned
+   * @param {TableKind} kind
    */
-  function gradient(isSigned) {
-    const table = isSigned ? signed : unsigned;
+  function gradient(kind) {
+    if (palette === DIM && kind === "positive") return `linear-gradient(90deg, ${NIGHT}, transparent), #b9bec6`;
+    const table = tableOf(kind);
     const stops = Array.from({ length: 17 }, (_, n) => 3 * Math.round((n * 255) / 16));
     return `linear-gradient(90deg, ${stops.map((n) => `rgb(${[...table.subarray(n, n + 3)].join()})`).join()})`;
   }
@@ -70,18 +110,28 @@ export function createColors(tables) {
    * Create a legend: the scale, its ends, its middle, and what it measures.
    * @param {ScaleRange} range
    * @param {string} label
+   * @param {(value: number) => string} [write]
+   * @param {TableKind} [kind]
    */
-  function legend({ low, high }, label) {
-    const middle = low < 0 ? "0" : number((low + high) / 2);
-    const ticks = [number(low), middle, number(high)].map((text) => h("span", {}, text));
+  function legend({ low, high }, label, write = number, kind = kindOf({ low, high })) {
+    const middle = low < 0 ? "0" : write((low + high) / 2);
+    const ticks = [low === 0 ? "0" : write(low), middle, write(high)].map((text) => h("span", {}, text));
     return h(
       "figure.legend",
       {},
-      h("div.bar", { style: { background: gradient(low < 0) } }),
+      h("div.bar", { style: { background: gradient(kind) } }),
       h("div.ticks", {}, ticks),
       h("figcaption", {}, label),
     );
   }
+}
+
+/**
+ * @param {ScaleRange} range
+ * @returns {TableKind}
+ */
+function kindOf({ low }) {
+  return low < 0 ? "signed" : "unsigned";
 }
 
 /**

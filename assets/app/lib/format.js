@@ -61,6 +61,15 @@ export function percent(share, digits = 3) {
 }
 
 /**
+ * Format shares of one column in per cent, with the same number of decimals.
+ * @param {(number | null)[]} shares
+ */
+export function percentColumn(shares, digits = 3) {
+  const values = shares.map((share) => (share == null ? null : 100 * share));
+  return column(values, digits).map((text) => (text === "–" ? text : `${text} %`));
+}
+
+/**
  * Format a whole number with thousands separators.
  * @param {number} value
  */

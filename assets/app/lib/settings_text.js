@@ -2,6 +2,7 @@
 
 import { percent, plural } from "./format.js";
 import { same } from "./links.js";
+import { MEAN_LOSS, UNIT } from "./quantities.js";
 
 /** @type {Record<string, string>} */
 const OVERRIDES = { pins: "Pinned", bans: "Banned", moves: "Moved boxes" };
@@ -137,6 +138,26 @@ export function rankingScore(patch, { rank_by: by }) {
   return by === "patch" ? patch.score : patch.picture_score;
 }
 
+/** What a margin is, for a tooltip. */
+export const MARGIN_HELP = "How far the gap that locates is above that of the next best box that does not overlap.";
+
+/** @type {Record<string, string>} */
+const ORDERS = {
+  baseline: "the baseline orders the patches",
+  pins: "pinned patches come first",
+  refined: "refined images come first",
+  centroid: "the most central patch of a cluster comes first",
+  turns: "clusters take turns",
+};
+
+/**
+ * Write why a ranking does not follow the scores; "" where it does.
+ * @param {string[]} reasons
+ */
+export function orderText(reasons) {
+  return reasons.map((one) => ORDERS[one] ?? one).join(", ");
+}
+
 /**
  * Explain the standard error of a score, for a tooltip.
  * @param {number | null} score
@@ -155,8 +176,7 @@ export function errorHelp(score, error) {
  */
 export function scoreHelp({ score, rank_by: by }, region) {
   const where = region === "patch" ? "the cells of the patch" : "all cells of the picture";
-  const gap = "(unconditional loss − conditional loss) / mean conditional loss of the timestep";
-  const counted = score === "signed" ? gap : `the positive part of ${gap}`;
+  const gap = `gap (unconditional − conditional loss), in ${UNIT}`;
   const ranks = by === region ? " Patches are ranked by it." : "";
-  return `Mean over ${where} and over the timesteps of ${counted}.${ranks}`;
+  return `Mean over ${where} and over the timesteps of the ${score} ${gap}. ${MEAN_LOSS}${ranks}`;
 }

@@ -13,7 +13,7 @@ const COALESCE_MS = 900;
 export function createStore({ defaults, view }, run, now = () => performance.now()) {
   /** @type {View} */
   let state = { run, ...view };
-  /** @type {Set<(change: Change) => void>} */
+  /** @type {Set<(change: Change, isCorrection: boolean) => void>} */
   const listeners = new Set();
   /** @type {Partial<View>[]} */
   const past = [];
@@ -30,8 +30,8 @@ export function createStore({ defaults, view }, run, now = () => performance.now
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    /** Change class_name, image_id, tab, run or a. */
-    go: (position) => emit({ ...state, ...position }),
+    /** Change class_name, image_id, tab, run or a; a correction is the page's own, not the visitor's. */
+    go: (position, isCorrection = false) => emit({ ...state, ...position }, isCorrection),
     select,
     exporting: (values) => emit({ ...state, export: { ...state.export, ...values } }),
     undo: () => step(past, future),
@@ -39,10 +39,10 @@ export function createStore({ defaults, view }, run, now = () => performance.now
     canUndo: () => past.length > 0,
     canRedo: () => future.length > 0,
     /** Replace the whole view, as another run does. */
-    open(other) {
+    open(other, isCorrection = false) {
       past.length = 0;
       future.length = 0;
-      emit({ ...state, ...other });
+      emit({ ...state, ...other }, isCorrection);
     },
     query: (of = state) => queryOf(of, defaults),
   };
@@ -80,11 +80,14 @@ export function createStore({ defaults, view }, run, now = () => performance.now
     return { select: state.select, a: state.a };
   }
 
-  /** @param {View} next */
-  function emit(next) {
+  /**
+   * @param {View} next
+   * @param {boolean} [isCorrection]
+   */
+  function emit(next, isCorrection = false) {
     const change = new Set(Object.keys(next).filter((key) => !same(next[key], state[key])));
     if (!change.size) return;
     state = next;
-    for (const listener of [...listeners]) listener(change);
+    for (const listener of [...listeners]) listener(change, isCorrection);
   }
 }

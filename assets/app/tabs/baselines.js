@@ -4,8 +4,9 @@ import { createBaselineImages } from "../components/baseline_images.js";
 import { BaselineSelections } from "../components/baseline_selections.js";
 import { createLocalizationMeters } from "../components/localization_meters.js";
 import { fill, h, icon, stylesheet } from "../lib/dom.js";
-import { number, percent, plural } from "../lib/format.js";
+import { percent, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
+import { UNIT, withUnit } from "../lib/quantities.js";
 
 stylesheet(new URL("./baselines.css", import.meta.url));
 
@@ -13,7 +14,7 @@ const REST_MS = 350;
 const IRRELEVANT = ["image_id", "tab", "a", "export"];
 /** @type {Record<string, { label: string, text: string }>} */
 const KINDS = {
-  chosen: { label: "Chosen", text: "the box with the largest mean gap" },
+  chosen: { label: "Chosen", text: "the box with the largest gap" },
   random: { label: "Random", text: "a box anywhere in the image" },
   centre: { label: "Centre", text: "a box in the middle of the image" },
   whole: { label: "Whole image", text: "the whole image, reduced to the same size" },
@@ -157,7 +158,7 @@ function budgetText({ total, patch_px: side, resolution_px: resolution, ids }, v
     `of ${side} × ${side} px of ${resolution} px;`,
     "only the part of each image that is shown differs.",
     cut === "patch" ? "" : WIDER[cut],
-    "The mean score is the mean of the combined gap inside the patches, as a share of the loss.",
+    `The mean score is the mean of the gap inside the patches, in ${UNIT}.`,
   ]
     .filter(Boolean)
     .join(" ");
@@ -187,7 +188,7 @@ function createColumn(app, kind, action) {
      * @param {{ images: Patch[][], score: number | null }} result
      */
     show(total, result) {
-      score.textContent = number(result.score);
+      score.textContent = withUnit(result.score);
       images.show(result.images);
       const left = total - result.images.length;
       note.textContent = left > 0 ? `and ${plural(left, "image")} more` : "";

@@ -54,6 +54,7 @@ class ClustersTab {
     this.plot = null;
     this.selection = nothingSelected();
     this.turn = 0;
+    this.opening = 0;
     this.legend = createClusterLegend((cluster) => this.toggleCluster(cluster));
     this.cards = createClusterCards(app, {
       cluster: (cluster) => this.toggleCluster(cluster),
@@ -63,6 +64,7 @@ class ClustersTab {
     this.field = h("div.plot-field");
     this.hoverCard = createHoverCard(app, this.field);
     this.blank = h("div.plot-blank", { hidden: true }, empty("No points", "No image of this class was scored."));
+    this.loading = h("p.plot-loading", { role: "status" }, "Loading the plot …");
     this.selected = h("p.selected", { "aria-live": "polite" });
     this.clearButton = h("button.quiet", { type: "button", title: "Clear the selection (Escape)", hidden: true });
     fill(this.clearButton, icon(ICONS.close), "Clear");
@@ -72,10 +74,10 @@ class ClustersTab {
   }
 
   createLayout() {
-    const { field, blank, selected, clearButton, layoutLine, legend, gallery, cards } = this;
+    const { field, blank, loading, selected, clearButton, layoutLine, legend, gallery, cards } = this;
     const tools = createPlotTools(() => this.plot);
     const head = h("div.bar-line", {}, h("h2", {}, TITLE), h("span.grow"), tools);
-    const figure = h("figure.plot", { "aria-label": DESCRIPTION }, field, blank);
+    const figure = h("figure.plot", { "aria-label": DESCRIPTION }, field, blank, loading);
     const status = h("div.bar-line.selection-line", {}, selected, clearButton, h("span.grow"), layoutLine);
     const plot = h("section.projection", { "aria-label": TITLE }, head, figure, status, legend.element);
     const clusters = h("section.clusters-part", { "aria-label": "Clusters" }, h("h2", {}, "Clusters"), cards.element);
@@ -106,7 +108,7 @@ class ClustersTab {
   async show(change) {
     if (change.has("image_id") || change.has("tab")) this.showChosen();
     const moved = change.has("run") || change.has("class_name");
-    if (moved || !this.projection) await this.open();
+    if (moved || !this.projection) await this.load();
     else if (change.has("select")) {
       await Promise.all([this.updateMarks(), this.showCards(), this.gallery.show(), this.updateLasso()]);
     }
@@ -120,7 +122,19 @@ class ClustersTab {
     this.hoverCard.hide();
   }
 
-  /** Open another class: draw its points once, and everything beside them. */
+  /** Open another class, and show that it is loading until its points are drawn. */
+  async load() {
+    this.opening += 1;
+    const { opening } = this;
+    this.loading.hidden = false;
+    try {
+      await this.open();
+    } finally {
+      if (opening === this.opening) this.loading.hidden = true;
+    }
+  }
+
+  /** Draw the points of the class once, and everything beside them. */
   async open() {
     const { app } = this;
     this.turn += 1;
@@ -342,6 +356,7 @@ class ClustersTab {
     const pending = !ready && !failed && name !== projection.layout;
     const suffix = failed ? `; ${failed}` : pending ? "; a new one is being computed" : "";
     layoutLine.textContent = `${layoutText(app, projection)}${suffix}`;
+    layoutLine.title = layoutLine.textContent;
     layoutLine.dataset.layout = projection.layout;
     layoutLine.classList.toggle("pending", pending);
   }

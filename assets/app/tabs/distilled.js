@@ -69,7 +69,7 @@ class DistilledTab {
 
   layout() {
     const { head, quality, problem, overrides, verdict, rows } = this;
-    const { strip, warning, table } = quality;
+    const { strip, warning, repeats, table } = quality;
     return h(
       "div.set-main",
       {},
@@ -77,6 +77,7 @@ class DistilledTab {
       strip,
       verdict.element,
       warning,
+      repeats,
       problem,
       overrides,
       table,
@@ -206,6 +207,8 @@ class DistilledTab {
     keepOneTabStop(this.rows.element, next);
     next.focus();
     next.scrollIntoView({ block: "nearest" });
+    if (this.isOpen) next.click();
+    else this.app.store.go({ class_name: next.dataset.class, image_id: next.dataset.id });
   }
 }
 

@@ -43,6 +43,15 @@ class ExportTab {
     if (!RELEVANT.some((key) => change.has(key))) return;
     this.summary.wait();
     await Promise.all([this.requestSummary(), this.sharing.updateCommand()]);
+    this.app.attempt(() => this.requestDuplicates());
+  }
+
+  /** Request the near-duplicates and the repeated tiles, which take longer than the rest. */
+  async requestDuplicates() {
+    const { app, summary } = this;
+    /** @type {Figures | undefined} */
+    const found = await app.latest("export duplicates", () => app.ask("quality_overall").catch(() => undefined));
+    if (found) summary.showDuplicates(found, () => app.store.go({ tab: "distilled" }));
   }
 
   /** Request what the current settings give; what cannot be exported is shown in its place. */

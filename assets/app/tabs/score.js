@@ -27,9 +27,11 @@ class ScoreTab {
     this.jobs = new OpenJobs(app, ["score"], (report) => this.ended(report));
     /** @type {ScoreForm | null} */
     this.form = null;
-    /** The job of a single image, whose run opens when it is done. */
+    /** The newest job that was started here. */
     this.awaited = "";
-    fill(root, h("div.score", {}, this.place, h("div.score-side", {}, this.jobs.element, this.runs.element)));
+    this.finished = h("div.notices", { role: "status" });
+    const side = h("div.score-side", {}, this.finished, this.jobs.element, this.runs.element);
+    fill(root, h("div.score", {}, this.place, side));
     app.jobs.subscribe(() => {
       this.jobs.show();
       this.runs.show();
@@ -42,10 +44,6 @@ class ScoreTab {
     this.runs.update();
     if (!this.form) await this.open();
     if (change.has("run")) this.form?.suggestClasses();
-  }
-
-  hide() {
-    this.awaited = "";
   }
 
   async open() {
@@ -69,18 +67,24 @@ class ScoreTab {
    * @param {boolean} isImage
    */
   async started(token, isImage) {
-    this.awaited = isImage ? token : "";
+    this.awaited = token;
+    fill(this.finished);
     await this.app.jobs.add("score", token, {}, isImage);
     this.jobs.reveal(token);
   }
 
   /**
-   * Open the run of a single image at once, unless the visitor left the tab.
+   * Offer to open the run of the job that was started here; the page stays as it is.
    * @param {Report} report
    */
-  ended({ token, state }) {
+  ended({ token, state, title }) {
     if (token !== this.awaited || state !== "done") return;
     this.awaited = "";
-    if (this.app.store.state.tab === "score") this.app.attempt(() => this.app.openRun(token));
+    const open = h("button.button", { type: "button", "aria-label": `Show ${title}` }, "Show it");
+    open.addEventListener("click", () => {
+      fill(this.finished);
+      this.app.attempt(() => this.app.openRun(token));
+    });
+    fill(this.finished, h("div.notice", {}, h("p", {}, h("strong", {}, title), " is scored."), open));
   }
 }

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from dsel.analysis.patch_view import PatchView
 from dsel.app.context import Context
-from dsel.app.requests import ClassesParams, Params
+from dsel.app.requests import ClassesParams, IdsParams, Params
 from dsel.app.wire import PatchWire, patch_wire, plain
 from dsel.core.composing import tile_sides
 
@@ -43,6 +43,20 @@ def replacements(context: Context, _: Params) -> Mapping[str, Sequence[PatchWire
         "cluster": [patch_wire(view) for view in found.cluster],
         "others": [patch_wire(view) for view in found.others],
     }
+
+
+def swap_effects(context: Context, params: IdsParams) -> Any:
+    """Return what replacing the view's image by each of these images changes besides."""
+    explorer, index = context.explorer, context.class_index
+    removed = context.view.image_id
+    for image_id in (removed, *params.ids):
+        explorer.row_of(index, image_id)
+    return plain(explorer.swap_effects(index, context.settings, removed, params.ids))
+
+
+def repeat_free_clusters(context: Context, _: Params) -> Mapping[str, int]:
+    """Return a number of clusters whose mosaics repeat no tile; 0 if no smaller one is found."""
+    return {"clusters": context.explorer.clusters_without_repeats(context.settings)}
 
 
 def quality(context: Context, params: ClassesParams) -> Sequence[Mapping[str, Any]]:

@@ -12,11 +12,14 @@ import numpy as np
 from dsel import __version__
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.listing import Listing, cluster_counts
+from dsel.analysis.rank_order import rank_reasons
 from dsel.app.colormaps import colour_tables
 from dsel.app.context import Context
+from dsel.app.opening import opened_view
 from dsel.app.requests import (
     GalleryParams,
     ImagesParams,
+    LinkParams,
     NthParams,
     PageParams,
     Params,
@@ -30,8 +33,12 @@ from dsel.core.gap_maps import image_bucket
 from dsel.runs.knowledge import Measured
 
 
-def start(context: Context, _: Params) -> Mapping[str, Any]:
-    """Return what the page needs first: the run, its classes, the widgets, the view."""
+def start(context: Context, params: LinkParams) -> Mapping[str, Any]:
+    """Return what the page needs first: the run, its classes, the widgets, and a link's view.
+
+    notes: one line about each part of the link that the run cannot show.
+    """
+    view, notes = opened_view(context.explorer, params.link, context.local)
     classes = _classes(context.explorer)
     largest = max(one["scored"] for one in classes)
     return {
@@ -39,8 +46,12 @@ def start(context: Context, _: Params) -> Mapping[str, Any]:
         "run": _facts(context.explorer),
         "classes": classes,
         "widgets": widgets_of(context.explorer.geometry, largest),
-        "colours": {name: packed(table) for name, table in colour_tables().items()},
-        "view": plain(context.view),
+        "colours": {
+            name: {kind: packed(table) for kind, table in tables.items()}
+            for name, tables in colour_tables().items()
+        },
+        "view": plain(view),
+        "notes": list(notes),
         "defaults": plain(View()),
         "presets": plain(PRESETS),
     }
@@ -53,12 +64,14 @@ def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     fields = params.model_dump(exclude={"polygon", "layout"})
     page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
     ids = explorer.scores(index).ids
-    counts = cluster_counts(explorer.select(index, settings), ids if inside is None else inside)
+    selected, refined = explorer.select(index, settings), explorer.scores(index).refined
+    counts = cluster_counts(selected, ids if inside is None else inside)
     banned = set(settings.bans)
     return {
         "rows": [patch_wire(view) for view in page.rows],
         **page_numbers(page),
         "counts": list(counts.values()),
+        "order": list(rank_reasons(selected, settings, bool(refined.any()))),
         "banned": [image_id for image_id in ids if image_id in banned],
     }
 

@@ -1,0 +1,42 @@
+// One sentence for a first visitor: what dsel is, and what the open tab shows. It can be closed for good.
+
+import { h, iconButton, write } from "../lib/dom.js";
+import { ICONS } from "../lib/icons.js";
+import { recall, remember } from "../lib/storage.js";
+
+const KEY = "dsel-intro";
+
+/** What dsel is, in half a sentence. */
+export const WHAT =
+  "dsel makes a small training set of a large one, out of the images in which a diffusion model sees their class best";
+
+/** @type {Record<string, (view: View) => string>} */
+const HERE = {
+  inspect: ({ class_name: name }) => `here are the images of ${name}, each with the patch that shows it, best first`,
+  clusters: ({ class_name: name }) => `here are the patches of ${name} as points, close where they look alike`,
+  distilled: ({ select }) => `here is that set, with ${select.ipc} images per class`,
+  compare: () => "here is what two settings choose differently",
+  baselines: () => "here are its patches beside other ways to choose",
+  evaluate: () => "here is how well new models learn from the set",
+  score: () => "here you score images of your own",
+  export: () => "here you export the set",
+};
+
+/**
+ * Create the line; `show()` follows the view.
+ * @param {App} app
+ */
+export function createIntro({ store }) {
+  const text = h("span", {});
+  const close = iconButton(ICONS.close, "Close the introduction", () => {
+    remember(KEY, "seen");
+    element.hidden = true;
+  });
+  const element = h("p.intro", { hidden: recall(KEY) === "seen" }, text, close);
+  return {
+    element,
+    show() {
+      write(text, `${WHAT}; ${HERE[store.state.tab]?.(store.state) ?? ""}.`);
+    },
+  };
+}

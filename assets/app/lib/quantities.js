@@ -1,0 +1,55 @@
+// What maps show: the quantity of each view with its unit, the same for the legend and for the value under the pointer.
+
+import { number, percent, withError } from "./format.js";
+
+const LOSS = "mean squared error per cell";
+
+/** The unit of scores and of the gaps that they are means of. */
+export const UNIT = "% of the mean loss";
+
+/** What the unit means, for tooltips and the help. */
+export const MEAN_LOSS =
+  "The mean loss is the loss at the same timestep with the class named, averaged over all images of the run.";
+
+/**
+ * @typedef {object} Quantity
+ * @property {string} name
+ * @property {string} caption of the legend
+ * @property {(value: number | null) => string} write
+ */
+
+/** @type {Record<string, Quantity>} */
+const OF_VIEW = {
+  Conditional: {
+    name: "conditional loss",
+    caption: `conditional loss: ${LOSS}, with the class named`,
+    write: number,
+  },
+  Unconditional: {
+    name: "unconditional loss",
+    caption: `unconditional loss: ${LOSS}, with the null prompt`,
+    write: number,
+  },
+  Gap: { name: "gap", caption: "gap: unconditional − conditional loss, per cell", write: number },
+};
+
+/**
+ * Return the quantity that a view of the heat map shows; the overlay shows what the box search uses.
+ * @param {string} view
+ * @param {Pick<SelectSettings, "locate">} select
+ * @returns {Quantity}
+ */
+export function quantityOf(view, { locate }) {
+  const caption = `${locate} gap, in ${UNIT}; the patch is where it is largest`;
+  return OF_VIEW[view] ?? { name: `${locate} gap`, caption, write: percent };
+}
+
+/**
+ * Write a share of the mean loss with its unit, and with its standard error where it is known.
+ * @param {number | null | undefined} share
+ * @param {number | null} [error]
+ */
+export function withUnit(share, error) {
+  if (share == null || !error) return `${percent(share)} of the mean loss`;
+  return `${withError(100 * share, 100 * error)} % of the mean loss`;
+}
