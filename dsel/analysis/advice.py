@@ -27,10 +27,10 @@ from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.students.statistics import welch_p
 from dsel.types import Done, Event, Notice, Started
 
-_WHOLE: Final = MappingProxyType({"cut": "whole", "rank_by": "picture", "within": "auto"})
+_WHOLE: Final = MappingProxyType({"cut": "whole", "rank_by": "picture", "within": "score"})
 _CENTRAL: Final = MappingProxyType({**_WHOLE, "within": "centroid"})
 _BEST_HALF: Final = MappingProxyType({**_CENTRAL, "drop_lowest": 0.5})
-_PATCH: Final = MappingProxyType({"rank_by": "patch", "within": "auto"})
+_PATCH: Final = MappingProxyType({"rank_by": "patch", "within": "score"})
 
 CANDIDATES: Final[tuple[Mapping[str, Any], ...]] = tuple(
     MappingProxyType({"drop_lowest": 0.0, **kind, "factor": factor})

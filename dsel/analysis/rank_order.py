@@ -60,7 +60,7 @@ def _reasons(
     applies: dict[Reason, bool] = {
         "pins": not ids.isdisjoint(settings.pins),
         "refined": refined,
-        "centroid": settings.order == "centroid",
+        "centroid": settings.within == "centroid",
         "turns": settings.across == "round-robin" and several,
     }
     return tuple(reason for reason, does in applies.items() if does)

@@ -140,22 +140,21 @@ class SelectSettings(Settings):
         Display("IPC", unit="images per class"),
     ] = 10
     within: Annotated[
-        Literal["auto", "score", "centroid"],
+        Literal["score", "centroid"],
         Field(
             description="order within a cluster: highest score first, or nearest to the centroid "
-            "first; auto is the centroid at IPC 1, and the score otherwise"
+            "first"
         ),
         Display(
             "Ranking within clusters",
             choices=(
-                ("auto", "Automatic"),
                 ("score", "Score"),
                 ("centroid", "Central"),
             ),
             help="order within a cluster: highest score first (Score), or nearest to the centroid "
-            "first (Central); Automatic is Central at IPC 1, and Score otherwise",
+            "first (Central)",
         ),
-    ] = "auto"
+    ] = "score"
     across: Annotated[
         Literal["round-robin", "pooled"],
         Field(
@@ -281,17 +280,6 @@ class SelectSettings(Settings):
     def k(self) -> int:
         """The number of clusters per class."""
         return self.clusters or self.ipc
-
-    @property
-    def order(self) -> Literal["score", "centroid"]:
-        """The order within clusters, which `within` may leave to IPC.
-
-        A single image per class has to stand for the class, so the most typical one is best; of
-        several, those where the class shows most.
-        """
-        if self.within == "auto":
-            return "centroid" if self.ipc == 1 else "score"
-        return self.within
 
     @property
     def overrides(self) -> Overrides:

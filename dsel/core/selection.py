@@ -148,7 +148,7 @@ def rank_class(
         scored.ranking[rest],
         clusters.labels[rest],
         clusters.distance[rest],
-        settings.order,
+        settings.within,
         settings.across,
     )
     first = np.searchsorted(rest, pins).tolist()

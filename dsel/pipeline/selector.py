@@ -50,7 +50,7 @@ _LOCATED: Final = (
 _SCORED: Final = (*_LOCATED, "score", "rank_by")
 _CLUSTERS: Final = (*_SCORED, "bans", "discriminative_share", "k")
 _RANKED: Final = (
-    *_CLUSTERS, "pins", "order", "across", "drop_lowest", "factor", "cut", "context",
+    *_CLUSTERS, "pins", "within", "across", "drop_lowest", "factor", "cut", "context",
 )  # fmt: skip
 _BASELINE: Final = ("baseline", "baseline_seed", "teacher")
 
@@ -64,9 +64,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The settings that each step reads, those of the steps before it included.
 
-`k` is the number of clusters, which follows from `clusters` and `ipc`, and `order` the order within
-clusters, which follows from `within` and `ipc`; IPC matters only there. `choice` and `baseline` are
-a baseline's order and its selection; they replace `selection`.
+`k` is the number of clusters, which follows from `clusters` and `ipc`; IPC matters only there.
+`choice` and `baseline` are a baseline's order and its selection; they replace `selection`.
 """
 
 PATCH_BYTES = 1000
@@ -331,6 +330,4 @@ def narrowed(settings: SelectSettings, step: str) -> SelectSettings:
     read = {name: getattr(settings, name) for name in READS[step]}
     if "k" in read:
         read["ipc"] = read.pop("k")  # `clusters` of 0 follows it, and IPC has the larger range
-    if "order" in read:
-        read["within"] = read.pop("order")
     return DEFAULTS.replace(**read)

@@ -38,7 +38,7 @@ SETS: Mapping[str, Mapping[str, Any]] = {
     "centroid": {"within": "centroid"},
 }
 """Selections that are evaluated: the default, mosaics of 2 x 2 that students unpack, and the two
-orders within clusters that `--within auto` chooses from."""
+orders within clusters."""
 
 
 @dataclass(frozen=True)

@@ -256,33 +256,19 @@ def test_narrowed__keeps_what_a_step_reads_and_nothing_else() -> None:
         found = narrowed(OTHER, step)
         for name in settings_of(SelectSettings):
             assert getattr(OTHER, name) != getattr(default, name), name
-            if name not in ("clusters", "ipc", "within"):
+            if name not in ("clusters", "ipc"):
                 expected = OTHER if name in names else default
                 assert getattr(found, name) == getattr(expected, name), (step, name)
         assert found.k == (OTHER.k if "k" in names else default.k)
-        assert found.order == (OTHER.order if "order" in names else default.order)
 
 
 def test_narrowed__the_last_step_reads_every_setting_but_the_form_of_images() -> None:
-    declared = set(settings_of(SelectSettings)) - {"clusters", "ipc", "within", "tile_scale"}
+    declared = set(settings_of(SelectSettings)) - {"clusters", "ipc", "tile_scale"}
     of_baselines = {"baseline", "baseline_seed", "teacher"}
-    assert set(READS["selection"]) == declared - of_baselines | {"k", "order"}
+    assert set(READS["selection"]) == declared - of_baselines | {"k"}
     of_ranking = {"within", "pins", "across", "drop_lowest"}
     assert set(READS["baseline"]) == declared - of_ranking | {"k"}
     assert set(READS["choice"]) < set(READS["baseline"])
-
-
-@pytest.mark.parametrize(
-    ("within", "ipc", "order"),
-    [("auto", 1, "centroid"), ("auto", 2, "score"), ("score", 1, "score"),
-     ("centroid", 50, "centroid")],
-)  # fmt: skip
-def test_narrowed__within_and_ipc_count_as_the_order(within: str, ipc: int, order: str) -> None:
-    settings = SelectSettings(within=within, ipc=ipc, clusters=3)
-    assert settings.order == order
-    found = narrowed(settings, "selection")
-    assert found.order == order
-    assert found == narrowed(settings.replace(within=order, ipc=9), "selection")
 
 
 @pytest.mark.parametrize(("clusters", "ipc"), [(0, 7), (7, 1), (7, 100_000), (0, 100_000)])
@@ -292,7 +278,7 @@ def test_narrowed__clusters_and_ipc_count_as_the_number_of_clusters(
     found = narrowed(SelectSettings(clusters=clusters, ipc=ipc), "selection")
     assert found.k == (clusters or ipc)
     same = SelectSettings(ipc=clusters or ipc, within="score")
-    assert narrowed(same.replace(within="auto", ipc=9), "scored") == narrowed(same, "scored")
+    assert narrowed(same.replace(within="centroid", ipc=9), "scored") == narrowed(same, "scored")
     wanted = SelectSettings(clusters=clusters, ipc=ipc, within="score")
     assert narrowed(wanted, "selection") == narrowed(same, "selection")
 
