@@ -73,9 +73,8 @@ class Score:
 
     conditional: (T, h, w) float32, the denoising loss with the class named, per timestep and cell.
     gap: (T, h, w) float32, the unconditional loss minus the conditional one. features: (g, g, d)
-    float32. All are means over draws, the maps over channels too. noise: (T, h, w) float32, of the
-    gap's mean over draws, see `dsel.core.halves`; NaN if unknown. refined: whether further draws
-    were averaged in.
+    float32. All are means over draws, the maps over channels too. noise: (T, h, w), of the gap's
+    mean over draws (`dsel.core.halves`); NaN if unknown. refined: whether there are further draws.
     """
 
     conditional: NDArray[np.float32]
@@ -134,10 +133,10 @@ class Patch:
     """One patch and how it was ranked.
 
     box is in proxy pixels, source_box in pixels of the upright source; cut_box is what is exported
-    of the source. score is the mean of the combined gap inside the box, picture_score over the
-    whole picture; their standard errors are NaN if unknown. margin is the lead of the box on the
-    map that locates it over the best box that does not overlap it (NaN without such a box).
-    distance is to the centroid of its cluster, in feature space. rank counts from 0 in its class.
+    of it. score is the mean of the combined gap inside the box, picture_score over the picture;
+    their standard errors are NaN if unknown. margin is the lead of the box, on the map that locates
+    it, over the best box apart from it (NaN without one). distance is to the centroid of its
+    cluster, in feature space. rank counts from 0 in its class.
     """
 
     image_id: str
@@ -385,18 +384,3 @@ class Prior(Protocol):
         timesteps are indices of the schedule. tap (N,) are the rows whose inner activations are
         returned. Latents and outputs are float32 on `device`.
         """
-
-
-class Teacher(Protocol):
-    """A classifier whose classes are those of a dataset, in its order."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A name of the model and of its inputs."""
-
-    @property
-    def image_px(self) -> int:
-        """The side of the images that it sees."""
-
-    def probabilities(self, images: Pixels) -> NDArray[np.float32]:
-        """Return class probabilities (N, C) of images (N, image_px, image_px, 3)."""

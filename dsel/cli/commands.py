@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,13 +16,16 @@ from dsel.cli.flags import (
     Address,
     DistillFlags,
     Output,
+    RunPath,
     Scenes,
     SelectFlags,
+    Selection,
     Where,
     with_preset,
 )
+from dsel.cli.inspection import check, info, verify
 from dsel.cli.parsing import Commands
-from dsel.cli.printing import knowledge_lines, print_noted, print_plan, print_result
+from dsel.cli.printing import print_plan, print_result
 from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import teach
 from dsel.config import (
@@ -33,7 +36,7 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
-from dsel.errors import DselError, PriorError, RunError, library_errors, printable
+from dsel.errors import DselError, PriorError, library_errors, printable
 
 if TYPE_CHECKING:
     from dsel.runs import Run
@@ -45,10 +48,6 @@ Source = Annotated[
         metavar="SOURCE",
         help="image folder with a folder per class, an .npz or .zip file, or the word toybox",
     ),
-]
-RunPath = Annotated[Positional[Path], arg(metavar="RUN", help="run folder, made by dsel score")]
-Selection = Annotated[
-    str, arg(help="fingerprint of a stored selection; empty is the one made last")
 ]
 COMMANDS = Commands("Dataset distillation by selection: the most discriminative patches.")
 
@@ -198,70 +197,7 @@ def train(
     return None
 
 
-@COMMANDS.command()
-def check(
-    run: RunPath,
-    boxes: Annotated[Path, arg(help="true boxes or masks of the objects, COCO JSON")],
-    selection: Selection = "",
-    output: Output = Output(),
-) -> None:
-    """Compare the chosen patches with the true objects, and with random and centre patches."""
-    from dsel.analysis.localization import check_selection, fit_figures, read_ground_truth
-
-    opened = _open(run)
-    truth = read_ground_truth(opened, boxes)
-    if output.dry_run:
-        return print_plan(output, fit_figures(truth.matched))
-    _, selections = opened.read_selection(selection)
-    print_noted(check_selection(opened, selections, truth), output)
-    return None
-
-
-@COMMANDS.command()
-def info(run: RunPath, output: Output = Output()) -> None:
-    """Show what a run contains: settings, counts, skipped images and reasons, selections."""
-    from dsel.cli.terminal import print_line
-
-    facts = _facts(_open(run))
-    if output.json:
-        return print_result(facts, output)
-    if knowledge := facts.get("knowledge"):
-        facts["knowledge"] = knowledge_lines(knowledge)
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            print_line(f"{name}:")
-            for key, part in value.items():
-                print_line(f"  {key}: {part}")
-        else:
-            print_line(f"{name}: {value}")
-    return None
-
-
-@COMMANDS.command()
-def verify(
-    run_or_out: Annotated[
-        Positional[Path], arg(metavar="RUN_OR_OUT", help="run folder, or exported set or zip file")
-    ],
-    output: Output = Output(),
-) -> None:
-    """Read every file of a run or of an exported set again, and list what is damaged."""
-    from dsel.cli.terminal import Terminal, print_line
-    from dsel.pipeline.verify import checks_of_path
-    from dsel.pipeline.verify import verify as verify_all
-
-    if output.dry_run:
-        return print_plan(output, {"files": sum(1 for _ in checks_of_path(run_or_out))})
-    found: list[str] = []
-    figures = Terminal().follow(_without_notices(verify_all(run_or_out), found))
-    for line in () if output.json else found:
-        print_line(line)
-    print_result({**figures, "damaged": found if output.json else len(found)}, output)
-    if found:
-        raise RunError(f"{run_or_out} is damaged: {len(found)} of its files must be repaired")
-    return None
-
-
-for command in (evaluate, sweep, advise, teach):
+for command in (check, info, verify, evaluate, sweep, advise, teach):
     COMMANDS.command()(command)
 
 
@@ -328,17 +264,6 @@ def _figures_kept(
         yield event
 
 
-def _without_notices(events: Iterable[Event], texts: list[str]) -> Iterator[Event]:
-    """Pass all other events on, and store the texts of notices."""
-    from dsel.types import Notice
-
-    for event in events:
-        if isinstance(event, Notice):
-            texts.append(event.text)
-        else:
-            yield event
-
-
 def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
     """Print what would be scored, and return the work to do."""
     from dsel.cli.terminal import Terminal
@@ -381,35 +306,3 @@ def _open(path: Path) -> Run:
     from dsel.runs import open_run
 
     return open_run(path)
-
-
-def _facts(run: Run) -> dict[str, Any]:
-    identity = run.identity
-    finished = (run.path / "summary.json").is_file()
-    facts: dict[str, Any] = {
-        "run": str(run.path),
-        "fingerprint": identity.fingerprint,
-        "dataset": identity.dataset_origin.get("source", ""),
-        "prior": f"{identity.prior} ({identity.prior_fingerprint}, {identity.precision})",
-        "prior_origin": dict(identity.prior_origin),
-        "proxies": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
-        "classes": len(identity.classes),
-        "images": identity.images,
-        "shards": f"{len(run.finished_shards())} of {identity.shards}",
-        "threads": identity.threads or "unknown",
-        "settings": identity.settings.plain(),
-    }
-    if finished:
-        facts["scored"] = run.summary.scored
-        facts["refined"] = run.summary.refined
-        facts["evaluations"] = run.summary.evaluations
-        facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
-        if (knowledge := run.knowledge) is not None:
-            of_classes = zip(identity.classes, map(asdict, knowledge.classes), strict=True)
-            facts["knowledge"] = {
-                "reason": knowledge.reason,
-                "run": asdict(knowledge.run),
-                "classes": dict(of_classes),
-            }
-    facts["selections"] = sorted(p.name for p in (run.path / "selections").glob("*") if p.is_dir())
-    return facts

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
-from tyro.conf import Fixed, Suppress, UseAppendAction, arg
+from tyro.conf import Fixed, Positional, Suppress, UseAppendAction, arg
 
 from dsel.config import SelectSettings
 from dsel.config.base import Settings, settings_of
 from dsel.config.presets import PRESETS, preset
+
+RunPath = Annotated[Positional[Path], arg(metavar="RUN", help="run folder, made by dsel score")]
+Selection = Annotated[
+    str, arg(help="fingerprint of a stored selection; empty is the one made last")
+]
 
 
 @dataclass(frozen=True, kw_only=True)

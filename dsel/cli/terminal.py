@@ -78,7 +78,8 @@ class Terminal:
             case types.Notice():
                 self.say(f"note: {event.text}")
             case Contents():
-                self.say("\n".join(contents_lines(event)))
+                for line in contents_lines(event):
+                    self.say(line)
 
     def _start(self, event: types.Started, now: float) -> None:
         self._logged = now

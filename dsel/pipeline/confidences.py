@@ -20,7 +20,7 @@ from pydantic import with_config
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.config.shell import select_command
-from dsel.core.baselines.base import Boxes, Confidence, Doubles, Ints, log_odds
+from dsel.core.baselines.base import Boxes, Confidence, Doubles, Ints, Teacher, log_odds
 from dsel.core.baselines.registry import BASELINES
 from dsel.data.images import crop
 from dsel.errors import DamageError, SettingError
@@ -34,7 +34,7 @@ from dsel.files import (
 )
 from dsel.pipeline.cutting import read_proxy
 from dsel.runs import Run, remedies
-from dsel.types import Box, ClassScores, Pixels, Teacher
+from dsel.types import Box, ClassScores, Pixels
 
 FOLDER: Final = "teachers"
 TEACHER: Final = "teacher.json"

@@ -81,7 +81,6 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
 
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
-    yield from contents_events(dataset, settings, prior.reads)
     yield from locked(path, _score(dataset, prior, path, settings, scorer))
 
 
@@ -91,6 +90,7 @@ def _score(
     from dsel.priors.threads import thread_count, torch_threads
 
     run = create_run(path, identity_of(dataset, prior, settings, thread_count()))
+    yield from contents_events(dataset, run.identity.settings, prior.reads)
     yield from _repaired(run)
     yield from _unknown_names(dataset, prior)
     threads = run.identity.threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
+from dsel.core.baselines.base import Teacher
 from dsel.core.composing import shortfall
 from dsel.core.patch_features import Featurizer
 from dsel.errors import DamageError, RunError
@@ -22,7 +23,6 @@ from dsel.types import (
     Notice,
     Progress,
     Started,
-    Teacher,
 )
 
 

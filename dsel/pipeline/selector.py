@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dsel.cache import Cache, bytes_of
 from dsel.config import SelectSettings
 from dsel.config.overrides import KnownIds
-from dsel.core.baselines.base import Choice
+from dsel.core.baselines.base import Choice, Teacher
 from dsel.core.baselines.registry import BASELINES, choose
 from dsel.core.baselines.selection import baseline_selection, pool_of
 from dsel.core.clustering import Clusters, cluster_patches
@@ -38,7 +38,7 @@ from dsel.runs.ground_truth import (
     largest_shares,
     read_ground_truth,
 )
-from dsel.types import ClassScores, ClassSelection, Frame, Teacher
+from dsel.types import ClassScores, ClassSelection, Frame
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()

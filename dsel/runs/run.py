@@ -1,17 +1,14 @@
 """The run folder: one scored dataset, stored in immutable shards.
 
 Every file is written atomically, so it is complete or absent, and a stage resumes with the files
-that are absent. Every file that dsel writes has a checksum (see `dsel.checksums`), which is
-verified when it is read.
+that are absent. Each has a checksum, which is verified when it is read (see `dsel.checksums`).
 
 run.json                    format, dsel's version, fingerprint, and the fields of `Identity`:
                             classes in order; fingerprint, origin and number of images of the
                             dataset; name, origin and fingerprint of the prior; resolution_px,
-                            cell_px, precision; the score settings that change scores;
-                            threads of the call that began it
-scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): conditional losses,
-                            gaps and their noise per timestep and cell, features; written last of
-                            its shard
+                            cell_px, precision; the score settings that change scores; threads
+scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): losses, gaps and their
+                            noise per timestep and cell, features; written last of its shard
 proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
                             and the proxy and thumbnail as WebP bytes
 refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;
@@ -22,13 +19,11 @@ images.parquet              one row per image of the run (`IMAGES`): id, class_i
 knowledge.json              what the prior knows of the classes (see `dsel.runs.knowledge`)
 summary.json                written when scoring has finished: scored, skipped, refined,
                             evaluations, and losses, the mean loss of each timestep
-layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the
-                            projection
+layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the plane
 features/<fingerprint>/     one file per class, 00000.safetensors: features (P, d) of patches that
                             another model described (written by `dsel.pipeline.feature_cache`)
-teachers/<fingerprint>/     teacher.json, with the teacher's name; one file per class and question:
-                            log odds (M,) of the class that it gave M boxes (written by
-                            `dsel.pipeline.confidences`)
+teachers/<fingerprint>/     teacher.json, its name; per class and question, log odds (M,) of M
+                            boxes (written by `dsel.pipeline.confidences`)
 selections/<fingerprint>/   patches.parquet, one row per patch (`PATCHES`); settings.json, with the
                             select settings, and with `images`: per class and distilled image, the
                             ranks of its patches

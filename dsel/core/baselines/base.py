@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dsel.types import Pixels
 
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
@@ -113,3 +115,18 @@ def log_odds(probabilities: Floats, class_index: int) -> Doubles:
     own = probabilities[:, class_index].astype(np.float64)
     odds: Doubles = np.log(np.maximum(own, tiny)) - np.log(np.maximum(others, tiny))
     return odds
+
+
+class Teacher(Protocol):
+    """A classifier whose classes are those of a dataset, in its order."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A name of the model and of its inputs."""
+
+    @property
+    def image_px(self) -> int:
+        """The side of the images that it sees."""
+
+    def probabilities(self, images: Pixels) -> NDArray[np.float32]:
+        """Return class probabilities (N, C) of images (N, image_px, image_px, 3)."""

@@ -1,0 +1,123 @@
+"""The commands that read what is there and change nothing: check, info, verify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from dsel.cli.flags import Output, RunPath, Selection
+from dsel.cli.printing import knowledge_lines, print_noted, print_plan, print_result
+from dsel.errors import RunError
+
+if TYPE_CHECKING:
+    from dsel.runs import Run
+    from dsel.types import Event
+
+
+def check(
+    run: RunPath,
+    boxes: Annotated[Path, arg(help="true boxes or masks of the objects, COCO JSON")],
+    selection: Selection = "",
+    output: Output = Output(),
+) -> None:
+    """Compare the chosen patches with the true objects, and with random and centre patches."""
+    from dsel.analysis.localization import check_selection, fit_figures, read_ground_truth
+    from dsel.runs import open_run
+
+    opened = open_run(run)
+    truth = read_ground_truth(opened, boxes)
+    if output.dry_run:
+        return print_plan(output, fit_figures(truth.matched))
+    _, selections = opened.read_selection(selection)
+    print_noted(check_selection(opened, selections, truth), output)
+    return None
+
+
+def info(run: RunPath, output: Output = Output()) -> None:
+    """Show what a run contains: settings, counts, skipped images and reasons, selections."""
+    from dsel.cli.terminal import print_line
+    from dsel.runs import open_run
+
+    facts = _facts(open_run(run))
+    if output.json:
+        return print_result(facts, output)
+    if knowledge := facts.get("knowledge"):
+        facts["knowledge"] = knowledge_lines(knowledge)
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            print_line(f"{name}:")
+            for key, part in value.items():
+                print_line(f"  {key}: {part}")
+        else:
+            print_line(f"{name}: {value}")
+    return None
+
+
+def verify(
+    run_or_out: Annotated[
+        Positional[Path], arg(metavar="RUN_OR_OUT", help="run folder, or exported set or zip file")
+    ],
+    output: Output = Output(),
+) -> None:
+    """Read every file of a run or of an exported set again, and list what is damaged."""
+    from dsel.cli.terminal import Terminal, print_line
+    from dsel.pipeline.verify import checks_of_path
+    from dsel.pipeline.verify import verify as verify_all
+
+    if output.dry_run:
+        return print_plan(output, {"files": sum(1 for _ in checks_of_path(run_or_out))})
+    found: list[str] = []
+    figures = Terminal().follow(_without_notices(verify_all(run_or_out), found))
+    for line in () if output.json else found:
+        print_line(line)
+    print_result({**figures, "damaged": found if output.json else len(found)}, output)
+    if found:
+        raise RunError(f"{run_or_out} is damaged: {len(found)} of its files must be repaired")
+    return None
+
+
+def _without_notices(events: Iterable[Event], texts: list[str]) -> Iterator[Event]:
+    """Pass all other events on, and store the texts of notices."""
+    from dsel.types import Notice
+
+    for event in events:
+        if isinstance(event, Notice):
+            texts.append(event.text)
+        else:
+            yield event
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    identity = run.identity
+    finished = (run.path / "summary.json").is_file()
+    facts: dict[str, Any] = {
+        "run": str(run.path),
+        "fingerprint": identity.fingerprint,
+        "dataset": identity.dataset_origin.get("source", ""),
+        "prior": f"{identity.prior} ({identity.prior_fingerprint}, {identity.precision})",
+        "prior_origin": dict(identity.prior_origin),
+        "proxies": f"shorter side {identity.resolution_px} px, cells of {identity.cell_px} px",
+        "classes": len(identity.classes),
+        "images": identity.images,
+        "shards": f"{len(run.finished_shards())} of {identity.shards}",
+        "threads": identity.threads or "unknown",
+        "settings": identity.settings.plain(),
+    }
+    if finished:
+        facts["scored"] = run.summary.scored
+        facts["refined"] = run.summary.refined
+        facts["evaluations"] = run.summary.evaluations
+        facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
+        if (knowledge := run.knowledge) is not None:
+            of_classes = zip(identity.classes, map(asdict, knowledge.classes), strict=True)
+            facts["knowledge"] = {
+                "reason": knowledge.reason,
+                "run": asdict(knowledge.run),
+                "classes": dict(of_classes),
+            }
+    facts["selections"] = sorted(p.name for p in (run.path / "selections").glob("*") if p.is_dir())
+    return facts
