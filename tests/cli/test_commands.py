@@ -90,6 +90,7 @@ def test_score__figures_and_resume(figures, source, tiny_prior, tmp_path):
     made = figures(*command)
     assert set(made) == {
         "images", "skipped", "evaluations", "model_calls", "images_per_s", "model_share",
+        "knowledge_auc",
     }  # fmt: skip
     assert (made["images"], made["skipped"]) == (8, 0)
     assert made["images_per_s"] > 0

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dsel.config import ScoreSettings
-from dsel.data.images import checksum, decode, encode
+from dsel.data.images import checksum, decode, encode, orientation_of
 from dsel.data.prefetch import LOOK_AHEAD, THUMBNAIL_PX, PrefetchedImage, Prefetcher
 from dsel.errors import UnreadableImage
 from dsel.types import ImageRef, Pixels
@@ -64,7 +64,10 @@ def test_read__the_checksum_is_of_the_source_and_notes_come_along(
     deep = io.BytesIO()
     Image.fromarray(np.full((40, 40), 1023, np.uint16)).save(deep, "PNG")
     files = {"deep": deep.getvalue(), "plain": encode(np.full((40, 60, 3), 7, np.uint8), "png")}
-    dataset = SimpleNamespace(read=lambda ref: decode(files[ref.id]))
+    dataset = SimpleNamespace(
+        read=lambda ref: decode(files[ref.id]),
+        orientation=lambda ref: orientation_of(files[ref.id]),
+    )
     refs = [ImageRef(name, 0) for name in ("deep", "plain", "deep")]
     found = list(Prefetcher(dataset, PRIOR, ScoreSettings(), pool).read(refs))
     assert [image.checksum for image in found] == [checksum(decode(files[r.id])) for r in refs]

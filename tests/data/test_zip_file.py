@@ -129,8 +129,6 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("top", ["", "photos/", "./"])
-@pytest.mark.parametrize("layout", LAYOUTS)
 def photo(orientation: int) -> bytes:
     stream, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = orientation
@@ -148,6 +146,8 @@ def test_orientation__of_a_photo_in_a_zip_and_in_a_folder(tmp_path: Path) -> Non
         assert [dataset.orientation(ref) for ref in dataset.refs] == [6, 3, 1]
 
 
+@pytest.mark.parametrize("top", ["", "photos/", "./"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_zip__gives_what_its_folder_gives(tmp_path: Path, layout: str, top: str) -> None:
     root = tmp_path / "root"
     for number, name in enumerate(LAYOUTS[layout]):
@@ -711,7 +711,8 @@ def test_score__a_zip_as_its_folder(tmp_path: Path) -> None:
         one, other = from_folder.class_scores(index), from_zip.class_scores(index)
         assert one.ids == other.ids
         assert np.array_equal(one.buckets[0].gap, other.buckets[0].gap)
-    assert from_zip.read_selection()[1] == from_folder.read_selection()[1]
+    # As text, since unknown standard errors are NaN.
+    assert repr(from_zip.read_selection()[1]) == repr(from_folder.read_selection()[1])
 
 
 def test_score__resumes_and_refuses_another_content(tmp_path: Path) -> None:

@@ -163,5 +163,17 @@ def test_score__one_class_has_no_other_names(tmp_path: Path) -> None:
 def test_read_knowledge__damaged(pictures: Path, tmp_path: Path, content: str) -> None:
     finish(score(dataset_of(pictures), toy_prior(NAMES), tmp_path, QUICK))
     (tmp_path / "knowledge.json").write_text(content)
-    with pytest.raises(RunError, match=r"knowledge\.json is damaged: delete it and run dsel score"):
+    damaged = r"knowledge\.json is damaged: it .*; run the same dsel score again"
+    with pytest.raises(RunError, match=damaged):
         _ = open_run(tmp_path).knowledge
+
+
+def test_score__damaged_knowledge_is_measured_again(pictures: Path, tmp_path: Path) -> None:
+    finish(score(dataset_of(pictures), toy_prior(NAMES), tmp_path, QUICK))
+    before = (tmp_path / "knowledge.json").read_bytes()
+    (tmp_path / "knowledge.json").write_bytes(before.replace(b"0", b"1"))
+    events = finish(score(dataset_of(pictures), toy_prior(NAMES), tmp_path, QUICK))
+    again = [one.text for one in events if isinstance(one, Notice) and "made again" in one.text]
+    assert len(again) == 1
+    assert again[0].startswith(f"{tmp_path / 'knowledge.json'} is made again: ")
+    assert (tmp_path / "knowledge.json").read_bytes() == before

@@ -147,8 +147,10 @@ def test_score__equals_the_plain_loop(family_folder, prior_of, tmp_path, capfd, 
     settings = asked(name, folder)
     capfd.readouterr()  # the building of the folder may have printed warnings of libraries
     assert main(["score", str(source), "--run", str(tmp_path / "run"), *flags(settings)]) == 0
-    chat = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("note: ")]
-    assert chat == []
+    said = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("note: ")]
+    assert said[0] == f"source: {source}"
+    contents = ("source: ", "split: ", "classes: ", "  ", "null prompt: ")
+    assert [line for line in said if not line.startswith(contents)] == []
     stored = stored_maps(open_run(tmp_path / "run"))
     dataset = dataset_of(source)
     assert len(stored) == len(dataset.refs) == 2
