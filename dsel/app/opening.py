@@ -20,13 +20,18 @@ from dsel.types import Geometry
 def opened_view(explorer: Explorer, link: str, local: bool) -> tuple[View, tuple[str, ...]]:
     """Return the view of a link, as far as the run can show it, and notes about the rest."""
     view, notes = _readable(link, local)
+    view = replace(
+        view,
+        image_id=explorer.known_id(view.image_id) if view.image_id else "",
+        select=explorer.with_known_ids(view.select),
+    )
     view, placed = _placed(explorer, view)
     select, fitted = _fitted(explorer, view.select)
     view = replace(view, select=select)
     if not view.a:
         return view, (*notes, *placed, *fitted)
     a, notes_a = _readable(view.a, local)
-    select_a, fitted_a = _fitted(explorer, a.select)
+    select_a, fitted_a = _fitted(explorer, explorer.with_known_ids(a.select))
     about_a = tuple(f"settings A: {note}" for note in (*notes_a, *fitted_a))
     if about_a:
         view = replace(view, a=query_of(View(select=select_a)))

@@ -14,7 +14,8 @@ class PatchResult(TypedDict):
     """One patch; boxes are x, y, width, height in pixels of the image as the prior saw it.
 
     Scores and the margin are shares of the mean loss: the page writes 0.05 as 5 %. rank, cluster,
-    nth (among the patches of the image) and kept (distilled images) count from 1.
+    nth (among the patches of the image) and kept (distilled images) count from 1. Standard errors
+    are null where they are unknown.
     """
 
     id: str
@@ -22,7 +23,9 @@ class PatchResult(TypedDict):
     cut: list[float]
     size: list[int]
     score: float | None
+    standard_error: float | None
     picture_score: float | None
+    picture_standard_error: float | None
     margin: float | None
     cluster: int
     rank: int

@@ -128,8 +128,9 @@ def test_sentence__names_the_baseline_that_selected() -> None:
 def view_of(score: float, picture_score: float = 0.0) -> PatchView:
     return PatchView(
         image_id="cat/0", box=Box(0, 0, 16, 16), cut=Box(0, 0, 48, 48), width_px=48, height_px=48,
-        score=score, picture_score=picture_score, margin=0.05, cluster=2, rank=7, nth=0, kept=(),
-        dropped=False, pinned=False, moved=False,
+        score=score, standard_error=0.01, picture_score=picture_score,
+        picture_standard_error=0.01, margin=0.05, cluster=2, rank=7, nth=0, kept=(), dropped=False,
+        pinned=False, moved=False,
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def test_token__makes_the_visitor_local_and_leaves_the_address(
     url, _ = address
     with opened(chromium, url, "tab=score") as page:
         assert "Folder on this machine" in kinds(page)
-        assert page.url == f"{url}/?tab=score"
+        assert page.url == f"{url}/?class=disc&tab=score"
         assert TOKEN not in page.evaluate("document.documentElement.outerHTML")
         later = page.context.new_page()  # a tab that is opened without the token
         later.goto(f"{url}/?tab=score")

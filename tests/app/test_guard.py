@@ -107,7 +107,7 @@ def test_guard__a_foreign_host_or_page_gets_nothing(app: Sender, foreign: dict[s
         ("POST", ASK, '{"method": "images"}', OWN),
         ("POST", ASK, SCORE, OWN),
         ("POST", UPLOAD, b"12345", BYTES | {"X-Dsel-Token": TOKEN}),
-        ("POST", "/gradio_api/call/classes", '{"data": []}', JSON),
+        ("POST", "/gradio_api/call/classes", '{"data": [""]}', JSON),
         ("POST", "/gradio_api/queue/join", '{"data": []}', JSON),
     ):
         reply = app.send(method, path, body, headers | foreign)
@@ -369,6 +369,6 @@ def test_public_functions__by_gradios_client(app: Sender) -> None:
 
 
 def test_public_functions__by_http(app: Sender) -> None:
-    reply = app.send("POST", "/gradio_api/call/classes", '{"data": []}', JSON)
+    reply = app.send("POST", "/gradio_api/call/classes", '{"data": [""]}', JSON)
     found = app.send("GET", f"/gradio_api/call/classes/{json.loads(reply.text)['event_id']}")
     assert 'data: [["disc", "square"]]' in found.text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +15,7 @@ from dsel.app.quota import Quota, Quotas
 from dsel.app.uploads import AT_ONCE, IMAGES, KEEP_S, ZIPS, Uploads
 from dsel.errors import QuotaError, SettingError, StorageError
 
+T = TypeVar("T")
 KEY = "0a" * 32
 QUOTAS = Quotas(each=Quota(uploads=3, upload_bytes=20), total=Quota(uploads=5, upload_bytes=30))
 
@@ -29,9 +31,13 @@ def receive(
 ) -> str:  # fmt: skip
     size = len(content) if size is None else size
     middle = len(content) // 2
-    return asyncio.run(
-        uploads.receive(name, size, parts(content[:middle], content[middle:]), visitor)
-    )
+    return finished(uploads.receive(name, size, parts(content[:middle], content[middle:]), visitor))
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a thread: the browser's driver may keep a loop in the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture
@@ -138,7 +144,7 @@ def test_receive__only_so_many_at_once(tmp_path: Path) -> None:
         gate.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
-    found = asyncio.run(all_at_once())
+    found = finished(all_at_once())
     refused = [one for one in found if isinstance(one, QuotaError)]
     assert len(refused) == 20 - AT_ONCE
     assert "16 files are being uploaded already" in str(refused[0])

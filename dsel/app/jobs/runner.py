@@ -18,7 +18,7 @@ from dsel.app.jobs.tasks import AdviseTask, EvaluateTask, ExportTask, HeldOutTas
 from dsel.config import PriorSettings, ScoreSettings
 from dsel.data import open_dataset
 from dsel.data.spec import spell_source
-from dsel.errors import DselError, RunError, SettingError, SourceError, StorageError
+from dsel.errors import DselError, RunError, SettingError, StorageError
 from dsel.locks import HOLDER
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.export import export_selections
@@ -150,9 +150,7 @@ class JobRunner:
     def _once(self, task: ScoreTask, folder: Path, images: int) -> Generator[Event, None, bool]:
         """Score a portion; return whether it was the last one."""
         if self._lent and _is_scored(task, folder):
-            run = open_run(task.result(folder))
-            _require_scored(run, task.title)
-            yield from _laid_out(run)
+            yield from _laid_out(open_run(task.result(folder)))
             return True
         before = _shards(task, folder)
         passes = 2 if task.settings.refine else 1
@@ -161,8 +159,6 @@ class JobRunner:
             for event in events:
                 if isinstance(event, DselError):
                     raise event
-                if isinstance(event, Done):
-                    _require_scored(open_run(task.result(folder)), task.title)
                 yield event
                 if isinstance(event, Done):
                     return True
@@ -305,16 +301,6 @@ def _shards(task: ScoreTask, folder: Path) -> int:
 
 def _is_scored(task: ScoreTask, folder: Path) -> bool:
     return (task.result(folder) / "summary.json").is_file()
-
-
-def _require_scored(run: Run, title: str) -> None:
-    """Raise `SourceError` for a run of skipped images alone, which shows nothing."""
-    if not run.summary.scored:
-        first = run.images[0]
-        raise SourceError(
-            f"{title}: none of its {len(run.images):,} images can be scored; {first.id} "
-            f"{first.reason}"
-        )
 
 
 def _laid_out(run: Run) -> Iterator[Event]:
