@@ -29,7 +29,9 @@ def test_start__the_run_the_widgets_and_the_view(state: AppState) -> None:
     assert start["view"]["select"]["patch_px"] == 32
     assert start["view"]["select"]["pins"] == ["square/000001"]
     other = ask(
-        state, "start", link="pins=square%5C000001&image=square%5C000002&moves=disc%5C000001@8,0"
+        state,
+        "start",
+        link="class=square&pins=square%5C000001&image=square%5C000002&moves=disc%5C000001@8,0",
     )
     assert other["view"]["select"]["pins"] == ["square/000001"]
     assert other["view"]["select"]["moves"] == ["disc/000001@8,0"]
