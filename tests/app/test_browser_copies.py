@@ -27,5 +27,7 @@ def test_hover__a_copy_says_why_it_has_no_patch(chromium: Any, tmp_path: Path) -
         assert said == "no patch: another image has the same pixels"
         page.screenshot(path=str(tmp_path / "copy.png"))
         page.locator(POINTS).nth(3).click(force=True)
+        page.wait_for_function("location.search.includes('copy.png')")
+        page.get_by_role("tab", name="Inspect").click()
         sentence = "This image has the same pixels as cat/02.png, which is used instead."
-        page.wait_for_function(f"document.body.textContent.includes({sentence!r})")
+        until(page, ".sentence", f"e => e.textContent === {sentence!r}")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 GOOD, BAD = Measured(4, 16, 0.97, 0.02), Measured(4, 16, 0.523, 0.1)
 SHARE = r"−?\d+(\.\d+)? ± \d+(\.\d+)? % of the mean loss"
-BANNER = ".notice.knowledge"
+BANNER = ".knowledge"
 
 
 @pytest.fixture(scope="module")

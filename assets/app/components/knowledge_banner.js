@@ -11,7 +11,7 @@ const TABS = ["inspect", "clusters", "distilled", "compare"];
  * @param {App} app
  */
 export function createKnowledgeBanner(app) {
-  const element = h("p.notice.knowledge", { hidden: true, role: "status" });
+  const element = h("p.knowledge", { hidden: true, role: "status" });
   return {
     element,
     show() {
