@@ -89,7 +89,7 @@ def test_zip__is_scored_and_its_run_opens(visit: Opener) -> None:
     page = visit()
     choose(page, "Zip of class folders")
     assert "One folder per class" in page.locator(".pane:visible").inner_text()
-    files = {"cat/1.png": picture(), "cat/2.png": picture(), "dog/1.png": picture(1)}
+    files = {"cat/1.png": picture(), "cat/2.png": picture(2), "dog/1.png": picture(1)}
     give(page, "pets.zip", zipped({**files, "dog/broken.png": b"no picture"}))
     quick(page)
     begin(page)
