@@ -50,6 +50,7 @@ export function quantityOf(view, { locate }) {
  * @param {number | null} [error]
  */
 export function withUnit(share, error) {
-  if (share == null || !error) return `${percent(share)} of the mean loss`;
+  if (share == null || !Number.isFinite(share)) return percent(share);
+  if (!error) return `${percent(share)} of the mean loss`;
   return `${withError(100 * share, 100 * error)} % of the mean loss`;
 }
