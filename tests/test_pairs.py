@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import multiprocessing.context
 import os
 import random
 import shutil
@@ -12,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.pairs import KINDS, act, exporting, scoring, selecting
+from support.pairs import KINDS, act, exporting, report_threads, scoring, selecting
 from support.toyset import tree, write_pictures
 
 from dsel.files import PARTIAL
 from dsel.locks import LOCK
+from dsel.priors.threads import torch_threads
 
 PAIRS = tuple(itertools.combinations_with_replacement(KINDS, 2))
 TEXTS = (
@@ -35,6 +37,25 @@ def path_of_the_server() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def same_threads(
+    path_of_the_server: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Let this process have as many threads as the others, whatever other tests have left."""
+    report = tmp_path_factory.mktemp("threads") / "count.txt"
+    process = processes().Process(target=report_threads, args=(report,))
+    process.start()
+    process.join(120)
+    with torch_threads(int(report.read_text())):
+        yield
+
+
+def processes() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["support.pairs"])
+    return context
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("pictures"), {"cat": 4, "dog": 3})
@@ -51,16 +72,15 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def race(pair: tuple[str, str], source: Path, folder: Path, delays: list[float]) -> list[str]:
     """Let two processes work on a folder; returns their reports."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.pairs"])
+    context = processes()
     reports = [folder.with_name(f"{folder.name}-{number}.txt") for number in (0, 1)]
-    processes = [
+    both = [
         context.Process(target=act, args=(kind, source, folder, delay, report))
         for kind, delay, report in zip(pair, delays, reports, strict=True)
     ]
-    for process in processes:
+    for process in both:
         process.start()
-    for process in processes:
+    for process in both:
         process.join(120)
         assert process.exitcode == 0
     return [report.read_text() for report in reports]

@@ -56,6 +56,11 @@ def job(_source: Path, folder: Path) -> None:
     (folder / "jobs" / f"{time.time_ns()}.zip").write_bytes(jobs.result(token).read_bytes())
 
 
+def report_threads(report: Path) -> None:
+    """Write the number of torch's threads in this process, which a run records."""
+    report.write_text(str(threads.thread_count()))
+
+
 KINDS: Mapping[str, Callable[[Path, Path], None]] = MappingProxyType(
     {"score": scoring, "select": selecting, "export": exporting, "job": job}
 )
