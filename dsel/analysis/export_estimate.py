@@ -48,10 +48,10 @@ _Sample: TypeAlias = dict[tuple[int, bool], list[float]]
 
 Problem: TypeAlias = Literal["", "missing", "changed", "unreadable"]
 
-SAMPLED: Final = 120
+SAMPLED: Final = 240
 """Images of at most 128 px that are composed from proxies; fewer of larger ones."""
 
-SAMPLED_TILES: Final = 160
+SAMPLED_TILES: Final = 400
 SAMPLED_PX: Final = SAMPLED * 128**2
 FEWEST: Final = 8
 
