@@ -124,7 +124,7 @@ def _teacher(pool: Pool, folder: Path, given: argparse.Namespace) -> str:
         return ""
     out = folder.with_name(f"{folder.name}-teacher")
     dsel.teach(
-        open_source(pool.source), out, student="resnet-18", image_px=pool.student_px,
+        open_source(pool.source), out, student=given.teacher_student, image_px=pool.student_px,
         steps=given.teacher_steps, validation=pool.validation, threads=given.threads,
     )  # fmt: skip
     return str(out)
@@ -183,6 +183,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--baselines", nargs="+", default=(*FREE, *TAUGHT))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--teacher-student", default="resnet-18", help="the teacher's network")
     parser.add_argument("--teacher-steps", type=int, default=3000)
     parser.add_argument("--student-px", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
