@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -89,6 +90,5 @@ def image_bucket(scores: ClassScores, row: int) -> Bucket:
     for bucket in scores.buckets:
         (found,) = np.nonzero(bucket.rows == row)
         if len(found):
-            maps = bucket.conditional[found], bucket.gap[found], bucket.noise[found]
-            return Bucket(bucket.rows[found], *maps)
+            return Bucket(**{one.name: getattr(bucket, one.name)[found] for one in fields(Bucket)})
     raise IndexError(f"class {scores.name!r} has {len(scores.ids)} scored images, no row {row}")
