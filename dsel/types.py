@@ -73,10 +73,10 @@ class Score:
 
     conditional: (T, h, w) float32, the denoising loss with the class named, per timestep and cell.
     gap: (T, h, w) float32, the unconditional loss minus the conditional one. difference: (T, h, w)
-    float32, the squared difference of the two predictions. features: (g, g, d) float32. All are
-    means over draws, the maps over channels too. noise and difference_noise: (T, h, w), of the
-    means of gap and difference over draws (`dsel.core.halves`); NaN if unknown. refined: whether
-    there are further draws.
+    float32, the squared difference of the two predictions. All are means over channels and draws.
+    noise and difference_noise: (T, h, w), of the means of gap and difference over draws
+    (`dsel.core.halves`); NaN if unknown. features: (g, g, d) float32, the mean over the first
+    draws; None for further draws, which give none.
     """
 
     conditional: NDArray[np.float32]
@@ -84,8 +84,7 @@ class Score:
     difference: NDArray[np.float32]
     noise: NDArray[np.float32]
     difference_noise: NDArray[np.float32]
-    features: NDArray[np.float32]
-    refined: bool = False
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ class ClassScores:
     """All N scored images of one class, in dataset order; each is in one of the buckets.
 
     ids and frames: N each. features: (N, g, g, d), a grid over the whole image, whatever its shape.
-    refined: (N,), whether the image has further draws; all False without a second pass.
+    draws: (N,), the draws per timestep that each image got.
     """
 
     name: str
@@ -131,7 +130,7 @@ class ClassScores:
     frames: tuple[Frame, ...]
     buckets: tuple[Bucket, ...]
     features: NDArray[np.float16]
-    refined: NDArray[np.bool_]
+    draws: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

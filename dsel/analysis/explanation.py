@@ -66,7 +66,7 @@ def explain(
             ratio=_ratio(mean, best[index + 1 : index + 2]),
             curve=curve(bucket, geometry, settings, patch.box),
             placement=placement_of(selected, mine[nth], settings.ipc),
-            order=order_of(selected, mine[nth], settings, bool(scores.refined.any())),
+            order=order_of(selected, mine[nth], settings),
         )
     return replace(explanation, sentence=sentence(explanation, settings))
 

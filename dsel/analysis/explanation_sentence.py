@@ -28,7 +28,6 @@ MEAN_LOSS: Final = "of the mean loss"
 ORDER: Final[Mapping[Reason, str]] = {
     "baseline": "the baseline orders the patches",
     "pins": "pinned patches come first",
-    "refined": "refined images come first",
     "centroid": "the most central patch of a cluster comes first",
     "turns": "clusters take turns",
 }

@@ -10,26 +10,21 @@ from dsel.analysis.patch_view import ranking_score
 from dsel.config import SelectSettings
 from dsel.types import ClassSelection
 
-Reason: TypeAlias = Literal["baseline", "pins", "refined", "centroid", "turns"]
-"""A baseline orders the patches; pinned ones come first; images of all draws come before those of
-few; within a cluster the most central comes first; clusters take turns."""
+Reason: TypeAlias = Literal["baseline", "pins", "centroid", "turns"]
+"""A baseline orders the patches; pinned ones come first; within a cluster the most central comes
+first; clusters take turns."""
 
 
-def rank_reasons(
-    selected: ClassSelection, settings: SelectSettings, refined: bool = False
-) -> tuple[Reason, ...]:
-    """Return why patches rank before others of a higher score; empty if none does.
-
-    refined: whether some images of the class got more draws than others.
-    """
+def rank_reasons(selected: ClassSelection, settings: SelectSettings) -> tuple[Reason, ...]:
+    """Return why patches rank before others of a higher score; empty if none does."""
     scores = _scores(selected, settings)
     if all(a >= b for a, b in pairwise(scores)):
         return ()
-    return _reasons(selected, settings, refined)
+    return _reasons(selected, settings)
 
 
 def order_of(
-    selected: ClassSelection, rank: int, settings: SelectSettings, refined: bool = False
+    selected: ClassSelection, rank: int, settings: SelectSettings
 ) -> tuple[Reason, ...]:
     """Return why one patch ranks before a higher score or after a lower one; empty if it does not.
 
@@ -41,7 +36,7 @@ def order_of(
     own = scores[rank]
     if max(scores[rank:]) <= own and min(scores[: rank + 1]) >= own:
         return ()
-    return _reasons(selected, settings, refined)
+    return _reasons(selected, settings)
 
 
 def _scores(selected: ClassSelection, settings: SelectSettings) -> Sequence[float]:
@@ -50,16 +45,13 @@ def _scores(selected: ClassSelection, settings: SelectSettings) -> Sequence[floa
     return [ranking_score(patch, settings) for patch in selected.patches[:ranked]]
 
 
-def _reasons(
-    selected: ClassSelection, settings: SelectSettings, refined: bool
-) -> tuple[Reason, ...]:
+def _reasons(selected: ClassSelection, settings: SelectSettings) -> tuple[Reason, ...]:
     if settings.baseline != "none":
         return ("baseline",)
     ids = {patch.image_id for patch in selected.patches}
     several = len({patch.cluster for patch in selected.patches}) > 1
     applies: dict[Reason, bool] = {
         "pins": not ids.isdisjoint(settings.pins),
-        "refined": refined,
         "centroid": settings.within == "centroid",
         "turns": settings.across == "round-robin" and several,
     }

@@ -32,7 +32,7 @@ HELD: Final = frozenset({
 NARROWER: Final[Mapping[str, Range]] = MappingProxyType({
     "resolution_px": Range(0, 1024),
     "draws": Range(1, 16),
-    "first_draws": Range(1, 16),
+    "most_draws": Range(0, 64),
     "feature_grid": Range(1, 16),
     "feature_dim": Range(2, 256),
     "shard_size": Range(1, 256),

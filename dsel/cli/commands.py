@@ -277,9 +277,17 @@ def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
     return {
         "images": len(dataset.refs),
         "classes": len(dataset.classes),
-        "evaluations_per_image": 2 * len(settings.timesteps) * settings.draws,
+        **_evaluations(settings),
         "shards": -(-len(dataset.refs) // settings.shard_size),
         "shards_done": len(_open(scoring.path).finished_shards()) if exists else 0,
+    }
+
+
+def _evaluations(settings: ScoreSettings) -> Mapping[str, int | str]:
+    """Return how many evaluations of the prior an image takes, as far as that is known."""
+    least, most = settings.least_evaluations, settings.most_evaluations
+    return {
+        "evaluations_per_image": least if least == most else f"at least {least}, at most {most}"
     }
 
 

@@ -109,8 +109,9 @@ def _facts(run: Run) -> dict[str, Any]:
     }
     if finished:
         facts["scored"] = run.summary.scored
-        facts["refined"] = run.summary.refined
+        facts["images_with_further_draws"] = run.summary.further
         facts["evaluations"] = run.summary.evaluations
+        facts["evaluations_per_image"] = round(run.summary.evaluations_per_image, 1)
         facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
         if (knowledge := run.knowledge) is not None:
             of_classes = zip(identity.classes, map(asdict, knowledge.classes), strict=True)

@@ -29,25 +29,35 @@ class ScoreSettings(Settings):
         Field(description="draw noise in pairs of a sample and its negative"),
         Display("Antithetic noise"),
     ] = True
-    refine: Annotated[
-        float,
+    most_draws: Annotated[
+        int,
         Field(
-            ge=0.0,
-            le=1.0,
-            description="score all images with the first draws, then spend the remaining draws on "
-            "this share of each class, the most promising images; 0 gives all draws to all images",
+            ge=0,
+            le=1024,
+            description="noise samples per timestep that an image may get at most: rounds of "
+            "further draws go to the images on which the kept set depends; 0 gives none",
         ),
-        Display("Share to refine"),
-    ] = 0.0
-    first_draws: Annotated[
+        Display("Most draws per timestep"),
+    ] = 0
+    keep: Annotated[
         int,
         Field(
             ge=1,
-            le=1024,
-            description="draws that every image gets when only a share of them is refined",
+            le=100_000,
+            description="images per class whose choice further draws make steady",
         ),
-        Display("First draws"),
-    ] = 2
+        Display("Images to be steady", unit="per class"),
+    ] = 10
+    tolerance: Annotated[
+        float,
+        Field(
+            ge=0.0001,
+            le=0.5,
+            description="accepted chance that an image that is left out is better than one that is "
+            "kept in its place, by the standard errors of their scores",
+        ),
+        Display("Tolerance"),
+    ] = 0.05
     prompt: Annotated[
         str,
         Field(description="prompt that names the class; {class} is replaced by its name"),
@@ -165,30 +175,39 @@ class ScoreSettings(Settings):
                 f"timesteps must be different numbers, got {list(self.timesteps)}",
                 setting="timesteps",
             )
-        if self.antithetic and self.draws % 2:
-            raise SettingError(
-                f"draws must be even with antithetic pairs, got {self.draws}; "
-                "use an even number or turn antithetic off",
-                setting="draws",
-            )
-        if self.refine and self.first_draws >= self.draws:
-            raise SettingError(
-                f"first draws must be fewer than draws, got {self.first_draws} of {self.draws}; "
-                "raise --draws",
-                setting="first_draws",
-            )
+        self._check_draws()
         check_prompt(self.prompt)
         return self
+
+    def _check_draws(self) -> None:
+        for name in ("draws", "most_draws"):
+            if self.antithetic and getattr(self, name) % 2:
+                raise SettingError(
+                    f"{name.replace('_', ' ')} must be even with antithetic pairs, got "
+                    f"{getattr(self, name)}; use an even number or turn antithetic off",
+                    setting=name,
+                )
+        if 0 < self.most_draws < self.draws:
+            raise SettingError(
+                f"most draws must be 0, or at least the {self.draws} draws that every image gets, "
+                f"got {self.most_draws}",
+                setting="most_draws",
+            )
 
     @property
     def first(self) -> range:
         """The draws that every image gets."""
-        return range(self.first_draws if self.refine else self.draws)
+        return range(self.draws)
 
     @property
-    def further(self) -> range:
-        """The additional draws of the most promising images."""
-        return range(self.first_draws, self.draws)
+    def least_evaluations(self) -> int:
+        """The evaluations of the prior that every image takes."""
+        return 2 * len(self.timesteps) * self.draws
+
+    @property
+    def most_evaluations(self) -> int:
+        """The evaluations of the prior that an image takes at most."""
+        return 2 * len(self.timesteps) * max(self.draws, self.most_draws)
 
     def conditional_prompt(self, name: str) -> str:
         """The prompt that names a class."""

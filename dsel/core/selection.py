@@ -51,8 +51,8 @@ class Scored:
     """P located patches and their scores, (P,) each.
 
     patch: the mean of the scores' map inside the box. picture: over the whole picture. patch_error
-    and picture_error: their standard errors. ranking: the one of both that ranks, see
-    `ranking_scores`.
+    and picture_error: their standard errors. ranking and ranking_error: those of the one that
+    ranks.
     """
 
     located: Located
@@ -61,6 +61,7 @@ class Scored:
     patch_error: NDArray[np.float64]
     picture_error: NDArray[np.float64]
     ranking: NDArray[np.float64]
+    ranking_error: NDArray[np.float64]
 
 
 def locate_class(
@@ -96,31 +97,20 @@ def score_class(
     side = np.full(len(located.image), located.patch_px / geometry.cell_px)
     patch = sums_inside(tables, located.image, *corners, side, side) / (side * side)
     picture = _picture_scores(scores, maps)[located.image]
-    chosen = patch if settings.rank_by == "patch" else picture
     sides = np.full(len(located.image), float(located.patch_px))
     boxes = BoxesOf(located.image, located.x, located.y, sides, sides)
     of = scores, geometry, settings.timesteps, settings.score
+    patch_error, picture_error = standard_errors(*of, boxes), picture_errors(*of)[located.image]
+    by_patch = settings.rank_by == "patch"
     return Scored(
         located=located,
         patch=patch,
         picture=picture,
-        patch_error=standard_errors(*of, boxes),
-        picture_error=picture_errors(*of)[located.image],
-        ranking=ranking_scores(chosen, scores.refined[located.image]),
+        patch_error=patch_error,
+        picture_error=picture_error,
+        ranking=patch if by_patch else picture,
+        ranking_error=patch_error if by_patch else picture_error,
     )
-
-
-def ranking_scores(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the key that patches are ranked by, (P,): the score, with refined patches first.
-
-    The best box of few draws has collected the most noise, so its score is too high compared with
-    one of many draws. Unrefined patches keep their order and their differences, below the lowest
-    refined one.
-    """
-    if refined.all() or not refined.any():
-        return score
-    lead = score[~refined].max() - score[refined].min()
-    return np.where(refined, score, score - max(lead, 0.0) - TIE)
 
 
 def without_images(scored: Scored, ids: Sequence[str], unwanted: Collection[str]) -> Scored:

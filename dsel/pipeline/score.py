@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,22 +15,21 @@ from dsel.config import ExportSettings, ScoreSettings, SelectSettings
 from dsel.config.overrides import KnownIds, check_known
 from dsel.core.box_search import patch_size
 from dsel.core.composing import check_image_px
-from dsel.core.gap_maps import combined_maps, timestep_columns
+from dsel.core.gap_maps import timestep_columns
 from dsel.core.projection import Projection, project
-from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
 from dsel.errors import DamageError, shown
 from dsel.locks import locked
 from dsel.pipeline.contents import contents_events
 from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
+from dsel.pipeline.rounds import further_rounds
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
-from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, second_pass
+from dsel.pipeline.scoring_loop import ScoringInputs, first_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run, made_again, remedies
 from dsel.runs.copies import contradictions, note_of_contradictions
 from dsel.runs.run import SUMMARY, TABLE
 from dsel.types import (
-    ClassScores,
     Dataset,
     Done,
     Event,
@@ -74,7 +72,8 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
     while another process scores into the run, and `RunError` at the end if the scores cannot be
     used, or a class has none.
 
-    Figures: images, skipped and evaluations (noised latents that the prior saw) of the whole run;
+    Figures: images, skipped and evaluations (noised latents that the prior saw, all and the mean of
+    an image) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
     from dsel.priors.scorer import Scorer  # torch: only where images are scored
@@ -112,16 +111,15 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
     with ThreadPoolExecutor(settings.decoders) as pool:
         prefetcher = Prefetcher(dataset, prior, settings, pool)
         inputs = ScoringInputs(run, dataset.refs, prefetcher, scorer)
-        yield from first_pass(inputs, settings.first)
+        yield from first_pass(inputs)
         run.gather_images()
         if note := note_of_contradictions(contradictions(run.images)):
             yield Notice(note)
-        if settings.refine:
-            yield from second_pass(inputs, _promising(run), settings.further)
         check_scores(run)
+        rounds = yield from further_rounds(inputs)
         yield from measure_knowledge(inputs, settings)
     seconds = time.perf_counter() - began
-    run.finish()
+    run.finish(rounds)
     yield from fit_layouts(run)
     check_every_class(run)
     yield from knowledge_notices(run.knowledge, dataset.classes)
@@ -132,6 +130,7 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
             "images": run.summary.scored,
             "skipped": run.summary.skipped,
             "evaluations": run.summary.evaluations,
+            "evaluations_per_image": round(run.summary.evaluations_per_image, 1),
             "model_calls": scorer.calls,
             "images_per_s": round(scorer.images / seconds, 3) if worked else 0.0,
             "model_share": round(scorer.seconds / seconds, 4) if worked else 0.0,
@@ -209,25 +208,3 @@ def fit_layouts(run: Run) -> Iterator[Event]:
                 f"to try again, remove {run.path / 'layouts'} and score again"
             )
         yield Progress()
-
-
-def _promising(run: Run) -> frozenset[str]:
-    """Return the images with the highest scores of the first draws, a share of each class."""
-    share, geometry = run.identity.settings.refine, run.first_geometry
-    chosen: list[str] = []
-    for index in range(len(run.identity.classes)):
-        scores = run.class_scores(index, first=True)
-        if scores.ids:
-            scored = _scored(scores, geometry)
-            best = np.argsort(-scored.ranking, kind="stable")
-            most = math.ceil(share * len(scores.ids))
-            chosen += [scores.ids[scored.located.image[position]] for position in best[:most]]
-    return frozenset(chosen)
-
-
-def _scored(scores: ClassScores, geometry: Geometry) -> Scored:
-    """Locate and score the default patches of a class."""
-    of = scores, geometry, DEFAULTS.timesteps
-    located = locate_class(scores, geometry, DEFAULTS, combined_maps(*of, DEFAULTS.locate))
-    maps = combined_maps(*of, DEFAULTS.score)
-    return score_class(scores, located, geometry, DEFAULTS, maps)

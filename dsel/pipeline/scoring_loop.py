@@ -7,7 +7,7 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -18,7 +18,6 @@ import numpy as np
 from dsel.data.prefetch import PrefetchedImage, Prefetcher
 from dsel.errors import DamageError
 from dsel.runs import Run, made_again
-from dsel.runs.run import ScoreFolder
 from dsel.runs.schema import ShardRow
 from dsel.types import Event, ImageRef, Notice, Progress, Skipped, Started
 
@@ -41,46 +40,56 @@ class ScoringInputs:
         return [self.refs[start : start + size] for start in range(0, len(self.refs), size)]
 
 
-def first_pass(inputs: ScoringInputs, draws: range) -> Iterator[Event]:
-    """Score every image with these draws; finished shards are left as they are if undamaged."""
-    finished = yield from _whole_shards(inputs.run, "scores")
+def first_pass(inputs: ScoringInputs) -> Iterator[Event]:
+    """Score every image with the first draws; finished shards stay as they are if undamaged."""
+    finished = yield from _whole_shards(inputs.run)
     shards, notes = inputs.shards(), _Notes()
+    first = inputs.run.identity.settings.first
     done = sum(len(shards[number]) for number in finished)
     yield Started("score", len(inputs.refs), "images", done)
     with _BackgroundWriter() as writer:
         for number, refs in enumerate(shards):
             if number not in finished:
+                draws = dict.fromkeys((ref.id for ref in refs), first)
                 rows = yield from _score_shard(inputs, refs, draws, notes)
                 writer.submit(inputs.run.write_shard, number, rows)
     yield from notes.events()
 
 
-def second_pass(inputs: ScoringInputs, chosen: Collection[str], draws: range) -> Iterator[Event]:
-    """Score the chosen images with further draws, and write every shard anew with their means."""
-    finished = yield from _whole_shards(inputs.run, "refined")
-    before = {row.id: row.checksum for row in inputs.run.images}
-    shards = [[ref for ref in refs if ref.id in chosen] for refs in inputs.shards()]
-    done = sum(len(shards[number]) for number in finished)
-    yield Started("refine", len(chosen), "images", done)
+def round_pass(
+    inputs: ScoringInputs, number: int, draws: Mapping[str, range]
+) -> Generator[Event, None, tuple[int, ...]]:
+    """Score chosen images with these further draws, as a round; returns the shards that have any.
+
+    Its finished files stay as they are if they are undamaged, and of the same images and draws.
+    """
+    run = inputs.run
+    before = {row.id: row.checksum for row in run.images}
+    chosen = [[ref for ref in refs if ref.id in draws] for refs in inputs.shards()]
+    shards = {shard: refs for shard, refs in enumerate(chosen) if refs}
+    finished = yield from _whole_files(run, number, shards, draws)
+    done = sum(len(shards[shard]) for shard in finished)
+    yield Started("round", len(draws), "images", done)
     with _BackgroundWriter() as writer:
-        for number, refs in enumerate(shards):
-            if number not in finished:
+        for shard, refs in shards.items():
+            if shard not in finished:
                 rows = yield from _score_shard(inputs, refs, draws, _Notes(), before)
-                writer.submit(inputs.run.write_refined, number, rows)
+                writer.submit(run.round_files.write, number, shard, rows, draws)
+    return tuple(shards)
 
 
-def _whole_shards(run: Run, folder: ScoreFolder) -> Generator[Event, None, set[int]]:
+def _whole_shards(run: Run) -> Generator[Event, None, set[int]]:
     """Read the finished shards; a notice names each that is damaged or missing.
 
     These are scored again, and the run is an unfinished one until then.
     """
-    numbers = run.expected_shards(folder)
+    numbers = run.expected_shards()
     whole = set(numbers)
     if numbers:
         yield Started("verify", len(numbers), "shards")
     for number in numbers:
         try:
-            run.check_shard(number, folder)
+            run.check_shard(number)
         except DamageError as error:
             whole.discard(number)
             run.reopen()
@@ -89,9 +98,31 @@ def _whole_shards(run: Run, folder: ScoreFolder) -> Generator[Event, None, set[i
     return whole
 
 
+def _whole_files(
+    run: Run, number: int, shards: Mapping[int, Sequence[ImageRef]], draws: Mapping[str, range]
+) -> Generator[Event, None, set[int]]:
+    """Read the finished files of a round; a notice names each that is made again."""
+    whole = {shard for shard in shards if run.round_files.file(number, shard).exists()}
+    if whole:
+        yield Started("verify", len(whole), "shards")
+    for shard in sorted(whole):
+        try:
+            header = run.round_files.check(number, shard)
+        except DamageError as error:
+            whole.discard(shard)
+            yield Notice(made_again(error))
+        else:
+            if not header.fits({ref.id: draws[ref.id] for ref in shards[shard]}):
+                whole.discard(shard)
+                path = run.round_files.file(number, shard)
+                yield Notice(f"{path} is made again: it has draws of other images")
+        yield Progress()
+    return whole
+
+
 @dataclass(slots=True)
 class _Batch:
-    """Images of one shape that are scored together, and their positions in the shard."""
+    """Images of one shape that get the same draws together, and their positions in the shard."""
 
     positions: list[int] = field(default_factory=list)
     images: list[PrefetchedImage] = field(default_factory=list)
@@ -116,17 +147,17 @@ class _Notes:
 def _score_shard(
     inputs: ScoringInputs,
     refs: Sequence[ImageRef],
-    draws: range,
+    draws: Mapping[str, range],
     notes: _Notes,
     before: Mapping[str, str] | None = None,
 ) -> Generator[Event, None, list[ShardRow]]:
-    """Score one shard's images, batched by shape; the rows are in the order of `refs`.
+    """Score one shard's images, batched by shape and draws; the rows are in the order of `refs`.
 
-    before: in the second pass, the checksums of all images in the first one.
+    before: in a round, the checksums of all images in the first pass.
     """
     again = before is not None
     rows: dict[int, ShardRow] = {}
-    waiting: dict[tuple[int, ...], _Batch] = {}
+    waiting: dict[tuple[tuple[int, ...], range], _Batch] = {}
     for position, found in enumerate(inputs.prefetcher.read(refs)):
         image = _unchanged(found, refs[position], before)
         if isinstance(image, str):
@@ -134,14 +165,14 @@ def _score_shard(
             yield from _not_scored(refs[position], image, again)
             continue
         notes.add(image.note, refs[position].id)
-        shape = image.proxy.pixels.shape
-        batch = waiting.setdefault(shape, _Batch())
+        alike = image.proxy.pixels.shape, draws[refs[position].id]
+        batch = waiting.setdefault(alike, _Batch())
         batch.positions.append(position)
         batch.images.append(image)
-        if len(batch.positions) >= inputs.scorer.images_per_call(len(draws)):
-            rows |= yield from _score_batch(inputs, refs, waiting.pop(shape), draws, again)
-    for batch in waiting.values():
-        rows |= yield from _score_batch(inputs, refs, batch, draws, again)
+        if len(batch.positions) >= inputs.scorer.images_per_call(len(alike[1])):
+            rows |= yield from _score_batch(inputs, refs, waiting.pop(alike), alike[1], again)
+    for (_, of_batch), batch in waiting.items():
+        rows |= yield from _score_batch(inputs, refs, batch, of_batch, again)
     return [rows[position] for position in range(len(refs))]
 
 
@@ -176,12 +207,12 @@ def _score_batch(
 
 
 def _not_scored(ref: ImageRef, reason: str, again: bool) -> Iterator[Event]:
-    """Report an image that gave no score; in the second pass it keeps that of the first."""
+    """Report an image that gave no score; in a round it keeps the one that it has."""
     from dsel.priors.scorer import NOT_FINITE
 
     if again:
         why = reason if reason == NOT_FINITE else f"it {reason}"
-        yield Notice(f"{ref.id} was not refined and keeps its first scores, because {why}")
+        yield Notice(f"{ref.id} gets no further draws and keeps its scores, because {why}")
     else:
         yield Skipped(ref, reason)
     yield Progress()

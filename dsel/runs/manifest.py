@@ -73,15 +73,22 @@ class Identity:
 class Summary:
     """Counts of a finished run, and the mean loss (T,) that each timestep's gap is divided by.
 
-    scored, skipped, refined: numbers of images; refined ones have further draws. evaluations:
-    number of noised latents that went through the network.
+    scored, skipped, further: numbers of images; further is that of images with further draws.
+    evaluations: number of noised latents that went through the network for the scores. rounds: per
+    round of further draws, the shards of which it chose images.
     """
 
     scored: int
     skipped: int
-    refined: int
+    further: int
     evaluations: int
     losses: tuple[float, ...]
+    rounds: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def evaluations_per_image(self) -> float:
+        """The mean number of evaluations that an image took."""
+        return self.evaluations / max(self.scored, 1)
 
 
 def manifest_bytes(identity: Identity) -> bytes:

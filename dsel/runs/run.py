@@ -11,14 +11,14 @@ scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): losses
                             noise per timestep and cell, features; written last of its shard
 proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
                             and the proxy and thumbnail as WebP bytes
-refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;
-                            these count, and scores/ keeps those of the first pass
+rounds/01/00000.safetensors further draws of the shard's images that a round chose (see
+                            `dsel.runs.rounds`), which readers average in
 images.parquet              one row per image of the run (`IMAGES`): id, class_index, status,
                             reason, checksum, source size and orientation, view, proxy size, shard,
                             row, map_row
 knowledge.json              what the prior knows of the classes (see `dsel.runs.knowledge`)
-summary.json                written when scoring has finished: scored, skipped, refined,
-                            evaluations, and losses, the mean loss of each timestep
+summary.json                written when scoring has finished (see `Summary`): counts, the shards
+                            of each round, and losses, the mean loss of each timestep
 layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the plane
 features/<fingerprint>/     one file per class, 00000.safetensors: features (P, d) of patches that
                             another model described (written by `dsel.pipeline.feature_cache`)
@@ -40,7 +40,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +50,6 @@ from dsel.checksums import check_file, damaged
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
 from dsel.core.gap_maps import image_losses, mean_losses
-from dsel.core.halves import halves_of
 from dsel.errors import RunError, storage_errors
 from dsel.files import (
     opened_tensors,
@@ -70,6 +69,7 @@ from dsel.runs.manifest import (
     Identity,
     Summary,
 )
+from dsel.runs.rounds import RoundFolder, Rounds, with_further
 from dsel.runs.schema import (
     IMAGES,
     PROXIES,
@@ -83,18 +83,15 @@ from dsel.runs.shards import (
     Header,
     ScoreIndex,
     StoredScores,
-    average,
+    check_owner,
     largest_gap,
     map_rows,
-    read_all,
     read_header,
     read_scores,
+    shape_of,
     shard_bytes,
 )
 from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Score
-
-ScoreFolder: TypeAlias = Literal["scores", "refined"]
-"""The folder of the first pass's scores, or of those that the second pass has refined."""
 
 TABLE = "images.parquet"
 SUMMARY = "summary.json"
@@ -119,16 +116,19 @@ class Run:
         path = self.path / SUMMARY
         if not path.exists():
             done, writer = len(self.finished_shards()), holder_of(self.path)
-            refined = f" and {len(self.finished_shards('refined'))} refined"
             raise RunError(
-                f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored"
-                f"{refined if self.identity.settings.refine else ''}; "
+                f"{self.path} is not finished: {done} of {self.identity.shards} shards are scored; "
                 + (f"wait for {writer}" if writer else "run dsel score again with its settings"),
                 path=str(self.path),
                 shards_done=done,
                 shards=self.identity.shards,
             )
         return read_record(path, Summary, remedies.SCORE)
+
+    @property
+    def round_files(self) -> RoundFolder:
+        """The files of further draws."""
+        return RoundFolder(self.path, self.identity.fingerprint)
 
     @property
     def knowledge(self) -> Knowledge | None:
@@ -147,8 +147,8 @@ class Run:
 
     @property
     def first_geometry(self) -> Geometry:
-        """Geometry of the first pass's maps, available once all of its shards are written."""
-        return self._geometry(self._losses("scores"))
+        """The same geometry before scoring has finished, once all shards are written."""
+        return self._geometry(self.first_losses)
 
     def _geometry(self, losses: Sequence[float]) -> Geometry:
         return Geometry(
@@ -181,26 +181,25 @@ class Run:
         """The scored images of a class, in dataset order."""
         return self._rows_by_class[class_index]
 
-    def finished_shards(self, folder: ScoreFolder = "scores") -> tuple[int, ...]:
+    def finished_shards(self) -> tuple[int, ...]:
         """Numbers of the shards whose files exist."""
-        found = [path.stem for path in (self.path / folder).glob("*.safetensors")]
+        found = [path.stem for path in (self.path / "scores").glob("*.safetensors")]
         numbers = sorted(int(name) for name in found if NUMBER.fullmatch(name))
         return tuple(number for number in numbers if number < self.identity.shards)
 
-    def expected_shards(self, folder: ScoreFolder = "scores") -> Sequence[int]:
+    def expected_shards(self) -> Sequence[int]:
         """Numbers of the shards whose files must exist: all of a finished run."""
         finished = (self.path / SUMMARY).exists()
-        return range(self.identity.shards) if finished else self.finished_shards(folder)
+        return range(self.identity.shards) if finished else self.finished_shards()
 
-    def check_shard(self, number: int, folder: ScoreFolder = "scores") -> None:
+    def check_shard(self, number: int) -> None:
         """Read a shard: raises `DamageError` if its scores or its proxies are damaged or missing.
 
         Raises `RunError` for a shard of another run.
         """
-        if folder == "scores":
-            check_file(self._proxies(number), remedies.SCORE)
-        check_file(self._scores(folder, number), remedies.SCORE)
-        self._header(folder, number)
+        check_file(self._proxies(number), remedies.SCORE)
+        check_file(self._scores(number), remedies.SCORE)
+        self._header(number)
 
     def reopen(self) -> None:
         """Make the run an unfinished one again, until shards that were damaged are scored."""
@@ -211,28 +210,13 @@ class Run:
     def write_shard(self, number: int, rows: Sequence[ShardRow]) -> None:
         """Write one shard; its scores come last, because their presence marks it as complete."""
         scores = {row.ref.id: row.score for row in rows if row.score is not None}
-        indices = enumerate(map_rows(list(scores.values())))
+        indices = enumerate(map_rows([shape_of(score) for score in scores.values()]))
         lines = [
             proxy_row(row, number, *((-1, -1) if row.score is None else next(indices)))
             for row in rows
         ]
         write_atomically(self._proxies(number), table_bytes(lines, PROXIES))
-        self._write_scores("scores", number, scores)
-
-    def write_refined(self, number: int, rows: Sequence[ShardRow]) -> None:
-        """Write a shard's refined scores: the further draws of `rows` are averaged in."""
-        further = {row.ref.id: row.score for row in rows if row.score is not None}
-        settings = self.identity.settings
-        halves = (
-            halves_of(settings.first, settings.antithetic),
-            halves_of(settings.further, settings.antithetic),
-        )
-        ids = [row.id for row in self.images if row.shard == number and row.row >= 0]
-        scores = {
-            id_: average(score, further[id_], halves) if id_ in further else score
-            for id_, score in zip(ids, read_all(self._scores("scores", number)), strict=True)
-        }
-        self._write_scores("refined", number, scores)
+        self._write_scores(number, scores)
 
     def gather_images(self) -> None:
         """Collect the first pass's shards in `images.parquet`."""
@@ -249,37 +233,39 @@ class Run:
             self.__dict__.pop(cached, None)
         self._shard_images.cache_clear()
 
-    def finish(self) -> None:
+    def finish(self, rounds: Rounds = ()) -> None:
         """Write `summary.json`, once all shards are written and `images.parquet` is too."""
         settings = self.identity.settings
         scored = sum(row.row >= 0 for row in self.images)
-        headers = [self._header(self._last, number) for number in range(self.identity.shards)]
-        refined = sum(header.refined for header in headers)
-        pairs = len(settings.first) * scored + len(settings.further) * refined
+        headers = list(self.round_files.headers(rounds))
+        further = sum(stop - start for header in headers for start, stop in header.draws)
         summary = Summary(
             scored=scored,
             skipped=len(self.images) - scored,
-            refined=refined,
-            evaluations=2 * len(settings.timesteps) * pairs,
-            losses=self._losses(self._last),
+            further=len({image_id for header in headers for image_id in header.ids}),
+            evaluations=2 * len(settings.timesteps) * (settings.draws * scored + further),
+            losses=self.first_losses,
+            rounds=rounds,
         )
         self._write(SUMMARY, record_bytes(asdict(summary)))
         self.__dict__.pop("summary", None)
 
-    def class_scores(self, class_index: int, *, first: bool = False) -> ClassScores:
-        """Read all scores of one class from its shards; with `first`, those of the first pass."""
-        rows = self.class_rows(class_index)
-        folder: ScoreFolder = "scores" if first else self._last
-        indices = [self._index(folder, row, row.frame) for row in rows if row.frame is not None]
+    def class_scores(self, class_index: int, rounds: Rounds | None = None) -> ClassScores:
+        """Read all scores of one class; rounds: whose draws count, by default all of the run."""
+        rows, settings = self.class_rows(class_index), self.identity.settings
+        indices = [self._index(row, row.frame) for row in rows if row.frame is not None]
         found = read_scores(indices) if indices else self._no_scores()
+        parts = self.round_files.read(self.summary.rounds if rounds is None else rounds, rows)
+        first = np.full(len(indices), settings.draws)
+        buckets, draws = with_further(found.buckets, first, parts, settings.antithetic)
         return ClassScores(
             name=self.identity.classes[class_index],
             index=class_index,
             ids=tuple(row.id for row in rows),
             frames=tuple(row.frame for row in rows if row.frame is not None),
-            buckets=found.buckets,
+            buckets=buckets,
             features=found.features,
-            refined=found.refined,
+            draws=draws,
         )
 
     def image_bytes(
@@ -338,56 +324,52 @@ class Run:
         """All stored evaluations of sets from this run, the oldest first."""
         return list_evaluations(self.path)
 
-    @property
-    def _last(self) -> ScoreFolder:
-        """The folder of the final scores."""
-        return "refined" if self.identity.settings.refine else "scores"
-
-    def _index(self, folder: ScoreFolder, row: ImageRow, frame: Frame) -> ScoreIndex:
+    def _index(self, row: ImageRow, frame: Frame) -> ScoreIndex:
         cell_px = self.identity.cell_px
         shape = frame.proxy_height // cell_px, frame.proxy_width // cell_px
-        return ScoreIndex(self._scores(folder, row.shard), row.row, shape, row.map_row)
+        return ScoreIndex(self._scores(row.shard), row.row, shape, row.map_row)
 
     def _no_scores(self) -> StoredScores:
         grid, dim = self.identity.settings.feature_grid, self.identity.settings.feature_dim
-        return StoredScores(np.zeros((0, grid, grid, dim), np.float16), (), np.zeros(0, bool))
+        return StoredScores(np.zeros((0, grid, grid, dim), np.float16), ())
 
-    def _write_scores(self, folder: ScoreFolder, number: int, scores: Mapping[str, Score]) -> None:
+    def _write_scores(self, number: int, scores: Mapping[str, Score]) -> None:
         losses = [image_losses(score.conditional[None])[0] for score in scores.values()]
         header = Header(
             fingerprint=self.identity.fingerprint,
             ids=tuple(scores),
             losses=tuple(sum(losses, start=self._no_losses()).tolist()),
             largest_gap=max((largest_gap(score.gap) for score in scores.values()), default=0.0),
-            refined=sum(score.refined for score in scores.values()),
         )
-        write_atomically(self._scores(folder, number), shard_bytes(list(scores.values()), header))
+        write_atomically(self._scores(number), shard_bytes(list(scores.values()), header))
 
     @property
     def largest_gap(self) -> float:
-        """The largest absolute gap of the final scores, once all of their shards are written."""
-        headers = (self._header(self._last, number) for number in range(self.identity.shards))
+        """The largest absolute gap of the first draws, once all shards are written."""
+        headers = (self._header(number) for number in range(self.identity.shards))
         return max((header.largest_gap for header in headers), default=0.0)
 
-    def _losses(self, folder: ScoreFolder) -> tuple[float, ...]:
-        headers = [self._header(folder, number) for number in range(self.identity.shards)]
+    @property
+    def first_losses(self) -> tuple[float, ...]:
+        """The mean losses (T,) of the first draws, once all shards are written.
+
+        Further draws do not change them: the scores of images without any stay as they are.
+        """
+        headers = [self._header(number) for number in range(self.identity.shards)]
         sums = sum((np.array(header.losses) for header in headers), start=self._no_losses())
         return tuple(mean_losses(sums, sum(len(header.ids) for header in headers)).tolist())
 
     def _no_losses(self) -> NDArray[np.float64]:
         return np.zeros(len(self.identity.settings.timesteps))
 
-    def _header(self, folder: ScoreFolder, shard: int) -> Header:
-        path = self._scores(folder, shard)
+    def _header(self, shard: int) -> Header:
+        path = self._scores(shard)
         header = read_header(path)
-        if header.fingerprint != self.identity.fingerprint:
-            raise RunError(
-                f"{path} belongs to another run: delete it and run dsel score again", path=str(path)
-            )
+        check_owner(path, header.fingerprint, self.identity.fingerprint)
         return header
 
-    def _scores(self, folder: ScoreFolder, shard: int) -> Path:
-        return self.path / folder / f"{shard:05d}.safetensors"
+    def _scores(self, shard: int) -> Path:
+        return self.path / "scores" / f"{shard:05d}.safetensors"
 
     def _proxies(self, shard: int) -> Path:
         return self.path / "proxies" / f"{shard:05d}.parquet"

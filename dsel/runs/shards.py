@@ -6,9 +6,8 @@ gap/{h}x{w}               (m, T, h, w)
 difference/{h}x{w}        (m, T, h, w)
 noise/{h}x{w}             (m, T, h, w), of the gap, see `dsel.core.halves`; NaN where it is unknown
 difference_noise/{h}x{w}  (m, T, h, w), the same of the difference
-refined                   (n,) bool, the images with further draws; absent if there are none
 
-All others are float16. A shard without scored images has no tensors. The metadata has one key,
+All are float16. A shard without scored images has no tensors. The metadata has one key,
 "dsel", a JSON object: the checksum of the file; the fields of the `Header`; and `shapes`, the
 [height, width] of each image's maps.
 """
@@ -26,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import with_config
 
-from dsel.core.halves import Draws, Halves, merged
+from dsel.errors import RunError
 from dsel.files import STORED, Tensors, opened_tensors, tensor_bytes, validated
 from dsel.runs import remedies
 from dsel.types import Bucket, Score
@@ -45,15 +44,13 @@ KINDS: Final = ("conditional", "gap", "difference", "noise", "difference_noise")
 class Header:
     """The metadata of a shard's file: its run's fingerprint, its scored images, and their losses.
 
-    losses: (T,), the sum of `image_losses`. largest_gap: of the absolute gaps as stored. refined:
-    number of images with further draws.
+    losses: (T,), the sum of `image_losses`. largest_gap: of the absolute gaps as stored.
     """
 
     fingerprint: str
     ids: tuple[str, ...]
     losses: tuple[float, ...]
     largest_gap: float
-    refined: int = 0
 
 
 _HEADER = frozenset(field.name for field in fields(Header))
@@ -71,35 +68,44 @@ class ScoreIndex:
 
 @dataclass(frozen=True, slots=True)
 class StoredScores:
-    """The scores of N images: features (N, g, g, d), maps in one bucket per shape, refined (N,)."""
+    """The scores of N images: features (N, g, g, d), and maps in one bucket per shape."""
 
     features: Half
     buckets: tuple[Bucket, ...]
-    refined: NDArray[np.bool_]
 
 
-def map_rows(scores: Sequence[Score]) -> list[int]:
+def shape_of(score: Score) -> Shape:
+    """Return the height and width of an image's maps, in cells."""
+    height, width = score.gap.shape[1:]
+    return height, width
+
+
+def map_rows(shapes: Sequence[Shape]) -> list[int]:
     """Return the row of each image's maps in the tensors of their shape."""
     counts: Counter[Shape] = Counter()
     rows = []
-    for score in scores:
-        rows.append(counts[_shape(score)])
-        counts[_shape(score)] += 1
+    for shape in shapes:
+        rows.append(counts[shape])
+        counts[shape] += 1
     return rows
 
 
 def shard_bytes(scores: Sequence[Score], header: Header) -> bytes:
     """Return the file of a shard's scored images."""
-    tensors: dict[str, NDArray[Any]] = {}
-    if any(score.refined for score in scores):
-        tensors["refined"] = np.array([score.refined for score in scores])
-    if scores:
-        tensors["features"] = _half([score.features for score in scores])
-    for shape in sorted({_shape(score) for score in scores}):
-        alike = [score for score in scores if _shape(score) == shape]
+    features = [score.features for score in scores if score.features is not None]
+    tensors = {"features": _half(features)} if features else {}
+    record = asdict(header) | {"shapes": [shape_of(score) for score in scores]}
+    return tensor_bytes(tensors | map_tensors(scores), record)
+
+
+def map_tensors(scores: Sequence[Score]) -> dict[str, Half]:
+    """Return the maps of images, grouped by shape, under the names of their tensors."""
+    tensors = {}
+    for shape in sorted({shape_of(score) for score in scores}):
+        alike = [score for score in scores if shape_of(score) == shape]
         for kind in KINDS:
             tensors[_name(kind, shape)] = _half([getattr(score, kind) for score in alike])
-    return tensor_bytes(tensors, asdict(header) | {"shapes": [_shape(score) for score in scores]})
+    return tensors
 
 
 def read_header(path: Path) -> Header:
@@ -109,6 +115,14 @@ def read_header(path: Path) -> Header:
     return validated(record, Header, path, remedies.SCORE)
 
 
+def check_owner(path: Path, fingerprint: str, wanted: str) -> None:
+    """Raise `RunError` for a file of another run, by the fingerprints."""
+    if fingerprint != wanted:
+        raise RunError(
+            f"{path} belongs to another run: delete it and run dsel score again", path=str(path)
+        )
+
+
 def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     """Read the scores of at least one image; those of one file must be adjacent, in its order.
 
@@ -116,7 +130,6 @@ def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     file that is missing or damaged.
     """
     features: list[Half] = []
-    refined: list[NDArray[np.bool_]] = []
     parts: dict[Shape, list[Bucket]] = {}
     start = 0
     for path, group in groupby(images, key=lambda image: image.path):
@@ -124,54 +137,11 @@ def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
         with opened_tensors(path, remedies.SCORE) as file:
             rows = [image.row for image in mine]
             features.append(_take(file, "features", rows))
-            has_refined = "refined" in file.names
-            refined.append(
-                _take(file, "refined", rows) if has_refined else np.zeros(len(rows), bool)
-            )
             for shape in {image.shape for image in mine}:
-                parts.setdefault(shape, []).append(_part(file, mine, shape, start))
+                parts.setdefault(shape, []).append(read_part(file, mine, shape, start))
         start += len(mine)
     buckets = tuple(_joined(parts[shape]) for shape in sorted(parts))
-    return StoredScores(np.concatenate(features), buckets, np.concatenate(refined))
-
-
-def read_all(path: Path) -> list[Score]:
-    """Read the scores of all images of one file, in dataset order."""
-    header = read_header(path)
-    if not header.ids:
-        return []
-    with opened_tensors(path, remedies.SCORE) as file:
-        features = file.all("features").astype(np.float32)
-        shapes = file.record["shapes"]
-        maps = {name: file.all(name).astype(np.float32) for name in file.names}
-    counts: Counter[Shape] = Counter()
-    scores = []
-    for row, sides in enumerate(shapes):
-        shape: Shape = (sides[0], sides[1])
-        map_row = counts[shape]
-        mine = {kind: maps[_name(kind, shape)][map_row] for kind in KINDS}
-        scores.append(Score(**mine, features=features[row]))
-        counts[shape] += 1
-    return scores
-
-
-def average(first: Score, further: Score, halves: tuple[Halves, Halves]) -> Score:
-    """Return the mean scores of all draws; halves: of the first and of the further draws."""
-    share = halves[1].draws / (halves[0].draws + halves[1].draws)
-    parts = list(zip((first, further), halves, strict=True))
-    gap = merged([Draws(score.gap, score.noise, part) for score, part in parts])
-    difference = merged(
-        [Draws(score.difference, score.difference_noise, part) for score, part in parts]
-    )
-    return Score(
-        conditional=(1 - share) * first.conditional + share * further.conditional,
-        gap=(1 - share) * first.gap + share * further.gap,
-        difference=(1 - share) * first.difference + share * further.difference,
-        noise=gap.noise,
-        difference_noise=difference.noise,
-        features=(1 - share) * first.features + share * further.features,
-        refined=True,
-    )
+    return StoredScores(np.concatenate(features), buckets)
 
 
 def largest_gap(gap: NDArray[np.float32]) -> float:
@@ -179,7 +149,7 @@ def largest_gap(gap: NDArray[np.float32]) -> float:
     return float(np.abs(gap.astype(np.float16)).max(initial=0.0))
 
 
-def _part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
+def read_part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
     """Read one file's images of a shape; the first of `images` is the `start`-th of all."""
     inside = [n for n, image in enumerate(images) if image.shape == shape]
     rows = [images[n].map_row for n in inside]
@@ -205,11 +175,6 @@ def _take(file: Tensors, name: str, rows: Sequence[int]) -> NDArray[Any]:
 
 def _half(arrays: Sequence[NDArray[np.float32]]) -> Half:
     return np.stack(arrays).astype(np.float16)
-
-
-def _shape(score: Score) -> Shape:
-    height, width = score.gap.shape[1:]
-    return height, width
 
 
 def _name(kind: str, shape: Shape) -> str:

@@ -22,7 +22,7 @@ from dsel.runs.selections import FOLDER as SELECTIONS
 Check: TypeAlias = Callable[[], object]
 
 FOLDERS: Final = (
-    "scores", "proxies", "refined", "layouts", SELECTIONS, "features", "teachers", EVALUATIONS,
+    "scores", "proxies", "rounds", "layouts", SELECTIONS, "features", "teachers", EVALUATIONS,
     "sweeps", "advice",
 )  # fmt: skip
 SUFFIXES: Final = frozenset({".json", ".parquet", ".safetensors"})
@@ -67,8 +67,7 @@ def _content_checks(run: Run) -> Iterator[Check]:
         yield lambda: run.summary
         yield lambda: run.images
         yield lambda: run.knowledge
-        if run.identity.settings.refine:
-            yield from (partial(run.check_shard, number, "refined") for number in numbers)
+        yield from _round_checks(run)
         yield from (partial(run.read_layout, index) for index in range(len(run.identity.classes)))
     for path in sorted((run.path / SELECTIONS).glob("*")):
         if path.is_dir():
@@ -77,3 +76,13 @@ def _content_checks(run: Run) -> Iterator[Check]:
         yield run.read_selection
     yield from (partial(read, run.path) for read in (list_evaluations, list_validations))
     yield partial(list_advice, run.path)
+
+
+def _round_checks(run: Run) -> Iterator[Check]:
+    """Yield a check of each file of the rounds that the summary names."""
+    try:
+        rounds = run.summary.rounds
+    except DamageError:
+        return  # an earlier check reports it
+    for number, shards in enumerate(rounds, start=1):
+        yield from (partial(run.round_files.check, number, shard) for shard in shards)

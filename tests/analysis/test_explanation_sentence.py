@@ -202,7 +202,6 @@ def test_sentence__names_each_score(
     [
         (("turns",), "clusters take turns"),
         (("pins", "turns"), "pinned patches come first and clusters take turns"),
-        (("refined",), "refined images come first"),
         (("centroid",), "the most central patch of a cluster comes first"),
     ],
 )

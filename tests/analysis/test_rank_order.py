@@ -22,20 +22,20 @@ def test_rank_reasons__none_where_scores_fall() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "refined", "reasons"),
+    ("settings", "reasons"),
     [
-        ({}, False, ("turns",)),
-        ({"pins": ("cat/0",)}, False, ("pins", "turns")),
-        ({"pins": ("dog/0",)}, False, ("turns",)),
-        ({"within": "centroid"}, True, ("refined", "centroid", "turns")),
-        ({"across": "pooled", "pins": ("cat/0",)}, False, ("pins",)),
-        ({"baseline": "herding"}, False, ("baseline",)),
+        ({}, ("turns",)),
+        ({"pins": ("cat/0",)}, ("pins", "turns")),
+        ({"pins": ("dog/0",)}, ("turns",)),
+        ({"within": "centroid"}, ("centroid", "turns")),
+        ({"across": "pooled", "pins": ("cat/0",)}, ("pins",)),
+        ({"baseline": "herding"}, ("baseline",)),
     ],
 )
 def test_rank_reasons__of_the_settings(
-    settings: dict[str, object], refined: bool, reasons: tuple[str, ...]
+    settings: dict[str, object], reasons: tuple[str, ...]
 ) -> None:
-    assert rank_reasons(ranked(0.2, 0.3, 0.1, 0.05), PATCH.replace(**settings), refined) == reasons
+    assert rank_reasons(ranked(0.2, 0.3, 0.1, 0.05), PATCH.replace(**settings)) == reasons
 
 
 def test_rank_reasons__dropped_patches_do_not_count() -> None:

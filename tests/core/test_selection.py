@@ -24,7 +24,6 @@ from dsel.core.selection import (
     Located,
     Scored,
     locate_class,
-    ranking_scores,
     repeated,
     score_class,
     without_images,
@@ -63,17 +62,6 @@ def test_locate_class__stride_of_one_pixel_is_never_worse() -> None:
     coarse = score(scores, BY_PATCH.replace(patch_px=20))
     fine = score(scores, BY_PATCH.replace(patch_px=20, stride_px=1))
     assert (fine.patch >= coarse.patch - 1e-9).all()
-
-
-def test_ranking_scores__by_hand() -> None:
-    score = np.array([5.0, 1.0, 4.0, 2.0])
-    refined = np.array([False, True, False, True])
-    np.testing.assert_allclose(ranking_scores(score, refined), [1, 1, 0, 2], atol=1e-6)
-    assert np.argsort(-ranking_scores(score, refined)).tolist() == [3, 1, 0, 2]
-    apart = np.array([0.5, 1.0, 0.2, 2.0])
-    np.testing.assert_allclose(ranking_scores(apart, refined), apart, atol=1e-6)
-    for all_alike in (np.zeros(4, bool), np.ones(4, bool)):
-        assert ranking_scores(score, all_alike) is score
 
 
 @pytest.mark.parametrize(
@@ -185,14 +173,6 @@ def test_score_class__slow_definition(settings: SelectSettings) -> None:
         inside = pixels[y : y + at.patch_px, x : x + at.patch_px]
         assert found.patch[n] == pytest.approx(inside.mean(), abs=1e-9)
         assert found.picture[n] == pytest.approx(pixels.mean(), abs=1e-9)
-
-
-def test_score_class__refined_images_come_first_by_either_score() -> None:
-    scores = class_scores(8)
-    refined = np.arange(8) % 2 == 1
-    for rank_by in ("patch", "picture"):
-        found = score(replace(scores, refined=refined), SelectSettings(rank_by=rank_by))
-        assert found.ranking[refined].min() > found.ranking[~refined].max()
 
 
 def test_repeated__the_same_cut_of_the_same_image() -> None:

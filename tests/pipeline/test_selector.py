@@ -129,22 +129,6 @@ def test_select__images_point_into_the_ranked_patches() -> None:
     assert found.images == tuple((position,) for position in range(9))
 
 
-@pytest.mark.parametrize("across", ["pooled", "round-robin"])
-def test_select__few_draws_stand_behind_many(across: str) -> None:
-    scores = class_scores(20)
-    refined = np.arange(20) % 3 == 0
-    settings = BY_PATCH.replace(ipc=3, across=across)
-    found = select_class(replace(scores, refined=refined), GEOMETRY, settings)
-    by_score = {p.image_id: p.score for p in select_class(scores, GEOMETRY, settings).patches}
-    assert {p.image_id: p.score for p in found.patches} == by_score
-    clusters = [found.patches] if across == "pooled" else [
-        [p for p in found.patches if p.cluster == cluster] for cluster in range(3)
-    ]  # fmt: skip
-    for cluster in clusters:
-        many = [bool(refined[int(p.image_id.removeprefix("cat/"))]) for p in cluster]
-        assert many == sorted(many, reverse=True)
-
-
 def test_select__drop_lowest_ranks_the_rest_as_if_the_dropped_were_not_there() -> None:
     scores = class_scores(20, shapes=SHAPES)
     settings = SelectSettings(clusters=3, within="centroid")

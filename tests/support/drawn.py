@@ -30,7 +30,7 @@ def scores_of(gaps: Sequence[ArrayLike], conditional: float = 1.0, seed: int = 0
         frames=tuple(frame_of(*gap.shape[1:]) for gap in maps),
         buckets=tuple(_bucket(maps, shape, conditional) for shape in shapes),
         features=rng.normal(size=(len(maps), 2, 2, 5)).astype(np.float16),
-        refined=np.zeros(len(maps), bool),
+        draws=np.full(len(maps), 4),
     )  # fmt: skip
 
 

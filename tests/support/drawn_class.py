@@ -41,7 +41,7 @@ def class_scores(
         frames=tuple(frame(*shape) for shape in turns),
         buckets=tuple(bucket_of(maps, turns, shape) for shape in sorted(set(turns))),
         features=features.astype(np.float16),
-        refined=np.zeros(n, bool),
+        draws=np.full(n, 4),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import { isActive } from "../lib/jobs.js";
 import { LABELS, TABS } from "../lib/tabs.js";
 import { toggleTheme } from "../lib/theme.js";
 
-const COUNTED_STAGES = ["score", "refine", "export", "evaluate", "advise"];
+const COUNTED_STAGES = ["score", "round", "export", "evaluate", "advise"];
 /** @type {Record<string, string[]>} */
 const JOBS = { score: ["score"], export: ["export"], evaluate: ["evaluate", "advise"] };
 
@@ -26,10 +26,10 @@ export function createHeader(app, retry) {
   return {
     element: h("header.top", {}, brand, classes.element, tabs.element, tools.element),
     showRun() {
-      const { dataset, prior, scored } = app.start.run;
+      const { dataset, prior, scored, evaluations_per_image: each } = app.start.run;
       classes.showRun();
       run.textContent = `${lastPart(dataset)} · ${plural(scored, "image")} · ${lastPart(prior)}`;
-      run.title = `dataset ${dataset}, prior ${prior}`;
+      run.title = `dataset ${dataset}, prior ${prior}, ${each.toFixed(1)} evaluations of the prior per image`;
     },
     show() {
       classes.show();

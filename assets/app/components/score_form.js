@@ -19,7 +19,7 @@ const FOLDED = [
   {
     title: "Noise, prompts and sizes",
     form: "score",
-    names: ["antithetic", "refine", "first_draws", "names", "fit", "min_side_px", "noise_seed"],
+    names: ["antithetic", "most_draws", "keep", "tolerance", "names", "fit", "min_side_px", "noise_seed"],
   },
   {
     title: "The prior",
@@ -239,12 +239,15 @@ function estimateText(sources, forms, { evaluations: most }, listed) {
   };
   const images = sources.images(settings) ?? listed;
   const each = 2 * timesteps * draws;
-  if (!Number.isFinite(each)) return "";
+  const atMost = 2 * timesteps * Math.max(draws, value("score", "most_draws"));
+  if (!Number.isFinite(each) || !Number.isFinite(atMost)) return "";
   const limit = most ? `; at most ${count(most)} are allowed here` : "";
-  const bound = value("score", "refine") > 0 ? "at most " : "";
+  /** @param {number} number */
+  const spent = (number) =>
+    each === atMost ? count(number * each) : `at least ${count(number * each)} and at most ${count(number * atMost)}`;
   const [steps, noises] = [plural(timesteps, "timestep"), plural(draws, "draw")];
   const product = `${steps} × ${noises} × 2`;
-  if (images == null) return `${product} = ${bound}${count(each)} evaluations of the prior for each image${limit}.`;
+  if (images == null) return `${product} = ${spent(1)} evaluations of the prior for each image${limit}.`;
   const first = `${plural(images, "image")} × ${product}`;
-  return `${first} = ${bound}${count(images * each)} evaluations of the prior${limit}.`;
+  return `${first} = ${spent(images)} evaluations of the prior${limit}.`;
 }

@@ -145,7 +145,6 @@ export const MARGIN_HELP = "How far the gap that locates is above that of the ne
 const ORDERS = {
   baseline: "the baseline orders the patches",
   pins: "pinned patches come first",
-  refined: "refined images come first",
   centroid: "the most central patch of a cluster comes first",
   turns: "clusters take turns",
 };

@@ -64,14 +64,14 @@ def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     fields = params.model_dump(exclude={"polygon", "layout"})
     page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
     ids = explorer.scores(index).ids
-    selected, refined = explorer.select(index, settings), explorer.scores(index).refined
+    selected = explorer.select(index, settings)
     counts = cluster_counts(selected, ids if inside is None else inside)
     banned = set(settings.bans)
     return {
         "rows": [patch_wire(view) for view in page.rows],
         **page_numbers(page),
         "counts": list(counts.values()),
-        "order": list(rank_reasons(selected, settings, bool(refined.any()))),
+        "order": list(rank_reasons(selected, settings)),
         "banned": [image_id for image_id in ids if image_id in banned],
     }
 
@@ -161,6 +161,7 @@ def _facts(explorer: Explorer) -> Mapping[str, Any]:
         "scored": summary.scored,
         "skipped": summary.skipped,
         "evaluations": summary.evaluations,
+        "evaluations_per_image": summary.evaluations_per_image,
         "timesteps": list(identity.settings.timesteps),
         "draws": identity.settings.draws,
         "prompt": identity.settings.prompt,

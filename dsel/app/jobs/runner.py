@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 from dsel.analysis.advice import advise
 from dsel.analysis.explorer import Explorer
 from dsel.app.jobs.tasks import AdviseTask, EvaluateTask, ExportTask, HeldOutTask, ScoreTask, Task
-from dsel.config import PriorSettings, ScoreSettings
+from dsel.config import PriorSettings
 from dsel.data import open_dataset
 from dsel.data.spec import spell_source
 from dsel.errors import DselError, RunError, SettingError, StorageError
@@ -121,7 +121,7 @@ class JobRunner:
         """Return the same task, in shards that fit into the time of a borrowed accelerator."""
         if not self._lent or not isinstance(task, ScoreTask):
             return task
-        most = max(round(SHARD_S * _rate(task) / evaluations_of(task.settings)), 1)
+        most = max(round(SHARD_S * _rate(task) / task.settings.most_evaluations), 1)
         size = min(task.settings.shard_size, most)
         return replace(task, settings=task.settings.replace(shard_size=size))
 
@@ -152,9 +152,8 @@ class JobRunner:
         if self._lent and _is_scored(task, folder):
             yield from _laid_out(open_run(task.result(folder)))
             return True
-        before = _shards(task, folder)
-        passes = 2 if task.settings.refine else 1
-        left = max(images * passes - before * task.settings.shard_size, 1)
+        before, size = _shards(task, folder), task.settings.shard_size
+        left = max(images - before * size, min(images, size))  # and further draws of a few
         with closing(self._portion(task, folder, left if self._lent else 0)) as events:
             for event in events:
                 if isinstance(event, DselError):
@@ -195,7 +194,7 @@ class JobRunner:
 
     def _check(self, task: ScoreTask, folder: Path, dataset: Dataset) -> None:
         images, most = len(dataset.refs), self.limits
-        evaluations = images * evaluations_of(task.settings)
+        evaluations = images * task.settings.most_evaluations
         self._check_images(images)
         if most.evaluations and evaluations > most.evaluations:
             raise SettingError(
@@ -278,14 +277,9 @@ class _StoredSets(RunSets):
         return replace(super().subject, folder=self.folder)
 
 
-def evaluations_of(settings: ScoreSettings) -> int:
-    """Return the most evaluations of the prior that one image takes."""
-    return 2 * len(settings.timesteps) * settings.draws
-
-
 def seconds_of(task: ScoreTask, folder: Path, left: int) -> int:  # noqa: ARG001
     """Return the seconds for which to borrow an accelerator for `left` images."""
-    wanted = LOADING_S + left * evaluations_of(task.settings) / _rate(task)
+    wanted = LOADING_S + left * task.settings.most_evaluations / _rate(task)
     return min(max(round(wanted), LEAST_S), MOST_S)
 
 
@@ -294,9 +288,9 @@ def _rate(task: ScoreTask) -> float:
 
 
 def _shards(task: ScoreTask, folder: Path) -> int:
-    """Count the finished shards of the first pass, and of the second if there is one."""
+    """Count the finished shards of the first pass, and the files of further draws."""
     run = task.result(folder)
-    return sum(len(list((run / name).glob("*.safetensors"))) for name in ("scores", "refined"))
+    return sum(1 for name in ("scores", "rounds") for _ in (run / name).rglob("*.safetensors"))
 
 
 def _is_scored(task: ScoreTask, folder: Path) -> bool:

@@ -1,0 +1,210 @@
+"""The files of further draws: maps of the images that a round chose, averaged in when they are read.
+
+rounds/01/00000.safetensors has the images of shard 0 that round 1 chose, in dataset order, and the
+maps of their further draws alone, under the names of `dsel.runs.shards`. A round has no file of a
+shard of which it chose no image. The metadata is the checksum, the fields of `RoundHeader`, and
+`shapes`. No file is ever changed: what an image got is the mean of its shard's file and of those of
+all rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import with_config
+
+from dsel.checksums import damaged
+from dsel.core.halves import Draws, halves_of, merged
+from dsel.files import STORED, opened_tensors, tensor_bytes, validated, write_atomically
+from dsel.runs import remedies
+from dsel.runs.schema import ImageRow, ShardRow
+from dsel.runs.shards import (
+    KINDS,
+    ScoreIndex,
+    check_owner,
+    map_rows,
+    map_tensors,
+    read_part,
+    shape_of,
+)
+from dsel.types import Bucket, Score
+
+Rounds: TypeAlias = tuple[tuple[int, ...], ...]
+"""The shards of which each round chose images, and has a file."""
+
+Maps: TypeAlias = dict[str, NDArray[np.float32]]
+Ints: TypeAlias = NDArray[np.int64]
+
+WITH_NOISE = (("gap", "noise"), ("difference", "difference_noise"))
+
+
+@with_config(STORED)
+@dataclass(frozen=True, slots=True)
+class RoundHeader:
+    """What a file of a round has: its run's fingerprint, and its images.
+
+    ids: the n images with further draws. draws: the first of them and the one after the last, of
+    each. failed: chosen images that could not be scored again; no later round chooses them.
+    """
+
+    fingerprint: str
+    ids: tuple[str, ...]
+    draws: tuple[tuple[int, int], ...]
+    failed: tuple[str, ...]
+
+    def fits(self, draws: Mapping[str, range]) -> bool:
+        """Whether the file is what a round wanted that chose these draws."""
+        found = {image_id: range(*of_image) for image_id, of_image in zip(self.ids, self.draws)}
+        return found.items() <= draws.items() and draws.keys() == {*self.ids, *self.failed}
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherDraws:
+    """The further draws of n images of a class in one file: their rows in it, draws and maps.
+
+    rows: (n,) rising. start and stop: (n,), see `RoundHeader`. buckets: one per shape; their rows
+    are rows of the class.
+    """
+
+    path: Path
+    rows: Ints
+    start: Ints
+    stop: Ints
+    buckets: tuple[Bucket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFolder:
+    """The rounds of the run at a path; they count from 1."""
+
+    run: Path
+    fingerprint: str
+
+    def file(self, number: int, shard: int) -> Path:
+        """Return the path of a shard's images in a round."""
+        return self.run / "rounds" / f"{number:02d}" / f"{shard:05d}.safetensors"
+
+    def write(
+        self, number: int, shard: int, rows: Sequence[ShardRow], draws: Mapping[str, range]
+    ) -> None:
+        """Write a shard's images of a round; draws: those that each image was to get."""
+        scores = {row.ref.id: row.score for row in rows if row.score is not None}
+        failed = [row.ref.id for row in rows if row.score is None]
+        content = round_bytes(self.fingerprint, scores, draws, failed)
+        write_atomically(self.file(number, shard), content)
+
+    def check(self, number: int, shard: int) -> RoundHeader:
+        """Read the metadata of a file: raises `DamageError` if it is damaged or missing.
+
+        Raises `RunError` for a file of another run.
+        """
+        path = self.file(number, shard)
+        header = read_round_header(path)
+        check_owner(path, header.fingerprint, self.fingerprint)
+        return header
+
+    def headers(self, rounds: Rounds) -> Iterator[RoundHeader]:
+        """Read the metadata of all files of some rounds."""
+        for number, shards in enumerate(rounds, start=1):
+            yield from (self.check(number, shard) for shard in shards)
+
+    def read(self, rounds: Rounds, rows: Sequence[ImageRow]) -> list[FurtherDraws]:
+        """Read the further draws of a class's images, by rising round."""
+        row_of = {row.id: n for n, row in enumerate(rows)}
+        shards = {row.shard for row in rows}
+        return [
+            read_further(self.file(number, shard), row_of)
+            for number, of_round in enumerate(rounds, start=1)
+            for shard in sorted(shards.intersection(of_round))
+        ]
+
+
+def round_bytes(
+    fingerprint: str, scores: Mapping[str, Score], draws: Mapping[str, range], failed: Sequence[str]
+) -> bytes:
+    """Return the file of a shard's images in a round, from the scores of their further draws."""
+    ranges = tuple((draws[image_id].start, draws[image_id].stop) for image_id in scores)
+    header = RoundHeader(fingerprint, tuple(scores), ranges, tuple(failed))
+    shapes = [shape_of(score) for score in scores.values()]
+    return tensor_bytes(map_tensors(list(scores.values())), asdict(header) | {"shapes": shapes})
+
+
+def read_round_header(path: Path) -> RoundHeader:
+    """Read the metadata of a round's file; raises `DamageError` if it is missing or damaged."""
+    names = {field.name for field in fields(RoundHeader)}
+    with opened_tensors(path, remedies.SCORE) as file:
+        record = {key: value for key, value in file.record.items() if key in names}
+    return validated(record, RoundHeader, path, remedies.SCORE)
+
+
+def read_further(path: Path, row_of: Mapping[str, int]) -> FurtherDraws:
+    """Read the images of a class from a round's file.
+
+    row_of: the rows of the class's images. Raises `DamageError` if it is missing or damaged.
+    """
+    header = read_round_header(path)
+    mine = [n for n, image_id in enumerate(header.ids) if image_id in row_of]
+    rows = np.array([row_of[header.ids[n]] for n in mine], np.int64)
+    ranges = np.array([header.draws[n] for n in mine], np.int64).reshape(-1, 2)
+    with opened_tensors(path, remedies.SCORE) as file:
+        shapes = [(height, width) for height, width in file.record["shapes"]]
+        at = map_rows(shapes)
+        images = [ScoreIndex(path, n, shapes[n], at[n]) for n in mine]
+        found = [read_part(file, images, shape, 0) for shape in sorted({shapes[n] for n in mine})]
+    buckets = tuple(replace(bucket, rows=rows[bucket.rows]) for bucket in found)
+    return FurtherDraws(path, rows, ranges[:, 0], ranges[:, 1], buckets)
+
+
+def with_further(
+    buckets: Sequence[Bucket], draws: Ints, parts: Sequence[FurtherDraws], antithetic: bool
+) -> tuple[tuple[Bucket, ...], Ints]:
+    """Average further draws into the maps of a class; returns them, and the draws of each image.
+
+    draws: (N,), those that the maps have now. parts: by rising round. Raises `DamageError` for a
+    part whose draws do not follow those before it.
+    """
+    if not parts:
+        return tuple(buckets), draws
+    draws = draws.copy()
+    maps = [_widened(bucket) for bucket in buckets]
+    for part in parts:
+        if not np.array_equal(part.start, draws[part.rows]):
+            raise damaged(part.path, "its draws do not follow those before it", remedies.SCORE)
+        draws[part.rows] = part.stop
+        for further in part.buckets:
+            for bucket, mine in zip(buckets, maps, strict=True):
+                if bucket.gap.shape[1:] == further.gap.shape[1:]:
+                    _average(mine, bucket.rows, further, part, antithetic)
+    return tuple(_narrowed(b, mine) for b, mine in zip(buckets, maps, strict=True)), draws
+
+
+def _average(
+    maps: Maps, rows: Ints, further: Bucket, part: FurtherDraws, antithetic: bool
+) -> None:
+    """Average the further draws of a bucket's images into its maps, whose images are `rows`."""
+    position = np.searchsorted(part.rows, further.rows)
+    ranges = np.stack([part.start[position], part.stop[position]], axis=1)
+    for start, stop in np.unique(ranges, axis=0).tolist():
+        mine = np.flatnonzero((ranges == (start, stop)).all(axis=1))
+        at = np.searchsorted(rows, further.rows[mine])
+        halves = halves_of(range(start), antithetic), halves_of(range(start, stop), antithetic)
+        new = {kind: getattr(further, kind)[mine].astype(np.float32) for kind in KINDS}
+        for mean, noise in WITH_NOISE:
+            pair = zip(((maps[mean][at], maps[noise][at]), (new[mean], new[noise])), halves)
+            both = merged([Draws(*of_half, half) for of_half, half in pair])
+            maps[mean][at], maps[noise][at] = both.mean, both.noise
+        share = np.float32((stop - start) / stop)
+        maps["conditional"][at] += share * (new["conditional"] - maps["conditional"][at])
+
+
+def _widened(bucket: Bucket) -> Maps:
+    return {kind: getattr(bucket, kind).astype(np.float32) for kind in KINDS}
+
+
+def _narrowed(bucket: Bucket, maps: Maps) -> Bucket:
+    return replace(bucket, **{kind: one.astype(np.float16) for kind, one in maps.items()})
