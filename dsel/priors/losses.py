@@ -63,8 +63,8 @@ def paired_losses(
     flow it is (1 - sigma)^2 times that of the velocity. The gap of a draw is computed before
     anything is averaged, as (eps_c - eps_u)(2 eps - eps_u - eps_c), which equals |eps - eps_u|^2 -
     |eps - eps_c|^2 without cancellation. DDPS, arXiv 2412.09959, eq. 4; arXiv 2408.02752, eq. 3.
-    It also equals the difference + 2 (eps - eps_c)(eps_c - eps_u), and for a prior that knows its
-    classes the second term has mean 0 but most of the noise.
+    It also equals difference + 2 (eps - eps_c)(eps_c - eps_u). The second term has mean 0 where
+    the class is named correctly and the prior is exact, and usually most of the noise.
     """
     images, steps, draws = noise.shape[:3]
     eps = noise.flatten(0, 2)  # (B*T*D, C, h, w)

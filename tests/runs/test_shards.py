@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,22 @@ def test_read_scores__which_were_refined(tmp_path: Path) -> None:
     for name in ("conditional", "gap", "difference", "features"):
         expected = getattr(first[1], name) / 4 + getattr(further, name) * 3 / 4
         np.testing.assert_allclose(getattr(mixed[1], name), expected, rtol=1e-6)
+
+
+def test_average__noise_of_the_difference_is_merged_as_that_of_the_gap_is() -> None:
+    """Swapping the maps in both parts swaps them in the mean."""
+
+    def swapped(one: Score) -> Score:
+        return replace(
+            one, gap=one.difference, noise=one.difference_noise,
+            difference=one.gap, difference_noise=one.noise,
+        )  # fmt: skip
+
+    parts, halves = [score((4, 4), n) for n in range(2)], (Halves(1, 1), Halves(2, 2))
+    found, other = average(*parts, halves), average(*map(swapped, parts), halves)
+    assert np.array_equal(found.difference_noise, other.noise)
+    assert np.array_equal(found.difference, other.gap)
+    assert not np.array_equal(found.difference_noise, found.noise)
 
 
 def test_read_header__round_trip(tmp_path: Path) -> None:
