@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.damage import (
-    CASCADE,
+    ADAPTIVE,
     CHOICE,
     COMMANDS,
     Outcome,
@@ -131,7 +131,7 @@ def test_damage__score_select_and_export_make_all_of_theirs_again(world: World) 
             continue
         work = fresh(world)
         what = damage(work.folder / file, seed)
-        finish(score(source, toy_prior(source.classes), work.run, CASCADE))
+        finish(score(source, toy_prior(source.classes), work.run, ADAPTIVE))
         assert command("select", work.run, *CHOICE).code == 0, what
         again = command("export", work.run, "--out", work.out, "--pixels", "proxy")
         assert again.code == 0, (what, again.line)

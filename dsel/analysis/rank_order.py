@@ -23,9 +23,7 @@ def rank_reasons(selected: ClassSelection, settings: SelectSettings) -> tuple[Re
     return _reasons(selected, settings)
 
 
-def order_of(
-    selected: ClassSelection, rank: int, settings: SelectSettings
-) -> tuple[Reason, ...]:
+def order_of(selected: ClassSelection, rank: int, settings: SelectSettings) -> tuple[Reason, ...]:
     """Return why one patch ranks before a higher score or after a lower one; empty if it does not.
 
     Dropped patches rank last for their low score, or for the cut that they repeat.

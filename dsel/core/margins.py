@@ -65,16 +65,19 @@ def _noise(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Floa
     if settings.locate == "positive":  # the maps of the halves are clipped
         gap = np.asarray(bucket.gap[:, columns], np.float32)
         noise = (np.maximum(gap + noise, 0.0) - np.maximum(gap - noise, 0.0)) / np.float32(2)
-    return smoothed(noise * weights[:, None, None], settings.smooth)
+    np.multiply(noise, weights[:, None, None], out=noise, casting="same_kind")
+    return smoothed(noise, settings.smooth)
 
 
 def _means_inside(maps: Floats, x: Doubles, y: Doubles, side: float) -> Doubles:
     """Return means inside square boxes of images: (n, T, h, w) and (n, B) corners -> (n, B, T)."""
     images, steps = maps.shape[:2]
     tables = summed_area(maps.reshape(images * steps, *maps.shape[2:]))
-    which = np.arange(images * steps).reshape(images, 1, steps)
+    table = np.arange(images * steps)
     shape = (images, x.shape[1], steps)
-    which, x, y = (np.broadcast_to(one, shape).ravel() for one in (which, x[..., None], y[..., None]))
+    which = np.broadcast_to(table.reshape(images, 1, steps), shape).ravel()
+    corners = [np.broadcast_to(one[..., None], shape).ravel() for one in (x, y)]
     sides = np.full(len(which), side)
-    sums = sums_inside(joined([tables], [np.arange(len(tables))]), which, x, y, sides, sides)
-    return (sums / (side * side)).reshape(shape)
+    sums = sums_inside(joined([tables], [table]), which, *corners, sides, sides)
+    means: Doubles = (sums / (side * side)).reshape(shape)
+    return means

@@ -72,7 +72,10 @@ class Scorer:
     def score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
     ) -> list[Score | None]:
-        """Score proxies (B, height, width, 3); None where the output is not finite."""
+        """Score proxies (B, height, width, 3); None where the output is not finite.
+
+        Scores of draws after the first ones have no features.
+        """
         start = time.perf_counter()
         losses, features = self.budget.attempt(lambda: self._score(refs, pixels, draws))
         scores = [self._checked(losses, features, row) for row in range(len(refs))]
@@ -123,8 +126,8 @@ class Scorer:
 
     def _score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
-    ) -> tuple[PairedLosses, Tensor]:
-        s, prior = self._settings, self._prior
+    ) -> tuple[PairedLosses, Tensor | None]:
+        s, prior, are_first = self._settings, self._prior, draws.start == 0
         batch = min(ENCODE_BATCH, self.images_per_call(len(draws)))
         clean = self._encode(pixels, batch)  # (B, C, h, w)
         noise = torch.stack(
@@ -137,7 +140,8 @@ class Scorer:
         grids = _Grids(len(refs), s.feature_grid)
 
         def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
-            tap = ((times == self._feature_timestep) & (which > 0)).nonzero()[:, 0]
+            described = (times == self._feature_timestep) & (which > 0) & are_first
+            tap = described.nonzero()[:, 0]
             rows = {name: values[which] for name, values in conditioning.items()}
             predicted = self._timed(lambda: prior.predict(noised, times, rows, tap=tap))
             if predicted.features is not None:
@@ -148,7 +152,7 @@ class Scorer:
             predict, clean, noise.to(clean), s.timesteps, prior.schedule, prior.prediction,
             self.budget.rows, in_second_half(draws, s.antithetic),
         )  # fmt: skip
-        return losses, self._project(grids.means())
+        return losses, self._project(grids.means()) if are_first else None
 
     def _encode(self, pixels: NDArray[np.uint8], batch: int) -> Tensor:
         parts = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
@@ -161,8 +165,9 @@ class Scorer:
             self._projection = random_projection(s.noise_seed, grids.shape[1], s.feature_dim)
         return grids.movedim(1, -1) @ self._projection
 
-    def _checked(self, losses: PairedLosses, features: Tensor, row: int) -> Score | None:
-        means = losses.conditional[row], losses.gap[row], losses.difference[row], features[row]
+    def _checked(self, losses: PairedLosses, features: Tensor | None, row: int) -> Score | None:
+        means = [losses.conditional[row], losses.gap[row], losses.difference[row]]
+        means += [] if features is None else [features[row]]
         noises = losses.noise[row], losses.difference_noise[row]
         finite, noise = ([t.float().cpu() for t in parts] for parts in (means, noises))
         # In half precision, as stored: its largest number is 65504. Unknown noise is NaN.
@@ -170,8 +175,8 @@ class Scorer:
             return None
         if any(t.half().isinf().any() for t in noise):
             return None
-        conditional, gap, difference, grid = (t.numpy() for t in finite)
-        return Score(conditional, gap, difference, noise[0].numpy(), noise[1].numpy(), grid)
+        conditional, gap, difference, *grid = (t.numpy() for t in finite)
+        return Score(conditional, gap, difference, *(t.numpy() for t in noise), *grid)
 
     def _embed_class(self, class_index: int) -> Conditioning:
         """Encode the class's prompt, one row; with --names all, the mean over its names."""

@@ -59,7 +59,7 @@ class RoundHeader:
 
     def fits(self, draws: Mapping[str, range]) -> bool:
         """Whether the file is what a round wanted that chose these draws."""
-        found = {image_id: range(*of_image) for image_id, of_image in zip(self.ids, self.draws)}
+        found = dict(zip(self.ids, (range(*pair) for pair in self.draws), strict=True))
         return found.items() <= draws.items() and draws.keys() == {*self.ids, *self.failed}
 
 
@@ -183,9 +183,7 @@ def with_further(
     return tuple(_narrowed(b, mine) for b, mine in zip(buckets, maps, strict=True)), draws
 
 
-def _average(
-    maps: Maps, rows: Ints, further: Bucket, part: FurtherDraws, antithetic: bool
-) -> None:
+def _average(maps: Maps, rows: Ints, further: Bucket, part: FurtherDraws, antithetic: bool) -> None:
     """Average the further draws of a bucket's images into its maps, whose images are `rows`."""
     position = np.searchsorted(part.rows, further.rows)
     ranges = np.stack([part.start[position], part.stop[position]], axis=1)
@@ -195,8 +193,8 @@ def _average(
         halves = halves_of(range(start), antithetic), halves_of(range(start, stop), antithetic)
         new = {kind: getattr(further, kind)[mine].astype(np.float32) for kind in KINDS}
         for mean, noise in WITH_NOISE:
-            pair = zip(((maps[mean][at], maps[noise][at]), (new[mean], new[noise])), halves)
-            both = merged([Draws(*of_half, half) for of_half, half in pair])
+            parts = (maps[mean][at], maps[noise][at]), (new[mean], new[noise])
+            both = merged([Draws(*maps_of, of) for maps_of, of in zip(parts, halves, strict=True)])
             maps[mean][at], maps[noise][at] = both.mean, both.noise
         share = np.float32((stop - start) / stop)
         maps["conditional"][at] += share * (new["conditional"] - maps["conditional"][at])
@@ -207,4 +205,4 @@ def _widened(bucket: Bucket) -> Maps:
 
 
 def _narrowed(bucket: Bucket, maps: Maps) -> Bucket:
-    return replace(bucket, **{kind: one.astype(np.float16) for kind, one in maps.items()})
+    return Bucket(bucket.rows, **{kind: one.astype(np.float16) for kind, one in maps.items()})

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
-from support.stages import CASCADE, CLASSES, all_stages, figures_of
+from support.stages import ADAPTIVE, CLASSES, all_stages, figures_of
 from support.toyset import (
     QUICK,
     dataset_of,
@@ -25,22 +25,22 @@ from dsel.types import Notice, Started
 
 
 def test_refine__interrupted_after_any_event(source, tmp_path):
-    count = len(finish(all_stages(source, tmp_path / "whole", CASCADE)))
+    count = len(finish(all_stages(source, tmp_path / "whole", ADAPTIVE)))
     whole = tree(tmp_path / "whole")
     for stop in range(1, count, 2):
         folder = tmp_path / f"{stop:03d}"
-        events = all_stages(source, folder, CASCADE)
+        events = all_stages(source, folder, ADAPTIVE)
         for _ in itertools.islice(events, stop):
             pass
         events.close()
-        finish(all_stages(source, folder, CASCADE))
+        finish(all_stages(source, folder, ADAPTIVE))
         assert tree(folder) == whole, f"interrupted after event {stop}"
 
 
 def test_refine__the_promising_get_all_draws_and_the_others_keep_theirs(source, tmp_path):
     """A refined image's maps are those of a run that gave all draws to all."""
     for name, settings in (
-        ("cascade", CASCADE), ("full", CASCADE.replace(refine=0.0)), ("first", QUICK),
+        ("cascade", ADAPTIVE), ("full", ADAPTIVE.replace(refine=0.0)), ("first", QUICK),
     ):  # fmt: skip
         finish(score(dataset_of(source), toy_prior(), tmp_path / name, settings))
     cascade, full, first = (open_run(tmp_path / name) for name in ("cascade", "full", "first"))
@@ -64,7 +64,7 @@ def test_refine__the_promising_get_all_draws_and_the_others_keep_theirs(source, 
 
 
 def test_refine__what_was_spent_is_in_the_report(source, tmp_path):
-    events = finish(score(dataset_of(source), toy_prior(), tmp_path, CASCADE))
+    events = finish(score(dataset_of(source), toy_prior(), tmp_path, ADAPTIVE))
     started = {e.stage: e.total for e in events if isinstance(e, Started)}
     assert started == {"score": 7, "refine": 3, "layout": 2}
     summary = open_run(tmp_path).summary
@@ -74,7 +74,7 @@ def test_refine__what_was_spent_is_in_the_report(source, tmp_path):
 
 
 def test_refine__the_chosen_lead_their_class_by_the_first_draws(source, tmp_path):
-    finish(score(dataset_of(source), toy_prior(), tmp_path / "cascade", CASCADE))
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "cascade", ADAPTIVE))
     finish(score(dataset_of(source), toy_prior(), tmp_path / "first", QUICK))
     cascade, first = open_run(tmp_path / "cascade"), open_run(tmp_path / "first")
     finish(select(first, SelectSettings()))
@@ -95,7 +95,7 @@ def test_refine__the_chosen_lead_their_class_by_the_first_draws(source, tmp_path
 def test_refine__a_picture_that_vanished_keeps_its_first_draws(source, tmp_path):
     root = write_pictures(tmp_path / "pictures", CLASSES)
     dataset = dataset_of(root)
-    events = score(dataset, toy_prior(), tmp_path / "run", CASCADE)
+    events = score(dataset, toy_prior(), tmp_path / "run", ADAPTIVE)
     for event in events:
         if isinstance(event, Started) and event.stage == "refine":
             break
@@ -110,7 +110,7 @@ def test_refine__a_picture_that_vanished_keeps_its_first_draws(source, tmp_path)
 
 def test_refine__a_picture_that_changed_keeps_its_first_draws(source, tmp_path):
     root = write_pictures(tmp_path / "pictures", CLASSES)
-    events = score(dataset_of(root), toy_prior(), tmp_path / "run", CASCADE)
+    events = score(dataset_of(root), toy_prior(), tmp_path / "run", ADAPTIVE)
     for event in events:
         if isinstance(event, Started) and event.stage == "refine":
             break
@@ -125,7 +125,7 @@ def test_refine__a_picture_that_changed_keeps_its_first_draws(source, tmp_path):
 def test_refine__a_score_that_is_not_finite_reads_as_a_sentence(tmp_path):
     root = write_pictures(tmp_path / "pictures", CLASSES)
     prior = toy_prior()
-    events = score(dataset_of(root), prior, tmp_path / "run", CASCADE)
+    events = score(dataset_of(root), prior, tmp_path / "run", ADAPTIVE)
     for event in events:
         if isinstance(event, Started) and event.stage == "refine":
             break
@@ -140,7 +140,7 @@ def test_refine__a_score_that_is_not_finite_reads_as_a_sentence(tmp_path):
 
 def test_refine__the_noise_is_that_of_all_draws_together(source, tmp_path):
     """The first pass draws one pair, whose noise is unknown; a refined image's is known."""
-    for name, settings in (("cascade", CASCADE), ("full", CASCADE.replace(refine=0.0))):
+    for name, settings in (("cascade", ADAPTIVE), ("full", ADAPTIVE.replace(refine=0.0))):
         finish(score(dataset_of(source), toy_prior(), tmp_path / name, settings))
     cascade, full = (open_run(tmp_path / name) for name in ("cascade", "full"))
     known = 0

@@ -37,7 +37,7 @@ from dsel.students.exported import labelled_images, read_export
 from support.toyset import QUICK, SMALL, draw_picture, finish, scored_run, tree, write_pictures
 
 CLASSES = {"cat": 4, "dog": 3}
-CASCADE = QUICK.replace(draws=6, refine=0.4)
+ADAPTIVE = QUICK.replace(most_draws=8, keep=2)
 REQUESTS = (
     "start", "gallery", "skipped", "projection", "marks", "distilled", "quality_overall",
     "cluster_cards", "ranges", "evaluations", "sweeps", "localization_overall",
@@ -81,7 +81,7 @@ def make_world(folder: Path) -> World:
     """Score, select and export toy pictures, and store the other kinds of files by hand."""
     source = write_pictures(folder / "source", CLASSES)
     world = World(folder / "world")
-    run = scored_run(source, world.run, CASCADE)
+    run = scored_run(source, world.run, ADAPTIVE)
     finish(select(run, SMALL.replace(features="reencode"), MeanColour()))
     finish(select(run, SMALL))
     _store_the_rest(world.run)

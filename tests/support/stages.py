@@ -23,7 +23,7 @@ from support.toyset import (
 CLASSES = {"cat": 4, "dog": 3}
 
 
-CASCADE = QUICK.replace(draws=6, refine=0.4)
+ADAPTIVE = QUICK.replace(most_draws=8, keep=2)
 
 
 def all_stages(source: Path, folder: Path, settings: ScoreSettings = QUICK) -> Iterator[Event]:
