@@ -29,7 +29,7 @@ from dsel.types import Notice
 
 PLACES, PARTS = 300, 10
 REPAIRED = frozenset({
-    "run", "scores", "proxies", "refined", "layouts", "images.parquet", "summary.json", "run.json",
+    "run", "scores", "proxies", "rounds", "layouts", "images.parquet", "summary.json", "run.json",
     "out", "out.zip",
 })  # fmt: skip
 

@@ -57,7 +57,7 @@ class ScoreSettings(Settings):
             "kept in its place, by the standard errors of their scores",
         ),
         Display("Tolerance"),
-    ] = 0.05
+    ] = 0.1
     prompt: Annotated[
         str,
         Field(description="prompt that names the class; {class} is replaced by its name"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -25,10 +26,18 @@ LEAD = 2.0
 """Standard errors by which the leading box of an image has to be ahead of its runner-up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which of N images need further draws, (N,) each: for their place in the set, or their box."""
+
+    place: Flags
+    box: Flags
+
+
 def needing_draws(
     scores: ClassScores, geometry: Geometry, settings: ScoreSettings, copies: Collection[str] = ()
-) -> Flags:
-    """Return which of a class's N images need further draws, (N,), whatever they may get.
+) -> Needs:
+    """Return which of a class's N images need further draws, whatever they may get.
 
     These are the images that compete for a place in the default selection of `keep` images, and
     those whose box is unsteady. copies: images that no selection uses.
@@ -41,15 +50,17 @@ def needing_draws(
     scored = score_class(scores, located, geometry, select, combined_maps(*of, select.score))
     scored = without_images(scored, scores.ids, copies)
     image = scored.located.image
-    clusters = cluster_patches(scored.located.features, scored.ranking, select.k)
+    clusters = cluster_patches(
+        scored.located.features, scored.ranking, select.k, strength=scored.located.strength
+    )
     keys = scored.ranking, clusters.labels, clusters.distance, select.within, select.across
     kept = np.isin(np.arange(len(image)), rank_patches(*keys)[: settings.keep])
     error = pooled_errors(scored.ranking_error, scores.draws[image])
-    needing = np.zeros(len(scores.ids), bool)
-    needing[image] = contested(scored.ranking, error, clusters.labels, kept, settings.tolerance)
+    place, box = np.zeros(len(scores.ids), bool), np.zeros(len(scores.ids), bool)
+    place[image] = contested(scored.ranking, error, clusters.labels, kept, settings.tolerance)
     found = margins(scores, geometry, select)
-    needing[image] |= unsteady_boxes(found.lead, found.error)[image]
-    return needing
+    box[image] = unsteady_boxes(found.lead, found.error)[image]
+    return Needs(place, box)
 
 
 def pooled_errors(error: Doubles, draws: Ints) -> Doubles:

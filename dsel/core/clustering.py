@@ -34,7 +34,11 @@ class Clusters:
 
 
 def cluster_patches(
-    features: Floats, scores: NDArray[np.floating], k: int, discriminative_share: float = 1.0
+    features: Floats,
+    scores: NDArray[np.floating],
+    k: int,
+    discriminative_share: float = 1.0,
+    strength: NDArray[np.floating] | None = None,
 ) -> Clusters:
     """Run k-means over features (N, d); clusters are numbered by falling median score.
 
@@ -43,10 +47,11 @@ def cluster_patches(
     unlikely to be kept do not influence the clusters, but kinds of patches that are all less
     discriminative get no cluster of their own.
 
-    k-means starts from discriminative patches that differ (see `first_centroids`) instead of random
-    ones: a distilled set should not depend on a seed, and little on the noise of the scores. With
-    fewer different patches than k there are fewer clusters. It runs in one thread, because the
-    order in which several threads add their partial sums is not defined.
+    k-means starts from strong patches that differ (see `first_centroids`) instead of random ones: a
+    distilled set should not depend on a seed, and little on the noise of the scores. strength: (N,)
+    by default the scores; what locates patches is steadier. With fewer different patches than k
+    there are fewer clusters. It runs in one thread, because the order in which several threads add
+    their partial sums is not defined.
     """
     if not len(features):
         return Clusters(np.zeros(0, np.int64), np.zeros(0, np.float32))
@@ -56,7 +61,7 @@ def cluster_patches(
     k = min(k, len(np.unique(points[best], axis=0)))
     labels = np.zeros(len(points), np.int64)
     if k > 1:
-        start = first_centroids(points[best], scores[best], k)
+        start = first_centroids(points[best], (scores if strength is None else strength)[best], k)
         labels = kmeans(points, points[best], start, k)
     labels = _by_median_score(labels, scores)
     centroids = np.stack(
@@ -72,17 +77,17 @@ def most_discriminative(scores: NDArray[np.floating], count: float) -> Ints:
     return best
 
 
-def first_centroids(points: Floats, scores: NDArray[np.floating], k: int) -> Floats:
-    """Return the patches that k-means starts from, (k, d): discriminative ones that differ.
+def first_centroids(points: Floats, strength: NDArray[np.floating], k: int) -> Floats:
+    """Return the patches that k-means starts from, (k, d): strong ones that differ.
 
-    The most discriminative one is the first; each next one has the largest product of weight and
-    squared distance to those before it, where the weight falls with the rank of the score from 1 to
+    The strongest one is the first; each next one has the largest product of weight and squared
+    distance to those before it, where the weight falls with the rank of the strength from 1 to
     1 / n. This is k-means++ (Arthur and Vassilvitskii, 2007) with its random draws replaced by the
     most likely ones.
     """
     count = len(points)
     weight = np.empty(count)
-    weight[np.argsort(-scores, kind="stable")] = 1 - np.arange(count) / count
+    weight[np.argsort(-strength, kind="stable")] = 1 - np.arange(count) / count
     chosen = [int(np.argmax(weight))]
     nearest = np.full(count, np.inf)
     while len(chosen) < k:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner, check_corner
 from dsel.core.box_search import (
-    TIE,
     BestBoxes,
     largest_mean_boxes,
     largest_mean_boxes_with,
@@ -35,12 +34,14 @@ from dsel.types import Box, ClassScores, ClassSelection, Geometry, Patch
 class Located:
     """P patches of one class, those of one image next to each other and best first.
 
-    image: (P,) each one's row in the class. features: (P, d).
+    image: (P,) each one's row in the class. strength: (P,) the mean inside the box of the map that
+    locates. features: (P, d).
     """
 
     image: NDArray[np.int64]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+    strength: NDArray[np.float64]
     margin: NDArray[np.float64]
     features: NDArray[np.float32]
     patch_px: int
@@ -81,6 +82,7 @@ def locate_class(
         image=image,
         x=x,
         y=y,
+        strength=boxes.score[image, nth],
         # Only the first box of an image has a margin over a runner-up.
         margin=np.where(nth == 0, boxes.margin[image], np.nan),
         features=patch_features(scores.features, x, y, patch_px, width, height, image),

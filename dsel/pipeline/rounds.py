@@ -14,7 +14,7 @@ from dsel.core.adaptive import needing_draws, next_draws
 from dsel.errors import DamageError
 from dsel.pipeline.scoring_loop import ScoringInputs, round_pass
 from dsel.runs import Run
-from dsel.runs.rounds import Rounds
+from dsel.runs.rounds import Further, Rounds
 from dsel.runs.run import SUMMARY
 from dsel.types import Event, Progress, Started
 
@@ -31,11 +31,11 @@ def further_rounds(inputs: ScoringInputs) -> Generator[Event, None, Rounds]:
     if (yield from _are_whole(run)):
         return run.summary.rounds
     classes: Iterable[int] = range(len(run.identity.classes))
-    while draws := (yield from _choose(run, rounds, sorted(classes))):
-        shards = yield from round_pass(inputs, len(rounds) + 1, draws)
+    while chosen := (yield from _choose(run, rounds, sorted(classes))):
+        shards = yield from round_pass(inputs, len(rounds) + 1, chosen)
         rounds = (*rounds, shards)
         # Another class has the same scores as before, and would choose none again.
-        classes = {row.class_index for row in run.images if row.id in draws}
+        classes = {row.class_index for row in run.images if row.id in chosen}
     return rounds
 
 
@@ -64,19 +64,20 @@ def _are_whole(run: Run) -> Generator[Event, None, bool]:
 
 def _choose(
     run: Run, rounds: Rounds, classes: list[int]
-) -> Generator[Event, None, dict[str, range]]:
-    """Return the draws of the next round by image, from those of the rounds before."""
+) -> Generator[Event, None, dict[str, Further]]:
+    """Return what each image gets in the next round, by id, from the rounds before."""
     settings, geometry = run.identity.settings, run.first_geometry
     failed = {image_id for header in run.round_files.headers(rounds) for image_id in header.failed}
     yield Started("choose", len(classes), "classes")
-    chosen = {}
+    chosen: dict[str, Further] = {}
     for index in classes:
         scores = run.class_scores(index, rounds)
         if scores.ids:
-            needing = needing_draws(scores, geometry, settings, run.copies)
-            for row in np.flatnonzero(needing & (scores.draws < settings.most_draws)).tolist():
+            needs = needing_draws(scores, geometry, settings, run.copies)
+            may = scores.draws < settings.most_draws
+            for row in np.flatnonzero(may & (needs.place | needs.box)).tolist():
                 if scores.ids[row] not in failed:
                     draws = next_draws(int(scores.draws[row]), settings.most_draws)
-                    chosen[scores.ids[row]] = draws
+                    chosen[scores.ids[row]] = Further(draws, bool(needs.box[row]))
         yield Progress()
     return chosen

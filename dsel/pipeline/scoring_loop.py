@@ -18,6 +18,7 @@ import numpy as np
 from dsel.data.prefetch import PrefetchedImage, Prefetcher
 from dsel.errors import DamageError
 from dsel.runs import Run, made_again
+from dsel.runs.rounds import Further
 from dsel.runs.schema import ShardRow
 from dsel.types import Event, ImageRef, Notice, Progress, Skipped, Started
 
@@ -57,24 +58,25 @@ def first_pass(inputs: ScoringInputs) -> Iterator[Event]:
 
 
 def round_pass(
-    inputs: ScoringInputs, number: int, draws: Mapping[str, range]
+    inputs: ScoringInputs, number: int, chosen: Mapping[str, Further]
 ) -> Generator[Event, None, tuple[int, ...]]:
-    """Score chosen images with these further draws, as a round; returns the shards that have any.
+    """Give chosen images their further draws, as a round; returns the shards that have any.
 
     Its finished files stay as they are if they are undamaged, and of the same images and draws.
     """
     run = inputs.run
     before = {row.id: row.checksum for row in run.images}
-    chosen = [[ref for ref in refs if ref.id in draws] for refs in inputs.shards()]
-    shards = {shard: refs for shard, refs in enumerate(chosen) if refs}
-    finished = yield from _whole_files(run, number, shards, draws)
+    by_shard = [[ref for ref in refs if ref.id in chosen] for refs in inputs.shards()]
+    shards = {shard: refs for shard, refs in enumerate(by_shard) if refs}
+    finished = yield from _whole_files(run, number, shards, chosen)
     done = sum(len(shards[shard]) for shard in finished)
-    yield Started("round", len(draws), "images", done)
+    draws = {image_id: further.draws for image_id, further in chosen.items()}
+    yield Started("round", len(chosen), "images", done)
     with _BackgroundWriter() as writer:
         for shard, refs in shards.items():
             if shard not in finished:
                 rows = yield from _score_shard(inputs, refs, draws, _Notes(), before)
-                writer.submit(run.round_files.write, number, shard, rows, draws)
+                writer.submit(run.round_files.write, number, shard, rows, chosen)
     return tuple(shards)
 
 
@@ -99,7 +101,7 @@ def _whole_shards(run: Run) -> Generator[Event, None, set[int]]:
 
 
 def _whole_files(
-    run: Run, number: int, shards: Mapping[int, Sequence[ImageRef]], draws: Mapping[str, range]
+    run: Run, number: int, shards: Mapping[int, Sequence[ImageRef]], chosen: Mapping[str, Further]
 ) -> Generator[Event, None, set[int]]:
     """Read the finished files of a round; a notice names each that is made again."""
     whole = {shard for shard in shards if run.round_files.file(number, shard).exists()}
@@ -112,7 +114,7 @@ def _whole_files(
             whole.discard(shard)
             yield Notice(made_again(error))
         else:
-            if not header.fits({ref.id: draws[ref.id] for ref in shards[shard]}):
+            if not header.fits({ref.id: chosen[ref.id] for ref in shards[shard]}):
                 whole.discard(shard)
                 path = run.round_files.file(number, shard)
                 yield Notice(f"{path} is made again: it has draws of other images")

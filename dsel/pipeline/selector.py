@@ -273,7 +273,11 @@ class Selector:
         return self._cached(
             ("clusters", class_index, read),
             lambda: cluster_patches(
-                scored.located.features, scored.ranking, read.k, read.discriminative_share
+                scored.located.features,
+                scored.ranking,
+                read.k,
+                read.discriminative_share,
+                scored.located.strength,
             ),
         )
 

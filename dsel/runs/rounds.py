@@ -1,10 +1,14 @@
-"""The files of further draws: maps of the images that a round chose, averaged in when they are read.
+"""The files of further draws: maps of the images that a round chose, averaged in by readers.
 
 rounds/01/00000.safetensors has the images of shard 0 that round 1 chose, in dataset order, and the
 maps of their further draws alone, under the names of `dsel.runs.shards`. A round has no file of a
 shard of which it chose no image. The metadata is the checksum, the fields of `RoundHeader`, and
-`shapes`. No file is ever changed: what an image got is the mean of its shard's file and of those of
+`shapes`. No file is ever changed: what an image has is the mean over its shard's file and those of
 all rounds.
+
+Where to look was settled by the first draws, unless the best box of an image was unsteady: further
+draws are averaged into its difference only if a round chose it for its box. Otherwise patches, and
+the clusters that they form, would change with each draw that makes the ranking steadier.
 """
 
 from __future__ import annotations
@@ -43,38 +47,50 @@ Ints: TypeAlias = NDArray[np.int64]
 WITH_NOISE = (("gap", "noise"), ("difference", "difference_noise"))
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """The further draws of an image, and whether they are for its box, or for its place alone."""
+
+    draws: range
+    box: bool = False
+
+
 @with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class RoundHeader:
     """What a file of a round has: its run's fingerprint, and its images.
 
-    ids: the n images with further draws. draws: the first of them and the one after the last, of
-    each. failed: chosen images that could not be scored again; no later round chooses them.
+    ids: the n images with further draws. draws and box: see `Further`; of each image, draws are the
+    first one and the one after the last. failed: chosen images that could not be scored again; no
+    later round chooses them.
     """
 
     fingerprint: str
     ids: tuple[str, ...]
     draws: tuple[tuple[int, int], ...]
+    box: tuple[bool, ...]
     failed: tuple[str, ...]
 
-    def fits(self, draws: Mapping[str, range]) -> bool:
-        """Whether the file is what a round wanted that chose these draws."""
-        found = dict(zip(self.ids, (range(*pair) for pair in self.draws), strict=True))
-        return found.items() <= draws.items() and draws.keys() == {*self.ids, *self.failed}
+    def fits(self, chosen: Mapping[str, Further]) -> bool:
+        """Whether the file is what a round wanted that chose these images of its shard."""
+        of_ids = zip(self.ids, self.draws, self.box, strict=True)
+        found = {image_id: Further(range(*draws), box) for image_id, draws, box in of_ids}
+        return found.items() <= chosen.items() and chosen.keys() == {*self.ids, *self.failed}
 
 
 @dataclass(frozen=True, slots=True)
 class FurtherDraws:
     """The further draws of n images of a class in one file: their rows in it, draws and maps.
 
-    rows: (n,) rising. start and stop: (n,), see `RoundHeader`. buckets: one per shape; their rows
-    are rows of the class.
+    rows: (n,) rising. start, stop and box: (n,), see `RoundHeader`. buckets: one per shape; their
+    rows are rows of the class.
     """
 
     path: Path
     rows: Ints
     start: Ints
     stop: Ints
+    box: NDArray[np.bool_]
     buckets: tuple[Bucket, ...]
 
 
@@ -90,12 +106,12 @@ class RoundFolder:
         return self.run / "rounds" / f"{number:02d}" / f"{shard:05d}.safetensors"
 
     def write(
-        self, number: int, shard: int, rows: Sequence[ShardRow], draws: Mapping[str, range]
+        self, number: int, shard: int, rows: Sequence[ShardRow], chosen: Mapping[str, Further]
     ) -> None:
-        """Write a shard's images of a round; draws: those that each image was to get."""
+        """Write a shard's images of a round; chosen: what each image was to get."""
         scores = {row.ref.id: row.score for row in rows if row.score is not None}
         failed = [row.ref.id for row in rows if row.score is None]
-        content = round_bytes(self.fingerprint, scores, draws, failed)
+        content = round_bytes(self.fingerprint, scores, chosen, failed)
         write_atomically(self.file(number, shard), content)
 
     def check(self, number: int, shard: int) -> RoundHeader:
@@ -125,11 +141,16 @@ class RoundFolder:
 
 
 def round_bytes(
-    fingerprint: str, scores: Mapping[str, Score], draws: Mapping[str, range], failed: Sequence[str]
+    fingerprint: str,
+    scores: Mapping[str, Score],
+    chosen: Mapping[str, Further],
+    failed: Sequence[str],
 ) -> bytes:
     """Return the file of a shard's images in a round, from the scores of their further draws."""
-    ranges = tuple((draws[image_id].start, draws[image_id].stop) for image_id in scores)
-    header = RoundHeader(fingerprint, tuple(scores), ranges, tuple(failed))
+    mine = [chosen[image_id] for image_id in scores]
+    draws = tuple((one.draws.start, one.draws.stop) for one in mine)
+    box = tuple(one.box for one in mine)
+    header = RoundHeader(fingerprint, tuple(scores), draws, box, tuple(failed))
     shapes = [shape_of(score) for score in scores.values()]
     return tensor_bytes(map_tensors(list(scores.values())), asdict(header) | {"shapes": shapes})
 
@@ -157,7 +178,8 @@ def read_further(path: Path, row_of: Mapping[str, int]) -> FurtherDraws:
         images = [ScoreIndex(path, n, shapes[n], at[n]) for n in mine]
         found = [read_part(file, images, shape, 0) for shape in sorted({shapes[n] for n in mine})]
     buckets = tuple(replace(bucket, rows=rows[bucket.rows]) for bucket in found)
-    return FurtherDraws(path, rows, ranges[:, 0], ranges[:, 1], buckets)
+    box = np.array([header.box[n] for n in mine], bool)
+    return FurtherDraws(path, rows, ranges[:, 0], ranges[:, 1], box, buckets)
 
 
 def with_further(
@@ -172,6 +194,7 @@ def with_further(
         return tuple(buckets), draws
     draws = draws.copy()
     maps = [_widened(bucket) for bucket in buckets]
+    located = np.unique(np.concatenate([part.rows[part.box] for part in parts]))
     for part in parts:
         if not np.array_equal(part.start, draws[part.rows]):
             raise damaged(part.path, "its draws do not follow those before it", remedies.SCORE)
@@ -179,12 +202,17 @@ def with_further(
         for further in part.buckets:
             for bucket, mine in zip(buckets, maps, strict=True):
                 if bucket.gap.shape[1:] == further.gap.shape[1:]:
-                    _average(mine, bucket.rows, further, part, antithetic)
+                    _average(mine, bucket.rows, further, part, located, antithetic)
     return tuple(_narrowed(b, mine) for b, mine in zip(buckets, maps, strict=True)), draws
 
 
-def _average(maps: Maps, rows: Ints, further: Bucket, part: FurtherDraws, antithetic: bool) -> None:
-    """Average the further draws of a bucket's images into its maps, whose images are `rows`."""
+def _average(
+    maps: Maps, rows: Ints, further: Bucket, part: FurtherDraws, located: Ints, antithetic: bool
+) -> None:
+    """Average the further draws of a bucket's images into its maps, whose images are `rows`.
+
+    located: the rows of the class whose differences they are averaged into.
+    """
     position = np.searchsorted(part.rows, further.rows)
     ranges = np.stack([part.start[position], part.stop[position]], axis=1)
     for start, stop in np.unique(ranges, axis=0).tolist():
@@ -192,10 +220,11 @@ def _average(maps: Maps, rows: Ints, further: Bucket, part: FurtherDraws, antith
         at = np.searchsorted(rows, further.rows[mine])
         halves = halves_of(range(start), antithetic), halves_of(range(start, stop), antithetic)
         new = {kind: getattr(further, kind)[mine].astype(np.float32) for kind in KINDS}
-        for mean, noise in WITH_NOISE:
+        moves = np.isin(rows[at], located)
+        for (mean, noise), some in zip(WITH_NOISE, (np.ones_like(moves), moves), strict=True):
             parts = (maps[mean][at], maps[noise][at]), (new[mean], new[noise])
             both = merged([Draws(*maps_of, of) for maps_of, of in zip(parts, halves, strict=True)])
-            maps[mean][at], maps[noise][at] = both.mean, both.noise
+            maps[mean][at[some]], maps[noise][at[some]] = both.mean[some], both.noise[some]
         share = np.float32((stop - start) / stop)
         maps["conditional"][at] += share * (new["conditional"] - maps["conditional"][at])
 

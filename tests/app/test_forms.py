@@ -34,7 +34,8 @@ def test_form_of__without_settings_for_local_visitors() -> None:
 
 def test_filled__is_what_was_given() -> None:
     assert filled(ScoreSettings, SCORE, "score") == QUICK.replace(min_side_px=16)
-    assert filled(ScoreSettings, {"null_prompt": None, "refine": 1, "draws": 4}, "x").refine == 1.0
+    values = {"null_prompt": None, "tolerance": 0.5, "draws": 4}
+    assert filled(ScoreSettings, values, "x").tolerance == 0.5
     for kind in (ScoreSettings, PriorSettings):
         defaults = {field["name"]: field["default"] for field in form_of(kind)}
         assert filled(kind, json.loads(json.dumps(defaults)), "x") == kind()
@@ -52,8 +53,8 @@ def test_filled__is_what_was_given() -> None:
         ({"timesteps": [1000]}, "timesteps must be between 0 and 999"),
         ({"fit": "wide"}, "fit must be one of"),
         ({"fit": []}, "fit must be one of"),
-        ({"refine": float("nan")}, "refine must be between 0.0 and 1.0, got nan"),
-        ({"refine": "1"}, "refine must be a number"),
+        ({"tolerance": float("nan")}, "tolerance must be between 0.0001 and 0.5, got nan"),
+        ({"tolerance": "1"}, "tolerance must be a number"),
         ({"antithetic": 1}, "antithetic must be true or false"),
         ({"timesteps": [1] * 1001}, "timesteps must be a list of at most 1000 values"),
         ({"prompt": None}, "prompt must be a text"),

@@ -120,9 +120,11 @@ def test_settings__outside_of_the_range(case: tuple[type, Setting], side: str) -
         ({"noise_seed": -1}, "noise seed must be between 0 and 2147483647, got -1"),
         ({"min_side_px": 0}, "min side (px) must be between 1 and 4096, got 0"),
         ({"fit": "stretch"}, "fit must be one of whole, crop, squash, got 'stretch'"),
-        ({"refine": 1.5}, "refine must be between 0.0 and 1.0, got 1.5"),
-        ({"refine": 0.25, "first_draws": 4},
-         "first draws must be fewer than draws, got 4 of 4; raise --draws"),
+        ({"tolerance": 0.6}, "tolerance must be between 0.0001 and 0.5, got 0.6"),
+        ({"draws": 4, "most_draws": 2},
+         "most draws must be 0, or at least the 4 draws that every image gets, got 2"),
+        ({"most_draws": 9}, "most draws must be even with antithetic pairs, got 9; "
+         "use an even number or turn antithetic off"),
         ({"timesteps": ()}, "timesteps must be different numbers, got []"),
         ({"timesteps": (3, 4, 3)}, "timesteps must be different numbers, got [3, 4, 3]"),
         ({"draws": 3}, "draws must be even with antithetic pairs, got 3; "
@@ -152,10 +154,11 @@ def test_score_settings__prompts() -> None:
     assert odd.unconditional_prompt() == " {other} !"
 
 
-def test_score_settings__first_and_further_draws() -> None:
-    assert ScoreSettings(draws=6).first == range(6)
-    cascade = ScoreSettings(draws=6, refine=0.25)
-    assert (cascade.first, cascade.further) == (range(2), range(2, 6))
+def test_score_settings__evaluations_at_least_and_at_most() -> None:
+    one = ScoreSettings(timesteps=(200, 300), draws=4)
+    assert (one.first, one.least_evaluations, one.most_evaluations) == (range(4), 16, 16)
+    assert one.replace(most_draws=16).least_evaluations == 16
+    assert one.replace(most_draws=16).most_evaluations == 64
 
 
 def test_prior_settings__precision_is_one_of_the_known() -> None:
@@ -249,7 +252,7 @@ def test_fingerprint__of_the_defaults_stays_the_same() -> None:
         (SelectSettings, {"timesteps": {300}},
          "timesteps must be a list, each a whole number, got {300}"),
         (SelectSettings, {"pins": "cat"}, "pins must be a list, each a text, got 'cat'"),
-        (ScoreSettings, {"refine": True}, "refine must be a number, got True"),
+        (ScoreSettings, {"tolerance": True}, "tolerance must be a number, got True"),
         (ScoreSettings, {"null_prompt": 3}, "null prompt must be a text, got 3"),
         (ScoreSettings, {"antithetic": 0}, "antithetic must be true or false, got 0"),
         (ScoreSettings, {"fit": 1}, "fit must be one of whole, crop, squash, got 1"),
@@ -280,10 +283,10 @@ def test_settings__the_error_names_the_setting() -> None:
 
 
 def test_settings__whole_numbers_are_floats_and_lists_are_tuples() -> None:
-    one = ScoreSettings(refine=1, timesteps=[200, 300])
-    assert type(one.refine) is float
+    one = SelectSettings(context=2, timesteps=[200, 300])
+    assert type(one.context) is float
     assert one.timesteps == (200, 300)
-    assert hash(one) == hash(ScoreSettings(refine=1.0, timesteps=(200, 300)))
+    assert hash(one) == hash(SelectSettings(context=2.0, timesteps=(200, 300)))
 
 
 @pytest.mark.parametrize("case", DECLARED, ids=label)
@@ -338,7 +341,7 @@ def other_value(setting: Setting) -> Any:
         "resolution_px": 64, "widths": (32, 48), "timesteps": (1, 2), "null_share": 0.5,
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
-        "null_prompt": "x", "refine": 0.5, "discriminative_share": 0.5, "drop_lowest": 0.5,
+        "null_prompt": "x", "tolerance": 0.5, "most_draws": 8, "discriminative_share": 0.5, "drop_lowest": 0.5,
         "low_memory": True, "compile": True, "teacher": "x", "max_megapixels": 50,
         "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip

@@ -80,8 +80,8 @@ def test_select_and_export__of_the_defaults_is_short() -> None:
 
 
 def test_flags__of_other_settings_by_hand() -> None:
-    assert flags(ScoreSettings(antithetic=False, null_prompt="", refine=0.25)) == (
-        "--no-antithetic", "--refine 0.25", "--null-prompt=''",
+    assert flags(ScoreSettings(antithetic=False, null_prompt="", tolerance=0.25)) == (
+        "--no-antithetic", "--tolerance 0.25", "--null-prompt=''",
     )  # fmt: skip
     assert flags(PriorSettings(low_memory=True)) == ("--low-memory",)
     assert flags(SourceSettings(classes=("a b", "-c"))) == ("--classes='a b'", "--classes=-c")

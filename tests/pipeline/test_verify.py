@@ -44,7 +44,7 @@ def test_verify__whole(world: World) -> None:
     [
         ("run.json", "run the same dsel score again, or score the dataset into a new folder"),
         ("summary.json", "run the same dsel score again, which makes it anew"),
-        ("refined/00001.safetensors", "run the same dsel score again, which makes it anew"),
+        ("rounds/01/00001.safetensors", "run the same dsel score again, which makes it anew"),
         ("selections/current.json", "run the same dsel select again, which makes it anew"),
         ("sweeps/5555555555555555.parquet", "delete it and run the sweep again"),
         ("advice/4444444444444444.json", "delete it and ask for advice again"),
@@ -58,7 +58,9 @@ def test_verify__names_the_file_and_the_remedy(world: World, name: str, remedy: 
     assert line.endswith(f"; {remedy}")
 
 
-@pytest.mark.parametrize("name", ["scores/00001.safetensors", "proxies/00002.parquet"])
+@pytest.mark.parametrize(
+    "name", ["scores/00001.safetensors", "proxies/00002.parquet", "rounds/02/00000.safetensors"]
+)
 def test_verify__a_lost_shard(world: World, name: str) -> None:
     (world.run / name).unlink()
     (line,) = lines(world.run)

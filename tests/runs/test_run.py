@@ -308,17 +308,26 @@ def test_score__makes_a_damaged_file_again(run_path, source, name, damage):
         assert f"{path} is made again: it" in notice
 
 
-def test_score__damaged_refined_shard_is_made_again(source, tmp_path):
-    settings = QUICK.replace(draws=6, refine=0.4)
+def test_score__damaged_files_of_rounds_are_made_again(source, tmp_path):
+    settings = QUICK.replace(most_draws=8, keep=2)
     run = scored_run(source, tmp_path / "run", settings)
     whole = tree(run.path)
-    flip(run.path / "refined/00001.safetensors", -1)
+    flip(run.path / "rounds/01/00001.safetensors", -1)
+    (run.path / "rounds/02/00000.safetensors").unlink()
     flip(run.path / "scores/00002.safetensors", -1)
     notices = _notices(finish(score(dataset_of(source), toy_prior(), run.path, settings)))
     assert tree(run.path) == whole
-    assert [notice[:23] for notice in notices] == [
-        "shard 2 is scored again", "shard 1 is scored again",
-    ]  # fmt: skip
+    shard, damaged = notices  # a file that is absent is as one that was not written yet
+    assert shard.startswith("shard 2 is scored again")
+    assert damaged.startswith(f"{run.path / 'rounds/01/00001.safetensors'} is made again: it")
+
+
+@pytest.mark.parametrize("name", ["rounds/01/00000.safetensors", "rounds/02/00001.safetensors"])
+def test_class_scores__a_lost_file_of_a_round_is_noticed(source, tmp_path, name):
+    run = scored_run(source, tmp_path / "run", QUICK.replace(most_draws=8, keep=2))
+    (run.path / name).unlink()
+    with pytest.raises(DamageError, match=r"is missing: run the same dsel score again"):
+        _read_all(run.path)
 
 
 def test_score__a_damaged_manifest_of_no_known_run_is_refused(run_path, source):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from dsel.core.halves import Halves
 from dsel.errors import RunError
 from dsel.runs.shards import (
     KINDS,
     Header,
     ScoreIndex,
     Shape,
-    average,
     map_rows,
-    read_all,
     read_header,
     read_scores,
+    shape_of,
     shard_bytes,
 )
 from dsel.types import Score
@@ -38,7 +35,7 @@ def score(shape: Shape, seed: int) -> Score:
 
 
 def header(count: int, fingerprint: str = "f") -> Header:
-    return Header(fingerprint, tuple(f"cat/{n}" for n in range(count)), (0.5,) * T, 2.5, count)
+    return Header(fingerprint, tuple(f"cat/{n}" for n in range(count)), (0.5,) * T, 2.5)
 
 
 def write(path: Path, scores: list[Score]) -> Path:
@@ -47,7 +44,7 @@ def write(path: Path, scores: list[Score]) -> Path:
 
 
 def indices(path: Path, scores: list[Score]) -> list[ScoreIndex]:
-    found = map_rows(scores)
+    found = map_rows([shape_of(one) for one in scores])
     return [
         ScoreIndex(path, row, one.gap.shape[1:], map_row)
         for row, (one, map_row) in enumerate(zip(scores, found, strict=True))
@@ -61,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_map_rows__count_each_shape_for_itself() -> None:
     found = [score(shape, 0) for shape in ((4, 4), (4, 8), (4, 4), (8, 4), (4, 8), (4, 4))]
-    assert map_rows(found) == [0, 0, 1, 0, 1, 2]
+    assert map_rows([shape_of(one) for one in found]) == [0, 0, 1, 0, 1, 2]
     assert map_rows([]) == []
 
 
@@ -100,18 +97,6 @@ def test_read_scores__round_trip_of_any_images_of_two_shards(
                 assert np.array_equal(getattr(bucket, kind)[at], stored)
 
 
-@settings(max_examples=20, deadline=None)
-@given(turns=st.lists(shapes, max_size=8))
-def test_read_all__every_image_in_dataset_order(folder: Path, turns: list[Shape]) -> None:
-    scores = [score(shape, n) for n, shape in enumerate(turns)]
-    found = read_all(write(folder / "all.safetensors", scores))
-    assert len(found) == len(scores)
-    for one, expected in zip(found, scores, strict=True):
-        for name in (*KINDS, "features"):
-            half = getattr(expected, name).astype(np.float16)
-            assert np.array_equal(getattr(one, name), half.astype(np.float32))
-
-
 def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:
     path = write(tmp_path / "a", [score(shape, n) for n, shape in enumerate(((4, 8), (4, 4)) * 2)])
     with safe_open(path, "numpy") as file:
@@ -131,34 +116,6 @@ def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:
 def test_shard_bytes__same_scores_same_bytes() -> None:
     scores = [score(shape, n) for n, shape in enumerate(((4, 8), (4, 4), (6, 4)))]
     assert shard_bytes(scores, header(3)) == shard_bytes(list(scores), header(3))
-
-
-def test_read_scores__which_were_refined(tmp_path: Path) -> None:
-    first = [score((4, 4), n) for n in range(3)]
-    further = score((4, 4), 9)
-    mixed = [first[0], average(first[1], further, (Halves(1, 0), Halves(1, 2))), first[2]]
-    paths = [write(tmp_path / "a", first), write(tmp_path / "b", mixed)]
-    everything = [index for path in paths for index in indices(path, first)]
-    assert read_scores(everything).refined.tolist() == [False] * 3 + [False, True, False]
-    for name in ("conditional", "gap", "difference", "features"):
-        expected = getattr(first[1], name) / 4 + getattr(further, name) * 3 / 4
-        np.testing.assert_allclose(getattr(mixed[1], name), expected, rtol=1e-6)
-
-
-def test_average__noise_of_the_difference_is_merged_as_that_of_the_gap_is() -> None:
-    """Swapping the maps in both parts swaps them in the mean."""
-
-    def swapped(one: Score) -> Score:
-        return replace(
-            one, gap=one.difference, noise=one.difference_noise,
-            difference=one.gap, difference_noise=one.noise,
-        )  # fmt: skip
-
-    parts, halves = [score((4, 4), n) for n in range(2)], (Halves(1, 1), Halves(2, 2))
-    found, other = average(*parts, halves), average(*map(swapped, parts), halves)
-    assert np.array_equal(found.difference_noise, other.noise)
-    assert np.array_equal(found.difference, other.gap)
-    assert not np.array_equal(found.difference_noise, found.noise)
 
 
 def test_read_header__round_trip(tmp_path: Path) -> None:
