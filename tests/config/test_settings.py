@@ -233,7 +233,7 @@ def test_fingerprint__of_the_defaults_stays_the_same() -> None:
     """Runs and selections on disk are found by these names."""
     assert {kind.__name__: fingerprint(kind()) for kind in KINDS} == {
         "SourceSettings": "61c88c87a427d673", "PriorSettings": "f6fe80ac899b3c1c",
-        "ScoreSettings": "f5603fb285f9066d", "SelectSettings": "ea909fd1a882dab7",
+        "ScoreSettings": "f9d953923ffe1d40", "SelectSettings": "ea909fd1a882dab7",
         "ExportSettings": "6fd46f3442763dac", "TrainSettings": "f00c811fd8c7ac9c",
     }  # fmt: skip
     assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "560078b43d0ecb51"
@@ -341,7 +341,8 @@ def other_value(setting: Setting) -> Any:
         "resolution_px": 64, "widths": (32, 48), "timesteps": (1, 2), "null_share": 0.5,
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
-        "null_prompt": "x", "tolerance": 0.5, "most_draws": 8, "discriminative_share": 0.5, "drop_lowest": 0.5,
+        "null_prompt": "x", "tolerance": 0.5, "most_draws": 8, "discriminative_share": 0.5,
+        "drop_lowest": 0.5,
         "low_memory": True, "compile": True, "teacher": "x", "max_megapixels": 50,
         "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip
