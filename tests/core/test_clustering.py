@@ -115,6 +115,21 @@ def test_cluster_patches__hardly_changes_with_the_noise_of_the_scores() -> None:
     assert mates.mean() > 0.9
 
 
+def test_cluster_patches__starts_from_the_strongest_whatever_the_scores() -> None:
+    """Scores only order the clusters, as long as all patches take part in finding them."""
+    rng = np.random.default_rng(5)
+    features = rng.normal(size=(200, 8)).astype(np.float32)
+    strength = rng.uniform(size=200)
+    found = [
+        cluster_patches(features, rng.uniform(size=200), 8, strength=strength).labels
+        for _ in range(3)
+    ]
+    mates = [labels[:, None] == labels[None] for labels in found]
+    assert all(np.array_equal(mates[0], one) for one in mates[1:])
+    other = cluster_patches(features, strength, 8, strength=-strength).labels
+    assert not np.array_equal(mates[0], other[:, None] == other[None])
+
+
 def test_most_discriminative__by_hand() -> None:
     scores = np.array([1.0, 5.0, 3.0, 5.0, -2.0])
     assert [most_discriminative(scores, n).tolist() for n in (1, 2.5, 9)] == [
