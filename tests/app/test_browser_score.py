@@ -183,6 +183,10 @@ def test_job__reloaded_cancelled_and_resumed(visit: Opener) -> None:
     page.get_by_label("Images per shard", exact=True).fill("4")
     estimate = page.locator(".estimate").inner_text()
     assert estimate.startswith("120 images × 1 timestep × 2 draws × 2 = 480 evaluations")
+    most = page.get_by_label("Most draws per timestep", exact=True)
+    most.fill("8")
+    assert "= at least 480 and at most 1,920 evaluations" in page.locator(".estimate").inner_text()
+    most.fill("0")
     assert page.locator(".more-settings summary").inner_text() == "More settings · 1 changed"
     begin(page)
     card = page.get_by_role("article", name="toybox")

@@ -89,8 +89,8 @@ def test_score__figures_and_resume(figures, source, tiny_prior, tmp_path):
     command = ("score", source, "--run", tmp_path / "run", "--prior", tiny_prior, *QUICK)
     made = figures(*command)
     assert set(made) == {
-        "images", "skipped", "evaluations", "model_calls", "images_per_s", "model_share",
-        "knowledge_auc",
+        "images", "skipped", "evaluations", "evaluations_per_image", "model_calls",
+        "images_per_s", "model_share", "knowledge_auc",
     }  # fmt: skip
     assert (made["images"], made["skipped"]) == (8, 0)
     assert made["images_per_s"] > 0
@@ -313,6 +313,8 @@ def test_info__says_what_a_run_holds(figures, capsys, run, source):
     assert made["dataset"] == str(source)
     assert (made["images"], made["scored"], made["skipped"]) == (8, 8, {})
     assert made["shards"] == "3 of 3"
+    assert (made["evaluations"], made["evaluations_per_image"]) == (8 * 8, 8.0)
+    assert made["images_with_further_draws"] == 0
     assert made["settings"]["timesteps"] == [300, 600]
     assert len(made["selections"]) == 1
     assert main(["info", str(run)]) == 0
@@ -370,6 +372,14 @@ def test_dry_run__writes_nothing(capsys, source, tiny_prior, tmp_path, command):
 
 
 @pytest.mark.parametrize("command", ["score", "distill"])
+def test_dry_run__says_what_an_image_takes_at_least_and_at_most(figures, source, tmp_path):
+    command = ("score", source, "--run", tmp_path / "run", "--timesteps", "200", "300", "--draws",
+               "4", "--dry-run")  # fmt: skip
+    assert figures(*command)["work"]["evaluations_per_image"] == 16
+    found = figures(*command, "--most-draws", "16")["work"]["evaluations_per_image"]
+    assert found == "at least 16, at most 64"
+
+
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_score__says_first_what_is_scored(capsys, tiny_prior, tmp_path, command, more):
     """The split, the classes with their images, and the words of the prompts."""

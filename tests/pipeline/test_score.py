@@ -84,8 +84,8 @@ def test_score__a_finished_run_asks_the_prior_nothing(source, tmp_path):
 def test_score__figures(source, tmp_path):
     figures = figures_of(finish(score(dataset_of(source), toy_prior(), tmp_path, QUICK)))
     assert set(figures) == {
-        "images", "skipped", "evaluations", "model_calls", "images_per_s", "model_share",
-        "knowledge_auc",
+        "images", "skipped", "evaluations", "evaluations_per_image", "model_calls",
+        "images_per_s", "model_share", "knowledge_auc",
     }  # fmt: skip
     assert figures["evaluations"] == 6 * 2 * 2 * 2  # images, timesteps, draws, prompts
     assert figures["images_per_s"] > 0
