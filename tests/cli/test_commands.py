@@ -350,6 +350,14 @@ def test_info__of_an_unfinished_run(figures, run):
 # What a dry run does
 
 
+def test_dry_run__says_what_an_image_takes_at_least_and_at_most(figures, source, tmp_path):
+    command = ("score", source, "--run", tmp_path / "run", "--timesteps", "200", "300", "--draws",
+               "4", "--dry-run")  # fmt: skip
+    assert figures(*command)["work"]["evaluations_per_image"] == 16
+    found = figures(*command, "--most-draws", "16")["work"]["evaluations_per_image"]
+    assert found == "at least 16, at most 64"
+
+
 @pytest.mark.parametrize("command", ["score", "distill", "train", "toybox"])
 def test_dry_run__writes_nothing(capsys, source, tiny_prior, tmp_path, command):
     new = tmp_path / "new"
@@ -372,14 +380,6 @@ def test_dry_run__writes_nothing(capsys, source, tiny_prior, tmp_path, command):
 
 
 @pytest.mark.parametrize("command", ["score", "distill"])
-def test_dry_run__says_what_an_image_takes_at_least_and_at_most(figures, source, tmp_path):
-    command = ("score", source, "--run", tmp_path / "run", "--timesteps", "200", "300", "--draws",
-               "4", "--dry-run")  # fmt: skip
-    assert figures(*command)["work"]["evaluations_per_image"] == 16
-    found = figures(*command, "--most-draws", "16")["work"]["evaluations_per_image"]
-    assert found == "at least 16, at most 64"
-
-
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_score__says_first_what_is_scored(capsys, tiny_prior, tmp_path, command, more):
     """The split, the classes with their images, and the words of the prompts."""
