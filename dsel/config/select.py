@@ -75,7 +75,7 @@ class SelectSettings(Settings):
                 ("signed", "Signed gap"),
             ),
         ),
-    ] = "positive"
+    ] = "difference"
     smooth: Annotated[
         float,
         Field(
@@ -85,7 +85,7 @@ class SelectSettings(Settings):
             "the map before the patch is located; 0 does not smooth. Scores are not smoothed",
         ),
         Display("Smooth", unit="cells"),
-    ] = 0.0
+    ] = 1.0
     score: Annotated[
         Literal["signed", "positive"],
         Field(
