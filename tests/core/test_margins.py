@@ -47,7 +47,7 @@ def test_margins__by_the_slow_definition(locate: str, smooth: float) -> None:
 
 def test_margins__are_those_of_the_located_patches() -> None:
     """Those of a selection; NaN where no box fits beside the best one."""
-    scores, settings = class_scores(12), SelectSettings(locate="signed")
+    scores, settings = class_scores(12), SelectSettings(locate="signed", smooth=0.0)
     found = margins(scores, GEOMETRY, settings)
     maps = tuple(combined_map(bucket, GEOMETRY, (), "signed") for bucket in scores.buckets)
     located = locate_class(scores, GEOMETRY, settings, maps)
