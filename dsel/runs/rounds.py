@@ -24,7 +24,7 @@ from pydantic import with_config
 
 from dsel.checksums import damaged
 from dsel.core.halves import Draws, halves_of, merged
-from dsel.files import STORED, opened_tensors, tensor_bytes, validated, write_atomically
+from dsel.files import STORED, Tensors, opened_tensors, tensor_bytes, validated, write_atomically
 from dsel.runs import remedies
 from dsel.runs.schema import ImageRow, ShardRow
 from dsel.runs.shards import (
@@ -157,9 +157,13 @@ def round_bytes(
 
 def read_round_header(path: Path) -> RoundHeader:
     """Read the metadata of a round's file; raises `DamageError` if it is missing or damaged."""
-    names = {field.name for field in fields(RoundHeader)}
     with opened_tensors(path, remedies.SCORE) as file:
-        record = {key: value for key, value in file.record.items() if key in names}
+        return _header(path, file)
+
+
+def _header(path: Path, file: Tensors) -> RoundHeader:
+    names = {field.name for field in fields(RoundHeader)}
+    record = {key: value for key, value in file.record.items() if key in names}
     return validated(record, RoundHeader, path, remedies.SCORE)
 
 
@@ -168,15 +172,15 @@ def read_further(path: Path, row_of: Mapping[str, int]) -> FurtherDraws:
 
     row_of: the rows of the class's images. Raises `DamageError` if it is missing or damaged.
     """
-    header = read_round_header(path)
-    mine = [n for n, image_id in enumerate(header.ids) if image_id in row_of]
-    rows = np.array([row_of[header.ids[n]] for n in mine], np.int64)
-    ranges = np.array([header.draws[n] for n in mine], np.int64).reshape(-1, 2)
     with opened_tensors(path, remedies.SCORE) as file:
+        header = _header(path, file)
+        mine = [n for n, image_id in enumerate(header.ids) if image_id in row_of]
         shapes = [(height, width) for height, width in file.record["shapes"]]
         at = map_rows(shapes)
         images = [ScoreIndex(path, n, shapes[n], at[n]) for n in mine]
         found = [read_part(file, images, shape, 0) for shape in sorted({shapes[n] for n in mine})]
+    rows = np.array([row_of[header.ids[n]] for n in mine], np.int64)
+    ranges = np.array([header.draws[n] for n in mine], np.int64).reshape(-1, 2)
     buckets = tuple(replace(bucket, rows=rows[bucket.rows]) for bucket in found)
     box = np.array([header.box[n] for n in mine], bool)
     return FurtherDraws(path, rows, ranges[:, 0], ranges[:, 1], box, buckets)
