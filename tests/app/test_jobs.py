@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.jobs import WAIT_S, Gate, wait
+from support.stages import ADAPTIVE
 from support.stored import record_of, rewrite
 from support.synthetic import synthetic_run
 from support.toyset import QUICK, dataset_of, finish, toy_prior, tree, write_pictures
@@ -421,6 +422,20 @@ def test_lent__portions_end_with_the_same_bytes(jobs_with, source, tmp_path) -> 
     assert len(portions) > 2
     assert set(portions) == {30}
     finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", QUICK))
+    assert tree(jobs.result(token)) == tree(tmp_path / "direct")
+
+
+def test_lent__rounds_of_further_draws_end_with_the_same_bytes(jobs_with, source, tmp_path) -> None:
+    portions: list[int] = []
+    runner = JobRunner(Priors(lambda _: toy_prior()), accelerate=lent(portions, 45))
+    jobs = jobs_with(runner=runner)
+    task = replace(task_of(source), settings=ADAPTIVE)
+    token = jobs.start(task)
+    report = wait(jobs, token)
+    assert report.state == "done", report.error
+    assert len(portions) > 1
+    finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", ADAPTIVE))
+    assert (tmp_path / "direct/rounds").exists()
     assert tree(jobs.result(token)) == tree(tmp_path / "direct")
 
 
