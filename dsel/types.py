@@ -72,14 +72,18 @@ class Score:
     """The scores of one image.
 
     conditional: (T, h, w) float32, the denoising loss with the class named, per timestep and cell.
-    gap: (T, h, w) float32, the unconditional loss minus the conditional one. features: (g, g, d)
-    float32. All are means over draws, the maps over channels too. noise: (T, h, w), of the gap's
-    mean over draws (`dsel.core.halves`); NaN if unknown. refined: whether there are further draws.
+    gap: (T, h, w) float32, the unconditional loss minus the conditional one. difference: (T, h, w)
+    float32, the squared difference of the two predictions. features: (g, g, d) float32. All are
+    means over draws, the maps over channels too. noise and difference_noise: (T, h, w), of the
+    means of gap and difference over draws (`dsel.core.halves`); NaN if unknown. refined: whether
+    there are further draws.
     """
 
     conditional: NDArray[np.float32]
     gap: NDArray[np.float32]
+    difference: NDArray[np.float32]
     noise: NDArray[np.float32]
+    difference_noise: NDArray[np.float32]
     features: NDArray[np.float32]
     refined: bool = False
 
@@ -102,13 +106,15 @@ class Geometry:
 class Bucket:
     """The images of a class whose proxies have one shape.
 
-    rows: (n,), their rising indices in the class. conditional, gap and noise: (n, T, h, w).
+    rows: (n,), their rising indices in the class. The maps, see `Score`: (n, T, h, w).
     """
 
     rows: NDArray[np.int64]
     conditional: NDArray[np.float16]
     gap: NDArray[np.float16]
+    difference: NDArray[np.float16]
     noise: NDArray[np.float16]
+    difference_noise: NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,11 +99,12 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class CellValues:
-    """The values of one cell: both losses, the gap, and the combined gap that locating uses."""
+    """The values of one cell: losses, gap, difference, and the combined map that locates."""
 
     conditional: float
     unconditional: float
     gap: float
+    difference: float
     combined: float
 
 

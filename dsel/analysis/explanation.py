@@ -23,7 +23,7 @@ from dsel.analysis.patch_view import patch_views
 from dsel.analysis.rank_order import order_of
 from dsel.config import SelectSettings
 from dsel.core.box_search import TIE, largest_mean_boxes, patch_size, positions
-from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
+from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns
 from dsel.core.integral_image import box_means, summed_area
 from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry
 
@@ -75,7 +75,7 @@ def candidate_boxes(
     bucket: Bucket, geometry: Geometry, settings: SelectSettings
 ) -> tuple[CandidateBox, ...]:
     """Return the best boxes of an image that do not overlap, `SHOWN` or `per_image` of them."""
-    maps = combined_gap(bucket, geometry, settings.timesteps, settings.locate)  # (1, h, w)
+    maps = _locating_map(bucket, geometry, settings)  # (1, h, w)
     side = patch_size(settings, geometry)
     across, down = (int(cells * geometry.cell_px // side) for cells in maps.shape[:0:-1])
     shown = max(SHOWN, settings.per_image)
@@ -143,11 +143,16 @@ def read_cell(
     row = min(max(int(y_px // geometry.cell_px), 0), rows - 1)
     column = min(max(int(x_px // geometry.cell_px), 0), columns - 1)
     chosen = timestep_columns(settings.timesteps, geometry.timesteps)
-    conditional = bucket.conditional[0, chosen, row, column].astype(np.float64)
-    gap = bucket.gap[0, chosen, row, column].astype(np.float64)
-    counted = np.maximum(gap, 0.0) if settings.locate == "positive" else gap
-    combined = counted / geometry.losses[chosen]
-    table = np.stack([conditional, conditional + gap, gap, combined], axis=1)  # (T, 4)
+    conditional, gap, difference = (
+        maps[0, chosen, row, column].astype(np.float64)
+        for maps in (bucket.conditional, bucket.gap, bucket.difference)
+    )
+    combined = [
+        _locating_map(bucket, geometry, settings.replace(timesteps=(geometry.timesteps[one],)))
+        for one in chosen
+    ]  # (1, h, w) each
+    at = np.array([one[0, row, column] for one in combined], np.float64)
+    table = np.stack([conditional, conditional + gap, gap, difference, at], axis=1)  # (T, 5)
     return CellReading(
         row=row,
         column=column,
@@ -164,8 +169,16 @@ def _index(best: Sequence[CandidateBox], box: Box) -> int:
 
 def _mean(bucket: Bucket, geometry: Geometry, settings: SelectSettings, box: Box) -> float:
     """Mean of the map that locating uses inside a box of one image."""
-    maps = combined_gap(bucket, geometry, settings.timesteps, settings.locate)  # (1, h, w)
+    maps = _locating_map(bucket, geometry, settings)  # (1, h, w)
     return _inside(maps, geometry.cell_px, box)[0]
+
+
+def _locating_map(
+    bucket: Bucket, geometry: Geometry, settings: SelectSettings
+) -> NDArray[np.float32]:
+    """Return the map of one image that locating uses, (1, h, w)."""
+    how = settings.timesteps, settings.locate, settings.smooth
+    return combined_map(bucket, geometry, *how)
 
 
 def _inside(maps: NDArray[np.float32], cell_px: int, box: Box) -> list[float]:

@@ -55,7 +55,7 @@ from dsel.cache import SHARED, Cache
 from dsel.config import SelectSettings
 from dsel.core.box_search import patch_size
 from dsel.core.cut_boxes import cut_in_proxy
-from dsel.core.gap_maps import combined_gap, image_bucket, timestep_columns
+from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns
 from dsel.core.lasso import inside
 from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
@@ -68,13 +68,14 @@ from dsel.types import ClassSelection, Patch, Pixels
 class Maps:
     """The maps of one image, means over the chosen timesteps, (h, w) float32 each.
 
-    combined is the map that locating uses: the gap of each timestep is divided by its loss, and its
-    negative part is set to 0 unless the settings locate by the signed gap.
+    combined is the map that locating uses: the difference or the gap of each timestep is divided by
+    its loss, the negative part of a positive gap is set to 0, and the mean is smoothed.
     """
 
     conditional: NDArray[np.float32]
     unconditional: NDArray[np.float32]
     gap: NDArray[np.float32]
+    difference: NDArray[np.float32]
     combined: NDArray[np.float32]
 
 
@@ -114,9 +115,10 @@ class Explorer(Selector):
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
         conditional = _mean(bucket.conditional[0, columns])
         gap = _mean(bucket.gap[0, columns])
-        how = settings.timesteps, settings.locate
-        combined = combined_gap(bucket, self.geometry, *how)[0]
-        return Maps(conditional, conditional + gap, gap, combined)
+        difference = _mean(bucket.difference[0, columns])
+        how = settings.timesteps, settings.locate, settings.smooth
+        combined = combined_map(bucket, self.geometry, *how)[0]
+        return Maps(conditional, conditional + gap, gap, difference, combined)
 
     def explanation(
         self, class_index: int, image_id: str, settings: SelectSettings, nth: int = 0
@@ -144,10 +146,10 @@ class Explorer(Selector):
 
     def ranges(self, class_index: int, settings: SelectSettings) -> Ranges:
         """Return the ranges of a class's maps over the timesteps that the settings use."""
-        how = settings.timesteps, settings.locate
         columns = timestep_columns(settings.timesteps, self.geometry.timesteps)
-        scores, maps = self.scores(class_index), self._maps(class_index, *how)
-        name = ("ranges", class_index, *how)
+        scores = self.scores(class_index)
+        maps = self._locating_maps(class_index, settings, scores)
+        name = "ranges", class_index, settings.timesteps, settings.locate, settings.smooth
         return self._cached(name, lambda: class_ranges(scores, columns, maps))
 
     def layout(self, class_index: int, name: str = OWN) -> NDArray[np.float32]:

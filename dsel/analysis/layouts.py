@@ -72,6 +72,7 @@ def layout_settings(settings: SelectSettings, geometry: Geometry) -> SelectSetti
         stride_px=0 if settings.stride_px == cell else settings.stride_px,
         timesteps=() if every else tuple(sorted(settings.timesteps)),
         locate=settings.locate,
+        smooth=settings.smooth,
     )
     if settings.features == "free":
         return wanted

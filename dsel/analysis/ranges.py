@@ -29,6 +29,7 @@ class Ranges:
     conditional: Range
     unconditional: Range
     gap: Range
+    difference: Range
     combined: Range
 
 
@@ -39,6 +40,7 @@ def class_ranges(
     losses: list[Range] = []
     unconditional: list[Range] = []
     gaps: list[Range] = []
+    differences: list[Range] = []
     for bucket in scores.buckets:
         for part in _parts(*bucket.gap.shape):
             conditional = _mean(bucket.conditional[part], columns)
@@ -46,10 +48,12 @@ def class_ranges(
             losses.append(_range(conditional))
             unconditional.append(_range(conditional + gap))
             gaps.append(_range(gap))
+            differences.append(_range(_mean(bucket.difference[part], columns)))
     return Ranges(
         conditional=_joined(losses),
         unconditional=_joined(unconditional),
         gap=_joined(gaps),
+        difference=_joined(differences),
         combined=_joined([_range(maps) for maps in combined]),
     )
 

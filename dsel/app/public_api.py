@@ -92,7 +92,7 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
             return explanation_result(found)
 
     def heat_maps(class_name: str, image_id: str, link: str = "") -> MapsResult:
-        """Maps of an image over the timesteps of the link: losses, gap, and what locating uses.
+        """Maps of an image over the timesteps of the link: losses, gap, difference, what locates.
 
         link: a link as the page copies it, or its query, which holds the settings.
         """
@@ -106,6 +106,7 @@ def functions(state: AppState) -> tuple[Callable[..., Any], ...]:
                 "conditional": maps.conditional.tolist(),
                 "unconditional": maps.unconditional.tolist(),
                 "gap": maps.gap.tolist(),
+                "difference": maps.difference.tolist(),
                 "combined": maps.combined.tolist(),
             }
 

@@ -98,6 +98,7 @@ class MapsResult(TypedDict):
     conditional: list[list[float]]
     unconditional: list[list[float]]
     gap: list[list[float]]
+    difference: list[list[float]]
     combined: list[list[float]]
 
 

@@ -14,9 +14,9 @@ SLIDER_TOP: Final = 200
 class, or the default IPC."""
 
 SHOWN: Final = (
-    "ipc", "timesteps", "patch_px", "locate", "stride_px", "per_image", "cut", "context", "factor",
-    "tile_scale", "clusters", "discriminative_share", "rank_by", "score", "within", "across",
-    "drop_lowest", "image_px", "file_format", "pixels",
+    "ipc", "timesteps", "patch_px", "locate", "smooth", "stride_px", "per_image", "cut", "context",
+    "factor", "tile_scale", "clusters", "discriminative_share", "rank_by", "score", "within",
+    "across", "drop_lowest", "image_px", "file_format", "pixels",
 )  # fmt: skip
 """The settings that have a widget, in the order of the page; others keep the link's value."""
 
@@ -32,6 +32,7 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
     ranges: Mapping[str, tuple[float, float, float]] = {
         "patch_px": (cell, side, cell),
         "stride_px": (fine, max(cell, side // 2), fine),
+        "smooth": (0.0, 4.0, 0.25),
         "clusters": (1, top, 1),
         "ipc": (1, top, 1),
         "discriminative_share": (0.05, 1.0, 0.05),

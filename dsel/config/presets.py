@@ -13,6 +13,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({
     "paper": MappingProxyType({
         "patch_px": 0,
         "locate": "positive",
+        "smooth": 0.0,
         "score": "positive",
         "rank_by": "patch",
         "within": "score",

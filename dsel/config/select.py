@@ -60,13 +60,32 @@ class SelectSettings(Settings):
         ),
     ] = ()
     locate: Annotated[
-        Literal["positive", "signed"],
+        Literal["difference", "positive", "signed"],
         Field(
-            description="cells that count when the patch is located: only those where naming the "
-            "class helps (positive), or all, so that cells where it misleads cancel them (signed)"
+            description="map whose mean inside the patch is largest: how much naming the class "
+            "changes the prediction (difference), or the gap, of cells where naming the class "
+            "helps (positive), or of all, so that cells where it misleads cancel them (signed); "
+            "it never ranks"
         ),
-        Display("Locate by", choices=(("positive", "Positive gap"), ("signed", "Signed gap"))),
+        Display(
+            "Locate by",
+            choices=(
+                ("difference", "Difference"),
+                ("positive", "Positive gap"),
+                ("signed", "Signed gap"),
+            ),
+        ),
     ] = "positive"
+    smooth: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=16.0,
+            description="standard deviation, in cells of the prior, of the Gaussian that smooths "
+            "the map before the patch is located; 0 does not smooth. Scores are not smoothed",
+        ),
+        Display("Smooth", unit="cells"),
+    ] = 0.0
     score: Annotated[
         Literal["signed", "positive"],
         Field(

@@ -82,6 +82,7 @@ def _path(run: Run, settings: SelectSettings, scores: ClassScores) -> Path:
     name = fingerprint(
         run.identity.fingerprint, settings.features, settings.feature_model, settings.patch_px,
         settings.stride_px, settings.per_image, list(settings.timesteps), settings.locate,
+        settings.smooth,
         *([moved] if moved else []),
     )  # fmt: skip
     return run.path / "features" / name / f"{scores.index:05d}.safetensors"

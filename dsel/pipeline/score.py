@@ -228,6 +228,7 @@ def _promising(run: Run) -> frozenset[str]:
 def _scored(scores: ClassScores, geometry: Geometry) -> Scored:
     """Locate and score the default patches of a class."""
     of = scores, geometry, DEFAULTS.timesteps
-    located = locate_class(scores, geometry, DEFAULTS, combined_maps(*of, DEFAULTS.locate))
+    locating = combined_maps(*of, DEFAULTS.locate, DEFAULTS.smooth)
+    located = locate_class(scores, geometry, DEFAULTS, locating)
     maps = combined_maps(*of, DEFAULTS.score)
     return score_class(scores, located, geometry, DEFAULTS, maps)

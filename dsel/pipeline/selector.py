@@ -18,7 +18,7 @@ from dsel.core.baselines.base import Choice, Teacher
 from dsel.core.baselines.registry import BASELINES, choose
 from dsel.core.baselines.selection import baseline_selection, pool_of
 from dsel.core.clustering import Clusters, cluster_patches
-from dsel.core.gap_maps import Counted, Maps, combined_maps
+from dsel.core.gap_maps import MapKind, Maps, combined_maps
 from dsel.core.overrides import check_overrides
 from dsel.core.patch_features import Featurizer
 from dsel.core.selection import (
@@ -44,7 +44,7 @@ T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
 
 _LOCATED: Final = (
-    "timesteps", "locate", "patch_px", "stride_px", "per_image", "moves", "features",
+    "timesteps", "locate", "smooth", "patch_px", "stride_px", "per_image", "moves", "features",
     "feature_model",
 )  # fmt: skip
 _SCORED: Final = (*_LOCATED, "score", "rank_by")
@@ -230,7 +230,7 @@ class Selector:
 
     def _locate(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Located:
         """Locate the patches; features of a model replace those that scoring stored."""
-        maps = self._maps(class_index, settings.timesteps, settings.locate, scores)
+        maps = self._locating_maps(class_index, settings, scores)
         located = locate_class(scores, self.geometry, narrowed(settings, "located"), maps)
         describe = describer(self.run, settings, self._featurizer, self._repaired)
         if describe is None or not len(located.image):
@@ -245,20 +245,28 @@ class Selector:
         maps = self._maps(class_index, settings.timesteps, settings.score, scores)
         return score_class(scores, located, self.geometry, narrowed(settings, "scored"), maps)
 
+    def _locating_maps(
+        self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
+    ) -> Maps:
+        """Combine the maps of a class that locating uses over timesteps."""
+        how = settings.timesteps, settings.locate
+        return self._maps(class_index, *how, scores, settings.smooth)
+
     def _maps(
         self,
         class_index: int,
         timesteps: tuple[int, ...],
-        counted: Counted,
+        kind: MapKind,
         scores: ClassScores | None = None,
+        smooth: float = 0.0,
     ) -> Maps:
-        """Combine a class's gap maps over timesteps, to locate by or to score by."""
+        """Combine a class's maps over timesteps, to locate by or to score by."""
 
         def make() -> Maps:
             of_class = self.scores(class_index) if scores is None else scores
-            return combined_maps(of_class, self.geometry, timesteps, counted)
+            return combined_maps(of_class, self.geometry, timesteps, kind, smooth)
 
-        return self._cached(("maps", class_index, timesteps, counted), make)
+        return self._cached(("maps", class_index, timesteps, kind, smooth), make)
 
     def _clusters(self, class_index: int, settings: SelectSettings, scored: Scored) -> Clusters:
         read = narrowed(settings, "clusters")

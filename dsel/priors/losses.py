@@ -33,14 +33,17 @@ Prompt 0 is the null prompt, prompt b + 1 that of image b.
 class PairedLosses:
     """Means over draws and channels, (B, T, h, w) each.
 
-    gap is unconditional minus conditional; noise is the scaled difference of the gap between two
-    halves of the draws, NaN if all draws are in one half.
+    gap is unconditional minus conditional. difference is |eps_c - eps_u|^2, the square of what
+    naming the class changes in the prediction. noise and difference_noise are the scaled difference
+    of either between two halves of the draws, NaN if all draws are in one half.
     """
 
     conditional: Tensor
     unconditional: Tensor
     gap: Tensor
+    difference: Tensor
     noise: Tensor
+    difference_noise: Tensor
 
 
 def paired_losses(
@@ -60,13 +63,15 @@ def paired_losses(
     flow it is (1 - sigma)^2 times that of the velocity. The gap of a draw is computed before
     anything is averaged, as (eps_c - eps_u)(2 eps - eps_u - eps_c), which equals |eps - eps_u|^2 -
     |eps - eps_c|^2 without cancellation. DDPS, arXiv 2412.09959, eq. 4; arXiv 2408.02752, eq. 3.
+    It also equals difference + 2 (eps - eps_c)(eps_c - eps_u). The second term has mean 0 where
+    the class is named correctly and the prior is exact, and usually most of the noise.
     """
     images, steps, draws = noise.shape[:3]
     eps = noise.flatten(0, 2)  # (B*T*D, C, h, w)
     times = torch.tensor(timesteps).repeat_interleave(draws).repeat(images)  # (B*T*D,)
     image = torch.arange(images).repeat_interleave(steps * draws)  # (B*T*D,)
     to_noise = PREDICTIONS[prediction]
-    unconditional, conditional, gap = [], [], []
+    unconditional, conditional, gap, difference = [], [], [], []
     for rows in _chunks(len(eps), rows_per_call // 2):
         signal, amount = (part.to(clean) for part in amplitudes(schedule, times[rows]))
         noised = add_noise(clean[image[rows]], eps[rows], signal, amount)
@@ -81,6 +86,7 @@ def paired_losses(
         unconditional.append((eps[rows] - eps_u).square().mean(1))
         conditional.append((eps[rows] - eps_c).square().mean(1))
         gap.append(((eps_c - eps_u) * (2 * eps[rows] - eps_u - eps_c)).mean(1))
+        difference.append((eps_c - eps_u).square().mean(1))
 
     def by_draw(parts: list[Tensor]) -> Tensor:
         rows = torch.cat(parts)  # (B*T*D, h, w)
@@ -90,7 +96,9 @@ def paired_losses(
         conditional=by_draw(conditional).mean(2),
         unconditional=by_draw(unconditional).mean(2),
         gap=by_draw(gap).mean(2),
+        difference=by_draw(difference).mean(2),
         noise=_noise(by_draw(gap), in_second_half),
+        difference_noise=_noise(by_draw(difference), in_second_half),
     )
 
 
@@ -130,13 +138,13 @@ def check_prediction(prediction: str) -> None:
         raise PriorError(f"the prior predicts {prediction!r}; dsel supports {known}")
 
 
-def _noise(gap: Tensor, in_second_half: Sequence[bool]) -> Tensor:
+def _noise(maps: Tensor, in_second_half: Sequence[bool]) -> Tensor:
     """Return the scaled difference between the halves of draws, (B, T, D, h, w) -> (B, T, h, w)."""
-    second = torch.tensor(in_second_half, device=gap.device)
+    second = torch.tensor(in_second_half, device=maps.device)
     halves = Halves(int((~second).sum()), int(second.sum()))
     if not (halves.first and halves.second):
-        return torch.full_like(gap[:, :, 0], math.nan)
-    return halves.scale * (gap[:, :, ~second].mean(2) - gap[:, :, second].mean(2))
+        return torch.full_like(maps[:, :, 0], math.nan)
+    return halves.scale * (maps[:, :, ~second].mean(2) - maps[:, :, second].mean(2))
 
 
 def _chunks(total: int, most: int) -> list[slice]:

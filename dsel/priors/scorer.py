@@ -162,14 +162,16 @@ class Scorer:
         return grids.movedim(1, -1) @ self._projection
 
     def _checked(self, losses: PairedLosses, features: Tensor, row: int) -> Score | None:
-        parts = losses.conditional[row], losses.gap[row], losses.noise[row], features[row]
-        arrays = [t.float().cpu() for t in parts]
+        means = losses.conditional[row], losses.gap[row], losses.difference[row], features[row]
+        noises = losses.noise[row], losses.difference_noise[row]
+        finite, noise = ([t.float().cpu() for t in parts] for parts in (means, noises))
         # In half precision, as stored: its largest number is 65504. Unknown noise is NaN.
-        finite = [t.half().isfinite().all() for t in arrays]
-        if not (finite[0] and finite[1] and finite[3]) or arrays[2].half().isinf().any():
+        if not all(t.half().isfinite().all() for t in finite):
             return None
-        losses_of, gap, noise, grid = (t.numpy() for t in arrays)
-        return Score(losses_of, gap, noise, grid)
+        if any(t.half().isinf().any() for t in noise):
+            return None
+        conditional, gap, difference, grid = (t.numpy() for t in finite)
+        return Score(conditional, gap, difference, noise[0].numpy(), noise[1].numpy(), grid)
 
     def _embed_class(self, class_index: int) -> Conditioning:
         """Encode the class's prompt, one row; with --names all, the mean over its names."""

@@ -17,7 +17,7 @@ from dsel.errors import RunError
 from dsel.files import STORED, read_fields, read_json, record_bytes, validated
 from dsel.runs import remedies
 
-FORMAT = 4
+FORMAT = 5
 """Version of the run folder's layout and names; other versions are refused."""
 
 MANIFEST = "run.json"

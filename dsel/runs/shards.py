@@ -1,10 +1,12 @@
 """The file of one shard's scores: features of its images, and maps grouped by shape.
 
-features             (n, g, g, d) of all n scored images, in dataset order
-conditional/{h}x{w}  (m, T, h, w) of the m images among them whose maps have h x w cells
-gap/{h}x{w}          (m, T, h, w)
-noise/{h}x{w}        (m, T, h, w), see `dsel.core.halves`; NaN where it is unknown
-refined              (n,) bool, the images with further draws; absent if there are none
+features                  (n, g, g, d) of all n scored images, in dataset order
+conditional/{h}x{w}       (m, T, h, w) of the m images among them whose maps have h x w cells
+gap/{h}x{w}               (m, T, h, w)
+difference/{h}x{w}        (m, T, h, w)
+noise/{h}x{w}             (m, T, h, w), of the gap, see `dsel.core.halves`; NaN where it is unknown
+difference_noise/{h}x{w}  (m, T, h, w), the same of the difference
+refined                   (n,) bool, the images with further draws; absent if there are none
 
 All others are float16. A shard without scored images has no tensors. The metadata has one key,
 "dsel", a JSON object: the checksum of the file; the fields of the `Header`; and `shapes`, the
@@ -18,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,9 @@ Shape: TypeAlias = tuple[int, int]
 """The height and width of a map, in cells."""
 
 Half: TypeAlias = NDArray[np.float16]
+
+KINDS: Final = ("conditional", "gap", "difference", "noise", "difference_noise")
+"""The maps of an image: fields of `Score` and of `Bucket`, and the names of their tensors."""
 
 
 @with_config(STORED)
@@ -92,9 +97,8 @@ def shard_bytes(scores: Sequence[Score], header: Header) -> bytes:
         tensors["features"] = _half([score.features for score in scores])
     for shape in sorted({_shape(score) for score in scores}):
         alike = [score for score in scores if _shape(score) == shape]
-        tensors[_name("conditional", shape)] = _half([score.conditional for score in alike])
-        tensors[_name("gap", shape)] = _half([score.gap for score in alike])
-        tensors[_name("noise", shape)] = _half([score.noise for score in alike])
+        for kind in KINDS:
+            tensors[_name(kind, shape)] = _half([getattr(score, kind) for score in alike])
     return tensor_bytes(tensors, asdict(header) | {"shapes": [_shape(score) for score in scores]})
 
 
@@ -145,10 +149,8 @@ def read_all(path: Path) -> list[Score]:
     for row, sides in enumerate(shapes):
         shape: Shape = (sides[0], sides[1])
         map_row = counts[shape]
-        conditional, gap, noise = (
-            maps[_name(kind, shape)][map_row] for kind in ("conditional", "gap", "noise")
-        )
-        scores.append(Score(conditional, gap, noise, features[row]))
+        mine = {kind: maps[_name(kind, shape)][map_row] for kind in KINDS}
+        scores.append(Score(**mine, features=features[row]))
         counts[shape] += 1
     return scores
 
@@ -156,12 +158,17 @@ def read_all(path: Path) -> list[Score]:
 def average(first: Score, further: Score, halves: tuple[Halves, Halves]) -> Score:
     """Return the mean scores of all draws; halves: of the first and of the further draws."""
     share = halves[1].draws / (halves[0].draws + halves[1].draws)
-    parts = zip((first, further), halves, strict=True)
-    together = merged([Draws(score.gap, score.noise, of_score) for score, of_score in parts])
+    parts = list(zip((first, further), halves, strict=True))
+    gap = merged([Draws(score.gap, score.noise, part) for score, part in parts])
+    difference = merged(
+        [Draws(score.difference, score.difference_noise, part) for score, part in parts]
+    )
     return Score(
         conditional=(1 - share) * first.conditional + share * further.conditional,
         gap=(1 - share) * first.gap + share * further.gap,
-        noise=together.noise,
+        difference=(1 - share) * first.difference + share * further.difference,
+        noise=gap.noise,
+        difference_noise=difference.noise,
         features=(1 - share) * first.features + share * further.features,
         refined=True,
     )
@@ -178,18 +185,14 @@ def _part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int)
     rows = [images[n].map_row for n in inside]
     return Bucket(
         rows=start + np.array(inside, np.int64),
-        conditional=_take(file, _name("conditional", shape), rows),
-        gap=_take(file, _name("gap", shape), rows),
-        noise=_take(file, _name("noise", shape), rows),
+        **{kind: _take(file, _name(kind, shape), rows) for kind in KINDS},
     )
 
 
 def _joined(parts: Sequence[Bucket]) -> Bucket:
     return Bucket(
         rows=np.concatenate([part.rows for part in parts]),
-        conditional=np.concatenate([part.conditional for part in parts]),
-        gap=np.concatenate([part.gap for part in parts]),
-        noise=np.concatenate([part.noise for part in parts]),
+        **{kind: np.concatenate([getattr(part, kind) for part in parts]) for kind in KINDS},
     )
 
 

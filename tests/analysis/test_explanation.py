@@ -20,7 +20,7 @@ from dsel.analysis.explanation import (
 )
 from dsel.analysis.patch_view import patch_views
 from dsel.config import SelectSettings
-from dsel.core.gap_maps import image_bucket
+from dsel.core.gap_maps import image_bucket, smoothed
 from dsel.types import Box, ClassScores, ClassSelection, Geometry
 
 TIMESTEPS = (200, 500, 700)
@@ -178,7 +178,7 @@ def test_read_cell__slow_definition() -> None:
         assert found.values[at].gap == value
         assert found.values[at].unconditional == found.values[at].conditional + value
         assert found.values[at].combined == pytest.approx(value / float(GEOMETRY.losses[t]))
-    for name in ("conditional", "unconditional", "gap", "combined"):
+    for name in ("conditional", "unconditional", "gap", "difference", "combined"):
         mean = np.mean([getattr(one, name) for one in found.values])
         assert getattr(found.mean, name) == pytest.approx(mean)
 
@@ -188,9 +188,18 @@ def test_read_cell__combined_counts_as_locating_does() -> None:
     cells = [(r, c) for r in range(6) for c in range(7)]
     misled = next(cell for cell in cells if bucket.gap[0, 1][cell] < 0)
     where = (8 * misled[1], 8 * misled[0])
-    found = read_cell(bucket, GEOMETRY, SelectSettings(timesteps=(500,)), *where)
+    positive = SelectSettings(timesteps=(500,), locate="positive", smooth=0)
+    found = read_cell(bucket, GEOMETRY, positive, *where)
     assert found.mean.gap < 0 == found.mean.combined
     assert read_cell(bucket, GEOMETRY, SIGNED.replace(timesteps=(500,)), *where).mean.combined < 0
+    by_difference = positive.replace(locate="difference")
+    found = read_cell(bucket, GEOMETRY, by_difference, *where)
+    assert found.mean.difference == bucket.difference[0, 1][misled]
+    share = found.mean.difference / float(GEOMETRY.losses[1])
+    assert found.mean.combined == pytest.approx(share, rel=1e-6)
+    found = read_cell(bucket, GEOMETRY, by_difference.replace(smooth=1.0), *where)
+    smooth = smoothed(bucket.difference[0, 1].astype(np.float32), 1.0)[misled]
+    assert found.mean.combined == pytest.approx(smooth / float(GEOMETRY.losses[1]), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from dsel.analysis.localization import check_selection, read_ground_truth
 from dsel.cache import SHARED, Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.core.clustering import unit_features
+from dsel.core.gap_maps import image_bucket, smoothed
 from dsel.data.images import decode
 from dsel.errors import SettingError, SourceError
 from dsel.pipeline import selector as steps
@@ -92,17 +93,32 @@ def test_maps__combined_divides_each_timestep_by_its_loss(explorer):
     signed = explorer.maps(1, 2, SelectSettings(locate="signed"))
     assert np.allclose(signed.combined, slow, atol=1e-5)
     helped = sum(np.where(gap[t] > 0, gap[t], 0) / losses[t] for t in range(6)) / 6
-    assert np.allclose(explorer.maps(1, 2).combined, helped, atol=1e-5)
+    positive = explorer.maps(1, 2, SelectSettings(locate="positive", smooth=0))
+    assert np.allclose(positive.combined, helped, atol=1e-5)
     assert (gap < 0).any()
+    bucket = image_bucket(explorer.scores(1), 2)
+    difference = bucket.difference[0].astype(np.float32)
+    shares = sum(difference[t] / losses[t] for t in range(6)) / 6
+    located = explorer.maps(1, 2, SelectSettings(locate="difference", smooth=0))
+    assert np.allclose(located.combined, shares, atol=1e-5)
+    assert np.allclose(located.difference, difference.mean(axis=0), atol=1e-6)
+    smooth = explorer.maps(1, 2, SelectSettings(locate="difference", smooth=1.5))
+    assert np.allclose(smooth.combined, smoothed(shares, 1.5), atol=1e-5)
+    assert np.array_equal(smooth.difference, located.difference)
 
 
 @pytest.mark.parametrize(
-    "settings", [SelectSettings(), SelectSettings(timesteps=(300,), locate="signed")]
+    "settings",
+    [
+        SelectSettings(locate="positive"),
+        SelectSettings(locate="difference", smooth=1.5),
+        SelectSettings(timesteps=(300,), locate="signed"),
+    ],
 )
 def test_ranges__hold_every_map_of_the_class(explorer, settings):
     found = explorer.ranges(0, settings)
     every = [explorer.maps(0, row, settings) for row in range(len(explorer.scores(0).ids))]
-    for name in ("conditional", "unconditional", "gap", "combined"):
+    for name in ("conditional", "unconditional", "gap", "difference", "combined"):
         values = np.concatenate([getattr(maps, name).ravel() for maps in every])
         ends = getattr(found, name)
         assert (ends.low, ends.high) == pytest.approx((values.min(), values.max()), abs=1e-6)
@@ -220,13 +236,15 @@ def counted(explorer, monkeypatch):
         ({"moves": ("cat/000001@0,0",)}, ["locate", "score", "cluster", "rank"]),
         ({"timesteps": (200,)}, ["combined", "locate", "score", "cluster", "rank"]),
         ({"locate": "signed"}, ["locate", "score", "cluster", "rank"]),
+        ({"smooth": 3.0}, ["combined", "locate", "score", "cluster", "rank"]),
     ],
     ids=str,
 )
 def test_select__a_move_repeats_no_earlier_step(explorer, counted, change, steps):
     explorer.select(0, SMALL.replace(**change))
     assert [name.partition("_")[0] for name in counted] == steps
-    maps = 2 * ("timesteps" in change)  # those that locate, and those that score
+    # Those that locate, and those that score, which are not smoothed.
+    maps = 2 * ("timesteps" in change) + ("smooth" in change)
     assert counted.pop("combined_maps", 0) == maps
     assert set(counted.values()) <= {1}
 
@@ -328,7 +346,7 @@ def test_values__are_those_of_the_maps(explorer):
     maps = explorer.maps(0, row)
     found = explorer.values(0, "cat/000004", SelectSettings(), 20, 60)
     assert (found.row, found.column) == (60 // CELL_PX, 20 // CELL_PX)
-    for name in ("conditional", "unconditional", "gap", "combined"):
+    for name in ("conditional", "unconditional", "gap", "difference", "combined"):
         shown = getattr(maps, name)[found.row, found.column]
         assert getattr(found.mean, name) == pytest.approx(shown, abs=1e-6)
 

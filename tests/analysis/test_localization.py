@@ -153,7 +153,7 @@ def small_run(path: Path, frames: dict[str, Frame]) -> Run:
 
 def no_score(frame: Frame) -> Score:
     maps = np.zeros((1, frame.proxy_height // 8, frame.proxy_width // 8), np.float32)
-    return Score(maps, maps, maps, np.zeros((1, 1, 2), np.float32))
+    return Score(*[maps] * 5, np.zeros((1, 1, 2), np.float32))
 
 
 def chosen(*places: tuple[str, float, Box]) -> ClassSelection:

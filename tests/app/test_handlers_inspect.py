@@ -173,7 +173,7 @@ def test_explanation__without_maps(state: AppState) -> None:
 
 def test_ranges__of_all_and_of_one_timestep(state: AppState) -> None:
     found = ask(state, "ranges")
-    assert list(found) == ["conditional", "unconditional", "gap", "combined"]
+    assert list(found) == ["conditional", "unconditional", "gap", "difference", "combined"]
     assert found["gap"]["low"] < 0 < found["gap"]["high"]
     assert found["combined"]["low"] >= 0
     one = ask(state, "ranges", {"timesteps": 700})

@@ -19,7 +19,7 @@ from support.drawn_class import (
 from support.selecting import BY_PATCH
 
 from dsel.config import SelectSettings
-from dsel.core.gap_maps import combined_gap, combined_maps, image_bucket
+from dsel.core.gap_maps import combined_map, combined_maps, image_bucket
 from dsel.core.selection import (
     Located,
     Scored,
@@ -33,7 +33,8 @@ from dsel.types import Box, ClassScores
 
 
 def locate(scores: ClassScores, settings: SelectSettings) -> Located:
-    maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.locate)
+    how = settings.timesteps, settings.locate, settings.smooth
+    maps = combined_maps(scores, GEOMETRY, *how)
     return locate_class(scores, GEOMETRY, settings, maps)
 
 
@@ -46,7 +47,7 @@ def test_locate_class__finds_the_bright_square() -> None:
     scores, bucket = squares(6)
     scored = score(scores)
     located = scored.located
-    maps = combined_gap(bucket, GEOMETRY, (), "positive")
+    maps = combined_map(bucket, GEOMETRY, (), "positive")
     for n in range(6):
         assert located.image[n] == n
         row, column = int(located.y[n] / 8), int(located.x[n] / 8)
@@ -106,7 +107,7 @@ def test_locate_class__boxes_by_the_slow_definition() -> None:
     located = scored.located
     assert located.image.tolist() == list(range(12))
     for row in range(12):
-        maps = combined_gap(image_bucket(scores, row), GEOMETRY, (), "positive")[0]
+        maps = combined_map(image_bucket(scores, row), GEOMETRY, (), "positive")[0]
         rows, columns = SHAPES[row % len(SHAPES)]
         assert maps.shape == (rows, columns)
         means = {
@@ -140,7 +141,7 @@ def test_locate_class__a_moved_box_by_the_slow_definition() -> None:
         moves = (f"cat/{row}@{x},{y}",)
         scored = score(scores, BY_PATCH.replace(moves=moves))
         found = scored.located
-        maps = combined_gap(image_bucket(scores, row), GEOMETRY, (), "positive")[0]
+        maps = combined_map(image_bucket(scores, row), GEOMETRY, (), "positive")[0]
         pixels = maps.astype(np.float64).repeat(CELL_PX, 0).repeat(CELL_PX, 1)
         assert (found.x[row], found.y[row]) == (x, y)
         mean = pixels[y : y + 32, x : x + 32].mean()
@@ -179,7 +180,7 @@ def test_score_class__slow_definition(settings: SelectSettings) -> None:
     found = score(scores, settings)
     at = found.located
     for n, row in enumerate(at.image.tolist()):
-        maps = combined_gap(image_bucket(scores, row), GEOMETRY, (), settings.score)[0]
+        maps = combined_map(image_bucket(scores, row), GEOMETRY, (), settings.score)[0]
         pixels = maps.astype(np.float64).repeat(CELL_PX, 0).repeat(CELL_PX, 1)
         x, y = int(at.x[n]), int(at.y[n])
         inside = pixels[y : y + at.patch_px, x : x + at.patch_px]

@@ -242,6 +242,7 @@ def test_select__patches_of_many_shapes_lie_inside_their_sources() -> None:
 
 OTHER = SelectSettings(
     patch_px=24, stride_px=3, per_image=2, timesteps=(500,), locate="signed", score="positive",
+    smooth=0.75,
     rank_by="patch", clusters=3, discriminative_share=0.5, ipc=4, within="centroid",
     across="pooled", drop_lowest=0.2, cut="context", context=2.0, factor=2, tile_scale="native",
     features="clip", feature_model="model", baseline="rded", baseline_seed=1, teacher="model",

@@ -28,7 +28,8 @@ OTHERS = {"dog/1": frame(8, 8), "cat": None, "dog/2": frame(8, 200)}
 
 
 def locate(scores: ClassScores, settings: SelectSettings) -> Located:
-    maps = combined_maps(scores, GEOMETRY, settings.timesteps, settings.locate)
+    how = settings.timesteps, settings.locate, settings.smooth
+    maps = combined_maps(scores, GEOMETRY, *how)
     return locate_class(scores, GEOMETRY, settings, maps)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import fields
 from statistics import NormalDist
 
 import numpy as np
@@ -23,6 +24,7 @@ CELLS = 8
 SPREAD = 0.3
 TIMESTEPS = (100, 400, 800)
 NAMES = ("cat", "dog")
+MAPS = tuple(field.name for field in fields(PairedLosses))
 
 
 def one_gaussian_each(channels: int = 1, **more: object) -> MixturePrior:
@@ -61,8 +63,7 @@ def of_one(
         predict, clean[None], noise[None], timesteps[: len(noise)], schedule, prediction,
         rows_per_call, in_second_half(range(noise.shape[1]), antithetic=False),
     )  # fmt: skip
-    maps = found.conditional, found.unconditional, found.gap, found.noise
-    return PairedLosses(*(one[0] for one in maps))
+    return PairedLosses(**{name: getattr(found, name)[0] for name in MAPS})
 
 
 def half_noise() -> Schedule:
@@ -161,19 +162,20 @@ def test_paired_losses__unconditional_by_integration() -> None:
         a = float(prior.alphas_cumprod[timestep])
         for row, column in ((0, 0), (3, 2), (5, 6)):
             z_t = math.sqrt(a) * float(clean[0, row, column]) + math.sqrt(1 - a) * grid
-            best = two_gaussians(z_t, prior.means[:, 0, 0, row, column].numpy(), a)
+            best = best_noise(z_t, prior.means[:, 0, 0, row, column].numpy(), a)
             expected = np.trapezoid((grid - best) ** 2 * density, grid)
             assert float(found.unconditional[t, row, column]) == pytest.approx(expected, rel=0.01)
 
 
-def two_gaussians(
+def best_noise(
     z_t: NDArray[np.float64], means: NDArray[np.float64], a: float
 ) -> NDArray[np.float64]:
     """E[eps | z_t] = -sqrt(b) d/dz log p(z_t), from the density alone (Tweedie's formula)."""
     v = a * SPREAD**2 + 1 - a
 
     def log_p(z: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.logaddexp(*(-((z - math.sqrt(a) * mean) ** 2) / (2 * v) for mean in means))
+        away = [-((z - math.sqrt(a) * mean) ** 2) / (2 * v) for mean in means]
+        return np.logaddexp.reduce(away)
 
     step = 1e-5
     slope = (log_p(z_t + step) - log_p(z_t - step)) / (2 * step)
@@ -195,24 +197,91 @@ def test_paired_losses__gap_is_zero_where_classes_are_alike_and_positive_where_n
 
 @pytest.mark.parametrize("draws", [1, 3, 4])
 def test_paired_losses__slow_definition(draws: int) -> None:
-    """One draw, one timestep, one prompt at a time; the gap as the difference of the losses."""
+    """One draw, one timestep, one prompt at a time, and each map by its definition."""
     prior = MixturePrior(("cat", "dog", "cow"), dtype=torch.float64)
     clean, noise = prior.sample(1, 3), normal(3, draws, 3, CELLS, CELLS, seed=4)
     found = losses_of(prior, clean, noise, rows_per_call=5, name="dog")
     null, named = prior.embed(["An image of .", "An image of dog."])["named"]
     for t, timestep in enumerate(TIMESTEPS):
         a = float(prior.alphas_cumprod[timestep])
-        conditional, unconditional = [], []
+        conditional, unconditional, difference = [], [], []
         for draw in range(draws):
             eps = noise[t, draw]
             z_t = math.sqrt(a) * clean + math.sqrt(1 - a) * eps
-            for prompt, kept in ((named, conditional), (null, unconditional)):
-                answer = prior.noise_estimate(z_t, a, prompt)
+            answers = [prior.noise_estimate(z_t, a, prompt) for prompt in (named, null)]
+            for answer, kept in zip(answers, (conditional, unconditional), strict=True):
                 kept.append(((eps - answer) ** 2).mean(0))
+            difference.append(((answers[0] - answers[1]) ** 2).mean(0))
         c, u = (sum(kept) / draws for kept in (conditional, unconditional))
         torch.testing.assert_close(found.conditional[t], c, rtol=1e-6, atol=1e-9)
         torch.testing.assert_close(found.unconditional[t], u, rtol=1e-6, atol=1e-9)
         torch.testing.assert_close(found.gap[t], u - c, rtol=1e-5, atol=1e-9)
+        d = sum(difference) / draws
+        torch.testing.assert_close(found.difference[t], d, rtol=1e-6, atol=1e-12)
+
+
+def test_paired_losses__difference_of_two_single_gaussians_in_closed_form() -> None:
+    """Each prompt names one Gaussian: eps_c - eps_u = sqrt(a b) (mu_u - mu_c) / v, whatever z_t is.
+
+    So the map has no noise at all, while the gap's has: it hangs on eps.
+    """
+    prior = one_gaussian_each(3)
+    prompts = prior.embed(["dog", "cat"])["named"]  # "dog" takes the place of the null prompt
+    alphas = prior.alphas_cumprod.double()
+    found = of_one(
+        lambda z, t, which: prior.predict(z, t, {"named": prompts[which]}).output,
+        prior.sample(0, 1), normal(3, 4, 3, CELLS, CELLS, seed=2),
+        Schedule(alphas.sqrt(), (1 - alphas).sqrt(), torch.arange(1000.0)),
+    )  # fmt: skip
+    a = alphas[list(TIMESTEPS)][:, None, None]
+    v = a * SPREAD**2 + 1 - a
+    apart = (prior.means[0, 0] - prior.means[1, 0]).square().mean(0)  # (h, w)
+    torch.testing.assert_close(found.difference, a * (1 - a) * apart / v**2, rtol=1e-6, atol=1e-15)
+    assert found.difference_noise.abs().max() < 1e-9
+    assert found.noise[..., : CELLS // 2].abs().min() > 1e-5
+
+
+def test_paired_losses__difference_by_integration() -> None:
+    """Of a mixture: over strata of eps, |eps_c - eps_u|^2 by Tweedie's formula."""
+    prior, draws = one_gaussian_each(), 400
+    strata = [NormalDist().inv_cdf((j + 0.5) / draws) for j in range(draws)]
+    eps = torch.tensor(strata, dtype=torch.float64)[None, :, None, None, None]
+    clean = prior.sample(0, seed=7)
+    found = losses_of(prior, clean, eps.expand(3, draws, 1, CELLS, CELLS))
+    grid = np.linspace(-8, 8, 4001)
+    density = np.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi)
+    for t, timestep in enumerate(TIMESTEPS):
+        a = float(prior.alphas_cumprod[timestep])
+        z_t = math.sqrt(a) * float(clean[0, 3, 2]) + math.sqrt(1 - a) * grid
+        means = prior.means[:, 0, 0, 3, 2].numpy()
+        apart = best_noise(z_t, means[:1], a) - best_noise(z_t, means, a)
+        expected = np.trapezoid(apart**2 * density, grid)
+        assert float(found.difference[t, 3, 2]) == pytest.approx(expected, rel=0.01)
+        assert float(found.difference[t, 5, 6]) == pytest.approx(0, abs=1e-12)  # classes alike
+
+
+def test_paired_losses__gap_is_the_difference_plus_a_term_of_mean_zero() -> None:
+    """gap = difference + 2 (eps - eps_c)(eps_c - eps_u), draw by draw.
+
+    Over images of the class the second term has mean 0: eps_c is the mean of eps given z_t, and the
+    other factor depends on z_t alone.
+    """
+    prior, t = one_gaussian_each(3), 1
+    a = float(prior.alphas_cumprod[TIMESTEPS[t]])
+    named, null = prior.embed(["cat", ""])["named"]
+    differences, terms = [], []
+    for seed in range(200):
+        clean, noise = prior.sample(0, seed), normal(3, 1, 3, CELLS, CELLS, seed=seed)
+        found = losses_of(prior, clean, noise)
+        z_t = math.sqrt(a) * clean + math.sqrt(1 - a) * noise[t, 0]
+        eps_c, eps_u = (prior.noise_estimate(z_t, a, one) for one in (named, null))
+        term = (2 * (noise[t, 0] - eps_c) * (eps_c - eps_u)).mean(0)
+        torch.testing.assert_close(found.gap[t], found.difference[t] + term, rtol=1e-6, atol=1e-8)
+        differences.append(found.difference[t, :, : CELLS // 2])
+        terms.append(term[:, : CELLS // 2])
+    difference, term = torch.stack(differences), torch.stack(terms)
+    assert float(term.mean().abs()) < 4 * float(term.std()) / math.sqrt(term.numel())
+    assert float(term.mean().abs()) < 0.05 * float(difference.mean())
 
 
 def test_paired_losses__both_prompts_share_noise_and_timestep() -> None:
@@ -225,6 +294,7 @@ def test_paired_losses__both_prompts_share_noise_and_timestep() -> None:
     clean, noise = prior.sample(0, 0), normal(3, 4, 3, CELLS, CELLS).float()
     found = of_one(ignore, clean, noise, prior.schedule, rows_per_call=6)
     assert torch.equal(found.gap, torch.zeros(3, CELLS, CELLS))
+    assert torch.equal(found.difference, torch.zeros(3, CELLS, CELLS))
     assert torch.equal(found.conditional, found.unconditional)
 
 
@@ -267,7 +337,7 @@ def test_paired_losses__rows_per_call_do_not_matter(rows: int) -> None:
     predict = asks(prior, "cat")
     one = of_one(predict, clean, noise, prior.schedule)
     other = of_one(predict, clean, noise, prior.schedule, rows_per_call=rows)
-    for name in ("conditional", "unconditional", "gap"):
+    for name in MAPS:
         assert torch.equal(getattr(one, name), getattr(other, name))
 
 
@@ -282,6 +352,7 @@ def test_paired_losses__kinds_of_prediction_agree(prediction: str) -> None:
     one, other = maps("epsilon"), maps(prediction)
     torch.testing.assert_close(one.gap, other.gap, rtol=1e-5, atol=1e-9)
     torch.testing.assert_close(one.conditional, other.conditional, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(one.difference, other.difference, rtol=1e-5, atol=1e-9)
 
 
 def test_paired_losses__float32_is_kept_whatever_the_prior_answers_in() -> None:
@@ -333,12 +404,16 @@ def test_paired_losses__several_images_are_each_alone() -> None:
     together = paired_losses(
         predict, clean, noise, (100, 700), prior.schedule, "epsilon", 10, [False, True] * 2
     )
-    for image, name in enumerate(("cat", "dog", "cat")):
+    for image, class_name in enumerate(("cat", "dog", "cat")):
         one = of_one(
-            asks(prior, name), clean[image], noise[image], prior.schedule, timesteps=(100, 700)
+            asks(prior, class_name),
+            clean[image],
+            noise[image],
+            prior.schedule,
+            timesteps=(100, 700),
         )
-        for field in ("conditional", "unconditional", "gap", "noise"):
-            assert torch.equal(getattr(together, field)[image], getattr(one, field))
+        for name in MAPS:
+            assert torch.equal(getattr(together, name)[image], getattr(one, name))
 
 
 def test_paired_losses__of_a_flow_is_a_scaled_velocity_loss() -> None:

@@ -178,15 +178,15 @@ def test_open_run__a_folder_that_is_none(tmp_path):
         ("null", "damaged"),
         (
             '{"format": 99}',
-            "is a run of format 99, and this version of dsel reads format 4: update",
+            "is a run of format 99, and this version of dsel reads format 5: update",
         ),
         ('{"format": null}', "is damaged: it is not the manifest of a run"),
         (
             '{"format": 1}',
-            "of format 1, and this version of dsel reads format 4: score the dataset",
+            "of format 1, and this version of dsel reads format 5: score the dataset",
         ),
-        ('{"format": 4}', "damaged"),
-        ('{"format": 4, "settings": 3}', "damaged"),
+        ('{"format": 5}', "damaged"),
+        ('{"format": 5, "settings": 3}', "damaged"),
     ],
 )
 def test_open_run__damaged_manifest(tmp_path, content, expected):
@@ -205,7 +205,7 @@ def test_open_run__format_2_is_refused(run_path, identity):
         with pytest.raises(RunError) as error:
             refused()
         assert _line(error) == (
-            f"{run_path} is a run of format 2, and this version of dsel reads format 4: "
+            f"{run_path} is a run of format 2, and this version of dsel reads format 5: "
             "score the dataset again into a new folder"
         )
         assert error.value.fields == {"path": str(run_path), "format": 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors import safe_open
 from dsel.core.halves import Halves
 from dsel.errors import RunError
 from dsel.runs.shards import (
+    KINDS,
     Header,
     ScoreIndex,
     Shape,
@@ -31,7 +33,7 @@ shapes = st.sampled_from([(4, 4), (4, 8), (6, 4), (4, 5)])
 
 def score(shape: Shape, seed: int) -> Score:
     rng = np.random.default_rng(seed)
-    maps = rng.normal(size=(3, T, *shape)).astype(np.float32)
+    maps = rng.normal(size=(len(KINDS), T, *shape)).astype(np.float32)
     return Score(*maps, rng.normal(size=(2, 2, 5)).astype(np.float32))
 
 
@@ -93,9 +95,9 @@ def test_read_scores__round_trip_of_any_images_of_two_shards(
         assert (np.diff(bucket.rows) > 0).all()
         for at, row in enumerate(bucket.rows):
             one = asked[row][1]
-            assert np.array_equal(bucket.conditional[at], one.conditional.astype(np.float16))
-            assert np.array_equal(bucket.gap[at], one.gap.astype(np.float16))
-            assert np.array_equal(bucket.noise[at], one.noise.astype(np.float16))
+            for kind in KINDS:
+                stored = getattr(one, kind).astype(np.float16)
+                assert np.array_equal(getattr(bucket, kind)[at], stored)
 
 
 @settings(max_examples=20, deadline=None)
@@ -105,7 +107,7 @@ def test_read_all__every_image_in_dataset_order(folder: Path, turns: list[Shape]
     found = read_all(write(folder / "all.safetensors", scores))
     assert len(found) == len(scores)
     for one, expected in zip(found, scores, strict=True):
-        for name in ("conditional", "gap", "noise", "features"):
+        for name in (*KINDS, "features"):
             half = getattr(expected, name).astype(np.float16)
             assert np.array_equal(getattr(one, name), half.astype(np.float32))
 
@@ -117,8 +119,11 @@ def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:
         kinds = {file.get_slice(name).get_dtype() for name in found}
     assert found == {
         "features": (4, 2, 2, 5),
-        "conditional/4x4": (2, T, 4, 4), "gap/4x4": (2, T, 4, 4), "noise/4x4": (2, T, 4, 4),
-        "conditional/4x8": (2, T, 4, 8), "gap/4x8": (2, T, 4, 8), "noise/4x8": (2, T, 4, 8),
+        "conditional/4x4": (2, T, 4, 4), "conditional/4x8": (2, T, 4, 8),
+        "gap/4x4": (2, T, 4, 4), "gap/4x8": (2, T, 4, 8),
+        "difference/4x4": (2, T, 4, 4), "difference/4x8": (2, T, 4, 8),
+        "noise/4x4": (2, T, 4, 4), "noise/4x8": (2, T, 4, 8),
+        "difference_noise/4x4": (2, T, 4, 4), "difference_noise/4x8": (2, T, 4, 8),
     }  # fmt: skip
     assert kinds == {"F16"}
 
@@ -135,9 +140,25 @@ def test_read_scores__which_were_refined(tmp_path: Path) -> None:
     paths = [write(tmp_path / "a", first), write(tmp_path / "b", mixed)]
     everything = [index for path in paths for index in indices(path, first)]
     assert read_scores(everything).refined.tolist() == [False] * 3 + [False, True, False]
-    for name in ("conditional", "gap", "features"):
+    for name in ("conditional", "gap", "difference", "features"):
         expected = getattr(first[1], name) / 4 + getattr(further, name) * 3 / 4
         np.testing.assert_allclose(getattr(mixed[1], name), expected, rtol=1e-6)
+
+
+def test_average__noise_of_the_difference_is_merged_as_that_of_the_gap_is() -> None:
+    """Swapping the maps in both parts swaps them in the mean."""
+
+    def swapped(one: Score) -> Score:
+        return replace(
+            one, gap=one.difference, noise=one.difference_noise,
+            difference=one.gap, difference_noise=one.noise,
+        )  # fmt: skip
+
+    parts, halves = [score((4, 4), n) for n in range(2)], (Halves(1, 1), Halves(2, 2))
+    found, other = average(*parts, halves), average(*map(swapped, parts), halves)
+    assert np.array_equal(found.difference_noise, other.noise)
+    assert np.array_equal(found.difference, other.gap)
+    assert not np.array_equal(found.difference_noise, found.noise)
 
 
 def test_read_header__round_trip(tmp_path: Path) -> None:

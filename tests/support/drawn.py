@@ -42,7 +42,9 @@ def frame_of(rows: int, columns: int) -> Frame:
 def _bucket(maps: list[np.ndarray], shape: tuple[int, ...], conditional: float) -> Bucket:
     rows = [n for n, gap in enumerate(maps) if gap.shape == shape]
     gap = np.stack([maps[row] for row in rows])
-    return Bucket(np.array(rows), np.full_like(gap, conditional), gap, np.zeros_like(gap))
+    nothing = np.zeros_like(gap)
+    losses = np.full_like(gap, conditional)
+    return Bucket(np.array(rows), losses, gap, np.abs(gap), nothing, nothing)
 
 
 def patch_of(

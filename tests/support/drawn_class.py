@@ -56,8 +56,12 @@ def bucket_of(
 ) -> Bucket:
     rows = [n for n, other in enumerate(turns) if other == shape]
     gap = np.stack([maps[row] for row in rows]).astype(np.float16)
-    noise = np.random.default_rng(len(rows)).normal(size=gap.shape) * 0.05
-    return Bucket(np.array(rows), gap - np.float16(1), gap, noise.astype(np.float16))
+    rng = np.random.default_rng(len(rows))
+    noise = (rng.normal(size=gap.shape) * 0.05).astype(np.float16)
+    difference = np.abs(gap) + np.float16(0.01) * rng.random(gap.shape).astype(np.float16)
+    return Bucket(
+        np.array(rows), gap - np.float16(1), gap, difference, noise, noise / np.float16(10)
+    )
 
 
 def squares(n: int) -> tuple[ClassScores, Bucket]:

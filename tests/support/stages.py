@@ -11,6 +11,7 @@ from dsel.pipeline.export import export
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
 from dsel.runs import open_run
+from dsel.runs.shards import KINDS
 from dsel.types import Done, Event
 from support.toyset import (
     QUICK,
@@ -34,7 +35,7 @@ def all_stages(source: Path, folder: Path, settings: ScoreSettings = QUICK) -> I
     yield from export(run, folder, ExportSettings(image_px=20), also_ours=("run",))
 
 
-def gaps(run_path: Path) -> dict[str, tuple[bytes, bytes, bytes]]:
+def gaps(run_path: Path) -> dict[str, tuple[bytes, ...]]:
     """All stored tensors of each image, by its id without the class folder's place in the run."""
     run = open_run(run_path)
     found = {}
@@ -42,7 +43,7 @@ def gaps(run_path: Path) -> dict[str, tuple[bytes, bytes, bytes]]:
         scores = run.class_scores(index)
         for row, image_id in enumerate(scores.ids):
             maps = image_bucket(scores, row)
-            tensors = (maps.conditional, maps.gap, scores.features[row])
+            tensors = (*(getattr(maps, kind) for kind in KINDS), scores.features[row])
             found[image_id] = tuple(tensor.tobytes() for tensor in tensors)
     return found
 

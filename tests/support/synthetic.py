@@ -97,7 +97,10 @@ def _score(ref: ImageRef, mask: np.ndarray) -> Score:
     features[..., :4] += 3 * np.eye(4)[kind]
     features[..., :2] += 3 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[kind]
     halves = 0.002 * rng.normal(size=gap.shape)
-    return Score(*(a.astype(np.float32) for a in (conditional, gap, halves, features)))
+    # The gap's mean, without most of its noise.
+    difference = 0.02 * strength * (cover + blur) / 2 + 0.0004 * rng.random(gap.shape)
+    maps = conditional, gap, difference, halves, halves / 10
+    return Score(*(a.astype(np.float32) for a in (*maps, features)))
 
 
 def draw(class_index: int, number: int, seed: int = 0, size: Size = SQUARE) -> Drawn:

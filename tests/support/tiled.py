@@ -10,6 +10,7 @@ import numpy as np
 from dsel.core.gap_maps import image_bucket
 from dsel.runs import Run, create_run
 from dsel.runs.schema import ShardRow
+from dsel.runs.shards import KINDS
 from dsel.types import ImageRef, Score
 
 
@@ -41,7 +42,7 @@ def _row(of: Run, ref: ImageRef, jitter: float) -> ShardRow:
     row, rng = place % len(rows), np.random.default_rng([ref.class_index, place])
     scores = _scores(of, ref.class_index)
     bucket = image_bucket(scores, row)
-    arrays = (bucket.conditional[0], bucket.gap[0], bucket.noise[0], scores.features[row])
+    arrays = (*(getattr(bucket, kind)[0] for kind in KINDS), scores.features[row])
     noisy = (_jittered(one.astype(np.float32), jitter, rng) for one in arrays)
     proxy, thumbnail = (of.image_bytes([rows[row]], kind)[0] for kind in ("proxy", "thumbnail"))
     return ShardRow(ref, "", scores.frames[row], proxy, thumbnail, Score(*noisy))

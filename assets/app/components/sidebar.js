@@ -10,7 +10,7 @@ import { createSegments, options } from "./segments.js";
 /** @type {{ title: string, names: string[] }[]} */
 const GROUPS = [
   { title: "", names: ["ipc"] },
-  { title: "Locate", names: ["timesteps", "patch_px", "locate", "stride_px", "per_image"] },
+  { title: "Locate", names: ["timesteps", "patch_px", "locate", "smooth", "stride_px", "per_image"] },
   { title: "Cut", names: ["cut", "context", "factor", "tile_scale"] },
   { title: "Cluster", names: ["clusters", "discriminative_share"] },
   { title: "Rank", names: ["rank_by", "score", "within", "across", "drop_lowest"] },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import PurePath
 from typing import Any
 
@@ -195,7 +196,7 @@ def _maps(context: Context, image_id: str) -> Mapping[str, Any]:
     explorer, index = context.explorer, context.class_index
     row = explorer.row_of(index, image_id)
     maps = explorer.maps(index, row, context.settings)
-    names = ("conditional", "unconditional", "gap", "combined")
+    names = [field.name for field in fields(maps)]
     gap = image_bucket(explorer.scores(index), row).gap[0].astype(np.float32)  # (T, h, w)
     strip = gap / explorer.geometry.losses[:, None, None]
     return {"maps": {name: packed(getattr(maps, name)) for name in names}, "strip": packed(strip)}

@@ -8,7 +8,7 @@ from support.drawn_class import CELL_PX, GEOMETRY, SHAPES, class_scores
 from support.selecting import select_class
 
 from dsel.config import SelectSettings
-from dsel.core.gap_maps import combined_gap, image_bucket
+from dsel.core.gap_maps import combined_map, image_bucket
 from dsel.types import Box, ClassSelection
 
 FREE = ("random-whole", "random-crop", "centre-crop", "no-clusters", "kmeans-nearest", "herding",
@@ -48,7 +48,7 @@ def test_select__a_ranked_permutation_of_the_patches(name: str, factor: int) -> 
 def test_select__scores_are_those_of_the_boxes(name: str) -> None:
     for patch in selected(name, score="signed").patches:
         row = SCORES.ids.index(patch.image_id)
-        maps = combined_gap(image_bucket(SCORES, row), GEOMETRY, (), "signed")[0]
+        maps = combined_map(image_bucket(SCORES, row), GEOMETRY, (), "signed")[0]
         pixels = maps.astype(np.float64).repeat(CELL_PX, 0).repeat(CELL_PX, 1)
         x, y, side = patch.box.x, patch.box.y, patch.box.width
         assert (x % 1, y % 1, side % 1) == (0, 0, 0)
