@@ -57,8 +57,7 @@ def picture_errors(
     scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...], counted: Counted
 ) -> Doubles:
     """Return the standard errors (N,) of the means of combined gap maps over whole images."""
-    sides = np.array([(one.proxy_width, one.proxy_height) for one in scores.frames], float)
-    width, height = sides.reshape(-1, 2).T
+    width, height = scores.frames.proxy.T.astype(np.float64)
     rows, corner = np.arange(len(scores.ids)), np.zeros(len(scores.ids))
     boxes = BoxesOf(rows, corner, corner, width, height)
     return standard_errors(scores, geometry, timesteps, counted, boxes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -38,7 +38,8 @@ from dsel.runs.ground_truth import (
     largest_shares,
     read_ground_truth,
 )
-from dsel.types import ClassScores, ClassSelection, Frame
+from dsel.runs.images import FrameOf
+from dsel.types import ClassImages, ClassScores, ClassSelection, Frame
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
@@ -68,8 +69,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 `choice` and `baseline` are a baseline's order and its selection; they replace `selection`.
 """
 
-PATCH_BYTES = 1000
-"""Memory that a patch and its entry in a list take."""
+IMAGE_BYTES: Final = 100
+"""Memory of a distilled image in a selection: a tuple of ranks."""
 
 
 class Selector:
@@ -109,11 +110,11 @@ class Selector:
 
     def row_of(self, class_index: int, image_id: str) -> int:
         """Return an image's row in its class; raises `SettingError` if it was not scored."""
-        ids, image_id = self.scores(class_index).ids, self.known_id(image_id)
-        if image_id not in ids:
+        row_of, image_id = self.images(class_index).row_of, self.known_id(image_id)
+        if image_id not in row_of:
             name = self.classes[class_index]
             raise SettingError(f"class {name!r} has no scored image {image_id!r}")
-        return ids.index(image_id)
+        return row_of[image_id]
 
     def known_id(self, image_id: str) -> str:
         """Return an image's id as the run spells it; an unknown one is returned unchanged."""
@@ -147,12 +148,23 @@ class Selector:
         return self._cached(
             (step, class_index, narrowed(settings, step)),
             lambda: make(class_index, settings),
-            lambda selected: PATCH_BYTES * len(selected.patches),
+            selection_bytes,
+            small=True,
         )
+
+    def images(self, class_index: int) -> ClassImages:
+        """Return the scored images of a class without their scores."""
+        return self.run.class_images(class_index)
 
     def scores(self, class_index: int) -> ClassScores:
         """Return all scores of a class."""
-        return self._cached(("scores", class_index), lambda: self.run.class_scores(class_index))
+        name = "scores", class_index
+        return self._cached(name, lambda: self.run.class_scores(class_index), scores_bytes)
+
+    def is_refined(self, class_index: int) -> bool:
+        """Return whether some images of a class got more draws than others."""
+        name = "refined", class_index
+        return self._cached(name, lambda: bool(self.scores(class_index).refined.any()), small=True)
 
     def located(
         self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
@@ -215,7 +227,7 @@ class Selector:
                 shares = self._object_shares(settings, scores)
             return choose(read.baseline, pool_of(scores, scored, read, confidence, shares))
 
-        return self._cached(("choice", class_index, read), make)
+        return self._cached(("choice", class_index, read), make, small=True)
 
     def _object_shares(self, settings: SelectSettings, scores: ClassScores) -> NDArray[np.float64]:
         """Return the share of each of a class's images that its largest true object covers."""
@@ -275,6 +287,7 @@ class Selector:
             lambda: cluster_patches(
                 scored.located.features, scored.ranking, read.k, read.discriminative_share
             ),
+            small=True,
         )
 
     def _features(
@@ -294,12 +307,11 @@ class Selector:
             positions = choice.positions
             corners = corners[positions] if choice.boxes is None else choice.boxes[:, :2]
         rows = located.image[positions].tolist()
-        position = {
-            (scores.ids[row], x, y): n
-            for n, row, (x, y) in zip(positions.tolist(), rows, corners.tolist(), strict=True)
-        }
-        order = [position[one.image_id, one.box.x, one.box.y] for one in selected.patches]
-        return located.features[order]
+        places = zip(rows, *corners.T.tolist(), strict=True)
+        position = dict(zip(places, positions.tolist(), strict=True))
+        patches = selected.patches  # whose images are rows of the class
+        ranked = zip(patches.image.tolist(), *patches.box[:, :2].T.tolist(), strict=True)
+        return located.features[[position[place] for place in ranked]]
 
     def ground_truth(self) -> GroundTruth | None:
         """Return the true objects of the run; raises `SourceError` if they cannot be read."""
@@ -315,19 +327,31 @@ class Selector:
 
     @cached_property
     def _known(self) -> KnownIds:
-        return KnownIds(self._frames)
+        return KnownIds(self.run.images.row_of)
 
     @cached_property
     def _frames(self) -> Mapping[str, Frame | None]:
-        return {row.id: row.frame for row in self.run.images}
+        return FrameOf(self.run.images)
 
     def _cached(
         self,
         name: tuple[object, ...],
         make: Callable[[], T],
         weigh: Callable[[T], int] = bytes_of,
+        small: bool = False,
     ) -> T:
-        return self._cache.get(self._owner, name, make, weigh)
+        return self._cache.get(self._owner, name, make, weigh, small)
+
+
+def selection_bytes(selected: ClassSelection) -> int:
+    """Return the memory of a selection; the ids of images are those of the run."""
+    return selected.patches.nbytes + IMAGE_BYTES * len(selected.images)
+
+
+def scores_bytes(scores: ClassScores) -> int:
+    """Return the memory of a class's scores; ids and frames are those of the run."""
+    arrays = [getattr(one, field.name) for one in scores.buckets for field in fields(one)]
+    return sum(int(array.nbytes) for array in (scores.features, *arrays))
 
 
 def narrowed(settings: SelectSettings, step: str) -> SelectSettings:

@@ -15,8 +15,9 @@ All others are float16. A shard without scored images has no tensors. The metada
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -115,24 +116,26 @@ def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     Buckets are sorted by shape; their rows are positions in `images`. Raises `DamageError` for a
     file that is missing or damaged.
     """
-    features: list[Half] = []
-    refined: list[NDArray[np.bool_]] = []
-    parts: dict[Shape, list[Bucket]] = {}
-    start = 0
-    for path, group in groupby(images, key=lambda image: image.path):
-        mine = list(group)
-        with opened_tensors(path, remedies.SCORE) as file:
-            rows = [image.row for image in mine]
-            features.append(_take(file, "features", rows))
-            has_refined = "refined" in file.names
-            refined.append(
-                _take(file, "refined", rows) if has_refined else np.zeros(len(rows), bool)
-            )
-            for shape in {image.shape for image in mine}:
-                parts.setdefault(shape, []).append(_part(file, mine, shape, start))
-        start += len(mine)
-    buckets = tuple(_joined(parts[shape]) for shape in sorted(parts))
-    return StoredScores(np.concatenate(features), buckets, np.concatenate(refined))
+    by_shape: dict[Shape, list[int]] = {}
+    for number, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(number)
+    everyone = list(range(len(images)))
+    wanted = {"features": _Wanted(everyone, [image.row for image in images])} | {
+        _name(kind, shape): _Wanted(numbers, [images[n].map_row for n in numbers])
+        for shape, numbers in by_shape.items()
+        for kind in KINDS
+    }
+    optional = {"refined": _Wanted(everyone, wanted["features"].rows)}
+    found = _gathered(images, wanted, optional)
+    buckets = tuple(
+        Bucket(
+            rows=np.array(by_shape[shape], np.int64),
+            **{kind: found[_name(kind, shape)] for kind in KINDS},
+        )
+        for shape in sorted(by_shape)
+    )
+    refined = found.get("refined", np.zeros(len(images), bool))
+    return StoredScores(found["features"], buckets, refined)
 
 
 def read_all(path: Path) -> list[Score]:
@@ -179,28 +182,46 @@ def largest_gap(gap: NDArray[np.float32]) -> float:
     return float(np.abs(gap.astype(np.float16)).max(initial=0.0))
 
 
-def _part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
-    """Read one file's images of a shape; the first of `images` is the `start`-th of all."""
-    inside = [n for n, image in enumerate(images) if image.shape == shape]
-    rows = [images[n].map_row for n in inside]
-    return Bucket(
-        rows=start + np.array(inside, np.int64),
-        **{kind: _take(file, _name(kind, shape), rows) for kind in KINDS},
-    )
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Rows of a tensor that is in several files: the numbers of the images that they belong to.
+
+    numbers and rows: as many each, numbers in rising order.
+    """
+
+    numbers: Sequence[int]
+    rows: Sequence[int]
 
 
-def _joined(parts: Sequence[Bucket]) -> Bucket:
-    return Bucket(
-        rows=np.concatenate([part.rows for part in parts]),
-        **{kind: np.concatenate([getattr(part, kind) for part in parts]) for kind in KINDS},
-    )
+def _gathered(
+    images: Sequence[ScoreIndex], wanted: Mapping[str, _Wanted], optional: Mapping[str, _Wanted]
+) -> dict[str, NDArray[Any]]:
+    """Read tensors from all files of some images, a file at a time.
+
+    Beside the result, no more than a tensor of one file is in memory. optional: tensors that a file
+    may lack; their rows are 0 there.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    start = 0
+    for path, group in groupby(images, key=lambda image: image.path):
+        end = start + sum(1 for _ in group)
+        with opened_tensors(path, remedies.SCORE) as file:
+            there = {name: one for name, one in optional.items() if name in file.names}
+            for name, one in {**wanted, **there}.items():
+                low, high = bisect_left(one.numbers, start), bisect_left(one.numbers, end)
+                if low < high:
+                    part = _take(file, name, one.rows[low:high])
+                    whole = len(one.numbers), *part.shape[1:]
+                    found.setdefault(name, np.zeros(whole, part.dtype))[low:high] = part
+        start = end
+    return found
 
 
 def _take(file: Tensors, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Read one slice, from the first row to the last: a class's images are adjacent."""
     low, high = rows[0], rows[-1] + 1
-    inside = [row - low for row in rows]
-    return file.rows(name, low, high)[inside]
+    part = file.rows(name, low, high)
+    return part if len(part) == len(rows) else part[[row - low for row in rows]]
 
 
 def _half(arrays: Sequence[NDArray[np.float32]]) -> Half:

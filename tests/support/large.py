@@ -82,14 +82,17 @@ def _rows(
     features = grid, grid, settings.feature_dim
     for number, ref in enumerate(refs, start):
         rng = np.random.default_rng([3, number])
-        conditional, gap, noise = (_cut(pool, rng, maps) for _ in range(3))
+        conditional, gap, difference, *noise = (_cut(pool, rng, maps) for _ in range(5))
         x, y, side = _square(number)
-        gap = 0.004 * gap
-        gap[:, y : y + side, x : x + side] += rng.uniform(0.005, 0.02)
+        shown = np.zeros(maps, np.float32)
+        shown[:, y : y + side, x : x + side] = rng.uniform(0.005, 0.02)
         described = 0.4 * _cut(pool, rng, features)
         described[..., rng.integers(8)] += 2
         picture = pictures[number % PICTURES]
-        score = Score(0.2 + 0.02 * conditional, gap, 0.002 * noise, described)
+        score = Score(
+            0.2 + 0.02 * conditional, shown + 0.004 * gap, shown + 0.001 * np.abs(difference),
+            0.002 * noise[0], 0.0005 * noise[1], described,
+        )  # fmt: skip
         yield ShardRow(
             ref, "", FRAME, picture.proxy, picture.thumbnail, score, checksum=f"{number:016x}"
         )
