@@ -21,7 +21,7 @@ _Key: TypeAlias = tuple[Hashable, Hashable]
 
 LIMIT_BYTES: Final = 1 << 30
 SMALL_SHARE: Final = 4
-"""Small values may take one part in so many of the limit, in addition to it."""
+"""Small values may take one part in so many of the limit."""
 
 OBJECT_BYTES: Final = 48
 """Estimated size of a small Python object."""
@@ -57,23 +57,23 @@ class _CacheEntry:
 
 
 class _Shelf:
-    """Entries in the order of their last use, of at most `limit_bytes`."""
+    """Entries in the order of their last use, and the bytes that they take."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
+    def __init__(self) -> None:
         self.entries: OrderedDict[_Key, _CacheEntry] = OrderedDict()
         self.bytes = 0
 
     def put(self, key: _Key, entry: _CacheEntry) -> None:
-        """Store an entry, and evict the least recently used ones beyond the limit."""
-        if entry.size <= self.limit_bytes:
-            self.entries[key] = entry
-            self.bytes += entry.size
-        while self.bytes > self.limit_bytes:
-            self.evict(next(iter(self.entries)))
+        self.entries[key] = entry
+        self.bytes += entry.size
 
     def evict(self, key: _Key) -> None:
         self.bytes -= self.entries.pop(key).size
+
+    def shrink(self, limit_bytes: int) -> None:
+        """Evict the entries that were least recently used until the others fit."""
+        while self.bytes > limit_bytes:
+            self.evict(next(iter(self.entries)))
 
     def evict_unused(self, before: float) -> None:
         """Evict the entries that were last used before that time."""
@@ -90,10 +90,10 @@ class _Pending:
 
 
 class Cache:
-    """A thread-safe cache of at most `limit_bytes`, and of small values beside them.
+    """A thread-safe cache of at most `limit_bytes`.
 
-    A key is an owner and a name. The least recently used values are evicted first; a value larger
-    than the limit is returned and not stored.
+    A key is an owner and a name. The least recently used values are evicted first, small ones only
+    where they take more than their share; a value larger than the limit is returned and not stored.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Cache:
         self.limit_bytes = limit_bytes
         self._clock = clock
         self._lock = Lock()
-        self._large, self._small = _Shelf(limit_bytes), _Shelf(limit_bytes // SMALL_SHARE)
+        self._large, self._small = _Shelf(), _Shelf()
         self._shelves = self._large, self._small
         self._pending: dict[_Key, _Pending] = {}
         self._gone: deque[Hashable] = deque()
@@ -177,7 +177,11 @@ class Cache:
         value = compute()
         size = size_of(value) + max(0, bytes_of(key[1]) - NAME_BYTES)
         with self._lock:
-            shelf.put(key, _CacheEntry(value, size, self._clock()))
+            most = self.limit_bytes // (SMALL_SHARE if shelf is self._small else 1)
+            if size <= most:
+                shelf.put(key, _CacheEntry(value, size, self._clock()))
+            self._small.shrink(self.limit_bytes // SMALL_SHARE)
+            self._large.shrink(self.limit_bytes - self._small.bytes)
         return value
 
     def _used(self, shelf: _Shelf, key: _Key) -> Any:

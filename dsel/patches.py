@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, TypeAlias, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 Doubles: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+
+T = TypeVar("T", bound=float)
 
 Boxes: TypeAlias = Doubles
 """M boxes: x, y, width and height, (M, 4)."""
@@ -179,12 +181,12 @@ class Patches(Sequence[Patch]):
         if isinstance(at, slice):
             return self.take(at)
         columns: dict[str, Any] = {name: Box(*getattr(self, name)[at].tolist()) for name in _BOXES}
-        columns |= {name: getattr(self, name)[at].item() for name in _NUMBERS}
+        columns |= {name: _number(getattr(self, name)[at].item()) for name in _NUMBERS}
         return Patch(image_id=self.id_of(at), class_index=self.class_index, **columns)
 
     def __iter__(self) -> Iterator[Patch]:
         boxes = (map(Box, *getattr(self, name).T.tolist()) for name in _BOXES)
-        numbers = (getattr(self, name).tolist() for name in _NUMBERS)
+        numbers = (map(_number, getattr(self, name).tolist()) for name in _NUMBERS)
         for image_id, *parts in zip(self.image_ids, *boxes, *numbers, strict=True):
             yield Patch(image_id, self.class_index, *parts)
 
@@ -290,6 +292,11 @@ def earlier(values: NDArray[np.integer]) -> Ints:
     return counts
 
 
+def _number(value: T) -> T:
+    """Return the number; of NaN always the same object, so that equal records are equal."""
+    return value if value == value else _NAN
+
+
 def _boxes(boxes: Iterable[Box]) -> Boxes:
     table = [(one.x, one.y, one.width, one.height) for one in boxes]
     return np.array(table, np.float64).reshape(-1, 4)
@@ -306,5 +313,6 @@ _NUMBERS: Final = {
 }  # fmt: skip
 """The columns of numbers and their types, in the order of the fields of `Patch`."""
 
+_NAN: Final[Any] = float("nan")
 _BOXES: Final = ("box", "source_box", "cut_box")
 _COLUMNS: Final = ("image", *_BOXES, *_NUMBERS)

@@ -142,7 +142,7 @@ class Explorer(Selector):
 
     def misplaced(self, settings: SelectSettings) -> tuple[str, ...]:
         """Return the ids of images whose manually moved boxes reach beyond the image."""
-        return misplaced(settings, self.geometry, self._frames)
+        return misplaced(settings, self.geometry, self.run.frames)
 
     # One class
 

@@ -38,8 +38,7 @@ from dsel.runs.ground_truth import (
     largest_shares,
     read_ground_truth,
 )
-from dsel.runs.images import FrameOf
-from dsel.types import ClassImages, ClassScores, ClassSelection, Frame
+from dsel.types import ClassImages, ClassScores, ClassSelection
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
@@ -129,7 +128,7 @@ class Selector:
         """Raise `SettingError` for manual overrides that do not fit the run."""
         if settings.overrides:
             settings = self.with_known_ids(settings)
-            check_overrides(settings, self.geometry, self._frames, self.run.copies)
+            check_overrides(settings, self.geometry, self.run.frames, self.run.copies)
 
     def notices(self) -> list[str]:
         """Return what was repaired since the last call."""
@@ -327,11 +326,7 @@ class Selector:
 
     @cached_property
     def _known(self) -> KnownIds:
-        return KnownIds(self.run.images.row_of)
-
-    @cached_property
-    def _frames(self) -> Mapping[str, Frame | None]:
-        return FrameOf(self.run.images)
+        return KnownIds(self.run.frames)
 
     def _cached(
         self,

@@ -53,6 +53,11 @@ class Images(Sequence[ImageRow]):
         return Frames(*map(np.column_stack, (source, view, proxy)))
 
     @cached_property
+    def _is_framed(self) -> NDArray[np.bool_]:
+        framed: NDArray[np.bool_] = self._table["proxy_width"].is_valid().to_numpy()
+        return framed
+
+    @cached_property
     def places(self) -> Ints:
         """The shard of each image, its row and its map_row there, (N, 3)."""
         return np.column_stack([self._numbers(name) for name in ("shard", "row", "map_row")])
@@ -81,7 +86,7 @@ class Images(Sequence[ImageRow]):
             shard=shard,
             row=row,
             map_row=map_row,
-            frame=self.frames[at] if self.frames.proxy[at, 0] else None,
+            frame=self.frames[at] if self._is_framed[at] else None,
             reason=self._table["reason"][at].as_py(),
             checksum=self.checksums[at],
             orientation=self._table["orientation"][at].as_py(),

@@ -66,7 +66,7 @@ from dsel.locks import holder_of
 from dsel.runs import remedies
 from dsel.runs.copies import copies_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
-from dsel.runs.images import Images
+from dsel.runs.images import FrameOf, Images
 from dsel.runs.knowledge import Knowledge, read_knowledge
 from dsel.runs.manifest import (
     Identity,
@@ -92,7 +92,7 @@ from dsel.runs.shards import (
     read_scores,
     shard_bytes,
 )
-from dsel.types import ClassImages, ClassScores, ClassSelection, Geometry, Score
+from dsel.types import ClassImages, ClassScores, ClassSelection, Frame, Geometry, Score
 
 ScoreFolder: TypeAlias = Literal["scores", "refined"]
 """The folder of the first pass's scores, or of those that the second pass has refined."""
@@ -163,6 +163,11 @@ class Run:
     def images(self) -> Images:
         """All images in dataset order."""
         return Images(read_table(self.path / TABLE, IMAGES, remedy=remedies.SCORE))
+
+    @property
+    def frames(self) -> Mapping[str, Frame | None]:
+        """The frame of each image by its id, None for a skipped one."""
+        return FrameOf(self.images)
 
     @cached_property
     def _of_class(self) -> dict[int, Images]:
