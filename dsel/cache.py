@@ -149,6 +149,13 @@ class Cache:
         with self._lock:
             return any((owner, name) in shelf.entries for shelf in self._shelves)
 
+    def drop(self, owner: Hashable, name: Hashable) -> None:
+        """Evict the value of that name, if it is stored."""
+        with self._lock:
+            for shelf in self._shelves:
+                if (owner, name) in shelf.entries:
+                    shelf.evict((owner, name))
+
     def evict_unused(self, unused_s: float) -> None:
         """Evict the values that were not used for so many seconds."""
         with self._lock:

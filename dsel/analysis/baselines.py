@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dsel.config import SelectSettings
 from dsel.core.cut_boxes import cuts_around
 from dsel.core.gap_maps import Maps
-from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.integral_image import sums_inside
 from dsel.core.standard_errors import BoxesOf, standard_errors
 from dsel.patches import Boxes, Frames, earlier
 from dsel.types import ClassScores, ClassSelection, Geometry
@@ -59,9 +59,8 @@ def baseline(
     rows = np.array([row_of[image_id] for image_id in selected.patches.image_ids], np.int64)
     frames = scores.frames.take(rows)
     box = _boxes(kind, frames, selected.patches.box[:, 2], corners[rows, earlier(rows)])
-    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
     x, y, width, height = box.T / geometry.cell_px
-    means = sums_inside(tables, rows, x, y, width, height) / (width * height)
+    means = sums_inside(maps.tables, rows, x, y, width, height) / (width * height)
     of = scores, geometry, settings.timesteps, settings.score
     patches = replace(
         selected.patches,

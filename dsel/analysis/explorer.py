@@ -351,6 +351,8 @@ class Explorer(Selector):
 
     def localization_overall(self, settings: SelectSettings) -> tuple[Localization, ...]:
         """Hit rate and coverage over all classes; empty without boxes."""
+        if self.ground_truth() is None:
+            return ()
         classes = range(len(self.classes))
         return self._overall(
             ("localization", settings),

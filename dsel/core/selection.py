@@ -17,14 +17,14 @@ from dsel.config.overrides import Corner, check_corner
 from dsel.core.box_search import (
     TIE,
     BestBoxes,
-    largest_mean_boxes,
+    largest_boxes_in,
     largest_mean_boxes_with,
     patch_size,
 )
 from dsel.core.clustering import Clusters
 from dsel.core.cut_boxes import cuts_around
 from dsel.core.gap_maps import Maps
-from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.integral_image import sums_inside
 from dsel.core.patch_features import patch_features
 from dsel.core.ranking import compose_images, lowest, rank_patches
 from dsel.core.standard_errors import BoxesOf, picture_errors, standard_errors
@@ -45,6 +45,17 @@ class Located:
     margin: NDArray[np.float64]
     features: NDArray[np.float32]
     patch_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureScores:
+    """The means of the scores' map over each of N whole pictures, and their standard errors.
+
+    They do not depend on the patches. (N,) each.
+    """
+
+    score: NDArray[np.float64]
+    error: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +99,22 @@ def locate_class(
 
 
 def score_class(
-    scores: ClassScores, located: Located, geometry: Geometry, settings: SelectSettings, maps: Maps
+    scores: ClassScores,
+    located: Located,
+    geometry: Geometry,
+    settings: SelectSettings,
+    maps: Maps,
+    pictures: PictureScores | None = None,
 ) -> Scored:
-    """Score the located patches of a class; maps: those that scores use, see `combined_maps`."""
-    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
+    """Score the located patches of a class; maps: those that scores use, see `combined_maps`.
+
+    pictures: what `score_pictures` gives, if it is at hand.
+    """
+    pictures = pictures or score_pictures(scores, geometry, settings, maps)
     corners = located.x / geometry.cell_px, located.y / geometry.cell_px
     side = np.full(len(located.image), located.patch_px / geometry.cell_px)
-    patch = sums_inside(tables, located.image, *corners, side, side) / (side * side)
-    picture = _picture_scores(scores, maps)[located.image]
+    patch = sums_inside(maps.tables, located.image, *corners, side, side) / (side * side)
+    picture = pictures.score[located.image]
     chosen = patch if settings.rank_by == "patch" else picture
     sides = np.full(len(located.image), float(located.patch_px))
     boxes = BoxesOf(located.image, located.x, located.y, sides, sides)
@@ -105,9 +124,17 @@ def score_class(
         patch=patch,
         picture=picture,
         patch_error=standard_errors(*of, boxes),
-        picture_error=picture_errors(*of)[located.image],
+        picture_error=pictures.error[located.image],
         ranking=ranking_scores(chosen, scores.refined[located.image]),
     )
+
+
+def score_pictures(
+    scores: ClassScores, geometry: Geometry, settings: SelectSettings, maps: Maps
+) -> PictureScores:
+    """Score the whole pictures of a class; maps: those that scores use, see `combined_maps`."""
+    how = scores, geometry, settings.timesteps, settings.score
+    return PictureScores(_picture_scores(scores, maps), picture_errors(*how))
 
 
 def ranking_scores(score: NDArray[np.float64], refined: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -235,7 +262,7 @@ def _boxes(
     how = (geometry.cell_px, patch_px, settings.stride_px or geometry.cell_px, count)
     moved = _moved_corners(scores, settings, patch_px)
     for bucket, of_bucket in zip(scores.buckets, maps, strict=True):
-        _assign(boxes, bucket.rows, largest_mean_boxes(of_bucket, *how))
+        _assign(boxes, bucket.rows, largest_boxes_in(maps.tables.stack(bucket.rows), *how))
         for index in np.flatnonzero(np.isin(bucket.rows, list(moved))):
             one, corner = slice(index, index + 1), moved[int(bucket.rows[index])]
             found = largest_mean_boxes_with(of_bucket[one], *how, corner.x, corner.y)

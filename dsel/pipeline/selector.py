@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -27,6 +27,7 @@ from dsel.core.selection import (
     locate_class,
     rank_class,
     score_class,
+    score_pictures,
     without_images,
 )
 from dsel.errors import DamageError, SettingError, unknown
@@ -70,6 +71,14 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 
 IMAGE_BYTES: Final = 100
 """Memory of a distilled image in a selection: a tuple of ranks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """Combined maps, and the timesteps and the smoothing that they are of."""
+
+    how: tuple[tuple[int, ...], float]
+    maps: Maps
 
 
 class Selector:
@@ -254,7 +263,13 @@ class Selector:
     def _score(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Scored:
         located = self.located(class_index, settings, scores)
         maps = self._maps(class_index, settings.timesteps, settings.score, scores)
-        return score_class(scores, located, self.geometry, narrowed(settings, "scored"), maps)
+        read = narrowed(settings, "scored")
+        pictures = self._cached(
+            ("pictures", class_index, settings.timesteps, settings.score),
+            lambda: score_pictures(scores, self.geometry, read, maps),
+            small=True,
+        )
+        return score_class(scores, located, self.geometry, read, maps, pictures)
 
     def _locating_maps(
         self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
@@ -271,13 +286,23 @@ class Selector:
         scores: ClassScores | None = None,
         smooth: float = 0.0,
     ) -> Maps:
-        """Combine a class's maps over timesteps, to locate by or to score by."""
+        """Combine a class's maps over timesteps, to locate by or to score by.
 
-        def make() -> Maps:
+        Of each kind, those of the last settings alone are cached: they are large, and quickly made.
+        """
+
+        def make() -> _Latest:
             of_class = self.scores(class_index) if scores is None else scores
-            return combined_maps(of_class, self.geometry, timesteps, kind, smooth)
+            maps = combined_maps(of_class, self.geometry, timesteps, kind, smooth)
+            return _Latest((timesteps, smooth), maps)
 
-        return self._cached(("maps", class_index, timesteps, kind, smooth), make)
+        name = "maps", class_index, kind, bool(smooth)
+        found = self._cached(name, make, lambda made: made.maps.nbytes)
+        if found.how != (timesteps, smooth):
+            self._cache.drop(self._owner, name)
+            found = self._cached(name, make, lambda made: made.maps.nbytes)
+        # Another thread may have stored those of other settings meanwhile.
+        return found.maps if found.how == (timesteps, smooth) else make().maps
 
     def _clusters(self, class_index: int, settings: SelectSettings, scored: Scored) -> Clusters:
         read = narrowed(settings, "clusters")

@@ -11,7 +11,7 @@ from dsel.core.baselines.base import Boxes, Choice, Confidence, Doubles, Ints, P
 from dsel.core.clustering import Clusters
 from dsel.core.cut_boxes import cuts_around
 from dsel.core.gap_maps import Maps
-from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.integral_image import sums_inside
 from dsel.core.ranking import compose_images
 from dsel.core.selection import Scored, ranked_patches, repeated
 from dsel.core.standard_errors import BoxesOf, standard_errors
@@ -101,7 +101,7 @@ def _placed(
         box=box,
         source_box=frames.to_source(box),
         cut_box=frames.to_source(cuts_around(box, frames, cut)),
-        score=_box_scores(scores, maps, rows, choice.boxes / geometry.cell_px),
+        score=_box_scores(maps, rows, choice.boxes / geometry.cell_px),
         standard_error=standard_errors(*of, BoxesOf(rows, x, y, side, side)),
         margin=np.full(len(patches), np.nan),
     )
@@ -111,9 +111,8 @@ def _of_rows(confidence: Confidence, rows: Ints) -> Confidence:
     return lambda images, boxes: confidence(rows[images], boxes)
 
 
-def _box_scores(scores: ClassScores, maps: Maps, rows: Ints, cells: Boxes) -> Doubles:
+def _box_scores(maps: Maps, rows: Ints, cells: Boxes) -> Doubles:
     """Return the means of the images' maps inside boxes in cells, (M, 3) -> (M,)."""
-    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
     x, y, side = cells.T
-    means: Doubles = sums_inside(tables, rows, x, y, side, side) / (side * side)
+    means: Doubles = sums_inside(maps.tables, rows, x, y, side, side) / (side * side)
     return means
