@@ -208,13 +208,17 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def table_bytes(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
-    """Return a Parquet file of rows with its checksum in its metadata.
+def table_bytes(rows: Sequence[Mapping[str, Any]] | pa.Table, schema: pa.Schema) -> bytes:
+    """Return a Parquet file of rows, or of a table, with its checksum in its metadata.
 
     It is not compressed, because images in it already are.
     """
     buffer = BytesIO()
-    table = pa.Table.from_pylist(list(rows), schema=schema.with_metadata({FIELD: BLANK}))
+    sealed = schema.with_metadata({FIELD: BLANK})
+    if isinstance(rows, pa.Table):
+        table = rows.replace_schema_metadata(sealed.metadata)
+    else:
+        table = pa.Table.from_pylist(list(rows), schema=sealed)
     pq.write_table(table, buffer, compression="none")
     return seal(buffer.getvalue())
 

@@ -10,6 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.contents import Contents, Structure
+from dsel.patches import Box as Box
+from dsel.patches import ClassImages as ClassImages
+from dsel.patches import ClassSelection as ClassSelection
+from dsel.patches import Frame as Frame
+from dsel.patches import Frames as Frames
+from dsel.patches import Patch as Patch
+from dsel.patches import Patches as Patches
 
 if TYPE_CHECKING:
     import torch
@@ -24,39 +31,6 @@ class ImageRef:
 
     id: str
     class_index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in pixels; (x, y) is its top left corner. Fractions are allowed."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The region `view` of an upright source that its proxy shows, and both sizes in pixels."""
-
-    source_width: int
-    source_height: int
-    view: Box
-    proxy_width: int
-    proxy_height: int
-
-    def to_source(self, box: Box) -> Box:
-        """Map a box from proxy pixels to source pixels."""
-        sx, sy = self.view.width / self.proxy_width, self.view.height / self.proxy_height
-        x, y = self.view.x + box.x * sx, self.view.y + box.y * sy
-        return Box(x, y, box.width * sx, box.height * sy)
-
-    def to_proxy(self, box: Box) -> Box:
-        """Map a box from source pixels to proxy pixels; it may reach beyond the proxy."""
-        sx, sy = self.proxy_width / self.view.width, self.proxy_height / self.view.height
-        x, y = (box.x - self.view.x) * sx, (box.y - self.view.y) * sy
-        return Box(x, y, box.width * sx, box.height * sy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,74 +94,25 @@ class Bucket:
 class ClassScores:
     """All N scored images of one class, in dataset order; each is in one of the buckets.
 
-    ids and frames: N each. features: (N, g, g, d), a grid over the whole image, whatever its shape.
-    draws: (N,), the draws per timestep that each image got.
+    ids and frames: N each; any sequence of frames may be given. features: (N, g, g, d), a grid over
+    the whole image, whatever its shape. draws: (N,), the draws per timestep that each image got.
     """
 
     name: str
     index: int
     ids: tuple[str, ...]
-    frames: tuple[Frame, ...]
+    frames: Frames
     buckets: tuple[Bucket, ...]
     features: NDArray[np.float16]
     draws: NDArray[np.int64]
 
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """One patch and how it was ranked.
-
-    box is in proxy pixels, source_box in pixels of the upright source; cut_box is what is exported
-    of it. score is the mean of the combined gap inside the box, picture_score over the picture;
-    their standard errors are NaN if unknown. margin is the lead of the box, on the map that locates
-    it, over the best box apart from it (NaN without one). distance is to the centroid of its
-    cluster, in feature space. rank counts from 0 in its class.
-    """
-
-    image_id: str
-    class_index: int
-    box: Box
-    source_box: Box
-    cut_box: Box
-    score: float
-    standard_error: float
-    picture_score: float
-    picture_standard_error: float
-    margin: float
-    cluster: int
-    distance: float
-    rank: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClassSelection:
-    """The ranked patches of one class; the first images serve every IPC.
-
-    images lists, per distilled image, the ranks of its patches (factor squared of them). Dropped
-    patches rank after all others and are in no image.
-    """
-
-    name: str
-    index: int
-    patches: tuple[Patch, ...]
-    images: tuple[tuple[int, ...], ...]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frames", Frames.of(self.frames))
 
     @property
-    def dropped(self) -> frozenset[int]:
-        """The ranks of the patches that no IPC keeps."""
-        return frozenset(range(len(self.patches))).difference(*self.images)
-
-    def kept_images(self, ipc: int) -> tuple[tuple[int, ...], ...]:
-        """Return the first `ipc` images, or all if there are fewer."""
-        return self.images[:ipc]
-
-    def kept(self, ipc: int) -> dict[int, tuple[int, ...]]:
-        """Return the ranks of the patches in the first `ipc` images, each with those images."""
-        found: dict[int, tuple[int, ...]] = {}
-        for number, image in enumerate(self.kept_images(ipc)):
-            for rank in set(image):
-                found[rank] = (*found.get(rank, ()), number)
-        return found
+    def images(self) -> ClassImages:
+        """The images without their scores."""
+        return ClassImages(self.ids, self.frames)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,22 @@ def test_get__stays_below_the_limit_by_the_slow_definition() -> None:
         assert cache.bytes == sum(sizes[other] for other in kept)
 
 
+def test_get__small_values_are_apart_from_large_ones() -> None:
+    """A scan over large values evicts no small one, and small ones have a limit of their own."""
+    cache = Cache(400)
+    for name in range(10):
+        cache.get("me", name, lambda: "figure", lambda _: 10, small=True)
+    for name in range(10):
+        cache.get("me", f"scores {name}", lambda: "scores", lambda _: 150)
+    assert [cache.holds("me", name) for name in range(10)] == [True] * 10
+    assert [cache.holds("me", f"scores {name}") for name in range(10)] == [False] * 8 + [True] * 2
+    cache.get("me", 10, lambda: "figure", lambda _: 10, small=True)  # a fourth of the limit
+    assert [cache.holds("me", name) for name in range(11)] == [False] + [True] * 10
+    assert cache.bytes == 2 * 150 + 10 * 10
+    cache.forget("me")
+    assert cache.bytes == 0
+
+
 def test_get__larger_than_the_limit_is_not_kept() -> None:
     cache = Cache(100)
     cache.get("me", "small", lambda: 1, lambda _: 60)
@@ -184,7 +200,7 @@ def test_threads__counts_stay_true_under_load() -> None:
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))
-    assert cache.bytes == 30 * len(cache._entries) <= 500
+    assert cache.bytes == 30 * sum(len(shelf.entries) for shelf in cache._shelves) <= 500
     assert not cache._pending
 
 

@@ -30,7 +30,7 @@ def test_contributing__names_eleven_places() -> None:
     table = (ROOT / "docs" / "contributing.md").read_text("utf-8").partition("Eleven places")[2]
     rows = re.findall(r"^\| ([^|]+) \| `([^`]+)` \|$", table, re.MULTILINE)
     words = (
-        "largest", "cut_around", "refuse", "patch_px", "def ", "sentence", "whole_shards",
+        "largest", "cuts_around", "refuse", "patch_px", "def ", "sentence", "whole_shards",
         "seed", "ZipFile", "umap", "hit_rate",
     )  # fmt: skip
     assert len(rows) == len(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
@@ -11,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.config import SelectSettings
-from dsel.core.cut_boxes import cut_around
+from dsel.core.cut_boxes import cuts_around
 from dsel.core.gap_maps import Maps
-from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.integral_image import sums_inside
 from dsel.core.standard_errors import BoxesOf, standard_errors
-from dsel.types import Box, ClassScores, ClassSelection, Frame, Geometry
+from dsel.patches import Boxes, Frames, earlier
+from dsel.types import ClassScores, ClassSelection, Geometry
 
 Doubles: TypeAlias = NDArray[np.float64]
 Baseline: TypeAlias = Literal["random", "centre", "whole"]
@@ -55,32 +55,21 @@ def baseline(
     like the chosen one's; that of a whole image is the image. Further patches of an image take its
     further random corners, which may overlap; all of them share one centre.
     """
-    row_of = {image_id: row for row, image_id in enumerate(scores.ids)}
-    rows = np.array([row_of[patch.image_id] for patch in selected.patches], np.int64)
-    frames = [scores.frames[row] for row in rows]
-    free = corners[rows, _occurrences(rows)]
-    boxes = [
-        _box(kind, frame, patch.box.width, *shares)
-        for frame, patch, shares in zip(frames, selected.patches, free.tolist(), strict=True)
-    ]
-    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
-    x, y, width, height = _columns(boxes) / geometry.cell_px
-    means = sums_inside(tables, rows, x, y, width, height) / (width * height)
+    row_of = scores.images.row_of
+    rows = np.array([row_of[image_id] for image_id in selected.patches.image_ids], np.int64)
+    frames = scores.frames.take(rows)
+    box = _boxes(kind, frames, selected.patches.box[:, 2], corners[rows, earlier(rows)])
+    x, y, width, height = box.T / geometry.cell_px
+    means = sums_inside(maps.tables, rows, x, y, width, height) / (width * height)
     of = scores, geometry, settings.timesteps, settings.score
-    errors = standard_errors(*of, BoxesOf(rows, *_columns(boxes)))
-    patches = tuple(
-        replace(
-            patch,
-            box=box,
-            source_box=frame.to_source(box),
-            cut_box=frame.to_source(box if kind == "whole" else cut_around(box, frame, settings)),
-            score=mean,
-            standard_error=error,
-            margin=float("nan"),
-        )
-        for patch, box, frame, mean, error in zip(
-            selected.patches, boxes, frames, means.tolist(), errors.tolist(), strict=True
-        )
+    patches = replace(
+        selected.patches,
+        box=box,
+        source_box=frames.to_source(box),
+        cut_box=frames.to_source(box if kind == "whole" else cuts_around(box, frames, settings)),
+        score=means,
+        standard_error=standard_errors(*of, BoxesOf(rows, *box.T)),
+        margin=np.full(len(rows), np.nan),
     )
     return replace(selected, patches=patches)
 
@@ -92,32 +81,18 @@ def kept_score(
 
     For a baseline it measures how much of the gap it captures at the same budget.
     """
-    scores = [getattr(selected.patches[rank], kind) for rank in sorted(selected.kept(ipc))]
-    return float(np.mean(scores)) if scores else float("nan")
+    ranks = sorted(selected.kept(ipc))
+    return float(np.mean(getattr(selected.patches, kind)[ranks])) if ranks else float("nan")
 
 
-def _box(kind: Baseline, frame: Frame, side: float, right: float, down: float) -> Box:
-    """Return a baseline's box in the proxy; random corners are whole pixels."""
-    width, height = frame.proxy_width, frame.proxy_height
+def _boxes(kind: Baseline, frames: Frames, side: Doubles, shares: Doubles) -> Boxes:
+    """Return a baseline's boxes in the proxies, (P, 4); random corners are whole pixels.
+
+    side: (P,) of the chosen patches. shares: (P, 2), where random patches are.
+    """
+    proxy, sides = frames.proxy.astype(np.float64), np.column_stack([side, side])
     if kind == "whole":
-        return Box(0.0, 0.0, float(width), float(height))
+        return np.hstack([np.zeros_like(proxy), proxy])
     if kind == "centre":
-        return Box((width - side) / 2, (height - side) / 2, side, side)
-    x, y = int(right * (width - side + 1)), int(down * (height - side + 1))
-    return Box(float(x), float(y), side, side)
-
-
-def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the earlier occurrences of each row: (5, 3, 5, 5) -> (0, 0, 1, 2)."""
-    seen: dict[int, int] = {}
-    earlier = np.zeros(len(rows), np.int64)
-    for position, row in enumerate(rows.tolist()):
-        earlier[position] = seen.get(row, 0)
-        seen[row] = int(earlier[position]) + 1
-    return earlier
-
-
-def _columns(boxes: Sequence[Box]) -> Doubles:
-    """Stack boxes as x, y, width and height, (4, M)."""
-    table = [(box.x, box.y, box.width, box.height) for box in boxes]
-    return np.array(table, float).reshape(-1, 4).T
+        return np.hstack([(proxy - sides) / 2, sides])
+    return np.hstack([np.floor(shares * (proxy - sides + 1)), sides])

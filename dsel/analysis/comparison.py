@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,12 +106,18 @@ def compare(a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int) -> Com
     )
 
 
-def compare_overall(classes: Sequence[Comparison]) -> OverallComparison:
+def compare_overall(classes: Iterable[Comparison]) -> OverallComparison:
     """Combine the comparisons of several classes, weighted by their images."""
-    overlaps = [change.overlap for one in classes for change in one.changes]
-    weights = [int(one.moves.sum()) for one in classes]
-    weighted = [w * one.rand_index for w, one in zip(weights, classes, strict=True) if w]
-    kept = [(one.kept.a, one.kept.b, one.kept.same_images, one.kept.same_boxes) for one in classes]
+    overlaps: list[float] = []
+    weights: list[int] = []
+    weighted: list[float] = []
+    kept: list[tuple[int, int, int, int]] = []
+    for one in classes:  # once, so that no more than one class's changes are in memory
+        overlaps.extend(change.overlap for change in one.changes)
+        weights.append(int(one.moves.sum()))
+        if weights[-1]:
+            weighted.append(weights[-1] * one.rand_index)
+        kept.append((one.kept.a, one.kept.b, one.kept.same_images, one.kept.same_boxes))
     return OverallComparison(
         images=len(overlaps),
         overlap=_share(sum(overlaps), len(overlaps)),

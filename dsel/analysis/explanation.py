@@ -46,7 +46,7 @@ def explain(
     copies: images that another one replaces, which has the same pixels.
     """
     image_id, bucket = scores.ids[row], image_bucket(scores, row)
-    mine = [n for n, patch in enumerate(selected.patches) if patch.image_id == image_id]
+    mine = selected.patches.of_image(image_id)
     best = candidate_boxes(bucket, geometry, settings)
     x, y = _corners(bucket, geometry, settings)
     explanation = Explanation(
@@ -58,7 +58,7 @@ def explain(
         error = _lead_error(scores, bucket, geometry, settings, row)
         explanation = replace(explanation, lead_error=error)
     if nth < len(mine):
-        (patch,) = patch_views(selected, scores, settings, [mine[nth]])
+        (patch,) = patch_views(selected, scores.images, settings, [mine[nth]])
         index, mean = _index(best, patch.box), _mean(bucket, geometry, settings, patch.box)
         explanation = replace(
             explanation,
@@ -132,12 +132,13 @@ def _lead_error(
 
 def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement:
     """Return the ranks of the patch at a position of the class's ranking."""
-    cluster = selected.patches[position].cluster
-    mates = [n for n, patch in enumerate(selected.patches) if patch.cluster == cluster]
+    clusters = selected.patches.cluster
+    cluster = int(clusters[position])
+    mates = np.flatnonzero(clusters == cluster)
     return Placement(
         cluster=cluster,
-        clusters=len({patch.cluster for patch in selected.patches}),
-        rank_in_cluster=mates.index(position),
+        clusters=len(np.unique(clusters)),
+        rank_in_cluster=int(np.searchsorted(mates, position)),
         cluster_size=len(mates),
         rank=position,
         patches=len(selected.patches),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,8 +31,6 @@ from dsel.analysis.listing import (
     list_skipped,
 )
 from dsel.analysis.localization import (
-    BaselineRates,
-    ClassObjects,
     Localization,
     baseline_rates,
     class_objects,
@@ -59,9 +57,14 @@ from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns
 from dsel.core.lasso import inside
 from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
-from dsel.pipeline.selector import DEFAULTS, PATCH_BYTES, Selector
+from dsel.pipeline.selector import DEFAULTS, Selector, selection_bytes
 from dsel.runs import Run
 from dsel.types import ClassSelection, Patch, Pixels
+
+T = TypeVar("T")
+
+CHANGE_BYTES: Final = 2000
+"""Memory of an image of a comparison: its patches in both selections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,7 @@ class Explorer(Selector):
 
     def misplaced(self, settings: SelectSettings) -> tuple[str, ...]:
         """Return the ids of images whose manually moved boxes reach beyond the image."""
-        frames = {row.id: row.frame for row in self.run.images} if settings.moves else {}
-        return misplaced(settings, self.geometry, frames)
+        return misplaced(settings, self.geometry, self.run.frames)
 
     # One class
 
@@ -150,7 +152,7 @@ class Explorer(Selector):
         scores = self.scores(class_index)
         maps = self._locating_maps(class_index, settings, scores)
         name = "ranges", class_index, settings.timesteps, settings.locate, settings.smooth
-        return self._cached(name, lambda: class_ranges(scores, columns, maps))
+        return self._cached(name, lambda: class_ranges(scores, columns, maps), small=True)
 
     def layout(self, class_index: int, name: str = OWN) -> NDArray[np.float32]:
         """Return the positions (N, 2) of the class's images in the layout of that name."""
@@ -169,18 +171,18 @@ class Explorer(Selector):
     def lasso(self, class_index: int, polygon: ArrayLike, layout: str = OWN) -> tuple[str, ...]:
         """Return the images whose positions in a layout are inside a polygon of corners (V, 2)."""
         chosen = inside(self.layout(class_index, layout), polygon)
-        ids = self.scores(class_index).ids
+        ids = self.images(class_index).ids
         return tuple(ids[row] for row in np.flatnonzero(chosen))
 
     def best_patches(self, class_index: int, settings: SelectSettings) -> BestPatches:
         """Return the best patch of each of the class's images as arrays for a plot."""
-        ids = self.scores(class_index).ids
+        ids = self.images(class_index).ids
         return best_patches(self.select(class_index, settings), ids, settings)
 
     def gallery(self, class_index: int, settings: SelectSettings, view: Listing) -> Page[PatchView]:
         """Return a page of a class's patches."""
         selected = self.select(class_index, settings)
-        return list_patches(selected, self.scores(class_index), settings, view)
+        return list_patches(selected, self.images(class_index), settings, view)
 
     def skipped(self, class_index: int, page: int = 0) -> Page[SkippedRow]:
         """Return a page of a class's images that were not scored."""
@@ -189,21 +191,21 @@ class Explorer(Selector):
     def cluster_cards(self, class_index: int, settings: SelectSettings) -> tuple[ClusterCard, ...]:
         """Return a card of each cluster of a class."""
         selected = self.select(class_index, settings)
-        return cluster_cards(selected, self.scores(class_index), settings)
+        return cluster_cards(selected, self.images(class_index), settings)
 
     def distilled(
         self, class_index: int, settings: SelectSettings
     ) -> tuple[tuple[PatchView, ...], ...]:
         """Return the patches of each of the class's distilled images, row by row."""
         selected = self.select(class_index, settings)
-        return image_views(selected, self.scores(class_index), settings)
+        return image_views(selected, self.images(class_index), settings)
 
     def replacements(
         self, class_index: int, settings: SelectSettings, image_id: str
     ) -> Replacements:
         """Find patches that could replace the best patch of an image."""
         selected = self.select(class_index, settings)
-        return find_replacements(selected, self.scores(class_index), settings, image_id)
+        return find_replacements(selected, self.images(class_index), settings, image_id)
 
     def swap_effects(
         self, class_index: int, settings: SelectSettings, removed: str, added: Sequence[str]
@@ -224,8 +226,11 @@ class Explorer(Selector):
     def clusters_without_repeats(self, settings: SelectSettings) -> int:
         """Return a smaller number of clusters whose mosaics repeat no tile; 0 if there is none."""
         classes = range(len(self.classes))
-        return clusters_without_repeats(
-            settings, lambda other: (self.select(index, other) for index in classes)
+        return self._overall(
+            ("clusters without repeats", settings),
+            lambda: clusters_without_repeats(
+                settings, lambda other: (self.select(index, other) for index in classes)
+            ),
         )
 
     def quality(self, class_index: int, settings: SelectSettings) -> Quality:
@@ -236,7 +241,7 @@ class Explorer(Selector):
             features = self._features(class_index, settings, selected)
             return class_quality(selected, features, settings.ipc)
 
-        return self._cached(("quality", class_index, settings), make)
+        return self._cached(("quality", class_index, settings), make, small=True)
 
     def near_duplicates(
         self, class_index: int, settings: SelectSettings, most: int
@@ -244,8 +249,8 @@ class Explorer(Selector):
         """Return the first pairs of kept patches that are near-duplicates."""
         pairs = self.quality(class_index, settings).near_duplicates[:most]
         ranks = sorted({rank for pair in pairs for rank in pair})
-        selected, scores = self.select(class_index, settings), self.scores(class_index)
-        views = dict(zip(ranks, patch_views(selected, scores, settings, ranks), strict=True))
+        selected, images = self.select(class_index, settings), self.images(class_index)
+        views = dict(zip(ranks, patch_views(selected, images, settings, ranks), strict=True))
         return tuple((views[a], views[b]) for a, b in pairs)
 
     def compare(self, class_index: int, a: SelectSettings, b: SelectSettings) -> Comparison:
@@ -253,7 +258,7 @@ class Explorer(Selector):
         return self._cached(
             ("comparison", class_index, a, b),
             lambda: compare(self.select(class_index, a), self.select(class_index, b), a.ipc, b.ipc),
-            lambda comparison: PATCH_BYTES * len(comparison.changes),
+            lambda comparison: CHANGE_BYTES * len(comparison.changes),
         )
 
     def changes(
@@ -262,7 +267,7 @@ class Explorer(Selector):
         """Return a page of the images of a class, by how much two settings differ on them."""
         comparison = self.compare(class_index, a, b)
         sides = self._side(class_index, a), self._side(class_index, b)
-        return list_changes(comparison, *sides, self.scores(class_index), view)
+        return list_changes(comparison, *sides, self.images(class_index), view)
 
     def change(
         self, class_index: int, a: SelectSettings, b: SelectSettings, image_id: str
@@ -271,7 +276,7 @@ class Explorer(Selector):
         changes = self.compare(class_index, a, b).changes
         found = [change for change in changes if change.image_id == image_id]
         sides = self._side(class_index, a), self._side(class_index, b)
-        return next(iter(change_rows(found, *sides, self.scores(class_index))), None)
+        return next(iter(change_rows(found, *sides, self.images(class_index))), None)
 
     def baseline(
         self, class_index: int, settings: SelectSettings, kind: Baseline, seed: int = 0
@@ -288,7 +293,8 @@ class Explorer(Selector):
                 settings,
                 self._random_corners(class_index, seed),
             ),
-            lambda selected: PATCH_BYTES * len(selected.patches),
+            selection_bytes,
+            small=True,
         )
 
     def baseline_images(
@@ -306,16 +312,20 @@ class Explorer(Selector):
         truth = self.ground_truth()
         if truth is None:
             return ()
-        scores, selected = self.scores(class_index), self.select(class_index, settings)
-        frames = dict(zip(scores.ids, scores.frames, strict=True))
-        objects: ClassObjects = self._cached(
-            ("objects", class_index), lambda: class_objects(frames, truth)
-        )
         patch_px = patch_size(settings, self.geometry)
-        baselines: BaselineRates = self._cached(
-            ("baseline rates", class_index, patch_px), lambda: baseline_rates(objects, patch_px)
-        )
-        return localization(objects, selected, baselines)
+
+        def make() -> tuple[Localization, ...]:
+            objects = self._cached(
+                ("objects", class_index), lambda: class_objects(self.images(class_index), truth)
+            )
+            baselines = self._cached(
+                ("baseline rates", class_index, patch_px),
+                lambda: baseline_rates(objects, patch_px),
+                small=True,
+            )
+            return localization(objects, self.select(class_index, settings), baselines)
+
+        return self._cached(("localization", class_index, settings), make, small=True)
 
     # All classes
 
@@ -325,19 +335,33 @@ class Explorer(Selector):
 
     def quality_overall(self, settings: SelectSettings) -> OverallQuality:
         """Measure the kept sets of all classes together."""
-        return overall_quality(
-            [self.quality(index, settings) for index in range(len(self.classes))]
+        classes = range(len(self.classes))
+        return self._overall(
+            ("quality", settings),
+            lambda: overall_quality([self.quality(index, settings) for index in classes]),
         )
 
     def compare_overall(self, a: SelectSettings, b: SelectSettings) -> OverallComparison:
         """Compare two settings on all classes."""
-        return compare_overall([self.compare(index, a, b) for index in range(len(self.classes))])
+        classes = range(len(self.classes))
+        return self._overall(
+            ("comparison", a, b),
+            lambda: compare_overall(self.compare(index, a, b) for index in classes),
+        )
 
     def localization_overall(self, settings: SelectSettings) -> tuple[Localization, ...]:
         """Hit rate and coverage over all classes; empty without boxes."""
-        return localization_overall(
-            [self.localization(index, settings) for index in range(len(self.classes))]
+        if self.ground_truth() is None:
+            return ()
+        classes = range(len(self.classes))
+        return self._overall(
+            ("localization", settings),
+            lambda: localization_overall([self.localization(index, settings) for index in classes]),
         )
+
+    def _overall(self, name: tuple[object, ...], make: Callable[[], T]) -> T:
+        """Return a figure of all classes, which is small whatever it is made of."""
+        return self._cached(("overall", *name), make, small=True)
 
     def _side(self, class_index: int, settings: SelectSettings) -> Side:
         return Side(self.select(class_index, settings), settings)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 import time
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
+from itertools import accumulate, cycle, islice
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -35,6 +36,7 @@ from dsel.exports import (
     side_files,
     zip_bytes,
 )
+from dsel.patches import Patches
 from dsel.pipeline.cutting import is_as_scored, open_origin, source_of
 from dsel.pipeline.export import check_export, plan_export
 from dsel.pipeline.labelling import labels_size
@@ -249,9 +251,9 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
 
     Both come from a few patches: those of the given source images, or any without them.
     """
-    patches = [patch for selected in plan.selections for patch in selected.patches]
-    known = [patch for patch in patches if patch.image_id in source]
-    patches = known or spread(patches, CALIBRATED)
+    all_patches = [one.patches for one in plan.selections]
+    known = [patch for one in all_patches for patch in one.take(one.of_images(source))]
+    patches = known or _some_patches(all_patches)
     if not patches:
         return 1.0, 1.0
     tiles, file_format = plan.select.factor**2, plan.settings.file_format
@@ -271,9 +273,17 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
     return full / quick, true / full
 
 
+def _some_patches(classes: Sequence[Patches]) -> list[Patch]:
+    """Return `CALIBRATED` of the patches of all classes, or all if there are fewer."""
+    starts = [0, *accumulate(map(len, classes))]
+    chosen = spread(range(starts[-1]), CALIBRATED)
+    of_class = [bisect_right(starts, at) - 1 for at in chosen]
+    return [classes[n][at - starts[n]] for n, at in zip(of_class, chosen, strict=True)]
+
+
 def _composed(plan: Export, patches: Sequence[Patch], cut: Cut) -> Pixels:
     """Compose one image of these patches."""
-    alone = ClassSelection("", 0, tuple(patches), (tuple(range(len(patches))),))
+    alone = ClassSelection("", 0, Patches.of(patches), (tuple(range(len(patches))),))
     (image,) = compose_class(alone, 1, plan.canvas, cut)
     return image.pixels
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,14 @@ from dsel.analysis.patch_view import (
     PatchView,
     by_image,
     patch_views,
-    ranking_error,
-    ranking_score,
+    ranking_errors,
+    ranking_scores,
 )
 from dsel.config import SelectSettings
 from dsel.errors import SettingError, unknown
+from dsel.patches import ClassImages, Patches
 from dsel.runs.schema import ImageRow
-from dsel.types import ClassScores, ClassSelection, Patch
+from dsel.types import ClassSelection, Patch
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["rank", "score", "picture_score", "margin", "cluster", "name"]
@@ -144,26 +144,15 @@ class BestPatches:
 
 
 def list_patches(
-    selected: ClassSelection, scores: ClassScores, settings: SelectSettings, view: Listing
+    selected: ClassSelection, images: ClassImages, settings: SelectSettings, view: Listing
 ) -> Page[PatchView]:
     """Return a page of a class's patches."""
     if view.sort not in _KEYS:
         raise unknown("order", view.sort, _KEYS)
-    wanted = view.image_ids if view.image_ids is None else frozenset(view.image_ids)
-    patches = [
-        patch
-        for patch in selected.patches
-        if view.cluster in (-1, patch.cluster) and (wanted is None or patch.image_id in wanted)
-    ]
-    key = _KEYS[view.sort]
-    last = [one for one in patches if view.sort == "margin" and math.isnan(one.margin)]
-    if last:
-        patches = [one for one in patches if not math.isnan(one.margin)]
-    # A stable sort keeps equal patches in their order, by rank, in both directions.
-    patches.sort(key=key, reverse=view.backwards != (view.sort in _FALLING))
-    ordered = [*patches, *last]
-    shown = _page(ordered, _page_of(ordered, view), view.rows)
-    views = patch_views(selected, scores, settings, [patch.rank for patch in shown.rows])
+    ranks = _ordered(selected.patches, view)
+    page = _page_of(selected.patches, ranks, view)
+    shown = _page(ranks, page, view.rows)
+    views = patch_views(selected, images, settings, shown.rows)
     return Page(views, shown.page, shown.pages, shown.total)
 
 
@@ -180,7 +169,7 @@ def list_skipped(
 
 
 def list_changes(
-    comparison: Comparison, a: Side, b: Side, scores: ClassScores, view: Changing
+    comparison: Comparison, a: Side, b: Side, images: ClassImages, view: Changing
 ) -> Page[ChangeRow]:
     """Return a page of the images of a class, by how much two selections differ on them."""
     if view.keeping not in _KEEPING:
@@ -195,15 +184,15 @@ def list_changes(
     if view.backwards:
         changes.sort(key=lambda change: -change.overlap)
     shown = _page(changes, view.page, view.rows)
-    return Page(change_rows(shown.rows, a, b, scores), shown.page, shown.pages, shown.total)
+    return Page(change_rows(shown.rows, a, b, images), shown.page, shown.pages, shown.total)
 
 
 def change_rows(
-    changes: Sequence[Change], a: Side, b: Side, scores: ClassScores
+    changes: Sequence[Change], a: Side, b: Side, images: ClassImages
 ) -> tuple[ChangeRow, ...]:
     """Describe some images of a comparison with all their patches on both sides."""
     ids = {change.image_id for change in changes}
-    views_a, views_b = (_views_of(side, ids, scores) for side in (a, b))
+    views_a, views_b = (_views_of(side, ids, images) for side in (a, b))
     return tuple(
         ChangeRow(
             image_id=change.image_id,
@@ -218,52 +207,48 @@ def change_rows(
 
 
 def cluster_cards(
-    selected: ClassSelection, scores: ClassScores, settings: SelectSettings
+    selected: ClassSelection, images: ClassImages, settings: SelectSettings
 ) -> tuple[ClusterCard, ...]:
     """Return a card of each cluster, in their order."""
-    views = patch_views(selected, scores, settings)
-    members: dict[int, list[Patch]] = {}
-    for patch in selected.patches:
-        members.setdefault(patch.cluster, []).append(patch)
-    return tuple(_card(members[cluster], views, settings) for cluster in sorted(members))
+    clusters = np.unique(selected.patches.cluster).tolist()
+    return tuple(_card(selected, images, settings, cluster) for cluster in clusters)
 
 
 def cluster_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapping[int, int]:
     """Count the patches of these images in each cluster, 0 for clusters without any."""
-    wanted = frozenset(image_ids)
-    counts = dict.fromkeys(sorted({patch.cluster for patch in selected.patches}), 0)
-    for patch in selected.patches:
-        counts[patch.cluster] += patch.image_id in wanted
-    return counts
+    cluster, inside = selected.patches.cluster, selected.patches.of_images(image_ids)
+    clusters, place = np.unique(cluster, return_inverse=True)
+    counts = np.bincount(place[inside], minlength=len(clusters))
+    return dict(zip(clusters.tolist(), counts.tolist(), strict=True))
 
 
 def best_patches(
     selected: ClassSelection, image_ids: Sequence[str], settings: SelectSettings
 ) -> BestPatches:
     """Gather the patch of the best rank of each of these images."""
-    count = len(image_ids)
+    count, patches = len(image_ids), selected.patches
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
     cluster, rank = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
     score, error = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
     box = np.full((count, 4), np.nan, np.float32)
-    for patch in reversed(selected.patches):  # an image's best patch is set last
-        row, corner = row_of[patch.image_id], patch.box
-        cluster[row], rank[row] = patch.cluster, patch.rank
-        score[row] = ranking_score(patch, settings)
-        error[row] = ranking_error(patch, settings)
-        box[row] = corner.x, corner.y, corner.width, corner.height
+    places, best = np.unique(patches.image, return_index=True)
+    rows = np.array([row_of[patches.ids[place]] for place in places.tolist()], np.int64)
+    cluster[rows], rank[rows] = patches.cluster[best], best
+    score[rows] = ranking_scores(patches, settings)[best]
+    error[rows] = ranking_errors(patches, settings)[best]
+    box[rows] = patches.box[best]
     kept = np.zeros(count, np.uint8)
-    kept[[row_of[selected.patches[rank].image_id] for rank in selected.kept(settings.ipc)]] = 1
+    kept[[row_of[patches.id_of(rank)] for rank in selected.kept(settings.ipc)]] = 1
     return BestPatches(cluster, rank, score, error, box, kept)
 
 
-_KEYS: Final[Mapping[str, Callable[[Patch], float | str]]] = {
-    "rank": lambda patch: patch.rank,
-    "score": lambda patch: patch.score,
-    "picture_score": lambda patch: patch.picture_score,
-    "margin": lambda patch: patch.margin,
-    "cluster": lambda patch: patch.cluster,
-    "name": lambda patch: patch.image_id,
+_KEYS: Final[Mapping[str, Callable[[Patches], NDArray[Any]]]] = {
+    "rank": lambda patches: np.arange(len(patches)),
+    "score": lambda patches: patches.score,
+    "picture_score": lambda patches: patches.picture_score,
+    "margin": lambda patches: patches.margin,
+    "cluster": lambda patches: patches.cluster,
+    "name": lambda patches: _places(patches.ids)[patches.image],
 }
 _FALLING: Final = ("score", "picture_score", "margin")
 _KEEPING: Final[Mapping[str, Collection[tuple[bool, bool]]]] = {
@@ -276,30 +261,56 @@ _KEEPING: Final[Mapping[str, Collection[tuple[bool, bool]]]] = {
 """Whether the image is kept in A, and in B."""
 
 
+def _ordered(patches: Patches, view: Listing) -> list[int]:
+    """Return the ranks of the patches that are listed, in the order of the view."""
+    chosen = np.ones(len(patches), bool)
+    if view.cluster != -1:
+        chosen &= patches.cluster == view.cluster
+    if view.image_ids is not None:
+        chosen &= patches.of_images(view.image_ids)
+    ranks, key = np.flatnonzero(chosen), _KEYS[view.sort](patches)[chosen]
+    last = np.isnan(key) if view.sort == "margin" else np.zeros(len(ranks), bool)
+    falling = view.backwards != (view.sort in _FALLING)
+    # Stable, so that equal patches keep their order, by rank, in both directions.
+    order = np.argsort(-key[~last] if falling else key[~last], kind="stable")
+    listed: list[int] = np.concatenate([ranks[~last][order], ranks[last]]).tolist()
+    return listed
+
+
 def _in_cluster(patch: Patch | None, cluster: int) -> bool:
     return cluster == -1 or (patch is not None and patch.cluster == cluster)
 
 
+def _places(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return the place of each id among all of them in the order of names."""
+    places = np.empty(len(ids), np.int64)
+    places[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
+    return places
+
+
 def _views_of(
-    side: Side, image_ids: Collection[str], scores: ClassScores
+    side: Side, image_ids: Collection[str], images: ClassImages
 ) -> Mapping[str, tuple[PatchView, ...]]:
     """Describe the patches of these images on one side, by rank."""
-    ranks = [patch.rank for patch in side.selected.patches if patch.image_id in image_ids]
-    return by_image(patch_views(side.selected, scores, side.settings, ranks))
+    ranks = np.flatnonzero(side.selected.patches.of_images(image_ids)).tolist()
+    return by_image(patch_views(side.selected, images, side.settings, ranks))
 
 
 def _card(
-    patches: Sequence[Patch], views: Sequence[PatchView], settings: SelectSettings
+    selected: ClassSelection, images: ClassImages, settings: SelectSettings, cluster: int
 ) -> ClusterCard:
-    by_score = sorted(patches, key=lambda patch: -ranking_score(patch, settings))
-    central = sorted(patches, key=lambda patch: patch.distance)[:CARD_ROWS]
+    patches = selected.patches
+    ranks = np.flatnonzero(patches.cluster == cluster)
+    score = ranking_scores(patches, settings)[ranks]
+    orders = (np.argsort(key, kind="stable") for key in (-score, patches.distance[ranks]))
+    best, central = (ranks[order[:CARD_ROWS]].tolist() for order in orders)
     return ClusterCard(
-        cluster=patches[0].cluster,
-        size=len(patches),
-        kept=sum(bool(views[patch.rank].kept) for patch in patches),
-        median_score=median(ranking_score(patch, settings) for patch in patches),
-        discriminative=tuple(views[patch.rank] for patch in by_score[:CARD_ROWS]),
-        central=tuple(views[patch.rank] for patch in central),
+        cluster=cluster,
+        size=len(ranks),
+        kept=int(np.isin(ranks, list(selected.kept(settings.ipc))).sum()),
+        median_score=float(np.median(score)),
+        discriminative=patch_views(selected, images, settings, best),
+        central=patch_views(selected, images, settings, central),
     )
 
 
@@ -311,10 +322,9 @@ def _page(items: Sequence[T], page: int, rows: int) -> Page[T]:
     return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
 
 
-def _page_of(patches: Sequence[Patch], view: Listing) -> int:
+def _page_of(patches: Patches, ranks: Sequence[int], view: Listing) -> int:
     """Return the page of the image `holding`, or else the requested one."""
-    if view.holding:
-        for position, patch in enumerate(patches):
-            if patch.image_id == view.holding:
-                return position // max(view.rows, 1)
-    return view.page
+    if not view.holding:
+        return view.page
+    found = np.flatnonzero(np.isin(ranks, patches.of_image(view.holding)))
+    return int(found[0]) // max(view.rows, 1) if len(found) else view.page

@@ -8,7 +8,7 @@ averages over every position of the patch, in steps of one source pixel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from dsel.core.integral_image import Tables, box_means, joined, summed_area, sums_inside
 from dsel.errors import SourceError
+from dsel.patches import Boxes, ClassImages, Frames, Patches
 from dsel.runs import Run
 from dsel.runs.coco_masks import Mask
 from dsel.runs.ground_truth import GroundTruth, Matched
 from dsel.runs.ground_truth import read_ground_truth as read_ground_truth  # for `dsel check`
-from dsel.types import Box, ClassSelection, Frame, Patch
+from dsel.types import Box, ClassSelection
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -74,44 +75,47 @@ class ClassObjects:
     """
 
     ids: tuple[str, ...]
-    frames: tuple[Frame, ...]
+    frames: Frames
     x: Doubles
     y: Doubles
     pixels: Doubles
     tables: Tables
 
 
-def class_objects(frames: Mapping[str, Frame], truth: GroundTruth) -> ClassObjects:
-    """Collect the objects of the images of these ids; those without an object are left out."""
-    ids, corners, pixels, stacks = [], [], [], []
-    for image_id in frames:
+def class_objects(images: ClassImages, truth: GroundTruth) -> ClassObjects:
+    """Collect the objects of images; those without an object are left out."""
+    rows, corners, pixels, stacks = [], [], [], []
+    for row, image_id in enumerate(images.ids):
         mask = truth.mask(image_id)
         if mask is None or not mask.any():
             continue
         (top, bottom), (left, right) = _extent(mask, 1), _extent(mask, 0)
         cropped = mask[top:bottom, left:right]
-        ids.append(image_id)
+        rows.append(row)
         corners.append((left, top))
         pixels.append(cropped.sum())
         stacks.append(summed_area(cropped[None].astype(np.float32)).astype(np.int32))
     x, y = np.array(corners, float).reshape(-1, 2).T
-    tables = joined(stacks, [np.array([row]) for row in range(len(ids))])
+    tables = joined(stacks, [np.array([row]) for row in range(len(rows))])
     return ClassObjects(
-        tuple(ids), tuple(frames[one] for one in ids), x, y, np.array(pixels, float), tables
+        tuple(images.ids[row] for row in rows),
+        images.frames.take(np.array(rows, np.int64)),
+        x,
+        y,
+        np.array(pixels, float),
+        tables,
     )
 
 
 def baseline_rates(objects: ClassObjects, patch_px: float) -> BaselineRates:
     """Rates of random and centred patches of a side in proxy pixels, and of the whole view."""
-    views = [frame.view for frame in objects.frames]
-    sides = [frame.to_source(Box(0, 0, patch_px, patch_px)) for frame in objects.frames]
-    centres = [
-        Box(v.x + (v.width - s.width) / 2, v.y + (v.height - s.height) / 2, s.width, s.height)
-        for v, s in zip(views, sides, strict=True)
-    ]
+    views = objects.frames.view
+    square = np.array([[0.0, 0.0, patch_px, patch_px]])
+    sides = objects.frames.to_source(np.repeat(square, len(views), axis=0))[:, 2:]
+    centres = np.hstack([views[:, :2] + (views[:, 2:] - sides) / 2, sides])
     pairs = [
-        random_rate(_table(objects, row), _relative(objects, row, view), side.width, side.height)
-        for row, (view, side) in enumerate(zip(views, sides, strict=True))
+        random_rate(_table(objects, row), _relative(objects, row, Box(*view)), *side)
+        for row, (view, side) in enumerate(zip(views.tolist(), sides.tolist(), strict=True))
     ]
     hit, coverage = np.array(pairs, float).reshape(-1, 2).T
     every = np.arange(len(views))
@@ -126,9 +130,10 @@ def localization(
     objects: ClassObjects, selected: ClassSelection, baselines: BaselineRates
 ) -> tuple[Localization, ...]:
     """Hit rate and coverage of a class's best patches and of each baseline on the same images."""
-    best = {patch.image_id: patch for patch in best_patches(selected)}
-    rows = np.array([row for row, one in enumerate(objects.ids) if one in best], np.int64)
-    boxes = [best[objects.ids[row]].source_box for row in rows.tolist()]
+    best = best_patches(selected)
+    place = {image_id: n for n, image_id in enumerate(best.image_ids)}
+    rows = np.array([row for row, one in enumerate(objects.ids) if one in place], np.int64)
+    boxes = best.source_box[[place[objects.ids[row]] for row in rows.tolist()]]
     every = slice(None)
     return (
         _mean("chosen", _rates(objects, rows, boxes), every),
@@ -151,11 +156,8 @@ def check_selection(
     The figures also say how the true objects fit the run. Raises `SourceError` if no image of the
     selections has an object.
     """
-    frames = {row.id: row.frame for row in run.images if row.frame is not None}
     chosen, random, centre, _ = (
-        localization_overall(
-            [_class_localization(selected, frames, truth) for selected in selections]
-        )
+        localization_overall([_class_localization(run, selected, truth) for selected in selections])
         or (_NOTHING,) * 4
     )
     if not chosen.images:
@@ -207,22 +209,25 @@ def is_hit(inside: Doubles, total: Doubles | float, area: Doubles | float) -> ND
     return small | ((total > area) & (inside >= LARGE_SHARE * area - ROUNDING_PX))
 
 
-def best_patches(selected: ClassSelection) -> list[Patch]:
+def best_patches(selected: ClassSelection) -> Patches:
     """Return the patch with the highest score of every image."""
-    best = {}
-    for patch in sorted(selected.patches, key=lambda patch: patch.score):
-        best[patch.image_id] = patch  # the highest score of an image comes last
-    return list(best.values())
+    patches = selected.patches
+    rising = np.argsort(patches.score, kind="stable")
+    _, last = np.unique(patches.image[rising][::-1], return_index=True)
+    return patches.take(rising[len(rising) - 1 - last])
 
 
 _NOTHING: Final = Localization("", 0, float("nan"), float("nan"))
 
 
 def _class_localization(
-    selected: ClassSelection, frames: Mapping[str, Frame], truth: GroundTruth
+    run: Run, selected: ClassSelection, truth: GroundTruth
 ) -> tuple[Localization, ...]:
-    ids = dict.fromkeys(patch.image_id for patch in selected.patches)
-    objects = class_objects({one: frames[one] for one in ids if one in frames}, truth)
+    images = run.class_images(selected.index)
+    chosen = frozenset(selected.patches.image_ids)
+    rows = np.array([row for row, one in enumerate(images.ids) if one in chosen], np.int64)
+    ids = tuple(images.ids[row] for row in rows.tolist())
+    objects = class_objects(ClassImages(ids, images.frames.take(rows)), truth)
     patch_px = selected.patches[0].box.width if selected.patches else 0.0
     return localization(objects, selected, baseline_rates(objects, patch_px))
 
@@ -246,10 +251,9 @@ def _relative(objects: ClassObjects, row: int, box: Box) -> Box:
     return Box(box.x - objects.x[row], box.y - objects.y[row], box.width, box.height)
 
 
-def _rates(objects: ClassObjects, rows: NDArray[np.int64], boxes: Sequence[Box]) -> Rates:
-    """Rates of one box in the source per row."""
-    sides = [(box.x, box.y, box.width, box.height) for box in boxes]
-    x, y, width, height = np.array(sides, float).reshape(-1, 4).T
+def _rates(objects: ClassObjects, rows: NDArray[np.int64], boxes: Boxes) -> Rates:
+    """Rates of one box in the source per row, (M, 4)."""
+    x, y, width, height = boxes.T
     x, y = x - objects.x[rows], y - objects.y[rows]
     inside = sums_inside(objects.tables, rows, x, y, width, height)
     total = objects.pixels[rows]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner
 from dsel.core.cut_boxes import cut_in_proxy
-from dsel.types import Box, ClassScores, ClassSelection, Patch
+from dsel.patches import ClassImages, Doubles, Patches
+from dsel.types import Box, ClassSelection, Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +43,28 @@ class PatchView:
 
 def patch_views(
     selected: ClassSelection,
-    scores: ClassScores,
+    images: ClassImages,
     settings: SelectSettings,
     ranks: Iterable[int] | None = None,
 ) -> tuple[PatchView, ...]:
     """Describe the patches of these ranks, in the given order; all patches of the class by default.
 
-    scores: of the class, for the proxy sizes of its images.
+    images: of the class, for the sizes of their proxies.
     """
-    frames = dict(zip(scores.ids, scores.frames, strict=True))
-    kept, nths = selected.kept(settings.ipc), _nths(selected.patches)
+    kept, nths = selected.kept(settings.ipc), selected.patches.nth
     dropped = selected.dropped
     pins = set(settings.pins) if settings.baseline == "none" else set()
     corners = settings.overrides.corners
 
     def view(rank: int) -> PatchView:
-        patch, frame = selected.patches[rank], frames[selected.patches[rank].image_id]
+        patch, nth = selected.patches[rank], int(nths[rank])
+        width_px, height_px = images.frames.proxy[images.row_of[patch.image_id]].tolist()
         return PatchView(
             image_id=patch.image_id,
             box=patch.box,
             cut=cut_in_proxy(patch),
-            width_px=frame.proxy_width,
-            height_px=frame.proxy_height,
+            width_px=width_px,
+            height_px=height_px,
             score=patch.score,
             standard_error=patch.standard_error,
             picture_score=patch.picture_score,
@@ -72,10 +72,10 @@ def patch_views(
             margin=patch.margin,
             cluster=patch.cluster,
             rank=rank,
-            nth=nths[rank],
+            nth=nth,
             kept=kept.get(rank, ()),
             dropped=rank in dropped,
-            pinned=nths[rank] == 0 and patch.image_id in pins,
+            pinned=nth == 0 and patch.image_id in pins,
             moved=is_at(patch.box, corners.get(patch.image_id)),
         )
 
@@ -83,24 +83,24 @@ def patch_views(
 
 
 def image_views(
-    selected: ClassSelection, scores: ClassScores, settings: SelectSettings
+    selected: ClassSelection, images: ClassImages, settings: SelectSettings
 ) -> tuple[tuple[PatchView, ...], ...]:
     """Describe the patches of each of the first IPC distilled images, row by row."""
-    images = selected.kept_images(settings.ipc)
     ranks = list(selected.kept(settings.ipc))
-    views = dict(zip(ranks, patch_views(selected, scores, settings, ranks), strict=True))
-    return tuple(tuple(views[rank] for rank in image) for image in images)
+    views = dict(zip(ranks, patch_views(selected, images, settings, ranks), strict=True))
+    kept = selected.kept_images(settings.ipc)
+    return tuple(tuple(views[rank] for rank in image) for image in kept)
 
 
-def ranking_score(patch: Patch, settings: SelectSettings) -> float:
-    """Return the score that a patch is ranked by."""
-    return patch.score if settings.rank_by == "patch" else patch.picture_score
+def ranking_scores(patches: Patches, settings: SelectSettings) -> Doubles:
+    """Return the scores that patches are ranked by, (P,)."""
+    return patches.score if settings.rank_by == "patch" else patches.picture_score
 
 
-def ranking_error(patch: Patch, settings: SelectSettings) -> float:
-    """Return the standard error of the score that a patch is ranked by."""
+def ranking_errors(patches: Patches, settings: SelectSettings) -> Doubles:
+    """Return the standard errors of the scores that patches are ranked by, (P,)."""
     by_patch = settings.rank_by == "patch"
-    return patch.standard_error if by_patch else patch.picture_standard_error
+    return patches.standard_error if by_patch else patches.picture_standard_error
 
 
 def baseline_views(
@@ -136,13 +136,3 @@ def _replaced(view: PatchView, patches: Sequence[Patch]) -> PatchView:
         standard_error=patch.standard_error,
         margin=patch.margin,
     )
-
-
-def _nths(patches: Sequence[Patch]) -> list[int]:
-    """Count for each patch the patches of its image that rank before it."""
-    before: Counter[str] = Counter()
-    nths = []
-    for patch in patches:
-        nths.append(before[patch.image_id])
-        before[patch.image_id] += 1
-    return nths

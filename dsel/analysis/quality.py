@@ -62,15 +62,15 @@ class OverallQuality:
 def class_quality(selected: ClassSelection, features: NDArray[np.float32], ipc: int) -> Quality:
     """Measure a class whose ranked patches have these features, (P, d)."""
     kept = sorted(selected.kept(ipc))
-    clusters = {patch.cluster for patch in selected.patches}
+    clusters = selected.patches.cluster
     points = unit_features(features) if len(features) else np.zeros((0, 1), np.float32)
     return Quality(
         name=selected.name,
         patches=len(selected.patches),
         kept=len(kept),
         coverage_distance=coverage_distance(points, points[kept]),
-        clusters=len(clusters),
-        clusters_covered=len({selected.patches[rank].cluster for rank in kept}),
+        clusters=len(np.unique(clusters)),
+        clusters_covered=len(np.unique(clusters[kept])),
         near_duplicates=tuple((kept[a], kept[b]) for a, b in near_pairs(points[kept])),
         images=len(selected.kept_images(ipc)),
         short=max(0, ipc - len(selected.images)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from dsel.analysis.patch_view import ranking_score
+import numpy as np
+
+from dsel.analysis.patch_view import ranking_scores
 from dsel.config import SelectSettings
+from dsel.patches import Doubles
 from dsel.types import ClassSelection
 
 Reason: TypeAlias = Literal["baseline", "pins", "centroid", "turns"]
@@ -18,7 +19,7 @@ first; clusters take turns."""
 def rank_reasons(selected: ClassSelection, settings: SelectSettings) -> tuple[Reason, ...]:
     """Return why patches rank before others of a higher score; empty if none does."""
     scores = _scores(selected, settings)
-    if all(a >= b for a, b in pairwise(scores)):
+    if (scores[:-1] >= scores[1:]).all():
         return ()
     return _reasons(selected, settings)
 
@@ -32,24 +33,24 @@ def order_of(selected: ClassSelection, rank: int, settings: SelectSettings) -> t
     if rank >= len(scores):
         return ()
     own = scores[rank]
-    if max(scores[rank:]) <= own and min(scores[: rank + 1]) >= own:
+    if scores[rank:].max() <= own and scores[: rank + 1].min() >= own:
         return ()
     return _reasons(selected, settings)
 
 
-def _scores(selected: ClassSelection, settings: SelectSettings) -> Sequence[float]:
+def _scores(selected: ClassSelection, settings: SelectSettings) -> Doubles:
     """Return the scores that rank, of all patches that are not dropped, in their order."""
     ranked = len(selected.patches) - len(selected.dropped)
-    return [ranking_score(patch, settings) for patch in selected.patches[:ranked]]
+    return ranking_scores(selected.patches, settings)[:ranked]
 
 
 def _reasons(selected: ClassSelection, settings: SelectSettings) -> tuple[Reason, ...]:
     if settings.baseline != "none":
         return ("baseline",)
-    ids = {patch.image_id for patch in selected.patches}
-    several = len({patch.cluster for patch in selected.patches}) > 1
+    patches = selected.patches
+    several = len(np.unique(patches.cluster)) > 1
     applies: dict[Reason, bool] = {
-        "pins": not ids.isdisjoint(settings.pins),
+        "pins": any(map(patches.of_image, settings.pins)),
         "centroid": settings.within == "centroid",
         "turns": settings.across == "round-robin" and several,
     }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from dsel.analysis.patch_view import PatchView, patch_views
 from dsel.config import SelectSettings
 from dsel.errors import SettingError
-from dsel.types import ClassScores, ClassSelection
+from dsel.types import ClassImages, ClassSelection
 
 MOST: Final = 4
 """Replacements of each kind, at most."""
@@ -48,7 +50,7 @@ def swap_effect(
 ) -> SwapEffect:
     """Compare the kept images of a class before and after a swap."""
     old, new = (
-        {selected.patches[rank].image_id for rank in selected.kept(ipc)}
+        {selected.patches.id_of(rank) for rank in selected.kept(ipc)}
         for selected in (before, after)
     )
     joining, leaving = sorted(new - old - {added}), sorted(old - new - {removed})
@@ -57,21 +59,19 @@ def swap_effect(
 
 def find_replacements(
     selected: ClassSelection,
-    scores: ClassScores,
+    images: ClassImages,
     settings: SelectSettings,
     image_id: str,
     most: int = MOST,
 ) -> Replacements:
     """Find the best patches of images that are not kept, to replace an image's best patch."""
-    kept = {selected.patches[rank].image_id for rank in selected.kept(settings.ipc)}
-    best: dict[str, int] = {}
-    for rank, patch in enumerate(selected.patches):
-        best.setdefault(patch.image_id, rank)
-    if image_id not in best:
+    patches = selected.patches
+    mine = patches.of_image(image_id)
+    if not mine:
         raise SettingError(f"image {image_id!r} has no patch that another one could replace")
-    cluster = selected.patches[best[image_id]].cluster
-    free = [rank for one, rank in best.items() if one not in kept and one != image_id]
-    same = [rank for rank in free if selected.patches[rank].cluster == cluster][:most]
-    others = [rank for rank in free if selected.patches[rank].cluster != cluster][:most]
-    views = patch_views(selected, scores, settings, [*same, *others])
+    taken = patches.image[[mine[0], *selected.kept(settings.ipc)]]
+    free = np.flatnonzero((patches.nth == 0) & ~np.isin(patches.image, taken))
+    alike = patches.cluster[free] == patches.cluster[mine[0]]
+    same, others = (free[chosen][:most].tolist() for chosen in (alike, ~alike))
+    views = patch_views(selected, images, settings, [*same, *others])
     return Replacements(cluster=views[: len(same)], others=views[len(same) :])

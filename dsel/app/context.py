@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -57,10 +57,10 @@ class Context:
         """Return the classes of these names, or the class of the view if there are none."""
         return [self.explorer.class_index(name) for name in names] or [self.class_index]
 
-    def frames(self) -> Mapping[str, Frame]:
-        """Return the frame of each of the class's images by its id."""
-        scores = self.explorer.scores(self.class_index)
-        return dict(zip(scores.ids, scores.frames, strict=True))
+    def frame(self, image_id: str) -> Frame:
+        """Return the frame of one of the class's images."""
+        images = self.explorer.images(self.class_index)
+        return images.frames[images.row_of[image_id]]
 
     def explanation(self, image_id: str, nth: int = 0, index: int | None = None) -> dict[str, Any]:
         """Return the explanation of an image's patch, the `nth` by rank, in its wire form."""

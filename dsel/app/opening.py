@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -64,7 +64,7 @@ def _fitted(explorer: Explorer, settings: SelectSettings) -> tuple[SelectSetting
         except SettingError as error:
             notes.append(f"{error}; the default is used")
             settings = settings.replace(**{name: getattr(SelectSettings(), name)})
-    known = {row.id for row in explorer.run.images}
+    known = explorer.run.images.row_of
     for one in _foreign(settings, known):
         listed = ", ".join(shown(one.ids))
         notes.append(f"{one.name} are left out whose image is not in this run: {listed}")
@@ -81,7 +81,7 @@ class _Foreign:
     ids: list[str]
 
 
-def _foreign(settings: SelectSettings, known: set[str]) -> Iterator[_Foreign]:
+def _foreign(settings: SelectSettings, known: Container[str]) -> Iterator[_Foreign]:
     """Yield each kind of override that names images outside the run."""
     ids = {"pins": settings.pins, "bans": settings.bans, "moves": (*settings.overrides.corners,)}
     for name, images in ids.items():

@@ -49,10 +49,20 @@ def largest_mean_boxes(
     Greedy: each next box is the best of those that overlap none before it. Of equal boxes, the
     topmost and then the leftmost wins. Raises `SettingError` where no image could hold so many.
     """
-    size = int(math.prod(maps.shape[1:]) * max(1.0, cell_px / stride_px) ** 2)
+    return largest_boxes_in(summed_area(maps), cell_px, patch_px, stride_px, count)
+
+
+def largest_boxes_in(
+    tables: Doubles, cell_px: float, patch_px: float, stride_px: float, count: int = 1
+) -> BestBoxes:
+    """Find the boxes of `largest_mean_boxes` on maps whose integral images (N, h+1, w+1) these are.
+
+    The tables do not depend on the size of the patch, so that they serve every size.
+    """
+    size = int(math.prod(tables.shape[1:]) * max(1.0, cell_px / stride_px) ** 2)
     found = [
-        _largest(_all_boxes(maps[part], cell_px, patch_px, stride_px, count), count)
-        for part in chunks(len(maps), size)
+        _largest(_all_boxes(tables[part], cell_px, patch_px, stride_px, count), count)
+        for part in chunks(len(tables), size)
     ]
     return BestBoxes(
         x=np.concatenate([one.x for one in found]),
@@ -71,11 +81,12 @@ def largest_mean_boxes_with(
     The other boxes are the best that overlap neither the given box nor the one that it replaces:
     where none of them overlaps the given box, they do not change. The margin may be negative.
     """
-    boxes = _all_boxes(maps, cell_px, patch_px, stride_px, count)
+    tables = summed_area(maps)
+    boxes = _all_boxes(tables, cell_px, patch_px, stride_px, count)
     apart = replace(boxes, means=boxes.means.copy())
     side = patch_px / cell_px
     at_x, at_y = np.array([x], float), np.array([y], float)
-    means = box_means(summed_area(maps), at_x / cell_px, at_y / cell_px, side, side)
+    means = box_means(tables, at_x / cell_px, at_y / cell_px, side, side)
     given = _OnePerImage(at_x, at_y, means[:, 0, 0])
     _exclude_overlapping(apart, given)
     _take_largest(boxes)
@@ -134,13 +145,13 @@ class _AllBoxes:
 
 
 def _all_boxes(
-    maps: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float, count: int
+    tables: Doubles, cell_px: float, patch_px: float, stride_px: float, count: int
 ) -> _AllBoxes:
-    height, width = maps.shape[1] * cell_px, maps.shape[2] * cell_px
+    height, width = ((side - 1) * cell_px for side in tables.shape[1:])
     check_patch(patch_px, count, int(width), int(height))
     x, y = positions(width, patch_px, stride_px), positions(height, patch_px, stride_px)
     side = patch_px / cell_px
-    means = box_means(summed_area(maps), x / cell_px, y / cell_px, side, side)
+    means = box_means(tables, x / cell_px, y / cell_px, side, side)
     return _AllBoxes(x, y, means, patch_px)
 
 

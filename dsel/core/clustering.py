@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.core.chunks import chunks
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -58,7 +60,7 @@ def cluster_patches(
     points = unit_features(features)
     count = max(discriminative_share * len(points), PATCHES_PER_CLUSTER * k)
     best = most_discriminative(scores, count)
-    k = min(k, len(np.unique(points[best], axis=0)))
+    k = min(k, _distinct(points[best], k))
     labels = np.zeros(len(points), np.int64)
     if k > 1:
         start = first_centroids(points[best], (scores if strength is None else strength)[best], k)
@@ -91,8 +93,9 @@ def first_centroids(points: Floats, strength: NDArray[np.floating], k: int) -> F
     chosen = [int(np.argmax(weight))]
     nearest = np.full(count, np.inf)
     while len(chosen) < k:
-        away = np.square(points - points[chosen[-1]]).sum(axis=1)
-        nearest = np.minimum(nearest, away)
+        for part in chunks(count, points.shape[1]):
+            away = np.square(points[part] - points[chosen[-1]]).sum(axis=1)
+            np.minimum(nearest[part], away, out=nearest[part])
         chosen.append(int(np.argmax(weight * nearest)))
     return points[chosen]
 
@@ -125,6 +128,13 @@ def kmeans(
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(k, init=start, n_init=1, random_state=seed)
         return np.asarray(model.fit(fitted).predict(points), np.int64)
+
+
+def _distinct(points: Floats, enough: int) -> int:
+    """Count the different points (N, d), or return a number of at least `enough` of them."""
+    if points.shape[1] and (found := len(np.unique(points[:, 0]))) >= enough:
+        return found  # sorting whole points takes longer than k-means
+    return len(np.unique(points, axis=0))
 
 
 def _by_median_score(labels: Ints, scores: NDArray[np.floating]) -> Ints:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
+import numpy as np
+
 from dsel.config import SelectSettings
-from dsel.types import Box, Frame, Patch
+from dsel.patches import Boxes, Doubles, Frames, Ints
+from dsel.types import Box, Patch
 
 CutKind: TypeAlias = Literal["patch", "context", "whole"]
 TileScale: TypeAlias = Literal["fit", "native"]
@@ -17,29 +20,26 @@ DECIMALS: Final = 6
 """Decimals of a pixel that are kept, so that whole pixels are whole after a way to the source."""
 
 
-def cut_around(patch: Box, frame: Frame, settings: SelectSettings) -> Box:
-    """Return the cut around a patch of this frame, in proxy pixels.
+def cuts_around(patches: Boxes, frames: Frames, settings: SelectSettings) -> Boxes:
+    """Return the cuts around square patches (M, 4), one of each frame, in proxy pixels, (M, 4).
 
-    Reads the settings `cut` and `context`. The cut is centred on the patch, and moved by as little
+    Reads the settings `cut` and `context`. A cut is centred on its patch, and moved by as little
     as it takes to lie inside the proxy.
     """
-    shorter = min(frame.proxy_width, frame.proxy_height)
-    side = cut_side(patch.width, shorter, settings.cut, settings.context)
-    if side == patch.width:
-        return patch
-    return Box(
-        _clamped(patch.x + (patch.width - side) / 2, frame.proxy_width - side),
-        _clamped(patch.y + (patch.height - side) / 2, frame.proxy_height - side),
-        side,
-        side,
-    )
+    patch_px = patches[:, 2]
+    side = cut_side(patch_px, frames.proxy.min(axis=1), settings.cut, settings.context)
+    rest, last = (patch_px - side) / 2, frames.proxy - side[:, None]
+    corners = np.minimum(np.maximum(patches[:, :2] + rest[:, None], 0.0), last)
+    cuts = np.column_stack([corners, side, side])
+    return np.where((side == patch_px)[:, None], patches, cuts)
 
 
-def cut_side(patch_px: float, shorter_px: float, cut: CutKind, context: float) -> float:
-    """Return the side of a cut around a patch, in a proxy of this shorter side."""
+def cut_side(patch_px: Doubles, shorter_px: Ints, cut: CutKind, context: float) -> Doubles:
+    """Return the sides of cuts around patches, in proxies of these shorter sides, (M,) each."""
     if cut == "patch":
         return patch_px
-    return float(shorter_px if cut == "whole" else min(context * patch_px, shorter_px))
+    shorter = np.asarray(shorter_px, np.float64)
+    return shorter if cut == "whole" else np.minimum(context * patch_px, shorter)
 
 
 def cut_in_proxy(patch: Patch) -> Box:
@@ -76,7 +76,3 @@ def content_start(content_px: int, tile_px: int) -> int:
 
 def _rounded(value: float) -> float:
     return round(value, DECIMALS) + 0.0  # which turns -0.0 into 0.0
-
-
-def _clamped(corner: float, last: float) -> float:
-    return min(max(corner, 0.0), last)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
+from dsel.core.integral_image import Tables, summed_areas
 from dsel.errors import SettingError
 from dsel.types import Bucket, ClassScores, Geometry
 
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
-
-Maps: TypeAlias = tuple[Floats, ...]
-"""Combined maps (n, h, w) of each of a class's buckets."""
-
+Ints: TypeAlias = NDArray[np.int64]
 
 Counted: TypeAlias = Literal["positive", "signed"]
 """Which cells of the gap count: those where naming the class helps, or all."""
@@ -27,13 +27,48 @@ MapKind: TypeAlias = Literal["difference"] | Counted
 """What a map shows: the difference of the two predictions, or a gap."""
 
 
+@dataclass(frozen=True)
+class Maps(Sequence[Floats]):
+    """Combined maps (n, h, w) of each of a class's buckets, and their integral images.
+
+    rows: (n,) of each bucket, the images that the maps are of.
+    """
+
+    buckets: tuple[Floats, ...]
+    rows: tuple[Ints, ...]
+
+    @overload
+    def __getitem__(self, at: int) -> Floats: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Floats, ...]: ...
+    def __getitem__(self, at: int | slice) -> Floats | tuple[Floats, ...]:
+        return self.buckets[at]
+
+    def __len__(self) -> int:
+        return len(self.buckets)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The integral images of all maps, by the rows of their images."""
+        return summed_areas(self.buckets, self.rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the maps and of their tables, made or not."""
+        cells = (n * (h + 1) * (w + 1) for n, h, w in (maps.shape for maps in self.buckets))
+        return int(sum(maps.nbytes for maps in self.buckets) + 8 * sum(cells))
+
+
 def combined_maps(
     scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...], kind: MapKind,
     smooth: float = 0.0,
 ) -> Maps:  # fmt: skip
     """Return the combined maps of each of a class's buckets; no timesteps are all."""
     how = geometry, timesteps, kind, smooth
-    return tuple(combined_map(bucket, *how) for bucket in scores.buckets)
+    return Maps(
+        tuple(combined_map(bucket, *how) for bucket in scores.buckets),
+        tuple(bucket.rows for bucket in scores.buckets),
+    )
 
 
 def combined_map(

@@ -6,12 +6,15 @@ linear interpolation integrates such a map exactly, so a box may have any size a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dsel.core.chunks import chunks
 
 Doubles: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -50,6 +53,35 @@ class Tables:
     start: Ints
     rows: Ints
     columns: Ints
+
+    def stack(self, which: Ints) -> NDArray[Any]:
+        """Return the tables (n, h+1, w+1) of maps of one shape that were joined as one stack."""
+        if not len(which):
+            return np.zeros((0, 1, 1))
+        first = which[0]
+        shape = len(which), int(self.rows[first]), int(self.columns[first])
+        begin = int(self.start[first])
+        stack: NDArray[Any] = self.flat[begin : begin + math.prod(shape)].reshape(shape)
+        return stack
+
+
+def summed_areas(stacks: Sequence[NDArray[np.floating]], order: Sequence[Ints]) -> Tables:
+    """Return the integral images of stacks (n, h, w) of maps; `order` as of `joined`.
+
+    They are written to their places a part at a time, since a large class takes much memory.
+    """
+    shapes = [(len(maps), maps.shape[1] + 1, maps.shape[2] + 1) for maps in stacks]
+    flat = np.empty(sum(map(math.prod, shapes)))
+    start, rows, columns = (np.zeros(sum(map(len, stacks)), np.int64) for _ in range(3))
+    begin = 0
+    for maps, shape, indices in zip(stacks, shapes, order, strict=True):
+        tables = flat[begin : begin + math.prod(shape)].reshape(shape)
+        for part in chunks(len(maps), math.prod(shape[1:])):
+            tables[part] = summed_area(maps[part])
+        rows[indices], columns[indices] = shape[1:]
+        start[indices] = begin + np.arange(len(maps)) * math.prod(shape[1:])
+        begin += math.prod(shape)
+    return Tables(flat, start, rows, columns)
 
 
 def joined(stacks: Sequence[NDArray[Any]], order: Sequence[Ints]) -> Tables:

@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dsel.patches import earlier
+
 Within: TypeAlias = Literal["score", "centroid"]
 Across: TypeAlias = Literal["round-robin", "pooled"]
 T = TypeVar("T")
@@ -32,9 +34,11 @@ def rank_patches(
     cluster.
     pins: positions that come before all others, in this order; the others keep their order.
     """
-    order = within_order(scores, distance, within)
-    ranked = order if across == "pooled" else in_turn(_by_cluster(order, labels))
-    return tuple(_pins_first(pins, ranked))
+    order = np.array(within_order(scores, distance, within), np.int64)
+    if across == "round-robin":
+        turns = earlier(labels[order])
+        order = order[np.lexsort((labels[order], turns))]
+    return tuple(_pins_first(pins, order.tolist()))
 
 
 def compose_images(
@@ -86,7 +90,8 @@ def within_order(
 ) -> list[int]:
     """Return all positions in the order of `within`; equal ones keep their order."""
     key = -scores if within == "score" else distance
-    return [int(position) for position in np.argsort(key, kind="stable")]
+    positions: list[int] = np.argsort(key, kind="stable").tolist()
+    return positions
 
 
 def in_turn(clusters: Iterable[list[T]]) -> Iterator[T]:
@@ -97,6 +102,8 @@ def in_turn(clusters: Iterable[list[T]]) -> Iterator[T]:
 
 
 def _pins_first(pins: Sequence[int], order: Iterable[int]) -> list[int]:
+    if not pins:
+        return list(order)
     pinned = set(pins)
     return [*pins, *(position for position in order if position not in pinned)]
 

@@ -16,18 +16,19 @@ from dsel.config import SelectSettings
 from dsel.config.overrides import Corner, check_corner
 from dsel.core.box_search import (
     BestBoxes,
-    largest_mean_boxes,
+    largest_boxes_in,
     largest_mean_boxes_with,
     patch_size,
 )
 from dsel.core.clustering import Clusters
-from dsel.core.cut_boxes import cut_around
+from dsel.core.cut_boxes import cuts_around
 from dsel.core.gap_maps import Maps
-from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.integral_image import sums_inside
 from dsel.core.patch_features import patch_features
 from dsel.core.ranking import compose_images, lowest, rank_patches
 from dsel.core.standard_errors import BoxesOf, picture_errors, standard_errors
-from dsel.types import Box, ClassScores, ClassSelection, Geometry, Patch
+from dsel.patches import Boxes, Patches
+from dsel.types import ClassScores, ClassSelection, Geometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,17 @@ class Located:
     margin: NDArray[np.float64]
     features: NDArray[np.float32]
     patch_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureScores:
+    """The means of the scores' map over each of N whole pictures, and their standard errors.
+
+    They do not depend on the patches. (N,) each.
+    """
+
+    score: NDArray[np.float64]
+    error: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +88,7 @@ def locate_class(
     boxes = _boxes(scores, geometry, settings, patch_px, maps)
     image, nth = np.nonzero(np.isfinite(boxes.score))
     x, y = boxes.x[image, nth], boxes.y[image, nth]
-    sides = np.array([(frame.proxy_width, frame.proxy_height) for frame in scores.frames], float)
-    width, height = sides.reshape(-1, 2)[image].T
+    width, height = scores.frames.proxy[image].T.astype(np.float64)
     return Located(
         image=image,
         x=x,
@@ -91,18 +102,26 @@ def locate_class(
 
 
 def score_class(
-    scores: ClassScores, located: Located, geometry: Geometry, settings: SelectSettings, maps: Maps
+    scores: ClassScores,
+    located: Located,
+    geometry: Geometry,
+    settings: SelectSettings,
+    maps: Maps,
+    pictures: PictureScores | None = None,
 ) -> Scored:
-    """Score the located patches of a class; maps: those that scores use, see `combined_maps`."""
-    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
+    """Score the located patches of a class; maps: those that scores use, see `combined_maps`.
+
+    pictures: what `score_pictures` gives, if it is at hand.
+    """
+    pictures = pictures or score_pictures(scores, geometry, settings, maps)
     corners = located.x / geometry.cell_px, located.y / geometry.cell_px
     side = np.full(len(located.image), located.patch_px / geometry.cell_px)
-    patch = sums_inside(tables, located.image, *corners, side, side) / (side * side)
-    picture = _picture_scores(scores, maps)[located.image]
+    patch = sums_inside(maps.tables, located.image, *corners, side, side) / (side * side)
+    picture = pictures.score[located.image]
     sides = np.full(len(located.image), float(located.patch_px))
     boxes = BoxesOf(located.image, located.x, located.y, sides, sides)
     of = scores, geometry, settings.timesteps, settings.score
-    patch_error, picture_error = standard_errors(*of, boxes), picture_errors(*of)[located.image]
+    patch_error, picture_error = standard_errors(*of, boxes), pictures.error[located.image]
     by_patch = settings.rank_by == "patch"
     return Scored(
         located=located,
@@ -115,9 +134,17 @@ def score_class(
     )
 
 
+def score_pictures(
+    scores: ClassScores, geometry: Geometry, settings: SelectSettings, maps: Maps
+) -> PictureScores:
+    """Score the whole pictures of a class; maps: those that scores use, see `combined_maps`."""
+    how = scores, geometry, settings.timesteps, settings.score
+    return PictureScores(_picture_scores(scores, maps), picture_errors(*how))
+
+
 def without_images(scored: Scored, ids: Sequence[str], unwanted: Collection[str]) -> Scored:
     """Return the patches of a class without those of unwanted images."""
-    rows = [row for row, image_id in enumerate(ids) if image_id in unwanted]
+    rows = [row for row, image_id in enumerate(ids) if image_id in unwanted] if unwanted else []
     if not rows:
         return scored
     allowed = ~np.isin(scored.located.image, rows)
@@ -144,24 +171,27 @@ def rank_class(
         settings.across,
     )
     first = np.searchsorted(rest, pins).tolist()
-    ranked = [*rest[list(rank_patches(*keys, first))], *_falling(scored.ranking, dropped)]
-    rank_of = {int(position): rank for rank, position in enumerate(ranked)}
+    ranked = np.concatenate(
+        [rest[list(rank_patches(*keys, first))], _falling(scored.ranking, dropped)]
+    )
+    rank_of = np.empty(len(ranked), np.int64)
+    rank_of[ranked] = np.arange(len(ranked))
     images = compose_images(*keys, settings.factor**2, first)
+    positions = np.array(images, np.int64).reshape(len(images), settings.factor**2)
     return ClassSelection(
         name=scores.name,
         index=scores.index,
-        patches=patch_records(scores, scored, clusters, ranked, settings),
-        images=tuple(tuple(rank_of[rest[position]] for position in image) for image in images),
+        patches=ranked_patches(scores, scored, clusters, ranked, settings),
+        images=tuple(map(tuple, rank_of[rest[positions]].tolist())),
     )
 
 
-def repeated(image: NDArray[np.int64], cuts: Sequence[Box]) -> NDArray[np.bool_]:
-    """Return which of P patches have the cut of an earlier patch of the same image, (P,)."""
-    seen: set[tuple[int, Box]] = set()
-    repeats = np.zeros(len(cuts), bool)
-    for position, key in enumerate(zip(image.tolist(), cuts, strict=True)):
-        repeats[position] = key in seen
-        seen.add(key)
+def repeated(image: NDArray[np.int64], cuts: Boxes) -> NDArray[np.bool_]:
+    """Return which of P patches have the cut (P, 4) of an earlier patch of the same image, (P,)."""
+    repeats = np.ones(len(cuts), bool)
+    if len(cuts):
+        _, first = np.unique(np.column_stack([image, cuts]), axis=0, return_index=True)
+        repeats[first] = False
     return repeats
 
 
@@ -171,33 +201,43 @@ def _repeated_cuts(
     """Return which located patches give the cut of a better patch of their image, (P,)."""
     if (np.diff(located.image) > 0).all():  # no image has two
         return np.zeros(len(located.image), bool)
-    side = float(located.patch_px)
-    corners = zip(located.image.tolist(), located.x.tolist(), located.y.tolist(), strict=True)
-    boxes = ((Box(x, y, side, side), scores.frames[row]) for row, x, y in corners)
-    return repeated(located.image, [cut_around(box, frame, settings) for box, frame in boxes])
+    frames = scores.frames.take(located.image)
+    return repeated(located.image, cuts_around(boxes_of(located), frames, settings))
 
 
-def patch_records(
+def boxes_of(located: Located) -> Boxes:
+    """Return the boxes of located patches, (P, 4)."""
+    side = np.full(len(located.image), float(located.patch_px))
+    return np.column_stack([located.x, located.y, side, side])
+
+
+def ranked_patches(
     scores: ClassScores,
     scored: Scored,
     clusters: Clusters,
-    ranked: Sequence[int],
+    ranked: NDArray[np.int64],
     settings: SelectSettings,
-) -> tuple[Patch, ...]:
-    """Return records of the patches at these positions, best first."""
-    located, order = scored.located, np.array(ranked, np.int64)
-    arrays = (
-        located.image, located.x, located.y, scored.patch, scored.patch_error, scored.picture,
-        scored.picture_error, located.margin, clusters.labels, clusters.distance,
-    )  # fmt: skip
-    columns = [array[order].tolist() for array in arrays]
-    side = float(located.patch_px)  # a float, as in a stored selection and in its manifest
-    patches = []
-    for rank, (row, x, y, *explanation) in enumerate(zip(*columns, strict=True)):
-        box, frame = Box(x, y, side, side), scores.frames[row]
-        boxes = box, frame.to_source(box), frame.to_source(cut_around(box, frame, settings))
-        patches.append(Patch(scores.ids[row], scores.index, *boxes, *[*explanation, rank]))
-    return tuple(patches)
+) -> Patches:
+    """Return the patches at these positions, best first."""
+    located = scored.located
+    box = boxes_of(located)[ranked]
+    frames = scores.frames.take(located.image[ranked])
+    return Patches(
+        ids=scores.ids,
+        class_index=scores.index,
+        image=located.image[ranked],
+        box=box,
+        source_box=frames.to_source(box),
+        cut_box=frames.to_source(cuts_around(box, frames, settings)),
+        score=scored.patch[ranked],
+        standard_error=scored.patch_error[ranked],
+        picture_score=scored.picture[ranked],
+        picture_standard_error=scored.picture_error[ranked],
+        margin=located.margin[ranked],
+        cluster=clusters.labels[ranked],
+        distance=clusters.distance[ranked],
+        rank=np.arange(len(ranked)),
+    )
 
 
 def _boxes(
@@ -214,7 +254,7 @@ def _boxes(
     how = (geometry.cell_px, patch_px, settings.stride_px or geometry.cell_px, count)
     moved = _moved_corners(scores, settings, patch_px)
     for bucket, of_bucket in zip(scores.buckets, maps, strict=True):
-        _assign(boxes, bucket.rows, largest_mean_boxes(of_bucket, *how))
+        _assign(boxes, bucket.rows, largest_boxes_in(maps.tables.stack(bucket.rows), *how))
         for index in np.flatnonzero(np.isin(bucket.rows, list(moved))):
             one, corner = slice(index, index + 1), moved[int(bucket.rows[index])]
             found = largest_mean_boxes_with(of_bucket[one], *how, corner.x, corner.y)
@@ -232,6 +272,8 @@ def _moved_corners(
 ) -> Mapping[int, Corner]:
     """Return the corners given by hand to images of this class, by row."""
     corners = settings.overrides.corners
+    if not corners:
+        return {}
     moved = {row: corners[id_] for row, id_ in enumerate(scores.ids) if id_ in corners}
     for row, corner in moved.items():
         frame = scores.frames[row]
@@ -241,9 +283,10 @@ def _moved_corners(
 
 def _pinned(located: Located, ids: Sequence[str], pins: Sequence[str]) -> tuple[int, ...]:
     """Return the positions of the best patches of this class's pinned images, in pinned order."""
-    best: dict[str, int] = {}
-    for position, row in enumerate(located.image):
-        best.setdefault(ids[row], position)
+    if not pins:
+        return ()
+    rows, first = np.unique(located.image, return_index=True)
+    best = dict(zip((ids[row] for row in rows.tolist()), first.tolist(), strict=True))
     return tuple(best[image_id] for image_id in pins if image_id in best)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
@@ -57,8 +58,7 @@ def picture_errors(
     scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...], counted: Counted
 ) -> Doubles:
     """Return the standard errors (N,) of the means of combined gap maps over whole images."""
-    sides = np.array([(one.proxy_width, one.proxy_height) for one in scores.frames], float)
-    width, height = sides.reshape(-1, 2).T
+    width, height = scores.frames.proxy.T.astype(np.float64)
     rows, corner = np.arange(len(scores.ids)), np.zeros(len(scores.ids))
     boxes = BoxesOf(rows, corner, corner, width, height)
     return standard_errors(scores, geometry, timesteps, counted, boxes)
@@ -77,26 +77,43 @@ def _noise_inside(
     image = np.searchsorted(bucket.rows, boxes.image[mine])
     means = np.empty((len(mine), len(columns)))
     for part in chunks(len(mine), math.prod((len(columns), ys.shape[1], xs.shape[1]))):
-        at = (
-            image[part, None, None, None], np.array(columns)[:, None, None],
-            ys[part, None, :, None], xs[part, None, None, :],
-        )  # fmt: skip
+        inside = image[part], columns, ys[part], xs[part]
         weights = [np.take_along_axis(side[part], cover[part], 1) for side, cover in
                    ((down, ys), (across, xs))]  # fmt: skip
-        noise = _counted_noise(bucket, at, counted)
+        noise = _counted_noise(bucket, inside, counted)
         means[part] = np.einsum("ntyx,ny,nx->nt", noise, *weights, optimize=True)
     return means / (width * height)[:, None]
 
 
-def _counted_noise(bucket: Bucket, at: tuple[Ints, ...], counted: Counted) -> NDArray[np.float32]:
+def _windows(
+    maps: NDArray[np.float16], image: Ints, columns: list[int], ys: Ints, xs: Ints
+) -> NDArray[np.float32]:
+    """Read a window of consecutive cells of each image's maps: (n, T', h', w').
+
+    ys (n, h') and xs (n, w') are the rows and columns of the window.
+    """
+    height, width = ys.shape[1], xs.shape[1]
+    if (height, width) == maps.shape[2:]:
+        read = maps[image]
+    else:
+        every = sliding_window_view(maps, (height, width), axis=(2, 3))  # (N, T, Y, X, h', w')
+        read = every[image, :, ys[:, 0], xs[:, 0]]
+    if columns != list(range(maps.shape[1])):
+        read = read[:, columns]
+    return np.ascontiguousarray(read, np.float32)
+
+
+def _counted_noise(
+    bucket: Bucket, inside: tuple[Ints, list[int], Ints, Ints], counted: Counted
+) -> NDArray[np.float32]:
     """Return the noise of cells; where only positive gaps count, that of the clipped gaps.
 
     The mean plus and minus the noise are two maps as noisy as those of the halves, and are clipped
     like them.
     """
-    noise = bucket.noise[at].astype(np.float32)
+    noise = _windows(bucket.noise, *inside)
     if counted == "signed":
         return noise
-    gap = bucket.gap[at].astype(np.float32)
+    gap = _windows(bucket.gap, *inside)
     clipped: NDArray[np.float32] = np.maximum(gap + noise, 0.0) - np.maximum(gap - noise, 0.0)
     return clipped / np.float32(2)

@@ -88,10 +88,10 @@ def is_as_scored(row: ImageRow, pixels: Pixels, dataset: Dataset) -> bool:
 
 def proxy_cutter(run: Run) -> Cut:
     """Return a function that cuts out of the run's proxies."""
-    by_id = {row.id: row for row in run.images}
+    images = run.images
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
-        pixels = read_proxy(run, by_id[patch.image_id])
+        pixels = read_proxy(run, images[images.row_of[patch.image_id]])
         return crop(pixels, cut_in_proxy(patch), width_px, height_px)
 
     return cut

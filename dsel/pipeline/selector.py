@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -27,6 +27,7 @@ from dsel.core.selection import (
     locate_class,
     rank_class,
     score_class,
+    score_pictures,
     without_images,
 )
 from dsel.errors import DamageError, SettingError, unknown
@@ -38,7 +39,7 @@ from dsel.runs.ground_truth import (
     largest_shares,
     read_ground_truth,
 )
-from dsel.types import ClassScores, ClassSelection, Frame
+from dsel.types import ClassImages, ClassScores, ClassSelection
 
 T = TypeVar("T")
 DEFAULTS: Final = SelectSettings()
@@ -68,8 +69,16 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 `choice` and `baseline` are a baseline's order and its selection; they replace `selection`.
 """
 
-PATCH_BYTES = 1000
-"""Memory that a patch and its entry in a list take."""
+IMAGE_BYTES: Final = 100
+"""Memory of a distilled image in a selection: a tuple of ranks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """Combined maps, and the timesteps and the smoothing that they are of."""
+
+    how: tuple[tuple[int, ...], float]
+    maps: Maps
 
 
 class Selector:
@@ -109,11 +118,11 @@ class Selector:
 
     def row_of(self, class_index: int, image_id: str) -> int:
         """Return an image's row in its class; raises `SettingError` if it was not scored."""
-        ids, image_id = self.scores(class_index).ids, self.known_id(image_id)
-        if image_id not in ids:
+        row_of, image_id = self.images(class_index).row_of, self.known_id(image_id)
+        if image_id not in row_of:
             name = self.classes[class_index]
             raise SettingError(f"class {name!r} has no scored image {image_id!r}")
-        return ids.index(image_id)
+        return row_of[image_id]
 
     def known_id(self, image_id: str) -> str:
         """Return an image's id as the run spells it; an unknown one is returned unchanged."""
@@ -128,7 +137,7 @@ class Selector:
         """Raise `SettingError` for manual overrides that do not fit the run."""
         if settings.overrides:
             settings = self.with_known_ids(settings)
-            check_overrides(settings, self.geometry, self._frames, self.run.copies)
+            check_overrides(settings, self.geometry, self.run.frames, self.run.copies)
 
     def notices(self) -> list[str]:
         """Return what was repaired since the last call."""
@@ -147,12 +156,18 @@ class Selector:
         return self._cached(
             (step, class_index, narrowed(settings, step)),
             lambda: make(class_index, settings),
-            lambda selected: PATCH_BYTES * len(selected.patches),
+            selection_bytes,
+            small=True,
         )
+
+    def images(self, class_index: int) -> ClassImages:
+        """Return the scored images of a class without their scores."""
+        return self.run.class_images(class_index)
 
     def scores(self, class_index: int) -> ClassScores:
         """Return all scores of a class."""
-        return self._cached(("scores", class_index), lambda: self.run.class_scores(class_index))
+        name = "scores", class_index
+        return self._cached(name, lambda: self.run.class_scores(class_index), scores_bytes)
 
     def located(
         self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
@@ -215,7 +230,7 @@ class Selector:
                 shares = self._object_shares(settings, scores)
             return choose(read.baseline, pool_of(scores, scored, read, confidence, shares))
 
-        return self._cached(("choice", class_index, read), make)
+        return self._cached(("choice", class_index, read), make, small=True)
 
     def _object_shares(self, settings: SelectSettings, scores: ClassScores) -> NDArray[np.float64]:
         """Return the share of each of a class's images that its largest true object covers."""
@@ -243,7 +258,13 @@ class Selector:
     def _score(self, class_index: int, settings: SelectSettings, scores: ClassScores) -> Scored:
         located = self.located(class_index, settings, scores)
         maps = self._maps(class_index, settings.timesteps, settings.score, scores)
-        return score_class(scores, located, self.geometry, narrowed(settings, "scored"), maps)
+        read = narrowed(settings, "scored")
+        pictures = self._cached(
+            ("pictures", class_index, settings.timesteps, settings.score),
+            lambda: score_pictures(scores, self.geometry, read, maps),
+            small=True,
+        )
+        return score_class(scores, located, self.geometry, read, maps, pictures)
 
     def _locating_maps(
         self, class_index: int, settings: SelectSettings, scores: ClassScores | None = None
@@ -260,13 +281,23 @@ class Selector:
         scores: ClassScores | None = None,
         smooth: float = 0.0,
     ) -> Maps:
-        """Combine a class's maps over timesteps, to locate by or to score by."""
+        """Combine a class's maps over timesteps, to locate by or to score by.
 
-        def make() -> Maps:
+        Of each kind, those of the last settings alone are cached: they are large, and quickly made.
+        """
+
+        def make() -> _Latest:
             of_class = self.scores(class_index) if scores is None else scores
-            return combined_maps(of_class, self.geometry, timesteps, kind, smooth)
+            maps = combined_maps(of_class, self.geometry, timesteps, kind, smooth)
+            return _Latest((timesteps, smooth), maps)
 
-        return self._cached(("maps", class_index, timesteps, kind, smooth), make)
+        name = "maps", class_index, kind, bool(smooth)
+        found = self._cached(name, make, lambda made: made.maps.nbytes)
+        if found.how != (timesteps, smooth):
+            self._cache.drop(self._owner, name)
+            found = self._cached(name, make, lambda made: made.maps.nbytes)
+        # Another thread may have stored those of other settings meanwhile.
+        return found.maps if found.how == (timesteps, smooth) else make().maps
 
     def _clusters(self, class_index: int, settings: SelectSettings, scored: Scored) -> Clusters:
         read = narrowed(settings, "clusters")
@@ -279,6 +310,7 @@ class Selector:
                 read.discriminative_share,
                 scored.located.strength,
             ),
+            small=True,
         )
 
     def _features(
@@ -298,12 +330,11 @@ class Selector:
             positions = choice.positions
             corners = corners[positions] if choice.boxes is None else choice.boxes[:, :2]
         rows = located.image[positions].tolist()
-        position = {
-            (scores.ids[row], x, y): n
-            for n, row, (x, y) in zip(positions.tolist(), rows, corners.tolist(), strict=True)
-        }
-        order = [position[one.image_id, one.box.x, one.box.y] for one in selected.patches]
-        return located.features[order]
+        places = zip(rows, *corners.T.tolist(), strict=True)
+        position = dict(zip(places, positions.tolist(), strict=True))
+        patches = selected.patches  # whose images are rows of the class
+        ranked = zip(patches.image.tolist(), *patches.box[:, :2].T.tolist(), strict=True)
+        return located.features[[position[place] for place in ranked]]
 
     def ground_truth(self) -> GroundTruth | None:
         """Return the true objects of the run; raises `SourceError` if they cannot be read."""
@@ -319,19 +350,27 @@ class Selector:
 
     @cached_property
     def _known(self) -> KnownIds:
-        return KnownIds(self._frames)
-
-    @cached_property
-    def _frames(self) -> Mapping[str, Frame | None]:
-        return {row.id: row.frame for row in self.run.images}
+        return KnownIds(self.run.frames)
 
     def _cached(
         self,
         name: tuple[object, ...],
         make: Callable[[], T],
         weigh: Callable[[T], int] = bytes_of,
+        small: bool = False,
     ) -> T:
-        return self._cache.get(self._owner, name, make, weigh)
+        return self._cache.get(self._owner, name, make, weigh, small)
+
+
+def selection_bytes(selected: ClassSelection) -> int:
+    """Return the memory of a selection; the ids of images are those of the run."""
+    return selected.patches.nbytes + IMAGE_BYTES * len(selected.images)
+
+
+def scores_bytes(scores: ClassScores) -> int:
+    """Return the memory of a class's scores; ids and frames are those of the run."""
+    arrays = [getattr(one, field.name) for one in scores.buckets for field in fields(one)]
+    return sum(int(array.nbytes) for array in (scores.features, *arrays))
 
 
 def narrowed(settings: SelectSettings, step: str) -> SelectSettings:

@@ -203,7 +203,7 @@ class RunSets:
     def choice(self, name: str, ipc: int, seed: int) -> str:
         """Name the cuts of a set."""
         kept = [
-            [(one.patches[rank].image_id, str(one.patches[rank].cut_box)) for rank in image]
+            [(one.patches.id_of(rank), str(one.patches[rank].cut_box)) for rank in image]
             for one in self._chosen(name, self.select.replace(ipc=ipc), seed)
             for image in one.kept_images(ipc)
         ]

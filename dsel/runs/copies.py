@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dsel.runs.schema import ImageRow
 
 
-def copies_of(rows: Iterable[ImageRow]) -> Mapping[str, str]:
+def copies_of(images: Iterable[tuple[str, int, str]]) -> Mapping[str, str]:
     """Return the scored images whose pixels an earlier one of their class has, with the first.
 
-    The first is used in place of all. Copies in another class are none: see `contradictions`.
+    images: id, class and checksum of each. The first is used in place of all. Copies in another
+    class are none: see `contradictions`.
     """
     first: dict[tuple[int, str], str] = {}
     copies: dict[str, str] = {}
-    for row in rows:
-        if row.checksum:
-            original = first.setdefault((row.class_index, row.checksum), row.id)
-            if original != row.id:
-                copies[row.id] = original
+    for image_id, class_index, checksum in images:
+        if checksum:
+            original = first.setdefault((class_index, checksum), image_id)
+            if original != image_id:
+                copies[image_id] = original
     return copies
 
 

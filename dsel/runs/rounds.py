@@ -26,7 +26,8 @@ from dsel.checksums import damaged
 from dsel.core.halves import Draws, halves_of, merged
 from dsel.files import STORED, Tensors, opened_tensors, tensor_bytes, validated, write_atomically
 from dsel.runs import remedies
-from dsel.runs.schema import ImageRow, ShardRow
+from dsel.runs.images import Images
+from dsel.runs.schema import ShardRow
 from dsel.runs.shards import (
     KINDS,
     ScoreIndex,
@@ -129,12 +130,13 @@ class RoundFolder:
         for number, shards in enumerate(rounds, start=1):
             yield from (self.check(number, shard) for shard in shards)
 
-    def read(self, rounds: Rounds, rows: Sequence[ImageRow]) -> list[FurtherDraws]:
+    def read(self, rounds: Rounds, images: Images) -> list[FurtherDraws]:
         """Read the further draws of a class's images, by rising round."""
-        row_of = {row.id: n for n, row in enumerate(rows)}
-        shards = {row.shard for row in rows}
+        if not rounds:
+            return []
+        shards = set(images.places[:, 0].tolist())
         return [
-            read_further(self.file(number, shard), row_of)
+            read_further(self.file(number, shard), images.row_of)
             for number, of_round in enumerate(rounds, start=1)
             for shard in sorted(shards.intersection(of_round))
         ]

@@ -65,6 +65,7 @@ from dsel.locks import holder_of
 from dsel.runs import remedies
 from dsel.runs.copies import copies_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
+from dsel.runs.images import FrameOf, Images
 from dsel.runs.knowledge import Knowledge, read_knowledge
 from dsel.runs.manifest import (
     Identity,
@@ -76,7 +77,6 @@ from dsel.runs.schema import (
     PROXIES,
     ImageRow,
     ShardRow,
-    image_row,
     proxy_row,
 )
 from dsel.runs.selections import current_selection, read_selection, write_selection
@@ -92,7 +92,7 @@ from dsel.runs.shards import (
     shape_of,
     shard_bytes,
 )
-from dsel.types import ClassScores, ClassSelection, Frame, Geometry, Score
+from dsel.types import ClassImages, ClassScores, ClassSelection, Frame, Geometry, Score
 
 TABLE = "images.parquet"
 SUMMARY = "summary.json"
@@ -160,27 +160,43 @@ class Run:
         )
 
     @cached_property
-    def images(self) -> tuple[ImageRow, ...]:
+    def images(self) -> Images:
         """All images in dataset order."""
-        table = read_table(self.path / TABLE, IMAGES, remedy=remedies.SCORE)
-        return tuple(image_row(line) for line in table.to_pylist())
+        return Images(read_table(self.path / TABLE, IMAGES, remedy=remedies.SCORE))
+
+    @property
+    def frames(self) -> Mapping[str, Frame | None]:
+        """The frame of each image by its id, None for a skipped one."""
+        return FrameOf(self.images)
 
     @cached_property
-    def _rows_by_class(self) -> Mapping[int, tuple[ImageRow, ...]]:
-        rows: dict[int, list[ImageRow]] = {i: [] for i in range(len(self.identity.classes))}
-        for row in self.images:
-            if row.row >= 0:
-                rows[row.class_index].append(row)
-        return {index: tuple(found) for index, found in rows.items()}
+    def _of_class(self) -> dict[int, Images]:
+        """The scored images of the classes that were asked for."""
+        return {}
+
+    @cached_property
+    def _class_images(self) -> dict[int, ClassImages]:
+        return {}
 
     @cached_property
     def copies(self) -> Mapping[str, str]:
         """Images that are left out, with the image that is used in their place."""
-        return copies_of(self.images)
+        images = self.images
+        classes = images.class_index.tolist()
+        return copies_of(zip(images.ids, classes, images.checksums, strict=True))
 
-    def class_rows(self, class_index: int) -> tuple[ImageRow, ...]:
+    def class_rows(self, class_index: int) -> Images:
         """The scored images of a class, in dataset order."""
-        return self._rows_by_class[class_index]
+        if class_index not in self._of_class:
+            self._of_class[class_index] = self.images.of_class(class_index)
+        return self._of_class[class_index]
+
+    def class_images(self, class_index: int) -> ClassImages:
+        """The ids and frames of a class's scored images, in dataset order."""
+        if class_index not in self._class_images:
+            rows = self.class_rows(class_index)
+            self._class_images[class_index] = ClassImages(rows.ids, rows.frames)
+        return self._class_images[class_index]
 
     def finished_shards(self) -> tuple[int, ...]:
         """Numbers of the shards whose files exist."""
@@ -230,7 +246,7 @@ class Run:
         self._forget()
 
     def _forget(self) -> None:
-        for cached in ("summary", "images", "copies", "_rows_by_class"):
+        for cached in ("summary", "images", "copies", "_of_class", "_class_images"):
             self.__dict__.pop(cached, None)
         self._shard_images.cache_clear()
 
@@ -254,7 +270,7 @@ class Run:
     def class_scores(self, class_index: int, rounds: Rounds | None = None) -> ClassScores:
         """Read all scores of one class; rounds: whose draws count, by default all of the run."""
         rows, settings = self.class_rows(class_index), self.identity.settings
-        indices = [self._index(row, row.frame) for row in rows if row.frame is not None]
+        indices = self._indices(rows)
         found = read_scores(indices) if indices else self._no_scores()
         parts = self.round_files.read(self.summary.rounds if rounds is None else rounds, rows)
         first = np.full(len(indices), settings.draws)
@@ -262,8 +278,8 @@ class Run:
         return ClassScores(
             name=self.identity.classes[class_index],
             index=class_index,
-            ids=tuple(row.id for row in rows),
-            frames=tuple(row.frame for row in rows if row.frame is not None),
+            ids=rows.ids,
+            frames=rows.frames,
             buckets=buckets,
             features=found.features,
             draws=draws,
@@ -325,10 +341,16 @@ class Run:
         """All stored evaluations of sets from this run, the oldest first."""
         return list_evaluations(self.path)
 
-    def _index(self, row: ImageRow, frame: Frame) -> ScoreIndex:
-        cell_px = self.identity.cell_px
-        shape = frame.proxy_height // cell_px, frame.proxy_width // cell_px
-        return ScoreIndex(self._scores(row.shard), row.row, shape, row.map_row)
+    def _indices(self, rows: Images) -> list[ScoreIndex]:
+        """Return where the scores of scored images are."""
+        shards = {shard: self._scores(shard) for shard in set(rows.places[:, 0].tolist())}
+        shapes = (rows.frames.proxy // self.identity.cell_px).tolist()
+        return [
+            ScoreIndex(shards[shard], row, (height, width), map_row)
+            for (shard, row, map_row), (width, height) in zip(
+                rows.places.tolist(), shapes, strict=True
+            )
+        ]
 
     def _no_scores(self) -> StoredScores:
         grid, dim = self.identity.settings.feature_grid, self.identity.settings.feature_dim

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
+from dsel.patches import Patches
 from dsel.types import Box, ClassSelection, Frame, ImageRef, Patch, Score
 
 FRAME_COLUMNS = (
@@ -133,25 +135,6 @@ def proxy_row(item: ShardRow, shard: int, row: int, map_row: int) -> dict[str, A
     }
 
 
-def image_row(line: Mapping[str, Any]) -> ImageRow:
-    """Return the record of a row of `IMAGES`."""
-    frame = None
-    if line["proxy_width"] is not None:
-        shape = line["proxy_width"], line["proxy_height"]
-        frame = Frame(line["width"], line["height"], _box("view_", line), *shape)
-    return ImageRow(
-        id=line["id"],
-        class_index=line["class_index"],
-        shard=line["shard"],
-        row=line["row"],
-        map_row=line["map_row"],
-        frame=frame,
-        reason=line["reason"],
-        checksum=line["checksum"],
-        orientation=line["orientation"],
-    )
-
-
 def patch_row(selected: ClassSelection, patch: Patch) -> dict[str, Any]:
     """Return a row of `PATCHES`."""
     return {
@@ -172,23 +155,49 @@ def patch_row(selected: ClassSelection, patch: Patch) -> dict[str, Any]:
     }
 
 
-def patch(line: Mapping[str, Any]) -> Patch:
-    """Return the record of a row of `PATCHES`."""
-    return Patch(
-        image_id=line["image_id"],
-        class_index=line["class_index"],
-        box=_box("", line),
-        source_box=_box("source_", line),
-        cut_box=_box("cut_", line),
-        score=line["score"],
-        standard_error=line["standard_error"],
-        picture_score=line["picture_score"],
-        picture_standard_error=line["picture_standard_error"],
-        margin=line["margin"],
-        cluster=line["cluster"],
-        distance=line["distance"],
-        rank=line["rank"],
+def patches_table(classes: Sequence[ClassSelection]) -> pa.Table:
+    """Return a table of `PATCHES` with all ranked patches, class by class."""
+    return pa.concat_tables([_patches_table(one) for one in classes]).combine_chunks()
+
+
+def read_patches(table: pa.Table, class_index: int) -> Patches:
+    """Return the patches of one class from a table of `PATCHES` with theirs alone."""
+    ids = table["image_id"].combine_chunks().dictionary_encode()
+    numbers = {name: table[name].to_numpy() for name in _PATCH_NUMBERS}
+    boxes = {
+        f"{prefix}box": np.column_stack([table[f"{prefix}{side}"].to_numpy() for side in SIDES])
+        for prefix in _PATCH_BOXES
+    }
+    return Patches(
+        ids=tuple(ids.dictionary.to_pylist()),
+        class_index=class_index,
+        image=ids.indices.to_numpy().astype(np.int64),
+        **boxes,
+        **numbers,
     )
+
+
+def _patches_table(selected: ClassSelection) -> pa.Table:
+    patches = selected.patches
+    columns: dict[str, Any] = {
+        "image_id": patches.image_ids,
+        "class_name": pa.repeat(selected.name, len(patches)),
+        "class_index": np.full(len(patches), patches.class_index),
+        **{name: getattr(patches, name) for name in _PATCH_NUMBERS},
+    }
+    for prefix in _PATCH_BOXES:
+        table = getattr(patches, f"{prefix}box")
+        columns |= {f"{prefix}{side}": table[:, n] for n, side in enumerate(SIDES)}
+    arrays = [pa.array(columns[one.name], from_pandas=False).cast(one.type) for one in PATCHES]
+    return pa.Table.from_arrays(arrays, schema=PATCHES)
+
+
+SIDES: Final = ("x", "y", "width", "height")
+_PATCH_BOXES: Final = ("", "source_", "cut_")
+_PATCH_NUMBERS: Final = (
+    "rank", "cluster", "score", "standard_error", "picture_score", "picture_standard_error",
+    "margin", "distance",
+)  # fmt: skip
 
 
 def box_columns(prefix: str, box: Box) -> dict[str, float]:

@@ -23,7 +23,7 @@ from dsel.files import (
     write_atomically,
 )
 from dsel.runs import remedies
-from dsel.runs.schema import PATCHES, patch, patch_row
+from dsel.runs.schema import PATCHES, patches_table, read_patches
 from dsel.types import ClassSelection
 
 Images: TypeAlias = tuple[tuple[int, ...], ...]
@@ -43,8 +43,7 @@ def write_selection(
 ) -> Path:
     """Store a selection in the run at `path`, make it the current one, and return its folder."""
     folder = path / FOLDER / name
-    rows = [patch_row(selected, item) for selected in classes for item in selected.patches]
-    write_atomically(folder / "patches.parquet", table_bytes(rows, PATCHES))
+    write_atomically(folder / "patches.parquet", table_bytes(patches_table(classes), PATCHES))
     images = {selected.name: selected.images for selected in classes}
     record = {"settings": settings.plain(), "images": images}
     write_atomically(folder / "settings.json", record_bytes(record))
@@ -71,14 +70,14 @@ def read_selection(
         )
     settings, images = _stored(path, name)
     table = read_table(folder / "patches.parquet", PATCHES, remedy=remedies.SELECT)
-    patches = [patch(line) for line in table.to_pylist()]
+    class_indices = table["class_index"].to_numpy()
     if list(images) != list(classes):
         raise damaged(folder / "settings.json", "it has other classes", remedies.SELECT)
     selections = tuple(
         ClassSelection(
             class_name,
             index,
-            tuple(item for item in patches if item.class_index == index),
+            read_patches(table.filter(class_indices == index), index),
             images[class_name],
         )
         for index, class_name in enumerate(classes)

@@ -14,8 +14,9 @@ All are float16. A shard without scored images has no tensors. The metadata has 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -129,19 +130,23 @@ def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     Buckets are sorted by shape; their rows are positions in `images`. Raises `DamageError` for a
     file that is missing or damaged.
     """
-    features: list[Half] = []
-    parts: dict[Shape, list[Bucket]] = {}
-    start = 0
-    for path, group in groupby(images, key=lambda image: image.path):
-        mine = list(group)
-        with opened_tensors(path, remedies.SCORE) as file:
-            rows = [image.row for image in mine]
-            features.append(_take(file, "features", rows))
-            for shape in {image.shape for image in mine}:
-                parts.setdefault(shape, []).append(read_part(file, mine, shape, start))
-        start += len(mine)
-    buckets = tuple(_joined(parts[shape]) for shape in sorted(parts))
-    return StoredScores(np.concatenate(features), buckets)
+    by_shape: dict[Shape, list[int]] = {}
+    for number, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(number)
+    wanted = {"features": _Wanted([*range(len(images))], [image.row for image in images])} | {
+        _name(kind, shape): _Wanted(numbers, [images[n].map_row for n in numbers])
+        for shape, numbers in by_shape.items()
+        for kind in KINDS
+    }
+    found = _gathered(images, wanted)
+    buckets = tuple(
+        Bucket(
+            rows=np.array(by_shape[shape], np.int64),
+            **{kind: found[_name(kind, shape)] for kind in KINDS},
+        )
+        for shape in sorted(by_shape)
+    )
+    return StoredScores(found["features"], buckets)
 
 
 def largest_gap(gap: NDArray[np.float32]) -> float:
@@ -159,18 +164,44 @@ def read_part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: 
     )
 
 
-def _joined(parts: Sequence[Bucket]) -> Bucket:
-    return Bucket(
-        rows=np.concatenate([part.rows for part in parts]),
-        **{kind: np.concatenate([getattr(part, kind) for part in parts]) for kind in KINDS},
-    )
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Rows of a tensor that is in several files: the numbers of the images that they belong to.
+
+    numbers and rows: as many each, numbers in rising order.
+    """
+
+    numbers: Sequence[int]
+    rows: Sequence[int]
+
+
+def _gathered(
+    images: Sequence[ScoreIndex], wanted: Mapping[str, _Wanted]
+) -> dict[str, NDArray[Any]]:
+    """Read tensors from all files of some images, a file at a time.
+
+    Beside the result, no more than a tensor of one file is in memory.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    start = 0
+    for path, group in groupby(images, key=lambda image: image.path):
+        end = start + sum(1 for _ in group)
+        with opened_tensors(path, remedies.SCORE) as file:
+            for name, one in wanted.items():
+                low, high = bisect_left(one.numbers, start), bisect_left(one.numbers, end)
+                if low < high:
+                    part = _take(file, name, one.rows[low:high])
+                    whole = len(one.numbers), *part.shape[1:]
+                    found.setdefault(name, np.zeros(whole, part.dtype))[low:high] = part
+        start = end
+    return found
 
 
 def _take(file: Tensors, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Read one slice, from the first row to the last: a class's images are adjacent."""
     low, high = rows[0], rows[-1] + 1
-    inside = [row - low for row in rows]
-    return file.rows(name, low, high)[inside]
+    part = file.rows(name, low, high)
+    return part if len(part) == len(rows) else part[[row - low for row in rows]]
 
 
 def _half(arrays: Sequence[NDArray[np.float32]]) -> Half:

@@ -259,7 +259,7 @@ def test_explain__all_figures_fit_together() -> None:
     for row, image_id in enumerate(scores.ids):
         explanation = explain(scores, GEOMETRY, settings, selected, row)
         patch = next(patch for patch in selected.patches if patch.image_id == image_id)
-        assert explanation.patch == patch_views(selected, scores, settings, [patch.rank])[0]
+        assert explanation.patch == patch_views(selected, scores.images, settings, [patch.rank])[0]
         assert explanation.candidates == 5 * 6
         assert explanation.place == 0
         assert explanation.best[0].box == patch.box

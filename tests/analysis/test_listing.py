@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from support.drawn import patch_of, scores_of, selection_of
+from support.drawn import patch_of, selection_of
 
 from dsel.analysis.comparison import compare
 from dsel.analysis.listing import (
@@ -32,7 +32,7 @@ from dsel.analysis.patch_view import PatchView
 from dsel.config import SelectSettings
 from dsel.errors import SettingError
 from dsel.runs.schema import ImageRow
-from dsel.types import Box, ClassScores, ClassSelection, Frame
+from dsel.types import Box, ClassImages, ClassSelection, Frame, Frames
 
 PATCHES = [  # name, cluster, score, margin
     ("d", 1, 0.5, 0.1), ("a", 0, 0.9, nan), ("c", 1, 0.7, 0.3), ("b", 0, 0.7, -0.2),
@@ -48,11 +48,11 @@ SELECTED = selection_of(
 TWO = SelectSettings(ipc=2)
 
 
-def scores(selected: ClassSelection) -> ClassScores:
+def scores(selected: ClassSelection) -> ClassImages:
     """Each image has a frame whose width follows from its best rank."""
     ids = tuple(dict.fromkeys(patch.image_id for patch in selected.patches))
     frames = tuple(Frame(9, 9, Box(0, 0, 9, 9), 100 + n, 64) for n in range(len(ids)))
-    return replace(scores_of([]), ids=ids, frames=frames)
+    return ClassImages(ids, Frames.of(frames))
 
 
 def listed(selected: ClassSelection, view: Listing, ipc: int = 2) -> Page[PatchView]:
@@ -253,9 +253,7 @@ B = selection_of([patch_of("q", 0, 0, x=4), patch_of("p", 1, 0), patch_of("s", 2
 
 
 SIDES = Side(A, TWO), Side(B, TWO)
-CHANGED = replace(
-    scores_of([]), ids=tuple("pqrs"), frames=(Frame(9, 9, Box(0, 0, 9, 9), 64, 96),) * 4
-)
+CHANGED = ClassImages(tuple("pqrs"), Frames.of((Frame(9, 9, Box(0, 0, 9, 9), 64, 96),) * 4))
 
 
 def changed(view: Changing) -> str:

@@ -32,7 +32,17 @@ from dsel.runs import Identity, Run, create_run, open_run
 from dsel.runs.coco_masks import Mask
 from dsel.runs.ground_truth import GroundTruth, Matched, read_ground_truth
 from dsel.runs.schema import ShardRow
-from dsel.types import Box, ClassScores, ClassSelection, Frame, ImageRef, Patch, Score
+from dsel.types import (
+    Box,
+    ClassImages,
+    ClassScores,
+    ClassSelection,
+    Frame,
+    Frames,
+    ImageRef,
+    Patch,
+    Score,
+)
 
 DEMO_RUN = Path(__file__).parents[2] / "assets/demo_run"
 
@@ -48,13 +58,17 @@ def truth_of(masks: dict[str, Mask]) -> GroundTruth:
     return GroundTruth(found, Matched(len(masks), len(masks), len(masks), 0))
 
 
+def images_of(frames: dict[str, Frame]) -> ClassImages:
+    return ClassImages(tuple(frames), Frames.of(list(frames.values())))
+
+
 def objects_of(masks: dict[str, Mask], frames: dict[str, Frame] | None = None) -> ClassObjects:
     """The objects of images that the prior saw whole, at the size of the source."""
     same = {
         name: Frame(mask.shape[1], mask.shape[0], Box(0, 0, *mask.shape[::-1]), *mask.shape[::-1])
         for name, mask in masks.items()
     }
-    return class_objects(frames or same, truth_of(masks))
+    return class_objects(images_of(frames or same), truth_of(masks))
 
 
 def one_patch(mask: Mask, box: Box) -> tuple[bool, float]:
@@ -308,7 +322,7 @@ def test_localization__slow_definition(settings: SelectSettings) -> None:
     masks = masks_of(scores)
     frames = dict(zip(scores.ids, scores.frames, strict=True))
     selected = select_class(scores, GEOMETRY, settings)
-    objects = class_objects(frames, truth_of(masks))
+    objects = class_objects(images_of(frames), truth_of(masks))
     found = localization(objects, selected, baseline_rates(objects, settings.patch_px))
     best = {patch.image_id: patch.source_box for patch in best_patches(selected)}
     boxes: dict[str, list[list[Box]]] = {"chosen": [], "random": [], "centre": [], "whole": []}
@@ -338,10 +352,10 @@ def test_localization__images_without_objects_or_patches_do_not_count() -> None:
     selected = select_class(scores, GEOMETRY, SETTINGS.replace(bans=("cat/1",)))
     frames = dict(zip(scores.ids, scores.frames, strict=True))
     masks = {name: mask for name, mask in masks_of(scores).items() if name in scores.ids[:3]}
-    objects = class_objects(frames, truth_of(masks))
+    objects = class_objects(images_of(frames), truth_of(masks))
     found = localization(objects, selected, baseline_rates(objects, 20))
     assert {one.images for one in found} == {2}  # cat/0 and cat/2
-    nothing = class_objects(frames, truth_of({}))
+    nothing = class_objects(images_of(frames), truth_of({}))
     none = localization(nothing, selected, baseline_rates(nothing, 20))
     assert [(one.images, isnan(one.hit_rate), isnan(one.coverage)) for one in none] == [
         (0, True, True)
@@ -352,7 +366,7 @@ def test_class_objects__keeps_no_more_than_the_objects_boxes() -> None:
     mask = np.zeros((96, 116), bool)
     mask[10:13, 20:25] = True
     frames = {"cat/0": frame_of(6, 6), "cat/1": frame_of(6, 9)}
-    objects = class_objects(frames, truth_of({"cat/1": mask}))
+    objects = class_objects(images_of(frames), truth_of({"cat/1": mask}))
     assert (objects.ids, objects.x.tolist(), objects.y.tolist()) == (("cat/1",), [20], [10])
     assert objects.pixels.tolist() == [15]
     assert isinstance(objects.tables, Tables)

@@ -10,7 +10,7 @@ from dsel.config import SelectSettings
 from dsel.errors import SettingError
 from dsel.types import ClassSelection
 
-SCORES = scores_of([[[[0.0] * 4] * 4]] * 8)
+SCORES = scores_of([[[[0.0] * 4] * 4]] * 8).images
 TWO = SelectSettings(ipc=2)
 
 

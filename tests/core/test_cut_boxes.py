@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.drawn import patch_of
+from support.slow_patches import slow_cut
 
 from dsel.config import SelectSettings
 from dsel.core.cut_boxes import (
     content_side,
     content_start,
-    cut_around,
     cut_in_proxy,
     cut_side,
+    cuts_around,
     native_side,
 )
-from dsel.types import Box, Frame, Patch
+from dsel.types import Box, Frame, Frames, Patch
 
 TOUCH = 1e-9
 """Pixels by which rounding may move an edge."""
@@ -29,7 +31,12 @@ def frame(width: int, height: int, scale: float = 1.0) -> Frame:
 
 
 def cut_of(patch: Box, seen: Frame, cut: str, context: float = 1.5) -> Box:
-    return cut_around(patch, seen, SelectSettings(cut=cut, context=context))
+    table = np.array([[patch.x, patch.y, patch.width, patch.height]])
+    settings = SelectSettings(cut=cut, context=context)
+    (row,) = cuts_around(table, Frames.of([seen]), settings).tolist()
+    found = Box(*row)
+    assert found == slow_cut(patch, seen, settings)
+    return found
 
 
 @st.composite
@@ -46,7 +53,7 @@ def placed(draw: st.DrawFn) -> tuple[Box, Frame]:
 
 @settings(max_examples=300, deadline=None)
 @given(one=placed(), cut=st.sampled_from(["patch", "context", "whole"]), context=st.floats(1, 8))
-def test_cut_around__a_square_inside_the_picture_that_holds_the_patch(
+def test_cuts_around__a_square_inside_the_picture_that_holds_the_patch(
     one: tuple[Box, Frame], cut: str, context: float
 ) -> None:
     patch, seen = one
@@ -68,7 +75,7 @@ def test_cut_around__a_square_inside_the_picture_that_holds_the_patch(
 
 @settings(max_examples=200, deadline=None)
 @given(one=placed(), context=st.floats(1, 8))
-def test_cut_around__is_centred_unless_an_edge_is_in_the_way(
+def test_cuts_around__is_centred_unless_an_edge_is_in_the_way(
     one: tuple[Box, Frame], context: float
 ) -> None:
     patch, seen = one
@@ -109,16 +116,17 @@ def test_cut_in_proxy__comes_back_from_the_source(
         (Box(40, 160, 32, 32), (128, 192), "whole", 1.5, Box(0, 64, 128, 128)),
     ],
 )
-def test_cut_around__by_hand(
+def test_cuts_around__by_hand(
     patch: Box, size: tuple[int, int], cut: str, context: float, expected: Box
 ) -> None:
     assert cut_of(patch, frame(*size), cut, context) == expected
 
 
 def test_cut_side__by_hand() -> None:
-    assert cut_side(32, 128, "patch", 8) == 32
-    assert cut_side(32, 128, "context", 2.5) == 80
-    assert cut_side(100, 128, "context", 2.5) == cut_side(9, 128, "whole", 1) == 128
+    patches, shorter = np.array([32.0, 100.0]), np.array([128, 128])
+    assert cut_side(patches, shorter, "patch", 8).tolist() == [32, 100]
+    assert cut_side(patches, shorter, "context", 2.5).tolist() == [80, 128]
+    assert cut_side(patches, shorter, "whole", 1).tolist() == [128, 128]
 
 
 def test_native_side__where_the_picture_fills_the_image() -> None:

@@ -17,13 +17,16 @@ from support.drawn_class import (
     with_gap,
 )
 from support.selecting import BY_PATCH
+from support.slow_patches import slow_patches, slow_repeated
 
 from dsel.config import SelectSettings
+from dsel.core.clustering import Clusters
 from dsel.core.gap_maps import combined_map, combined_maps, image_bucket
 from dsel.core.selection import (
     Located,
     Scored,
     locate_class,
+    ranked_patches,
     repeated,
     score_class,
     without_images,
@@ -177,12 +180,34 @@ def test_score_class__slow_definition(settings: SelectSettings) -> None:
 
 
 def test_repeated__the_same_cut_of_the_same_image() -> None:
-    one, other = Box(0, 0, 8, 8), Box(1, 0, 8, 8)
+    one, other = [0.0, 0, 8, 8], [1.0, 0, 8, 8]
     image = np.array([0, 0, 0, 1, 1])
-    assert repeated(image, [one, other, one, one, one]).tolist() == [
+    assert repeated(image, np.array([one, other, one, one, one])).tolist() == [
         False, False, True, False, True,
     ]  # fmt: skip
-    assert repeated(np.zeros(0, np.int64), []).tolist() == []
+    assert repeated(np.zeros(0, np.int64), np.zeros((0, 4))).tolist() == []
+
+
+def test_repeated__by_the_slow_definition() -> None:
+    rng = np.random.default_rng(0)
+    for size in (1, 5, 40):
+        image, cuts = rng.integers(0, 4, size), rng.integers(0, 2, (size, 4)).astype(float)
+        boxes = [Box(*row) for row in cuts.tolist()]
+        assert repeated(image, cuts).tolist() == slow_repeated(image, boxes)
+
+
+@pytest.mark.parametrize("cut", ["patch", "context", "whole"])
+def test_ranked_patches__by_the_slow_definition(cut: str) -> None:
+    """The same bits, so that stored selections are the same bytes."""
+    scores = class_scores(12, shapes=SHAPES)
+    settings = SelectSettings(patch_px=24, per_image=2, cut=cut, context=1.7)
+    scored = score(scores, settings)
+    count = len(scored.patch)
+    rng = np.random.default_rng(1)
+    clusters = Clusters(rng.integers(0, 3, count), rng.random(count).astype(np.float32))
+    ranked = rng.permutation(count)
+    found = ranked_patches(scores, scored, clusters, ranked, settings)
+    assert repr(found) == repr(slow_patches(scores, scored, clusters, ranked.tolist(), settings))
 
 
 def test_without_images__by_hand() -> None:

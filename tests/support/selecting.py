@@ -33,10 +33,8 @@ class OneClass:
         return {}
 
     @property
-    def images(self) -> list[SimpleNamespace]:
-        own = dict(zip(self.scores.ids, self.scores.frames, strict=True))
-        frames = {**own, **self.others}
-        return [SimpleNamespace(id=id_, frame=frame) for id_, frame in frames.items()]
+    def frames(self) -> Mapping[str, Frame | None]:
+        return {**dict(zip(self.scores.ids, self.scores.frames, strict=True)), **self.others}
 
     def class_scores(self, class_index: int) -> ClassScores:
         assert class_index == self.scores.index

@@ -17,15 +17,14 @@ from dsel.app.wire import packed, patch_wire, plain
 def projection(context: Context, params: LayoutParams) -> Mapping[str, Any]:
     """Return the positions of the class's images in a layout, and the sizes of their proxies."""
     explorer, index, name = context.explorer, context.class_index, params.layout
-    scores = explorer.scores(index)
-    sides = [(frame.proxy_width, frame.proxy_height) for frame in scores.frames]
+    images = explorer.images(index)
     return {
         "layout": name,
         "settings": plain(settings_of_layout(name)),
         "fitted": name != OWN or explorer.run.read_layout(index) is not None,
-        "ids": list(scores.ids),
+        "ids": list(images.ids),
         "places": packed(explorer.layout(index, name)),
-        "sizes": packed(np.array(sides, np.int32).reshape(-1, 2)),
+        "sizes": packed(images.frames.proxy.astype(np.int32)),
     }
 
 
@@ -41,7 +40,7 @@ def marks(context: Context, _: Params) -> Mapping[str, Any]:
     """Return what the plot shows of each image, in the order of the projection."""
     explorer, index = context.explorer, context.class_index
     found = explorer.best_patches(index, context.settings)
-    counts = cluster_counts(explorer.select(index, context.settings), explorer.scores(index).ids)
+    counts = cluster_counts(explorer.select(index, context.settings), explorer.images(index).ids)
     names = ("cluster", "rank", "score", "standard_error", "box", "kept")
     arrays = {name: packed(getattr(found, name)) for name in names}
     return {**arrays, "counts": list(counts.values())}
@@ -53,7 +52,7 @@ def lasso(context: Context, params: LassoParams) -> Mapping[str, Any]:
     corners = np.array(params.polygon or (), np.float64).reshape(-1, 2)
     chosen = frozenset(explorer.lasso(index, corners, params.layout))
     counts = cluster_counts(explorer.select(index, context.settings), chosen)
-    inside = [image_id in chosen for image_id in explorer.scores(index).ids]
+    inside = [image_id in chosen for image_id in explorer.images(index).ids]
     return {"inside": packed(np.array(inside, np.uint8)), "counts": list(counts.values())}
 
 

@@ -150,7 +150,7 @@ def _kind(
 def _source_images(context: Context, settings: SelectSettings) -> set[str]:
     """Return the ids of the images that a distilled set of the class is made of."""
     selected = context.explorer.select(context.class_index, settings)
-    return {selected.patches[rank].image_id for rank in selected.kept(settings.ipc)}
+    return {selected.patches.id_of(rank) for rank in selected.kept(settings.ipc)}
 
 
 def _selection(context: Context, settings: SelectSettings) -> Mapping[str, Any]:

@@ -64,8 +64,7 @@ def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     inside = _inside(context, params)
     fields = params.model_dump(exclude={"polygon", "layout"})
     page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
-    ids = explorer.scores(index).ids
-    selected = explorer.select(index, settings)
+    ids, selected = explorer.images(index).ids, explorer.select(index, settings)
     counts = cluster_counts(selected, ids if inside is None else inside)
     banned = set(settings.bans)
     return {
@@ -96,17 +95,18 @@ def image(context: Context, params: NthParams) -> Mapping[str, Any]:
     gives an empty image id.
     """
     explorer, index, settings = context.explorer, context.class_index, context.settings
-    if not (ids := explorer.scores(index).ids):
+    images = explorer.images(index)
+    if not images.ids:
         return {"image_id": ""}
     patches = explorer.select(index, settings).patches
-    ranked = list(dict.fromkeys(patch.image_id for patch in patches))
+    ranked = list(dict.fromkeys(patches.image_ids))
     wanted = context.view.image_id
-    image_id = wanted if wanted in ids else next(iter(ranked), ids[0])
+    image_id = wanted if wanted in images.row_of else next(iter(ranked), images.ids[0])
     return {
         "image_id": image_id,
-        "frame": plain(context.frames()[image_id]),
+        "frame": plain(context.frame(image_id)),
         "explanation": context.explanation(image_id, params.nth),
-        "boxes": [plain(patch.box) for patch in patches if patch.image_id == image_id],
+        "boxes": [plain(patches[at].box) for at in patches.of_image(image_id)],
         **_maps(context, image_id),
         "around": _around(ranked, image_id),
     }
@@ -116,7 +116,7 @@ def explanation(context: Context, params: NthParams) -> Mapping[str, Any]:
     """Return the explanation of the view's image without its maps."""
     image_id = context.view.image_id
     found = context.explanation(image_id, params.nth)
-    return {"frame": plain(context.frames()[image_id]), "explanation": found}
+    return {"frame": plain(context.frame(image_id)), "explanation": found}
 
 
 def ranges(context: Context, _: Params) -> Any:
@@ -138,14 +138,16 @@ def values(context: Context, params: PixelParams) -> Any:
 
 def _classes(explorer: Explorer) -> Sequence[Mapping[str, Any]]:
     """Count the scored and the skipped images of each class."""
-    skipped = [0] * len(explorer.classes)
-    for row in explorer.run.images:
-        skipped[row.class_index] += row.row < 0
+    images, count = explorer.run.images, len(explorer.classes)
+    scored, skipped = (
+        np.bincount(images.class_index[chosen], minlength=count).tolist()
+        for chosen in (images.is_scored, ~images.is_scored)
+    )
     knowledge = explorer.run.knowledge
     return [
         {
             "name": name,
-            "scored": len(explorer.run.class_rows(index)),
+            "scored": scored[index],
             "skipped": skipped[index],
             "knowledge": _measured(knowledge.classes[index] if knowledge else None),
         }

@@ -9,13 +9,14 @@ import numpy as np
 from dsel.config import SelectSettings
 from dsel.core.baselines.base import Boxes, Choice, Confidence, Doubles, Ints, Pool
 from dsel.core.clustering import Clusters
-from dsel.core.cut_boxes import cut_around
+from dsel.core.cut_boxes import cuts_around
 from dsel.core.gap_maps import Maps
-from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.integral_image import sums_inside
 from dsel.core.ranking import compose_images
-from dsel.core.selection import Scored, patch_records, repeated
+from dsel.core.selection import Scored, ranked_patches, repeated
 from dsel.core.standard_errors import BoxesOf, standard_errors
-from dsel.types import Box, ClassScores, ClassSelection, Frame, Geometry, Patch
+from dsel.patches import Patches
+from dsel.types import ClassScores, ClassSelection, Geometry
 
 
 def pool_of(
@@ -30,14 +31,14 @@ def pool_of(
     confidence and object_share are of all images of the class.
     """
     rows, image = np.unique(scored.located.image, return_inverse=True)
-    frames = [scores.frames[row] for row in rows]
+    width, height = scores.frames.proxy[rows].T.astype(np.float64)
     return Pool(
         name=scores.name,
         image=image,
         ranking_score=scored.ranking,
         features=scores.features[rows].mean(axis=(1, 2), dtype=np.float32),
-        width_px=np.array([frame.proxy_width for frame in frames], float),
-        height_px=np.array([frame.proxy_height for frame in frames], float),
+        width_px=width,
+        height_px=height,
         patch_px=scored.located.patch_px,
         k=settings.k,
         seed=settings.baseline_seed,
@@ -64,15 +65,15 @@ def baseline_selection(
     maps: those that scores use, see `combined_maps`.
     """
     patches = _placed(scores, scored, clusters, choice, maps, geometry, settings)
-    again = repeated(scored.located.image[choice.positions], [patch.cut_box for patch in patches])
-    order = np.argsort(again, kind="stable").tolist()
+    again = repeated(scored.located.image[choice.positions], patches.cut_box)
+    order = np.argsort(again, kind="stable")
     kept = len(patches) - int(again.sum())
     one_cluster, falling = np.zeros(kept, np.int64), -np.arange(kept, dtype=float)
     keys = falling, one_cluster, falling
     return ClassSelection(
         scores.name,
         scores.index,
-        tuple(replace(patches[position], rank=rank) for rank, position in enumerate(order)),
+        replace(patches.take(order), rank=np.arange(len(order))),
         compose_images(*keys, "score", "pooled", settings.factor**2),
     )
 
@@ -85,23 +86,24 @@ def _placed(
     maps: Maps,
     geometry: Geometry,
     settings: SelectSettings,
-) -> tuple[Patch, ...]:
+) -> Patches:
     """Return the patches in a baseline's order, in its own boxes if it has any."""
     cut = settings if choice.cut is None else settings.replace(cut=choice.cut)
-    patches = patch_records(scores, scored, clusters, choice.positions.tolist(), cut)
+    patches = ranked_patches(scores, scored, clusters, choice.positions, cut)
     if choice.boxes is None:
         return patches
     rows = scored.located.image[choice.positions]
-    means = _box_scores(scores, maps, rows, choice.boxes / geometry.cell_px).tolist()
     x, y, side = choice.boxes.T
     of = scores, geometry, settings.timesteps, settings.score
-    errors = standard_errors(*of, BoxesOf(rows, x, y, side, side)).tolist()
-    boxes = (Box(x, y, side, side) for x, y, side in choice.boxes.tolist())
-    return tuple(
-        _moved(replace(patch, score=mean, standard_error=error), box, scores.frames[row], cut)
-        for patch, box, row, mean, error in zip(
-            patches, boxes, rows.tolist(), means, errors, strict=True
-        )
+    box, frames = np.column_stack([x, y, side, side]), scores.frames.take(rows)
+    return replace(
+        patches,
+        box=box,
+        source_box=frames.to_source(box),
+        cut_box=frames.to_source(cuts_around(box, frames, cut)),
+        score=_box_scores(maps, rows, choice.boxes / geometry.cell_px),
+        standard_error=standard_errors(*of, BoxesOf(rows, x, y, side, side)),
+        margin=np.full(len(patches), np.nan),
     )
 
 
@@ -109,19 +111,8 @@ def _of_rows(confidence: Confidence, rows: Ints) -> Confidence:
     return lambda images, boxes: confidence(rows[images], boxes)
 
 
-def _box_scores(scores: ClassScores, maps: Maps, rows: Ints, cells: Boxes) -> Doubles:
+def _box_scores(maps: Maps, rows: Ints, cells: Boxes) -> Doubles:
     """Return the means of the images' maps inside boxes in cells, (M, 3) -> (M,)."""
-    tables = joined([summed_area(one) for one in maps], [bucket.rows for bucket in scores.buckets])
     x, y, side = cells.T
-    means: Doubles = sums_inside(tables, rows, x, y, side, side) / (side * side)
+    means: Doubles = sums_inside(maps.tables, rows, x, y, side, side) / (side * side)
     return means
-
-
-def _moved(patch: Patch, box: Box, frame: Frame, settings: SelectSettings) -> Patch:
-    return replace(
-        patch,
-        box=box,
-        source_box=frame.to_source(box),
-        cut_box=frame.to_source(cut_around(box, frame, settings)),
-        margin=float("nan"),
-    )
