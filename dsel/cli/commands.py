@@ -27,7 +27,7 @@ from dsel.cli.inspection import check, info, verify
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
 from dsel.cli.signals import raised_signals
-from dsel.cli.teaching import teach
+from dsel.cli.teaching import adapt, teach
 from dsel.config import (
     ExportSettings,
     PriorSettings,
@@ -197,7 +197,7 @@ def train(
     return None
 
 
-for command in (check, info, verify, evaluate, sweep, advise, teach):
+for command in (check, info, verify, evaluate, sweep, advise, teach, adapt):
     COMMANDS.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""The command that trains teachers: teach."""
+"""The commands that train what dsel uses: teach and adapt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 
 from dsel.cli.flags import Output
 from dsel.cli.printing import print_plan, print_result
-from dsel.config import SourceSettings, TeachSettings
+from dsel.config import AdaptSettings, PriorSettings, SourceSettings, TeachSettings
 from dsel.errors import PriorError, library_errors
 
 Pool = Annotated[
@@ -49,4 +49,29 @@ def teach(
         return print_plan(output, work, settings)
     with library_errors(extra="lora", use="training", error=PriorError):
         figures = Terminal().follow(teach_all(dataset, settings, out, held_out))
+    return print_result(figures, output)
+
+
+def adapt(
+    source: Pool,
+    out: Annotated[
+        Path, arg(help="folder to save the LoRA weights to; checkpoints go to OUT/training")
+    ],
+    prior: PriorSettings = PriorSettings(),
+    source_settings: SourceSettings = SourceSettings(),
+    settings: AdaptSettings = AdaptSettings(),
+    output: Output = Output(),
+) -> None:
+    """Adapt a prior to a dataset: train LoRA weights, which --lora adds; resumes."""
+    from dsel.cli.terminal import Terminal
+    from dsel.data.spec import open_source
+    from dsel.pipeline.adapt import adapt as adapt_all
+    from dsel.pipeline.adapt import open_adaptable, split
+
+    dataset = open_source(source, source_settings)
+    if output.dry_run:
+        held_out, rest = split(dataset, settings)
+        work = {"images": len(rest), "held_out": sum(map(len, held_out))}
+        return print_plan(output, work, prior, settings)
+    figures = Terminal().follow(adapt_all(dataset, open_adaptable(prior), settings, out))
     return print_result(figures, output)

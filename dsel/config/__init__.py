@@ -6,6 +6,7 @@ one field of one class here; nothing else in this room knows what a setting is f
 
 from __future__ import annotations
 
+from dsel.config.adapt import AdaptSettings
 from dsel.config.evaluate import EvaluateSettings, StudentSettings
 from dsel.config.export import ExportSettings
 from dsel.config.prior import PriorSettings
@@ -17,6 +18,7 @@ from dsel.config.teach import TeachSettings
 from dsel.config.train import TrainSettings
 
 __all__ = [
+    "AdaptSettings",
     "AdviseSettings",
     "EvaluateSettings",
     "ExportSettings",

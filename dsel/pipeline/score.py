@@ -155,7 +155,7 @@ def _unknown_names(dataset: Dataset, prior: Prior) -> Iterator[Event]:
     """Note the classes that the prior was not trained on, where that is known."""
     from dsel.priors.known_classes import known_classes, unknown_classes
 
-    known = known_classes(str(prior.origin.get("prior", "")))
+    known = known_classes(*(str(prior.origin.get(name, "")) for name in ("prior", "lora")))
     if known and (strange := unknown_classes(dataset.classes, known)):
         yield Notice(
             f"the prior was trained on {', '.join(shown(known))} only, and not on "

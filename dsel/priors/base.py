@@ -127,6 +127,16 @@ class PipelinePrior:
             features = self._as_grid(tapped, latents)[tap.to(self.device)]  # (N, F, fh, fw)
         return Prediction(output, features)
 
+    def predict_with_gradients(
+        self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning
+    ) -> Tensor:
+        """Return the output of `predict` for training: the network's weights get gradients."""
+        times = self.schedule.inputs[timesteps].to(self.device)
+        noised = latents.to(self.device, self._dtype, memory_format=self._memory_format)
+        output = self._output(noised, times, conditioning).float()
+        self._tapped.clear()
+        return output
+
     def _output(self, noised: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         """Call the network: noised (B, C, h, w) in its precision, times (B,) float32."""
         raise NotImplementedError
@@ -164,6 +174,11 @@ class PipelinePrior:
 
     def _trained_px(self) -> int:
         return int(self._network.config.sample_size) * self.cell_px
+
+    @property
+    def diffusers_pipeline(self) -> Any:
+        """The pipeline that was loaded, on this prior's device."""
+        return self._loaded
 
     @property
     def _network(self) -> Any:

@@ -14,12 +14,21 @@ TRAINED_ON: Final = "trained_on.json"
 """The file of a prior that dsel trained: an object with its `classes`. It changes no output."""
 
 
-def known_classes(prior: str) -> tuple[str, ...]:
+def known_classes(prior: str, lora: str = "") -> tuple[str, ...]:
     """Return the classes that a prior was trained on; none where its folder does not name them.
 
-    prior: the word demo or a folder; nothing is known of others.
+    prior: the word demo or a folder; nothing is known of others. lora: the file or folder of the
+    LoRA weights that are added, which were trained on further classes.
     """
-    folder = asset(DEMO_PRIOR) if prior == "demo" else Path(prior).expanduser()
+    known = _trained_on(asset(DEMO_PRIOR) if prior == "demo" else Path(prior).expanduser())
+    if not (known and lora):
+        return known
+    path = Path(lora).expanduser()
+    added = _trained_on(path if path.is_dir() else path.parent)
+    return tuple(dict.fromkeys((*known, *added))) if added else ()
+
+
+def _trained_on(folder: Path) -> tuple[str, ...]:
     try:
         stored = json.loads((folder / TRAINED_ON).read_text("utf-8"))
         return tuple(map(str, stored["classes"]))

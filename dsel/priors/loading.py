@@ -126,7 +126,7 @@ def add_lora(pipeline: Any, name: str) -> None:
     """Fuse LoRA weights into a pipeline; raises `PriorError` for what cannot be added."""
     if not hasattr(pipeline, "load_lora_weights"):
         raise PriorError(f"diffusers has no LoRA for a {type(pipeline).__name__}: leave out --lora")
-    _check_peft()
+    check_peft()
     file = lora_file(name)
     how = {"weight_name": file.name, "use_safetensors": True, "local_files_only": True}
     try:
@@ -150,7 +150,7 @@ def add_lora(pipeline: Any, name: str) -> None:
     pipeline.unload_lora_weights()
 
 
-def _check_peft() -> None:
+def check_peft() -> None:
     """Raise `PriorError` unless diffusers and transformers take the peft that is installed."""
     with optional_library("peft", extra="lora", use="LoRA", error=PriorError):
         import_module("peft")

@@ -14,6 +14,7 @@ from dsel.cli.commands import COMMANDS, main
 from dsel.cli.flags import Address, Scenes, Where, with_preset
 from dsel.cli.parsing import FLAG, in_one_line
 from dsel.config import (
+    AdaptSettings,
     AdviseSettings,
     EvaluateSettings,
     ExportSettings,
@@ -43,6 +44,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "sweep": (SweepSettings, StudentSettings, ExportSettings),
     "advise": (AdviseSettings, StudentSettings, ExportSettings),
     "teach": (SourceSettings, TeachSettings),
+    "adapt": (PriorSettings, SourceSettings, AdaptSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
     "verify": (),
@@ -51,7 +53,8 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 OWN = {
     "score": {"--run"}, "select": {"--preset"}, "export": {"--out", "--selection"},
     "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
-    "teach": {"--out", "--validation"}, "evaluate": {"--test", "--run", "--selection"},
+    "teach": {"--out", "--validation"}, "adapt": {"--out"},
+    "evaluate": {"--test", "--run", "--selection"},
     "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
     "check": {"--boxes", "--selection"},
 }  # fmt: skip
@@ -140,9 +143,9 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
     ("arguments", "line"),
     [
         ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
-             "verify, evaluate, sweep, advise, teach}; see dsel --help"),
+             "verify, evaluate, sweep, advise, teach, adapt}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, check, info, verify, evaluate, sweep, advise, teach"),
+                  "toybox, train, check, info, verify, evaluate, sweep, advise, teach, adapt"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),

@@ -1,14 +1,14 @@
 """Training of a miniature Stable Diffusion from scratch, saved as a diffusers pipeline.
 
 `autoencoder` and `denoiser` train the two parts with the same `loop`, whose state `checkpoints`
-stores; `models` builds the untrained parts, `loss_chart` draws the losses.
+stores; `models` builds the untrained parts, `loss_chart` draws the losses. `lora` adapts a prior
+that exists already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ from torch.optim.swa_utils import AveragedModel
 from dsel.config import TrainSettings
 from dsel.config.base import fingerprint
 from dsel.data.images import to_proxy
-from dsel.errors import RunError, SourceError, StorageError, UnreadableImage, storage_errors
-from dsel.files import json_bytes, read_json, write_atomically
-from dsel.locks import LOCK, locked
+from dsel.errors import SourceError, UnreadableImage, storage_errors
+from dsel.locks import locked
 from dsel.priors.known_classes import write_known_classes
 from dsel.priors.training.autoencoder import encode_all, train_autoencoder
 from dsel.priors.training.denoiser import (
@@ -33,7 +32,8 @@ from dsel.priors.training.denoiser import (
     prompts_of,
     train_denoiser,
 )
-from dsel.priors.training.loop import read_losses
+from dsel.priors.training.folder import claim
+from dsel.priors.training.loop import cpu_settings, read_losses
 from dsel.priors.training.loss_chart import loss_chart
 from dsel.priors.training.models import (
     new_autoencoder,
@@ -58,8 +58,8 @@ def train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Even
 def _train(dataset: Dataset, settings: TrainSettings, out: Path) -> Iterator[Event]:
     # Not the number of images: the same checkpoint may be trained for longer.
     identity = fingerprint(settings.replace(images=1), dataset.fingerprint)
-    _claim(out, out / WORK, identity)
-    with _cpu_settings(settings.threads):
+    claim(out, identity)
+    with cpu_settings(settings.threads):
         yield from _train_parts(dataset, settings, out, identity)
 
 
@@ -115,34 +115,6 @@ def _training_data(
         scale=1.0 / float(np.std(latents[:4096].astype(np.float32))),
         alphas_cumprod=alphas_cumprod,
     )
-
-
-def _claim(out: Path, work: Path, identity: str) -> None:
-    """Mark a folder as this training's, so that a later call reuses its images and latents."""
-    stamp = work / "identity.json"
-    with storage_errors(out):
-        other = out.is_dir() and any(path.name != LOCK for path in out.iterdir())
-    if other and not stamp.is_file():
-        raise StorageError(f"{out} holds other files: choose an empty or new folder for the prior")
-    if stamp.is_file() and read_json(stamp) != identity:
-        raise RunError(
-            f"{out} was trained with other settings or data: use the same ones, or another --out"
-        )
-    write_atomically(stamp, json_bytes(identity))
-
-
-@contextmanager
-def _cpu_settings(threads: int) -> Iterator[None]:
-    """Set the process's threads and denormals, and reset them: later results must not change."""
-    before = torch.get_num_threads()
-    # Denormals appear in late training and are up to 100 times slower on a CPU.
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(before)
 
 
 def _store_images(dataset: Dataset, settings: TrainSettings, work: Path) -> Iterator[Event]:
