@@ -230,7 +230,10 @@ def _row_notes(labels: Labels, renamed: int) -> tuple[str, ...]:
 def _without_images(
     chosen: Mapping[str, Names], rows: Mapping[str, Mapping[str, int]]
 ) -> tuple[str, ...]:
-    empty = [first for key, (first, *_) in chosen.items() if not rows[key]]
+    # A number below the largest one need not be a class.
+    empty = [
+        f for key, (f, *_) in chosen.items() if not rows[key] and not (key == f and f.isdecimal())
+    ]
     if not empty or len(empty) == len(chosen):
         return ()
     return (f"no image is of the classes {', '.join(shown(empty))}: they are left out",)

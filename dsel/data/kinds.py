@@ -38,7 +38,8 @@ _UNUSED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "toybox": ("sample_seed", "subset", "image_column", "label_column"),
     "arrays": ("subset", "image_column", "label_column"),
     "zip": ("subset", "image_column", "label_column"),
-    "folder": ("subset", "image_column"), "remote folder": ("subset", "image_column"),
+    "folder": ("subset", "image_column", "label_column"),
+    "remote folder": ("subset", "image_column", "label_column"),
     "labelled": ("subset",),
 })  # fmt: skip
 """Settings that a kind of source has no use for, which are refused and not ignored."""

@@ -75,11 +75,13 @@ def has_metadata(place: Place, settings: SourceSettings) -> bool:
     metadata = _read(place, next(iter(found.values())))
     names = [str(name) for name in metadata.columns.get(FILE_NAME, ())[:_CHECKED]]
     folders = [PurePosixPath(name).parent.name for name in names]
-    has_classes = len({f for f in folders if not is_container(f) and not kind_of(f)}) > 1
+    classes = {one for one in folders if one and not is_container(one) and not kind_of(one)}
     usual = usual_label([name for name in metadata.columns if name != FILE_NAME])
-    if not has_classes:
+    if not usual:
+        return not classes
+    if not all(folders) or len(classes) < 2:
         return True
-    if not usual or any(_agrees(metadata, column, folders) for column in usual):
+    if any(_agrees(metadata, column, folders) for column in usual):
         return False
     raise SourceError(
         f"{place} has class folders, and other labels in {metadata.path}: give --label-column "

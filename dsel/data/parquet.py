@@ -174,7 +174,7 @@ def _rows(files: Sequence[_File], columns: Columns) -> tuple[Labels, list[str]]:
         tables.append(_flat(read, columns))
     try:
         table = pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise SourceError(
             f"{files[0].place} and the files beside it have columns of other types: "
             f"{first_line(error)}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
 from itertools import product
+from types import MappingProxyType
 from typing import Any, Final, Self, cast
 
 from dsel.data.class_names import CLASSES_FILE
@@ -24,6 +25,12 @@ TRIES: Final = 3
 
 BLOCK_BYTES: Final = 1 << 18
 """What a remote file is read in, at least."""
+
+_LIBRARIES: Final[Mapping[str, str]] = MappingProxyType({
+    "http": '"dsel[hub]"', "https": '"dsel[hub]"', "s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs",
+    "az": "adlfs", "abfs": "adlfs",
+})  # fmt: skip
+"""What pip installs for a kind of URL. Those of the clouds pin versions that dsel does not."""
 
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
@@ -162,10 +169,9 @@ def place_of(source: str) -> Place:
         with clear_errors(source):
             fs, path = fsspec.core.url_to_fs(source)
     except ImportError as error:
-        raise SourceError(
-            f"{source} needs a library ({first_line(error)}): "
-            'pip install "dsel[remote]" reads s3://, gs:// and https://'
-        ) from error
+        library = _LIBRARIES.get(source.partition("://")[0].lower(), "")
+        install = f"pip install {library}" if library else first_line(error)
+        raise SourceError(f"{source} needs a library that is not installed: {install}") from error
     except ValueError as error:  # an unknown protocol
         raise SourceError(f"{source} cannot be opened: {first_line(error)}") from error
     return Place(fs, path, source if is_url(source) else path)
