@@ -46,7 +46,8 @@ Source = Annotated[
     Positional[str],
     arg(
         metavar="SOURCE",
-        help="image folder with a folder per class, an .npz or .zip file, or the word toybox",
+        help="image folder, .zip, .npz, .parquet or .tar file, a folder of these, a URL of one, "
+        "hf://user/name of the Hugging Face Hub, or the word toybox",
     ),
 ]
 COMMANDS = Commands("Dataset distillation by selection: the most discriminative patches.")

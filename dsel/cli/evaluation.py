@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 SPELLING = (
     "a source as dsel score takes it, and options after a colon, such as "
-    "toybox:seed=13,per-class=100 or photos:split=val; keys: seed, per-class, split, classes "
-    "(joined by +)"
+    "toybox:seed=13,per-class=100 or photos:split=val; keys: seed, per-class, sample-seed, split, "
+    "classes (joined by +), subset, image-column, label-column"
 )
 TestSource = Annotated[str, arg(metavar="SOURCE", help=f"held-out images: {SPELLING}")]
 ValidationSource = Annotated[

@@ -16,8 +16,7 @@ Pool = Annotated[
     Positional[str],
     arg(
         metavar="SOURCE",
-        help="image folder with a folder per class, an .npz or .zip file, or the word toybox, and "
-        "options after a colon, such as toybox:seed=13",
+        help="a source as dsel score takes it, and options after a colon, such as toybox:seed=13",
     ),
 ]
 

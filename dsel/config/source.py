@@ -38,6 +38,41 @@ class SourceSettings(Settings):
         Field(ge=0, le=2**31 - 1, description="seed of the toybox scenes"),
         Display("Scene seed"),
     ] = 0
+    sample_seed: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=2**31 - 1,
+            description="with per class: seed of a random sample of each class; empty takes the "
+            "first images by name",
+        ),
+        Display("Sample seed", placeholder="the first by name"),
+    ] = None
+    subset: Annotated[
+        str,
+        Field(
+            description="configuration of a Hugging Face dataset that has several; empty uses the "
+            "only one"
+        ),
+        Display("Subset", placeholder="the only one"),
+    ] = ""
+    image_column: Annotated[
+        str,
+        Field(
+            description="column of the images in Parquet files and Hugging Face datasets, or "
+            "their extension in tar files; empty detects it"
+        ),
+        Display("Image column", placeholder="detected"),
+    ] = ""
+    label_column: Annotated[
+        str,
+        Field(
+            description="column of the classes in metadata files, Parquet files and Hugging Face "
+            "datasets, or extension or JSON field in tar files; empty detects it, and none reads "
+            "the class folders beside a metadata file or in the names of tar files"
+        ),
+        Display("Label column", placeholder="detected"),
+    ] = ""
     max_megapixels: Annotated[
         int,
         Field(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 from unicodedata import normalize
 
 from dsel.config import SourceSettings
@@ -18,6 +17,9 @@ from dsel.errors import SettingError, SourceError, shown, unknown
 from dsel.types import ImageRef
 
 File = TypeVar("File")  # whatever a reader stores per image
+
+_FURTHER: Final = ("sample_seed", "subset", "image_column", "label_column", "max_megapixels")
+"""Settings that a manifest has only where they are not the default."""
 
 
 def restrict(classes: Sequence[str], wanted: Collection[str]) -> tuple[str, ...]:
@@ -79,7 +81,7 @@ def choose_folders(by_folder: Mapping[str, Names], wanted: Iterable[str]) -> dic
 
 
 def list_images(
-    classes: Iterable[Mapping[str, File]], per_class: int
+    classes: Iterable[Mapping[str, File]], settings: SourceSettings
 ) -> tuple[list[ImageRef], dict[str, File]]:
     """Return the images of all classes in order, and their files by id.
 
@@ -88,7 +90,7 @@ def list_images(
     refs: list[ImageRef] = []
     files: dict[str, File] = {}
     for index, found in enumerate(classes):
-        limited = limit((ImageRef(id_, index) for id_ in sorted(found)), per_class)
+        limited = limit([ImageRef(id_, index) for id_ in sorted(found)], settings)
         refs += limited
         files |= {ref.id: found[ref.id] for ref in limited}
     return refs, files
@@ -131,18 +133,32 @@ def fingerprint_files(
     return fingerprint(kind, *parts, *([{"max_px": max_px}] if max_px != MAX_PIXELS else []))
 
 
-def limit(refs: Iterable[ImageRef], per_class: int) -> list[ImageRef]:
-    """Return the first `per_class` images of each class; 0 returns all."""
+def limit(refs: Sequence[ImageRef], settings: SourceSettings) -> list[ImageRef]:
+    """Return at most `per_class` images of each class in their order; 0 returns all.
+
+    They are the first ones, or with a `sample_seed` a random sample without replacement: those with
+    the smallest hashes of seed and id. So a smaller sample is part of a larger one, and the sample
+    does not depend on the kind of the source, the order of its images or the other classes.
+    """
+    if not settings.per_class:
+        return list(refs)
+    ranked = list(refs)
+    if settings.sample_seed is not None:
+        ranked.sort(key=lambda ref: _draw(settings.sample_seed, ref.id))
     seen: Counter[int] = Counter()
-    limited = []
-    for ref in refs:
+    chosen = set()
+    for ref in ranked:
         seen[ref.class_index] += 1
-        if per_class == 0 or seen[ref.class_index] <= per_class:
-            limited.append(ref)
-    return limited
+        if seen[ref.class_index] <= settings.per_class:
+            chosen.add(ref.id)
+    return [ref for ref in refs if ref.id in chosen]
 
 
-def require_images(source: Path | str, classes: Sequence[str], refs: Iterable[ImageRef]) -> None:
+def _draw(seed: int | None, id_: str) -> bytes:
+    return hashlib.sha256(f"{seed}\0{id_}".encode()).digest()
+
+
+def require_images(source: object, classes: Sequence[str], refs: Iterable[ImageRef]) -> None:
     """Raise `SourceError` for classes without images; fields: classes."""
     filled = {ref.class_index for ref in refs}
     empty = [name for index, name in enumerate(classes) if index not in filled]
@@ -161,12 +177,17 @@ def origin_of(
 
     split: the one that was detected or named, as it is spelled in the source.
     """
-    limit_px = {} if settings.max_px == MAX_PIXELS else {"max_megapixels": settings.max_megapixels}
+    usual = SourceSettings()
+    further = {
+        name: getattr(settings, name)
+        for name in _FURTHER
+        if getattr(settings, name) != getattr(usual, name)
+    }
     return {
         "source": source,
         "split": split or settings.split,
         "classes": list(settings.classes),
         "per_class": settings.per_class,
         "scene_seed": settings.scene_seed,
-        **limit_px,
+        **further,
     }

@@ -220,8 +220,8 @@ def _refuse_other(tree: Tree, path: str) -> None:
     """Raise `SourceError` for a layout that is no class folders."""
     if packed := packed_layout(tree, path):
         raise SourceError(
-            f"{tree.label(path)} looks like {packed}, which dsel does not read as a folder: give "
-            "an image folder with one folder of images per class, or an .npz or .zip file"
+            f"{tree.label(path)} looks like {packed}, and not like one folder of images per "
+            "class: give an image folder, or a .zip, .npz, .parquet or .tar file"
         )
     first = tree.folders(path)[:1]
     looks = annotated_layout(tree, path) or next(

@@ -52,12 +52,15 @@ class _Stored:
     notes: tuple[str, ...] = ()
 
 
-def name_folders(tree: Tree, base: str, folders: Iterable[str]) -> NamedFolders:
+def name_folders(
+    tree: Tree, base: str, folders: Iterable[str], *, is_ordered: bool = False
+) -> NamedFolders:
     """Return the class folders in order, with names; equal first names are followed by the folder.
 
-    Raises `SourceError` for a classes.json that cannot be read or fits none of the folders.
+    is_ordered: whether they are in the order of the classes already. Raises `SourceError` for a
+    classes.json that cannot be read or fits none of the folders.
     """
-    ordered = in_order(folders)
+    ordered = list(folders) if is_ordered else in_order(folders)
     stored = _stored(tree, base, ordered)
     if stored.is_order:
         listed = [folder for folder in stored.names if folder in ordered]
@@ -68,6 +71,21 @@ def name_folders(tree: Tree, base: str, folders: Iterable[str]) -> NamedFolders:
     names = [named.get(folder, (folder,)) for folder in ordered]
     distinct = _distinct(tree.label(base), ordered, names)
     return NamedFolders(dict(zip(ordered, distinct, strict=True)), stored.notes)
+
+
+def numbered_folders(tree: Tree) -> Mapping[int, str]:
+    """Return the folder of each class index, where dsel's own classes.json lists them."""
+    content = tree.content(CLASSES_FILE)
+    try:
+        stored: Any = json.loads(content or b"[]")
+    except (ValueError, RecursionError):
+        return {}  # `name_folders` refuses it
+    lines = [line for line in stored if isinstance(line, dict)] if isinstance(stored, list) else []
+    return {
+        line["index"]: str(line["folder"])
+        for line in lines
+        if isinstance(line.get("index"), int) and "folder" in line
+    }
 
 
 def in_order(folders: Iterable[str]) -> list[str]:

@@ -30,6 +30,7 @@ from dsel.data.class_folders import find_base
 from dsel.data.class_names import Names, name_folders
 from dsel.data.file_names import is_hidden, is_image_name
 from dsel.data.images import decode, orientation_of
+from dsel.data.other_layouts import packed_suffix
 from dsel.data.tree import holds_files
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
@@ -118,7 +119,7 @@ def open_image_folder(path: Path, settings: SourceSettings) -> ImageFolder:
     chosen = choose_folders(named.names, settings.classes)
     files = [_files(base, stored[folder]) for folder in chosen]
     pictures = [pictures_only(of_class) for of_class in files]
-    refs, used = list_images(pictures, settings.per_class)
+    refs, used = list_images(pictures, settings)
     require_images(base, [first for first, *_ in chosen.values()], refs)
     notes = (*found.notes, *named.notes, note_left_out(files, pictures))
     structure = Structure(found.split, tuple(chosen), tuple(filter(None, notes)))
@@ -131,6 +132,11 @@ def holds_class_folders(path: Path) -> bool:
     """Return whether a folder has folders with files that may be pictures."""
     tree = _Disk(path)
     return any(holds_files(tree, folder) for folder in tree.folders(""))
+
+
+def packed_files(path: Path) -> str:
+    """Return the suffix of files such as .parquet in a folder without pictures; empty for none."""
+    return packed_suffix(_Disk(path), "")
 
 
 def _files(base: Path, folder: str) -> dict[str, _File]:

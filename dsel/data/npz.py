@@ -25,6 +25,7 @@ from dsel.config import SourceSettings
 from dsel.config.base import fingerprint
 from dsel.contents import Structure
 from dsel.data.base import limit, origin_of, require_images, restrict
+from dsel.data.places import Place
 from dsel.errors import SourceError, UnreadableImage, shown
 from dsel.types import ImageRef, Pixels
 
@@ -67,7 +68,7 @@ class ArrayDataset:
         return 1
 
 
-def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
+def open_arrays(path: Path | Place, settings: SourceSettings) -> ArrayDataset:
     """Load an .npz file, or the parts in a folder; images keep their order within their class.
 
     In a folder, the files with the split in their name are used, by default train.
@@ -80,11 +81,12 @@ def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
     refs: list[ImageRef] = []
     for index, name in enumerate(classes):
         rows = np.flatnonzero(labels == names_all.index(name))
-        refs += limit((ImageRef(ids[row], index) for row in rows), settings.per_class)
+        refs += limit([ImageRef(ids[row], index) for row in rows], settings)
     require_images(path, classes, refs)
+    sampled = [] if settings.sample_seed is None else [settings.sample_seed]
     return ArrayDataset(
         classes=classes,
-        fingerprint=fingerprint(*map(_sha256, parts), list(classes), settings.per_class),
+        fingerprint=fingerprint(*map(_sha256, parts), list(classes), settings.per_class, *sampled),
         origin=origin_of(str(path.resolve()), settings),
         refs=refs,
         images=stored["images"],
@@ -93,9 +95,9 @@ def open_arrays(path: Path, settings: SourceSettings) -> ArrayDataset:
     )
 
 
-def _structure(path: Path, parts: Sequence[Path]) -> Structure:
+def _structure(path: Path | Place, parts: Sequence[Path | Place]) -> Structure:
     """Name the parts of a folder that are read, and note the others."""
-    if not path.is_dir():
+    if not isinstance(path, Path) or not path.is_dir():
         return Structure()
     unused = [file.name for file in sorted(path.glob("*.npz")) if file not in parts]
     note = f"{', '.join(shown(unused))} in {path} are not read: choose a part with --split"
@@ -104,8 +106,8 @@ def _structure(path: Path, parts: Sequence[Path]) -> Structure:
     )
 
 
-def _parts(path: Path, split: str) -> list[Path]:
-    if not path.is_dir():
+def _parts(path: Path | Place, split: str) -> Sequence[Path | Place]:
+    if not isinstance(path, Path) or not path.is_dir():
         if split:
             raise SourceError(f"{path} has no splits: leave --split out, got {split!r}")
         return [path]
@@ -119,7 +121,7 @@ def _parts(path: Path, split: str) -> list[Path]:
     return chosen or files
 
 
-def _load_checked(path: Path) -> dict[str, _Array]:
+def _load_checked(path: Path | Place) -> dict[str, _Array]:
     stored = _load(path)
     _check(path, stored, _text(stored["classes"]))
     return stored | {"path": np.array(str(path))}
@@ -144,9 +146,9 @@ def _joined(parts: Sequence[Mapping[str, _Array]]) -> Mapping[str, _Array]:
     return joined | {"classes": first["classes"]}
 
 
-def _load(path: Path) -> dict[str, _Array]:
+def _load(path: Path | Place) -> dict[str, _Array]:
     """Load each member once: if compressed, every access may take seconds."""
-    with _clear_errors(path), zipfile.ZipFile(path) as archive:
+    with _clear_errors(path), path.open("rb") as file, zipfile.ZipFile(file) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         missing = [key for key in _REQUIRED if key not in members]
         if missing:
@@ -165,7 +167,7 @@ def _load(path: Path) -> dict[str, _Array]:
 
 
 @contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
+def _clear_errors(path: Path | Place) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
@@ -197,7 +199,7 @@ def _check_header(what: str, stream: IO[bytes], stored_bytes: int) -> None:
         )
 
 
-def _check(path: Path, stored: Mapping[str, _Array], classes: Sequence[str]) -> None:
+def _check(path: Path | Place, stored: Mapping[str, _Array], classes: Sequence[str]) -> None:
     images, labels = stored["images"], stored["labels"]
     is_image = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)
     if images.dtype != np.uint8 or not is_image or 0 in images.shape:
@@ -239,6 +241,6 @@ def _text(values: _Array) -> list[str]:
     return [str(value) for value in values.ravel().tolist()]
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path | Place) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -69,12 +69,15 @@ def annotated_layout(tree: Tree, path: str) -> str:
 
 def packed_layout(tree: Tree, path: str) -> str:
     """Return what a folder without a single picture contains, such as Parquet files, or empty."""
+    suffix = packed_suffix(tree, path)
+    return f"a folder of {_FORMATS[suffix]}" if suffix else ""
+
+
+def packed_suffix(tree: Tree, path: str) -> str:
+    """Return the suffix of the files of a folder without a single picture, or empty."""
     if holds_pictures(tree, path):
         return ""
-    for suffix in map(suffix_of, _names_below(tree, path)):
-        if suffix in _FORMATS:
-            return f"a folder of {_FORMATS[suffix]}"
-    return ""
+    return next((s for s in map(suffix_of, _names_below(tree, path)) if s in _FORMATS), "")
 
 
 def _names_below(tree: Tree, path: str, depth: int = 2) -> Iterator[str]:

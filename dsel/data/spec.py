@@ -16,17 +16,23 @@ from dsel.types import Dataset
 _OPTION: Final = r"[a-z][a-z-]*=[^,]*"
 _SPEC: Final = re.compile(rf"(?P<source>.+?):(?P<options>{_OPTION}(?:,{_OPTION})*)", re.DOTALL)
 _FIELDS: Final[Mapping[str, str]] = MappingProxyType(
-    {"seed": "scene_seed", "per-class": "per_class", "split": "split", "classes": "classes"}
-)
+    {
+        "seed": "scene_seed", "per-class": "per_class", "sample-seed": "sample_seed",
+        "split": "split", "classes": "classes", "subset": "subset",
+        "image-column": "image_column", "label-column": "label_column",
+    }
+)  # fmt: skip
+_DEFAULTS: Final = MappingProxyType(SourceSettings().plain())
 CLASS_SEPARATOR: Final = "+"
 
 
 def parse_source(text: str) -> tuple[str, SourceSettings]:
     """Split `toybox:seed=13,per-class=50` into the source and its settings.
 
-    The keys are seed, per-class, split, and classes, whose names are joined by +. Only an end of
-    the form `:key=value` counts, so that `C:/photos` is a source. Raises `SettingError` for another
-    key, for a key that is given twice, and for a value out of its range.
+    The keys are those of `_FIELDS`; the names of classes are joined by +. Only an end of the form
+    `:key=value` counts, so that `C:/photos`, `s3://bucket/photos.zip` and `hf://user/name:config`
+    are sources. Raises `SettingError` for another key, for a key that is given twice, and for a
+    value out of its range.
     """
     source, values = _split(text)
     return source, SourceSettings.from_text(values)
@@ -45,7 +51,7 @@ def spell_source(source: str, settings: SourceSettings) -> str:
     options = []
     for key, name in _FIELDS.items():
         value = getattr(settings, name)
-        if value:
+        if value != _DEFAULTS.get(name):
             shown = CLASS_SEPARATOR.join(value) if isinstance(value, tuple) else value
             options.append(f"{key}={shown}")
     return f"{source}:{','.join(options)}" if options else source

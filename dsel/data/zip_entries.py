@@ -8,7 +8,6 @@ a name that leads out of it is refused as a whole (`_refuse_unsafe_name`).
 from __future__ import annotations
 
 import bz2
-import io
 import re
 import stat
 import struct
@@ -16,12 +15,13 @@ import zipfile
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
+from dsel.data.places import Place, clear_errors
 from dsel.errors import SourceError, UnreadableImage
 
 MAX_DIRECTORY_BYTES: Final = 32 << 20
@@ -81,7 +81,7 @@ class Entry:
     is_guessed: bool = False
 
 
-def list_entries(path: Path) -> dict[str, Entry]:
+def list_entries(path: Path | Place) -> dict[str, Entry]:
     """Return all entries by their path, with / as separator; that of a folder ends with a /.
 
     Raises `SourceError` for an archive that is damaged, too large, or has an unsafe name.
@@ -113,7 +113,7 @@ def guessed_names(entries: Mapping[str, Entry]) -> str:
     )
 
 
-def unpack(path: Path, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes:
+def unpack(path: Path | Place, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes:
     """Return an entry's bytes, after a check of their number and checksum.
 
     Each call opens the archive, so that many threads can read at once and no file stays open.
@@ -123,7 +123,7 @@ def unpack(path: Path, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes
     if reason:
         raise UnreadableImage(reason)
     try:
-        with path.open("rb") as file:
+        with _reached(path), path.open("rb") as file:
             packed = _packed(file, entry)
         data = _unpacked(packed, entry)
     except OSError as error:
@@ -135,16 +135,25 @@ def unpack(path: Path, entry: Entry, most_bytes: int = MAX_ENTRY_BYTES) -> bytes
     return data
 
 
-class _Directory(io.FileIO):
+def _reached(path: Path | Place) -> AbstractContextManager[None]:
+    """Tell an archive that cannot be reached, which is no fault of an entry."""
+    return clear_errors(str(path)) if isinstance(path, Place) else nullcontext()
+
+
+class _Directory:
     """An archive opened for listing; limits what zipfile reads, which is the whole directory."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_DIRECTORY_BYTES:
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size > MAX_DIRECTORY_BYTES:
             raise zipfile.BadZipFile(
                 f"its directory takes {size} bytes; at most {MAX_DIRECTORY_BYTES} are read"
             )
-        data = super().read(size)
-        if size is not None and size > 0 and data.startswith(_RECORD_MAGIC):
+        data = self._file.read(size)
+        if size > 0 and data.startswith(_RECORD_MAGIC):
             self._check_records(data)
         return data
 
@@ -161,17 +170,18 @@ class _Directory(io.FileIO):
                 )
             if count > MAX_ENTRIES:
                 raise SourceError(
-                    f"{self.name} has more than {MAX_ENTRIES} entries, the most that dsel reads "
+                    f"{self._name} has more than {MAX_ENTRIES} entries, the most that dsel reads "
                     "from a zip file: unpack it and give the folder"
                 )
 
 
-def _listed(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
+def _listed(path: Path | Place) -> tuple[list[zipfile.ZipInfo], int]:
     """Return the entries of the archive's directory, and the offset of the directory."""
     if not path.is_file():  # opening a pipe would block
         what = "is not a file" if path.exists() else "does not exist"
         raise SourceError(f"{path} {what}: give a .zip file with one folder of images per class")
-    with _clear_errors(path), _Directory(path) as file, zipfile.ZipFile(file) as archive:
+    with _clear_errors(path), path.open("rb") as file:
+        archive = zipfile.ZipFile(cast("BinaryIO", _Directory(file, str(path))))
         infos, start = archive.infolist(), archive.start_dir
     total = sum(info.file_size for info in infos)
     if total > MAX_TOTAL_BYTES:
@@ -183,7 +193,7 @@ def _listed(path: Path) -> tuple[list[zipfile.ZipInfo], int]:
 
 
 @contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
+def _clear_errors(path: Path | Place) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
@@ -232,7 +242,7 @@ def _unicode_path(extra: bytes, stored: bytes) -> bytes:
     return b""
 
 
-def _refuse_unsafe_name(path: Path, name: str) -> None:
+def _refuse_unsafe_name(path: Path | Place, name: str) -> None:
     """Raise `SourceError` for a name that would unpack elsewhere, or is otherwise unsafe."""
     parts = name.split("/")
     why = ""

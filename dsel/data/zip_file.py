@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,8 @@ from dsel.data.class_folders import find_base
 from dsel.data.class_names import Names, name_folders
 from dsel.data.file_names import is_hidden, is_image_name
 from dsel.data.images import decode, orientation_of
+from dsel.data.places import Place
+from dsel.data.tree import ListedTree
 from dsel.data.zip_entries import Entry, guessed_names, list_entries, unpack
 from dsel.errors import SourceError, UnreadableImage
 from dsel.types import ImageRef, Pixels
@@ -35,48 +38,14 @@ from dsel.types import ImageRef, Pixels
 MAX_CLASSES_BYTES: Final = 4 << 20
 """Largest classes.json: parsed, it takes many times as much memory."""
 
-_LEVELS: Final = 10  # of folders that may be around the class folders, or are looked into
 _FOLDER: Final = Entry(b"", 0, 0, 0, 0, 0, 0, "is a folder, not an image")
-
-
-class _Tree:
-    """The folders of an archive, as a `dsel.data.tree.Tree`."""
-
-    def __init__(self, path: Path, entries: Mapping[str, Entry]) -> None:
-        self._path, self._entries = path, entries
-        self._inner: dict[str, dict[str, bool]] = defaultdict(dict)  # folder -> name -> is a folder
-        for path_in_zip in entries:
-            *folders, last = path_in_zip.split("/")
-            for depth, name in enumerate(folders[:_LEVELS]):
-                self._inner["/".join(folders[:depth])][name] = True
-            if last and len(folders) < _LEVELS:
-                self._inner["/".join(folders)].setdefault(last, False)
-
-    def label(self, path: str) -> str:
-        return str(self._path / path)
-
-    def folders(self, path: str) -> list[str]:
-        inner = self._inner.get(path, {})
-        return sorted(name for name in inner if inner[name] and not is_image_name(name))
-
-    def others(self, path: str) -> list[str]:
-        inner = self._inner.get(path, {})
-        return [name for name in inner if not inner[name] or is_image_name(name)]
-
-    def content(self, path: str) -> bytes | None:
-        if path not in self._entries:
-            return None
-        try:
-            return unpack(self._path, self._entries[path], MAX_CLASSES_BYTES)
-        except UnreadableImage as error:
-            raise SourceError(f"{self.label(path)} {error}") from error
 
 
 class ZippedImages:
     """Images in class folders of a zip file. An id is the path below the class folders' parent."""
 
     def __init__(
-        self, path: Path, origin: Mapping[str, str | int | Sequence[str]],
+        self, path: Path | Place, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], entries: Mapping[str, Entry],
         structure: Structure, max_px: int,
     ) -> None:  # fmt: skip
@@ -103,21 +72,21 @@ class ZippedImages:
         return unpack(self.path, self._entries[ref.id])
 
 
-def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
+def open_zip(path: Path | Place, settings: SourceSettings) -> ZippedImages:
     """List the images of a zip file of class folders, or of one of its splits."""
     entries = {
         name: entry
         for name, entry in list_entries(path).items()
         if name and not any(map(is_hidden, name.split("/")))
     }
-    tree = _Tree(path, entries)
+    tree = ListedTree(entries, lambda inner: str(path / inner), partial(_content, path, entries))
     found = find_base(tree, settings.split)
     named = name_folders(tree, found.path, tree.folders(found.path))
     chosen = choose_folders(named.names, settings.classes)
     by_folder = _by_folder(entries, found.path)
     files = [by_folder.get(folder, {}) for folder in chosen]
     pictures = [pictures_only(of_class) for of_class in files]
-    refs, used = list_images(pictures, settings.per_class)
+    refs, used = list_images(pictures, settings)
     require_images(tree.label(found.path), [first for first, *_ in chosen.values()], refs)
     _require_readable(path, used)
     notes = (*found.notes, *named.notes, note_left_out(files, pictures), guessed_names(entries))
@@ -126,6 +95,13 @@ def open_zip(path: Path, settings: SourceSettings) -> ZippedImages:
     origin = origin_of(str(resolved), settings, found.split)
     how = structure, settings.max_px
     return ZippedImages(resolved, origin, tuple(chosen.values()), refs, used, *how)
+
+
+def _content(path: Path | Place, entries: Mapping[str, Entry], name: str) -> bytes:
+    try:
+        return unpack(path, entries[name], MAX_CLASSES_BYTES)
+    except UnreadableImage as error:
+        raise SourceError(f"{path / name} {error}") from error
 
 
 def _by_folder(entries: Mapping[str, Entry], base: str) -> Mapping[str, dict[str, Entry]]:
@@ -152,7 +128,7 @@ def _folders_named_like_images(path: str) -> Iterator[str]:
                 yield "/".join(parts[:depth])
 
 
-def _require_readable(path: Path, files: Mapping[str, Entry]) -> None:
+def _require_readable(path: Path | Place, files: Mapping[str, Entry]) -> None:
     """Raise `SourceError` if no image can be read, for example because all are encrypted."""
     if all(entry.reason for entry in files.values()):
         id_, entry = next(iter(files.items()))

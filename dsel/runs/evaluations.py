@@ -188,7 +188,10 @@ def _place(origin: Mapping[str, Any]) -> tuple[Any, ...]:
     source = str(origin.get("source", ""))
     if source == "toybox":
         return source, origin.get("scene_seed", 0)
-    return (str(Path(source).expanduser().resolve() / str(origin.get("split", ""))),)
+    if "://" in source:
+        return source, origin.get("subset", ""), origin.get("split", "")
+    place = Path(source).expanduser().resolve() / str(origin.get("split", ""))
+    return str(place), origin.get("subset", "")
 
 
 def _read(path: Path) -> Evaluation:

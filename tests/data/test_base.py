@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -35,8 +36,27 @@ def test_restrict__an_unknown_class_lists_at_most_twenty() -> None:
 
 def test_limit__takes_the_first_of_each_class() -> None:
     refs = [ImageRef(str(number), number % 2) for number in range(6)]
-    assert [ref.id for ref in limit(refs, 2)] == ["0", "1", "2", "3"]
-    assert limit(refs, 0) == refs
+    assert [ref.id for ref in limit(refs, SourceSettings(per_class=2))] == ["0", "1", "2", "3"]
+    assert limit(refs, ALL) == refs
+
+
+def test_limit__a_seed_takes_a_sample_that_only_ids_and_seed_decide() -> None:
+    """Those with the smallest hashes; a sample contains each smaller one, in the same order."""
+    refs = [ImageRef(f"{number:03d}", number % 2) for number in range(200)]
+
+    def sample(count: int, seed: int, of: list[ImageRef] = refs) -> list[str]:
+        return [r.id for r in limit(of, SourceSettings(per_class=count, sample_seed=seed))]
+
+    def draw(id_: str) -> str:
+        return hashlib.sha256(f"7\0{id_}".encode()).hexdigest()
+
+    slow = [sorted((r.id for r in refs if r.class_index == c), key=draw)[:10] for c in (0, 1)]
+    assert sample(10, 7) == sorted(slow[0] + slow[1])
+    assert set(sample(10, 7)) < set(sample(30, 7))
+    assert sample(10, 7, refs[::2]) == sorted(slow[0])
+    assert sorted(sample(10, 7, refs[::-1])) == sample(10, 7)
+    assert sample(10, 7) != sample(10, 8)
+    assert sample(500, 7) == [ref.id for ref in refs]
 
 
 def test_first_name__any_name_of_a_class_leads_to_its_first() -> None:
@@ -56,7 +76,7 @@ def test_further_names__only_of_classes_with_more_than_one() -> None:
 
 def test_open_dataset__an_unknown_source_says_what_is_right(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b")
-    right = "give an image folder, an .npz or .zip file, or the word toybox"
+    right = "give an image folder, a .zip, .npz, .parquet or .tar file, hf://user/name, or the word"
     for source in (tmp_path / "table.csv", tmp_path / "gone", Path("a" * 5000), Path("nul\0")):
         with pytest.raises(SourceError) as caught:
             open_dataset(str(source), ALL)
@@ -69,7 +89,7 @@ def test_open_dataset__each_reader_is_imported_when_asked_for() -> None:
         "sys.exit(any(m.startswith('dsel.data.') or m == 'PIL' for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert set(READERS) == {"toybox", "folder", "arrays", "zip"}
+    assert {"toybox", "folder", "arrays", "zip", "parquet", "webdataset", "hub"} < set(READERS)
 
 
 def test_origin__opens_the_same_dataset_again(pets: Path) -> None:

@@ -280,14 +280,25 @@ OTHER = {
     ),
     "table": (["images/1.png", "images/2.png", "labels.csv"], "pictures and labels in folders"),
     "tiny": (["val/images/1.jpg", "val/val_annotations.txt"], "pictures and labels in folders"),
-    "parquet": (["data/train-0000.parquet", "README.md"], "a folder of Parquet files"),
-    "parquet flat": (["train-0000.parquet"], "a folder of Parquet files"),
-    "arrow": (["state.json", "train/data-0.arrow", "test/data-0.arrow"], "a folder of Arrow"),
-    "tar": (["shard-0000.tar", "shard-0001.tar"], "a folder of tar files"),
+    "arrow": (["train/data-0.arrow", "test/data-0.arrow"], "a folder of Arrow"),
     "tfrecord": (["a/train.tfrecord", "a/val.tfrecord"], "a folder of TFRecord files"),
     "zips": (["train.zip", "test.zip"], "a folder of zip files"),
     "lmdb": (["lmdb/data.mdb", "lmdb/lock.mdb"], "a folder of an LMDB database"),
 }  # fmt: skip
+
+
+PACKED = {
+    "parquet": (["data/train-0000.parquet"], "a folder of Parquet files"),
+    "tar": (["shard-0000.tar", "shard-0001.tar"], "a folder of tar files"),
+    "saved": (["state.json", "data-00000-of-00001.arrow"], "a folder of Arrow files"),
+}
+"""What dsel reads as a folder, and not in a zip file."""
+
+
+@pytest.mark.parametrize("layout", PACKED)
+def test_layout__of_packed_files_in_a_zip_file(tmp_path: Path, layout: str) -> None:
+    names, looks = PACKED[layout]
+    assert f" looks like {looks}" in refusal(packed(make(tmp_path / "root", *names)))
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -21,6 +21,19 @@ from dsel.errors import SettingError
         (r"C:\photos:split=val", r"C:\photos", {"split": "val"}),
         ("C:/a=b/photos", "C:/a=b/photos", {}),
         ("a:b/photos", "a:b/photos", {}),
+        ("toybox:sample-seed=0", "toybox", {"sample_seed": 0}),
+        (
+            "x.parquet:image-column=photo,label-column=kind",
+            "x.parquet",
+            {"image_column": "photo", "label_column": "kind"},
+        ),
+        ("s-{000..009}.tar:per-class=2", "s-{000..009}.tar", {"per_class": 2}),
+        ("hf://user/name", "hf://user/name", {}),
+        ("hf://user/name@main:plain:test", "hf://user/name@main:plain:test", {}),
+        ("hf://user/name:plain:test:per-class=3", "hf://user/name:plain:test", {"per_class": 3}),
+        ("hf://user/name:subset=plain", "hf://user/name", {"subset": "plain"}),
+        ("s3://bucket/photos.zip:split=val", "s3://bucket/photos.zip", {"split": "val"}),
+        ("http://host:8000/x.parquet", "http://host:8000/x.parquet", {}),
     ],
 )
 def test_parse_source__suffix_or_part_of_the_path(text, source, settings):
@@ -32,7 +45,8 @@ def test_parse_source__suffix_or_part_of_the_path(text, source, settings):
     ("text", "line"),
     [
         ("toybox:seeds=1",
-         "unknown source option 'seeds'; known are: seed, per-class, split, classes"),
+         "unknown source option 'seeds'; known are: seed, per-class, sample-seed, split, classes, "
+         "subset, image-column, label-column"),
         ("toybox:seed=x", "scene seed must be a whole number, got 'x'"),
         ("toybox:per-class=-1", "per class must be at least 0, got -1"),
         ("toybox:seed=1,seed=2", "source option 'seed' is given twice in 'toybox:seed=1,seed=2'"),

@@ -5,11 +5,10 @@ import { duration, plural } from "../lib/format.js";
 import { availableBaselines, createBaselineChoices } from "./baseline_choices.js";
 import { createFields } from "./form_fields.js";
 import { createSegments } from "./segments.js";
-import { Sources } from "./sources.js";
+import { Sources, WHICH } from "./sources.js";
 
 const VISIBLE = ["student", "recipe", "steps", "seeds", "ipcs"];
 const OWN = ["baselines", "ipcs"];
-const FOLDED_SOURCE = ["split", "classes"];
 /** @type {Record<string, string>} */
 const KINDS = { zip: "Zip file", folder: "Folder", toybox: "Toybox" };
 const MODES = [
@@ -86,7 +85,7 @@ export class EvaluateForm {
 
   createFolded() {
     const names = this.evaluate.all.map((field) => field.name).filter((name) => !VISIBLE.includes(name));
-    const more = [elementsOf(this.source, FOLDED_SOURCE), elementsOf(this.evaluate, names)];
+    const more = [elementsOf(this.source, WHICH), elementsOf(this.evaluate, names)];
     return h("details.more-settings", {}, this.summary, more);
   }
 

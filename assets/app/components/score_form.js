@@ -4,7 +4,7 @@ import { h } from "../lib/dom.js";
 import { count, plural } from "../lib/format.js";
 import { createFields, suggest } from "./form_fields.js";
 import { SourceContents } from "./source_contents.js";
-import { Sources } from "./sources.js";
+import { Sources, WHICH } from "./sources.js";
 
 /** The settings that are always visible. */
 /** @type {Record<string, string[]>} */
@@ -15,7 +15,7 @@ const VISIBLE = {
 };
 /** @type {{ title: string, form: string, names: string[] }[]} */
 const FOLDED = [
-  { title: "Which images", form: "source", names: ["split", "classes"] },
+  { title: "Which images", form: "source", names: WHICH },
   {
     title: "Noise, prompts and sizes",
     form: "score",
@@ -148,7 +148,7 @@ export class ScoreForm {
       perClass.control.input.setAttribute("placeholder", usual);
     }
     const title = this.folded.querySelector("h3");
-    if (title) title.hidden = !used.includes("split") && !used.includes("classes");
+    if (title) title.hidden = !WHICH.some((name) => used.includes(name));
     const folded = FOLDED.flatMap(({ form, names }) => names.map((name) => forms[form].get(name)));
     const changed = folded.filter((field) => field?.isChanged()).length;
     this.summary.textContent = changed ? `More settings · ${changed} changed` : "More settings";

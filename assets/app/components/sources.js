@@ -16,10 +16,12 @@ const LABELS = {
 /** @type {Record<string, string[]>} */
 const SETTINGS = {
   picture: [],
-  zip: ["per_class", "split", "classes"],
-  folder: ["per_class", "split", "classes"],
+  zip: ["per_class", "sample_seed", "split", "classes"],
+  folder: ["per_class", "sample_seed", "split", "subset", "image_column", "label_column", "classes"],
   toybox: ["per_class", "scene_seed", "classes"],
 };
+/** The settings that say which images of a source are used, but for their number. */
+export const WHICH = ["sample_seed", "split", "subset", "image_column", "label_column", "classes"];
 const LAYOUT = "One folder per class, named after the class, with its images inside.";
 const CLASS_HELP =
   "Any name that the prior can be given, such as a class of this run: the heat map shows where the name helps.";
@@ -174,7 +176,9 @@ function createZipPane(app, { zips: kinds, upload_bytes: most }, changed, eager)
  * @returns {Pane}
  */
 function createFolderPane(changed) {
-  const help = `The full path. ${LAYOUT} Zip and .npz files are read too; nothing in the folder is changed.`;
+  const help =
+    `The full path. ${LAYOUT} Zip, .npz, Parquet and tar files, folders of these, Hugging Face datasets ` +
+    "(hf://user/name) and URLs are read too; nothing is changed there.";
   const { input, field } = createTextField("Folder", help, changed);
   input.placeholder = "/data/images";
   input.spellcheck = false;

@@ -201,6 +201,8 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
             "page on that machine that was opened with the address that the app printed when it "
             "started: upload a zip file"
         )
+    if "://" in source.path:  # hf://user/name, or another place that fsspec reaches
+        return replace(task, title=source.path.rpartition("/")[2], source=source.path)
     path = Path(source.path).expanduser()
     if not path.is_absolute():
         raise SettingError(f"the folder must be given by its whole path, got {str(path)!r}")
