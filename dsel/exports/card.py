@@ -10,7 +10,7 @@ from dsel.exports.readme import mosaics
 from dsel.runs.evaluations import Evaluation
 from dsel.runs.schema import PATCHES
 
-PREVIEW: Final = "preview.png"
+PREVIEW: Final = "preview.webp"
 SIZES: Final = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),

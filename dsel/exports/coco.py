@@ -38,18 +38,18 @@ class Coco(Format):
     purpose = "boxes of the chosen patches on the source's pictures, for detection tools"
     stores = ""
 
-    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:  # noqa: ARG002
+    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:
         """Store no image."""
         return NoImages()
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return an empty place."""
         return ""
 
     def side_files(
         self,
         export: Export,
-        entries: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the boxes and the README."""
         return {
@@ -57,11 +57,16 @@ class Coco(Format):
             FILE: json_bytes(_coco(export)),
         }
 
-    def stored_bytes(self, export: Export, images_bytes: int) -> dict[str, int]:  # noqa: ARG002
+    def stored_bytes(
+        self,
+        export: Export,
+        entries: Sequence[Mapping[str, Any]],
+        images_bytes: int,
+    ) -> dict[str, int]:
         """Return nothing."""
         return {}
 
-    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ARG002
+    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the boxes: the picture and rank of each."""
         content = read_json(out / FILE)
         files = {line["id"]: line["file_name"] for line in content["images"]}

@@ -94,14 +94,14 @@ class Croissant(Format):
         """Open the folder."""
         return _Images(self, export, out, soft)
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return the row of an image."""
         return f"{IMAGES}#{at}"
 
     def side_files(
         self,
         export: Export,
-        entries: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the README and the classes."""
         return {
@@ -109,12 +109,17 @@ class Croissant(Format):
             CLASSES: classes_file(export),
         }
 
-    def stored_bytes(self, export: Export, images_bytes: int) -> dict[str, int]:
+    def stored_bytes(
+        self,
+        export: Export,
+        entries: Sequence[Mapping[str, Any]],
+        images_bytes: int,
+    ) -> dict[str, int]:
         """Return the size of the images in Parquet, about, and of their description."""
         described = len(json_bytes(description(export, NO_DIGEST)))
         return parquet_bytes(export, images_bytes, IMAGES) | {FILE: described}
 
-    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ARG002
+    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the rows of the images."""
         yield from parquet_records(out, out / IMAGES)
 

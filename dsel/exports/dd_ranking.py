@@ -56,7 +56,7 @@ class _Tensors(Sink):
         self._temporary = temporary_beside(out / IMAGES)
         self._images: torch.Tensor | None = None
 
-    def prepare(self, image: Distilled, content: bytes) -> Any:  # noqa: ARG002
+    def prepare(self, image: Distilled, content: bytes) -> Any:
         """Return the image as (3, px, px) float32 in 0..1."""
         return np.ascontiguousarray(image.pixels.transpose(2, 0, 1)).astype(np.float32) / 255
 
@@ -127,14 +127,14 @@ class DDRanking(Format):
         """Open the folder."""
         return _Tensors(export, out, soft)
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return the row of an image."""
         return f"{IMAGES}#{at}"
 
     def side_files(
         self,
         export: Export,
-        entries: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the README and the classes."""
         return {
@@ -142,7 +142,12 @@ class DDRanking(Format):
             CLASSES: classes_file(export),
         }
 
-    def stored_bytes(self, export: Export, images_bytes: int) -> dict[str, int]:  # noqa: ARG002
+    def stored_bytes(
+        self,
+        export: Export,
+        entries: Sequence[Mapping[str, Any]],
+        images_bytes: int,
+    ) -> dict[str, int]:
         """Return the sizes of the tensors, about."""
         images, side = export.images, export.canvas.image_px
         sizes = {IMAGES: 12 * images * side**2 + FILE_BYTES, LABELS: 8 * images + FILE_BYTES}
@@ -150,7 +155,7 @@ class DDRanking(Format):
             sizes[SOFT] = 4 * images * len(export.classes) + FILE_BYTES
         return sizes
 
-    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ARG002
+    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the labels, as many as there are images."""
         import torch
 

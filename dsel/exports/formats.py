@@ -78,7 +78,8 @@ class Format(ABC):
 
     def adapted(self, export: Export) -> Export:
         """Return an export of several formats in this one."""
-        return export.in_format(self.name, None if self.stores in ("any", "") else self.stores)
+        always = None if self.stores == "any" else self.stores or None
+        return export.in_format(self.name, always)
 
     @abstractmethod
     def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:
@@ -92,9 +93,22 @@ class Format(ABC):
     def side_files(self, export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
         """Return what is beside the images, but for the manifest; entries: the manifest's."""
 
-    def stored_bytes(self, export: Export, images_bytes: int) -> dict[str, int]:
-        """Return the sizes of the files that hold images; images_bytes: of the images alone."""
-        raise NotImplementedError
+    def stored_bytes(
+        self,
+        export: Export,
+        entries: Sequence[Mapping[str, Any]],
+        images_bytes: int,
+    ) -> dict[str, int]:
+        """Return the sizes of the files that hold images, by name, before they are written.
+
+        entries: the manifest's, or a sample of them. images_bytes: of all images as files; here
+        they are counted as if the first of them had all.
+        """
+        sizes: dict[str, int] = {}
+        for selected in export.selections:
+            for number in range(len(selected.kept_images(export.select.ipc))):
+                sizes[self.place(export, selected.index, number, len(sizes))] = 0
+        return sizes | dict.fromkeys(list(sizes)[:1], images_bytes)
 
     @abstractmethod
     def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
@@ -120,7 +134,7 @@ class FileSink(Sink):
         write_atomically(self._out / name, content)
         return name, digest(content), len(content)
 
-    def append(self, image: Distilled, prepared: tuple[str, str, int]) -> str:  # noqa: ARG002
+    def append(self, image: Distilled, prepared: tuple[str, str, int]) -> str:
         """Count the file."""
         name, checksum, size = prepared
         self._checksums[name] = checksum
@@ -138,7 +152,7 @@ class NoImages(Sink):
     def prepare(self, image: Distilled, content: bytes) -> None:
         """Do nothing."""
 
-    def append(self, image: Distilled, prepared: None) -> str:  # noqa: ARG002
+    def append(self, image: Distilled, prepared: None) -> str:
         """Return an empty place."""
         return ""
 

@@ -50,11 +50,11 @@ class ImageFolder(Format):
     purpose = "PyTorch, Keras, and dsel itself"
     holds_soft = True
 
-    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:  # noqa: ARG002
+    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:
         """Open the folder; a teacher's labels are a file of their own."""
         return FileSink(self, export, out)
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return the path of an image."""
         folder = export.folders[class_index]
         return f"{SPLIT}/{folder}/{folder}_id{number:05d}{SUFFIXES[export.settings.file_format]}"
@@ -62,7 +62,7 @@ class ImageFolder(Format):
     def side_files(
         self,
         export: Export,
-        entries: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the README, the classes and the table of patches."""
         return {
@@ -78,7 +78,7 @@ class ImageFolder(Format):
                 file = self.place(export, story.class_index, story.number, 0)
             yield story.row | {"file": file} | story.tile
 
-    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ARG002
+    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the images of the class folders."""
         for line in read_json(out / CLASSES):
             yield from folder_records(out, f"{SPLIT}/{line['folder']}", int(line["index"]))

@@ -31,11 +31,11 @@ class Layout(Format):
     def file(self, index: int, number: int, classes: int) -> str:
         """Return the name of an image's file."""
 
-    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:  # noqa: ARG002
+    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:
         """Open the folder."""
         return FileSink(self, export, out)
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return the path of an image."""
         classes = len(export.classes)
         folder = self.folder(class_index, export.folders[class_index], classes)
@@ -44,7 +44,7 @@ class Layout(Format):
     def side_files(
         self,
         export: Export,
-        entries: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the README and the classes."""
         return {
@@ -67,11 +67,11 @@ class Rded(Layout):
     purpose = "the training code of RDED"
     stores = "jpeg"
 
-    def folder(self, index: int, name: str, classes: int) -> str:  # noqa: ARG002
+    def folder(self, index: int, name: str, classes: int) -> str:
         """Return the number of the class."""
         return f"{index:05d}"
 
-    def file(self, index: int, number: int, classes: int) -> str:  # noqa: ARG002
+    def file(self, index: int, number: int, classes: int) -> str:
         """Return the numbers of class and image."""
         return f"class{index:05d}_id{number:05d}.jpg"
 
@@ -83,7 +83,7 @@ class Sre2l(Layout):
     purpose = "the training code of SRe2L"
     stores = "jpeg"
 
-    def folder(self, index: int, name: str, classes: int) -> str:  # noqa: ARG002
+    def folder(self, index: int, name: str, classes: int) -> str:
         """Return the number of the class, after the word new."""
         return f"new{index:0{_digits(classes)}d}"
 
@@ -99,11 +99,11 @@ class Minimax(Layout):
     purpose = "the training code of Minimax diffusion"
     stores = "png"
 
-    def folder(self, index: int, name: str, classes: int) -> str:  # noqa: ARG002
+    def folder(self, index: int, name: str, classes: int) -> str:
         """Return the name of the folder in the source."""
         return name
 
-    def file(self, index: int, number: int, classes: int) -> str:  # noqa: ARG002
+    def file(self, index: int, number: int, classes: int) -> str:
         """Return the number of the image."""
         return f"{number}.png"
 

@@ -3,7 +3,7 @@
 README.md                        the card: YAML that describes the data, preview, method, figures
 data/train-00000.parquet         the config `default`: image, label, and soft_label with a teacher
 patches/train-00000.parquet      the config `patches`: one row per ranked patch, exported or not
-preview.png                      the first images of some classes
+preview.webp                     the first images of some classes
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ ROW_BYTES: Final = 40
 PREVIEWS: Final = 24
 PREVIEW_PX: Final = 96
 PREVIEW_COLUMNS: Final = 8
+PREVIEW_RATE: Final = 0.35
+"""Bytes of a pixel of the preview, about."""
 
 IMAGE: Final = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """An image as the datasets library stores it."""
@@ -96,7 +98,7 @@ class ParquetImages(Sink):
         self._at = self._in_file = self._bytes = self._files = 0
         self._checksums: dict[str, str] = {}
 
-    def prepare(self, image: Distilled, content: bytes) -> bytes:  # noqa: ARG002
+    def prepare(self, image: Distilled, content: bytes) -> bytes:
         """Return the image's file."""
         return content
 
@@ -175,7 +177,7 @@ class _WithPreview(ParquetImages):
 
     def close(self) -> Mapping[str, str]:
         """Complete the files, and write the preview."""
-        content = encode(_grid(self._first), "png")
+        content = encode(_grid(self._first), "webp")
         write_atomically(self._out / PREVIEW, content)
         return {**super().close(), PREVIEW: digest(content)}
 
@@ -191,7 +193,7 @@ class HubDataset(Format):
         """Open the folder."""
         return _WithPreview(self, export, out, soft)
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return the row of an image, as if there were one file."""
         return f"{DATA.format(0)}#{at}"
 
@@ -208,11 +210,18 @@ class HubDataset(Format):
             PATCH_DATA: buffer.getvalue(),
         }
 
-    def stored_bytes(self, export: Export, images_bytes: int) -> dict[str, int]:
-        """Return the size of the images in Parquet, about; the preview is left out."""
-        return parquet_bytes(export, images_bytes, DATA)
+    def stored_bytes(
+        self,
+        export: Export,
+        entries: Sequence[Mapping[str, Any]],
+        images_bytes: int,
+    ) -> dict[str, int]:
+        """Return the sizes of the images in Parquet and of the preview, about."""
+        side = min(PREVIEW_PX, export.canvas.image_px)
+        preview = round(PREVIEW_RATE * min(PREVIEWS, len(export.classes)) * side**2)
+        return parquet_bytes(export, images_bytes, DATA) | {PREVIEW: preview}
 
-    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ARG002
+    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the rows of the images."""
         for path in sorted((out / "data").glob("*.parquet")):
             yield from parquet_records(out, path)

@@ -40,18 +40,18 @@ class SelectionCsv(Format):
     purpose = "the ranked patches as a table, for spreadsheets"
     stores = ""
 
-    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:  # noqa: ARG002
+    def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:
         """Store no image."""
         return NoImages()
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return an empty place."""
         return ""
 
     def side_files(
         self,
         export: Export,
-        entries: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the table and the README."""
         stream = io.StringIO()
@@ -65,11 +65,16 @@ class SelectionCsv(Format):
             FILE: stream.getvalue().encode(),
         }
 
-    def stored_bytes(self, export: Export, images_bytes: int) -> dict[str, int]:  # noqa: ARG002
+    def stored_bytes(
+        self,
+        export: Export,
+        entries: Sequence[Mapping[str, Any]],
+        images_bytes: int,
+    ) -> dict[str, int]:
         """Return nothing."""
         return {}
 
-    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ARG002
+    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the rows of exported patches."""
         with (out / FILE).open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):

@@ -54,7 +54,7 @@ class _Shards(Sink):
         self._at = self._bytes = self._shards = 0
         self._checksums: dict[str, str] = {}
 
-    def prepare(self, image: Distilled, content: bytes) -> bytes:  # noqa: ARG002
+    def prepare(self, image: Distilled, content: bytes) -> bytes:
         """Return the image's file."""
         return content
 
@@ -68,7 +68,7 @@ class _Shards(Sink):
             tar = self._opened()
             _add(tar, key + suffix, prepared)
             _add(tar, f"{key}.cls", str(image.class_index).encode())
-            _add(tar, f"{key}.json", json.dumps(entry, ensure_ascii=False).encode())
+            _add(tar, f"{key}.json", _story(entry))
             if self._soft is not None:
                 _add(tar, f"{key}.soft.npy", _npy(self._soft[self._at]))
         self._at, self._bytes = self._at + 1, self._bytes + len(prepared)
@@ -117,14 +117,14 @@ class WebDataset(Format):
         """Open the folder."""
         return _Shards(export, out, soft)
 
-    def place(self, export: Export, class_index: int, number: int, at: int) -> str:  # noqa: ARG002
+    def place(self, export: Export, class_index: int, number: int, at: int) -> str:
         """Return the key of an image, as if there were one file."""
         return f"{SHARD.format(0)}#{at:08d}"
 
     def side_files(
         self,
         export: Export,
-        entries: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the README and the classes."""
         return {
@@ -132,15 +132,18 @@ class WebDataset(Format):
             CLASSES: classes_file(export),
         }
 
-    def stored_bytes(self, export: Export, images_bytes: int) -> dict[str, int]:
+    def stored_bytes(
+        self, export: Export, entries: Sequence[Mapping[str, Any]], images_bytes: int
+    ) -> dict[str, int]:
         """Return the size of the tar files, about: each file has a header and is padded."""
-        block = tarfile.BLOCKSIZE
-        story = 2 * block + 500 * export.canvas.factor**2 // block * block
-        soft = 2 * block + 4 * len(export.classes) if export.settings.teacher else 0
-        each = block + block // 2 + 2 * block + story + soft
-        return {SHARD.format(0): images_bytes + export.images * each + tarfile.RECORDSIZE}
+        block, images = tarfile.BLOCKSIZE, export.images
+        stories = [-(-len(_story(entry)) // block) * block for entry in entries]
+        each = block * 4 + block // 2 + sum(stories) / max(1, len(stories))
+        if export.settings.teacher:
+            each += block + -(-(128 + 4 * len(export.classes)) // block) * block
+        return {SHARD.format(0): images_bytes + round(images * each) + tarfile.RECORDSIZE // 2}
 
-    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ARG002
+    def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the class of each key."""
         for path in sorted(out.glob("*.tar")):
             with tarfile.open(path) as tar:
@@ -149,6 +152,10 @@ class WebDataset(Format):
                     file = tar.extractfile(member) if kind == "cls" else None
                     if file is not None:
                         yield Record(f"{path.name}#{key}", int(file.read()))
+
+
+def _story(entry: Mapping[str, Any]) -> bytes:
+    return json.dumps(entry, ensure_ascii=False).encode()
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -61,7 +61,7 @@ def export_selections(
     origin = None if teacher is None else teacher.origin
     from_source = dataset is not None
     plan = plan_export(run, selections, select_settings, settings, image_px, from_source, origin)
-    plan = _with_story(plan, run)
+    plan = with_story(plan, run)
     cut, labels = _cutter(run, dataset), labeller(plan, teacher)
 
     def images() -> Iterator[Distilled]:
@@ -121,16 +121,7 @@ def plan_export(
     )
 
 
-def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
-    """Return the side of the distilled images; raises `SettingError` if settings do not fit."""
-    Selector(run).check_overrides(select)
-    image_px = settings.image_px or run.identity.resolution_px
-    check_image_px(image_px, select.factor)
-    check_labels(settings)
-    return image_px
-
-
-def _with_story(plan: Export, run: Run) -> Export:
+def with_story(plan: Export, run: Run) -> Export:
     """Add what some formats write of the run: sizes of the source's pictures, and an evaluation."""
     kept = {
         one.patches[rank].image_id for one in plan.selections for rank in one.kept(plan.select.ipc)
@@ -141,6 +132,15 @@ def _with_story(plan: Export, run: Run) -> Export:
         if row.frame is not None and row.id in kept
     }
     return replace(plan, picture_sizes=sizes, evaluation=_evaluation(plan, run))
+
+
+def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
+    """Return the side of the distilled images; raises `SettingError` if settings do not fit."""
+    Selector(run).check_overrides(select)
+    image_px = settings.image_px or run.identity.resolution_px
+    check_image_px(image_px, select.factor)
+    check_labels(settings)
+    return image_px
 
 
 def _evaluation(plan: Export, run: Run) -> Evaluation | None:

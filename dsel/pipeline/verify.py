@@ -73,19 +73,40 @@ def _checks_of_export(out: Path) -> Iterator[Check]:
     except DamageError:
         yield partial(read_manifest, out)
     else:
-        listed = manifest[CHECKSUMS]
-        for name, checksum in listed.items():
-            yield partial(check_digest, out / inside(name), checksum, AGAIN)
-        yield partial(check_records, out, manifest)
+        failed: list[Path] = []
+        for check in _file_checks(out, manifest):
+            yield partial(_noted, check, failed, out)
+        yield partial(_unless, failed, partial(check_records, out, manifest))
         yield partial(check_source, out / MANIFEST, manifest)
-        if (out / LABELS).exists() or _stores_labels(manifest):
-            yield partial(check_file, out / LABELS, AGAIN)
-        for path in _files(out):
-            if path.relative_to(out).as_posix() not in listed:
-                yield partial(_refuse_unlisted, path)
     yield from file_checks(out, (EVALUATIONS,))
     if is_run(out / RUN_IN_OUT):
         yield from checks_of(out / RUN_IN_OUT)
+
+
+def _file_checks(out: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
+    listed = manifest[CHECKSUMS]
+    for name, checksum in listed.items():
+        yield partial(check_digest, out / inside(name), checksum, AGAIN)
+    if _stores_labels(manifest):
+        yield partial(check_file, out / LABELS, AGAIN)
+    for path in _files(out):
+        if path.relative_to(out).as_posix() not in listed:
+            yield partial(_refuse_unlisted, path)
+
+
+def _noted(check: Check, failed: list[Path], out: Path) -> None:
+    """Run a check, and note that it failed."""
+    try:
+        check()
+    except DselError:
+        failed.append(out)
+        raise
+
+
+def _unless(failed: list[Path], check: Check) -> None:
+    """Run a check that means something only where no file is damaged."""
+    if not failed:
+        check()
 
 
 def check_records(out: Path, manifest: Mapping[str, Any]) -> None:
