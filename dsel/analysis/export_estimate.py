@@ -29,9 +29,8 @@ from dsel.core.composing import Cut, compose_class, lay_out, shortfall
 from dsel.data.images import crop, encode
 from dsel.errors import DselError, UnreadableImage
 from dsel.exports import FORMATS, Export, image_entry, parts_of, zip_bytes
-from dsel.exports.base import MANIFEST, manifest
+from dsel.exports.base import MANIFEST, manifest, manifest_bytes
 from dsel.exports.formats import Format, ImageFormat
-from dsel.files import record_bytes
 from dsel.pipeline.cutting import is_as_scored, open_origin, source_of
 from dsel.pipeline.export import check_export, plan_export, with_story
 from dsel.pipeline.labelling import labels_size
@@ -379,7 +378,7 @@ def _side_bytes(
     files = kind.side_files(replace(part, selections=selections), entries)
     listed = [entry["file"] for entry in entries if entry["file"] in stored] or [*stored]
     checksums = dict.fromkeys((*files, *listed), _NO_DIGEST)
-    record = record_bytes(manifest(part, entries, checksums, complete=True))
+    record = manifest_bytes(manifest(part, entries, checksums, complete=True))
     return {name: len(content) for name, content in files.items()} | {MANIFEST: len(record)}
 
 

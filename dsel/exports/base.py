@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from dsel.checksums import BLANK, FIELD, seal
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import fingerprint
 from dsel.config.export import FormatName
@@ -17,8 +19,8 @@ from dsel.config.overrides import Overrides
 from dsel.core.composing import Canvas
 from dsel.errors import RunError, StorageError, storage_errors
 from dsel.files import (
+    json_bytes,
     read_fields,
-    record_bytes,
     remove_partial_files,
     validated,
     write_atomically,
@@ -31,6 +33,7 @@ from dsel.types import ClassSelection, Distilled, Tile
 MANIFEST = "manifest.json"
 FORMAT = "dsel export 5"
 CHECKSUMS = "checksums"
+IMAGES_MARK = "images"
 LONGEST_NAME_BYTES = 160
 """Longest name of a class folder: file systems allow 255, and images add a number and a suffix."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
@@ -121,7 +124,7 @@ def claim_folder(out: Path, export: Export, also_ours: Sequence[str] = ()) -> di
     refuse_foreign(out, also_ours)
     known = _same_export(out, export) if (out / MANIFEST).exists() else {}
     remove_partial_files(out)
-    write_atomically(out / MANIFEST, record_bytes(manifest(export, [], {}, complete=False)))
+    write_atomically(out / MANIFEST, manifest_bytes(manifest(export, [], {}, complete=False)))
     return known
 
 
@@ -162,6 +165,18 @@ def manifest(
         "images": list(images),
         CHECKSUMS: dict(checksums),
     }
+
+
+def manifest_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return the manifest's file: readable JSON with its checksum, and each image in one line.
+
+    The images are most of it, and JSON in one line is written ten times as fast.
+    """
+    mark = f'\n  "images": {json.dumps(IMAGES_MARK)}'
+    text = json_bytes({FIELD: BLANK, **record, "images": IMAGES_MARK}).decode()
+    lines = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in record["images"])
+    images = f"[\n    {lines}\n  ]" if lines else "[]"
+    return seal(text.replace(mark, f'\n  "images": {images}', 1).encode())
 
 
 def image_entry(file: str, distilled: Distilled, classes: Sequence[str]) -> dict[str, Any]:

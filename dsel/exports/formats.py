@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dsel.checksums import digest
 from dsel.config.export import FormatName
 from dsel.exports.base import Export
-from dsel.files import json_bytes, write_atomically
+from dsel.files import json_bytes, sync_folder, write_atomically
 from dsel.types import Distilled
 
 ImageFormat: TypeAlias = Literal["png", "jpeg", "webp"]
@@ -131,7 +131,7 @@ class FileSink(Sink):
     def prepare(self, image: Distilled, content: bytes) -> tuple[str, str, int]:
         """Write the file."""
         name = self._kind.place(self._export, image.class_index, image.number, 0)
-        write_atomically(self._out / name, content)
+        write_atomically(self._out / name, content, synced=False)
         return name, digest(content), len(content)
 
     def append(self, image: Distilled, prepared: tuple[str, str, int]) -> str:
@@ -143,6 +143,8 @@ class FileSink(Sink):
 
     def close(self) -> Mapping[str, str]:
         """Return the checksums."""
+        for folder in {(self._out / name).parent for name in self._checksums}:
+            sync_folder(folder)
         return self._checksums
 
 

@@ -24,12 +24,13 @@ from dsel.exports.base import (
     claim_folder,
     image_entry,
     manifest,
+    manifest_bytes,
     refuse_foreign,
 )
 from dsel.exports.formats import Format, ImageFormat, Sink, Soft
 from dsel.exports.registry import FORMATS, parts_of
 from dsel.exports.zip_file import temporary_folder
-from dsel.files import record_bytes, write_atomically
+from dsel.files import write_atomically
 from dsel.locks import locked
 from dsel.types import Distilled, Done, Event, Notice, Progress, Started
 
@@ -209,4 +210,4 @@ def _complete(part: _Part, checksums: Mapping[str, str]) -> None:
     if not part.kind.stores:
         part.sink.size = part.sink.size or sum(map(len, files.values()))
     record = manifest(part.export, part.entries, every, complete=True)
-    write_atomically(part.out / MANIFEST, record_bytes(record))
+    write_atomically(part.out / MANIFEST, manifest_bytes(record))
