@@ -133,7 +133,8 @@ def test_push__the_hub_refuses(out):
     [
         ("set", PARQUET, "out", "push must name a dataset as user/name, got 'set'"),
         ("../x", PARQUET, "out", "push must name a dataset as user/name, got '../x'"),
-        ("me/set", ExportSettings(format="folder,csv"), "out", "needs the format parquet, got folder,csv"),
+        ("me/set", ExportSettings(format="folder,csv"), "out",
+         "needs the format parquet, got folder,csv"),
         ("me/set", PARQUET, "out.zip", "needs a folder, got out.zip: leave out the suffix .zip"),
     ],
 )  # fmt: skip
