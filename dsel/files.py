@@ -79,6 +79,14 @@ def write_atomically(path: Path, content: bytes, synced: bool = True) -> None:
             sync_folder(path.parent)
 
 
+def place_written(temporary: Path, target: Path) -> None:
+    """Sync a file that is written under a temporary name, and give it its name."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(target)
+    sync_folder(target.parent)
+
+
 def place_copy(file: Path, target: Path) -> None:
     """Copy a file, as a hard link where the file system has them."""
     temporary = temporary_beside(target)

@@ -151,7 +151,7 @@ def distill(
     """Score, select and export in one command; run it again to resume."""
     from dsel.pipeline.distill import RUN_IN_OUT, check_out
 
-    check_out(out)
+    check_out(out, export_settings)
     path = run or out / RUN_IN_OUT
     settings = select_settings.settings()
     scoring = Scoring(source, source_settings, path, prior, score_settings)

@@ -21,7 +21,7 @@ from dsel.errors import storage_errors
 from dsel.exports.base import Export
 from dsel.exports.formats import CLASSES, Format, Record, Sink, Soft, classes_file
 from dsel.exports.readme import README, other_readme
-from dsel.files import temporary_beside, write_atomically
+from dsel.files import place_written, temporary_beside, write_atomically
 from dsel.types import Distilled
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Tensors(Sink):
                 torch.save(images, file)
             checksums = {IMAGES: digest_of(path)}
             self.size = path.stat().st_size
-            path.replace(self._out / IMAGES)
+            place_written(path, self._out / IMAGES)
         finally:
             path.unlink(missing_ok=True)
             self.discard()

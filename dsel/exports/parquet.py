@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +35,7 @@ from dsel.exports.formats import (
 )
 from dsel.exports.patch_table import TILE_COLUMNS, patch_stories
 from dsel.exports.readme import README
-from dsel.files import temporary_beside, write_atomically
+from dsel.files import place_written, temporary_beside, write_atomically
 from dsel.runs.schema import PATCHES
 from dsel.types import Distilled, Pixels
 
@@ -131,7 +132,8 @@ class ParquetImages(Sink):
     def discard(self) -> None:
         """Close and remove the file that is being written."""
         if self._writer is not None:
-            self._writer.close()
+            with suppress(OSError):  # of a full disk, which has been reported
+                self._writer.close()
             self._writer = None
             self._temporary.unlink(missing_ok=True)
 
@@ -158,7 +160,7 @@ class ParquetImages(Sink):
                 writer.close()
             self._checksums[name] = digest_of(self._temporary)
             self.size += self._temporary.stat().st_size
-            self._temporary.replace(path)
+            place_written(self._temporary, path)
         self._files, self._in_file, self._bytes = self._files + 1, 0, 0
 
 

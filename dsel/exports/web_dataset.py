@@ -12,6 +12,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from dsel.errors import storage_errors
 from dsel.exports.base import Export, image_entry
 from dsel.exports.formats import CLASSES, SUFFIXES, Format, Record, Sink, Soft, classes_file
 from dsel.exports.readme import README, other_readme
-from dsel.files import temporary_beside
+from dsel.files import place_written, temporary_beside
 from dsel.types import Distilled
 
 SHARD: Final = "train-{:05d}.tar"
@@ -85,7 +86,8 @@ class _Shards(Sink):
     def discard(self) -> None:
         """Close and remove the file that is being written."""
         if self._tar is not None:
-            self._tar.close()
+            with suppress(OSError):  # of a full disk, which has been reported
+                self._tar.close()
             self._tar = None
             self._temporary.unlink(missing_ok=True)
 
@@ -102,7 +104,7 @@ class _Shards(Sink):
             self._tar = None
             self._checksums[name] = digest_of(self._temporary)
             self.size += self._temporary.stat().st_size
-            self._temporary.replace(self._out / name)
+            place_written(self._temporary, self._out / name)
         self._shards, self._bytes = self._shards + 1, 0
 
 

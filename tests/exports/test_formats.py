@@ -16,7 +16,16 @@ from PIL import Image
 from support.classifiers import save_teacher
 from support.layouts import minimax_folder, rded_folder, torchvision_folder
 from support.stored import flip, record_of, rewrite
-from support.toyset import SMALL, finish, scored_run, tree, write_pictures
+from support.toyset import (
+    QUICK,
+    SMALL,
+    dataset_of,
+    finish,
+    scored_run,
+    toy_prior,
+    tree,
+    write_pictures,
+)
 
 import dsel
 from dsel.config import ExportSettings, SelectSettings
@@ -28,6 +37,7 @@ from dsel.exports.formats import Record
 from dsel.exports.layouts import Sre2l
 from dsel.exports.parquet import DATA, HubDataset, ParquetImages
 from dsel.exports.web_dataset import WebDataset, _Shards
+from dsel.pipeline.distill import distill
 from dsel.pipeline.export import compose_images, export, plan_export
 from dsel.pipeline.select import select
 from dsel.pipeline.verify import check_records, verify
@@ -468,3 +478,15 @@ def test_encode__quality_changes_lossy_formats_alone(run):
     assert sizes[0] < sizes[1]
     assert encode(pixels, "png", 10) == encode(pixels, "png", 95)
     assert Image.open(io.BytesIO(encode(pixels, "webp"))).format == "WEBP"
+
+
+def test_distill__several_formats_resume(tmp_path):
+    """The run and a folder per format share OUT."""
+    source = write_pictures(tmp_path / "pictures", {"cat": 3, "dog": 3})
+    settings = (QUICK, SMALL, ExportSettings(format="csv,minimax"))
+    for _ in range(2):
+        dataset = dataset_of(source)
+        prior = toy_prior(dataset.classes)
+        finish(distill(dataset, prior, tmp_path / "out/run", tmp_path / "out", settings))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["csv", "minimax", "run"]
+    assert damage_of(tmp_path / "out") == []
