@@ -165,11 +165,15 @@ def _prepared(
 
     Pillow encodes without Python's lock, so the caller's thread composes meanwhile.
     """
-    kinds = {part.kind.image_format(part.export) for part in parts} - {None}
-    side, quality = parts[0].export.canvas.image_px, parts[0].export.settings.quality
+    side = parts[0].export.canvas.image_px
+    qualities = {
+        kind: part.export.settings.quality
+        for part in parts
+        if (kind := part.kind.image_format(part.export)) is not None
+    }
 
     def prepare(image: Distilled) -> list[Any]:
-        files = {kind: encode(image.pixels, kind, quality) for kind in kinds if kind is not None}
+        files = {kind: encode(image.pixels, kind, best) for kind, best in qualities.items()}
         return [part.sink.prepare(image, _content(part, files)) for part in parts]
 
     waiting: deque[tuple[Distilled, Future[list[Any]]]] = deque()

@@ -106,7 +106,7 @@ def test_estimate_export__counts(run, tmp_path, select, export) -> None:
     assert [one.name for one in estimate.classes_bytes] == list(explorer.classes)
     assert sum(one.images for one in estimate.classes_bytes) == estimate.images
     assert sum(one.images_bytes for one in estimate.classes_bytes) == estimate.images_bytes
-    assert estimate.zip_bytes == pytest.approx(size, rel=0.03)
+    assert estimate.zip_bytes == pytest.approx(size, rel=0.02)
     assert estimate.images_bytes == pytest.approx(sum(images.values()), rel=0.03)
     assert estimate.image_px == (export.image_px or 128)
     assert estimate.pixels == "proxy"
@@ -183,17 +183,16 @@ def test_estimate_export__is_kept(run) -> None:
     assert estimate_export(explorer, SelectSettings(), ExportSettings(), cache) is first
 
 
-@pytest.mark.parametrize("file_format", ["png", "webp"])
 @pytest.mark.parametrize("name", [*FORMAT_NAMES, ",".join(FORMAT_NAMES)])
-def test_estimate_export__every_format(demo, tmp_path, name, file_format):
+def test_estimate_export__every_format(demo, tmp_path, name):
     """Files are counted, and sizes are near: those of tables and tensors are nearly exact."""
     select = SelectSettings(ipc=5, factor=2)
-    settings = PROXY.replace(format=(name,), file_format=file_format, quality=70)
+    settings = PROXY.replace(format=(name,), file_format="webp", quality=70)
     estimate = estimate_export(demo, select, settings, Cache())
     selections = [demo.select(index, select) for index in range(len(demo.classes))]
     events = finish(export_selections(demo.run, selections, select, tmp_path / "set", settings))
     size = zip_folder(tmp_path / "set", tmp_path / "set.zip").stat().st_size
-    assert estimate.zip_bytes == pytest.approx(size, rel=0.03)
+    assert estimate.zip_bytes == pytest.approx(size, rel=0.02)
     files = [path for path in (tmp_path / "set").rglob("*") if path.is_file()]
     assert estimate.files == len(files)
     assert estimate.images == events[-1].figures["images"]

@@ -206,7 +206,7 @@ def test_folder__torchvision(run, out):
 
 @pytest.mark.parametrize("quality", [90, 30])
 def test_layouts__published_loaders(run, tmp_path, quality):
-    settings = ExportSettings(format="rded,sre2l,minimax", quality=quality)
+    settings = ExportSettings(format="folder,rded,sre2l,minimax", quality=quality)
     finish(export(run, tmp_path, settings))
     expected = samples_of(run)
     lossy = as_jpeg(expected, quality)
