@@ -67,6 +67,9 @@ class Format(ABC):
     stores: ClassVar[ImageFormat | Literal["any", ""]] = "any"
     """The file format of its images: any that is asked for, always this one, or none."""
 
+    folders: ClassVar[tuple[str, ...]] = ()
+    """The folders whose every file its consumers read; "*" is any folder."""
+
     holds_soft: ClassVar[bool] = False
     """Whether it stores a teacher's labels."""
 

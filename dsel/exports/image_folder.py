@@ -48,6 +48,7 @@ class ImageFolder(Format):
 
     name = "folder"
     purpose = "PyTorch, Keras, and dsel itself"
+    folders = (SPLIT,)
     holds_soft = True
 
     def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:

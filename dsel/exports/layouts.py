@@ -23,6 +23,8 @@ from dsel.files import read_json
 class Layout(Format):
     """Class folders directly in the export."""
 
+    folders = ("*",)
+
     @abstractmethod
     def folder(self, index: int, name: str, classes: int) -> str:
         """Return the folder of a class; name: of its folder in the source."""

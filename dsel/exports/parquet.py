@@ -193,6 +193,7 @@ class HubDataset(Format):
 
     name = "parquet"
     purpose = "the Hugging Face Hub and datasets.load_dataset"
+    folders = ("data", "patches")
     holds_soft = True
 
     def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:

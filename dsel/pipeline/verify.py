@@ -89,7 +89,7 @@ def _file_checks(out: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
         yield partial(check_digest, out / inside(name), checksum, AGAIN)
     if _stores_labels(manifest):
         yield partial(check_file, out / LABELS, AGAIN)
-    for path in _files(out):
+    for path in _files(out, manifest):
         if path.relative_to(out).as_posix() not in listed:
             yield partial(_refuse_unlisted, path)
 
@@ -160,13 +160,17 @@ def _stores_labels(manifest: Mapping[str, Any]) -> bool:
     return bool(settings.get("teacher")) and settings["format"] == [FOLDER]
 
 
-def _files(out: Path) -> Iterator[Path]:
-    """Yield the files that loaders would read: those in folders, but for what dsel keeps there."""
-    for folder in sorted(out.iterdir()):
-        if folder.is_dir() and folder.name not in KEPT:
-            for path in sorted(folder.rglob("*")):
-                if path.is_file() and not path.name.startswith("."):
-                    yield path
+def _files(out: Path, manifest: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the files that loaders read, whatever they are."""
+    (name,) = manifest["export"]["format"]
+    for pattern in FORMATS[name].folders:
+        for folder in sorted(out.glob(pattern)):
+            if folder.is_dir() and folder.name not in KEPT and not folder.name.startswith("."):
+                yield from (
+                    path
+                    for path in sorted(folder.rglob("*"))
+                    if path.is_file() and not path.name.startswith(".")
+                )
 
 
 def _refuse_unlisted(path: Path) -> None:

@@ -422,6 +422,25 @@ def test_verify__whole_and_damaged(out, tmp_path, name):
     assert line == f"{victim} is missing: export the set again"
 
 
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("folder", "train/eel/0.png"),
+        ("parquet", "data/train-00001.parquet"),
+        ("rded", "00003/x.jpg"),
+    ],
+)
+def test_verify__files_that_loaders_would_read_besides(out, tmp_path, name, extra):
+    folder = tmp_path / name
+    shutil.copytree(out / name, folder)
+    for path in (folder / "notes.txt", folder / ".git/config", folder / extra):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+    assert damage_of(folder) == [
+        f"{folder / extra} is not part of the export, but loaders read it: remove it"
+    ]
+
+
 class _Changed:
     """The manifest of an export with its images changed."""
 
