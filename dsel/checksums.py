@@ -46,6 +46,12 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, which may be larger than memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_content(content: bytes, path: Path, remedy: str) -> None:
     """Raise `DamageError` unless the content of a file has the right checksum."""
     problem = _problem(BytesIO(content))
@@ -78,6 +84,14 @@ def check_listed(path: Path, checksum: str, remedy: str) -> bytes:
     if digest(content) != checksum:
         raise damaged(path, "it differs from its checksum in the manifest", remedy)
     return content
+
+
+def check_digest(path: Path, checksum: str, remedy: str) -> None:
+    """Raise `DamageError` for a file that differs from its SHA-256, like `check_listed`."""
+    with reading(path, remedy):
+        found = digest_of(path)
+    if found != checksum:
+        raise damaged(path, "it differs from its checksum in the manifest", remedy)
 
 
 def check_again() -> None:

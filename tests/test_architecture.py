@@ -127,6 +127,11 @@ def test_files__nothing_is_unpickled(name: str) -> None:
     pickling = "pickle|cPickle|dill|cloudpickle|joblib|shelve|marshal"
     assert not re.search(rf"^\s*(import|from)\s+({pickling})\b", text, re.MULTILINE)
     for called, node in calls(name):
-        assert called not in {"torch.load", "torch.save"}, f"{name}, line {node.lineno}"
+        if name == "exports.dd_ranking":  # files of tensors alone, which are read as such
+            safe = [k.value for k in node.keywords if k.arg == "weights_only"]
+            constant = [isinstance(v, ast.Constant) and v.value is True for v in safe]
+            assert called != "torch.load" or constant == [True], f"{name}, line {node.lineno}"
+        else:
+            assert called not in {"torch.load", "torch.save"}, f"{name}, line {node.lineno}"
         allowed = [k.value for k in node.keywords if k.arg == "allow_pickle"]
         assert all(isinstance(v, ast.Constant) and v.value is False for v in allowed), name

@@ -132,6 +132,7 @@ interface Widget {
 interface Choice {
   value: any;
   label: string;
+  hint?: string;
 }
 interface FormField extends Widget {
   kind: "bool" | "whole" | "number" | "text" | "choice";
@@ -157,8 +158,10 @@ interface SelectSettings {
   [name: string]: any;
 }
 interface ExportSettings {
+  format: string[];
   image_px: number;
   file_format: string;
+  quality: number;
   pixels: string;
   [name: string]: any;
 }

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, cycle, islice
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -25,20 +25,16 @@ from dsel.analysis.explorer import Explorer
 from dsel.cache import SHARED, Cache
 from dsel.checksums import DIGITS
 from dsel.config import ExportSettings, SelectSettings
+from dsel.config.export import FOLDER
 from dsel.core.composing import Cut, compose_class, lay_out, shortfall
 from dsel.data.images import crop, encode
 from dsel.errors import DselError, UnreadableImage
-from dsel.exports import (
-    SIDE_FILES,
-    Export,
-    image_entry,
-    image_name,
-    side_files,
-    zip_bytes,
-)
+from dsel.exports import FORMATS, Export, image_entry, parts_of, zip_bytes
+from dsel.exports.base import MANIFEST, manifest, manifest_bytes
+from dsel.exports.formats import Format, ImageFormat
 from dsel.patches import Patches
 from dsel.pipeline.cutting import is_as_scored, open_origin, source_of
-from dsel.pipeline.export import check_export, plan_export
+from dsel.pipeline.export import check_export, plan_export, with_story
 from dsel.pipeline.labelling import labels_size
 from dsel.runs import Run
 from dsel.students.label_file import LABELS
@@ -90,7 +86,7 @@ class ClassBytes:
 class ExportEstimate:
     """The content of an export; bytes are estimates, from `sampled` of its images.
 
-    images_bytes: of all image files. zip_bytes: of the zip file with everything beside them.
+    images_bytes: of the images in all formats. zip_bytes: of the zip file with everything else.
     pixels: source or proxy. source_problem: why the source's pixels are not available although they
     were requested, with one line in source_message; both empty if they are.
     """
@@ -142,24 +138,34 @@ def _estimate(
     # The teacher need not be loaded: all fingerprints of weights have this length.
     teacher = {"name": export.teacher, "fingerprint": "0" * 16} if export.teacher else None
     plan = plan_export(explorer.run, selections, select, export, image_px, source.used, teacher)
-    full_ratio, source_ratio = _ratios(plan, explorer.cut, source.images)
-    sample = _sample(plan, explorer.cut, full_ratio)
+    plan = with_story(plan, explorer.run)
+    parts = parts_of(plan)
+    sized = {
+        kind: _classes_bytes(replace_format(plan, kind), explorer.cut, source)
+        for kind in {FORMATS[part.format].image_format(part) for part in parts.values()}
+        if kind is not None
+    }
+    sizes: dict[str, int] = {}
+    totals = [0] * len(selections)
+    for folder, part in parts.items():
+        images = _stored_bytes(part, sized)
+        totals = [total + one for total, one in zip(totals, images, strict=True)]
+        files = _files_bytes(part, sum(images))
+        sizes |= {f"{folder}/{name}".lstrip("/"): size for name, size in files.items()}
     counts = [len(selected.kept_images(select.ipc)) for selected in selections]
-    classes = tuple(
-        ClassBytes(selected.name, count, round(source_ratio * _class_size(plan, index, sample)))
-        for index, (selected, count) in enumerate(zip(selections, counts, strict=True))
-    )
-    images_bytes = sum(one.images_bytes for one in classes)
     return ExportEstimate(
         images=sum(counts),
         classes=len(selections),
-        files=sum(counts) + SIDE_FILES + bool(export.teacher),
+        files=len(sizes),
         image_px=image_px,
         file_format=export.file_format,
-        images_bytes=images_bytes,
-        zip_bytes=images_bytes + _rest_bytes(plan),
-        sampled=sum(map(len, sample.values())),
-        classes_bytes=classes,
+        images_bytes=sum(totals),
+        zip_bytes=zip_bytes(sizes),
+        sampled=max((one.sampled for one in sized.values()), default=0),
+        classes_bytes=tuple(
+            ClassBytes(selected.name, count, total)
+            for selected, count, total in zip(selections, counts, totals, strict=True)
+        ),
         short=tuple(
             ShortClass(selected.name, len(selected.images))
             for selected in selections
@@ -169,6 +175,38 @@ def _estimate(
         source_problem=source.problem,
         source_message=source.message,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """The estimated bytes of the images of each class in one file format, from so many samples."""
+
+    classes: tuple[int, ...]
+    sampled: int
+
+
+def replace_format(plan: Export, kind: ImageFormat) -> Export:
+    """Return a plan with another file format."""
+    return replace(plan, settings=plan.settings.replace(file_format=kind))
+
+
+def _classes_bytes(plan: Export, cut: Cut, source: _Source) -> _Sized:
+    full_ratio, source_ratio = _ratios(plan, cut, source.images)
+    sample = _sample(plan, cut, full_ratio)
+    classes = (
+        round(source_ratio * _class_size(plan, index, sample))
+        for index in range(len(plan.selections))
+    )
+    return _Sized(tuple(classes), sum(map(len, sample.values())))
+
+
+def _stored_bytes(part: Export, sized: Mapping[ImageFormat, _Sized]) -> Sequence[int]:
+    """Return the bytes of the images of each class in one format; tensors are float32."""
+    kind = FORMATS[part.format].image_format(part)
+    if kind is not None:
+        return sized[kind].classes
+    each = 12 * part.canvas.image_px**2 if part.format == "ddranking" else 0
+    return [each * len(one.kept_images(part.select.ipc)) for one in part.selections]
 
 
 def _source(run: Run, pixels: Literal["auto", "source", "proxy"]) -> _Source:
@@ -221,9 +259,9 @@ def _sample(plan: Export, cut: Cut, full_ratio: float) -> _Sample:
             patches = [plan.selections[index].patches[rank] for rank in image]
             composed = _composed(plan, patches, cut)
             if repeats:  # PNG stores a repeated tile once, which the quick size does not know
-                size = float(len(encode(composed, plan.settings.file_format)))
+                size = float(len(_encoded(plan, composed)))
             else:
-                size = full_ratio * _quick_bytes(composed, plan.settings.file_format)
+                size = full_ratio * _quick_bytes(plan, composed)
             sample.setdefault((index, repeats), []).append(size)
     return sample
 
@@ -256,20 +294,20 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
     patches = known or _some_patches(all_patches)
     if not patches:
         return 1.0, 1.0
-    tiles, file_format = plan.select.factor**2, plan.settings.file_format
+    tiles = plan.select.factor**2
     count = max(2, min(CALIBRATED // tiles, CALIBRATED_PX // plan.canvas.image_px**2))
     endless = cycle(patches)
     images = [list(islice(endless, tiles)) for _ in range(count)]
     proxies = [_composed(plan, one, cut) for one in images]
-    quick = sum(_quick_bytes(pixels, file_format) for pixels in proxies)
-    full = sum(len(encode(pixels, file_format)) for pixels in proxies)
+    quick = sum(_quick_bytes(plan, pixels) for pixels in proxies)
+    full = sum(len(_encoded(plan, pixels)) for pixels in proxies)
     if not known:
         return full / quick, 1.0
 
     def source_cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
         return crop(source[patch.image_id], patch.cut_box, width_px, height_px)
 
-    true = sum(len(encode(_composed(plan, one, source_cut), file_format)) for one in images)
+    true = sum(len(_encoded(plan, _composed(plan, one, source_cut))) for one in images)
     return full / quick, true / full
 
 
@@ -288,52 +326,70 @@ def _composed(plan: Export, patches: Sequence[Patch], cut: Cut) -> Pixels:
     return image.pixels
 
 
-def _quick_bytes(pixels: Pixels, file_format: Literal["png", "jpeg"]) -> int:
+def _encoded(plan: Export, pixels: Pixels) -> bytes:
+    return encode(pixels, plan.settings.file_format, plan.settings.quality)
+
+
+def _quick_bytes(plan: Export, pixels: Pixels) -> int:
     """Return the size of an image; for PNG, without the search for repeated bytes."""
-    if file_format == "jpeg":
-        return len(encode(pixels, file_format))
+    if plan.settings.file_format != "png":
+        return len(_encoded(plan, pixels))
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "png", compress_type=zlib.Z_RLE)
     return stream.tell()
 
 
-def _rest_bytes(plan: Export) -> int:
-    """Return the bytes of the zip file beside the contents of its images.
+def _files_bytes(part: Export, images_bytes: int) -> dict[str, int]:
+    """Return the sizes of the files of one format, by name.
 
-    They are exact unless the set is large. Manifest and table grow evenly with their rows, so two
-    of their sizes give the others.
+    What is beside the images is exact unless the set is large. Manifest and tables grow evenly with
+    their rows, so two of their sizes give the others.
     """
+    kind = FORMATS[part.format]
     images = [
-        Distilled(selected.index, number, _NO_PIXELS, _tiles(plan, selected, image))
-        for selected in plan.selections
-        for number, image in enumerate(selected.kept_images(plan.select.ipc))
+        Distilled(selected.index, number, _NO_PIXELS, _tiles(part, selected, image))
+        for selected in part.selections
+        for number, image in enumerate(selected.kept_images(part.select.ipc))
     ]
-    names = [image_name(plan, plan.folders[image.class_index], image.number) for image in images]
-    step = -(-max(len(images), sum(len(one.patches) for one in plan.selections)) // MOST_ROWS) or 1
-    sizes = _side_bytes(plan, names, images, step)
+    step = -(-max(len(images), sum(len(one.patches) for one in part.selections)) // MOST_ROWS) or 1
+    entries = _entries(kind, part, images)[::step]
+    stored = kind.stored_bytes(part, entries, images_bytes)
+    sizes = _side_bytes(kind, part, entries, stored, step)
     if step > 1:
-        half = _side_bytes(plan, names, images, 2 * step)
+        half = _side_bytes(kind, part, entries[::2], stored, 2 * step)
         sizes = {name: size + 2 * (step - 1) * (size - half[name]) for name, size in sizes.items()}
-    labels = {LABELS: labels_size(plan, len(images))} if plan.settings.teacher else {}
-    return zip_bytes(dict.fromkeys(names, 0) | sizes | labels)
+    if part.settings.teacher and part.format == FOLDER:
+        sizes[LABELS] = labels_size(part, len(images))
+    return sizes | stored
 
 
-def _tiles(plan: Export, selected: ClassSelection, image: Sequence[int]) -> tuple[Tile, ...]:
-    return lay_out([selected.patches[rank] for rank in image], plan.canvas)
+def _entries(
+    kind: Format, part: Export, images: Sequence[Distilled]
+) -> Sequence[Mapping[str, Any]]:
+    return [
+        image_entry(kind.place(part, one.class_index, one.number, at), one, part.classes)
+        for at, one in enumerate(images)
+    ]
+
+
+def _tiles(part: Export, selected: ClassSelection, image: Sequence[int]) -> tuple[Tile, ...]:
+    return lay_out([selected.patches[rank] for rank in image], part.canvas)
 
 
 def _side_bytes(
-    plan: Export, names: Sequence[str], images: Sequence[Distilled], step: int
+    kind: Format,
+    part: Export,
+    entries: Sequence[Mapping[str, Any]],
+    stored: Mapping[str, int],
+    step: int,
 ) -> dict[str, int]:
     """Return the sizes of the side files with every `step`-th image and patch of the export."""
-    entries = [
-        image_entry(name, image, plan.classes)
-        for name, image in zip(names[::step], images[::step], strict=True)
-    ]
-    selections = [replace(one, patches=one.patches[::step]) for one in plan.selections]
-    checksums = dict.fromkeys(names[::step], _NO_DIGEST)
-    files = side_files(replace(plan, selections=selections), entries, checksums)
-    return {name: len(content) for name, content in files.items()}
+    selections = [replace(one, patches=one.patches[::step]) for one in part.selections]
+    files = kind.side_files(replace(part, selections=selections), entries)
+    listed = [entry["file"] for entry in entries if entry["file"] in stored] or [*stored]
+    checksums = dict.fromkeys((*files, *listed), _NO_DIGEST)
+    record = manifest_bytes(manifest(part, entries, checksums, complete=True))
+    return {name: len(content) for name, content in files.items()} | {MANIFEST: len(record)}
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:

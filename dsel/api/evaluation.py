@@ -113,7 +113,8 @@ def sweep(
     run, events = _sweep(selection, validation, settings, student, export_settings, keywords)
     name = follow(events, progress)["sweep"]
     found = next(one for one in list_sweeps(run.folder) if one.name == name)
-    return pandas.DataFrame.from_records(list(found.cells))
+    table: pd.DataFrame = pandas.DataFrame.from_records(list(found.cells))
+    return table
 
 
 def iter_sweep(

@@ -70,7 +70,8 @@ class Selection:
         Raises `SettingError` where pandas is not installed.
         """
         pandas = pandas_module("to_pandas")
-        return pandas.DataFrame.from_records(list(self._rows()), columns=COLUMNS)
+        table: pd.DataFrame = pandas.DataFrame.from_records(list(self._rows()), columns=COLUMNS)
+        return table
 
     def _repr_png_(self) -> bytes | None:
         """A contact sheet: a row per class, for the first classes and images."""

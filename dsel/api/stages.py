@@ -134,7 +134,8 @@ def export(
 ) -> Path:
     """Write the distilled set of a selection.
 
-    It is an image folder, or a zip file if `out` ends in .zip. Keywords are fields of
+    It is an image folder unless `format` says otherwise ("parquet", or "folder,parquet" for several
+    in folders of their own), and a zip file if `out` ends in .zip. Keywords are fields of
     `ExportSettings`. Raises `StorageError` or `SettingError` for a folder that holds anything else:
     files that dsel did not write are never overwritten.
     """
@@ -238,7 +239,7 @@ def iter_distill(
         _source_settings(source, source_settings),
         _prior_settings(prior, device),
     )
-    check_out(Path(out))
+    check_out(Path(out), cast(ExportSettings, exporting))
     dataset = _dataset(source, cast("SourceSettings | None", sources))
     how = cast("PriorSettings | None", priors)
     settings = cast(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import Setting, settings_of
+from dsel.exports import FORMATS
 from dsel.types import Geometry
 
 SLIDER_TOP: Final = 200
@@ -16,7 +17,7 @@ class, or the default IPC."""
 SHOWN: Final = (
     "ipc", "timesteps", "patch_px", "locate", "smooth", "stride_px", "per_image", "cut", "context",
     "factor", "tile_scale", "clusters", "discriminative_share", "rank_by", "score", "within",
-    "across", "drop_lowest", "image_px", "file_format", "pixels",
+    "across", "drop_lowest", "format", "image_px", "file_format", "quality", "pixels",
 )  # fmt: skip
 """The settings that have a widget, in the order of the page; others keep the link's value."""
 
@@ -30,6 +31,7 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
     top = max(SelectSettings().ipc, min(largest, SLIDER_TOP))
     fine = max(1, cell // 4)
     ranges: Mapping[str, tuple[float, float, float]] = {
+        "quality": (1, 100, 1),
         "patch_px": (cell, side, cell),
         "stride_px": (fine, max(cell, side // 2), fine),
         "smooth": (0.0, 4.0, 0.25),
@@ -55,12 +57,15 @@ def widgets_of(geometry: Geometry, largest: int) -> Mapping[str, Sequence[Mappin
 def choices_of(setting: Setting, values: Sequence[Any] | None = None) -> list[dict[str, Any]]:
     """The choices of a setting, or these values of it, with their labels.
 
-    A setting that may be None has two: None, and a custom value.
+    A setting that may be None has two: None, and a custom value. hint: what a format is for.
     """
     if values is None:
         values = list(setting.choice_labels) if setting.optional else setting.choices
     labels = setting.choice_labels
-    return [{"value": value, "label": labels.get(value, str(value))} for value in values]
+    found = [{"value": value, "label": labels.get(value, str(value))} for value in values]
+    if setting.name == "format":
+        return [one | {"hint": FORMATS[one["value"]].purpose} for one in found]
+    return found
 
 
 def _widget(

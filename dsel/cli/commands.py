@@ -16,6 +16,7 @@ from dsel.cli.flags import (
     Address,
     DistillFlags,
     Output,
+    Publish,
     RunPath,
     Scenes,
     SelectFlags,
@@ -36,7 +37,7 @@ from dsel.config import (
     SourceSettings,
     TrainSettings,
 )
-from dsel.errors import DselError, PriorError, library_errors, printable
+from dsel.errors import DselError, PriorError, SettingError, library_errors, printable
 
 if TYPE_CHECKING:
     from dsel.runs import Run
@@ -119,15 +120,20 @@ def export(
     ],
     selection: Selection = "",
     settings: ExportSettings = ExportSettings(),
+    publish: Publish = Publish(),
     output: Output = Output(),
 ) -> None:
-    """Write the distilled set of a selection as an image folder, or as a zip file of one."""
+    """Write the distilled set of a selection in one or more formats, or as a zip file of them."""
     opened = _open(run)
+    _check_publish(publish, settings, out)
     if output.dry_run:
         chosen, selections = opened.read_selection(selection)
         images = sum(len(s.kept_images(chosen.ipc)) for s in selections)
         return print_plan(output, {"images": images, "out": str(out)}, settings)
-    print_result(_export(opened, out, settings, selection), output)
+    figures = _export(opened, out, settings, selection)
+    if publish.push:
+        figures = {**figures, **_push(out, publish)}
+    print_result(figures, output)
     return None
 
 
@@ -146,7 +152,7 @@ def distill(
     """Score, select and export in one command; run it again to resume."""
     from dsel.pipeline.distill import RUN_IN_OUT, check_out
 
-    check_out(out)
+    check_out(out, export_settings)
     path = run or out / RUN_IN_OUT
     settings = select_settings.settings()
     scoring = Scoring(source, source_settings, path, prior, score_settings)
@@ -309,6 +315,22 @@ def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Ma
     from dsel.pipeline.export import export as export_all
 
     return Terminal().follow(export_all(run, out, settings, selection, also_ours=(RUN_IN_OUT,)))
+
+
+def _check_publish(publish: Publish, settings: ExportSettings, out: Path) -> None:
+    from dsel.pipeline.push import check_push
+
+    if publish.push:
+        check_push(publish.push, settings, out)
+    elif publish.public:
+        raise SettingError("--public is of a pushed dataset: give its name with --push user/name")
+
+
+def _push(out: Path, publish: Publish) -> Mapping[str, Any]:
+    from dsel.cli.terminal import Terminal
+    from dsel.pipeline.push import push
+
+    return Terminal().follow(push(out, publish.push, publish.public))
 
 
 def _open(path: Path) -> Run:

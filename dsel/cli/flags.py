@@ -32,6 +32,19 @@ class Output:
     ] = False
 
 
+class Publish(Settings):
+    """Where an export is published."""
+
+    push: Annotated[
+        str,
+        Field(
+            description="dataset on the Hugging Face Hub to push the format parquet to, as "
+            "user/name; it is private"
+        ),
+    ] = ""
+    public: Annotated[bool, Field(description="let everybody see the dataset")] = False
+
+
 class Where(Settings):
     """The device of a model that describes patches, or of a teacher, if the settings need one."""
 

@@ -75,7 +75,10 @@ class _Speed:
 
 
 class _Override:
-    """Marks a decision by hand: where none was made, results keep the names that they had."""
+    """Marks a field that names a result only where it differs from its default.
+
+    Such are decisions by hand: where none was made, results keep the names that they had.
+    """
 
 
 class _Unlinked:
@@ -220,7 +223,8 @@ def _declared(kind: type[Settings]) -> Mapping[str, Setting]:
 
 def _setting(name: str, field: FieldInfo) -> Setting:
     kind, limits = _without_limits(field.annotation)
-    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    item = get_args(kind)[0] if get_origin(kind) is tuple else kind
+    choices = get_args(item) if get_origin(item) is Literal else ()
     display = next((note for note in field.metadata if isinstance(note, Display)), None)
     display = display or Display(words_of(name).capitalize())
     return Setting(

@@ -2,16 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from dsel.config.base import UNLINKED, Display, Settings
+from dsel.config.base import OVERRIDE, UNLINKED, Display, Settings
+from dsel.errors import SettingError
+
+FormatName: TypeAlias = Literal[
+    "folder", "parquet", "webdataset", "coco", "croissant", "csv", "rded", "sre2l", "minimax",
+    "ddranking",
+]  # fmt: skip
+"""The names in `dsel.exports.registry.FORMATS`, in its order."""
+
+FORMAT_NAMES: Final[tuple[FormatName, ...]] = get_args(FormatName)
+FOLDER: Final = "folder"
+"""The format that dsel itself reads again."""
+
+
+def _in_order(names: Any) -> Any:
+    """Split names at commas, and put known ones into the order of `FORMAT_NAMES`, each once."""
+    if not isinstance(names, Sequence):
+        return names
+    parts = (names,) if isinstance(names, str) else names
+    given = [one.strip() for part in parts for one in str(part).split(",")]
+    if not any(given):
+        raise SettingError(
+            f"format must name at least one of {', '.join(FORMAT_NAMES)}, got none",
+            setting="format",
+        )
+    unknown = [one for one in given if one not in FORMAT_NAMES]
+    return (*unknown, *(name for name in FORMAT_NAMES if name in given))
 
 
 class ExportSettings(Settings):
     """How the distilled set is written."""
 
+    format: Annotated[
+        tuple[FormatName, ...],
+        BeforeValidator(_in_order),
+        OVERRIDE,
+        Field(
+            description="formats to write, separated by commas; one is written directly into OUT, "
+            "several each into a folder of its name"
+        ),
+        Display(
+            "Formats",
+            choices=(
+                ("folder", "Image folder"), ("parquet", "Hugging Face"),
+                ("webdataset", "WebDataset"), ("coco", "COCO boxes"), ("croissant", "Croissant"),
+                ("csv", "CSV"), ("rded", "RDED"), ("sre2l", "SRe2L"), ("minimax", "Minimax"),
+                ("ddranking", "DD-Ranking"),
+            ),
+            help="what the zip file contains; with several, each has a folder of its own",
+        ),
+    ] = (FOLDER,)  # fmt: skip
     image_px: Annotated[
         int,
         Field(ge=0, le=8192, description="side of a distilled image; 0 is the prior's resolution"),
@@ -22,10 +68,19 @@ class ExportSettings(Settings):
         ),
     ] = 0
     file_format: Annotated[
-        Literal["png", "jpeg"],
-        Field(description="file format of the images; PNG keeps every pixel, JPEG is smaller"),
-        Display("File format", choices=(("png", "PNG"), ("jpeg", "JPEG"))),
+        Literal["png", "jpeg", "webp"],
+        Field(
+            description="file format of the images, where the export's format leaves the choice; "
+            "PNG keeps every pixel, JPEG and WebP are smaller"
+        ),
+        Display("File format", choices=(("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WebP"))),
     ] = "png"
+    quality: Annotated[
+        int,
+        OVERRIDE,
+        Field(ge=1, le=100, description="quality of JPEG and WebP images; PNG has none"),
+        Display("Quality"),
+    ] = 90
     pixels: Annotated[
         Literal["auto", "source", "proxy"],
         Field(
@@ -61,3 +116,7 @@ class ExportSettings(Settings):
         ),
         Display("Labelled crops", unit="per image"),
     ] = 0
+
+    def composed(self) -> Self:
+        """Return the settings that change images, with the default of what only stores them."""
+        return self.replace(format=(FOLDER,))

@@ -47,6 +47,8 @@ def _flag(setting: Setting, value: Any) -> Iterator[str]:
     flag = "--" + setting.name.replace("_", "-")
     if isinstance(value, bool):
         yield flag if value else flag.replace("--", "--no-", 1)
+    elif isinstance(value, tuple) and setting.choices:
+        yield f"{flag} {','.join(value)}"
     elif isinstance(value, tuple) and value and isinstance(value[0], str):
         if setting.override or len(value) == 1 or any(part.startswith("-") for part in value):
             yield from (f"{flag}={quote(part)}" for part in value)

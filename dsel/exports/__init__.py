@@ -1,39 +1,31 @@
 """Export formats: distilled sets out, one module per format.
 
-A writer is a generator `write(export, images, out) -> Iterator[Event]` that takes an `Export` and a
-stream of distilled images, and can be called again to finish an interrupted export. Add a format as
+A format (`formats.Format`) says how its images are stored, what is beside them, and how an export
+is read back to be checked; `registry` names all of them. `writing` writes any of them in one pass
+over the distilled images, and can be called again to finish an interrupted export. Add a format as
 a module beside `image_folder`; what all formats share is in `base`: the claim on the folder and the
 manifest with the origin of every pixel. `zip_file` packs the folder of any of them.
 """
 
 from __future__ import annotations
 
-from dsel.exports.base import (
-    Export,
-    class_folders,
-    image_entry,
-    refuse_foreign,
-)
-from dsel.exports.image_folder import (
-    SIDE_FILES,
-    Label,
-    image_name,
-    side_files,
-    write_image_folder,
-)
+from dsel.exports.base import Export, class_folders, image_entry, refuse_foreign
+from dsel.exports.registry import FORMATS, MANIFESTS, exported_folders, parts_of
+from dsel.exports.writing import Labels, write_export
 from dsel.exports.zip_file import is_zip, write_zip, zip_bytes, zip_folder
 
 __all__ = [
-    "SIDE_FILES",
+    "FORMATS",
+    "MANIFESTS",
     "Export",
-    "Label",
+    "Labels",
     "class_folders",
+    "exported_folders",
     "image_entry",
-    "image_name",
     "is_zip",
+    "parts_of",
     "refuse_foreign",
-    "side_files",
-    "write_image_folder",
+    "write_export",
     "write_zip",
     "zip_bytes",
     "zip_folder",

@@ -81,14 +81,56 @@ def readme(export: Export) -> str:
         ipc=export.select.ipc,
         version=export.facts["dsel"],
         labels=_labels(export) if export.settings.teacher else "",
-        mosaics=_mosaics(export) if factor > 1 else "",
+        mosaics=mosaics(export),
         with_dsel=WITH_DSEL,
         note="`torch_dataset` unpacks the tiles. " if factor > 1 else "",
         without_dsel=tiles if factor > 1 else SINGLE,
     )
 
 
-def _mosaics(export: Export) -> str:
+OTHER: Final = """\
+# A distilled set
+
+{images} of {image_px} x {image_px} px in {classes} classes, at most {ipc} per class, selected with dsel {version},
+for {purpose}. `manifest.json` has the settings and the source of every pixel.
+{mosaics}
+{lines}"""  # noqa: E501
+
+LAYOUT: Final = """\
+```python
+from pathlib import Path; from PIL import Image
+folders = sorted(path for path in Path("OUT").iterdir() if path.is_dir())  # one per class
+images = [(Image.open(file), label) for label, folder in enumerate(folders) for file in folder.iterdir()]
+```
+
+`classes.json` has the index and the name of each class, and the name of its folder in the source.
+"""  # noqa: E501
+
+
+def layout_readme(export: Export, purpose: str) -> str:
+    """Return the README.md of class folders that other code reads."""
+    return other_readme(export, purpose, LAYOUT)
+
+
+def other_readme(export: Export, purpose: str, lines: str) -> str:
+    """Return the README.md of a format; lines: what loads it."""
+    factor = export.canvas.factor
+    return OTHER.format(
+        images="Mosaics" if factor > 1 else "Images",
+        image_px=export.canvas.image_px,
+        classes=len(export.classes),
+        ipc=export.select.ipc,
+        version=export.facts["dsel"],
+        purpose=purpose,
+        mosaics=mosaics(export),
+        lines=lines,
+    )
+
+
+def mosaics(export: Export) -> str:
+    """Return what to know of mosaics; empty for single images."""
+    if export.canvas.factor == 1:
+        return ""
     native = NATIVE if export.canvas.tile_scale == "native" else ""
     return MOSAICS.format(factor=export.canvas.factor) + native
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from dsel.checksums import check_content
 from dsel.errors import DamageError, StorageError, storage_errors
 from dsel.exports.base import MANIFEST, Export
+from dsel.exports.registry import MANIFESTS, parts_of
 from dsel.files import PARTIAL, remove_partial_folders, temporary_beside
 from dsel.locks import LOCK, locked
 from dsel.types import Done, Event
@@ -53,14 +54,21 @@ def zip_folder(folder: Path, target: Path, leave_out: Sequence[str] = ()) -> Pat
                 for path in files:
                     name = path.relative_to(folder)
                     if name.parts[0] not in leave_out:
-                        info = zipfile.ZipInfo(name.as_posix(), ZIP_DATE)
-                        info.external_attr = 0o644 << 16
-                        archive.writestr(info, path.read_bytes())
+                        _pack(archive, path, name.as_posix())
             temporary.replace(target)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
     return target
+
+
+def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    """Add a file, which may be larger than memory."""
+    info = zipfile.ZipInfo(name, ZIP_DATE)
+    info.external_attr = 0o644 << 16
+    info.file_size = path.stat().st_size
+    with path.open("rb") as file, archive.open(info, "w") as entry:
+        shutil.copyfileobj(file, entry, 1 << 20)
 
 
 def is_zip(out: Path) -> bool:
@@ -81,7 +89,7 @@ def write_zip(
 
 def _write(export: Export, write: Callable[[Path], Iterator[Event]], out: Path) -> Iterator[Event]:
     _refuse_other(out, export)
-    with _temporary_folder(out) as folder:
+    with temporary_folder(out) as folder:
         figures: Mapping[str, float | int | str] = {}
         for event in write(folder):
             if isinstance(event, Done):
@@ -93,7 +101,7 @@ def _write(export: Export, write: Callable[[Path], Iterator[Event]], out: Path) 
 
 
 @contextmanager
-def _temporary_folder(out: Path) -> Iterator[Path]:
+def temporary_folder(out: Path) -> Iterator[Path]:
     """Create a folder beside `out` and remove it at the end, and those that killed processes left.
 
     It is on the same disk as the zip file, which may be larger than the system's temporary one.
@@ -112,18 +120,26 @@ def _refuse_other(out: Path, export: Export) -> None:
     """Raise `StorageError` for a file that is not this export, which may be written again."""
     if not out.exists():
         return
+    parts = parts_of(export).items()
+    wanted = {f"{name}/{MANIFEST}".lstrip("/"): part.fingerprint for name, part in parts}
     try:
         with storage_errors(out), zipfile.ZipFile(out) as archive:
-            content = archive.read(MANIFEST)
-        check_content(content, out, "")
-        stored = json.loads(content)["fingerprint"]
+            found = [name for name in archive.namelist() if name in MANIFESTS]
+            stored = {name: _fingerprint(archive.read(name), out) for name in found}
+        if not stored:
+            raise LookupError(MANIFEST)
     except (*UNREADABLE, DamageError) as error:
         raise StorageError(
             f"{out} exists and is not an export of dsel, or is damaged: choose a new file",
             path=str(out),
         ) from error
-    if stored != export.fingerprint:
+    if stored != wanted:
         raise StorageError(
             f"{out} holds another export, made with other settings: choose a new file",
             path=str(out),
         )
+
+
+def _fingerprint(content: bytes, out: Path) -> str:
+    check_content(content, out, "")
+    return str(json.loads(content)["fingerprint"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from dsel.config import SourceSettings
 from dsel.core.composing import Cut
@@ -39,7 +40,12 @@ def source_of(run: Run, pixels: Literal["auto", "source", "proxy"]) -> tuple[Dat
 
 def open_origin(run: Run) -> Dataset:
     """Open the dataset that a run was scored from; raises `SourceError` if it is gone."""
-    origin = dict(run.identity.dataset_origin)
+    return open_again(run.identity.dataset_origin)
+
+
+def open_again(found: Mapping[str, Any]) -> Dataset:
+    """Open a dataset from the origin that a manifest records; raises `SourceError` like it."""
+    origin = dict(found)
     source = str(origin.pop("source"))
     return open_dataset(source, SourceSettings.from_plain(origin))
 

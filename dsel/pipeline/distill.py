@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dsel.config import ExportSettings, ScoreSettings, SelectSettings
+from dsel.config.export import FORMAT_NAMES
 from dsel.core.patch_features import Featurizer
 from dsel.errors import SettingError
 from dsel.exports import is_zip, refuse_foreign
@@ -22,11 +23,12 @@ RUN_IN_OUT: Final = "run"
 """Where the run is kept below the output unless another folder is named."""
 
 
-def check_out(out: Path) -> None:
+def check_out(out: Path, settings: ExportSettings) -> None:
     """Raise before the hours of scoring, not after them, for an output that would be refused."""
     if is_zip(out):
         raise SettingError(f"out must be a folder, got {out}: dsel export packs it into a zip file")
-    refuse_foreign(out, also_ours=(RUN_IN_OUT,))
+    formats = FORMAT_NAMES if len(settings.format) > 1 else ()
+    refuse_foreign(out, also_ours=(RUN_IN_OUT, *formats))
 
 
 def featurizer_for(run: Run, settings: SelectSettings, device: str = "auto") -> Featurizer | None:
@@ -55,7 +57,7 @@ def distill(
     scoring, selecting, exporting = settings
     if asks_teacher(selecting) and not selecting.teacher:
         selecting = selecting.replace(teacher=exporting.teacher)
-    check_out(out)
+    check_out(out, exporting)
     refuse_unfit(dataset, prior, scoring, selecting, exporting)
     check_labels(exporting)
     open_teacher(exporting, dataset.classes)

@@ -18,7 +18,7 @@ from dsel.pipeline.held_out import Subject
 from dsel.pipeline.training_sets import OWN, RunSets, TrainingSet, TrainingSets
 from dsel.runs import Run, open_run
 from dsel.runs.manifest import MANIFEST
-from dsel.students.exported import ExportedSet, labelled_images, read_export
+from dsel.students.exported import ExportedSet, image_folder_of, labelled_images, read_export
 from dsel.students.label_file import CropLabels
 from dsel.students.records import LabelledImages
 
@@ -42,7 +42,8 @@ def open_sets(
     export = export or ExportSettings()
     if path.is_file():
         read_export(path)  # which says what to give instead of a file
-    if not (path / EXPORT).is_file():
+    folder = image_folder_of(path)
+    if not (folder / EXPORT).is_file():
         if not (path / MANIFEST).is_file():
             raise RunError(f"{path} is neither a run nor an exported set: give one of the two")
         return _of_run(path, run, selection, export)
@@ -55,7 +56,7 @@ def open_sets(
         )
     inside = path / RUN_IN_OUT
     opened = run or (inside if (inside / MANIFEST).is_file() else None)
-    return ExportedSets(read_export(path), None if opened is None else open_run(opened))
+    return ExportedSets(read_export(folder), None if opened is None else open_run(opened))
 
 
 def _of_run(path: Path, run: Path | None, selection: str, export: ExportSettings) -> RunSets:

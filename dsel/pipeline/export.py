@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from dsel import __version__
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
 from dsel.core.composing import Canvas, Cut, check_image_px, compose_class
-from dsel.exports import Export, class_folders, is_zip, write_image_folder, write_zip
+from dsel.exports import Export, class_folders, is_zip, write_export, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.labelling import check_labels, labeller, open_teacher
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
+from dsel.runs.evaluations import Evaluation
 from dsel.types import (
     ClassSelection,
     Dataset,
@@ -34,7 +36,7 @@ def export(
     selection: str = "",
     also_ours: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Write the images of a stored selection, by default the current one, as an image folder.
+    """Write the images of a stored selection, by default the current one, in one or more formats.
 
     Where `out` ends in .zip, the folder is packed into one file, with the same bytes every time.
     """
@@ -59,13 +61,18 @@ def export_selections(
     origin = None if teacher is None else teacher.origin
     from_source = dataset is not None
     plan = plan_export(run, selections, select_settings, settings, image_px, from_source, origin)
-    images, label = _images(plan, _cutter(run, dataset)), labeller(plan, teacher)
+    plan = with_story(plan, run)
+    cut, labels = _cutter(run, dataset), labeller(plan, teacher)
+
+    def images() -> Iterator[Distilled]:
+        return _images(plan, cut)
+
     if is_zip(out):
         yield from write_zip(
-            plan, lambda folder: write_image_folder(plan, images, folder, label=label), out
+            plan, lambda folder: write_export(plan, images, folder, labels=labels), out
         )
     else:
-        yield from write_image_folder(plan, images, out, also_ours, label)
+        yield from write_export(plan, images, out, also_ours, labels)
 
 
 def compose_images(
@@ -114,6 +121,19 @@ def plan_export(
     )
 
 
+def with_story(plan: Export, run: Run) -> Export:
+    """Add what some formats write of the run: sizes of the source's pictures, and an evaluation."""
+    kept = {
+        one.patches[rank].image_id for one in plan.selections for rank in one.kept(plan.select.ipc)
+    }
+    sizes = {
+        row.id: (row.frame.source_width, row.frame.source_height)
+        for row in run.images
+        if row.frame is not None and row.id in kept
+    }
+    return replace(plan, picture_sizes=sizes, evaluation=_evaluation(plan, run))
+
+
 def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> int:
     """Return the side of the distilled images; raises `SettingError` if settings do not fit."""
     Selector(run).check_overrides(select)
@@ -121,6 +141,17 @@ def check_export(run: Run, select: SelectSettings, settings: ExportSettings) -> 
     check_image_px(image_px, select.factor)
     check_labels(settings)
     return image_px
+
+
+def _evaluation(plan: Export, run: Run) -> Evaluation | None:
+    """Return the last complete test of this selection; None without one."""
+    tested = [
+        found
+        for found in run.evaluations()
+        if found.complete and not found.validation and found.selection == plan.facts["selection"]
+        if (row := found.row("dsel", plan.select.ipc)) and row.image_px == plan.canvas.image_px
+    ]
+    return tested[-1] if tested else None
 
 
 def _cutter(run: Run, dataset: Dataset | None) -> Cut:

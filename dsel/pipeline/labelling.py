@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dsel.config import ExportSettings
 from dsel.errors import SettingError
-from dsel.exports import Export, Label
-from dsel.students.label_file import label_file_size
+from dsel.exports import Export, Labels
+from dsel.students.label_file import LABELS, label_file_size, read_labels
 from dsel.types import Event
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def open_teacher(settings: ExportSettings, classes: Sequence[str]) -> Teacher | 
     return load_teacher(settings.teacher, classes)
 
 
-def labeller(export: Export, teacher: Teacher | None) -> Label | None:
-    """Return the function that writes the labels of an export; None without a teacher."""
+def labeller(export: Export, teacher: Teacher | None) -> Labels | None:
+    """Return what writes and reads the labels of an export; None without a teacher."""
     if teacher is None:
         return None
 
@@ -50,7 +50,7 @@ def labeller(export: Export, teacher: Teacher | None) -> Label | None:
         scale, crops = export.canvas.tile_scale, export.settings.label_crops
         return write_labels(folder, entries, scale, teacher, crops, export.classes)
 
-    return label
+    return Labels(label, lambda folder: read_labels(folder / LABELS, "images").probabilities)
 
 
 def labels_size(export: Export, images: int) -> int:

@@ -143,7 +143,7 @@ class RunSets:
         """selections: those of the settings, if they are at hand."""
         self.run = run
         self.select = select
-        self.export = export or ExportSettings()
+        self.export = (export or ExportSettings()).composed()
         self.image_px = check_export(run, select, self.export)
         self._selections = tuple(selections)
         self._cache, self._featurizer = cache, featurizer
@@ -218,7 +218,7 @@ class RunSets:
             self.run, chosen, select, self.export, self.image_px, dataset is not None
         )
         distilled = (
-            as_written(one, self.export.file_format)
+            as_written(one, self.export.file_format, self.export.quality)
             for selected in chosen
             for one in compose_class(selected, ipc, plan.canvas, self._cut)
         )
@@ -313,11 +313,11 @@ class RunSets:
         return source_cutter(self.run, _Remembered(dataset))
 
 
-def as_written(distilled: Distilled, file_format: FileFormat) -> Distilled:
+def as_written(distilled: Distilled, file_format: FileFormat, quality: int) -> Distilled:
     """Return a distilled image as it is read back from its file."""
     if file_format == "png":
         return distilled
-    return replace(distilled, pixels=decode(encode(distilled.pixels, file_format)))
+    return replace(distilled, pixels=decode(encode(distilled.pixels, file_format, quality)))
 
 
 def labelled(

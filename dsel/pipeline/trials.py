@@ -49,7 +49,7 @@ class Trials:
         if not isinstance(validation, Validation):
             raise TypeError(f"settings are chosen by a Validation: {type(validation).__name__}")
         self.validation = validation
-        self.student, self._export = student, export
+        self.student, self._export = student, export.composed()
         self._sets = RunSets(run, SelectSettings(), (), export)
         self._images: LabelledImages | None = None
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from dsel.checksums import check_listed, damaged, reading
+from dsel.config.export import FOLDER
 from dsel.core.cut_boxes import TileScale
 from dsel.data.images import crop, decode
 from dsel.errors import DamageError, SourceError, UnreadableImage
@@ -114,20 +115,34 @@ def _fits(soft: SoftLabels, pictures: int, classes: int) -> bool:
 
 
 def read_export(out: Path) -> ExportedSet:
-    """Open the folder of an export.
+    """Open the image folder of an export, which may be one format of several.
 
     Raises `SourceError` for a folder that is not a complete export of this version's format.
     """
+    out = image_folder_of(out)
     try:
         record = read_manifest(out)
     except DamageError as error:
         raise SourceError(str(error)) from error
     try:
+        (name,) = record["export"]["format"]
+        if name != FOLDER:
+            raise SourceError(
+                f"{out} is an export in the format {name}, and dsel reads image folders: export "
+                f"the set with --format {FOLDER}"
+            )
         return _exported(out, record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(
             f"{out / MANIFEST} is damaged: it lacks what describes the images; {AGAIN}"
         ) from error
+
+
+def image_folder_of(out: Path) -> Path:
+    """Return the image folder of an export in several formats; else the export itself."""
+    inside = out / FOLDER
+    is_one_of_several = (inside / MANIFEST).is_file() and not (out / MANIFEST).exists()
+    return inside if is_one_of_several else out
 
 
 def labelled_images(exported: ExportedSet, image_px: int, unpack: bool) -> LabelledImages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from support.browsing import (
 from support.synthetic import MIXED, synthetic_run
 
 from dsel.cli.commands import main
+from dsel.exports import FORMATS
 
 pytestmark = pytest.mark.browser
 
@@ -109,7 +111,12 @@ def test_summary__what_cannot_be_exported_is_reported(visit: Opener, own_run: Pa
 
 
 @pytest.mark.parametrize(
-    "more", ["", "&factor=2&image_px=48&file_format=jpeg&moves=disc/000003@8,8"]
+    "more",
+    [
+        "",
+        "&factor=2&image_px=48&file_format=jpeg&moves=disc/000003@8,8",
+        "&format=webdataset&format=rded&format=csv&file_format=webp&quality=60",
+    ],
 )
 def test_zip__is_that_of_the_command(
     visit: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
@@ -127,6 +134,41 @@ def test_zip__is_that_of_the_command(
         assert word == "dsel"
         assert main(arguments) == 0
     assert found == (tmp_path / "dsel_export.zip").read_bytes()
+
+
+def test_formats__are_chosen_with_what_each_is_for(visit: Opener, tmp_path: Path) -> None:
+    page = visit()
+    boxes = page.locator(".formats input")
+    assert boxes.count() == len(FORMATS)
+    for name, kind in FORMATS.items():
+        box = page.locator(f".formats input[value={name}]")
+        described = box.get_attribute("aria-describedby")
+        assert page.locator(f"[id='{described}']").inner_text() == kind.purpose
+    folder = page.locator(".formats input[value=folder]")
+    assert folder.is_checked()
+    assert folder.is_disabled()  # one is always checked
+    page.get_by_label("COCO boxes").check()
+    page.get_by_label("Hugging Face").check()
+    until(page, ".code-block", "e => e.textContent.includes('--format folder,parquet,coco')")
+    folder.uncheck()
+    until(page, ".code-block", "e => e.textContent.includes('--format parquet,coco')")
+    assert "format=parquet&format=coco" in page.url
+    tree = page.locator(".zip-tree").inner_text()
+    for name in ("parquet/", "data/train-00000.parquet", "coco/", "coco.json"):
+        assert name in tree
+    assert not page.locator(".quality").is_visible()
+    page.locator("#dsel-panel-export").get_by_role("button", name="WebP").click()
+    page.locator(".quality input").fill("70")
+    page.locator(".quality input").press("Tab")
+    until(page, ".code-block", "e => e.textContent.includes('--quality 70')")
+    page.locator(".start").click()
+    page.wait_for_selector(READY, timeout=LONG_MS)
+    (tmp_path / "set.zip").write_bytes(download(page))
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        names = archive.namelist()
+    assert {name.partition("/")[0] for name in names} == {"parquet", "coco"}
+    folder.press("Space")
+    until(page, ".other", "e => !e.hidden")
 
 
 def test_export__is_found_after_a_reload(visit: Opener) -> None:

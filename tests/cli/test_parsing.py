@@ -51,7 +51,8 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "info": (),
 }  # fmt: skip
 OWN = {
-    "score": {"--run"}, "select": {"--preset"}, "export": {"--out", "--selection"},
+    "score": {"--run"}, "select": {"--preset"},
+    "export": {"--out", "--selection", "--push", "--public"},
     "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
     "teach": {"--out", "--validation"}, "adapt": {"--out"},
     "evaluate": {"--test", "--run", "--selection"},
@@ -105,7 +106,8 @@ def test_help__lists_every_command() -> None:
 def test_help__every_setting_with_its_default_and_help(command: str) -> None:
     text = words(COMMANDS.help_of(command))
     for setting in settings_of_command(command):
-        usual = "repeatable" if setting.override else f"default: {as_written(setting.default)}"
+        is_list = setting.override and setting.default == ()
+        usual = "repeatable" if is_list else f"default: {as_written(setting.default)}"
         told = re.escape(f"{setting.help} ({usual})")
         assert re.search(rf"(?<!\S){flag_of(setting)}(, --no-\S+)? [^()]*?{told}", text), setting
 

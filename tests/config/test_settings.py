@@ -69,13 +69,14 @@ def test_settings_of__every_number_has_a_range_that_holds_its_default(
 @pytest.mark.parametrize("case", DECLARED, ids=label)
 def test_settings_of__choices_hold_the_default(case: tuple[type, Setting]) -> None:
     _, setting = case
-    assert not setting.choices or setting.default in setting.choices
+    chosen = setting.default if setting.several else (setting.default,)
+    assert not setting.choices or set(chosen) <= set(setting.choices)
 
 
 def test_settings_of__names_kinds_and_order() -> None:
     declared = settings_of(ExportSettings)
     assert list(declared) == [*ExportSettings.model_fields]
-    assert declared["file_format"].choices == ("png", "jpeg")
+    assert declared["file_format"].choices == ("png", "jpeg", "webp")
     assert declared["image_px"] == Setting(
         name="image_px", kind=int, part=int, default=0,
         help="side of a distilled image; 0 is the prior's resolution", range=Range(0, 8192),
@@ -261,7 +262,8 @@ def test_fingerprint__of_the_defaults_stays_the_same() -> None:
          "family must be one of auto, stable-diffusion, sdxl, sd3, flux, dit, unet, got "
          f"'{'x' * 60}...'"),
         (ExportSettings, {"side": 3},
-         "unknown setting 'side'; known are: image_px, file_format, pixels, teacher, label_crops"),
+         "unknown setting 'side'; known are: format, image_px, file_format, "
+         "quality, pixels, teacher, label_crops"),
     ],
     ids=str,
 )  # fmt: skip
@@ -334,6 +336,8 @@ def test_range__is_inclusive(low: int, high: int, value: int) -> None:
 
 def other_value(setting: Setting) -> Any:
     """Some valid value that is not the default."""
+    if setting.several and setting.choices:
+        return setting.choices[-1:]
     if setting.choices:
         return next(choice for choice in setting.choices if choice != setting.default)
     special = {

@@ -204,7 +204,9 @@ def test_links__every_setting_can_be_written() -> None:
         written = {type(choice) for choice in setting.choices} or {kind}
         assert written in ({int}, {float}, {bool}, {str}), setting.name
         assert int not in written or not setting.choices, setting.name
-        assert setting.default == () or not several, setting.name
+        assert setting.default == () or not several or setting.name == "format", setting.name
+    with pytest.raises(SettingError, match="format must name at least one of folder, parquet"):
+        ExportSettings(format=())
 
 
 def test_links__keys_differ() -> None:

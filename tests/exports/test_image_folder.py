@@ -89,7 +89,7 @@ def test_export__manifest_records_the_run(run, tmp_path):
     assert record["classes"] == ["cat", "dog"]
     assert record["run"] == run.identity.fingerprint
     assert record["selection"] == run.selection_name(chosen)
-    assert record["format"] == "dsel export 4"
+    assert record["format"] == "dsel export 5"
     assert record["select"]["ipc"] == 2
     assert record["score"]["precision"] == "float32"
     assert not {"device", "decoders", "rows_per_call"} & set(record["score"])

@@ -88,7 +88,7 @@ def test_verify__an_export(world: World) -> None:
     assert lines(world.out) == [
         f"{world.out / 'README.md'} is missing: export the set again",
         f"{image} is damaged: it differs from its checksum in the manifest; export the set again",
-        f"{extra} is not part of the export, but loaders of image folders read it: remove it",
+        f"{extra} is not part of the export, but loaders read it: remove it",
     ]
 
 

@@ -114,7 +114,7 @@ def test_soft_labels__that_are_missing_damaged_or_of_other_images(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "dsel export 3"}, "reads 'dsel export 4': export the set again"),
+        ({"format": "dsel export 4"}, "reads 'dsel export 5': export the set again"),
         ({"complete": False}, "is not finished: run the same export again"),
         ({"classes": ["cat"]}, "is damaged: .*; export the set again"),
         ({"images": [{"file": "train/a.png"}]}, "is damaged"),

@@ -34,9 +34,9 @@ def write_export(
             checksums[file] = digest(content)
             entries.append({"file": file, "class": name, "patches": _patches(factor, native_px)})
     record = {
-        "format": "dsel export 4", "complete": True, "classes": list(CLASSES),
+        "format": "dsel export 5", "complete": True, "classes": list(CLASSES),
         "select": {"factor": factor, "tile_scale": tile_scale},
-        "export": {"image_px": SIDE_PX, "pixels": "proxy"}, "images": entries,
+        "export": {"format": ["folder"], "image_px": SIDE_PX, "pixels": "proxy"}, "images": entries,
         "checksums": checksums,
     }  # fmt: skip
     (out / "manifest.json").write_bytes(record_bytes(record | changes))

@@ -1,10 +1,12 @@
-// The settings of an export: image size, mosaics, file format, and the source of the pixels.
+// The settings of an export: formats, image size, mosaics, file format, and the source of the pixels.
 
 import { h, uid } from "../lib/dom.js";
+import { createFormats } from "./export_formats.js";
 import { createSegments } from "./segments.js";
 
 const SIDES = [32, 64, 128, 224, 256, 512];
 const LARGEST = 8192;
+const JPEG_LAYOUTS = ["rded", "sre2l"];
 const SIDE_HINT = "A dot marks the prior's resolution, the default. Cuts of another size are resampled.";
 
 /**
@@ -31,13 +33,17 @@ export function createExportForm(app) {
     (value) => store.select({ factor: value }),
     () => store.state.select.factor,
   );
-  const choices = [factor, exportChoice("file_format"), exportChoice("pixels")];
-  const elements = choices.map((one) => one.element);
+  const formats = createFormats(store, widgetOf("format"));
+  const quality = createQuality(store, widgetOf("quality"));
+  const parts = [formats, side, factor, exportChoice("file_format"), quality, exportChoice("pixels")];
   return {
-    element: h("div.format", {}, side.element, elements),
+    element: h(
+      "div.format",
+      {},
+      parts.map((one) => one.element),
+    ),
     show() {
-      side.show();
-      for (const one of choices) one.show();
+      for (const one of parts) one.show();
     },
   };
 }
@@ -92,6 +98,30 @@ class SideField {
     });
     this.segments = createSegments("Image size in px", options, (side) => this.write(side));
     this.row.replaceChildren(this.segments.element, this.input);
+  }
+}
+
+/**
+ * Create the quality, which is shown where a file format has one.
+ * @param {Store} store
+ * @param {Widget} widget
+ */
+function createQuality(store, { label, help, low, high, step }) {
+  const props = { type: "number", id: uid("quality"), min: low, max: high, step };
+  const input = h("input", { ...props, "aria-label": `${label} of the images` });
+  input.addEventListener("change", () => {
+    if (input.value && input.checkValidity()) store.exporting({ quality: input.valueAsNumber });
+    else show();
+  });
+  const head = h("div.widget-head", {}, h("label.label", { htmlFor: input.id }, label), input);
+  const hint = h("p.hint", {}, `${help.charAt(0).toUpperCase()}${help.slice(1)}.`);
+  const element = h("div.widget.wide.quality", {}, head, hint);
+  return { element, show };
+
+  function show() {
+    const { format, file_format: kind, quality } = store.state.export;
+    element.hidden = kind === "png" && !format.some((one) => JPEG_LAYOUTS.includes(one));
+    if (document.activeElement !== input) input.value = String(quality);
   }
 }
 

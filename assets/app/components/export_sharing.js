@@ -1,21 +1,14 @@
 // The command and the link that give the same result, and what the zip file contains.
 
-import { h } from "../lib/dom.js";
+import { fill, h } from "../lib/dom.js";
 import { createCode } from "./code_line.js";
+import { filesOf } from "./export_formats.js";
 
-const TREE = [
-  ["train/", "one folder per class, with images only"],
-  ["  CLASS/CLASS_id00000.png", "the images of each class, numbered from 0"],
-  ["classes.json", "the class order"],
-  ["README.md", "what the set is, and how to train from it"],
-  ["patches.parquet", "one row per patch: image, boxes, cut, scores, margin, cluster, rank"],
-  ["manifest.json", "every setting, version and fingerprint; the overrides; the source of every pixel"],
-];
 const COMMAND_HINT = "It writes the same zip file, byte for byte.";
 const LINK_HINT = "It contains all settings, the overrides, the class and the image.";
 
 /**
- * Create the part; `showLink()` and `updateCommand()` keep it up to date.
+ * Create the part; `showLink()` and `updateCommand()` keep it up to date, the first one the contents as well.
  * @param {App} app
  */
 export function createSharing(app) {
@@ -23,15 +16,20 @@ export function createSharing(app) {
   const link = createCode(app, "Link to this view", "the link to this view");
   const hint = h("p.hint");
   const secret = h("p.hint", {}, "Anyone who has this link can open this run.");
-  const tree = TREE.map(([name, text]) => [h("dt.code", {}, name), h("dd.soft", {}, text)]);
+  const tree = h("dl.zip-tree");
   const parts = [
     card("The same on the command line", command.element, hint),
     card("A link to this view", link.element, h("p.hint", {}, LINK_HINT), secret),
-    card("Contents of the zip file", h("dl.zip-tree", {}, tree)),
+    card("Contents of the zip file", tree),
   ];
   return {
     element: h("div.sharing", {}, parts),
     showLink() {
+      const files = filesOf(app.store.state.export.format);
+      fill(
+        tree,
+        files.map(([name, text]) => [h("dt.code", {}, name), h("dd.soft", {}, text)]),
+      );
       link.show([app.link()]);
       secret.hidden = !app.store.state.run;
     },
