@@ -22,6 +22,7 @@ from dsel.core.selection import Scored, locate_class, score_class
 from dsel.data.prefetch import Prefetcher
 from dsel.errors import DamageError, shown
 from dsel.locks import locked
+from dsel.pipeline.backend import settled_backend
 from dsel.pipeline.contents import contents_events
 from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
@@ -101,6 +102,7 @@ def _score(
             f"not {thread_count()}, because their number changes the last digits of scores"
         )
     with torch_threads(threads):
+        yield from settled_backend(run, prior, scorer, is_done)
         yield from _score_and_lay_out(run, dataset, prior, scorer)
 
 

@@ -17,6 +17,7 @@ from dsel.config import ScoreSettings
 from dsel.config.base import settings_of
 from dsel.core.halves import in_second_half
 from dsel.errors import SettingError
+from dsel.priors.backends import Trial, compare, remembered
 from dsel.priors.batching import ENCODE_BATCH, RowBudget
 from dsel.priors.losses import PairedLosses, check_prediction, label_losses, paired_losses
 from dsel.priors.noise import draw_noise, random_projection
@@ -68,6 +69,32 @@ class Scorer:
     def images_per_call(self, draws: int) -> int:
         """Return the number of images that fill one call, at least 1."""
         return max(1, self.budget.rows // (2 * len(self._settings.timesteps) * draws))
+
+    def try_backend(self, name: str) -> Trial:
+        """Compare a backend with torch on a call's worth of noise; the prior is left with it.
+
+        The trial is done once for a prior on a machine. Raises `PriorError` if it cannot run here.
+        """
+        prior, steps = self._prior, self._settings.timesteps
+        latents = self._noise_like_latents(self.budget.rows)
+        times = torch.tensor([steps[row % len(steps)] for row in range(len(latents))])
+        null = self._null()
+        rows = {name: part.expand(len(latents), *part.shape[1:]) for name, part in null.items()}
+        return remembered(prior, name, latents, lambda: compare(prior, name, latents, times, rows))
+
+    def warm_up(self) -> None:
+        """Call the network once: converts and compiles it; raises `PriorError` if that fails."""
+        latents = self._noise_like_latents(2)
+        times = torch.tensor([self._settings.timesteps[0]] * 2)
+        rows = {name: part.expand(2, *part.shape[1:]) for name, part in self._null().items()}
+        self._prior.predict(latents, times, rows)
+
+    def _noise_like_latents(self, rows: int) -> Tensor:
+        """Return noise in the shape of a square image's latents, (rows, C, h, w)."""
+        side = self._prior.resolution_px
+        shape = self._prior.encode(np.zeros((1, side, side, 3), np.uint8)).shape[1:]
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(rows, *shape, generator=generator).to(self._prior.device)
 
     def score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range

@@ -26,7 +26,7 @@ KINDS = (
 )  # fmt: skip
 DECLARED = [(kind, setting) for kind in KINDS for setting in settings_of(kind).values()]
 SPEED_SETTINGS = {
-    PriorSettings: {"device", "compile"},
+    PriorSettings: {"device", "backend"},
     ScoreSettings: {"rows_per_call", "decoders", "knowledge"},
     TrainSettings: {"checkpoint_s", "threads"},
 }
@@ -339,7 +339,7 @@ def other_value(setting: Setting) -> Any:
         "ema_decay": 0.5, "learning_rate": 0.01, "classes": ("x",), "device": "cpu", "split": "x",
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
         "null_prompt": "x", "refine": 0.5, "discriminative_share": 0.5, "drop_lowest": 0.5,
-        "low_memory": True, "compile": True, "teacher": "x", "max_megapixels": 50,
+        "low_memory": True, "teacher": "x", "max_megapixels": 50,
         "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip
     if setting.name in special:
