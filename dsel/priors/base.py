@@ -26,6 +26,7 @@ from dsel.priors.loading import (
     quiet,
 )
 from dsel.priors.schedules import check_schedule_length, diffusion_schedule
+from dsel.priors.transfers import to_device
 from dsel.priors.variants import variants_of
 from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
@@ -134,7 +135,8 @@ class PipelinePrior:
     def encode(self, pixels: Pixels) -> Tensor:
         """Encode proxies (B, height, width, 3) to the means of their latents, (B, C, h, w)."""
         vae = self._loaded.vae
-        posterior = vae.encode(scaled(pixels).to(self.device, vae.dtype)).latent_dist
+        placed = to_device(scaled(pixels), torch.empty(0, dtype=vae.dtype, device=self.device))
+        posterior = vae.encode(placed).latent_dist
         shift = getattr(vae.config, "shift_factor", None) or 0.0
         latents: Tensor = (posterior.mean.float() - shift) * vae.config.scaling_factor
         return latents

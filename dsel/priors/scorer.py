@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from functools import lru_cache, partial
 from typing import TypeVar
 
@@ -23,6 +25,7 @@ from dsel.priors.losses import PairedLosses, check_prediction, label_losses, pai
 from dsel.priors.noise import draw_noise, random_projection
 from dsel.priors.prompt_check import check_labels, check_prompts
 from dsel.priors.schedules import check_timesteps
+from dsel.priors.transfers import to_device, to_host
 from dsel.types import Conditioning, ImageRef, Prior, Score
 
 T = TypeVar("T")
@@ -154,12 +157,7 @@ class Scorer:
         s, prior = self._settings, self._prior
         batch = min(ENCODE_BATCH, self.images_per_call(len(draws)))
         clean = self._encode(pixels, batch)  # (B, C, h, w)
-        noise = torch.stack(
-            [
-                draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape[1:], s.antithetic)
-                for ref in refs
-            ]
-        )  # (B, T, D, C, h, w)
+        noise = self._noise_of(refs, draws, clean.shape[1:])  # (B, T, D, C, h, w)
         conditioning = join([self._null(), *(self._named(ref.class_index) for ref in refs)])
         grids = _Grids(len(refs), s.feature_grid)
 
@@ -172,10 +170,23 @@ class Scorer:
             return predicted.output
 
         losses = paired_losses(
-            predict, clean, noise.to(clean), s.timesteps, prior.schedule, prior.prediction,
+            predict, clean, to_device(noise, clean), s.timesteps, prior.schedule, prior.prediction,
             self.budget.rows, in_second_half(draws, s.antithetic),
         )  # fmt: skip
-        return losses, self._project(grids.means())
+        *maps, means = to_host([*(getattr(losses, f.name) for f in fields(losses)), grids.means()])
+        return PairedLosses(*maps), self._project(means)
+
+    def _noise_of(self, refs: Sequence[ImageRef], draws: range, shape: Sequence[int]) -> Tensor:
+        """Draw the noise of images, (B, T, D, *shape); in threads where a device waits for it."""
+        s = self._settings
+
+        def draw(ref: ImageRef) -> Tensor:
+            return draw_noise(s.noise_seed, ref.id, s.timesteps, draws, shape, s.antithetic)
+
+        if self._prior.device.type == "cpu":
+            return torch.stack([draw(ref) for ref in refs])
+        with ThreadPoolExecutor() as pool:
+            return torch.stack(list(pool.map(draw, refs)))
 
     def _encode(self, pixels: NDArray[np.uint8], batch: int) -> Tensor:
         parts = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
@@ -249,7 +260,7 @@ class _Grids:
 
     def add(self, images: Tensor, activations: Tensor) -> None:
         """Add activations (N, F, fh, fw) of the images with indices (N,)."""
-        pooled = functional.adaptive_avg_pool2d(activations.float(), self._side).cpu()
+        pooled = functional.adaptive_avg_pool2d(activations.float(), self._side)
         for image, grid in zip(images.tolist(), pooled, strict=True):
             self._grids[image].append(grid)
 
