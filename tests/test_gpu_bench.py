@@ -15,8 +15,6 @@ BENCH = Path(__file__).parent / "bench" / "gpu_bench.py"
 
 
 def run(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
-
-
     return subprocess.run(
         [sys.executable, str(BENCH), *arguments],
         env={**os.environ, "XDG_CACHE_HOME": str(cache)},

@@ -52,10 +52,13 @@ def test_to_host__on_a_cpu_keeps_the_values():
 def test_to_host__from_cuda_waits_once(monkeypatch):
     log: list[str] = []
     stream = SimpleNamespace(synchronize=lambda: log.append("wait"))
-    fake = SimpleNamespace(
-        empty=lambda shape, dtype, pin_memory: Queued(log, "cpu") if pin_memory else None,
-        cuda=SimpleNamespace(current_stream=lambda device: stream),
-    )
+
+    def empty(_shape: object, *, dtype: object, pin_memory: bool) -> Queued:
+        assert pin_memory
+        assert dtype == torch.float32
+        return Queued(log, "cpu")
+
+    fake = SimpleNamespace(empty=empty, cuda=SimpleNamespace(current_stream=lambda _: stream))
     monkeypatch.setattr(transfers, "torch", fake)
     found = to_host([Queued(log, "cuda"), Queued(log, "cuda")])
     assert log == ["from cuda queued", "from cuda queued", "wait"]
