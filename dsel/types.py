@@ -351,10 +351,6 @@ class Prior(Protocol):
         """The device of its tensors."""
 
     @property
-    def backend(self) -> str:
-        """What runs the network: torch, compile (torch's compiler) or openvino."""
-
-    @property
     def requested_backend(self) -> str:
         """The backend that the user asked for; auto leaves the choice open."""
 
@@ -363,7 +359,7 @@ class Prior(Protocol):
         """The requested backend, or for auto the one that may be faster than torch here."""
 
     def use_backend(self, name: str) -> None:
-        """Run the network with a backend from now on; its next call may raise `PriorError`."""
+        """Run the network with torch, compile or openvino; `PriorError` now or at its next call."""
 
     @property
     def prediction(self) -> str:

@@ -98,7 +98,7 @@ def open_state(first: Path, access: Access, folder: Path | None = None) -> AppSt
     )
     state = AppState(first, jobs, access, str(root / UPLOADS))
     if lent:  # a prior that is loaded now need not be loaded while the accelerator is lent
-        jobs.runner.priors.get(PriorSettings())
+        jobs.runner.priors.get(PriorSettings(backend="torch"))
     return state
 
 

@@ -22,11 +22,9 @@ def settled_backend(run: Run, prior: Prior, scorer: Scorer, is_done: bool) -> It
     A run goes on with the backend that began it, since another one rounds otherwise: without it,
     resuming raises `PriorError`. Which one a new run gets is in its manifest.
     """
-    from dsel.priors.backends import TORCH
-
     stored = run.identity.backend
-    if stored or is_done:
-        prior.use_backend(stored or TORCH)
+    if stored:
+        prior.use_backend(stored)
         if not is_done:
             yield from _resumed(stored, prior, scorer)
         return
