@@ -111,6 +111,11 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{_host()}-{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
 
 
+def user_caches() -> Path:
+    """Return the folder of dsel's caches, in the cache folder of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dsel"
+
+
 def remove_partial_files(folder: Path) -> None:
     """Remove the temporary files of interrupted writes below a folder; those in use are left."""
     with storage_errors(folder):

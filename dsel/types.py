@@ -281,6 +281,17 @@ class Prior(Protocol):
         """The device of its tensors."""
 
     @property
+    def requested_backend(self) -> str:
+        """The backend that the user asked for; auto leaves the choice open."""
+
+    @property
+    def backend_to_try(self) -> str:
+        """The requested backend, or for auto the one that may be faster than torch here."""
+
+    def use_backend(self, name: str) -> None:
+        """Run the network with torch, compile or openvino; `PriorError` now or at its next call."""
+
+    @property
     def prediction(self) -> str:
         """The kind of prediction; a name of `dsel.priors.losses.PREDICTIONS`."""
 

@@ -22,7 +22,7 @@ LONGEST: Final = 4000
 """Characters of a text, at most."""
 
 HELD: Final = frozenset({
-    "revision", "lora", "labels", "device", "compile", "rows_per_call", "decoders", "low_memory",
+    "revision", "lora", "labels", "device", "backend", "rows_per_call", "decoders", "low_memory",
     "precision", "family", "feature_layer", "null_class", "threads", "max_megapixels",
     "knowledge",
 })  # fmt: skip

@@ -16,6 +16,7 @@ from dsel.app.uploads import Uploads
 from dsel.app.zerogpu import accelerator
 from dsel.config import PriorSettings
 from dsel.errors import SettingError
+from dsel.files import user_caches
 from dsel.runs import open_run
 
 UPLOADS: Final = "uploads"
@@ -97,11 +98,10 @@ def open_state(first: Path, access: Access, folder: Path | None = None) -> AppSt
     )
     state = AppState(first, jobs, access, str(root / UPLOADS))
     if lent:  # a prior that is loaded now need not be loaded while the accelerator is lent
-        jobs.runner.priors.get(PriorSettings())
+        jobs.runner.priors.get(PriorSettings(backend="torch"))
     return state
 
 
 def jobs_folder() -> Path:
     """Return the folder of jobs: DSEL_JOBS, or one in this user's cache folder."""
-    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("DSEL_JOBS") or f"{caches}/dsel/jobs").expanduser()
+    return Path(os.environ.get("DSEL_JOBS") or user_caches() / "jobs").expanduser()

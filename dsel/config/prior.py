@@ -90,9 +90,19 @@ class PriorSettings(Settings):
         Field(description="cpu, cuda, cuda:1, mps or xpu; auto uses an accelerator if available"),
         Display("Device"),
     ] = "auto"
-    compile: Annotated[
-        bool,
+    backend: Annotated[
+        Literal["auto", "torch", "compile", "openvino"],
         SPEED,
-        Field(description="compile the network first: slow to start, faster afterwards"),
-        Display("Compile the network"),
-    ] = False
+        Field(
+            description="what runs the network: torch, torch's compiler or OpenVINO; auto uses the "
+            "compiler on accelerators and OpenVINO on a CPU, where that is installed, if a trial "
+            "finds it faster than torch"
+        ),
+        Display(
+            "Backend",
+            choices=(
+                ("auto", "Fastest"), ("torch", "torch"), ("compile", "torch, compiled"),
+                ("openvino", "OpenVINO"),
+            ),
+        ),
+    ] = "auto"  # fmt: skip

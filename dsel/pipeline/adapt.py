@@ -34,11 +34,11 @@ MOST_SHARE: Final = 5
 
 
 def open_adaptable(settings: PriorSettings) -> PipelinePrior:
-    """Load a prior to adapt, uncompiled; raises what `dsel.priors.load_prior` raises."""
+    """Load a prior to adapt, run by torch; raises what `dsel.priors.load_prior` raises."""
     from dsel.priors import load_prior
     from dsel.priors.base import PipelinePrior
 
-    prior = load_prior(settings.replace(compile=False))
+    prior = load_prior(settings.replace(backend="torch"))
     if not isinstance(prior, PipelinePrior):
         raise PriorError(f"{prior.name} is no diffusers pipeline")
     return prior

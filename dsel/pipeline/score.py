@@ -20,6 +20,7 @@ from dsel.core.projection import Projection, project
 from dsel.data.prefetch import Prefetcher
 from dsel.errors import DamageError, shown
 from dsel.locks import locked
+from dsel.pipeline.backend import settled_backend
 from dsel.pipeline.contents import contents_events
 from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
 from dsel.pipeline.rounds import further_rounds
@@ -100,6 +101,7 @@ def _score(
             f"not {thread_count()}, because their number changes the last digits of scores"
         )
     with torch_threads(threads):
+        yield from settled_backend(run, prior, scorer, is_done)
         yield from _score_and_lay_out(run, dataset, prior, scorer)
 
 

@@ -53,11 +53,13 @@ def load_prior(settings: PriorSettings) -> Prior:
     fit into memory, and `SettingError` for a setting that does not fit the prior.
     """
     with library_errors(extra="lora", use="a prior", error=PriorError):
+        from dsel.priors.backends import check_backend
         from dsel.priors.base import Loading
         from dsel.priors.loading import choose_device, choose_precision
     from dsel.priors.weights import check_memory, find_weights, origin_of, prior_fingerprint
 
     device = choose_device(settings.device)
+    check_backend(settings.backend, device)
     dtype = choose_precision(settings.precision, device)
     found = find_weights(settings.prior, settings.revision)
     family = _family(found.folder, settings.family)

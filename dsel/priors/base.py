@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dsel.config import PriorSettings
 from dsel.errors import PriorError, SettingError, first_line, unknown
+from dsel.priors.backends import COMPILE, TORCH, backend_to_try
 from dsel.priors.batching import is_out_of_memory
 from dsel.priors.labels import Labels, find_labels
 from dsel.priors.loading import (
@@ -25,6 +26,7 @@ from dsel.priors.loading import (
     quiet,
 )
 from dsel.priors.schedules import check_schedule_length, diffusion_schedule
+from dsel.priors.transfers import to_device
 from dsel.priors.variants import variants_of
 from dsel.types import Conditioning, Pixels, Prediction, Schedule
 
@@ -58,6 +60,8 @@ class PipelinePrior:
     optional: ClassVar[tuple[str, ...]] = ()
     """Components that the folder may lack."""
     reads: ClassVar[Literal["prompts", "labels"]] = "prompts"
+    converts: ClassVar[bool] = True
+    """Whether OpenVINO can run the network: each tensor that it takes has a row per latent."""
 
     def __init__(self, loading: Loading) -> None:
         """Load the pipeline; raises `PriorError` or `SettingError` if that is impossible."""
@@ -82,7 +86,36 @@ class PipelinePrior:
         self._layer = settings.feature_layer or self._default_layer()
         self._tapped: list[Any] = []
         self._tap_layer()
-        self._call_network: Any = compiled(self._network) if settings.compile else self._network
+        self._converts = self.converts and not settings.low_memory  # whose slices stay constant
+        self._device_name, self.requested_backend = settings.device, settings.backend
+        self._networks: dict[str, Any] = {}
+        self.backend = TORCH
+        self.use_backend(TORCH)
+
+    @property
+    def backend_to_try(self) -> str:
+        """The requested backend, or for auto the one that may be faster than torch here."""
+        return backend_to_try(self.requested_backend, self.device, self._converts)
+
+    def use_backend(self, name: str) -> None:
+        """Call the network through this backend from now on; its first call prepares it."""
+        if name not in self._networks:
+            self._networks[name] = self._network_on(name)
+        self.backend, self._call_network = name, self._networks[name]
+
+    def _network_on(self, name: str) -> Any:
+        if name == COMPILE:
+            return compiled(self._network)
+        if name == TORCH:
+            return self._network
+        if not self._converts:
+            what = "attention in slices" if self.converts else f"a {self.pipeline}"
+            raise PriorError(f"OpenVINO does not run {what}")
+        from dsel.priors.openvino_network import OpenVINONetwork, Target, openvino_device
+
+        device = openvino_device(self.device, self._device_name)
+        target = Target(self.fingerprint, self.precision, device)
+        return OpenVINONetwork(self._network, self._tapped, target)
 
     def tokens(self, text: str) -> list[tuple[list[int], int]]:
         """Return each text encoder's tokens of a text, and how many it reads."""
@@ -102,7 +135,8 @@ class PipelinePrior:
     def encode(self, pixels: Pixels) -> Tensor:
         """Encode proxies (B, height, width, 3) to the means of their latents, (B, C, h, w)."""
         vae = self._loaded.vae
-        posterior = vae.encode(scaled(pixels).to(self.device, vae.dtype)).latent_dist
+        placed = to_device(scaled(pixels), torch.empty(0, dtype=vae.dtype, device=self.device))
+        posterior = vae.encode(placed).latent_dist
         shift = getattr(vae.config, "shift_factor", None) or 0.0
         latents: Tensor = (posterior.mean.float() - shift) * vae.config.scaling_factor
         return latents

@@ -28,6 +28,7 @@ class FluxPrior(PipelinePrior):
 
     pipeline = "FluxPipeline"
     network = "transformer"
+    converts = False
     parts = (
         "scheduler/scheduler_config.json", "text_encoder/config.json",
         "text_encoder_2/config.json", "tokenizer/tokenizer.json|tokenizer/vocab.json",

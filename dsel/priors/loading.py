@@ -174,9 +174,7 @@ def compiled(network: nn.Module) -> Callable[..., Any]:
             return compiled_network(*inputs, **named)
         except TorchDynamoException as error:
             why = first_line(getattr(error, "inner_exception", error))
-            raise PriorError(
-                f"the prior cannot be compiled on this machine, omit --compile ({why})"
-            ) from error
+            raise PriorError(f"the prior cannot be compiled on this machine ({why})") from error
 
     return call
 

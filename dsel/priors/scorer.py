@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from functools import lru_cache, partial
 from typing import TypeVar
 
@@ -17,11 +19,13 @@ from dsel.config import ScoreSettings
 from dsel.config.base import settings_of
 from dsel.core.halves import in_second_half
 from dsel.errors import SettingError
+from dsel.priors.backends import Trial, compare, remembered
 from dsel.priors.batching import ENCODE_BATCH, RowBudget
 from dsel.priors.losses import PairedLosses, check_prediction, label_losses, paired_losses
 from dsel.priors.noise import draw_noise, random_projection
 from dsel.priors.prompt_check import check_labels, check_prompts
 from dsel.priors.schedules import check_timesteps
+from dsel.priors.transfers import to_device, to_host
 from dsel.types import Conditioning, ImageRef, Prior, Score
 
 T = TypeVar("T")
@@ -68,6 +72,32 @@ class Scorer:
     def images_per_call(self, draws: int) -> int:
         """Return the number of images that fill one call, at least 1."""
         return max(1, self.budget.rows // (2 * len(self._settings.timesteps) * draws))
+
+    def try_backend(self, name: str) -> Trial:
+        """Compare a backend with torch on a call's worth of noise; the prior is left with it.
+
+        The trial is done once for a prior on a machine. Raises `PriorError` if it cannot run here.
+        """
+        prior, steps = self._prior, self._settings.timesteps
+        latents = self._noise_like_latents(self.budget.rows)
+        times = torch.tensor([steps[row % len(steps)] for row in range(len(latents))])
+        null = self._null()
+        rows = {name: part.expand(len(latents), *part.shape[1:]) for name, part in null.items()}
+        return remembered(prior, name, latents, lambda: compare(prior, name, latents, times, rows))
+
+    def warm_up(self) -> None:
+        """Call the network once: converts and compiles it; raises `PriorError` if that fails."""
+        latents = self._noise_like_latents(2)
+        times = torch.tensor([self._settings.timesteps[0]] * 2)
+        rows = {name: part.expand(2, *part.shape[1:]) for name, part in self._null().items()}
+        self._prior.predict(latents, times, rows)
+
+    def _noise_like_latents(self, rows: int) -> Tensor:
+        """Return noise in the shape of a square image's latents, (rows, C, h, w)."""
+        side = self._prior.resolution_px
+        shape = self._prior.encode(np.zeros((1, side, side, 3), np.uint8)).shape[1:]
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(rows, *shape, generator=generator).to(self._prior.device)
 
     def score(
         self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
@@ -130,12 +160,7 @@ class Scorer:
         s, prior, are_first = self._settings, self._prior, draws.start == 0
         batch = min(ENCODE_BATCH, self.images_per_call(len(draws)))
         clean = self._encode(pixels, batch)  # (B, C, h, w)
-        noise = torch.stack(
-            [
-                draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape[1:], s.antithetic)
-                for ref in refs
-            ]
-        )  # (B, T, D, C, h, w)
+        noise = self._noise_of(refs, draws, clean.shape[1:])  # (B, T, D, C, h, w)
         conditioning = join([self._null(), *(self._named(ref.class_index) for ref in refs)])
         grids = _Grids(len(refs), s.feature_grid)
 
@@ -149,10 +174,26 @@ class Scorer:
             return predicted.output
 
         losses = paired_losses(
-            predict, clean, noise.to(clean), s.timesteps, prior.schedule, prior.prediction,
+            predict, clean, to_device(noise, clean), s.timesteps, prior.schedule, prior.prediction,
             self.budget.rows, in_second_half(draws, s.antithetic),
         )  # fmt: skip
-        return losses, self._project(grids.means()) if are_first else None
+        maps = [getattr(losses, field.name) for field in fields(losses)]
+        if not are_first:
+            return PairedLosses(*to_host(maps)), None
+        *maps, means = to_host([*maps, grids.means()])
+        return PairedLosses(*maps), self._project(means)
+
+    def _noise_of(self, refs: Sequence[ImageRef], draws: range, shape: Sequence[int]) -> Tensor:
+        """Draw the noise of images, (B, T, D, *shape); in threads where a device waits for it."""
+        s = self._settings
+
+        def draw(ref: ImageRef) -> Tensor:
+            return draw_noise(s.noise_seed, ref.id, s.timesteps, draws, shape, s.antithetic)
+
+        if self._prior.device.type == "cpu":
+            return torch.stack([draw(ref) for ref in refs])
+        with ThreadPoolExecutor() as pool:
+            return torch.stack(list(pool.map(draw, refs)))
 
     def _encode(self, pixels: NDArray[np.uint8], batch: int) -> Tensor:
         parts = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
@@ -229,7 +270,7 @@ class _Grids:
 
     def add(self, images: Tensor, activations: Tensor) -> None:
         """Add activations (N, F, fh, fw) of the images with indices (N,)."""
-        pooled = functional.adaptive_avg_pool2d(activations.float(), self._side).cpu()
+        pooled = functional.adaptive_avg_pool2d(activations.float(), self._side)
         for image, grid in zip(images.tolist(), pooled, strict=True):
             self._grids[image].append(grid)
 

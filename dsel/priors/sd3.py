@@ -25,6 +25,7 @@ class SD3Prior(PipelinePrior):
 
     pipeline = "StableDiffusion3Pipeline"
     network = "transformer"
+    converts = False
     parts = (
         "scheduler/scheduler_config.json", "text_encoder/config.json",
         "text_encoder_2/config.json", "tokenizer/tokenizer.json|tokenizer/vocab.json",

@@ -21,8 +21,10 @@ FORMAT = 5
 """Version of the run folder's layout and names; other versions are refused."""
 
 MANIFEST = "run.json"
-NOT_COMPARED = frozenset({"dsel", "settings", "prior", "prior_origin", "dataset_origin", "threads"})
-"""Fields that may change between two calls: locations, labels, and threads, which are restored."""
+NOT_COMPARED = frozenset(
+    {"dsel", "settings", "prior", "prior_origin", "dataset_origin", "threads", "backend"}
+)
+"""Fields that may change between two calls: locations, labels, and what the run restores."""
 
 _NAMES = frozenset({"format", "fingerprint"})
 
@@ -49,6 +51,9 @@ class Identity:
     settings: ScoreSettings
     threads: int = 0
     """Threads of torch on the CPU, which change the last digits of scores; 0 is not known."""
+
+    backend: str = ""
+    """What runs the network, which changes the last digits of scores; empty is not chosen yet."""
 
     folders: tuple[str, ...] = ()
     dsel: str = __version__

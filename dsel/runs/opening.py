@@ -32,7 +32,8 @@ def create_run(path: Path, identity: Identity) -> Run:
             check_same(path, stored, identity)
         remove_partial_files(path)
         if stored is not None:
-            identity = replace(identity, threads=stored.threads)  # as many as began it
+            # What began the run computes the rest.
+            identity = replace(identity, threads=stored.threads, backend=stored.backend)
         if stored is None or manifest_bytes(identity) != manifest_bytes(stored):
             # The dataset or the prior was moved: exports read it from its new location.
             write_atomically(path / MANIFEST, manifest_bytes(identity))
@@ -46,6 +47,12 @@ def create_run(path: Path, identity: Identity) -> Run:
     remove_partial_files(path)
     write_atomically(path / MANIFEST, manifest_bytes(identity))
     return Run(path, identity)
+
+
+def record_backend(run: Run, backend: str) -> None:
+    """Record which backend has been chosen for a run, before it has scores."""
+    run.identity = replace(run.identity, backend=backend)
+    write_atomically(run.path / MANIFEST, manifest_bytes(run.identity))
 
 
 def open_run(path: Path) -> Run:

@@ -6,7 +6,7 @@ that are absent. Each has a checksum, which is verified when it is read (see `ds
 run.json                    format, dsel's version, fingerprint, and the fields of `Identity`:
                             classes in order; fingerprint, origin and number of images of the
                             dataset; name, origin and fingerprint of the prior; resolution_px,
-                            cell_px, precision; the score settings that change scores; threads
+                            cell_px, precision, threads, backend; the settings that change scores
 scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): losses, gaps, differences
                             and the noise of both per timestep and cell, features; written last of
                             its shard

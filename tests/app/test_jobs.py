@@ -457,6 +457,7 @@ def test_fitted__shards_fit_into_the_time() -> None:
     task = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))
     runner = JobRunner(accelerate=lent([], 0))
     assert runner.fitted(task).settings.shard_size == 94  # 30 s at 150 a second, 48 for each
+    assert runner.fitted(task).prior.backend == "torch"  # each portion would compile it again
     assert JobRunner().fitted(task) is task
 
 

@@ -1,14 +1,15 @@
 """Measures scoring on a CUDA device with Stable Diffusion 1.5's own architecture, at 512 px.
 
     python tests/bench/gpu_bench.py --images 200
-    python tests/bench/gpu_bench.py --tiny        # a toy prior, on the processor: tries the bench
+    python tests/bench/gpu_bench.py --device cpu --tiny    # a toy prior: tries the bench
 
 The weights are random and made on the spot, since speed does not depend on them. `scorer` feeds
 pictures to the prior once it has found its rows per call; `engine` scores an image folder into a
 run, so that reading, packing, writing and finding the rows count too. A share is the U-Net's
 floating-point operations per second, counted and not guessed, over the peak: that of a large matrix
-product measured here, and the one given by --peak-tflops. Prints one JSON object; exits with code 2
-where there is no CUDA device.
+product measured here, and the one given by --peak-tflops. `imagenet` is what the training set of
+ImageNet-1K would take at the rate of the engine, with the same settings and one device. Prints one
+JSON object; exits with code 2 where the device is not available.
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
 from dsel.pipeline.score import score  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
+from dsel.priors.backends import MIN_SPEEDUP  # noqa: E402
 from dsel.priors.scorer import Scorer  # noqa: E402
 from dsel.types import Dataset, Prior, Started  # noqa: E402
+
+IMAGENET = 1_281_167
+"""Images of the training set of ImageNet-1K."""
 
 SETTLED = 3
 """So many batches of one size say that the rows per call have been found."""
@@ -40,8 +45,8 @@ SETTLED = 3
 
 def main() -> None:
     options = _options()
-    if not options.tiny and not torch.cuda.is_available():
-        print("gpu_bench: there is no CUDA device here; --tiny tries the bench without one",
+    if options.device == "cuda" and not torch.cuda.is_available():
+        print("gpu_bench: there is no CUDA device here; --device cpu --tiny tries the bench",
               file=sys.stderr)  # fmt: skip
         sys.exit(2)
     with tempfile.TemporaryDirectory() as folder:
@@ -52,14 +57,14 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Build, score and count."""
     from models import TOY, WHOLE, build, count_flops, write_photographs  # slow, and talkative
 
-    size, device = (TOY, "cpu") if options.tiny else (WHOLE, "cuda")
+    size, device = TOY if options.tiny else WHOLE, options.device
     millions = build(size, folder / "prior")
     photographs = write_photographs(folder / "photographs", -(-options.images // 4), size.px)
     dataset = open_dataset(str(photographs), SourceSettings())
     prior = load_prior(
         PriorSettings(
             prior=str(folder / "prior"), precision="bfloat16", device=device,
-            compile=options.compile,
+            backend=options.backend,
         )
     )  # fmt: skip
     settings = ScoreSettings(
@@ -80,18 +85,37 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
             if options.peak_tflops else None,
         }  # fmt: skip
 
+    with_backend = Scorer(prior, dataset.names, settings)
+    choose_backend(prior, with_backend)
     fed, found = feed(prior, dataset, settings, options.images)
     in_run = run_seconds(prior, dataset, folder / "run", settings)
     return {
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "torch": torch.__version__, "million_parameters": millions, "compiled": options.compile,
+        "torch": torch.__version__, "million_parameters": millions, "backend": prior.backend,
         "unet_gflop_per_row": round(flops["unet"] / 1e9, 3),
         "encoder_gflop_per_image": round(flops["encoder"] / 1e9, 3),
         "rows_per_image": rows, "rows_per_call": found, "measured_peak_tflops": round(peak, 2),
         "given_peak_tflops": options.peak_tflops,
         "scorer": figures(*fed), "engine": figures(len(dataset.refs), in_run),
+        "imagenet": imagenet_plan(rows, len(dataset.refs) / in_run),
         "peak_memory_gb": round(torch.cuda.max_memory_allocated() / 2**30, 2)
         if device == "cuda" else None,
+    }  # fmt: skip
+
+
+def choose_backend(prior: Prior, scorer: Scorer) -> None:
+    """Leave the prior with the backend that a long run would choose."""
+    if prior.backend_to_try != "torch":
+        trial = scorer.try_backend(prior.backend_to_try)
+        is_taken = prior.requested_backend != "auto" or trial.speedup >= MIN_SPEEDUP
+        prior.use_backend(prior.backend_to_try if is_taken else "torch")
+
+
+def imagenet_plan(rows_per_image: int, images_per_s: float) -> dict[str, float]:
+    """What the training set of ImageNet-1K takes on one device."""
+    return {
+        "images": IMAGENET, "evaluations": IMAGENET * rows_per_image,
+        "device_hours": round(IMAGENET / images_per_s / 3600, 1),
     }  # fmt: skip
 
 
@@ -154,8 +178,9 @@ def _options() -> argparse.Namespace:
         "--peak-tflops", type=float, default=0.0,
         help="the device's dense bfloat16 rate, by its data sheet (H100 SXM and H200: 989)",
     )  # fmt: skip
-    parser.add_argument("--compile", action="store_true", help="compile the network first")
-    parser.add_argument("--tiny", action="store_true", help="a toy prior, on the processor")
+    parser.add_argument("--backend", default="auto", choices=("auto", "torch", "compile"))
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--tiny", action="store_true", help="a toy prior, to try the bench itself")
     return parser.parse_args()
 
 

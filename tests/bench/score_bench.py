@@ -1,28 +1,35 @@
-"""Measures scoring against the plain loop that published code uses, on the same small prior.
+"""Measures scoring against the plain loop that published code uses, with the same prior.
 
-    python tests/bench/score_bench.py --images 32 --threads 1
+    python tests/bench/score_bench.py --images 40 --threads 1
+    python tests/bench/score_bench.py --same-recipe --images 32 --threads 1
 
-The prior is Stable Diffusion at a fifth of its width, for pictures of 256 px, with random weights.
 The loop takes one image at a time: it reads and resizes the file, encodes it and both prompts, asks
 for all draws of both prompts at once, and saves the raw losses, in float32 as the pipeline is
-loaded. It takes dsel's noise, so that the maps can be compared. dsel scores the same files into a
-run, up to the layouts. The variants take turns in small blocks, so that a busy machine is busy for
-all of them. Prints one JSON object; `ratio` is of images per second to those of the loop, and
-`cpu_ratio` the same by processor time: on a busy machine the one to go by, with one thread. With
---compile dsel is measured both as it is and with its network compiled; `first_s`, the seconds of a
-variant's first block, which is not measured, then holds the compiler's time.
+loaded. dsel scores the same files into a run, up to the layouts, on torch and on OpenVINO where it
+is installed. The variants take turns in small blocks, so that a busy machine is busy for all of
+them. Prints one JSON object; `ratio` is the median over blocks of images per second to those of the
+loop, and `cpu_ratio` the same by processor time: on a busy machine the one to go by, with one
+thread. `first_s`, the seconds of a variant's first block, which is not measured, holds conversions.
+
+The loop's recipe is the older one, 64 random timesteps (128 evaluations), and dsel's is its
+default, on toybox scenes with the demo prior; other benchmarks say how often they find the toy.
+With --same-recipe both have the same timesteps and noise, so that the maps can be compared; the
+prior is then Stable Diffusion at a fifth of its width, for pictures of 256 px, with random weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -34,17 +41,22 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 
 from models import CLASSES, FIFTH, TOY, build, write_photographs  # noqa: E402
 
+from dsel.assets import asset  # noqa: E402
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
 from dsel.core.box_search import largest_mean_boxes  # noqa: E402
 from dsel.core.gap_maps import combine_timesteps  # noqa: E402
 from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
+from dsel.data.toybox_dataset import write_toybox  # noqa: E402
 from dsel.pipeline.score import score  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
 from dsel.priors.noise import draw_noise  # noqa: E402
 from dsel.priors.scorer import Scorer  # noqa: E402
 from dsel.runs import open_run  # noqa: E402
 from dsel.types import Dataset, Done, Prior, Started  # noqa: E402
+
+OLDER_DRAWS = 64
+"""Random timesteps of the older recipe, one draw each."""
 
 REFERENCE, FLOAT32 = "reference_float32", "dsel_float32"
 Maps = NDArray[np.float32]
@@ -73,8 +85,10 @@ class Clock:
         return {
             "images_per_s": round(self.images / sum(self.wall), 3),
             "images_per_cpu_s": round(self.images / sum(self.cpu), 3),
-            "ratio": round(sum(against.wall) / sum(self.wall), 3),
-            "cpu_ratio": round(sum(against.cpu) / sum(self.cpu), 3),
+            "ratio": round(median(ratios), 3),
+            "cpu_ratio": round(
+                median(other / own for other, own in zip(against.cpu, self.cpu, strict=True)), 3
+            ),
             "first_s": round(self.first_s, 1),
             "ratio_of_blocks": [round(one, 2) for one in ratios],
         }
@@ -92,15 +106,11 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Score every block with every variant, in turns, and compare what they found."""
-    size = TOY if options.tiny else FIFTH
-    millions = build(size, folder / "prior")
-    blocks = list(_blocks(folder / "blocks", options, size.px))
-    settings = ScoreSettings(
-        timesteps=tuple(options.timesteps), draws=options.draws, antithetic=False, fit="crop",
-        rows_per_call=options.rows,
-    )  # fmt: skip
-    priors = _priors(folder / "prior", options.compile)
-    loop = Loop(folder / "prior", settings)
+    os.environ["XDG_CACHE_HOME"] = str(folder / "caches")  # conversions of this prior
+    recipes = _same_recipe(options, folder) if options.same_recipe else _recipes(options, folder)
+    blocks, settings = recipes.blocks, recipes.settings
+    priors = _priors(recipes.prior, options.precisions)
+    loop = Loop(recipes.prior, recipes.of_loop)
     variants: dict[str, Callable[[Dataset, Path], None]] = {
         REFERENCE: loop.score,
         **{name: _scoring(prior, settings) for name, prior in priors.items()},
@@ -118,19 +128,65 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     found = {name: clock.figures(clocks[REFERENCE]) for name, clock in clocks.items()}
     return {
         "images": sum(len(block.refs) for block in blocks), "threads": torch.get_num_threads(),
-        "million_parameters": millions, "rows_per_call": options.rows,
-        **found, **_compare(folder, blocks, settings, priors),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "rows_per_call": options.rows,
+        "evaluations": {"dsel": _evaluations(settings), "loop": _evaluations(recipes.of_loop)},
+        **found,
+        **(_compare(folder, blocks, settings, priors) if options.same_recipe else {}),
     }  # fmt: skip
 
 
-def _priors(folder: Path, also_compiled: bool) -> dict[str, Prior]:
-    """The prior in both kinds of arithmetic, by the name of the variant."""
+@dataclass(frozen=True, slots=True)
+class Recipes:
+    """What is scored, with which prior, and how by dsel and by the loop."""
+
+    prior: Path
+    blocks: list[Dataset]
+    settings: ScoreSettings
+    of_loop: ScoreSettings
+
+
+def _recipes(options: argparse.Namespace, folder: Path) -> Recipes:
+    """The default against the older recipe, on toybox scenes of a seed per block."""
+    blocks, per_class = [], max(1, options.images // options.blocks // 10)
+    for number in range(options.blocks):
+        out = folder / "blocks" / str(number)
+        for _ in write_toybox(out, per_class, options.seed + number):
+            pass
+        blocks.append(open_dataset(str(out), SourceSettings()))
+    settings = ScoreSettings(fit="crop", rows_per_call=options.rows, knowledge="off")
+    steps = np.random.default_rng(options.seed).choice(1000, OLDER_DRAWS, replace=False)
+    older = ScoreSettings(
+        timesteps=tuple(sorted(map(int, steps))), draws=1, antithetic=False, fit="crop"
+    )
+    return Recipes(asset("demo_prior"), blocks, settings, older)
+
+
+def _same_recipe(options: argparse.Namespace, folder: Path) -> Recipes:
+    size = TOY if options.tiny else FIFTH
+    build(size, folder / "prior")
+    settings = ScoreSettings(
+        timesteps=tuple(options.timesteps), draws=options.draws, antithetic=False, fit="crop",
+        rows_per_call=options.rows, knowledge="off",
+    )  # fmt: skip
+    blocks = list(_blocks(folder / "blocks", options, size.px))
+    return Recipes(folder / "prior", blocks, settings, settings)
+
+
+def _evaluations(settings: ScoreSettings) -> int:
+    """Rows through the network for one image."""
+    return 2 * len(settings.timesteps) * settings.draws
+
+
+def _priors(folder: Path, precisions: Sequence[str]) -> dict[str, Prior]:
+    """The prior on each backend and in each precision, by the name of the variant."""
+    backends = ["torch", *(["openvino"] if find_spec("openvino") else [])]
     return {
-        f"dsel_{precision}{'_compiled' if compiles else ''}": load_prior(
-            PriorSettings(prior=str(folder), precision=precision, device="cpu", compile=compiles)
+        f"dsel_{'' if backend == 'torch' else f'{backend}_'}{precision}": load_prior(
+            PriorSettings(prior=str(folder), precision=precision, device="cpu", backend=backend)
         )
-        for compiles in ((False, True) if also_compiled else (False,))
-        for precision in ("float32", "bfloat16")
+        for backend in backends
+        for precision in precisions
     }
 
 
@@ -140,9 +196,12 @@ class Loop:
     def __init__(self, prior: Path, settings: ScoreSettings) -> None:
         from diffusers import StableDiffusionPipeline
 
-        self._pipeline = StableDiffusionPipeline.from_pretrained(prior, local_files_only=True)
+        self._pipeline = StableDiffusionPipeline.from_pretrained(
+            prior, dtype=torch.float32, local_files_only=True
+        )
         self._settings = settings
-        self._px = self._pipeline.vae.config.sample_size
+        halvings = len(self._pipeline.vae.config.block_out_channels) - 1
+        self._px = self._pipeline.unet.config.sample_size * 2**halvings
 
     def score(self, dataset: Dataset, out: Path) -> None:
         """Save the raw losses of every image, (2, T, D, C, h, w), null prompt first."""
@@ -248,11 +307,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=32, help="in all blocks together")
     parser.add_argument("--blocks", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=31, help="of the first block's scenes")
+    parser.add_argument("--same-recipe", action="store_true", help="compare maps at equal cost")
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--timesteps", type=int, nargs="+", default=[250, 550])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--rows", type=int, default=0, help="rows per call of dsel; 0 is its own")
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0 takes all")
-    parser.add_argument("--compile", action="store_true", help="measure it compiled, too")
     parser.add_argument("--tiny", action="store_true", help="a toy prior, to try the bench itself")
     return parser.parse_args()
 

@@ -26,7 +26,7 @@ KINDS = (
 )  # fmt: skip
 DECLARED = [(kind, setting) for kind in KINDS for setting in settings_of(kind).values()]
 SPEED_SETTINGS = {
-    PriorSettings: {"device", "compile"},
+    PriorSettings: {"device", "backend"},
     ScoreSettings: {"rows_per_call", "decoders", "knowledge"},
     TrainSettings: {"checkpoint_s", "threads"},
 }
@@ -347,7 +347,7 @@ def other_value(setting: Setting) -> Any:
         "prior": "x", "revision": "x", "lora": "x", "labels": "x", "feature_layer": "x",
         "null_prompt": "x", "tolerance": 0.5, "most_draws": 8, "discriminative_share": 0.5,
         "drop_lowest": 0.5,
-        "low_memory": True, "compile": True, "teacher": "x", "max_megapixels": 50,
+        "low_memory": True, "teacher": "x", "max_megapixels": 50,
         "pins": ("x",), "bans": ("x",), "moves": ("x@0,0",),
     }  # fmt: skip
     if setting.name in special:

@@ -121,7 +121,8 @@ def answer(prior: Prior, images: int) -> Prediction:
 
 def same_compiled(folder: object) -> None:
     """For other numbers of rows too, and with the activations of each call."""
-    compiled_prior, plain = small(folder, compile=True), small(folder)
+    compiled_prior, plain = small(folder, backend="compile"), small(folder)
+    compiled_prior.use_backend("compile")
     assert compiled_prior.fingerprint == plain.fingerprint
     for images in (2, 3, 2):
         found, expected = (answer(prior, images) for prior in (compiled_prior, plain))
@@ -151,10 +152,7 @@ def test_compiled__where_it_cannot_work(monkeypatch):
     with pytest.raises(PriorError) as error:
         network(torch.zeros(1, 2))
     text = str(error.value)
-    assert text == (
-        "the prior cannot be compiled on this machine, omit --compile (No working C++ "
-        "compiler found)"
-    )
+    assert text == ("the prior cannot be compiled on this machine (No working C++ compiler found)")
 
 
 def test_compiled__an_error_of_the_network_stays_one():

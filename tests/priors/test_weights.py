@@ -322,8 +322,8 @@ def test_prior_fingerprint__what_changes_the_answers(copy, tmp_path):
 def test_prior_fingerprint__what_does_not(copy):
     before = fingerprint_of(copy)
     for same in (
-        {"device": "cuda"}, {"compile": True}, {"precision": "bfloat16"}, {"resolution_px": 512},
-        {"family": "stable-diffusion"},
+        {"device": "cuda"}, {"backend": "compile"}, {"precision": "bfloat16"},
+        {"resolution_px": 512}, {"family": "stable-diffusion"},
     ):  # fmt: skip
         asked = PriorSettings(prior=str(copy), **same)
         assert prior_fingerprint(asked, find_weights(str(copy)), "stable-diffusion") == before
@@ -361,10 +361,10 @@ def test_prior_fingerprint__labels_count_by_content(copy, tmp_path):
 
 
 def test_origin_of__a_folder_has_no_commit(copy):
-    settings = PriorSettings(prior=str(copy), device="cuda", compile=True)
+    settings = PriorSettings(prior=str(copy), device="cuda", backend="compile")
     origin = origin_of(settings, find_weights(str(copy)))
     assert (origin["prior"], origin["revision"]) == (str(copy), "")
-    assert {"device", "compile"}.isdisjoint(origin)
+    assert {"device", "backend"}.isdisjoint(origin)
     assert PriorSettings(**origin) == PriorSettings(prior=str(copy))
 
 

@@ -33,6 +33,7 @@ class MixturePrior:
     precision = "float32"
     reads = "prompts"
     device = torch.device("cpu")
+    backend = requested_backend = backend_to_try = "torch"
 
     def __init__(
         self,
@@ -62,6 +63,10 @@ class MixturePrior:
         self.dtype = dtype
         key = repr((self.classes, self.means.tolist(), spread, prediction)).encode()
         self.fingerprint = hashlib.sha256(key).hexdigest()[:16]
+
+    def use_backend(self, name: str) -> None:
+        """It has no network: any backend will do."""
+        self.backend = name
 
     def tokens(self, text: str) -> list[tuple[list[int], int]]:
         """A token per character."""

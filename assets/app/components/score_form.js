@@ -26,7 +26,7 @@ const FOLDED = [
     form: "prior",
     names: [
       ...["resolution_px", "precision", "device", "lora", "revision", "labels", "null_class"],
-      ...["low_memory", "compile"],
+      ...["backend", "low_memory"],
     ],
   },
   {

@@ -118,12 +118,16 @@ class JobRunner:
         self._opened: dict[Path, Dataset] = {}
 
     def fitted(self, task: Task) -> Task:
-        """Return the same task, in shards that fit into the time of a borrowed accelerator."""
+        """Return the same task, in shards that fit into the time of a borrowed accelerator.
+
+        There it runs on torch, because each portion would compile the network again.
+        """
         if not self._lent or not isinstance(task, ScoreTask):
             return task
         most = max(round(SHARD_S * _rate(task) / task.settings.most_evaluations), 1)
         size = min(task.settings.shard_size, most)
-        return replace(task, settings=task.settings.replace(shard_size=size))
+        prior = task.prior.replace(backend="torch")
+        return replace(task, prior=prior, settings=task.settings.replace(shard_size=size))
 
     def events(self, task: Task, folder: Path) -> Events[Event]:
         """Run a task in its folder; the same call again resumes it."""
