@@ -91,8 +91,10 @@ def _write(
     parts = {out / name: part for name, part in parts_of(export).items()}
     yield from _claimed(parts, out, also_ours)
     soft, size = None, 0
-    if labels is not None:  # of the files as they were written, so these come first
+    if labels is not None:
         yield from _without_labels(parts)
+    held = any(FORMATS[part.format].holds_soft for part in parts.values())
+    if labels is not None and held:  # of the files as they were written, so these come first
         folders = [folder for folder, part in parts.items() if part.format == FOLDER]
         with ExitStack() as stack:
             folder = folders[0] if folders else stack.enter_context(temporary_folder(out))

@@ -383,6 +383,13 @@ def test_export__a_teachers_labels_are_in_the_formats_that_hold_them(run, teache
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_export__nothing_is_labelled_for_formats_without_labels(run, teacher, tmp_path):
+    events = finish(export(run, tmp_path, ExportSettings(format="rded,csv", teacher=teacher)))
+    assert [one.stage for one in events if isinstance(one, Started)] == ["export"]
+    said = [event.text for event in events if isinstance(event, Notice)]
+    assert said == ["csv, rded: no place for a teacher's labels, which are left out"]
+
+
 def test_export__mosaics_in_every_format(run, tmp_path):
     finish(select(run, MOSAIC))
     try:
