@@ -76,8 +76,8 @@ def _means_inside(maps: Floats, x: Doubles, y: Doubles, side: float) -> Doubles:
     table = np.arange(images * steps)
     shape = (images, x.shape[1], steps)
     which = np.broadcast_to(table.reshape(images, 1, steps), shape).ravel()
-    corners = [np.broadcast_to(one[..., None], shape).ravel() for one in (x, y)]
+    at_x, at_y = (np.broadcast_to(one[..., None], shape).ravel() for one in (x, y))
     sides = np.full(len(which), side)
-    sums = sums_inside(joined([tables], [table]), which, *corners, sides, sides)
+    sums = sums_inside(joined([tables], [table]), which, at_x, at_y, sides, sides)
     means: Doubles = (sums / (side * side)).reshape(shape)
     return means
