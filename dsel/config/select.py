@@ -71,8 +71,8 @@ class SelectSettings(Settings):
             "Locate by",
             choices=(
                 ("difference", "Difference"),
-                ("positive", "Positive gap"),
-                ("signed", "Signed gap"),
+                ("positive", "Positive"),
+                ("signed", "Signed"),
             ),
         ),
     ] = "difference"

@@ -27,7 +27,7 @@ from dsel.types import Box, ClassScores, ClassSelection, Geometry
 
 TIMESTEPS = (200, 500, 700)
 GEOMETRY = geometry(TIMESTEPS, [0.5, 0.25, 1.0], 48)
-SIGNED = SelectSettings(locate="signed", rank_by="patch", patch_px=16, ipc=3)
+SIGNED = SelectSettings(locate="signed", smooth=0, rank_by="patch", patch_px=16, ipc=3)
 
 
 def noise(n: int, seed: int = 0, shape: tuple[int, int] = (6, 7)) -> ClassScores:

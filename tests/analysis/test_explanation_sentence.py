@@ -17,7 +17,7 @@ from dsel.config import SelectSettings
 from dsel.types import Box, ClassScores
 
 GEOMETRY = geometry((200, 500, 700), [0.5, 0.25, 1.0], 48)
-SIGNED = SelectSettings(locate="signed", rank_by="patch", patch_px=16, ipc=3)
+SIGNED = SelectSettings(locate="signed", smooth=0, rank_by="patch", patch_px=16, ipc=3)
 RANKS = "rank 1 of 2 in cluster 1 of 1; kept at IPC 3 as image 1."
 SAVED = "Naming the class lowers the loss inside this patch by 10 %, from 0.5000 to 0.4500; "
 
