@@ -42,7 +42,6 @@ from dsel.types import Bucket, Score
 Rounds: TypeAlias = tuple[tuple[int, ...], ...]
 """The shards of which each round chose images, and has a file."""
 
-Maps: TypeAlias = dict[str, NDArray[np.float32]]
 Ints: TypeAlias = NDArray[np.int64]
 
 WITH_NOISE = (("gap", "noise"), ("difference", "difference_noise"))
@@ -188,37 +187,61 @@ def read_further(path: Path, row_of: Mapping[str, int]) -> FurtherDraws:
     return FurtherDraws(path, rows, ranges[:, 0], ranges[:, 1], box, buckets)
 
 
-def with_further(
+def add_further(
     buckets: Sequence[Bucket], draws: Ints, parts: Sequence[FurtherDraws], antithetic: bool
-) -> tuple[tuple[Bucket, ...], Ints]:
-    """Average further draws into the maps of a class; returns them, and the draws of each image.
+) -> Ints:
+    """Average further draws into the maps of a class, in place; returns the draws of each image.
 
     draws: (N,), those that the maps have now. parts: by rising round. Raises `DamageError` for a
     part whose draws do not follow those before it.
     """
+    parts = [part for part in parts if len(part.rows)]
     if not parts:
-        return tuple(buckets), draws
+        return draws
     draws = draws.copy()
-    maps = [_widened(bucket) for bucket in buckets]
+    changed = np.unique(np.concatenate([part.rows for part in parts]))
     located = np.unique(np.concatenate([part.rows[part.box] for part in parts]))
+    # A class may have many images, and few with further draws.
+    wide = [_widened(bucket, np.flatnonzero(np.isin(bucket.rows, changed))) for bucket in buckets]
+    by_shape = {bucket.gap.shape[1:]: mine for bucket, mine in zip(buckets, wide, strict=True)}
     for part in parts:
         if not np.array_equal(part.start, draws[part.rows]):
             raise damaged(part.path, "its draws do not follow those before it", remedies.SCORE)
         draws[part.rows] = part.stop
         for further in part.buckets:
-            for bucket, mine in zip(buckets, maps, strict=True):
-                if bucket.gap.shape[1:] == further.gap.shape[1:]:
-                    _average(mine, bucket.rows, further, part, located, antithetic)
-    return tuple(_narrowed(b, mine) for b, mine in zip(buckets, maps, strict=True)), draws
+            _average(by_shape[further.gap.shape[1:]], further, part, located, antithetic)
+    for bucket, mine in zip(buckets, wide, strict=True):
+        _put_back(bucket, mine)
+    return draws
+
+
+@dataclass(frozen=True, slots=True)
+class _Wide:
+    """Maps of some images of a bucket in float32: their rows in the class and in the bucket."""
+
+    rows: Ints
+    at: Ints
+    maps: dict[str, NDArray[np.float32]]
+
+
+def _widened(bucket: Bucket, at: Ints) -> _Wide:
+    maps = {kind: getattr(bucket, kind)[at].astype(np.float32) for kind in KINDS}
+    return _Wide(bucket.rows[at], at, maps)
+
+
+def _put_back(bucket: Bucket, wide: _Wide) -> None:
+    for kind in KINDS:
+        getattr(bucket, kind)[wide.at] = wide.maps[kind]
 
 
 def _average(
-    maps: Maps, rows: Ints, further: Bucket, part: FurtherDraws, located: Ints, antithetic: bool
+    wide: _Wide, further: Bucket, part: FurtherDraws, located: Ints, antithetic: bool
 ) -> None:
-    """Average the further draws of a bucket's images into its maps, whose images are `rows`.
+    """Average the further draws of a bucket's images into their maps.
 
     located: the rows of the class whose differences they are averaged into.
     """
+    maps, rows = wide.maps, wide.rows
     position = np.searchsorted(part.rows, further.rows)
     ranges = np.stack([part.start[position], part.stop[position]], axis=1)
     for start, stop in np.unique(ranges, axis=0).tolist():
@@ -233,11 +256,3 @@ def _average(
             maps[mean][at[some]], maps[noise][at[some]] = both.mean[some], both.noise[some]
         share = np.float32((stop - start) / stop)
         maps["conditional"][at] += share * (new["conditional"] - maps["conditional"][at])
-
-
-def _widened(bucket: Bucket) -> Maps:
-    return {kind: getattr(bucket, kind).astype(np.float32) for kind in KINDS}
-
-
-def _narrowed(bucket: Bucket, maps: Maps) -> Bucket:
-    return Bucket(bucket.rows, **{kind: one.astype(np.float16) for kind, one in maps.items()})

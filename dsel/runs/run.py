@@ -70,7 +70,7 @@ from dsel.runs.manifest import (
     Identity,
     Summary,
 )
-from dsel.runs.rounds import RoundFolder, Rounds, with_further
+from dsel.runs.rounds import RoundFolder, Rounds, add_further
 from dsel.runs.schema import (
     IMAGES,
     PROXIES,
@@ -273,13 +273,13 @@ class Run:
         found = read_scores(indices) if indices else self._no_scores()
         parts = self.round_files.read(self.summary.rounds if rounds is None else rounds, rows)
         first = np.full(len(indices), settings.draws)
-        buckets, draws = with_further(found.buckets, first, parts, settings.antithetic)
+        draws = add_further(found.buckets, first, parts, settings.antithetic)
         return ClassScores(
             name=self.identity.classes[class_index],
             index=class_index,
             ids=rows.ids,
             frames=rows.frames,
-            buckets=buckets,
+            buckets=found.buckets,
             features=found.features,
             draws=draws,
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dsel.core.halves import halves_of, in_second_half
 from dsel.errors import DamageError, RunError
-from dsel.runs.rounds import Further, RoundFolder, read_further, with_further
+from dsel.runs.rounds import Further, RoundFolder, add_further, read_further
 from dsel.runs.schema import ShardRow
 from dsel.types import Bucket, ImageRef, Score
 
@@ -56,9 +56,7 @@ def write(
 
 @pytest.mark.parametrize("antithetic", [True, False])
 @pytest.mark.parametrize("box", [True, False])
-def test_with_further__is_the_mean_of_all_draws(
-    tmp_path: Path, antithetic: bool, box: bool
-) -> None:
+def test_add_further__is_the_mean_of_all_draws(tmp_path: Path, antithetic: bool, box: bool) -> None:
     """Image 1 is in both rounds, image 2 in the second, image 4 in the first, the rest in none."""
     values = [draws_of(n, shape) for n, shape in enumerate(SHAPES)]
     folder = RoundFolder(tmp_path, "f")
@@ -71,7 +69,8 @@ def test_with_further__is_the_mean_of_all_draws(
     row_of = {image_id: n for n, image_id in enumerate(IDS)}
     parts = [read_further(folder.file(number, 0), row_of) for number in plan]
     first = [score_of(one, range(2), antithetic) for one in values]
-    buckets, draws = with_further(buckets_of(first), np.full(5, 2), parts, antithetic)
+    buckets = buckets_of(first)
+    draws = add_further(buckets, np.full(5, 2), parts, antithetic)
     assert draws.tolist() == [2, 8, 4, 2, 4]
     expected = [score_of(values[n], range(count), antithetic) for n, count in enumerate(draws)]
     for bucket, wanted, before in zip(
@@ -87,21 +86,21 @@ def test_with_further__is_the_mean_of_all_draws(
         assert np.array_equal(bucket.gap[same], before.gap[same])
 
 
-def test_with_further__nothing_to_add_is_the_same_maps() -> None:
-    first = buckets_of([score_of(draws_of(n, s), range(2), True) for n, s in enumerate(SHAPES)])
-    buckets, draws = with_further(first, np.full(5, 2), [], True)
-    assert all(one is other for one, other in zip(buckets, first, strict=True))
-    assert draws.tolist() == [2] * 5
+def test_add_further__nothing_to_add_is_the_same_maps() -> None:
+    scores = [score_of(draws_of(n, s), range(2), True) for n, s in enumerate(SHAPES)]
+    first, buckets = buckets_of(scores), buckets_of(scores)
+    assert add_further(buckets, np.full(5, 2), [], True).tolist() == [2] * 5
+    assert all(np.array_equal(a.gap, b.gap) for a, b in zip(first, buckets, strict=True))
 
 
-def test_with_further__draws_that_do_not_follow_are_damage(tmp_path: Path) -> None:
+def test_add_further__draws_that_do_not_follow_are_damage(tmp_path: Path) -> None:
     values = [draws_of(n, shape) for n, shape in enumerate(SHAPES)]
     folder = RoundFolder(tmp_path, "f")
     write(folder, 1, {1: score_of(values[1], range(4, 8), True)}, range(4, 8))
     part = read_further(folder.file(1, 0), {IDS[1]: 1})
     first = buckets_of([score_of(one, range(2), True) for one in values])
     with pytest.raises(DamageError, match="its draws do not follow those before it"):
-        with_further(first, np.full(5, 2), [part], True)
+        add_further(first, np.full(5, 2), [part], True)
 
 
 def test_read_further__other_classes_of_the_shard_are_left_out(tmp_path: Path) -> None:
