@@ -83,7 +83,7 @@ def test_views__each_has_its_map_and_its_legend(page: Any) -> None:
         "Gap": "unconditional − conditional loss",
         "Difference": "squared difference of the two predictions",
     }.items():
-        page.get_by_role("button", name=view, exact=True).click()
+        page.locator(".detail").get_by_role("button", name=view, exact=True).click()
         until(page, ".legend-place", f"e => e.textContent.includes({words!r})")
         assert page.locator(".heat-map canvas").is_hidden() == (view == "Image")
         seen.add(pixels(page, ".heat-map canvas"))
@@ -130,7 +130,7 @@ def test_values__of_a_click_and_of_arrow_keys(page: Any) -> None:
 )
 def test_hover__shows_the_quantity_of_the_legend(page: Any, view: str, pattern: str) -> None:
     ready(page)
-    page.get_by_role("button", name=view, exact=True).click()
+    page.locator(".detail").get_by_role("button", name=view, exact=True).click()
     page.locator(".heat-map .shot").hover(position={"x": 5, "y": 5})
     assert re.match(pattern, page.locator(".tip").inner_text())
     legend = page.locator(".legend-place figcaption")
