@@ -65,6 +65,8 @@ interface Explanation {
   patch: ExplainedPatch | null;
   candidates: number;
   best: Contender[];
+  lead_error: number | null;
+  is_tie: boolean;
   mean: number | null;
   place: number;
   curve: Moment[];
@@ -84,7 +86,7 @@ interface ImageResult {
   frame: Frame;
   explanation: Explanation;
   boxes: BoxRecord[];
-  maps: Record<"conditional" | "unconditional" | "gap" | "combined", Packed>;
+  maps: Record<"conditional" | "unconditional" | "gap" | "difference" | "combined", Packed>;
   strip: Packed;
   around: { before: string; after: string };
 }
@@ -146,6 +148,7 @@ interface SelectSettings {
   ipc: number;
   gap: string;
   locate: string;
+  smooth: number;
   factor: number;
   per_image: number;
   pins: string[];

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from dsel.analysis.patch_view import PatchView
 from dsel.analysis.rank_order import Reason
 from dsel.types import Box
+
+CLEAR: Final = 2.0
+"""Standard errors by which the best box of an image must lead, or else the runner-up is as good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,10 @@ class Explanation:
     """The explanation of an image's patch; without a patch, the best boxes of the image.
 
     source_box: the patch in pixels of the upright source. candidates: how many boxes were compared.
-    losses: inside the patch. mean: of the map that locating uses, inside the patch. place: the
-    index of the patch in `best`, -1 if it is none of them. ratio: its mean over that of the
-    runner-up; NaN unless both are positive. order: why the patch ranks before one of a higher
+    lead_error: the standard error of the margin of the first of them; NaN if unknown. losses:
+    inside the patch. mean: of the map that locating uses, inside the patch. place: the index of the
+    patch in `best`, -1 if it is none of them. ratio: its mean over that of the runner-up; NaN
+    unless both are positive. order: why the patch ranks before one of a higher
     score, or after one of a lower score; empty if neither is so. same_as: the image with the same
     pixels that is used in place of this one.
     """
@@ -86,6 +91,7 @@ class Explanation:
     source_box: Box | None
     candidates: int
     best: tuple[CandidateBox, ...]
+    lead_error: float
     losses: Losses | None
     mean: float
     place: int
@@ -95,6 +101,11 @@ class Explanation:
     order: tuple[Reason, ...]
     sentence: str
     same_as: str = ""
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether the best box is as good as its runner-up: ahead by less than `CLEAR` errors."""
+        return bool(self.best) and self.best[0].margin < CLEAR * self.lead_error
 
 
 @dataclass(frozen=True, slots=True)

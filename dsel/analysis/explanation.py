@@ -25,6 +25,7 @@ from dsel.config import SelectSettings
 from dsel.core.box_search import TIE, largest_mean_boxes, patch_size, positions
 from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns
 from dsel.core.integral_image import box_means, summed_area
+from dsel.core.margins import margins
 from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry
 
 SHOWN = 5
@@ -50,9 +51,12 @@ def explain(
     x, y = _corners(bucket, geometry, settings)
     explanation = Explanation(
         image_id=image_id, patch=None, source_box=None, candidates=len(x) * len(y), best=best,
-        losses=None, mean=np.nan, place=-1, ratio=np.nan, curve=(), placement=None, order=(),
-        sentence="", same_as=copies.get(image_id, ""),
+        lead_error=np.nan, losses=None, mean=np.nan, place=-1, ratio=np.nan, curve=(),
+        placement=None, order=(), sentence="", same_as=copies.get(image_id, ""),
     )  # fmt: skip
+    if len(best) > 1:
+        error = _lead_error(scores, bucket, geometry, settings, row)
+        explanation = replace(explanation, lead_error=error)
     if nth < len(mine):
         (patch,) = patch_views(selected, scores.images, settings, [mine[nth]])
         index, mean = _index(best, patch.box), _mean(bucket, geometry, settings, patch.box)
@@ -117,6 +121,13 @@ def curve(
             zip(geometry.timesteps, own.tolist(), above.tolist(), strict=True)
         )
     )
+
+
+def _lead_error(
+    scores: ClassScores, bucket: Bucket, geometry: Geometry, settings: SelectSettings, row: int
+) -> float:
+    """Return the standard error of the lead of an image's best box over its runner-up."""
+    return float(margins(replace(scores, buckets=(bucket,)), geometry, settings).error[row])
 
 
 def placement_of(selected: ClassSelection, position: int, ipc: int) -> Placement:

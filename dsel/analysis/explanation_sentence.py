@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from dsel.analysis.explained import Explanation, Losses, Placement
+from dsel.analysis.explained import CLEAR, Explanation, Losses, Placement
 from dsel.analysis.patch_view import PatchView
 from dsel.analysis.rank_order import Reason
 from dsel.config import SelectSettings
@@ -50,6 +50,12 @@ def sentence(explanation: Explanation, settings: SelectSettings) -> str:
     return "; ".join(filter(None, parts)) + "."
 
 
+def locating_map(settings: SelectSettings) -> str:
+    """Name the map that locating uses."""
+    name = "difference" if settings.locate == "difference" else f"{settings.locate} gap"
+    return f"smoothed {name}" if settings.smooth else name
+
+
 def _without_patch(explanation: Explanation, settings: SelectSettings) -> str:
     if explanation.image_id in settings.bans:
         return "This image is banned, so it is never kept."
@@ -76,7 +82,7 @@ def _comparison(explanation: Explanation, patch: PatchView, settings: SelectSett
     """Compare the patch with the other boxes of the image."""
     if settings.baseline != "none" and explanation.place < 0:
         return f"the baseline {settings.baseline} placed it"
-    boxes, gap = f"{explanation.candidates:,} boxes", f"{settings.locate} gap"
+    boxes, gap = f"{explanation.candidates:,} boxes", locating_map(settings)
     if patch.moved:
         best = f", and the best of {boxes} has a {gap} of {_share(explanation.best[0].mean)}"
         return f"it was moved by hand{'' if explanation.place == 0 else best}"
@@ -95,6 +101,8 @@ def _runner_up(explanation: Explanation) -> str:
         return ", with no room for a second one"
     if explanation.mean <= 0:
         return ""
+    if explanation.is_tie:
+        return f", but leads by less than {CLEAR:g} standard errors: the runner-up is as good"
     if np.isnan(explanation.ratio):
         return ", while that of the runner-up is not positive"
     if explanation.ratio < CLOSE_RATIO:
@@ -105,7 +113,7 @@ def _runner_up(explanation: Explanation) -> str:
 def _score(explanation: Explanation, patch: PatchView, settings: SelectSettings) -> str:
     """Name the scores; empty where the gap that the comparison gave is the only one."""
     compared = explanation.place >= 0 and not patch.moved
-    same = settings.score == settings.locate and compared
+    same = settings.score == settings.locate and not settings.smooth and compared
     whole = settings.rank_by == "picture"
     if same:
         ranks = f", while {_share(patch.picture_score)} over the whole picture ranks it"

@@ -37,10 +37,10 @@ class PatchResult(TypedDict):
 
 
 class BoxResult(TypedDict):
-    """One of the best boxes of an image: its mean gap and its lead over the next, as shares."""
+    """One of the best boxes of an image: its mean on the map that locates, its lead, as shares."""
 
     box: list[float]
-    gap: float | None
+    mean: float | None
     margin: float | None
 
 
@@ -77,7 +77,8 @@ class PlacementResult(TypedDict):
 class ExplanationResult(TypedDict):
     """Why a patch was chosen. patch and what belongs to it are null for an image without one.
 
-    place: of the patch among the best boxes, from 1; 0 if it is none of them.
+    place: of the patch among the best boxes, from 1; 0 if it is none of them. lead_error: the
+    standard error of the first one's margin. is_tie: whether that margin is less than two of them.
     """
 
     image_id: str
@@ -89,6 +90,8 @@ class ExplanationResult(TypedDict):
     candidates: int
     place: int
     best: list[BoxResult]
+    lead_error: float | None
+    is_tie: bool
     curve: list[TimestepResult]
 
 
@@ -121,9 +124,11 @@ def explanation_result(found: Explanation) -> ExplanationResult:
         "candidates": found.candidates,
         "place": found.place + 1,
         "best": [
-            {"box": _box(one.box), "gap": plain(one.mean), "margin": plain(one.margin)}
+            {"box": _box(one.box), "mean": plain(one.mean), "margin": plain(one.margin)}
             for one in found.best
         ],
+        "lead_error": plain(found.lead_error),
+        "is_tie": found.is_tie,
         "curve": [
             {
                 "timestep": one.timestep,

@@ -92,4 +92,4 @@ def explanation_wire(explanation: Explanation) -> dict[str, Any]:
     """Return an explanation; its patch has the wire form, with its box in the source besides."""
     patch, source_box = explanation.patch, plain(explanation.source_box)
     shown = patch_wire(patch) | {"source_box": source_box} if patch else None
-    return {**plain(explanation), "patch": shown}
+    return {**plain(explanation), "is_tie": explanation.is_tie, "patch": shown}

@@ -71,11 +71,11 @@ class SelectSettings(Settings):
             "Locate by",
             choices=(
                 ("difference", "Difference"),
-                ("positive", "Positive gap"),
-                ("signed", "Signed gap"),
+                ("positive", "Positive"),
+                ("signed", "Signed"),
             ),
         ),
-    ] = "positive"
+    ] = "difference"
     smooth: Annotated[
         float,
         Field(
@@ -85,7 +85,7 @@ class SelectSettings(Settings):
             "the map before the patch is located; 0 does not smooth. Scores are not smoothed",
         ),
         Display("Smooth", unit="cells"),
-    ] = 0.0
+    ] = 1.0
     score: Annotated[
         Literal["signed", "positive"],
         Field(

@@ -7,9 +7,8 @@ run.json                    format, dsel's version, fingerprint, and the fields 
                             classes in order; fingerprint, origin and number of images of the
                             dataset; name, origin and fingerprint of the prior; resolution_px,
                             cell_px, precision; the score settings that change scores; threads
-scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): losses, gaps, differences
-                            and the noise of both per timestep and cell, features; written last of
-                            its shard
+scores/00000.safetensors    scores of one shard (see `dsel.runs.shards`): maps per timestep and
+                            cell, and features; written last of its shard
 proxies/00000.parquet       one row per image of the shard (`PROXIES`): what images.parquet holds,
                             and the proxy and thumbnail as WebP bytes
 refined/00000.safetensors   with --refine: the shard's scores with all draws of the refined images;

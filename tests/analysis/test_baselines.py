@@ -22,7 +22,9 @@ from dsel.core.gap_maps import combined_maps
 from dsel.types import Box, ClassScores, ClassSelection
 
 GEOMETRY = geometry((200, 500), [0.5, 0.25], 48)
-SETTINGS = SelectSettings(locate="signed", rank_by="patch", cut="patch", patch_px=20, ipc=3)
+SETTINGS = SelectSettings(
+    locate="signed", smooth=0, rank_by="patch", cut="patch", patch_px=20, ipc=3
+)
 SHAPES = ((6, 6), (6, 9), (8, 6), (6, 9), (6, 6))
 
 

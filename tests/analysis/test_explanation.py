@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan, nan
 
 import numpy as np
 import pytest
 from support.drawn import CELL_PX, geometry, patch_of, scores_of, selection_of
 from support.selecting import select_class
+from support.slow_maps import slow_mean
 
 from dsel.analysis.explained import Explanation, Losses, Placement
 from dsel.analysis.explanation import (
@@ -25,7 +27,7 @@ from dsel.types import Box, ClassScores, ClassSelection, Geometry
 
 TIMESTEPS = (200, 500, 700)
 GEOMETRY = geometry(TIMESTEPS, [0.5, 0.25, 1.0], 48)
-SIGNED = SelectSettings(locate="signed", rank_by="patch", patch_px=16, ipc=3)
+SIGNED = SelectSettings(locate="signed", smooth=0, rank_by="patch", patch_px=16, ipc=3)
 
 
 def noise(n: int, seed: int = 0, shape: tuple[int, int] = (6, 7)) -> ClassScores:
@@ -164,6 +166,37 @@ def test_explain__the_loss_saved_is_not_the_gap_in_mean_losses() -> None:
     start = "Naming the class lowers the loss inside this patch by 16 %, from 0.3335 to 0.2800; "
     assert found.sentence.startswith(start)
     assert "its signed gap of 107 % of the mean loss is the largest of all" in found.sentence
+
+
+@pytest.mark.parametrize("locate", ["difference", "signed"])
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+def test_explain__error_of_the_lead_by_the_slow_definition(locate: str, smooth: float) -> None:
+    """Timesteps add up: the difference of the noise's means inside the two best boxes, squared."""
+    rng = np.random.default_rng(5)
+    plain = noise(4, 7)
+    noises = {
+        kind: (rng.normal(size=plain.buckets[0].gap.shape) * 0.05).astype(np.float16)
+        for kind in ("noise", "difference_noise")
+    }
+    scores = replace(plain, buckets=(replace(plain.buckets[0], **noises),))
+    settings = SIGNED.replace(locate=locate, smooth=smooth, timesteps=(200, 700))
+    kind = "difference_noise" if locate == "difference" else "noise"
+    for row in range(4):
+        found = explained(scores, settings, row)
+        first, second = (one.box for one in found.best[:2])
+        variance = 0.0
+        for t in (0, 2):
+            one = smoothed(noises[kind][row, t].astype(np.float32), smooth).astype(float)
+            weight = 1 / float(GEOMETRY.losses[t]) / 2
+            inside = [
+                slow_mean(one, *np.array([b.x, b.y, 16, 16]) / CELL_PX) for b in (first, second)
+            ]
+            variance += (weight * (inside[0] - inside[1])) ** 2
+        assert found.lead_error == pytest.approx(variance**0.5, rel=1e-4)
+        assert found.is_tie == (found.best[0].margin < 2 * found.lead_error)
+    only = explained(scores, settings.replace(patch_px=48))
+    assert isnan(only.lead_error)
+    assert not only.is_tie
 
 
 def test_read_cell__slow_definition() -> None:

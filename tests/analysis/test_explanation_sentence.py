@@ -17,7 +17,7 @@ from dsel.config import SelectSettings
 from dsel.types import Box, ClassScores
 
 GEOMETRY = geometry((200, 500, 700), [0.5, 0.25, 1.0], 48)
-SIGNED = SelectSettings(locate="signed", rank_by="patch", patch_px=16, ipc=3)
+SIGNED = SelectSettings(locate="signed", smooth=0, rank_by="patch", patch_px=16, ipc=3)
 RANKS = "rank 1 of 2 in cluster 1 of 1; kept at IPC 3 as image 1."
 SAVED = "Naming the class lowers the loss inside this patch by 10 %, from 0.5000 to 0.4500; "
 
@@ -71,6 +71,44 @@ def test_sentence__the_loss_counts_every_cell() -> None:
     assert text.startswith("Naming the class does not change the loss inside this patch; its ")
     assert "its positive gap of " in text
     assert "; its score, the signed gap, is 0 % of the mean loss; " in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"locate": "difference"}, "difference"),
+        ({"locate": "difference", "smooth": 1.5}, "smoothed difference"),
+        ({"locate": "positive", "smooth": 1.0}, "smoothed positive gap"),
+    ],
+)
+def test_sentence__says_by_which_map_the_patch_was_located(
+    settings: dict[str, object], name: str
+) -> None:
+    """The difference of drawn scores is the gap without its sign."""
+    chosen = SIGNED.replace(clusters=1, **settings)
+    found = explained(flat(0.5, 0.25), chosen)
+    percent = f"{100 * found.mean:#.2g}".rstrip(".")
+    start = f"; its {name} of {percent} % of the mean loss is the largest of all 25 boxes, "
+    assert start in found.sentence
+    assert "; its score, the signed gap, is 50 % of the mean loss; " in found.sentence
+    moved = explained(flat(0.5, 0.25), chosen.replace(moves=("cat/0@24,24",))).sentence
+    assert f", and the best of 25 boxes has a {name} of {percent} % of the mean loss; " in moved
+
+
+@pytest.mark.parametrize(
+    ("lead", "error", "tie"),
+    [(0.006, 0.0031, True), (0.006, 0.0029, False), (0.006, nan, False), (nan, nan, False)],
+)
+def test_sentence__a_lead_that_noise_explains(lead: float, error: float, tie: bool) -> None:
+    best = (
+        CandidateBox(view_of(0.02).box, 0.021, lead),
+        CandidateBox(Box(20, 20, 16, 16), 0.015, nan),
+    )
+    placement = Placement(0, 1, 0, 1, 0, 1, ())
+    found = explanation_of(view_of(0.021), placement, best, lead_error=error)
+    assert found.is_tie == tie
+    text = ", but leads by less than 2 standard errors: the runner-up is as good; "
+    assert (text in sentence(found, SIGNED)) == tie
 
 
 def test_sentence__no_gain() -> None:
@@ -139,8 +177,8 @@ def explanation_of(
 ) -> Explanation:
     fields = {
         "image_id": "cat/0", "patch": patch, "source_box": None, "candidates": 1024, "best": best,
-        "losses": Losses(0.45, 0.5), "mean": 0.021, "place": 0, "ratio": 1.4, "curve": (),
-        "placement": placement, "order": (), "sentence": "",
+        "losses": Losses(0.45, 0.5), "lead_error": 0.002, "mean": 0.021, "place": 0, "ratio": 1.4,
+        "curve": (), "placement": placement, "order": (), "sentence": "",
     }  # fmt: skip
     return Explanation(**{**fields, **others})  # type: ignore[arg-type]
 
@@ -177,6 +215,9 @@ def test_sentence__kept() -> None:
         ({}, 0.02, 0.01, "this gap is its score; "),
         ({"rank_by": "picture"}, 0.02, -0.01,
          "this gap is its score, while −1.0 % of the mean loss over the whole picture ranks it; "),
+        ({"smooth": 1.0}, 0.02, 0.01, "its score, the signed gap, is 2.0 % of the mean loss; "),
+        ({"locate": "difference"}, 0.02, 0.01,
+         "its score, the signed gap, is 2.0 % of the mean loss; "),
         ({"locate": "positive"}, 0.02, 0.01,
          "its score, the signed gap, is 2.0 % of the mean loss; "),
         ({"locate": "positive", "rank_by": "picture"}, -0.02, 0.01,

@@ -282,7 +282,7 @@ def test_check_selection__says_how_the_objects_fit(tmp_path: Path) -> None:
 
 
 GEOMETRY = geometry((200, 500), [0.5, 0.25], 48)
-SETTINGS = SelectSettings(locate="signed", rank_by="patch", patch_px=20, ipc=3)
+SETTINGS = SelectSettings(locate="signed", smooth=0, rank_by="patch", patch_px=20, ipc=3)
 SHAPES = ((6, 6), (6, 9), (8, 6), (6, 9), (6, 6))
 
 

@@ -61,13 +61,13 @@ def test_axe__no_barriers(visit: Opener, dark: bool) -> None:
 def test_undo__a_change_to_the_same_value_is_no_step(page: Any) -> None:
     gallery(page)
     locate = page.locator("[data-name=locate]")
-    locate.get_by_role("button", name="Signed gap").click()
+    locate.get_by_role("button", name="Signed").click()
     until(page, ".tools button", "e => !e.disabled")
     page.keyboard.press("Control+z")
     until(page, ".tools button", "e => e.disabled")
-    locate.get_by_role("button", name="Positive gap").click()
+    locate.get_by_role("button", name="Difference").click()
     page.keyboard.press("Control+Shift+Z")
-    until(page, "[data-name=locate] [aria-pressed=true]", "e => e.textContent === 'Signed gap'")
+    until(page, "[data-name=locate] [aria-pressed=true]", "e => e.textContent === 'Signed'")
 
 
 def test_tab__a_failed_request_is_repeated(visit: Opener) -> None:

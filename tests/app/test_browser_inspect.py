@@ -77,18 +77,21 @@ def test_views__each_has_its_map_and_its_legend(page: Any) -> None:
     seen = set()
     for view, words in {
         "Image": "as the prior saw it",
-        "Overlay": "positive gap, in % of the mean loss",
+        "Overlay": "smoothed difference, in % of the mean loss",
         "Conditional": "mean squared error per cell, with the class named",
         "Unconditional": "mean squared error per cell, with the null prompt",
         "Gap": "unconditional − conditional loss",
+        "Difference": "squared difference of the two predictions",
     }.items():
         page.get_by_role("button", name=view, exact=True).click()
         until(page, ".legend-place", f"e => e.textContent.includes({words!r})")
         assert page.locator(".heat-map canvas").is_hidden() == (view == "Image")
         seen.add(pixels(page, ".heat-map canvas"))
-    assert len(seen) == 4
-    low, middle, high = page.locator(".legend-place .ticks span").all_inner_texts()
-    assert (low, middle) == (f"−{high}", "0")
+        if view == "Gap":
+            low, middle, high = page.locator(".legend-place .ticks span").all_inner_texts()
+            assert (low, middle) == (f"−{high}", "0")
+    assert len(seen) == 5
+    assert page.locator(".legend-place .ticks span").first.inner_text() == "0"
 
 
 def test_overlay__opacity_and_the_scale_of_the_class(page: Any) -> None:
@@ -118,10 +121,11 @@ def test_values__of_a_click_and_of_arrow_keys(page: Any) -> None:
 @pytest.mark.parametrize(
     ("view", "pattern"),
     [
-        ("Image", r"positive gap [\d.]+ %$"),
-        ("Overlay", r"positive gap [\d.]+ %$"),
+        ("Image", r"smoothed difference [\d.]+ %$"),
+        ("Overlay", r"smoothed difference [\d.]+ %$"),
         ("Conditional", r"conditional loss 0\.\d+$"),
         ("Gap", r"gap −?0"),
+        ("Difference", r"difference 0"),
     ],
 )
 def test_hover__shows_the_quantity_of_the_legend(page: Any, view: str, pattern: str) -> None:

@@ -24,7 +24,7 @@ from dsel.app.jobs.runner import JobRunner, Limits, Priors, _when_free, seconds_
 from dsel.app.jobs.tasks import ExportTask, ScoreTask
 from dsel.app.quota import Quota, Quotas
 from dsel.cli.commands import main
-from dsel.config import ExportSettings, PriorSettings, SelectSettings, SourceSettings
+from dsel.config import ExportSettings, PriorSettings, ScoreSettings, SelectSettings, SourceSettings
 from dsel.config.shell import select_and_export
 from dsel.errors import PriorError, QuotaError, SettingError, StorageError
 from dsel.files import record_bytes
@@ -432,14 +432,16 @@ def test_lent__for_less_than_a_shard_takes(jobs_with, source) -> None:
 
 
 def test_seconds_of__by_hand() -> None:
-    task = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))  # 48 evaluations each
+    settings = ScoreSettings(timesteps=(100, 200, 300), draws=8)  # 48 evaluations each
+    task = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"), settings=settings)
     assert seconds_of(task, Path(), 100) == 52  # 20 to load, and 4800 at 150 a second
     assert seconds_of(task, Path(), 1) == 30
     assert seconds_of(task, Path(), 10_000) == 300
 
 
 def test_fitted__shards_fit_into_the_time() -> None:
-    task = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"))
+    settings = ScoreSettings(timesteps=(100, 200, 300), draws=8)
+    task = ScoreTask(title="", source="", prior=PriorSettings(prior="a/b"), settings=settings)
     runner = JobRunner(accelerate=lent([], 0))
     assert runner.fitted(task).settings.shard_size == 94  # 30 s at 150 a second, 48 for each
     assert JobRunner().fitted(task) is task

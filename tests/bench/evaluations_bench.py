@@ -61,7 +61,7 @@ EVERY = (200, 300, 400, 500, 600, 700)
 OLDER_DRAWS, OLDER_TIMESTEPS = 64, (100, 701)
 REFERENCE_DRAWS = 16
 NOISES = (0, 1)
-SCORED: Mapping[int, tuple[int, ...]] = {4: EVERY, 2: (200, 300, 400), 1: (200, 300)}
+SCORED: Mapping[int, tuple[int, ...]] = {4: EVERY, 2: (200, 300), 1: (200, 300)}
 """The timesteps that are scored with so many draws; recipes use some of them."""
 
 
@@ -90,8 +90,8 @@ def recipes() -> dict[str, Recipe]:
     for smooth in (1.0, 2.0):
         found[f"default_48_smooth_{smooth:g}"] = replace(found["default_48"], smooth=smooth)
     for draws, timesteps in (
-        (1, (200,)), (1, (300,)), (1, (200, 300)), (2, (200,)), (2, (300,)), (2, (200, 300)),
-        (2, (200, 300, 400)), (4, (200, 300)), (4, (200, 300, 400)), (4, EVERY),
+        (1, (200,)), (1, (200, 300)), (2, (200,)), (2, (300,)), (2, (200, 300)), (4, (200,)),
+        (4, (200, 300)), (4, (200, 300, 400)), (4, EVERY),
     ):  # fmt: skip
         shown = "all" if timesteps == EVERY else "_".join(map(str, timesteps))
         for locate in ("difference", "positive"):

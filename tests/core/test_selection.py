@@ -166,12 +166,13 @@ def test_score_class__by_hand() -> None:
     gap[0, :, 0:4, 0:4] = [[[1.0]], [[2.0]]]  # 1 as a share of the loss, at both timesteps
     gap[0, :, 0:2, 0:4] -= [[[3.0]], [[6.0]]]  # -2 in the upper half
     gap[0, :, 7, 7] = [-16.0, -32.0]
-    found = score(with_gap(scores, gap), SelectSettings(rank_by="patch"))
+    by_gap = SelectSettings(locate="positive", smooth=0)
+    found = score(with_gap(scores, gap), by_gap.replace(rank_by="patch"))
     assert (found.located.x[0], found.located.y[0]) == (0, 0)
     assert found.patch.tolist() == [(8 * 1 + 8 * -2) / 16]
     assert found.picture.tolist() == [(8 * 1 + 8 * -2 - 16) / 64]
     assert found.ranking.tolist() == found.patch.tolist()
-    positive = score(with_gap(scores, gap), SelectSettings(score="positive"))
+    positive = score(with_gap(scores, gap), by_gap.replace(score="positive"))
     assert positive.patch.tolist() == [8 / 16]
     assert positive.picture.tolist() == [8 / 64]
     assert positive.ranking.tolist() == positive.picture.tolist()

@@ -7,6 +7,7 @@ export const DEFAULTS = {
     ipc: 10,
     factor: 1,
     locate: "positive",
+    smooth: 0,
     across: true,
     timesteps: [],
     pins: [],

@@ -35,13 +35,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+SIX = (200, 300, 400, 500, 600, 700)
+
+
 def turned(names: tuple[str, ...]) -> MixturePrior:
     """The toy prior with the colour of each class under the name of another."""
     return MixturePrior(names, resolution_px=PX, cell_px=CELL_PX)
 
 
 def test_plan_knowledge__at_most_five_percent_of_the_evaluations() -> None:
-    settings = ScoreSettings()
+    settings = ScoreSettings(timesteps=SIX)
     for classes in (2, 3, 10, 25, 1000):
         for count in (1, 3, 4, 10, 40, 130, 1300):
             plan = plan_knowledge(settings, [count] * classes)
@@ -55,7 +58,9 @@ def test_plan_knowledge__at_most_five_percent_of_the_evaluations() -> None:
 
 
 def test_plan_knowledge__by_hand() -> None:
-    settings = ScoreSettings()
+    default = plan_knowledge(ScoreSettings(), [40] * 10)  # 320 evaluations, of 16 for each image
+    assert default == KnowledgePlan(4, 2, (200, 300), 2, 320)
+    settings = ScoreSettings(timesteps=SIX)
     # 5 % of 48 evaluations for each of 400 images are 960, 96 per class: 4 images x 4 x 5 names.
     assert plan_knowledge(settings, [40] * 10) == KnowledgePlan(4, 4, (200, 500), 2, 800)
     assert plan_knowledge(settings, [40]) is None

@@ -232,7 +232,7 @@ def test_score__where_the_class_shows_the_gap_is_positive(tmp_path):
     for index, sign in ((0, 1), (1, -1)):
         gap = run.class_scores(index).buckets[0].gap[0].astype(np.float32).mean(axis=0)
         assert (sign * gap[discriminative]).mean() > 3 * abs(gap[~discriminative]).mean()
-    finish(select(run, SelectSettings(patch_px=12, ipc=1)))
+    finish(select(run, SelectSettings(patch_px=12, ipc=1, locate="positive", smooth=0)))
     patch = run.read_selection()[1][0].patches[0]
     assert (patch.box.x, patch.box.y) == (12, 8)
 

@@ -107,7 +107,8 @@ def test_select__an_image_with_room_for_one_gives_one() -> None:
     gap = np.zeros_like(bucket.gap)
     gap[0, :, 2:6, 2:6] = 1
     gap[1, :, 0:4, 0:4] = 1
-    found = select_class(with_gap(scores, gap), GEOMETRY, SelectSettings(per_image=2))
+    settings = SelectSettings(per_image=2, locate="positive", smooth=0)
+    found = select_class(with_gap(scores, gap), GEOMETRY, settings)
     assert sorted(patch.image_id for patch in found.patches) == ["cat/0", "cat/1", "cat/1"]
 
 
@@ -183,7 +184,8 @@ def test_select__a_cut_that_repeats_a_better_one_is_dropped(factor: int) -> None
     assert len(found.patches) == len(cuts.patches) > 8
     assert cuts.dropped == frozenset()
     best = {}  # the patch that was located first stays, which is the best by the locating map
-    for patch in select_class(scores, GEOMETRY, BY_PATCH.replace(patch_px=24)).patches:
+    alone = SelectSettings(patch_px=24, rank_by="patch", cut="patch")
+    for patch in select_class(scores, GEOMETRY, alone).patches:
         best[patch.image_id] = patch.box
     assert {found.patches[r].image_id: found.patches[r].box for r in found.kept(1000)} == best
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from dsel.core.gap_maps import combined_maps
 from dsel.core.selection import Located, locate_class
 from dsel.errors import SettingError
 from dsel.pipeline import selector as selector_module
-from dsel.types import Box, ClassScores, ClassSelection, Patch
+from dsel.types import Box, Bucket, ClassScores, ClassSelection, Patch
 
 OTHERS = {"dog/1": frame(8, 8), "cat": None, "dog/2": frame(8, 200)}
 """Images of other classes."""
@@ -96,8 +96,7 @@ def test_select__bans_leave_the_class_as_if_the_images_were_not_there() -> None:
     few = replace(
         few, ids=few.ids[:10], frames=few.frames[:10], features=few.features[:10],
         buckets=tuple(
-            replace(b, rows=b.rows[b.rows < 10], conditional=b.conditional[b.rows < 10],
-                    gap=b.gap[b.rows < 10])
+            Bucket(**{one.name: getattr(b, one.name)[b.rows < 10] for one in fields(Bucket)})
             for b in few.buckets
         ),
     )  # fmt: skip

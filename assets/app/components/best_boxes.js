@@ -3,11 +3,11 @@
 import { fill, h, indexOfFocus } from "../lib/dom.js";
 import { percentColumn } from "../lib/format.js";
 import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
-import { UNIT, withUnit } from "../lib/quantities.js";
+import { locatingMap, UNIT, withUnit } from "../lib/quantities.js";
 import { createTable } from "./dialog.js";
 import { PatchCrop } from "./patch_crop.js";
 
-const MEAN_HELP = `The mean inside the box of the map that locating uses, in ${UNIT}`;
+const MEAN_HELP = `The mean inside the box of the map that locates, in ${UNIT}`;
 const MARGIN_HELP = "How far the mean is above that of the next best box that does not overlap";
 
 /** @typedef {{ box: Box, mean: number | null, margin: number | null, n: number }} Listed n is -1 for a moved box */
@@ -29,10 +29,11 @@ export function createBestBoxes(app, { choose, turn, reset }) {
   labelHead(table);
   const link = h("button.link", { type: "button", onclick: reset }, "Back to the best box");
   const moved = h("p.moved", { hidden: true }, h("span.badge-still", {}, "moved by hand"), link);
+  const tie = h("p.hint.tie", { hidden: true });
   const none = h("p.hint", { hidden: true }, "No box: the maps of this image contain values that are not numbers.");
   const hint = h("p.hint", {});
   const label = { "aria-label": "Best boxes" };
-  const element = h("section.boxes.card", label, h("h3", {}, "Best boxes"), table, none, hint, moved);
+  const element = h("section.boxes.card", label, h("h3", {}, "Best boxes"), table, tie, none, hint, moved);
   return { element, show };
 
   /**
@@ -42,13 +43,16 @@ export function createBestBoxes(app, { choose, turn, reset }) {
   function show(image, { isMoved, movable }) {
     const focused = indexOfFocus(rows.querySelectorAll("button"));
     const { patch } = image.explanation;
-    const isSigned = app.store.state.select.locate === "signed";
-    table.tHead?.querySelectorAll(".figure")[0].replaceChildren(isSigned ? "Signed gap" : "Positive gap");
+    const { select } = app.store.state;
+    const name = locatingMap(select);
+    table.tHead?.querySelectorAll(".figure")[0].replaceChildren(name[0].toUpperCase() + name.slice(1));
     const list = listed(image.explanation);
     const texts = percentColumn(list.flatMap((one) => [one.mean, one.margin]));
     const made = list.map((one, n) => createRow(app, image, one, texts.slice(2 * n, 2 * n + 2), { choose, turn }));
     fill(rows, made);
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
+    tie.hidden = !image.explanation.is_tie;
+    tie.textContent = tieText(image.explanation);
     none.hidden = list.length > 0;
     hint.hidden = !patch || list.length < 2 || (isMoved && movable);
     hint.textContent = movable
@@ -56,6 +60,16 @@ export function createBestBoxes(app, { choose, turn, reset }) {
       : "Only patch 1 can be moved: the others are the best boxes that do not overlap it.";
     moved.hidden = !isMoved;
   }
+}
+
+/**
+ * Say that noise alone may have put the best box before the second.
+ * @param {Explanation} explanation
+ */
+function tieText({ best, lead_error: error, is_tie: isTie }) {
+  if (!isTie) return "";
+  const lead = withUnit(best[0].margin, error);
+  return `Box 2 is as good as box 1, whose lead of ${lead} is less than two standard errors.`;
 }
 
 /** @param {HTMLTableElement} table */
@@ -92,7 +106,8 @@ function createRow(app, image, { box, mean, n }, texts, { choose, turn }) {
   const state = isChosen ? "shown" : nth >= 0 ? `patch ${nth + 1}` : patch ? "choose" : "";
   const name = n < 0 ? "moved" : String(n + 1);
   const take = () => patch && !isChosen && (nth >= 0 ? turn(nth) : choose(box, n));
-  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, gap ${withUnit(mean)}`;
+  const value = `${locatingMap(app.store.state.select)} ${withUnit(mean)}`;
+  const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, ${value}`;
   const crop = new PatchCrop(app);
   crop.show({ id: image.image_id, box, size: proxySize(image.frame) });
   const props = { type: "button", title: label, "aria-label": label, disabled: !patch, onclick: take };

@@ -2,21 +2,22 @@
 
 import { fill, h } from "../lib/dom.js";
 import { column, percentColumn } from "../lib/format.js";
-import { UNIT, withUnit } from "../lib/quantities.js";
+import { locatingMap, UNIT, withUnit } from "../lib/quantities.js";
 
 const COLUMNS = [
   { name: "timestep", label: "timestep", help: "timestep" },
   { name: "conditional", label: "cond.", help: "conditional loss" },
   { name: "unconditional", label: "uncond.", help: "unconditional loss" },
   { name: "gap", label: "gap", help: "unconditional − conditional loss" },
+  { name: "difference", label: "diff.", help: "squared difference of the two predictions" },
   {
     name: "combined",
     label: "of mean",
-    help: `what the box search uses: the gap in ${UNIT}, without its negative part unless signed`,
+    help: `what the box search uses: the map that locates, in ${UNIT}`,
   },
 ];
 
-/** Create the table; `show(values)` fills it and null empties it. */
+/** Create the table; `show(values, select)` fills it and null empties it. */
 export function createCellValues() {
   const title = h("span.soft", {});
   const spoken = h("p.sr", { "aria-live": "polite" });
@@ -31,13 +32,16 @@ export function createCellValues() {
   const element = h("section.cell-values.card", label, head, hint, table, spoken);
   return { element, show };
 
-  /** @param {CellValues | null} cell */
-  function show(cell) {
+  /**
+   * @param {CellValues | null} cell
+   * @param {SelectSettings} select
+   */
+  function show(cell, select) {
     hint.hidden = cell != null;
     table.hidden = cell == null;
     title.textContent = cell ? `row ${cell.row + 1}, column ${cell.column + 1}` : "";
     spoken.textContent = cell
-      ? `Row ${cell.row + 1}, column ${cell.column + 1}: mean gap ${withUnit(cell.mean.combined)}`
+      ? `Row ${cell.row + 1}, column ${cell.column + 1}: mean ${locatingMap(select)} ${withUnit(cell.mean.combined)}`
       : "";
     fill(rows, cell ? createRows(cell) : []);
   }
@@ -48,11 +52,15 @@ function createRows({ timesteps, values, mean }) {
   const one = values.length === 1;
   const lines = one ? values : [mean, ...values];
   const names = one ? timesteps : ["mean", ...timesteps];
-  const [conditional, unconditional, gap, combined] = [
+  const [conditional, unconditional, gap, difference, combined] = [
     column(lines.map((line) => line.conditional)),
     column(lines.map((line) => line.unconditional)),
     column(
       lines.map((line) => line.gap),
+      2,
+    ),
+    column(
+      lines.map((line) => line.difference),
       2,
     ),
     percentColumn(
@@ -61,7 +69,8 @@ function createRows({ timesteps, values, mean }) {
     ),
   ];
   return names.map((name, n) => {
-    const cells = [conditional[n], unconditional[n], gap[n], combined[n]].map((text) => h("td.figure", {}, text));
+    const texts = [conditional[n], unconditional[n], gap[n], difference[n], combined[n]];
+    const cells = texts.map((text) => h("td.figure", {}, text));
     const head = h("th", { scope: "row" }, String(name));
     return h("tr", { className: name === "mean" ? "mean" : "" }, head, cells);
   });

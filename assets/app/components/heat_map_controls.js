@@ -6,11 +6,11 @@ import { quantityOf } from "../lib/quantities.js";
 import { mapOf } from "./heat_map.js";
 import { createSegments, options } from "./segments.js";
 
-const VIEWS = ["Image", "Overlay", "Conditional", "Unconditional", "Gap"];
+const VIEWS = ["Image", "Overlay", "Conditional", "Unconditional", "Gap", "Difference"];
 const SCALES = ["This image", "Class"];
 const MOST_RANGES = 40;
 
-/** @typedef {Record<"conditional" | "unconditional" | "gap" | "combined", ScaleRange>} ClassRanges */
+/** @typedef {Record<keyof ImageResult["maps"], ScaleRange>} ClassRanges */
 
 /** The controls of a heat map; `changed()` is called when the view, the opacity or the scale changes. */
 export class HeatMapControls {
@@ -90,7 +90,7 @@ export class HeatMapControls {
 
   classRanges() {
     const { run, class_name: name, select } = this.app.store.state;
-    const key = JSON.stringify([run, name, select.timesteps, select.locate]);
+    const key = JSON.stringify([run, name, select.timesteps, select.locate, select.smooth]);
     const known = this.ranges.get(key);
     if (known) return known;
     /** @type {Promise<ClassRanges>} */
@@ -123,6 +123,7 @@ export class HeatMapControls {
  */
 function imageRange(image, view) {
   if (view === "Gap" || view === "Overlay") return rangeOf(mapOf(image, view).values, true);
+  if (view === "Difference") return { low: 0, high: rangeOf(mapOf(image, view).values, false).high };
   const [a, b] = ["Conditional", "Unconditional"].map((one) => rangeOf(mapOf(image, one).values, false));
   return { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
 }
@@ -131,8 +132,9 @@ function imageRange(image, view) {
  * @param {ClassRanges} ranges
  * @param {string} view
  */
-function classRange({ conditional, unconditional, gap, combined }, view) {
+function classRange({ conditional, unconditional, gap, difference, combined }, view) {
   if (view === "Gap") return symmetric(gap);
+  if (view === "Difference") return { low: 0, high: difference.high };
   if (view === "Overlay") return symmetric(combined);
   const low = Math.max(0, Math.min(conditional.low, unconditional.low));
   return { low, high: Math.max(conditional.high, unconditional.high) };

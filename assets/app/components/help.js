@@ -10,8 +10,8 @@ const ABOUT = [
   "A pretrained diffusion model, the prior, predicts the noise in each image twice: with the class named in the " +
     "prompt, and without it. Where naming the class lowers the loss, the image is discriminative: this gap is the " +
     "heat map.",
-  "dsel locates the patch with the largest gap in each image, clusters the patches of a class by their " +
-    "features, ranks them, and exports a cut around as many as the IPC allows: a small training set of real pixels.",
+  "dsel locates the patch of each image where naming the class matters most, clusters the patches of a class by " +
+    "their features, ranks them, and exports a cut around as many as the IPC allows: a small set of real pixels.",
 ];
 const KEYS = [
   ["←  →", "Previous image, next image"],
@@ -25,6 +25,11 @@ const KEYS = [
 ];
 const TERMS = [
   ["Gap", "unconditional minus conditional loss: positive where naming the class helps"],
+  [
+    "Difference",
+    "the squared difference of the two predictions: large where naming the class matters, whether it helps or not. " +
+      "It locates patches with few evaluations, and never ranks them, since it is as large for a wrong name",
+  ],
   ["Mean loss", MEAN_LOSS],
   ["Patch", "the square box of an image where the class shows"],
   [

@@ -150,7 +150,7 @@ export class ImageDetail {
     await this.paint();
     if (isOther) this.map.mark(null);
     if (this.pixel) app.attempt(() => this.requestValues());
-    else this.values.show(null);
+    else this.values.show(null, app.store.state.select);
     this.prefetch(image, run, name);
     if (image.image_id === asked || app.store.state.image_id !== asked || app.store.state.class_name !== name) return;
     // From here on the page follows this image, even if other settings make another one the best.
@@ -245,7 +245,7 @@ export class ImageDetail {
     if (!pixel) return;
     const values = await this.app.latest("values", () => this.app.ask("values", pixel));
     if (!values || pixel !== this.pixel) return;
-    this.values.show(values);
+    this.values.show(values, this.app.store.state.select);
     this.map.mark(values);
   }
 

@@ -106,7 +106,8 @@ function createPatchTurns(turn) {
  * @param {SelectSettings} select
  * @returns {{ name: string, value: any, help?: string }[]}
  */
-function factsOf({ explanation: { patch, placement, order }, frame }, select) {
+function factsOf({ explanation, frame }, select) {
+  const { patch, placement, order } = explanation;
   const source = { name: "source", value: `${frame.source_width} × ${frame.source_height} px` };
   if (!patch || !placement) return [source];
   const { x, y, width, height } = patch.source_box;
@@ -123,13 +124,28 @@ function factsOf({ explanation: { patch, placement, order }, frame }, select) {
       value: withUnit(patch.picture_score, patch.picture_standard_error),
       help: `${scoreHelp(select, "picture")} ${errorHelp(patch.picture_score, patch.picture_standard_error)}`,
     },
-    { name: "margin", value: withUnit(patch.margin), help: MARGIN_HELP },
+    { name: "margin", value: marginText(patch, explanation), help: marginHelp(explanation) },
     { name: "rank", value: rankText(placement, order) },
     { name: "cluster", value: [clusterMark(patch.cluster), ` ${patch.cluster + 1}`] },
     { name: "kept", value: keptText(patch) },
     { name: "patch in the source", value: `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}` },
     source,
   ];
+}
+
+/**
+ * Write the margin, with its standard error where it is that of the best box.
+ * @param {Patch} patch
+ * @param {Explanation} explanation
+ */
+function marginText({ margin }, { place, lead_error: error }) {
+  return withUnit(margin, place === 0 ? error : null);
+}
+
+/** @param {Explanation} explanation */
+function marginHelp({ is_tie: isTie, place }) {
+  const tie = isTie && place === 0 ? " It is less than two standard errors: the runner-up is as good." : "";
+  return `${MARGIN_HELP}${tie}`;
 }
 
 /**

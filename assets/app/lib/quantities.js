@@ -31,17 +31,33 @@ const OF_VIEW = {
     write: number,
   },
   Gap: { name: "gap", caption: "gap: unconditional − conditional loss, per cell", write: number },
+  Difference: {
+    name: "difference",
+    caption:
+      "difference: squared difference of the two predictions per cell; large where the name matters, right or wrong",
+    write: number,
+  },
 };
+
+/**
+ * Name the map that locates the patch.
+ * @param {Pick<SelectSettings, "locate" | "smooth">} select
+ */
+export function locatingMap({ locate, smooth }) {
+  const name = locate === "difference" ? "difference" : `${locate} gap`;
+  return smooth ? `smoothed ${name}` : name;
+}
 
 /**
  * Return the quantity that a view of the heat map shows; the overlay shows what the box search uses.
  * @param {string} view
- * @param {Pick<SelectSettings, "locate">} select
+ * @param {Pick<SelectSettings, "locate" | "smooth">} select
  * @returns {Quantity}
  */
-export function quantityOf(view, { locate }) {
-  const caption = `${locate} gap, in ${UNIT}; the patch is where it is largest`;
-  return OF_VIEW[view] ?? { name: `${locate} gap`, caption, write: percent };
+export function quantityOf(view, select) {
+  const name = locatingMap(select);
+  const caption = `${name}, in ${UNIT}; the patch is where it is largest`;
+  return OF_VIEW[view] ?? { name, caption, write: percent };
 }
 
 /**

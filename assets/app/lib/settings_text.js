@@ -138,8 +138,18 @@ export function rankingScore(patch, { rank_by: by }) {
   return by === "patch" ? patch.score : patch.picture_score;
 }
 
+/**
+ * Return the standard error of the score that a patch is ranked by, null if it is unknown.
+ * @param {Patch} patch
+ * @param {SelectSettings} select
+ */
+export function rankingError(patch, { rank_by: by }) {
+  return by === "patch" ? patch.standard_error : patch.picture_standard_error;
+}
+
 /** What a margin is, for a tooltip. */
-export const MARGIN_HELP = "How far the gap that locates is above that of the next best box that does not overlap.";
+export const MARGIN_HELP =
+  "How far its mean on the map that locates is above that of the next best box that does not overlap.";
 
 /** @type {Record<string, string>} */
 const ORDERS = {
