@@ -55,8 +55,9 @@ class Maps(Sequence[Floats]):
     @property
     def nbytes(self) -> int:
         """Bytes of the maps and of their tables, made or not."""
-        cells = (n * (h + 1) * (w + 1) for n, h, w in (maps.shape for maps in self.buckets))
-        return sum(int(maps.nbytes) for maps in self.buckets) + 8 * sum(cells)
+        shapes = (maps.shape for maps in self.buckets)
+        cells = sum(int(n * (h + 1) * (w + 1)) for n, h, w in shapes)
+        return sum(maps.nbytes for maps in self.buckets) + 8 * cells
 
 
 def combined_maps(

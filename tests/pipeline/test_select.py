@@ -211,6 +211,6 @@ def test_select__of_another_version_is_selected_again(source, tmp_path, monkeypa
 def test_follows_from_run__not_what_a_model_or_the_true_objects_decide():
     assert follows_from_run(SMALL)
     assert follows_from_run(SMALL.replace(baseline="herding"))
-    assert not follows_from_run(SMALL.replace(features="clip"))
+    assert not follows_from_run(SMALL.replace(features="reencode"))
     assert not follows_from_run(SMALL.replace(baseline="rded", teacher="t"))
     assert not follows_from_run(SMALL.replace(baseline="largest-object"))
