@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from dsel.config import SelectSettings
 from dsel.core.baselines.base import Teacher
+from dsel.core.baselines.registry import BASELINES
 from dsel.core.composing import shortfall
 from dsel.core.patch_features import Featurizer
 from dsel.errors import DamageError, RunError
@@ -58,9 +59,14 @@ def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
     for text in unused(settings):
         yield Notice(text)
     settings = selector.with_known_ids(settings)
-    selections = yield from select_classes(selector, settings)
-    yield from _damaged_before(run, settings)
-    run.write_selection(settings, selections)
+    stored = run.stored_selection(settings) if follows_from_run(settings) else None
+    if stored is None:
+        selections = yield from select_classes(selector, settings)
+        yield from _damaged_before(run, settings)
+        run.write_selection(settings, selections)
+    else:
+        selections = stored
+        yield from _stored(selector, settings, stored)
     yield Done(
         "select",
         {
@@ -70,6 +76,27 @@ def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
             "selection": run.selection_name(settings),
         },
     )
+
+
+def follows_from_run(settings: SelectSettings) -> bool:
+    """Return whether a selection follows from the run and its settings alone.
+
+    Models that describe patches or teach, and the true objects, may change beside them.
+    """
+    own = settings.baseline == "none" or BASELINES[settings.baseline].needs is None
+    return own and settings.features == "free"
+
+
+def _stored(
+    selector: Selector, settings: SelectSettings, selections: Sequence[ClassSelection]
+) -> Iterator[Event]:
+    """Yield the events of selecting what is stored already."""
+    if note := note_of_copies(selector.run.copies):
+        yield Notice(note)
+    yield Started("select", len(selections), "classes", done=len(selections))
+    for selected in selections:
+        if lack := shortfall(selected, settings):
+            yield Notice(lack)
 
 
 def _damaged_before(run: Run, settings: SelectSettings) -> Iterator[Event]:

@@ -46,6 +46,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dsel import __version__
 from dsel.checksums import check_file, damaged
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
@@ -78,7 +79,12 @@ from dsel.runs.schema import (
     ShardRow,
     proxy_row,
 )
-from dsel.runs.selections import current_selection, read_selection, write_selection
+from dsel.runs.selections import (
+    current_selection,
+    make_current,
+    read_selection,
+    write_selection,
+)
 from dsel.runs.shards import (
     Header,
     ScoreIndex,
@@ -322,6 +328,22 @@ class Run:
     def write_selection(self, settings: SelectSettings, classes: Sequence[ClassSelection]) -> Path:
         """Store a selection, make it the current one, and return its folder."""
         return write_selection(self.path, self.selection_name(settings), settings, classes)
+
+    def stored_selection(self, settings: SelectSettings) -> tuple[ClassSelection, ...] | None:
+        """Return the selection with these settings and make it the current one; None without it.
+
+        A damaged one, and one that another version of dsel may have made, counts as none.
+        """
+        name = self.selection_name(settings)
+        try:
+            if self.identity.dsel != __version__:
+                return None
+            _, selections = self.read_selection(name)
+            if current_selection(self.path) != name:
+                make_current(self.path, name)
+        except RunError:
+            return None
+        return selections
 
     def read_selection(self, name: str = "") -> tuple[SelectSettings, tuple[ClassSelection, ...]]:
         """Read a selection by its fingerprint, the current one by default.

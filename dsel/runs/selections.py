@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import numpy as np
 from pydantic import with_config
 
 from dsel.checksums import damaged
@@ -47,8 +49,13 @@ def write_selection(
     images = {selected.name: selected.images for selected in classes}
     record = {"settings": settings.plain(), "images": images}
     write_atomically(folder / "settings.json", record_bytes(record))
-    write_atomically(path / FOLDER / "current.json", record_bytes({"selection": name}))
+    make_current(path, name)
     return folder
+
+
+def make_current(path: Path, name: str) -> None:
+    """Make a stored selection the current one of the run at `path`."""
+    write_atomically(path / FOLDER / "current.json", record_bytes({"selection": name}))
 
 
 def read_selection(
@@ -70,17 +77,20 @@ def read_selection(
         )
     settings, images = _stored(path, name)
     table = read_table(folder / "patches.parquet", PATCHES, remedy=remedies.SELECT)
-    class_indices = table["class_index"].to_numpy()
+    # They are stored class by class.
+    starts = np.searchsorted(table["class_index"].to_numpy(), range(len(classes) + 1)).tolist()
     if list(images) != list(classes):
         raise damaged(folder / "settings.json", "it has other classes", remedies.SELECT)
     selections = tuple(
         ClassSelection(
             class_name,
             index,
-            read_patches(table.filter(class_indices == index), index),
+            read_patches(table.slice(start, end - start), index),
             images[class_name],
         )
-        for index, class_name in enumerate(classes)
+        for index, (class_name, (start, end)) in enumerate(
+            zip(classes, pairwise(starts), strict=True)
+        )
     )
     return settings, selections
 

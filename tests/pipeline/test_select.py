@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.stages import figures_of
+from support.stored import flip
 from support.toyset import (
     SMALL,
     finish,
@@ -15,9 +16,10 @@ from support.toyset import (
 from dsel.config import ExportSettings, SelectSettings
 from dsel.errors import SettingError
 from dsel.pipeline.export import export_selections
-from dsel.pipeline.select import select, unused
+from dsel.pipeline.select import follows_from_run, select, unused
 from dsel.pipeline.selector import Selector
-from dsel.types import Notice
+from dsel.runs import open_run
+from dsel.types import Notice, Started
 
 
 @pytest.mark.parametrize(
@@ -157,3 +159,58 @@ def test_select__unused_setting_gives_a_notice(tmp_path):
     events = finish(select(run, SelectSettings(ipc=1, context=2.0)))
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert notices == ["context 2 is not used: it needs cut context, not whole"]
+
+
+def written(run):
+    """When each file of the run's selections was written."""
+    return {path: path.stat().st_mtime_ns for path in (run.path / "selections").rglob("*.*")}
+
+
+def test_select__what_is_stored_is_not_selected_again(tmp_path, monkeypatch):
+    root = write_pictures(tmp_path / "pictures", {"cat": 3, "dog": 1})
+    run = scored_run(root, tmp_path / "run")
+    settings = SMALL.replace(ipc=4)
+    first = finish(select(run, settings))
+    before = written(run)
+    monkeypatch.setattr(Selector, "select", None)
+    again = finish(select(open_run(run.path), settings))
+    assert written(run) == before
+    assert figures_of(again) == figures_of(first)
+    notices = [[one for one in events if isinstance(one, Notice)] for events in (first, again)]
+    assert notices[0] == notices[1] != []
+    (started,) = (one for one in again if isinstance(one, Started))
+    assert (started.done, started.total) == (2, 2)
+
+
+def test_select__what_is_stored_becomes_the_current_one(source, tmp_path):
+    run = scored_run(source, tmp_path / "run")
+    for settings in (SMALL, SMALL.replace(ipc=1), SMALL):
+        finish(select(run, settings))
+        assert run.read_selection()[0] == settings
+
+
+@pytest.mark.parametrize("name", ["patches.parquet", "settings.json"])
+def test_select__what_is_damaged_is_selected_again(source, tmp_path, name):
+    run = scored_run(source, tmp_path / "run")
+    finish(select(run, SMALL))
+    path = run.path / "selections" / run.selection_name(SMALL) / name
+    content = path.read_bytes()
+    flip(path, len(content) // 2)
+    events = finish(select(open_run(run.path), SMALL))
+    assert path.read_bytes() == content
+    assert any(isinstance(one, Notice) and name in one.text for one in events)
+
+
+def test_select__of_another_version_is_selected_again(source, tmp_path, monkeypatch):
+    run = scored_run(source, tmp_path / "run")
+    finish(select(run, SMALL))
+    monkeypatch.setattr("dsel.runs.run.__version__", "0.0.0")
+    assert run.stored_selection(SMALL) is None
+
+
+def test_follows_from_run__not_what_a_model_or_the_true_objects_decide():
+    assert follows_from_run(SMALL)
+    assert follows_from_run(SMALL.replace(baseline="herding"))
+    assert not follows_from_run(SMALL.replace(features="reencode"))
+    assert not follows_from_run(SMALL.replace(baseline="rded", teacher="t"))
+    assert not follows_from_run(SMALL.replace(baseline="largest-object"))
