@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.converted import CLASSES, KINDS
+from support.stages import gaps
 from support.toyset import QUICK, SMALL, finish, toy_prior, tree, write_pictures
 
 from dsel.config import ExportSettings, SourceSettings
@@ -36,17 +37,17 @@ def converted(photos: Path, kind: str, out: Path) -> str:
     return KINDS[kind](photos, out)
 
 
-def stages(source: str, folder: Path) -> dict[str, dict[str, str]]:
-    """Score, select and export; the prints of what each stage wrote that others read."""
+def stages(source: str, folder: Path) -> dict[str, object]:
+    """Score, select and export; the prints of what the stages wrote, but for names of the run."""
     dataset = open_dataset(source, SourceSettings(per_class=3, sample_seed=5))
     finish(score(dataset, toy_prior(dataset.classes), folder / "run", QUICK))
     run = open_run(folder / "run")
     finish(select(run, SMALL))
     finish(export(open_run(folder / "run"), folder / "out", ExportSettings(pixels="source")))
-    # Manifests name the source.
+    chosen = tree(folder / "run/selections")  # FINGERPRINT/patches.parquet
     return {
-        "selections": tree(folder / "run/selections"),
-        "proxies": tree(folder / "run/proxies"),
+        "scores": gaps(folder / "run"),
+        "selections": {n.rpartition("/")[2]: p for n, p in chosen.items() if "/" in n},
         "pictures": {n: p for n, p in tree(folder / "out").items() if n != "manifest.json"},
     }
 
@@ -55,6 +56,7 @@ def test_stages__each_kind_gives_the_bytes_of_the_folder(tmp_path):
     photos = write_pictures(tmp_path / "photos", {"cat": 5, "dog": 4})
     expected = stages(str(photos), tmp_path / "folder")
     assert len(expected["pictures"]) > 4
+    assert set(expected["selections"]) == {"patches.parquet", "settings.json"}
     for kind in (*LOCAL, "remote parquet"):
         source = converted(photos, kind, tmp_path / kind)
         assert stages(source, tmp_path / f"{kind}-run") == expected, kind
@@ -79,8 +81,8 @@ def test_contents__each_kind_says_what_would_be_scored(tmp_path):
         assert lines[0] == f"source: {source}"
         assert lines[2:5] == [
             "classes: 2, with 3 images",
-            '  cat: 2 images, "a photo of cat"',
-            '  dog: 1 image, "a photo of dog"',
+            '  cat: 2 images, "An image of cat."',
+            '  dog: 1 image, "An image of dog."',
         ]
 
 
