@@ -23,13 +23,13 @@ class Failing:
     def __init__(self, *errors: Exception) -> None:
         self.errors, self.calls = list(errors), 0
 
-    def cat_file(self, path: str, start: int, end: int) -> bytes:
+    def cat_file(self, _path: str, start: int, end: int) -> bytes:
         self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
         return b"0123456789"[start:end]
 
-    def isfile(self, path: str) -> bool:
+    def isfile(self, _path: str) -> bool:
         raise self.errors[0]
 
 
