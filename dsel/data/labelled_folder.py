@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -130,7 +131,9 @@ def _metadata_of(place: Place) -> dict[str, str]:
 def _folders(place: Place) -> list[str]:
     """Return the folders that are splits by their names."""
     if place.is_local:
-        names = [path.name for path in Path(place.path).iterdir() if path.is_dir()]
+        names = []
+        with suppress(OSError):  # the reader of image folders gives the reason
+            names = [path.name for path in Path(place.path).iterdir() if path.is_dir()]
     else:
         names = [path.partition("/")[0] for path in place.files if "/" in path]
     return sorted({name for name in names if kind_of(name)})
