@@ -105,6 +105,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "images": identity.images,
         "shards": f"{len(run.finished_shards())} of {identity.shards}",
         "threads": identity.threads or "unknown",
+        "backend": identity.backend or "unknown",
         "settings": identity.settings.plain(),
     }
     if finished:

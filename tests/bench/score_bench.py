@@ -155,6 +155,8 @@ def _recipes(options: argparse.Namespace, folder: Path) -> Recipes:
             pass
         blocks.append(open_dataset(str(out), SourceSettings()))
     settings = ScoreSettings(fit="crop", rows_per_call=options.rows, knowledge="off")
+    if options.timesteps:
+        settings = settings.replace(timesteps=tuple(options.timesteps), draws=options.draws)
     steps = np.random.default_rng(options.seed).choice(1000, OLDER_DRAWS, replace=False)
     older = ScoreSettings(
         timesteps=tuple(sorted(map(int, steps))), draws=1, antithetic=False, fit="crop"
@@ -166,8 +168,8 @@ def _same_recipe(options: argparse.Namespace, folder: Path) -> Recipes:
     size = TOY if options.tiny else FIFTH
     build(size, folder / "prior")
     settings = ScoreSettings(
-        timesteps=tuple(options.timesteps), draws=options.draws, antithetic=False, fit="crop",
-        rows_per_call=options.rows, knowledge="off",
+        timesteps=tuple(options.timesteps or (250, 550)), draws=options.draws, antithetic=False,
+        fit="crop", rows_per_call=options.rows, knowledge="off",
     )  # fmt: skip
     blocks = list(_blocks(folder / "blocks", options, size.px))
     return Recipes(folder / "prior", blocks, settings, settings)
@@ -310,8 +312,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=31, help="of the first block's scenes")
     parser.add_argument("--same-recipe", action="store_true", help="compare maps at equal cost")
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
-    parser.add_argument("--timesteps", type=int, nargs="+", default=[250, 550])
-    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument(
+        "--timesteps", type=int, nargs="*", default=[], help="instead of the default's"
+    )
+    parser.add_argument("--draws", type=int, default=4, help="with --timesteps")
     parser.add_argument("--rows", type=int, default=0, help="rows per call of dsel; 0 is its own")
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0 takes all")
     parser.add_argument("--tiny", action="store_true", help="a toy prior, to try the bench itself")
