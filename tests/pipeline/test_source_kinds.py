@@ -32,6 +32,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
+def pictures(root: Path, classes: dict[str, int], seed: int = 0) -> Path:
+    """Write pictures whose names say their classes, so that one folder can hold them all."""
+    for path in sorted(write_pictures(root, classes, seed).glob("*/*.png")):
+        path.rename(path.with_name(f"{path.parent.name}_{path.name}"))
+    return root
+
+
 def converted(photos: Path, kind: str, out: Path) -> str:
     out.mkdir()
     return KINDS[kind](photos, out)
@@ -53,7 +60,7 @@ def stages(source: str, folder: Path) -> dict[str, object]:
 
 
 def test_stages__each_kind_gives_the_bytes_of_the_folder(tmp_path):
-    photos = write_pictures(tmp_path / "photos", {"cat": 5, "dog": 4})
+    photos = pictures(tmp_path / "photos", {"cat": 5, "dog": 4})
     expected = stages(str(photos), tmp_path / "folder")
     assert len(expected["pictures"]) > 4
     assert set(expected["selections"]) == {"patches.parquet", "settings.json"}
@@ -63,8 +70,8 @@ def test_stages__each_kind_gives_the_bytes_of_the_folder(tmp_path):
 
 
 def test_held_out__each_kind_is_a_test(tmp_path):
-    photos = write_pictures(tmp_path / "photos", {"cat": 3, "dog": 3})
-    test = write_pictures(tmp_path / "test", {"cat": 2, "dog": 2}, seed=9)
+    photos = pictures(tmp_path / "photos", {"cat": 3, "dog": 3})
+    test = pictures(tmp_path / "test", {"cat": 2, "dog": 2}, seed=9)
     stages(str(photos), tmp_path / "folder")
     subject = subject_of(open_run(tmp_path / "folder/run"))
     for kind in LOCAL:
@@ -74,7 +81,7 @@ def test_held_out__each_kind_is_a_test(tmp_path):
 
 
 def test_contents__each_kind_says_what_would_be_scored(tmp_path):
-    photos = write_pictures(tmp_path / "photos", {"cat": 2, "dog": 1})
+    photos = pictures(tmp_path / "photos", {"cat": 2, "dog": 1})
     for kind in ("folder", *LOCAL):
         source = converted(photos, kind, tmp_path / kind)
         lines = contents_lines(contents_of(open_dataset(source, SourceSettings()), QUICK))
