@@ -11,17 +11,17 @@ from __future__ import annotations
 import io
 import time
 import zlib
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, cycle, islice
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from dsel.analysis.explorer import Explorer
+from dsel.analysis.spread import spread, spread_patches
 from dsel.cache import SHARED, Cache
 from dsel.checksums import DIGITS
 from dsel.config import ExportSettings, SelectSettings
@@ -40,7 +40,6 @@ from dsel.runs import Run
 from dsel.students.label_file import LABELS
 from dsel.types import ClassSelection, Dataset, Distilled, Patch, Pixels, Tile
 
-T = TypeVar("T")
 _Sample: TypeAlias = dict[tuple[int, bool], list[float]]
 """Sizes of sampled images, by class and whether they repeat a patch."""
 
@@ -291,7 +290,7 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
     """
     all_patches = [one.patches for one in plan.selections]
     known = [patch for one in all_patches for patch in one.take(one.of_images(source))]
-    patches = known or _some_patches(all_patches)
+    patches = known or spread_patches(all_patches, CALIBRATED)
     if not patches:
         return 1.0, 1.0
     tiles = plan.select.factor**2
@@ -309,14 +308,6 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
 
     true = sum(len(_encoded(plan, _composed(plan, one, source_cut))) for one in images)
     return full / quick, true / full
-
-
-def _some_patches(classes: Sequence[Patches]) -> list[Patch]:
-    """Return `CALIBRATED` of the patches of all classes, or all if there are fewer."""
-    starts = [0, *accumulate(map(len, classes))]
-    chosen = spread(range(starts[-1]), CALIBRATED)
-    of_class = [bisect_right(starts, at) - 1 for at in chosen]
-    return [classes[n][at - starts[n]] for n, at in zip(of_class, chosen, strict=True)]
 
 
 def _composed(plan: Export, patches: Sequence[Patch], cut: Cut) -> Pixels:
@@ -390,12 +381,6 @@ def _side_bytes(
     checksums = dict.fromkeys((*files, *listed), _NO_DIGEST)
     record = manifest_bytes(manifest(part, entries, checksums, complete=True))
     return {name: len(content) for name, content in files.items()} | {MANIFEST: len(record)}
-
-
-def spread(items: Sequence[T], most: int) -> list[T]:
-    """Return up to `most` items, from the first to the last, evenly apart."""
-    count = min(len(items), most)
-    return [items[at * (len(items) - 1) // max(count - 1, 1)] for at in range(count)]
 
 
 _NO_DIGEST: Final = "0" * DIGITS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
+from dsel import __version__
 from dsel.config import SelectSettings
 from dsel.core.baselines.base import Teacher
 from dsel.core.baselines.registry import BASELINES
@@ -16,7 +17,7 @@ from dsel.pipeline.selector import Selector
 from dsel.runs import Run, made_again
 from dsel.runs.copies import note_of_copies
 from dsel.runs.selections import FOLDER as SELECTIONS
-from dsel.runs.selections import current_selection
+from dsel.runs.selections import current_selection, make_current
 from dsel.types import (
     ClassSelection,
     Done,
@@ -59,7 +60,7 @@ def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
     for text in unused(settings):
         yield Notice(text)
     settings = selector.with_known_ids(settings)
-    stored = run.stored_selection(settings) if follows_from_run(settings) else None
+    stored = stored_selection(run, settings) if follows_from_run(settings) else None
     if stored is None:
         selections = yield from select_classes(selector, settings)
         yield from _damaged_before(run, settings)
@@ -76,6 +77,23 @@ def _select(selector: Selector, settings: SelectSettings) -> Iterator[Event]:
             "selection": run.selection_name(settings),
         },
     )
+
+
+def stored_selection(run: Run, settings: SelectSettings) -> tuple[ClassSelection, ...] | None:
+    """Return the selection with these settings and make it the current one; None without it.
+
+    A damaged one, and one that another version of dsel may have made, counts as none.
+    """
+    name = run.selection_name(settings)
+    try:
+        if run.identity.dsel != __version__:
+            return None
+        _, selections = run.read_selection(name)
+        if current_selection(run.path) != name:
+            make_current(run.path, name)
+    except RunError:
+        return None
+    return selections
 
 
 def follows_from_run(settings: SelectSettings) -> bool:

@@ -46,7 +46,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dsel import __version__
 from dsel.checksums import check_file, damaged
 from dsel.config import SelectSettings
 from dsel.config.base import fingerprint
@@ -81,19 +80,18 @@ from dsel.runs.schema import (
 )
 from dsel.runs.selections import (
     current_selection,
-    make_current,
     read_selection,
     write_selection,
 )
 from dsel.runs.shards import (
     Header,
-    ScoreIndex,
     StoredScores,
     check_owner,
     largest_gap,
     map_rows,
     read_header,
     read_scores,
+    score_indices,
     shape_of,
     shard_bytes,
 )
@@ -275,7 +273,7 @@ class Run:
     def class_scores(self, class_index: int, rounds: Rounds | None = None) -> ClassScores:
         """Read all scores of one class; rounds: whose draws count, by default all of the run."""
         rows, settings = self.class_rows(class_index), self.identity.settings
-        indices = self._indices(rows)
+        indices = score_indices(rows, self._scores, self.identity.cell_px)
         found = read_scores(indices) if indices else self._no_scores()
         parts = self.round_files.read(self.summary.rounds if rounds is None else rounds, rows)
         first = np.full(len(indices), settings.draws)
@@ -329,22 +327,6 @@ class Run:
         """Store a selection, make it the current one, and return its folder."""
         return write_selection(self.path, self.selection_name(settings), settings, classes)
 
-    def stored_selection(self, settings: SelectSettings) -> tuple[ClassSelection, ...] | None:
-        """Return the selection with these settings and make it the current one; None without it.
-
-        A damaged one, and one that another version of dsel may have made, counts as none.
-        """
-        name = self.selection_name(settings)
-        try:
-            if self.identity.dsel != __version__:
-                return None
-            _, selections = self.read_selection(name)
-            if current_selection(self.path) != name:
-                make_current(self.path, name)
-        except RunError:
-            return None
-        return selections
-
     def read_selection(self, name: str = "") -> tuple[SelectSettings, tuple[ClassSelection, ...]]:
         """Read a selection by its fingerprint, the current one by default.
 
@@ -361,17 +343,6 @@ class Run:
     def evaluations(self) -> tuple[Evaluation, ...]:
         """All stored evaluations of sets from this run, the oldest first."""
         return list_evaluations(self.path)
-
-    def _indices(self, rows: Images) -> list[ScoreIndex]:
-        """Return where the scores of scored images are."""
-        shards = {shard: self._scores(shard) for shard in set(rows.places[:, 0].tolist())}
-        shapes = (rows.frames.proxy // self.identity.cell_px).tolist()
-        return [
-            ScoreIndex(shards[shard], row, (height, width), map_row)
-            for (shard, row, map_row), (width, height) in zip(
-                rows.places.tolist(), shapes, strict=True
-            )
-        ]
 
     def _no_scores(self) -> StoredScores:
         grid, dim = self.identity.settings.feature_grid, self.identity.settings.feature_dim

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +29,7 @@ from pydantic import with_config
 from dsel.errors import RunError
 from dsel.files import STORED, Tensors, opened_tensors, tensor_bytes, validated
 from dsel.runs import remedies
+from dsel.runs.images import Images
 from dsel.types import Bucket, Score
 
 Shape: TypeAlias = tuple[int, int]
@@ -122,6 +123,18 @@ def check_owner(path: Path, fingerprint: str, wanted: str) -> None:
         raise RunError(
             f"{path} belongs to another run: delete it and run dsel score again", path=str(path)
         )
+
+
+def score_indices(images: Images, path_of: Callable[[int], Path], cell_px: int) -> list[ScoreIndex]:
+    """Return where the scores of scored images are; path_of: the file of a shard."""
+    paths = {shard: path_of(shard) for shard in set(images.places[:, 0].tolist())}
+    shapes = (images.frames.proxy // cell_px).tolist()
+    return [
+        ScoreIndex(paths[shard], row, (height, width), map_row)
+        for (shard, row, map_row), (width, height) in zip(
+            images.places.tolist(), shapes, strict=True
+        )
+    ]
 
 
 def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:

@@ -9,7 +9,8 @@ from support.synthetic import synthetic_run
 from support.toyset import finish, scored_run, write_pictures
 
 from dsel.analysis.explorer import Explorer
-from dsel.analysis.export_estimate import MOST_ROWS, ExportEstimate, estimate_export, spread
+from dsel.analysis.export_estimate import MOST_ROWS, ExportEstimate, estimate_export
+from dsel.analysis.spread import spread
 from dsel.cache import Cache
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.export import FORMAT_NAMES

@@ -16,7 +16,7 @@ from support.toyset import (
 from dsel.config import ExportSettings, SelectSettings
 from dsel.errors import SettingError
 from dsel.pipeline.export import export_selections
-from dsel.pipeline.select import follows_from_run, select, unused
+from dsel.pipeline.select import follows_from_run, select, stored_selection, unused
 from dsel.pipeline.selector import Selector
 from dsel.runs import open_run
 from dsel.types import Notice, Started
@@ -204,8 +204,8 @@ def test_select__what_is_damaged_is_selected_again(source, tmp_path, name):
 def test_select__of_another_version_is_selected_again(source, tmp_path, monkeypatch):
     run = scored_run(source, tmp_path / "run")
     finish(select(run, SMALL))
-    monkeypatch.setattr("dsel.runs.run.__version__", "0.0.0")
-    assert run.stored_selection(SMALL) is None
+    monkeypatch.setattr("dsel.pipeline.select.__version__", "0.0.0")
+    assert stored_selection(run, SMALL) is None
 
 
 def test_follows_from_run__not_what_a_model_or_the_true_objects_decide():
