@@ -18,7 +18,7 @@ class ScoreSettings(Settings):
         tuple[Annotated[int, Field(ge=0, le=999)], ...],
         Field(description="timesteps at which noise is predicted"),
         Display("Timesteps"),
-    ] = (300, 400)
+    ] = (200, 300, 400, 500, 600, 700)
     draws: Annotated[
         int,
         Field(ge=1, le=1024, description="noise samples per timestep"),

@@ -60,7 +60,7 @@ class SelectSettings(Settings):
         ),
     ] = ()
     locate: Annotated[
-        Literal["difference", "positive", "signed"],
+        Literal["positive", "difference", "signed"],
         Field(
             description="map whose mean inside the patch is largest: how much naming the class "
             "changes the prediction (difference), or the gap, of cells where naming the class "
@@ -70,12 +70,12 @@ class SelectSettings(Settings):
         Display(
             "Locate by",
             choices=(
-                ("difference", "Difference"),
                 ("positive", "Positive"),
+                ("difference", "Difference"),
                 ("signed", "Signed"),
             ),
         ),
-    ] = "difference"
+    ] = "positive"
     smooth: Annotated[
         float,
         Field(
@@ -85,7 +85,7 @@ class SelectSettings(Settings):
             "the map before the patch is located; 0 does not smooth. Scores are not smoothed",
         ),
         Display("Smooth", unit="cells"),
-    ] = 1.0
+    ] = 0.0
     score: Annotated[
         Literal["signed", "positive"],
         Field(

@@ -301,6 +301,8 @@ class Selector:
 
     def _clusters(self, class_index: int, settings: SelectSettings, scored: Scored) -> Clusters:
         read = narrowed(settings, "clusters")
+        # Where images have different numbers of draws, scores move with each round.
+        strength = scored.located.strength if self.run.summary.rounds else None
         return self._cached(
             ("clusters", class_index, read),
             lambda: cluster_patches(
@@ -308,7 +310,7 @@ class Selector:
                 scored.ranking,
                 read.k,
                 read.discriminative_share,
-                scored.located.strength,
+                strength,
             ),
             small=True,
         )

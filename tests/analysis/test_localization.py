@@ -396,7 +396,7 @@ def test_localization__the_demo_run_in_the_app_and_on_the_command_line() -> None
     assert figures["run_images_with_objects"] == figures["run_images"] == 400
     assert (figures["file_images_not_in_run"], figures["notes"]) == (0, ())
     assert figures["images"] == 400
-    assert figures["hit_rate"] == 0.8975
+    assert figures["hit_rate"] == 0.9525
     assert figures["hit_rate_random"] == pytest.approx(0.1451280688702306)
     assert figures["hit_rate_centre"] == 0.3375
     shown = explorer.localization_overall(settings)

@@ -65,7 +65,7 @@ def test_undo__a_change_to_the_same_value_is_no_step(page: Any) -> None:
     until(page, ".tools button", "e => !e.disabled")
     page.keyboard.press("Control+z")
     until(page, ".tools button", "e => e.disabled")
-    locate.get_by_role("button", name="Difference").click()
+    locate.get_by_role("button", name="Positive").click()
     page.keyboard.press("Control+Shift+Z")
     until(page, "[data-name=locate] [aria-pressed=true]", "e => e.textContent === 'Signed'")
 

@@ -77,7 +77,7 @@ def test_views__each_has_its_map_and_its_legend(page: Any) -> None:
     seen = set()
     for view, words in {
         "Image": "as the prior saw it",
-        "Overlay": "smoothed difference, in % of the mean loss",
+        "Overlay": "positive gap, in % of the mean loss",
         "Conditional": "mean squared error per cell, with the class named",
         "Unconditional": "mean squared error per cell, with the null prompt",
         "Gap": "unconditional − conditional loss",
@@ -121,8 +121,8 @@ def test_values__of_a_click_and_of_arrow_keys(page: Any) -> None:
 @pytest.mark.parametrize(
     ("view", "pattern"),
     [
-        ("Image", r"smoothed difference [\d.]+ %$"),
-        ("Overlay", r"smoothed difference [\d.]+ %$"),
+        ("Image", r"positive gap [\d.]+ %$"),
+        ("Overlay", r"positive gap [\d.]+ %$"),
         ("Conditional", r"conditional loss 0\.\d+$"),
         ("Gap", r"gap −?0"),
         ("Difference", r"difference 0"),

@@ -371,7 +371,12 @@ def test_dry_run__writes_nothing(capsys, source, tiny_prior, tmp_path, command):
     assert list(tmp_path.iterdir()) == []
     shown = capsys.readouterr().out
     told = {
-        "score": ("images: 8", "classes: 2", "timesteps: 300, 400", "decoders: 2"),
+        "score": (
+            "images: 8",
+            "classes: 2",
+            "timesteps: 200, 300, 400, 500, 600, 700",
+            "decoders: 2",
+        ),
         "distill": ("images: 8", "ipc: 3", "image px: 0"),
         "train": ("images: 8", "classes: 2", "resolution px: 128"),
         "toybox": ("per class: 100", f"out: {new}"),

@@ -11,7 +11,7 @@ from support.slow_maps import slow_mean
 
 from dsel.config import SelectSettings
 from dsel.core.box_search import largest_mean_boxes
-from dsel.core.gap_maps import combined_map, image_bucket, smoothed
+from dsel.core.gap_maps import combined_map, combined_maps, image_bucket, smoothed
 from dsel.core.margins import margins
 from dsel.core.selection import locate_class
 
@@ -49,7 +49,7 @@ def test_margins__are_those_of_the_located_patches() -> None:
     """Those of a selection; NaN where no box fits beside the best one."""
     scores, settings = class_scores(12), SelectSettings(locate="signed", smooth=0.0)
     found = margins(scores, GEOMETRY, settings)
-    maps = tuple(combined_map(bucket, GEOMETRY, (), "signed") for bucket in scores.buckets)
+    maps = combined_maps(scores, GEOMETRY, (), "signed")
     located = locate_class(scores, GEOMETRY, settings, maps)
     np.testing.assert_allclose(found.lead, located.margin, atol=1e-9)
     assert 0 < np.isnan(found.lead).sum() < 12

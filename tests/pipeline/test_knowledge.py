@@ -58,8 +58,8 @@ def test_plan_knowledge__at_most_five_percent_of_the_evaluations() -> None:
 
 
 def test_plan_knowledge__by_hand() -> None:
-    default = plan_knowledge(ScoreSettings(), [40] * 10)  # 320 evaluations, of 16 for each image
-    assert default == KnowledgePlan(4, 2, (300, 400), 2, 320)
+    lean = plan_knowledge(ScoreSettings(timesteps=(300, 400)), [40] * 10)  # 320 evaluations
+    assert lean == KnowledgePlan(4, 2, (300, 400), 2, 320)
     settings = ScoreSettings(timesteps=SIX)
     # 5 % of 48 evaluations for each of 400 images are 960, 96 per class: 4 images x 4 x 5 names.
     assert plan_knowledge(settings, [40] * 10) == KnowledgePlan(4, 4, (200, 500), 2, 800)

@@ -1,14 +1,13 @@
-"""Measures the default settings against those of before: time, and hit rate on the same scenes.
+"""Measures leaner recipes against the default settings: time, and hit rate on the same scenes.
 
-    python tests/bench/defaults_bench.py --scenes 150 --seeds 51 52 53 --work WORK
+    python tests/bench/recipes_bench.py --scenes 150 --seeds 51 52 53 --work WORK
 
-Scores toybox scenes of each seed with every variant in turn, in one process, the order changing
-from seed to seed, and prints one JSON object: per variant the evaluations per image, its time as a
-share of that before (on the wall and of the processor, which a busy machine does not change), and
-hit rates per patch size. `before` is 6 timesteps of 4 draws, located by the positive gap without
-smoothing; `now` the defaults; `half` the same with half the draws, whose standard errors are
-unknown where that leaves one antithetic pair. A time is that of `dsel score` with a loaded prior:
-reading, scoring, what the prior knows, layouts.
+Scores toybox scenes of each seed with every recipe in turn, in one process, the order changing from
+seed to seed, and prints one JSON object: per recipe the evaluations per image, its time as a share
+of the default's (on the wall, and of the processor, which a busy machine changes less), and hit
+rates per patch size. `third` is two timesteps of 4 draws, located by the smoothed difference;
+`sixth` the same with one antithetic pair, whose standard errors are unknown. A time is that of
+`dsel score` with a loaded prior: reading, scoring, what the prior knows, layouts.
 """
 
 from __future__ import annotations
@@ -37,14 +36,12 @@ from dsel.runs import open_run
 from dsel.runs.ground_truth import read_ground_truth
 from dsel.types import Prior
 
-NOW = ScoreSettings()
-VARIANTS = {
-    "before": (
-        NOW.replace(timesteps=(200, 300, 400, 500, 600, 700), draws=4),
-        SelectSettings(locate="positive", smooth=0.0),
-    ),
-    "now": (NOW, SelectSettings()),
-    "half": (NOW.replace(draws=NOW.draws // 2), SelectSettings()),
+LEAN = ScoreSettings(timesteps=(200, 300))
+DIFFERENCE = SelectSettings(locate="difference", smooth=1.0)
+RECIPES = {
+    "default": (ScoreSettings(), SelectSettings()),
+    "third": (LEAN, DIFFERENCE),
+    "sixth": (LEAN.replace(draws=2), DIFFERENCE),
 }
 
 
@@ -60,21 +57,21 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     prior = load_prior(PriorSettings(prior=options.prior, precision=options.precision))
     sides = prior.resolution_px // 4, prior.resolution_px // 2
     _warm(prior, work / "warm")
-    spent = {name: [0.0, 0.0] for name in VARIANTS}
-    rates: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
+    spent = {name: [0.0, 0.0] for name in RECIPES}
+    rates: dict[str, list[dict[str, float]]] = {name: [] for name in RECIPES}
     for turn, seed in enumerate(options.seeds):
         scenes = work / f"scenes-{seed}"
         for _ in write_toybox(scenes, options.scenes // 10, seed):
             pass
-        names = list(VARIANTS)
+        names = list(RECIPES)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             run = work / f"{name}-{seed}"
             began = time.perf_counter(), time.process_time()
-            for _ in score(open_source(str(scenes)), prior, run, VARIANTS[name][0]):
+            for _ in score(open_source(str(scenes)), prior, run, RECIPES[name][0]):
                 pass
             spent[name][0] += time.perf_counter() - began[0]
             spent[name][1] += time.process_time() - began[1]
-            rates[name].append(hit_rates(run, scenes / "boxes.json", VARIANTS[name][1], sides))
+            rates[name].append(hit_rates(run, scenes / "boxes.json", RECIPES[name][1], sides))
             print(name, seed, rates[name][-1], spent[name], file=sys.stderr)
     return {
         "prior": options.prior, "precision": prior.precision, "scenes": options.scenes,
@@ -82,15 +79,15 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         **{
             name: {
                 "evaluations": 2 * len(settings.timesteps) * settings.draws,
-                "time_ratio": round(spent[name][0] / spent["before"][0], 3),
-                "cpu_ratio": round(spent[name][1] / spent["before"][1], 3),
+                "time_ratio": round(spent[name][0] / spent["default"][0], 3),
+                "cpu_ratio": round(spent[name][1] / spent["default"][1], 3),
                 "hit_rate": {
                     side: round(sum(one[side] for one in rates[name]) / len(rates[name]), 4)
                     for side in rates[name][0]
                 },
                 "hit_rate_of_seeds": rates[name],
             }
-            for name, (settings, _) in VARIANTS.items()
+            for name, (settings, _) in RECIPES.items()
         },
     }  # fmt: skip
 
@@ -108,8 +105,8 @@ def hit_rates(
 
 
 def _warm(prior: Prior, folder: Path) -> None:
-    """Score a few scenes, so that no variant pays for what the first call imports and tries."""
-    for _ in score(open_source("toybox:seed=1,per-class=2"), prior, folder, NOW):
+    """Score a few scenes, so that no recipe pays for what the first call imports and tries."""
+    for _ in score(open_source("toybox:seed=1,per-class=2"), prior, folder, LEAN):
         pass
 
 
