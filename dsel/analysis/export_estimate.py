@@ -26,13 +26,12 @@ from dsel.cache import SHARED, Cache
 from dsel.checksums import DIGITS
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.export import FOLDER
-from dsel.core.composing import Cut, compose_class, lay_out, shortfall
+from dsel.core.composing import Cut, fill, lay_out, mosaic, shortfall
 from dsel.data.images import crop, encode
 from dsel.errors import DselError, UnreadableImage
 from dsel.exports import FORMATS, Export, image_entry, parts_of, zip_bytes
 from dsel.exports.base import MANIFEST, manifest, manifest_bytes
 from dsel.exports.formats import Format, ImageFormat
-from dsel.patches import Patches
 from dsel.pipeline.cutting import is_as_scored, open_origin, source_of
 from dsel.pipeline.export import check_export, plan_export, with_story
 from dsel.pipeline.labelling import labels_size
@@ -312,9 +311,9 @@ def _ratios(plan: Export, cut: Cut, source: Mapping[str, Pixels]) -> tuple[float
 
 def _composed(plan: Export, patches: Sequence[Patch], cut: Cut) -> Pixels:
     """Compose one image of these patches."""
-    alone = ClassSelection("", 0, Patches.of(patches), (tuple(range(len(patches))),))
-    (image,) = compose_class(alone, 1, plan.canvas, cut)
-    return image.pixels
+    canvas = plan.canvas
+    tiles = [fill(tile, canvas.tile_scale, cut) for tile in lay_out(patches, canvas)]
+    return mosaic(tiles, canvas.factor)
 
 
 def _encoded(plan: Export, pixels: Pixels) -> bytes:

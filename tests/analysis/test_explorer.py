@@ -224,7 +224,7 @@ def counted(explorer, monkeypatch):
         ({"drop_lowest": 0.5}, ["rank"]),
         ({"tile_scale": "native"}, []),
         ({"rank_by": "patch"}, ["score", "cluster", "rank"]),
-        ({"score": "positive"}, ["combined", "score", "cluster", "rank"]),
+        ({"score": "positive"}, ["score", "cluster", "rank"]),
         ({"across": "pooled"}, ["rank"]),
         ({"factor": 2}, ["rank"]),
         ({"pins": ("cat/000001",)}, ["rank"]),
@@ -235,7 +235,7 @@ def counted(explorer, monkeypatch):
         ({"stride_px": 5}, ["locate", "score", "cluster", "rank"]),
         ({"moves": ("cat/000001@0,0",)}, ["locate", "score", "cluster", "rank"]),
         ({"timesteps": (200,)}, ["combined", "locate", "score", "cluster", "rank"]),
-        ({"locate": "signed"}, ["combined", "locate", "score", "cluster", "rank"]),
+        ({"locate": "signed"}, ["locate", "score", "cluster", "rank"]),
         ({"smooth": 3.0}, ["combined", "locate", "score", "cluster", "rank"]),
     ],
     ids=str,
@@ -243,8 +243,8 @@ def counted(explorer, monkeypatch):
 def test_select__a_move_repeats_no_earlier_step(explorer, counted, change, steps):
     explorer.select(0, SMALL.replace(**change))
     assert [name.partition("_")[0] for name in counted] == steps
-    # Those that locate, and those that score, which are not smoothed and thus others.
-    maps = 2 * ("timesteps" in change) + bool(change.keys() & {"smooth", "locate", "score"})
+    # Those that locate, and those that score, which are never smoothed.
+    maps = 2 * ("timesteps" in change) + ("smooth" in change)
     assert counted.pop("combined_maps", 0) == maps
     assert set(counted.values()) <= {1}
 

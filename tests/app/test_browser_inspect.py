@@ -190,8 +190,9 @@ def test_drag__moves_the_box_and_undo_takes_it_back(visit: Opener) -> None:
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
     until(page, ".moved", "e => e.hidden")
-    back = f"e => Math.abs(parseFloat(e.style.left) - {before['left']}) < 0.01"
-    until(page, ".heat-map .box.chosen", back)
+    near = "Math.abs(parseFloat(e.style.{0}) - {1}) < 0.01".format
+    back = " && ".join(near(side, before[side]) for side in ("left", "top"))
+    until(page, ".heat-map .box.chosen", f"e => {back}")
     assert box_style(page) == before
 
 

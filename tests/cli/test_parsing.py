@@ -165,7 +165,7 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
          "missing value for argument '--preset'. Expected 1 values; see dsel select --help"),
         ("export run --out out --preset paper", "unknown flag --preset; see dsel export --help"),
         ("select run --locate both",
-         "locate must be one of difference, positive, signed, got 'both'"),
+         "locate must be one of positive, difference, signed, got 'both'"),
         ("score toybox --run run --tolerance x", "tolerance must be a number, got 'x'"),
         ("score toybox --run run --tolerance nan",
          "tolerance must be between 0.0001 and 0.5, got nan"),

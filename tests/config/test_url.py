@@ -146,7 +146,7 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
         ("class=a&class=b", "class must appear in the link once, got 2 of it"),
         ("timesteps=200&timesteps=x", "timesteps in the link must be a whole number, got 'x'"),
         ("timesteps=1000", "timesteps must be between 0 and 999, got 1000"),
-        ("locate=both", "locate must be one of difference, positive, signed, got 'both'"),
+        ("locate=both", "locate must be one of positive, difference, signed, got 'both'"),
         ("features=clip", "--features clip and --feature-model go together"),
         ("pins=a&bans=a", "an image is either pinned or banned, got 'a' in both"),
         (

@@ -119,7 +119,9 @@ def test_stages__full_disk_at_any_flush(source, tmp_path, whole, monkeypatch):
         assert "\n" not in str(error.value)
         assert not list(folder.rglob(".*.partial"))
         half = tree(folder)
-        manifests = {"manifest.json"}  # the export's is written at its begin and at its end
+        # The export's is written at its begin and its end, the run's again once its backend is
+        # chosen.
+        manifests = {"manifest.json", "run/run.json"}
         assert {name: half[name] for name in half if name not in manifests} == {
             name: whole[name] for name in half if name not in manifests
         }

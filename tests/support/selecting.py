@@ -29,6 +29,10 @@ class OneClass:
         return SimpleNamespace(classes=(*before, self.scores.name))
 
     @property
+    def summary(self) -> SimpleNamespace:
+        return SimpleNamespace(rounds=())
+
+    @property
     def copies(self) -> Mapping[str, str]:
         return {}
 
