@@ -8,7 +8,14 @@ from pydantic import Field, model_validator
 
 from dsel.config.base import Display, Settings
 from dsel.config.prompts import check_prompt
-from dsel.config.training import CheckpointSeconds, Threads
+from dsel.config.training import (
+    CheckpointSeconds,
+    Mirrored,
+    NullShare,
+    Prompt,
+    SquareFit,
+    Threads,
+)
 from dsel.errors import SettingError
 
 
@@ -46,11 +53,7 @@ class AdaptSettings(Settings):
         Field(ge=1e-7, le=1.0, description="peak learning rate"),
         Display("Learning rate"),
     ] = 3e-4
-    null_share: Annotated[
-        float,
-        Field(ge=0.0, le=0.9, description="share of the images trained with a null prompt"),
-        Display("Null share"),
-    ] = 0.2
+    null_share: NullShare = 0.2
     held_out: Annotated[
         int,
         Field(
@@ -61,21 +64,9 @@ class AdaptSettings(Settings):
         ),
         Display("Held-out images"),
     ] = 8
-    prompt: Annotated[
-        str,
-        Field(description="prompt that names the class; {class} is replaced by its name"),
-        Display("Prompt"),
-    ] = "An image of {class}."
-    fit: Annotated[
-        Literal["crop", "squash"],
-        Field(
-            description="make an image square by its centre crop, or by squashing the whole of it"
-        ),
-        Display("Fit", choices=(("crop", "Centre crop"), ("squash", "Squashed"))),
-    ] = "crop"
-    flip: Annotated[
-        bool, Field(description="train on mirrored images too"), Display("Mirrored images")
-    ] = True
+    prompt: Prompt = "An image of {class}."
+    fit: SquareFit = "crop"
+    flip: Mirrored = True
     seed: Annotated[
         int,
         Field(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from dsel.config.base import Display, Settings
 from dsel.config.prompts import check_prompt
-from dsel.config.training import CheckpointSeconds, Threads
+from dsel.config.training import (
+    CheckpointSeconds,
+    Mirrored,
+    NullShare,
+    Prompt,
+    SquareFit,
+    Threads,
+)
 from dsel.errors import SettingError
 
 
@@ -51,31 +58,15 @@ class TrainSettings(Settings):
         Field(ge=1e-7, le=1.0, description="peak learning rate of the U-Net"),
         Display("Learning rate"),
     ] = 5e-4
-    null_share: Annotated[
-        float,
-        Field(ge=0.0, le=0.9, description="share of the images trained with a null prompt"),
-        Display("Null share"),
-    ] = 0.2
+    null_share: NullShare = 0.2
     ema_decay: Annotated[
         float,
         Field(ge=0.0, le=0.99999, description="decay of the moving average of the weights"),
         Display("EMA decay"),
     ] = 0.999
-    prompt: Annotated[
-        str,
-        Field(description="prompt that names the class; {class} is replaced by its name"),
-        Display("Prompt"),
-    ] = "An image of {class}."
-    fit: Annotated[
-        Literal["crop", "squash"],
-        Field(
-            description="make an image square by its centre crop, or by squashing the whole of it"
-        ),
-        Display("Fit", choices=(("crop", "Centre crop"), ("squash", "Squashed"))),
-    ] = "crop"
-    flip: Annotated[
-        bool, Field(description="train on mirrored images too"), Display("Mirrored images")
-    ] = True
+    prompt: Prompt = "An image of {class}."
+    fit: SquareFit = "crop"
+    flip: Mirrored = True
     seed: Annotated[
         int,
         Field(ge=0, le=2**31 - 1, description="seed of weights, batches and noise"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -29,4 +29,22 @@ CheckpointSeconds: TypeAlias = Annotated[
     SPEED,
     Field(ge=1, description="seconds between checkpoints"),
     Display("Checkpoint interval", unit="s"),
+]
+NullShare: TypeAlias = Annotated[
+    float,
+    Field(ge=0.0, le=0.9, description="share of the images trained with a null prompt"),
+    Display("Null share"),
+]
+Prompt: TypeAlias = Annotated[
+    str,
+    Field(description="prompt that names the class; {class} is replaced by its name"),
+    Display("Prompt"),
+]
+SquareFit: TypeAlias = Annotated[
+    Literal["crop", "squash"],
+    Field(description="make an image square by its centre crop, or by squashing the whole of it"),
+    Display("Fit", choices=(("crop", "Centre crop"), ("squash", "Squashed"))),
+]
+Mirrored: TypeAlias = Annotated[
+    bool, Field(description="train on mirrored images too"), Display("Mirrored images")
 ]
