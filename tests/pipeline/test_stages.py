@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -125,8 +127,21 @@ def test_stages__full_disk_at_any_flush(source, tmp_path, whole, monkeypatch):
         assert {name: half[name] for name in half if name not in manifests} == {
             name: whole[name] for name in half if name not in manifests
         }
+        begun = _manifest(folder)
         finish(all_stages(source, folder))
         assert tree(folder) == whole
+        done = _manifest(folder)
+        if begun:
+            assert begun.pop("backend") in ("", done["backend"])
+            assert begun == {name: done[name] for name in begun}
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What the run's manifest says, but its checksum; nothing before it is written."""
+    path = folder / "run/run.json"
+    record = json.loads(path.read_bytes()) if path.exists() else {}
+    record.pop("checksum", None)
+    return record
 
 
 def test_stages__a_class_of_which_nothing_can_be_used(tmp_path):
