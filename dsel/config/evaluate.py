@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dsel.config.base import Display, Settings
 from dsel.config.select import BaselineName
-from dsel.config.training import RecipeBatchSize, RecipeLearningRate, Threads
+from dsel.config.training import Precision, RecipeBatchSize, RecipeLearningRate, Threads
 
 Student: TypeAlias = Literal[
     "convnet-3", "convnet-4", "convnet-5", "convnet-6", "resnet-10", "resnet-18", "resnet-50",
@@ -46,6 +46,7 @@ class StudentSettings(Settings):
     ] = 300
     batch_size: RecipeBatchSize = 0
     learning_rate: RecipeLearningRate = 0.0
+    precision: Precision = "auto"
     seeds: Annotated[
         int,
         Field(ge=1, le=100, description="students per set, each with its own seed"),

@@ -8,7 +8,13 @@ from pydantic import Field
 
 from dsel.config.base import Display, Settings
 from dsel.config.evaluate import Student
-from dsel.config.training import CheckpointSeconds, RecipeBatchSize, RecipeLearningRate, Threads
+from dsel.config.training import (
+    CheckpointSeconds,
+    Precision,
+    RecipeBatchSize,
+    RecipeLearningRate,
+    Threads,
+)
 
 
 class TeachSettings(Settings):
@@ -29,6 +35,7 @@ class TeachSettings(Settings):
     ] = 3000
     batch_size: RecipeBatchSize = 0
     learning_rate: RecipeLearningRate = 0.0
+    precision: Precision = "auto"
     held_out: Annotated[
         float,
         Field(

@@ -24,6 +24,17 @@ Threads: TypeAlias = Annotated[
     Field(ge=0, le=1024, description="processor threads; 0 uses all"),
     Display("Threads"),
 ]
+Precision: TypeAlias = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    Field(
+        description="number format of activations; auto is bfloat16 on accelerators, float32 on "
+        "processors"
+    ),
+    Display(
+        "Precision",
+        choices=(("auto", "Automatic"), ("float32", "float32"), ("bfloat16", "bfloat16")),
+    ),
+]
 CheckpointSeconds: TypeAlias = Annotated[
     int,
     SPEED,

@@ -30,7 +30,10 @@ def resolved(settings: EvaluateSettings, image_px: int) -> EvaluateSettings:
 def how_trained(settings: EvaluateSettings) -> dict[str, Any]:
     """Return everything that a student of a given set and seed depends on."""
     named = {name: getattr(settings, name) for name in ("student", "student_px", "steps")}
-    return {**named, **asdict(recipe_of(settings))}
+    found = {**named, **asdict(recipe_of(settings))}
+    if settings.precision == "auto":  # students from before there was a choice keep their names
+        del found["precision"]
+    return found
 
 
 class StudentTrainer:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dsel.config.evaluate import EvaluateSettings
+from dsel.config.training import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Recipe:
     AdamW with a linear warm-up over `warmup` (a share of the steps), then half a cosine to 0.
     crop_area: the range of a random-resized crop's area, as a share of the image. temperature: of
     the teacher's labels; 1 for class labels. cutmix: the share of the batches that are mixed.
-    soft: whether a teacher's probabilities are the targets.
+    soft: whether a teacher's probabilities are the targets. precision: the number format of
+    activations.
     """
 
     learning_rate: float
@@ -29,6 +31,7 @@ class Recipe:
     cutmix: float
     soft: bool
     temperature: float
+    precision: Precision = "auto"
 
 
 HARD: Final = Recipe(
@@ -72,4 +75,5 @@ def recipe_of(settings: EvaluateSettings) -> Recipe:
         recipe,
         learning_rate=settings.learning_rate or rate,
         batch_size=settings.batch_size or recipe.batch_size,
+        precision=settings.precision,
     )

@@ -71,6 +71,7 @@ def train_teacher(
         steps=settings.steps,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
+        precision=settings.precision,
         threads=settings.threads,
     )
     training = iter_train_model(train, how, classes, settings.seed, checkpoint.resume)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dsel.config.evaluate import EvaluateSettings
+from dsel.config.training import Precision
 from dsel.students.batches import (
     Data,
     index_batches,
@@ -143,7 +144,7 @@ def training_steps(
             group["lr"] = learning_rate(step, steps, recipe)
         images, targets = make_batch(data, rows, recipe, generator)
         optimizer.zero_grad()
-        loss = add_gradients(model, images, targets, recipe.temperature)
+        loss = add_gradients(model, images, targets, recipe)
         optimizer.step()
         yield step + 1, loss
 
@@ -157,14 +158,16 @@ def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+def accuracy(
+    model: nn.Module, images: Tensor, labels: Tensor, precision: Precision = "auto"
+) -> float:
     """Return the share of images (N, 3, px, px) uint8 that a model labels right."""
     model.eval()
     right = 0
     with torch.inference_mode():
         for start in range(0, len(images), TEST_BATCH):
             rows = slice(start, start + TEST_BATCH)
-            with _autocast(images.device):
+            with _autocast(images.device, precision):
                 logits = model(to_input(images[rows]))
             right += int((logits.argmax(1) == labels[rows]).sum())
     return right / max(1, len(images))
@@ -178,7 +181,7 @@ def _student(
     tested, curve, reported = checkpoints(steps), [], 0
     for step, loss in training_steps(model, data, recipe, steps, seed):
         if step in tested:
-            curve.append(accuracy(model, images, labels))
+            curve.append(accuracy(model, images, labels, recipe.precision))
         if step % REPORT_EVERY == 0 or step == steps:
             yield Progress(step - reported, f"seed {seed}, loss {loss.item():.3f}")
             reported = step
@@ -202,7 +205,7 @@ def checkpoints(steps: int) -> tuple[int, ...]:
     return tuple(round(steps * number / count) for number in range(1, count + 1))
 
 
-def add_gradients(model: nn.Module, images: Tensor, targets: Tensor, temperature: float) -> Tensor:
+def add_gradients(model: nn.Module, images: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
     """Add the gradients of a batch's loss, and return the loss.
 
     A part of the batch at a time where that changes nothing but rounding, which keeps the maps of
@@ -213,9 +216,9 @@ def add_gradients(model: nn.Module, images: Tensor, targets: Tensor, temperature
     total = torch.zeros((), device=images.device)
     for start in range(0, len(images), size):
         part, target = images[start : start + size], targets[start : start + size]
-        with _autocast(images.device):
+        with _autocast(images.device, recipe.precision):
             logits = model(part)
-        loss = divergence(logits.float(), target, temperature) * (len(part) / len(images))
+        loss = divergence(logits.float(), target, recipe.temperature) * (len(part) / len(images))
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     return total
@@ -263,9 +266,10 @@ def _stream(seed: int) -> int:
     return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _autocast(device: torch.device) -> torch.autocast:
-    """Half the precision on accelerators, as scores need none of the last bits there."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def _autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """Half the precision where it is asked for, and on accelerators unless it is refused."""
+    half = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=half)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from statistics import mean
 from typing import Any
 
 import dsel
+from dsel.config import ScoreSettings
 from dsel.data.spec import open_source
 from dsel.runs.evaluations import Evaluation
 from dsel.students.statistics import standard_error, welch_p
@@ -84,10 +85,11 @@ def cifar10_pools(given: argparse.Namespace) -> list[Pool]:
 
 def evaluations(pool: Pool, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Score a pool, evaluate its selections, and yield the rows of all students."""
-    folder = Path(given.work) / pool.name
+    folder = Path(given.work) / f"{pool.name}{_recipe_name(given)}"
     run = dsel.score(
         open_source(pool.source), folder, prior=pool.prior, precision=given.precision,
-        shard_size=100,
+        shard_size=100, timesteps=tuple(given.timesteps), draws=given.draws,
+        antithetic=given.antithetic,
     )  # fmt: skip
     teacher = _teacher(pool, folder, given)
     for student in given.students:
@@ -104,6 +106,16 @@ def evaluations(pool: Pool, given: argparse.Namespace) -> Iterator[dict[str, Any
                     }  # fmt: skip
 
 
+def _recipe_name(given: argparse.Namespace) -> str:
+    """Name another way to score than the default one."""
+    chosen = tuple(given.timesteps), given.draws, given.antithetic
+    usual = ScoreSettings()
+    if chosen == (usual.timesteps, usual.draws, usual.antithetic):
+        return ""
+    parts = "-".join(map(str, given.timesteps))
+    return f"-t{parts}-d{given.draws}{'' if given.antithetic else '-independent'}"
+
+
 def _evaluate(
     run: Any, pool: Pool, teacher: str, student: str, recipe: str, kind: str, given: Any
 ) -> Evaluation:
@@ -114,7 +126,8 @@ def _evaluate(
     return dsel.evaluate(
         selection, held_out, student=student, recipe=recipe, student_px=pool.student_px,
         seeds=given.seeds, steps=given.steps, ipcs=tuple(given.ipcs), baselines=tuple(baselines),
-        threads=given.threads, **({"teacher": teacher} if teacher else {}),
+        threads=given.threads, precision=given.student_precision,
+        **({"teacher": teacher} if teacher else {}),
     )  # fmt: skip
 
 
@@ -126,6 +139,7 @@ def _teacher(pool: Pool, folder: Path, given: argparse.Namespace) -> str:
     dsel.teach(
         open_source(pool.source), out, student=given.teacher_student, image_px=pool.student_px,
         steps=given.teacher_steps, validation=pool.validation, threads=given.threads,
+        precision=given.student_precision,
     )  # fmt: skip
     return str(out)
 
@@ -176,16 +190,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", default="../shared/data/cifar10", help="CIFAR-10's npz files")
     parser.add_argument("--prior", default="../shared/data/priors/cifar10", help="its prior")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--timesteps", type=int, nargs="+", default=ScoreSettings().timesteps)
+    parser.add_argument("--draws", type=int, default=ScoreSettings().draws)
+    parser.add_argument("--antithetic", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--ipcs", type=int, nargs="+", default=(1, 10, 50))
     parser.add_argument("--students", nargs="+", default=("convnet-4", "resnet-10"))
     parser.add_argument("--recipes", nargs="+", default=("hard", "soft"))
     parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=("single", "mosaic"))
-    parser.add_argument("--baselines", nargs="+", default=(*FREE, *TAUGHT))
+    parser.add_argument("--baselines", nargs="*", default=(*FREE, *TAUGHT))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--teacher-student", default="resnet-18", help="the teacher's network")
     parser.add_argument("--teacher-steps", type=int, default=3000)
     parser.add_argument("--student-px", type=int, default=0)
+    parser.add_argument("--student-precision", default="auto", help="of students and teachers")
     parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args()
 

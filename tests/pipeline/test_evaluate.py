@@ -18,6 +18,7 @@ from dsel.errors import SettingError
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.evaluated import open_sets
 from dsel.pipeline.held_out import HeldOutTest, Validation
+from dsel.pipeline.training import how_trained
 from dsel.pipeline.training_sets import TrainingSets
 from dsel.runs import open_run
 from dsel.types import Done, Notice, Progress, Started
@@ -215,3 +216,10 @@ def test_evaluate__proxies_where_they_are_wanted(folder, unseen, trainer):
     sets = open_sets(folder / "run", export=ExportSettings(pixels="proxy", image_px=24))
     finish(evaluate(sets, unseen, QUICK))
     assert {row.image_px for row in stored(folder).rows} == {24}
+
+
+def test_how_trained__a_chosen_precision_names_other_students():
+    automatic = how_trained(EvaluateSettings())
+    assert "precision" not in automatic  # students that were stored before there was a choice
+    chosen = how_trained(EvaluateSettings(precision="bfloat16"))
+    assert chosen == automatic | {"precision": "bfloat16"}

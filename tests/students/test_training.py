@@ -180,10 +180,25 @@ def test_add_gradients__parts_add_up_to_the_whole_batch(monkeypatch: pytest.Monk
     for part_bytes in (2**30, 1):  # the whole batch, and one image at a time
         monkeypatch.setattr("dsel.students.training.PART_BYTES", part_bytes)
         model = build_student("convnet-3", 5, 16, 0)
-        loss = add_gradients(model, images, targets, 1.0)
+        loss = add_gradients(model, images, targets, HARD)
         found.append([loss, *(p.grad for p in model.parameters())])
     for whole, parts in zip(*found, strict=True):
         torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-6)
+
+
+def test_add_gradients__bfloat16_is_near_float32():
+    images = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    targets = torch.eye(6)
+    found = []
+    for precision in ("float32", "bfloat16"):
+        model = build_student("convnet-3", 6, 16, 0)
+        loss = add_gradients(model, images, targets, replace(HARD, precision=precision))
+        gradients = [loss.flatten(), *(p.grad.flatten() for p in model.parameters())]
+        found.append(torch.cat(gradients))
+    exact, rounded = found
+    assert exact.dtype == rounded.dtype == torch.float32
+    # 8 bits of mantissa, and three layers with norms that add their errors
+    assert 0 < (exact - rounded).norm() < 0.2 * exact.norm()
 
 
 def test_part_size__a_batch_norm_needs_the_whole_batch():
