@@ -242,16 +242,22 @@ def table_bytes(rows: Sequence[Mapping[str, Any]] | pa.Table, schema: pa.Schema)
 
 
 def read_table(
-    path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, remedy: str = DELETE
+    path: Path,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    remedy: str = DELETE,
+    newer: Sequence[str] = (),
 ) -> pa.Table:
     """Read columns of what `table_bytes` made, by default all.
 
+    newer: columns that tables of earlier versions lack, all of them.
     Raises `DamageError` for a file that is missing, has a wrong checksum or another schema.
     """
     check_file(path, remedy)
     try:
         with pq.ParquetFile(path) as file:
-            if not file.schema_arrow.equals(schema):
+            earlier = pa.schema([field for field in schema if field.name not in newer])
+            if not any(file.schema_arrow.equals(one) for one in (schema, earlier)):
                 raise damaged(path, "it has other columns", remedy)
             return file.read(columns)
     except (pa.ArrowException, OSError) as error:  # a damaged footer is a plain OSError

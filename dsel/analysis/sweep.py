@@ -19,7 +19,8 @@ from dsel.runs.sweeps import write_sweep
 from dsel.types import Done, Event, Notice, Progress, Started
 
 SETTINGS: Final = (
-    "cut", "patch_px", "timesteps", "rank_by", "clusters", "within", "across", "factor", "ipc",
+    "cut", "patch_px", "timesteps", "locate", "smooth", "rank_by", "clusters", "within", "across",
+    "drop_lowest", "factor", "ipc",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dsel.config import SelectSettings
 from dsel.config.base import settings_of
 from dsel.files import read_table
 from dsel.runs import Run, remedies
-from dsel.runs.sweeps import FOLDER, SWEEP
+from dsel.runs.sweeps import FOLDER, NEWER, SWEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ def list_sweeps(run: Run) -> tuple[Sweep, ...]:
     files = sorted(
         (run.path / FOLDER).glob("*.parquet"), key=lambda file: (-file.stat().st_mtime_ns, file)
     )
-    tables = {file.stem: read_table(file, SWEEP, remedy=remedies.SWEEP) for file in files}
+    tables = {
+        file.stem: read_table(file, SWEEP, remedy=remedies.SWEEP, newer=NEWER) for file in files
+    }
     return tuple(_sweep(name, table.to_pylist()) for name, table in tables.items())
 
 

@@ -28,6 +28,16 @@ class SweepSettings(Settings):
         Field(description="scored timesteps, joined by +, such as 300+500; all for all of them"),
         Display("Timesteps"),
     ] = ()
+    locate: Annotated[
+        tuple[str, ...],
+        Field(description="positive, difference or signed: the map that locates the patch"),
+        Display("Locate by"),
+    ] = ()
+    smooth: Annotated[
+        tuple[Annotated[float, Field(ge=0.0, le=16.0)], ...],
+        Field(description="standard deviations of the Gaussian that smooths it, in cells"),
+        Display("Smooth", unit="cells"),
+    ] = ()
     rank_by: Annotated[
         tuple[str, ...], Field(description="patch or picture"), Display("Rank by")
     ] = ("patch", "picture")
@@ -41,6 +51,11 @@ class SweepSettings(Settings):
     ] = ("score", "centroid")
     across: Annotated[
         tuple[str, ...], Field(description="round-robin or pooled"), Display("Across clusters")
+    ] = ()
+    drop_lowest: Annotated[
+        tuple[Annotated[float, Field(ge=0.0, le=0.95)], ...],
+        Field(description="shares of a class's patches, with the lowest scores, that are left out"),
+        Display("Drop lowest"),
     ] = ()
     factor: Annotated[
         tuple[Annotated[int, Field(ge=1, le=8)], ...],

@@ -20,10 +20,13 @@ SWEEP = pa.schema(
         ("cut", pa.string()),
         ("patch_px", pa.int32()),
         ("timesteps", pa.list_(pa.int32())),
+        ("locate", pa.string()),
+        ("smooth", pa.float64()),
         ("rank_by", pa.string()),
         ("clusters", pa.int32()),
         ("within", pa.string()),
         ("across", pa.string()),
+        ("drop_lowest", pa.float64()),
         ("factor", pa.int32()),
         ("ipc", pa.int32()),
         ("images", pa.int32()),
@@ -46,6 +49,9 @@ images that every other timestep alone keeps too, and those between alone. hit_r
 images whose patch hits its object. accuracy: of students on the validation images, their mean and
 standard deviation, in 0 to 1; difference: to random whole images. Null where a figure is not known.
 """
+
+NEWER: Final = ("locate", "smooth", "drop_lowest")
+"""Columns that sweeps of earlier versions lack."""
 
 
 def write_sweep(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> Path:

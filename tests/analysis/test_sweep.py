@@ -74,9 +74,17 @@ def test_grid__timesteps_joined_by_plus():
     assert [cell.timesteps for cell in cells] == [(), (300,), (300, 500)]
 
 
+def test_grid__maps_that_locate_and_shares_that_are_dropped():
+    axes = {"locate": ("positive", "difference"), "smooth": (0.0, 1.0), "drop_lowest": (0.0, 0.5)}
+    cells = grid(SELECT, SweepSettings(**ONE | axes))
+    assert len(cells) == 8
+    assert (cells[-1].locate, cells[-1].smooth, cells[-1].drop_lowest) == ("difference", 1.0, 0.5)
+
+
 @pytest.mark.parametrize(
     ("values", "line"),
     [
+        ({"locate": ("gap",)}, "locate must be one of positive, difference, signed, got 'gap'"),
         ({"cut": ("square",)}, "cut must be one of patch, context, whole, got 'square'"),
         ({"timesteps": ("300-500",)}, "timesteps must be numbers joined by +"),
         ({"clusters": tuple(range(501))}, "at most 500 cells, got 501 (501 clusters)"),
@@ -102,6 +110,7 @@ def test_row_of__figures_of_the_explorer(explorer):
     assert row["coverage_distance"] == quality.coverage_distance
     assert row["clusters_covered"] == quality.clusters_covered / quality.clusters
     assert row["images"] == 4
+    assert (row["locate"], row["smooth"], row["drop_lowest"]) == ("positive", 0.0, 0.0)
     assert row["hit_rate"] is None  # the run has no boxes
     assert (row["cut"], row["clusters"], row["timesteps"]) == ("patch", 2, ())
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from support.synthetic import synthetic_run
 
 from dsel.analysis.sweeps import list_sweeps
 from dsel.errors import DamageError
-from dsel.files import table_bytes
-from dsel.runs.sweeps import SWEEP
+from dsel.files import table_bytes, write_atomically
+from dsel.runs.sweeps import FOLDER, NEWER, SWEEP
 
 
 def write(path: Path, cells: list[dict[str, object]], age: int = 0) -> None:
@@ -51,3 +52,13 @@ def test_list_sweeps__the_newest_first(tmp_path: Path) -> None:
     for name, age in (("old", 9), ("new", 0), ("older", 20)):
         write(run.path / "sweeps" / f"{name}.parquet", [{"ipc": 1, "hit_rate": 0.5}], age)
     assert [sweep.name for sweep in list_sweeps(run)] == ["new", "old", "older"]
+
+
+def test_list_sweeps__of_an_earlier_version(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=1, per_class=3)
+    (run.path / FOLDER).mkdir()
+    earlier = pa.schema([field for field in SWEEP if field.name not in NEWER])
+    row = {field.name: None for field in earlier} | {"cut": "whole", "images": 3}
+    write_atomically(run.path / FOLDER / "0.parquet", table_bytes([row], earlier))
+    (found,) = list_sweeps(run)
+    assert found.cells == (row,)
