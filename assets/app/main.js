@@ -21,18 +21,29 @@ import { applyTheme } from "./lib/theme.js";
 
 const IDLE_MS = 8000;
 
+/** @typedef {{ place: { run: string, view: string }, ask: Ask, start?: Start, problem: string }} Opened */
+
 /**
- * Fill Gradio's element with the page; `base` is the address of its routes.
- * @param {{ element: HTMLElement, files: Record<string, string>, base: string }} gradio
+ * Ask for the view of the link; `base` is the address of the routes. It needs no element yet, so that a page may do
+ * this while Gradio is still being loaded.
+ * @param {string} base
+ * @returns {Promise<Opened>}
  */
-export async function boot({ element, files, base }) {
-  const root = /** @type {HTMLElement} */ (element.querySelector(".dsel"));
-  applyTheme();
+export async function open(base) {
   takeToken();
   const place = readSearch(location.search);
   const ask = createAsk(createServer(base), () => place);
-  const { view: link } = place;
-  const { start, problem } = await openView(ask, place, link);
+  return { place, ask, ...(await openView(ask, place, place.view)) };
+}
+
+/**
+ * Fill Gradio's element with the page.
+ * @param {{ element: HTMLElement, files: Record<string, string>, base: string, opened?: Promise<Opened> }} gradio
+ */
+export async function boot({ element, files, base, opened = open(base) }) {
+  const root = /** @type {HTMLElement} */ (element.querySelector(".dsel"));
+  applyTheme();
+  const { place, ask, start, problem } = await opened;
   if (!start) {
     showFailure(root, problem);
     return;

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from dsel.analysis.layouts import warm_up
 from dsel.app.access import access_of, is_space
 from dsel.app.address import check_address
+from dsel.app.first_load import FirstLoad, first_modules
 from dsel.app.guard import Guard, invalid
 from dsel.app.jobs.queue import CLOSE_S, Jobs
 from dsel.app.page import build_app
@@ -107,7 +108,10 @@ def _web(state: AppState, hosts: Hosts, token: str) -> dict[str, Any]:
 
     return {
         "routes": routes_of(state, identify),
-        "middleware": [Middleware(Guard, hosts=hosts)],
+        "middleware": [
+            Middleware(Guard, hosts=hosts),
+            Middleware(FirstLoad, modules=first_modules(asset("app"))),
+        ],
         "exception_handlers": {RequestValidationError: invalid},
     }
 
