@@ -18,12 +18,17 @@ class ScoreSettings(Settings):
         tuple[Annotated[int, Field(ge=0, le=999)], ...],
         Field(description="timesteps at which noise is predicted"),
         Display("Timesteps"),
-    ] = (200, 300, 400, 500, 600, 700)
+    ] = (300, 500, 700)
     draws: Annotated[
         int,
-        Field(ge=1, le=1024, description="noise samples per timestep"),
+        Field(
+            ge=1,
+            le=1024,
+            description="noise samples per timestep; standard errors need 4, or 2 that are not "
+            "antithetic",
+        ),
         Display("Draws per timestep"),
-    ] = 4
+    ] = 2
     antithetic: Annotated[
         bool,
         Field(description="draw noise in pairs of a sample and its negative"),

@@ -374,7 +374,7 @@ def test_dry_run__writes_nothing(capsys, source, tiny_prior, tmp_path, command):
         "score": (
             "images: 8",
             "classes: 2",
-            "timesteps: 200, 300, 400, 500, 600, 700",
+            "timesteps: 300, 500, 700",
             "decoders: 2",
         ),
         "distill": ("images: 8", "ipc: 3", "image px: 0"),

@@ -234,7 +234,7 @@ def test_fingerprint__of_the_defaults_stays_the_same() -> None:
     """Runs and selections on disk are found by these names."""
     assert {kind.__name__: fingerprint(kind()) for kind in KINDS} == {
         "SourceSettings": "d5090b7198d66984", "PriorSettings": "f6fe80ac899b3c1c",
-        "ScoreSettings": "f9d953923ffe1d40", "SelectSettings": "ea909fd1a882dab7",
+        "ScoreSettings": "2e1be8525f1f788c", "SelectSettings": "ea909fd1a882dab7",
         "ExportSettings": "6fd46f3442763dac", "TrainSettings": "f00c811fd8c7ac9c",
     }  # fmt: skip
     assert fingerprint("x", SelectSettings(ipc=3, timesteps=(200,))) == "6756969c44296037"

@@ -44,7 +44,7 @@ def turned(names: tuple[str, ...]) -> MixturePrior:
 
 
 def test_plan_knowledge__at_most_five_percent_of_the_evaluations() -> None:
-    settings = ScoreSettings(timesteps=SIX)
+    settings = ScoreSettings(timesteps=SIX, draws=4)
     for classes in (2, 3, 10, 25, 1000):
         for count in (1, 3, 4, 10, 40, 130, 1300):
             plan = plan_knowledge(settings, [count] * classes)
@@ -58,9 +58,9 @@ def test_plan_knowledge__at_most_five_percent_of_the_evaluations() -> None:
 
 
 def test_plan_knowledge__by_hand() -> None:
-    lean = plan_knowledge(ScoreSettings(timesteps=(300, 400)), [40] * 10)  # 320 evaluations
+    lean = plan_knowledge(ScoreSettings(timesteps=(300, 400), draws=4), [40] * 10)  # 320 evaluations
     assert lean == KnowledgePlan(4, 2, (300, 400), 2, 320)
-    settings = ScoreSettings(timesteps=SIX)
+    settings = ScoreSettings(timesteps=SIX, draws=4)
     # 5 % of 48 evaluations for each of 400 images are 960, 96 per class: 4 images x 4 x 5 names.
     assert plan_knowledge(settings, [40] * 10) == KnowledgePlan(4, 4, (200, 500), 2, 800)
     assert plan_knowledge(settings, [40]) is None
@@ -68,6 +68,8 @@ def test_plan_knowledge__by_hand() -> None:
     full = settings.replace(knowledge="full")
     assert plan_knowledge(full, [5, 5]) == KnowledgePlan(16, 10, (200, 500), 2, 2 * 5 * 4 * 2)
     one = ScoreSettings(timesteps=(300,), draws=1, antithetic=False, knowledge="full")
+    # the default: 5 % of 12 evaluations for each are 240, 24 per class: 3 images x 4 x 2 names
+    assert plan_knowledge(ScoreSettings(), [40] * 10) == KnowledgePlan(3, 2, (300, 500), 2, 240)
     assert plan_knowledge(one, [1, 1, 1]) == KnowledgePlan(16, 10, (300,), 1, 9)
 
 
