@@ -167,6 +167,27 @@ class ScoreSettings(Settings):
         Field(ge=1, le=256, description="workers that decode images while the prior runs"),
         Display("Decoding workers"),
     ] = 2
+    decode_limit_s: Annotated[
+        int,
+        SPEED,
+        Field(
+            ge=1,
+            le=86_400,
+            description="skip an image that takes longer than this to read and decode",
+        ),
+        Display("Time limit of an image", unit="s"),
+    ] = 120
+    keep_s: Annotated[
+        int,
+        SPEED,
+        Field(
+            ge=0,
+            le=86_400,
+            description="store the finished images of a shard after so many seconds of work, so "
+            "that an interruption loses no more",
+        ),
+        Display("Stored every", unit="s"),
+    ] = 30
 
     @model_validator(mode="after")
     def _check_between_fields(self) -> Self:

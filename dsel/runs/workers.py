@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from dsel.files import lives, temporary_beside
+from dsel.locks import Holder, holder_in
 
 T = TypeVar("T")
 
@@ -134,6 +135,21 @@ def remove_gone(run: Path) -> None:
 def part_lock(run: Path, number: int, parts: int) -> Path:
     """Return the file that is locked while a part of the run's shards is scored."""
     return run / FOLDER / f"part-{number}-of-{parts}.lock"
+
+
+def part_locks(run: Path) -> list[Path]:
+    """Return the files of `part_lock` that exist, whether or not they are locked."""
+    return sorted(p for p in (run / FOLDER).glob("part-*.lock") if PART.fullmatch(p.name))
+
+
+def held_parts(run: Path) -> list[tuple[int, int, Holder]]:
+    """Return the parts of a run that are being scored, and by whom: number, parts, holder."""
+    found = []
+    for path in part_locks(run):
+        holder, name = holder_in(path), PART.fullmatch(path.name)
+        if holder and name:
+            found.append((int(name["number"]), int(name["parts"]), holder))
+    return found
 
 
 def _worker_file(run: Path, host: str, pid: int) -> Path:
