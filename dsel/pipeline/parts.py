@@ -61,7 +61,7 @@ def _unless_parts(path: Path, events: Iterable[Event]) -> Iterator[Event]:
 
 @contextmanager
 def _preparing(path: Path, part: tuple[int, int]) -> Iterator[str]:
-    with _held_patiently(path) as notice:
+    with _held_patiently(path, part) as notice:
         for number, parts, who in held_parts(path):
             if parts != part[1]:
                 raise StorageError(
@@ -73,8 +73,8 @@ def _preparing(path: Path, part: tuple[int, int]) -> Iterator[str]:
 
 
 @contextmanager
-def _held_patiently(path: Path) -> Iterator[str]:
-    """Lock the run; waits while it is locked by a part that prepares it."""
+def _held_patiently(path: Path, part: tuple[int, int]) -> Iterator[str]:
+    """Lock the run; waits while it is locked by another part, which prepares it."""
     end = time.monotonic() + PATIENCE_S
     with ExitStack() as stack:
         while True:
@@ -82,15 +82,18 @@ def _held_patiently(path: Path) -> Iterator[str]:
                 notice = stack.enter_context(hold(path))
                 break
             except StorageError as error:
-                waits = HOLDER in error.fields and time.monotonic() < end and _is_prepared(path)
+                waits = (
+                    HOLDER in error.fields and time.monotonic() < end and _is_prepared(path, part)
+                )
                 if not waits:
                     raise
             time.sleep(RETRY_S)
         yield notice
 
 
-def _is_prepared(path: Path) -> bool:
-    """Whether a job of a part holds the lock of the whole run, or nobody does any more."""
+def _is_prepared(path: Path, part: tuple[int, int]) -> bool:
+    """Whether another part holds the lock of the whole run, or nobody does any more."""
     holder = holder_in(path / LOCK)
-    who = {(found.pid, found.host) for *_, found in held_parts(path)}
+    held = held_parts(path)
+    who = {(found.pid, found.host) for *which, found in held if tuple(which) != part}
     return holder is None or (holder.pid, holder.host) in who

@@ -24,7 +24,7 @@ from dsel.pipeline.scoring_loop import first_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.pipeline.tasks import Runner
 from dsel.pipeline.worker import ShardWorker
-from dsel.runs import Run, made_again
+from dsel.runs import Identity, Run, made_again
 from dsel.runs.copies import contradictions, note_of_contradictions
 from dsel.runs.kept import remove_kept
 from dsel.runs.workers import remove_gone
@@ -40,18 +40,21 @@ from dsel.types import (
 )
 
 
-def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
+def score(
+    dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings, threads: int = 0
+) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
 
     What is about to be scored is the first event, before any image is read. Raises `StorageError`
     while another process scores into the run, and `RunError` at the end if the scores cannot be
     used, or a class has none. `dsel.pipeline.launch` does the same with workers in other processes.
+    threads: of torch in a new run, on a CPU; 0 leaves them as they are.
 
     Figures: images, skipped and evaluations (noised latents that the prior saw, all and the mean of
     an image) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
-    runner = InProcess(ShardWorker(dataset, prior, path, settings))  # it rejects what is unfit
+    runner = InProcess(ShardWorker(dataset, prior, path, settings, threads))  # rejects the unfit
     yield from locked_run(path, score_run(runner, path, settings))
 
 
@@ -118,7 +121,7 @@ def _speed(runner: Runner, seconds: float) -> Mapping[str, float | int]:
 
 def refuse_unfit(
     dataset: Dataset,
-    prior: Prior,
+    prior: Prior | Identity,
     score: ScoreSettings,
     select: SelectSettings,
     export: ExportSettings,

@@ -49,11 +49,11 @@ STALE_S: Final = 900.0
 class WorkerState:
     """What a worker does now.
 
-    part: I/N of a job of an array; empty for the whole run. stage: "open" while it opens dataset
-    and prior, "wait" between shards, "score", "round" or "knowledge". round: 0 for the first
-    draws. shard: -1 for none. done, total, skipped: images of the shard. rate: images a second in
-    this shard so far, without those that an earlier try had kept; 0 if unknown. started: when the
-    shard began.
+    part: I/N of a job of an array; empty for the whole run. stage: "score", "round", "knowledge"
+    (shard is then the number of a group of classes), or "wait" between these. round: 0 for the
+    first draws. shard: -1 for none. done, total, skipped: images of the shard. rate: images a
+    second in this shard so far, without those that an earlier try had kept; 0 if unknown. started:
+    when the shard began.
     """
 
     host: str
