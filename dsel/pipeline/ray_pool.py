@@ -27,8 +27,6 @@ from dsel.runs.workers import remove_gone
 STORE_BYTES: Final = 100_000_000
 """Memory of the object store of a Ray that is started here: nothing large is in it."""
 
-LOOPBACK: Final = "127.0.0.1"
-
 
 class Actor:
     """What runs in the process of an actor."""
@@ -122,13 +120,13 @@ class RayPool:
 
 
 def _connect(ray: Any, launch: LaunchSettings) -> None:
-    """Connect to a cluster, or start Ray on this machine, for nobody else."""
+    """Connect to a cluster, or start Ray on this machine, for this job alone."""
     how: dict[str, Any] = {"address": launch.address or None}
     if not launch.address and not os.environ.get("RAY_ADDRESS"):
-        threads = launch.threads or 1
-        how = {"include_dashboard": False, "_node_ip_address": LOOPBACK} | (
-            {"num_cpus": launch.workers * threads} if launch.workers else {}
-        )
+        # Ray listens on all interfaces, whatever it is told; with a token nobody else gets in.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        cpus = {"num_cpus": launch.workers * (launch.threads or 1)} if launch.workers else {}
+        how = {"address": "local", "include_dashboard": False, **cpus}
         how["object_store_memory"] = STORE_BYTES
     with _kept_signals():
         try:
