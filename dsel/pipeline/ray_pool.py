@@ -13,19 +13,23 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dsel.config import LaunchSettings
-from dsel.errors import SettingError, first_line, optional_library
+from dsel.errors import RunError, SettingError, first_line, optional_library
 from dsel.pipeline.serving import Answer, Recipe, Server
 from dsel.pipeline.tasks import Task
 from dsel.runs.workers import remove_gone
 
 STORE_BYTES: Final = 100_000_000
 """Memory of the object store of a Ray that is started here: nothing large is in it."""
+
+CHECK_S: Final = 5.0
+"""How often the nodes of the cluster are looked at."""
 
 
 class Actor:
@@ -73,6 +77,7 @@ class RayPool:
         told = replace(recipe, threads=launch.threads or (0 if on_gpu else threads))
         actors = [kind.remote(told) for _ in range(self.workers)]
         self._workers = [_Worker(actor, actor.ready.remote()) for actor in actors]
+        self._checked = time.monotonic()
 
     def start(self, number: int, task: Task) -> bool:
         """Give a task to an actor that is there and has none; False if there is none now."""
@@ -87,6 +92,7 @@ class RayPool:
         """Wait for the end of tasks."""
         awaited = [worker.awaited for worker in self._workers if worker.awaited is not None]
         done, _ = self._ray.wait(awaited, num_returns=1, timeout=timeout_s) if awaited else ([], [])
+        self._check_nodes()
         found = []
         for worker in self._workers:
             if worker.awaited in done:
@@ -102,6 +108,19 @@ class RayPool:
         if self._starts_ray:
             self._ray.shutdown()
         remove_gone(self._recipe.path)
+
+    def _check_nodes(self) -> None:
+        """Raise `RunError` if all nodes are gone: actors would wait for one for ever."""
+        now = time.monotonic()
+        if now - self._checked < CHECK_S:
+            return
+        self._checked = now
+        if not any(node["Alive"] for node in self._ray.nodes()):
+            raise RunError(
+                f"all nodes of Ray are gone while {self._recipe.path} was scored: run the same "
+                "command again, which resumes",
+                path=str(self._recipe.path),
+            )
 
     def _received(self, worker: _Worker) -> Answer:
         """Take what an actor answers; one that has died, or lacks memory, is started again."""
@@ -123,8 +142,7 @@ def _connect(ray: Any, launch: LaunchSettings) -> None:
     """Connect to a cluster, or start Ray on this machine, for this job alone."""
     how: dict[str, Any] = {"address": launch.address or None}
     if not launch.address and not os.environ.get("RAY_ADDRESS"):
-        # Ray listens on all interfaces, whatever it is told; with a token nobody else gets in.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        # Ray listens on all interfaces, whatever it is told, but since 2.60 it asks for a token.
         cpus = {"num_cpus": launch.workers * (launch.threads or 1)} if launch.workers else {}
         how = {"address": "local", "include_dashboard": False, **cpus}
         how["object_store_memory"] = STORE_BYTES
@@ -132,9 +150,10 @@ def _connect(ray: Any, launch: LaunchSettings) -> None:
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
         except (ConnectionError, ValueError, RuntimeError) as error:
+            what = f"no Ray cluster is reached at {launch.address}"
             raise SettingError(
-                f"no Ray cluster is reached at {launch.address or 'this machine'} "
-                f"({first_line(error)}): give its address with --address",
+                f"{what if launch.address else 'Ray does not start here'} ({first_line(error)}): "
+                "give the address of a cluster with --address",
                 setting="address",
             ) from error
 
