@@ -104,8 +104,13 @@ def hold(target: Path, lock: Path | None = None) -> Iterator[str]:
 
 def holder_of(folder: Path) -> Holder | None:
     """Return who writes to a folder; None if nobody does, as far as this host can tell."""
+    return holder_in(folder / LOCK)
+
+
+def holder_in(lock: Path) -> Holder | None:
+    """Return who holds a lock, by its file; None if nobody does, as far as this host can tell."""
     with suppress(OSError):
-        handle = os.open(folder / LOCK, os.O_RDONLY)
+        handle = os.open(lock, os.O_RDONLY)
         try:
             found, written = _read(handle), os.fstat(handle).st_mtime
         finally:

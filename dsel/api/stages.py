@@ -16,6 +16,7 @@ from dsel.api.run import Run
 from dsel.api.selection import Selection
 from dsel.config import (
     ExportSettings,
+    LaunchSettings,
     PriorSettings,
     ScoreSettings,
     SelectSettings,
@@ -38,6 +39,7 @@ def score(
     prior: PriorLike = "demo",
     settings: ScoreSettings | None = None,
     source_settings: SourceSettings | None = None,
+    launch: LaunchSettings | None = None,
     progress: bool = True,
     **keywords: Any,
 ) -> Run:
@@ -49,13 +51,16 @@ def score(
         prior: The word `demo`, the folder of a diffusers pipeline, a Hub id, or a loaded prior.
         settings: How the prior looks at each image; the defaults if left out.
         source_settings: How the source is read; the defaults if left out.
+        launch: Where shards are scored, such as on a Ray cluster; here if left out. Workers in
+            other processes open source and prior themselves, so that both must be named.
         progress: Whether a progress bar is shown.
-        keywords: Fields of `ScoreSettings`, of `SourceSettings` unless the dataset is open, and of
-            `PriorSettings` unless the prior is loaded.
+        keywords: Fields of `ScoreSettings` and `LaunchSettings`, of `SourceSettings` unless the
+            dataset is open, and of `PriorSettings` unless the prior is loaded.
     """
     events = iter_score(
-        source, run, prior=prior, settings=settings, source_settings=source_settings, **keywords
-    )
+        source, run, prior=prior, settings=settings, source_settings=source_settings,
+        launch=launch, **keywords,
+    )  # fmt: skip
     follow(events, progress)
     return Run(run)
 
@@ -67,20 +72,30 @@ def iter_score(
     prior: PriorLike = "demo",
     settings: ScoreSettings | None = None,
     source_settings: SourceSettings | None = None,
+    launch: LaunchSettings | None = None,
     **keywords: Any,
 ) -> Iterator[Event]:
     """Score like `score`, and yield the events."""
+    from dsel.pipeline.launch import score_on
     from dsel.pipeline.score import score as score_all
+    from dsel.pipeline.serving import Recipe
 
-    scoring, sources, priors = with_keywords(
+    scoring, launching, sources, priors = with_keywords(
         keywords,
         settings or ScoreSettings(),
+        launch or LaunchSettings(),
         _source_settings(source, source_settings),
         _prior_settings(prior),
     )
+    how, where = cast(ScoreSettings, scoring), cast(LaunchSettings, launching)
+    if sources is not None and priors is not None:
+        named = cast(SourceSettings, sources), cast(PriorSettings, priors)
+        yield from score_on(Recipe(str(source), *named, Path(run), how), where)
+        return
+    _refuse_elsewhere(where)
     dataset = _dataset(source, cast("SourceSettings | None", sources))
     loaded = _prior(prior, cast("PriorSettings | None", priors))
-    yield from score_all(dataset, loaded, Path(run), cast(ScoreSettings, scoring))
+    yield from score_all(dataset, loaded, Path(run), how)
 
 
 def select(
@@ -172,6 +187,7 @@ def distill(
     preset: str = "",
     export_settings: ExportSettings | None = None,
     source_settings: SourceSettings | None = None,
+    launch: LaunchSettings | None = None,
     device: str | None = None,
     progress: bool = True,
     **keywords: Any,
@@ -189,12 +205,13 @@ def distill(
             keywords win over them.
         export_settings: How the images are written; the defaults if left out.
         source_settings: How the source is read; the defaults if left out.
+        launch: Where shards are scored; see `score`.
         device: Where the prior runs, and the model that describes patches if `features` asks for
             one; a loaded prior stays on its own device.
         progress: Whether progress bars are shown.
-        keywords: Fields of `ScoreSettings`, `SelectSettings` and `ExportSettings`, of
-            `SourceSettings` unless the dataset is open, and of `PriorSettings` unless the prior is
-            loaded; `timesteps` are those that are scored.
+        keywords: Fields of `ScoreSettings`, `SelectSettings`, `ExportSettings` and
+            `LaunchSettings`, of `SourceSettings` unless the dataset is open, and of `PriorSettings`
+            unless the prior is loaded; `timesteps` are those that are scored.
     """
     events = iter_distill(
         source,
@@ -206,6 +223,7 @@ def distill(
         preset=preset,
         export_settings=export_settings,
         source_settings=source_settings,
+        launch=launch,
         device=device,
         **keywords,
     )
@@ -224,30 +242,51 @@ def iter_distill(
     preset: str = "",
     export_settings: ExportSettings | None = None,
     source_settings: SourceSettings | None = None,
+    launch: LaunchSettings | None = None,
     device: str | None = None,
     **keywords: Any,
 ) -> Iterator[Event]:
     """Distill like `distill`, and yield the events."""
-    from dsel.pipeline.distill import check_out
+    from dsel.pipeline.distill import check_out, distill_on
     from dsel.pipeline.distill import distill as distill_all
+    from dsel.pipeline.serving import Recipe
 
-    scoring, exporting, selecting, sources, priors = with_keywords(
+    scoring, exporting, selecting, launching, sources, priors = with_keywords(
         keywords,
         score_settings or ScoreSettings(),
         export_settings or ExportSettings(),  # its teacher also answers a baseline that asks one
         _selecting(select_settings, preset),
+        launch or LaunchSettings(),
         _source_settings(source, source_settings),
         _prior_settings(prior, device),
     )
     check_out(Path(out), cast(ExportSettings, exporting))
-    dataset = _dataset(source, cast("SourceSettings | None", sources))
-    how = cast("PriorSettings | None", priors)
-    settings = cast(
+    stages = cast(
         "tuple[ScoreSettings, SelectSettings, ExportSettings]", (scoring, selecting, exporting)
     )
-    where = (how.device if how else device) or "auto"
-    path = _run_path(run, out)
-    yield from distill_all(dataset, _prior(prior, how), path, Path(out), settings, where)
+    where, path = cast(LaunchSettings, launching), _run_path(run, out)
+    if where.shards:
+        raise SettingError("shards is of score alone: distill needs all of them", setting="shards")
+    if sources is not None and priors is not None:
+        named = cast(SourceSettings, sources), cast(PriorSettings, priors)
+        recipe = Recipe(str(source), *named, path, stages[0])
+        yield from distill_on(recipe, where, Path(out), *stages[1:])
+        return
+    _refuse_elsewhere(where)
+    dataset = _dataset(source, cast("SourceSettings | None", sources))
+    how = cast("PriorSettings | None", priors)
+    on = (how.device if how else device) or "auto"
+    yield from distill_all(dataset, _prior(prior, how), path, Path(out), stages, on)
+
+
+def _refuse_elsewhere(launch: LaunchSettings) -> None:
+    """Raise `SettingError` for workers that cannot get what is open in this process."""
+    if launch != LaunchSettings():
+        raise SettingError(
+            "workers open dataset and prior themselves: give the name of the source and of the "
+            "prior, not what is open already",
+            setting="on",
+        )
 
 
 def _run_path(run: str | Path | None, out: str | Path) -> Path:

@@ -24,7 +24,7 @@ LONGEST: Final = 4000
 HELD: Final = frozenset({
     "revision", "lora", "labels", "device", "backend", "rows_per_call", "decoders", "low_memory",
     "precision", "family", "feature_layer", "null_class", "threads", "max_megapixels",
-    "knowledge",
+    "knowledge", "decode_limit_s", "keep_s",
 })  # fmt: skip
 """Settings that remote visitors may not change, because they read files or control the hardware.
 """

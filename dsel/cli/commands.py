@@ -15,6 +15,7 @@ from dsel.cli.evaluation import advise, evaluate, sweep
 from dsel.cli.flags import (
     Address,
     DistillFlags,
+    DistillLaunchFlags,
     Output,
     Publish,
     RunPath,
@@ -27,10 +28,12 @@ from dsel.cli.flags import (
 from dsel.cli.inspection import check, info, verify
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
+from dsel.cli.scoring import gather
 from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import adapt, teach
 from dsel.config import (
     ExportSettings,
+    LaunchSettings,
     PriorSettings,
     ScoreSettings,
     SelectSettings,
@@ -40,6 +43,7 @@ from dsel.config import (
 from dsel.errors import DselError, PriorError, SettingError, library_errors, printable
 
 if TYPE_CHECKING:
+    from dsel.pipeline.serving import Recipe
     from dsel.runs import Run
     from dsel.types import Event
 
@@ -63,6 +67,13 @@ class Scoring:
     path: Path
     prior: PriorSettings
     settings: ScoreSettings
+    launch: LaunchSettings
+
+    def recipe(self) -> Recipe:
+        """Return how a worker opens all of it."""
+        from dsel.pipeline.serving import Recipe
+
+        return Recipe(self.source, self.source_settings, self.prior, self.path, self.settings)
 
 
 @COMMANDS.command("app")
@@ -87,12 +98,13 @@ def score(
     prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     settings: ScoreSettings = ScoreSettings(),
+    launch: LaunchSettings = LaunchSettings(),
     output: Output = Output(),
 ) -> None:
     """Score every image of a dataset with a prior."""
-    scoring = Scoring(source, source_settings, run, prior, settings)
+    scoring = Scoring(source, source_settings, run, prior, settings, launch)
     if output.dry_run:
-        return print_plan(output, _scoring_work(scoring), prior, settings)
+        return print_plan(output, _scoring_work(scoring), prior, settings, launch)
     print_result(_score(scoring), output)
     return None
 
@@ -147,6 +159,7 @@ def distill(
     score_settings: ScoreSettings = ScoreSettings(),
     select_settings: DistillFlags = DistillFlags(),
     export_settings: ExportSettings = ExportSettings(),
+    launch: DistillLaunchFlags = DistillLaunchFlags(),
     output: Output = Output(),
 ) -> None:
     """Score, select and export in one command; run it again to resume."""
@@ -155,9 +168,10 @@ def distill(
     check_out(out, export_settings)
     path = run or out / RUN_IN_OUT
     settings = select_settings.settings()
-    scoring = Scoring(source, source_settings, path, prior, score_settings)
+    where = launch.settings()
+    scoring = Scoring(source, source_settings, path, prior, score_settings, where)
     if output.dry_run:
-        stages = (prior, score_settings, settings, export_settings)
+        stages = (prior, score_settings, settings, export_settings, where)
         return print_plan(output, _scoring_work(scoring), *stages)
     figures = _distill(scoring, out, settings, export_settings)
     print_result(figures if output.json else figures["export"], output)
@@ -204,7 +218,7 @@ def train(
     return None
 
 
-for command in (check, info, verify, evaluate, sweep, advise, teach, adapt):
+for command in (gather, check, info, verify, evaluate, sweep, advise, teach, adapt):
     COMMANDS.command()(command)
 
 
@@ -233,13 +247,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _score(scoring: Scoring) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
-    from dsel.data import open_dataset
-    from dsel.pipeline.score import score as score_all
-    from dsel.priors import load_prior
+    from dsel.pipeline.launch import score_on
 
-    dataset = open_dataset(scoring.source, scoring.source_settings)
-    prior = load_prior(scoring.prior)
-    return Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
+    return Terminal().follow(score_on(scoring.recipe(), scoring.launch))
 
 
 def _distill(
@@ -247,13 +257,9 @@ def _distill(
 ) -> Mapping[str, Mapping[str, Any]]:
     """Score, select and export; returns the figures of each stage."""
     from dsel.cli.terminal import Terminal
-    from dsel.data import open_dataset
-    from dsel.pipeline.distill import distill as distill_all
-    from dsel.priors import load_prior
+    from dsel.pipeline.distill import distill_on
 
-    dataset = open_dataset(scoring.source, scoring.source_settings)
-    prior, settings = load_prior(scoring.prior), (scoring.settings, select, export)
-    events = distill_all(dataset, prior, scoring.path, out, settings, scoring.prior.device)
+    events = distill_on(scoring.recipe(), scoring.launch, out, select, export)
     figures: dict[str, Mapping[str, Any]] = {}
     Terminal().follow(_figures_kept(events, figures))
     return figures

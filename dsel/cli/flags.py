@@ -12,7 +12,7 @@ from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from tyro.conf import Fixed, Positional, Suppress, UseAppendAction, arg
 
-from dsel.config import SelectSettings
+from dsel.config import LaunchSettings, SelectSettings
 from dsel.config.base import Settings, settings_of
 from dsel.config.presets import PRESETS, preset
 
@@ -69,6 +69,16 @@ class Scenes(Settings):
 
     per_class: Annotated[int, Field(ge=0, description="scenes of each class")] = 100
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="seed of the scenes")] = 0
+
+
+class DistillLaunchFlags(LaunchSettings):
+    """Where `distill` and `gather` score: they need all shards."""
+
+    shards: Annotated[Suppress[Fixed[str]], arg(name="scored-shards")] = ""
+
+    def settings(self) -> LaunchSettings:
+        """The settings themselves."""
+        return LaunchSettings(**self.plain())
 
 
 class _Joined:

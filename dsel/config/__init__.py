@@ -9,6 +9,8 @@ from __future__ import annotations
 from dsel.config.adapt import AdaptSettings
 from dsel.config.evaluate import EvaluateSettings, StudentSettings
 from dsel.config.export import ExportSettings
+from dsel.config.gather import GatherSettings
+from dsel.config.launch import LaunchSettings
 from dsel.config.prior import PriorSettings
 from dsel.config.score import ScoreSettings
 from dsel.config.select import SelectSettings
@@ -22,6 +24,8 @@ __all__ = [
     "AdviseSettings",
     "EvaluateSettings",
     "ExportSettings",
+    "GatherSettings",
+    "LaunchSettings",
     "PriorSettings",
     "ScoreSettings",
     "SelectSettings",

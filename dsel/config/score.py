@@ -6,7 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dsel.config.base import SPEED, Display, Settings
+from dsel.config.base import Display, Settings
+from dsel.config.gather import (
+    DecodeLimit,
+    DecodingWorkers,
+    KeptSeconds,
+    MeasuredKnowledge,
+    RowsPerCall,
+)
 from dsel.config.prompts import check_prompt
 from dsel.errors import SettingError
 
@@ -143,35 +150,11 @@ class ScoreSettings(Settings):
         ),
         Display("Images per shard"),
     ] = 256
-    knowledge: Annotated[
-        Literal["auto", "full", "off"],
-        SPEED,
-        Field(
-            description="measure whether the prior tells each class from others: with at most 5 % "
-            "of the evaluations, on 16 images per class whatever it takes, or not at all"
-        ),
-        Display(
-            "What the prior knows",
-            choices=(("auto", "At most 5 % of the work"), ("full", "In full"), ("off", "Off")),
-        ),
-    ] = "auto"
-    rows_per_call: Annotated[
-        int,
-        SPEED,
-        Field(
-            ge=0,
-            le=8192,
-            description="maximum number of noisy latents in one call of the prior; 0 measures "
-            "which is fastest",
-        ),
-        Display("Latents per call"),
-    ] = 0
-    decoders: Annotated[
-        int,
-        SPEED,
-        Field(ge=1, le=256, description="workers that decode images while the prior runs"),
-        Display("Decoding workers"),
-    ] = 2
+    knowledge: MeasuredKnowledge = "auto"
+    rows_per_call: RowsPerCall = 0
+    decoders: DecodingWorkers = 2
+    decode_limit_s: DecodeLimit = 120
+    keep_s: KeptSeconds = 30
 
     @model_validator(mode="after")
     def _check_between_fields(self) -> Self:

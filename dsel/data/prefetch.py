@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dsel.config import ScoreSettings
+from dsel.data.decoders import Decoders, Job, TooSlow
 from dsel.data.images import checksum, encode, noting, thumbnail, to_proxy
 from dsel.errors import UnreadableImage
 from dsel.types import Dataset, ImageRef, Prior, Proxy
@@ -36,22 +36,29 @@ class PrefetchedImage:
 
 @dataclass(frozen=True, slots=True)
 class Prefetcher:
-    """Reads a dataset's images in the threads of a pool."""
+    """Reads a dataset's images in the threads of `decoders`."""
 
     dataset: Dataset
     prior: Prior
     settings: ScoreSettings
-    pool: ThreadPoolExecutor
+    decoders: Decoders
 
     def read(self, refs: Sequence[ImageRef]) -> Iterator[PrefetchedImage | str]:
         """Yield the images in order, or the reason of an unusable one, `LOOK_AHEAD` ahead."""
-        waiting: deque[Future[PrefetchedImage | str]] = deque()
+        waiting: deque[Job[PrefetchedImage | str]] = deque()
         for ref in refs:
-            waiting.append(self.pool.submit(self._read, ref))
+            waiting.append(self.decoders.submit(self._read, ref))
             if len(waiting) > LOOK_AHEAD:
-                yield waiting.popleft().result()
+                yield self._result(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield self._result(waiting.popleft())
+
+    def _result(self, job: Job[PrefetchedImage | str]) -> PrefetchedImage | str:
+        try:
+            return self.decoders.result(job)
+        except TooSlow:
+            limit = self.settings.decode_limit_s
+            return f"takes longer than {limit} s to read and decode (--decode-limit-s)"
 
     def _read(self, ref: ImageRef) -> PrefetchedImage | str:
         try:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from dsel.config import ScoreSettings
 from dsel.core.label_auc import LabelAuc, label_aucs, overall_auc
 from dsel.errors import DamageError, shown
-from dsel.pipeline.scoring_loop import ScoringInputs
+from dsel.pipeline.score_shard import ScoringInputs
+from dsel.pipeline.tasks import KnowledgeTask, Runner
 from dsel.runs import Run, made_again
 from dsel.runs.knowledge import (
     UNKNOWN,
@@ -54,14 +55,13 @@ REASONS: Final[Mapping[Reason, str]] = MappingProxyType({
 })  # fmt: skip
 
 
-def measure_knowledge(inputs: ScoringInputs, settings: ScoreSettings) -> Iterator[Event]:
+def measure_knowledge(run: Run, settings: ScoreSettings, runner: Runner) -> Iterator[Event]:
     """Measure how well the prior tells the classes apart, and store it in the run.
 
     settings: those of this call, whose request may differ from that of an earlier one. What an
     earlier call has measured as well or better is kept.
     """
-    run = inputs.run
-    by_class = _scored(inputs)
+    by_class = _scored(run)
     stored = yield from _stored(run)
     plan = plan_knowledge(settings, list(map(len, by_class)))
     if settings.knowledge == "off" or (stored is not None and not _exceeds(plan, stored.plan)):
@@ -72,21 +72,37 @@ def measure_knowledge(inputs: ScoringInputs, settings: ScoreSettings) -> Iterato
         write_knowledge(run.path, Knowledge(None, reason, UNKNOWN, nothing))
         return
     seed = settings.noise_seed
-    chosen = [chosen_images(refs, plan.images, seed) for refs in by_class]
+    chosen = [[ref.id for ref in chosen_images(refs, plan.images, seed)] for refs in by_class]
     yield Started("knowledge", sum(map(len, chosen)), "images")
+    groups = groups_of(list(map(len, by_class)), plan.group, seed)
+    tasks = [
+        KnowledgeTask(number, plan, {index: chosen[index] for index in group})
+        for number, group in enumerate(groups)
+    ]
     found: dict[int, LabelAuc] = {}
-    for group in groups_of(list(map(len, by_class)), plan.group, seed):
-        losses: dict[int, list[Losses]] = {index: [] for index in group}
-        refs = [ref for index in group for ref in chosen[index]]
-        for ref, one in _losses(inputs, plan, refs, group):
-            losses[ref.class_index].append(one)
-            yield Progress()
-        arrays = [np.array(losses[index]).reshape(-1, len(group)) for index in group]
-        found |= dict(zip(group, label_aucs(arrays), strict=True))
+    for of_group in (yield from runner.run(tasks)):
+        found |= of_group
     classes = tuple(
         _measured(found[index]) if index in found else UNKNOWN for index in range(len(by_class))
     )
-    write_knowledge(run.path, Knowledge(plan, "", _overall(list(found.values())), classes))
+    ordered = [found[index] for group in groups for index in group]
+    write_knowledge(run.path, Knowledge(plan, "", _overall(ordered), classes))
+
+
+def measure_group(
+    inputs: ScoringInputs, task: KnowledgeTask
+) -> Generator[Event, None, dict[int, LabelAuc]]:
+    """Return how well the prior tells each class of a group from the others."""
+    group = list(task.images)
+    wanted = {image_id for ids in task.images.values() for image_id in ids}
+    by_id = {ref.id: ref for ref in inputs.refs if ref.id in wanted}
+    refs = [by_id[image_id] for ids in task.images.values() for image_id in ids]
+    losses: dict[int, list[Losses]] = {index: [] for index in group}
+    for ref, one in _losses(inputs, task.plan, refs, group):
+        losses[ref.class_index].append(one)
+        yield Progress()
+    arrays = [np.array(losses[index]).reshape(-1, len(group)) for index in group]
+    return dict(zip(group, label_aucs(arrays), strict=True))
 
 
 def _stored(run: Run) -> Generator[Event, None, Knowledge | None]:
@@ -159,14 +175,10 @@ def figures_of(knowledge: Knowledge | None) -> Mapping[str, float | int | str]:
     return {k: round(v, 4) for k, v in figures.items()} | {"knowledge_pairs": found.pairs}
 
 
-def _scored(inputs: ScoringInputs) -> list[list[ImageRef]]:
+def _scored(run: Run) -> list[list[ImageRef]]:
     """Return the scored images of each class."""
-    scored = {row.id for row in inputs.run.images if row.row >= 0}
-    by_class: list[list[ImageRef]] = [[] for _ in inputs.run.identity.classes]
-    for ref in inputs.refs:
-        if ref.id in scored:
-            by_class[ref.class_index].append(ref)
-    return by_class
+    classes = range(len(run.identity.classes))
+    return [[ImageRef(id_, index) for id_ in run.class_rows(index).ids] for index in classes]
 
 
 def _losses(

@@ -12,27 +12,27 @@ import numpy as np
 
 from dsel.core.adaptive import needing_draws, next_draws
 from dsel.errors import DamageError
-from dsel.pipeline.scoring_loop import ScoringInputs, round_pass
+from dsel.pipeline.scoring_loop import round_pass
+from dsel.pipeline.tasks import Runner
 from dsel.runs import Run
 from dsel.runs.rounds import Further, Rounds
 from dsel.runs.run import SUMMARY
 from dsel.types import Event, Progress, Started
 
 
-def further_rounds(inputs: ScoringInputs) -> Generator[Event, None, Rounds]:
+def further_rounds(run: Run, runner: Runner) -> Generator[Event, None, Rounds]:
     """Spend further draws until no image needs any, or those that do have the most that they may.
 
     Call it once all images have the first draws. Returns the shards of each round.
     """
-    run, rounds = inputs.run, Rounds()
-    settings = run.identity.settings
+    rounds, settings = Rounds(), run.identity.settings
     if settings.most_draws <= settings.draws:
         return rounds
     if (yield from _are_whole(run)):
         return run.summary.rounds
     classes: Iterable[int] = range(len(run.identity.classes))
     while chosen := (yield from _choose(run, rounds, sorted(classes))):
-        shards = yield from round_pass(inputs, len(rounds) + 1, chosen)
+        shards = yield from round_pass(run, runner, len(rounds) + 1, chosen)
         rounds = (*rounds, shards)
         # Another class has the same scores as before, and would choose none again.
         classes = {row.class_index for row in run.images if row.id in chosen}

@@ -72,6 +72,11 @@ class Identity:
         """Number of shards of the finished run."""
         return -(-self.images // self.settings.shard_size)
 
+    def images_in(self, shard: int) -> int:
+        """Number of images of a shard."""
+        size = self.settings.shard_size
+        return min(size, self.images - shard * size)
+
 
 @with_config(STORED)
 @dataclass(frozen=True, slots=True)

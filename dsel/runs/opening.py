@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from dsel.errors import DamageError, StorageError, storage_errors
-from dsel.files import remove_partial_files, write_atomically
+from dsel.files import PARTIAL, remove_partial_files, write_atomically
 from dsel.locks import LOCK
 from dsel.runs.manifest import MANIFEST, Identity, check_same, manifest_bytes, read_manifest
 from dsel.runs.run import Run
 from dsel.runs.shards import read_header
+from dsel.runs.workers import FOLDER as WORKERS
 
 
 def create_run(path: Path, identity: Identity) -> Run:
@@ -39,7 +40,7 @@ def create_run(path: Path, identity: Identity) -> Run:
             write_atomically(path / MANIFEST, manifest_bytes(identity))
         return Run(path, identity, notices)
     with storage_errors(path):
-        if path.is_dir() and any(p.suffix != ".partial" and p.name != LOCK for p in path.iterdir()):
+        if path.is_dir() and any(_is_foreign(entry) for entry in path.iterdir()):
             raise StorageError(
                 f"{path} holds other files: choose an empty or new folder for the run",
                 path=str(path),
@@ -64,6 +65,11 @@ def made_again(error: DamageError) -> str:
     """Return the notice that a damaged or missing file is made again."""
     path, problem = error.fields["path"], error.fields["problem"]
     return f"{path} is made again: {problem}"
+
+
+def _is_foreign(entry: Path) -> bool:
+    """Whether a file or folder is none that dsel leaves where a run is about to be."""
+    return entry.suffix != PARTIAL and entry.name not in (LOCK, WORKERS)
 
 
 def _has_shard_of(path: Path, identity: Identity) -> bool:

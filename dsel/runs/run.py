@@ -30,6 +30,7 @@ selections/<fingerprint>/   patches.parquet, one row per patch (`PATCHES`); sett
 selections/current.json     the fingerprint of the last selection
 evaluations/                what students scored that were trained on the run's sets (see
                             `dsel.runs.evaluations`)
+kept/, workers/             while it is scored, see `dsel.runs.kept` and `dsel.runs.workers`
 boxes.json                  optional, added by the user: true boxes of the images in COCO format
 """
 

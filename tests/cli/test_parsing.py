@@ -18,6 +18,8 @@ from dsel.config import (
     AdviseSettings,
     EvaluateSettings,
     ExportSettings,
+    GatherSettings,
+    LaunchSettings,
     PriorSettings,
     ScoreSettings,
     SelectSettings,
@@ -33,12 +35,14 @@ from dsel.config.presets import PRESETS
 ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "app": (Address,),
-    "score": (PriorSettings, SourceSettings, ScoreSettings),
+    "score": (PriorSettings, SourceSettings, ScoreSettings, LaunchSettings),
     "select": (SelectSettings, Where),
     "export": (ExportSettings,),
     "distill": (
         PriorSettings, SourceSettings, ScoreSettings, SelectSettings, ExportSettings,
+        LaunchSettings,
     ),
+    "gather": (Where, GatherSettings, LaunchSettings),
     "toybox": (Scenes,),
     "evaluate": (EvaluateSettings, ExportSettings),
     "sweep": (SweepSettings, StudentSettings, ExportSettings),
@@ -75,10 +79,14 @@ def flag_of(setting: Setting) -> str:
 
 def settings_of_command(command: str) -> Iterator[Setting]:
     """The settings that a command has flags for; `distill` selects among all that it scores."""
-    left_out = {(SelectSettings, "timesteps"), (SelectSettings, "teacher")}
+    all_shards = {(LaunchSettings, "shards")}
+    left_out = {
+        "distill": {(SelectSettings, "timesteps"), (SelectSettings, "teacher")} | all_shards,
+        "gather": all_shards,
+    }
     for kind in SETTINGS[command]:
         for setting in settings_of(kind).values():
-            if command != "distill" or (kind, setting.name) not in left_out:
+            if (kind, setting.name) not in left_out.get(command, set()):
                 yield setting
 
 
@@ -144,10 +152,11 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
-             "verify, evaluate, sweep, advise, teach, adapt}; see dsel --help"),
+        ("", "expected one of {app, score, select, export, distill, toybox, train, gather, "
+             "check, info, verify, evaluate, sweep, advise, teach, adapt}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, check, info, verify, evaluate, sweep, advise, teach, adapt"),
+                  "toybox, train, gather, check, info, verify, evaluate, sweep, advise, teach, "
+                  "adapt"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),

@@ -27,7 +27,7 @@ KINDS = (
 DECLARED = [(kind, setting) for kind in KINDS for setting in settings_of(kind).values()]
 SPEED_SETTINGS = {
     PriorSettings: {"device", "backend"},
-    ScoreSettings: {"rows_per_call", "decoders", "knowledge"},
+    ScoreSettings: {"rows_per_call", "decoders", "knowledge", "decode_limit_s", "keep_s"},
     TrainSettings: {"checkpoint_s", "threads"},
 }
 

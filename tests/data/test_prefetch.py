@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dsel.config import ScoreSettings
+from dsel.data.decoders import Decoders
 from dsel.data.images import checksum, decode, encode, orientation_of
 from dsel.data.prefetch import LOOK_AHEAD, THUMBNAIL_PX, PrefetchedImage, Prefetcher
 from dsel.errors import UnreadableImage
@@ -38,12 +39,12 @@ class Numbered:
 
 
 @pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as workers:
-        yield workers
+def pool() -> Iterator[Decoders]:
+    with Decoders(2, 60) as threads:
+        yield threads
 
 
-def test_read__in_order_with_reasons(pool: ThreadPoolExecutor) -> None:
+def test_read__in_order_with_reasons(pool: Decoders) -> None:
     prefetcher = Prefetcher(Numbered(), PRIOR, ScoreSettings(min_side_px=8), pool)
     found = list(prefetcher.read([ImageRef(str(n), 0) for n in range(8)]))
     assert found[3] == "is empty (0 bytes)"
@@ -59,7 +60,7 @@ def test_read__in_order_with_reasons(pool: ThreadPoolExecutor) -> None:
 
 
 def test_read__the_checksum_is_of_the_source_and_notes_come_along(
-    pool: ThreadPoolExecutor,
+    pool: Decoders,
 ) -> None:
     deep = io.BytesIO()
     Image.fromarray(np.full((40, 40), 1023, np.uint16)).save(deep, "PNG")
@@ -75,12 +76,55 @@ def test_read__the_checksum_is_of_the_source_and_notes_come_along(
     assert [image.note for image in found] == [note, "", note]
 
 
-def test_read__looks_ahead_only_so_far(pool: ThreadPoolExecutor) -> None:
+def test_read__looks_ahead_only_so_far(pool: Decoders) -> None:
     dataset = Numbered()
     images = Prefetcher(dataset, PRIOR, ScoreSettings(), pool).read(
         [ImageRef(str(n), 0) for n in range(10, 110)]
     )
     next(images)
-    pool.shutdown()
+    behind = threading.Barrier(3)  # what both threads reach after all calls before it
+    for _ in range(2):
+        pool.submit(behind.wait)
+    behind.wait(60)
     assert len(dataset.read_ids) == LOOK_AHEAD + 1
     assert list(Prefetcher(dataset, PRIOR, ScoreSettings(), pool).read([])) == []
+
+
+class Hanging:
+    """Images a and b never end, until they are told to; the others are gray."""
+
+    def __init__(self) -> None:
+        self.end = threading.Event()
+
+    def read(self, ref: ImageRef) -> Pixels:
+        if ref.id in "ab":
+            self.end.wait(60)
+        return np.full((40, 40, 3), 9, np.uint8)
+
+    def orientation(self, _ref: ImageRef) -> int:
+        return 1
+
+
+def test_read__an_image_that_hangs_is_skipped_with_its_reason() -> None:
+    """Both threads hang; the images behind are read by others, and closing waits for none."""
+    dataset = Hanging()
+    settings = ScoreSettings(decode_limit_s=1)
+    with Decoders(2, settings.decode_limit_s) as threads:
+        prefetcher = Prefetcher(dataset, PRIOR, settings, threads)
+        found = list(prefetcher.read([ImageRef(name, 0) for name in "abcde"]))
+        assert not dataset.end.is_set()
+    reason = "takes longer than 1 s to read and decode (--decode-limit-s)"
+    assert found[:2] == [reason, reason]
+    assert [type(image) for image in found[2:]] == [PrefetchedImage] * 3
+    dataset.end.set()
+
+
+def test_read__behind_images_that_hang_and_that_nobody_waits_for() -> None:
+    dataset = Hanging()
+    settings = ScoreSettings(decode_limit_s=1)
+    with Decoders(2, settings.decode_limit_s) as threads:
+        threads.submit(dataset.read, ImageRef("a", 0))
+        threads.submit(dataset.read, ImageRef("b", 0))
+        prefetcher = Prefetcher(dataset, PRIOR, settings, threads)
+        assert isinstance(next(prefetcher.read([ImageRef("c", 0)])), PrefetchedImage)
+    dataset.end.set()

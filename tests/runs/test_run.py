@@ -32,8 +32,9 @@ from dsel.data.images import crop, decode
 from dsel.errors import DamageError, DselError, RunError, StorageError
 from dsel.files import table_bytes
 from dsel.pipeline.export import compose_images
-from dsel.pipeline.score import identity_of, score
+from dsel.pipeline.score import score
 from dsel.pipeline.select import select
+from dsel.pipeline.worker import identity_of
 from dsel.runs import create_run, open_run
 from dsel.runs.manifest import read_manifest
 from dsel.runs.run import __doc__ as documentation
