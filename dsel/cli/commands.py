@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from dsel.cli.care import repair, status
 from dsel.cli.evaluation import advise, evaluate, sweep
 from dsel.cli.flags import (
     Address,
     DistillFlags,
     Output,
+    Pace,
     Publish,
     RunPath,
     Scenes,
@@ -87,12 +89,13 @@ def score(
     prior: PriorSettings = PriorSettings(),
     source_settings: SourceSettings = SourceSettings(),
     settings: ScoreSettings = ScoreSettings(),
+    pace: Pace = Pace(),
     output: Output = Output(),
 ) -> None:
     """Score every image of a dataset with a prior."""
     scoring = Scoring(source, source_settings, run, prior, settings)
     if output.dry_run:
-        return print_plan(output, _scoring_work(scoring), prior, settings)
+        return print_plan(output, _scoring_work(scoring, pace), prior, settings)
     print_result(_score(scoring), output)
     return None
 
@@ -147,6 +150,7 @@ def distill(
     score_settings: ScoreSettings = ScoreSettings(),
     select_settings: DistillFlags = DistillFlags(),
     export_settings: ExportSettings = ExportSettings(),
+    pace: Pace = Pace(),
     output: Output = Output(),
 ) -> None:
     """Score, select and export in one command; run it again to resume."""
@@ -158,7 +162,7 @@ def distill(
     scoring = Scoring(source, source_settings, path, prior, score_settings)
     if output.dry_run:
         stages = (prior, score_settings, settings, export_settings)
-        return print_plan(output, _scoring_work(scoring), *stages)
+        return print_plan(output, _scoring_work(scoring, pace), *stages)
     figures = _distill(scoring, out, settings, export_settings)
     print_result(figures if output.json else figures["export"], output)
     return None
@@ -204,7 +208,7 @@ def train(
     return None
 
 
-for command in (check, info, verify, evaluate, sweep, advise, teach, adapt):
+for command in (check, info, status, verify, repair, evaluate, sweep, advise, teach, adapt):
     COMMANDS.command()(command)
 
 
@@ -234,12 +238,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _score(scoring: Scoring) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
     from dsel.data import open_dataset
+    from dsel.pipeline.rates import record_rate
     from dsel.pipeline.score import score as score_all
     from dsel.priors import load_prior
 
     dataset = open_dataset(scoring.source, scoring.source_settings)
     prior = load_prior(scoring.prior)
-    return Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
+    figures = Terminal().follow(score_all(dataset, prior, scoring.path, scoring.settings))
+    record_rate(scoring.prior, str(prior.device), figures)
+    return figures
 
 
 def _distill(
@@ -271,22 +278,27 @@ def _figures_kept(
         yield event
 
 
-def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
+def _scoring_work(scoring: Scoring, pace: Pace) -> Mapping[str, Any]:
     """Print what would be scored, and return the work to do."""
     from dsel.cli.terminal import Terminal
     from dsel.data import open_dataset
     from dsel.pipeline.contents import contents_events
+    from dsel.pipeline.plan import scoring_plan
 
     dataset = open_dataset(scoring.source, scoring.source_settings)
     exists = (scoring.path / "run.json").is_file()
     settings = scoring.settings
     Terminal().follow(contents_events(dataset, settings))
+    shards = -(-len(dataset.refs) // settings.shard_size)
+    done = len(_open(scoring.path).finished_shards()) if exists else 0
+    left = 1 - done / max(shards, 1)
     return {
         "images": len(dataset.refs),
         "classes": len(dataset.classes),
         **_evaluations(settings),
-        "shards": -(-len(dataset.refs) // settings.shard_size),
-        "shards_done": len(_open(scoring.path).finished_shards()) if exists else 0,
+        "shards": shards,
+        "shards_done": done,
+        **scoring_plan(dataset, scoring.prior, settings, left, pace.rate),
     }
 
 

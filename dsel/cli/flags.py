@@ -45,6 +45,19 @@ class Publish(Settings):
     public: Annotated[bool, Field(description="let everybody see the dataset")] = False
 
 
+class Pace(Settings):
+    """How fast the prior is, for the plan of a dry run."""
+
+    rate: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="with --dry-run: evaluations of the prior that one device does in a "
+            "second; 0 is what dsel score has measured last with this prior",
+        ),
+    ] = 0.0
+
+
 class Where(Settings):
     """The device of a model that describes patches, or of a teacher, if the settings need one."""
 
