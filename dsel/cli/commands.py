@@ -15,11 +15,11 @@ from dsel.cli.care import repair, status
 from dsel.cli.evaluation import advise, evaluate, sweep
 from dsel.cli.flags import (
     Address,
+    AnyRun,
     DistillFlags,
     Output,
     Pace,
     Publish,
-    RunPath,
     Scenes,
     SelectFlags,
     Selection,
@@ -29,6 +29,7 @@ from dsel.cli.flags import (
 from dsel.cli.inspection import check, info, verify
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
+from dsel.cli.sharing import bundle
 from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import adapt, teach
 from dsel.config import (
@@ -70,16 +71,21 @@ class Scoring:
 @COMMANDS.command("app")
 def open_app(
     run: Annotated[
-        Positional[Path | None],
-        arg(metavar="[RUN]", help="run folder; the shipped demo run by default"),
-    ] = None,
+        Positional[str],
+        arg(
+            metavar="[RUN]",
+            help="run folder, or a run to read from: a zip file of dsel bundle, a URL such as "
+            "s3://, or hf://user/name of the Hugging Face Hub; the shipped demo run by default",
+        ),
+    ] = "",
     address: Address = Address(),
 ) -> None:
     """Open the app on a run: heat maps, boxes, clusters, sliders, export."""
     from dsel.app import launch_app
     from dsel.assets import DEMO_RUN, asset
+    from dsel.runs import run_folder
 
-    launch_app(run or asset(DEMO_RUN), host=address.host, port=address.port)
+    launch_app(run_folder(run) if run else asset(DEMO_RUN), host=address.host, port=address.port)
 
 
 @COMMANDS.command()
@@ -102,7 +108,7 @@ def score(
 
 @COMMANDS.command()
 def select(
-    run: RunPath,
+    run: AnyRun,
     settings: SelectFlags = SelectFlags(),
     where: Where = Where(),
     output: Output = Output(),
@@ -117,7 +123,7 @@ def select(
 
 @COMMANDS.command()
 def export(
-    run: RunPath,
+    run: AnyRun,
     out: Annotated[
         Path, arg(help="folder, or file that ends in .zip, to write the distilled set to")
     ],
@@ -208,7 +214,7 @@ def train(
     return None
 
 
-for command in (check, info, status, verify, repair, evaluate, sweep, advise, teach, adapt):
+for command in (check, info, status, verify, repair, bundle, evaluate, sweep, advise, teach, adapt):
     COMMANDS.command()(command)
 
 
@@ -345,7 +351,7 @@ def _push(out: Path, publish: Publish) -> Mapping[str, Any]:
     return Terminal().follow(push(out, publish.push, publish.public))
 
 
-def _open(path: Path) -> Run:
-    from dsel.runs import open_run
+def _open(run: str | Path) -> Run:
+    from dsel.runs import open_run, run_folder
 
-    return open_run(path)
+    return open_run(run_folder(run))

@@ -17,6 +17,14 @@ from dsel.config.base import Settings, settings_of
 from dsel.config.presets import PRESETS, preset
 
 RunPath = Annotated[Positional[Path], arg(metavar="RUN", help="run folder, made by dsel score")]
+AnyRun = Annotated[
+    Positional[str],
+    arg(
+        metavar="RUN",
+        help="run folder, or a run to read from: a zip file of dsel bundle, a URL such as s3://, "
+        "or hf://user/name of the Hugging Face Hub",
+    ),
+]
 Selection = Annotated[
     str, arg(help="fingerprint of a stored selection; empty is the one made last")
 ]
