@@ -29,7 +29,7 @@ from dsel.cli.flags import (
 from dsel.cli.inspection import check, info, verify
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
-from dsel.cli.sharing import bundle
+from dsel.cli.sharing import bundle, space
 from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import adapt, teach
 from dsel.config import (
@@ -214,7 +214,20 @@ def train(
     return None
 
 
-for command in (check, info, status, verify, repair, bundle, evaluate, sweep, advise, teach, adapt):
+for command in (
+    check,
+    info,
+    status,
+    verify,
+    repair,
+    bundle,
+    space,
+    evaluate,
+    sweep,
+    advise,
+    teach,
+    adapt,
+):
     COMMANDS.command()(command)
 
 
