@@ -8,7 +8,7 @@ one, since its metadata are at its end.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -32,6 +32,14 @@ Version: TypeAlias = tuple[int, int, int, int]
 
 _checked: dict[Path, Version] = {}
 """The files of this process whose checksums were right, as they were then."""
+
+_filled: dict[Path, Callable[[Path], None]] = {}
+"""Folders whose files are empty until they are read, with what fills one."""
+
+
+def filled_on_read(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write an empty file below a folder before it is read for the first time."""
+    _filled[folder] = fill
 
 
 def seal(content: bytes) -> bytes:
@@ -105,11 +113,20 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     try:
         with storage_errors(path):
             try:
+                _fill(path)
                 yield
             except FileNotFoundError as error:
                 raise missing(path, remedy) from error
     except OSError as error:  # such as a block of the disk that cannot be read
         raise damaged(path, f"it cannot be read ({error.strerror or error})", remedy) from error
+
+
+def _fill(path: Path) -> None:
+    """Fill a file that is empty as yet; files of dsel never are."""
+    if _filled and path.stat().st_size == 0:
+        for folder, fill in _filled.items():
+            if path.is_relative_to(folder):
+                fill(path)
 
 
 def damaged(path: Path, problem: str, remedy: str) -> DamageError:

@@ -11,6 +11,7 @@ from dsel.api.keywords import with_keywords
 from dsel.config import SelectSettings
 from dsel.errors import SettingError
 from dsel.runs import open_run as open_folder
+from dsel.runs import run_folder
 
 if TYPE_CHECKING:
     from dsel.analysis.explorer import Explorer
@@ -81,5 +82,8 @@ class Run:
 
 
 def open_run(path: str | Path) -> Run:
-    """Open a run folder; raises `RunError` for a folder that is no run."""
-    return Run(path)
+    """Open a run folder, a zip file of `dsel bundle`, or a run behind a URL, to read from.
+
+    Raises `RunError` for what is no run.
+    """
+    return Run(run_folder(path))

@@ -8,12 +8,16 @@ from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dsel.app.jobs.runner import Accelerate, Events, Portion
 from dsel.app.jobs.tasks import ScoreTask
-from dsel.errors import DselError, RunError
-from dsel.types import Event
+from dsel.errors import DselError, QuotaError, RunError, first_line
+from dsel.types import Event, Progress, Started
+
+KEPT: Final = "what is scored is kept, so resume the job later"
+QUOTAS: Final = ("quota", "credits")
+"""Words of the titles of refusals for which only time, or another account, helps."""
 
 
 def accelerator() -> Accelerate | None:
@@ -38,16 +42,32 @@ def remember_visitor(request: Any) -> None:
 
 
 def _readable(portion: Portion) -> Portion:
-    """Turn a refusal, such as a used-up quota, into a `RunError`."""
+    """Say that the GPU is waited for, and turn a refusal into a `DselError`.
+
+    A used-up quota is a `QuotaError`; all else, such as no free GPU, a `RunError`.
+    """
     import gradio as gr
+    import httpx  # the library by which `spaces` asks for the GPU
 
     @wraps(portion)
     def borrow(task: ScoreTask, folder: Path, left: int) -> Events[Event | DselError]:
+        yield Started("gpu", 1, "GPUs")
         try:
-            yield from portion(task, folder, left)
+            for number, event in enumerate(portion(task, folder, left)):
+                if not number:
+                    yield Progress()
+                yield event
         except gr.Error as error:
-            raise RunError(
-                f"the Space's GPU could not be used: {error.message}; resume the job later"
-            ) from error
+            raise _refusal(getattr(error, "title", ""), str(error.message)) from error
+        except httpx.HTTPError as error:
+            raise _refusal("", first_line(error)) from error
 
     return borrow
+
+
+def _refusal(title: str, text: str) -> DselError:
+    """Return the error for what a Space says when it lends no GPU."""
+    said = " ".join(text.split()).rstrip(". ")
+    if any(word in title.lower() for word in QUOTAS):
+        return QuotaError(f"the Space's GPU time is used up: {said}; {KEPT}", quota="gpu")
+    return RunError(f"the Space's GPU could not be used: {said}; {KEPT}")

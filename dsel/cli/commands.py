@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from dsel.cli.care import repair, status
 from dsel.cli.evaluation import advise, evaluate, sweep
 from dsel.cli.flags import (
     Address,
+    AnyRun,
     DistillFlags,
     DistillLaunchFlags,
     Output,
+    Pace,
     Publish,
-    RunPath,
     Scenes,
     SelectFlags,
     Selection,
@@ -29,6 +31,7 @@ from dsel.cli.inspection import check, info, verify
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
 from dsel.cli.scoring import gather
+from dsel.cli.sharing import bundle, space
 from dsel.cli.signals import raised_signals
 from dsel.cli.teaching import adapt, teach
 from dsel.config import (
@@ -79,16 +82,21 @@ class Scoring:
 @COMMANDS.command("app")
 def open_app(
     run: Annotated[
-        Positional[Path | None],
-        arg(metavar="[RUN]", help="run folder; the shipped demo run by default"),
-    ] = None,
+        Positional[str],
+        arg(
+            metavar="[RUN]",
+            help="run folder, or a run to read from: a zip file of dsel bundle, a URL such as "
+            "s3://, or hf://user/name of the Hugging Face Hub; the shipped demo run by default",
+        ),
+    ] = "",
     address: Address = Address(),
 ) -> None:
     """Open the app on a run: heat maps, boxes, clusters, sliders, export."""
     from dsel.app import launch_app
     from dsel.assets import DEMO_RUN, asset
+    from dsel.runs import run_folder
 
-    launch_app(run or asset(DEMO_RUN), host=address.host, port=address.port)
+    launch_app(run_folder(run) if run else asset(DEMO_RUN), host=address.host, port=address.port)
 
 
 @COMMANDS.command()
@@ -99,19 +107,20 @@ def score(
     source_settings: SourceSettings = SourceSettings(),
     settings: ScoreSettings = ScoreSettings(),
     launch: LaunchSettings = LaunchSettings(),
+    pace: Pace = Pace(),
     output: Output = Output(),
 ) -> None:
     """Score every image of a dataset with a prior."""
     scoring = Scoring(source, source_settings, run, prior, settings, launch)
     if output.dry_run:
-        return print_plan(output, _scoring_work(scoring), prior, settings, launch)
+        return print_plan(output, _scoring_work(scoring, pace), prior, settings, launch)
     print_result(_score(scoring), output)
     return None
 
 
 @COMMANDS.command()
 def select(
-    run: RunPath,
+    run: AnyRun,
     settings: SelectFlags = SelectFlags(),
     where: Where = Where(),
     output: Output = Output(),
@@ -126,7 +135,7 @@ def select(
 
 @COMMANDS.command()
 def export(
-    run: RunPath,
+    run: AnyRun,
     out: Annotated[
         Path, arg(help="folder, or file that ends in .zip, to write the distilled set to")
     ],
@@ -160,6 +169,7 @@ def distill(
     select_settings: DistillFlags = DistillFlags(),
     export_settings: ExportSettings = ExportSettings(),
     launch: DistillLaunchFlags = DistillLaunchFlags(),
+    pace: Pace = Pace(),
     output: Output = Output(),
 ) -> None:
     """Score, select and export in one command; run it again to resume."""
@@ -172,7 +182,7 @@ def distill(
     scoring = Scoring(source, source_settings, path, prior, score_settings, where)
     if output.dry_run:
         stages = (prior, score_settings, settings, export_settings, where)
-        return print_plan(output, _scoring_work(scoring), *stages)
+        return print_plan(output, _scoring_work(scoring, pace), *stages)
     figures = _distill(scoring, out, settings, export_settings)
     print_result(figures if output.json else figures["export"], output)
     return None
@@ -218,7 +228,10 @@ def train(
     return None
 
 
-for command in (gather, check, info, verify, evaluate, sweep, advise, teach, adapt):
+for command in (
+    gather, check, info, status, verify, repair, bundle, space, evaluate, sweep, advise, teach,
+    adapt,
+):  # fmt: skip
     COMMANDS.command()(command)
 
 
@@ -248,8 +261,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _score(scoring: Scoring) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
     from dsel.pipeline.launch import score_on
+    from dsel.pipeline.rates import record_rate
+    from dsel.priors.loading import choose_device
 
-    return Terminal().follow(score_on(scoring.recipe(), scoring.launch))
+    figures = Terminal().follow(score_on(scoring.recipe(), scoring.launch))
+    if scoring.launch.workers <= 1 and scoring.launch.on == "local":  # the rate of one device
+        record_rate(scoring.prior, str(choose_device(scoring.prior.device)), figures)
+    return figures
 
 
 def _distill(
@@ -277,22 +295,27 @@ def _figures_kept(
         yield event
 
 
-def _scoring_work(scoring: Scoring) -> Mapping[str, Any]:
+def _scoring_work(scoring: Scoring, pace: Pace) -> Mapping[str, Any]:
     """Print what would be scored, and return the work to do."""
     from dsel.cli.terminal import Terminal
     from dsel.data import open_dataset
     from dsel.pipeline.contents import contents_events
+    from dsel.pipeline.plan import scoring_plan
 
     dataset = open_dataset(scoring.source, scoring.source_settings)
     exists = (scoring.path / "run.json").is_file()
     settings = scoring.settings
     Terminal().follow(contents_events(dataset, settings))
+    shards = -(-len(dataset.refs) // settings.shard_size)
+    done = len(_open(scoring.path).finished_shards()) if exists else 0
+    left = 1 - done / max(shards, 1)
     return {
         "images": len(dataset.refs),
         "classes": len(dataset.classes),
         **_evaluations(settings),
-        "shards": -(-len(dataset.refs) // settings.shard_size),
-        "shards_done": len(_open(scoring.path).finished_shards()) if exists else 0,
+        "shards": shards,
+        "shards_done": done,
+        **scoring_plan(dataset, scoring.prior, settings, left, pace.rate),
     }
 
 
@@ -339,7 +362,7 @@ def _push(out: Path, publish: Publish) -> Mapping[str, Any]:
     return Terminal().follow(push(out, publish.push, publish.public))
 
 
-def _open(path: Path) -> Run:
-    from dsel.runs import open_run
+def _open(run: str | Path) -> Run:
+    from dsel.runs import open_run, run_folder
 
-    return open_run(path)
+    return open_run(run_folder(run))

@@ -17,6 +17,14 @@ from dsel.config.base import Settings, settings_of
 from dsel.config.presets import PRESETS, preset
 
 RunPath = Annotated[Positional[Path], arg(metavar="RUN", help="run folder, made by dsel score")]
+AnyRun = Annotated[
+    Positional[str],
+    arg(
+        metavar="RUN",
+        help="run folder, or a run to read from: a zip file of dsel bundle, a URL such as s3://, "
+        "or hf://user/name of the Hugging Face Hub",
+    ),
+]
 Selection = Annotated[
     str, arg(help="fingerprint of a stored selection; empty is the one made last")
 ]
@@ -43,6 +51,19 @@ class Publish(Settings):
         ),
     ] = ""
     public: Annotated[bool, Field(description="let everybody see the dataset")] = False
+
+
+class Pace(Settings):
+    """How fast the prior is, for the plan of a dry run."""
+
+    rate: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="with --dry-run: evaluations of the prior that one device does in a "
+            "second; 0 is what dsel score has measured last with this prior",
+        ),
+    ] = 0.0
 
 
 class Where(Settings):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from dsel.cli.flags import Output, RunPath, Selection
+from dsel.cli.flags import AnyRun, Output, Selection
 from dsel.cli.printing import knowledge_lines, print_noted, print_plan, print_result
 from dsel.errors import RunError
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def check(
-    run: RunPath,
+    run: AnyRun,
     boxes: Annotated[Path, arg(help="true boxes or masks of the objects, COCO JSON")],
     selection: Selection = "",
     output: Output = Output(),
 ) -> None:
     """Compare the chosen patches with the true objects, and with random and centre patches."""
     from dsel.analysis.localization import check_selection, fit_figures, read_ground_truth
-    from dsel.runs import open_run
+    from dsel.runs import open_run, run_folder
 
-    opened = open_run(run)
+    opened = open_run(run_folder(run))
     truth = read_ground_truth(opened, boxes)
     if output.dry_run:
         return print_plan(output, fit_figures(truth.matched))
@@ -37,12 +37,12 @@ def check(
     return None
 
 
-def info(run: RunPath, output: Output = Output()) -> None:
+def info(run: AnyRun, output: Output = Output()) -> None:
     """Show what a run contains: settings, counts, skipped images and reasons, selections."""
     from dsel.cli.terminal import print_line
-    from dsel.runs import open_run
+    from dsel.runs import open_run, run_folder
 
-    facts = _facts(open_run(run))
+    facts = _facts(open_run(run_folder(run)))
     if output.json:
         return print_result(facts, output)
     if knowledge := facts.get("knowledge"):

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from dsel.checksums import check_again, check_content, check_digest, check_file, damaged, digest
 from dsel.config.export import FOLDER
-from dsel.errors import DamageError, DselError, RunError, first_line, storage_errors
+from dsel.errors import DamageError, DselError, RunError, SourceError, first_line, storage_errors
 from dsel.exports import FORMATS, MANIFESTS, exported_folders, is_zip
 from dsel.exports.base import CHECKSUMS, MANIFEST
 from dsel.exports.zip_file import UNREADABLE
 from dsel.pipeline.cutting import open_again
 from dsel.pipeline.distill import RUN_IN_OUT
+from dsel.runs.bundles import is_run_zip, run_folder
 from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.runs.verification import Check, checks_of, file_checks, is_run
 from dsel.students.exported import AGAIN, inside, manifest_in, read_manifest
@@ -53,7 +54,7 @@ def verify(path: Path) -> Iterator[Event]:
 def checks_of_path(path: Path) -> Iterator[Check]:
     """Yield the checks of a run or of an export."""
     if path.is_file() and is_zip(path):
-        yield from _checks_of_zip(path)
+        yield from checks_of(run_folder(path)) if _holds_run(path) else _checks_of_zip(path)
     elif is_run(path):
         yield from checks_of(path)
     elif folders := exported_folders(path):
@@ -65,6 +66,13 @@ def checks_of_path(path: Path) -> Iterator[Check]:
         raise RunError(
             f"{path} is neither a run nor an exported set: give one of the two", path=str(path)
         )
+
+
+def _holds_run(path: Path) -> bool:
+    try:
+        return is_run_zip(path)
+    except SourceError:  # its own check says so
+        return False
 
 
 def _checks_of_export(out: Path) -> Iterator[Check]:

@@ -62,7 +62,7 @@ def load_prior(settings: PriorSettings) -> Prior:
     check_backend(settings.backend, device)
     dtype = choose_precision(settings.precision, device)
     found = find_weights(settings.prior, settings.revision)
-    family = _family(found.folder, settings.family)
+    family = family_of(found.folder, settings.family)
     module, _, attribute = ADAPTERS[family].partition(":")
     check_memory(found.folder, dtype, device, settings.low_memory)
     build = getattr(import_module(module), attribute)
@@ -107,7 +107,7 @@ def load_featurizer(
     return PriorFeaturizer(prior, score)
 
 
-def _family(folder: Path, requested: str) -> str:
+def family_of(folder: Path, requested: str) -> str:
     """Return the requested family, or that of the pipeline class in model_index.json."""
     index = folder / "model_index.json"
     try:

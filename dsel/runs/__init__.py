@@ -8,10 +8,12 @@ can no longer be read. Computing something from a run belongs to the rooms furth
 
 from __future__ import annotations
 
+from dsel.runs.bundles import run_folder
 from dsel.runs.manifest import Identity, Summary
 from dsel.runs.opening import create_run, made_again, open_run, record_backend
 from dsel.runs.run import Run
 
 __all__ = [
     "Identity", "Run", "Summary", "create_run", "made_again", "open_run", "record_backend",
+    "run_folder",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 from dsel.errors import DamageError, StorageError, storage_errors
 from dsel.files import PARTIAL, remove_partial_files, write_atomically
 from dsel.locks import LOCK
+from dsel.runs.bundles import reopened
 from dsel.runs.manifest import MANIFEST, Identity, check_same, manifest_bytes, read_manifest
 from dsel.runs.run import Run
 from dsel.runs.shards import read_header
@@ -58,6 +59,7 @@ def record_backend(run: Run, backend: str) -> None:
 
 def open_run(path: Path) -> Run:
     """Open a run for reading; raises `RunError` for a folder that is not one."""
+    reopened(path)
     return Run(path, read_manifest(path))
 
 

@@ -67,23 +67,11 @@ from dsel.runs.copies import copies_of
 from dsel.runs.evaluations import Evaluation, list_evaluations
 from dsel.runs.images import FrameOf, Images
 from dsel.runs.knowledge import Knowledge, read_knowledge
-from dsel.runs.manifest import (
-    Identity,
-    Summary,
-)
+from dsel.runs.manifest import Identity, Summary
 from dsel.runs.rounds import RoundFolder, Rounds, add_further
-from dsel.runs.schema import (
-    IMAGES,
-    PROXIES,
-    ImageRow,
-    ShardRow,
-    proxy_row,
-)
-from dsel.runs.selections import (
-    current_selection,
-    read_selection,
-    write_selection,
-)
+from dsel.runs.schema import IMAGES, PROXIES, ImageRow, ShardRow, proxy_row
+from dsel.runs.selections import current_selection, read_selection, write_selection
+from dsel.runs.shard_checks import check_content, check_listed
 from dsel.runs.shards import (
     Header,
     StoredScores,
@@ -219,8 +207,11 @@ class Run:
         Raises `RunError` for a shard of another run.
         """
         check_file(self._proxies(number), remedies.SCORE)
-        check_file(self._scores(number), remedies.SCORE)
-        self._header(number)
+        check_content(self._scores(number), self._proxies(number), self._header(number))
+
+    def check_listed(self) -> None:
+        """Raise `DamageError` unless the table of all images has the rows of all shards."""
+        check_listed(self.path / TABLE, map(self._proxies, range(self.identity.shards)))
 
     def reopen(self) -> None:
         """Make the run an unfinished one again, until shards that were damaged are scored."""

@@ -66,6 +66,7 @@ def _content_checks(run: Run) -> Iterator[Check]:
     if finished:
         yield lambda: run.summary
         yield lambda: run.images
+        yield run.check_listed
         yield lambda: run.knowledge
         yield from _round_checks(run)
         yield from (partial(run.read_layout, index) for index in range(len(run.identity.classes)))

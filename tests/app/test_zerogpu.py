@@ -16,6 +16,7 @@ from starlette.requests import Request
 from dsel.app.jobs.tasks import ScoreTask
 from dsel.app.zerogpu import accelerator, remember_visitor
 from dsel.errors import RunError
+from dsel.types import Progress, Started
 
 
 def fake_spaces(refusing: bool = False) -> Any:
@@ -45,7 +46,7 @@ def test_accelerator__on_a_zerogpu_space_only(monkeypatch) -> None:
     assert accelerate is not None
     borrowed = accelerate(lambda *sent: iter(sent[2:]), lambda *_: 42)
     task = ScoreTask(title="", source="")
-    assert list(borrowed(task, Path(), 3)) == [3]
+    assert list(borrowed(task, Path(), 3)) == [Started("gpu", 1, "GPUs"), Progress(), 3]
     assert sys.modules["spaces"].seconds == [42]
 
 
@@ -54,7 +55,9 @@ def test_accelerator__a_refusal_is_a_run_error(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "spaces", fake_spaces(refusing=True))
     accelerate = accelerator()
     borrowed = accelerate(lambda *_: iter([]), lambda *_: 42)
-    with pytest.raises(RunError, match="exceeded your GPU quota; resume the job later"):
+    with pytest.raises(
+        RunError, match="exceeded your GPU quota; what is scored is kept, so resume"
+    ):
         list(borrowed(ScoreTask(title="", source=""), Path(), 3))
 
 

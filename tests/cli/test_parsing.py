@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import pytest
 
+from dsel.cli.care import Watch
 from dsel.cli.commands import COMMANDS, main
-from dsel.cli.flags import Address, Scenes, Where, with_preset
+from dsel.cli.flags import Address, Pace, Scenes, Where, with_preset
 from dsel.cli.parsing import FLAG, in_one_line
+from dsel.cli.sharing import SpaceFlags
 from dsel.config import (
     AdaptSettings,
     AdviseSettings,
@@ -35,12 +37,12 @@ from dsel.config.presets import PRESETS
 ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "app": (Address,),
-    "score": (PriorSettings, SourceSettings, ScoreSettings, LaunchSettings),
+    "score": (PriorSettings, SourceSettings, ScoreSettings, LaunchSettings, Pace),
     "select": (SelectSettings, Where),
     "export": (ExportSettings,),
     "distill": (
         PriorSettings, SourceSettings, ScoreSettings, SelectSettings, ExportSettings,
-        LaunchSettings,
+        LaunchSettings, Pace,
     ),
     "gather": (Where, GatherSettings, LaunchSettings),
     "toybox": (Scenes,),
@@ -53,6 +55,10 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "check": (),
     "verify": (),
     "info": (),
+    "status": (Watch,),
+    "repair": (Where,),
+    "bundle": (),
+    "space": (SpaceFlags,),
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "select": {"--preset"},
@@ -61,7 +67,7 @@ OWN = {
     "teach": {"--out", "--validation"}, "adapt": {"--out"},
     "evaluate": {"--test", "--run", "--selection"},
     "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
-    "check": {"--boxes", "--selection"},
+    "check": {"--boxes", "--selection"}, "bundle": {"--out"}, "space": {"--out"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
 
@@ -153,10 +159,11 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
     ("arguments", "line"),
     [
         ("", "expected one of {app, score, select, export, distill, toybox, train, gather, "
-             "check, info, verify, evaluate, sweep, advise, teach, adapt}; see dsel --help"),
+             "check, info, status, verify, repair, bundle, space, evaluate, sweep, advise, teach, "
+             "adapt}; see dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
-                  "toybox, train, gather, check, info, verify, evaluate, sweep, advise, teach, "
-                  "adapt"),
+                  "toybox, train, gather, check, info, status, verify, repair, bundle, space, "
+                  "evaluate, sweep, advise, teach, adapt"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),
@@ -213,7 +220,7 @@ def test_with_preset__other_flags_win_even_with_default_values(
     flags = arguments.split()
     line = ["select", *flags, "run"] if before else ["select", "run", *flags]
     call = cast(Any, COMMANDS.parse(with_preset(line)))
-    assert call.keywords["run"] == Path("run")
+    assert call.keywords["run"] == "run"
     assert call.keywords["settings"].settings() == SelectSettings(**changes)
 
 

@@ -107,3 +107,24 @@ def test_imagenette__each_kind_is_the_folder(test_data, tmp_path, kind):
     assert found.refs == folder.refs
     for ref in folder.refs[::25]:
         assert checksum(found.read(ref)) == checksum(folder.read(ref))
+
+
+def test_imagenette__each_kind_gives_the_same_selections(test_data, tmp_path):
+    """Of photographs: ids per class, classes, scores, selections and pictures, byte for byte."""
+    source, photos = test_data / "photos/imagenette224", tmp_path / "photos"
+    for folder in sorted(path for path in (source / "val").iterdir() if path.is_dir()):
+        (photos / folder.name).mkdir(parents=True)
+        for path in sorted(folder.iterdir())[:4]:
+            shutil.copy(path, photos / folder.name)
+    shutil.copy(source / CLASSES, photos)
+    opened = open_dataset(str(photos), SourceSettings())
+    expected = stages(str(photos), tmp_path / "folder")
+    assert len(opened.classes) == 10
+    assert len(expected["pictures"]) > 20
+    for kind in ("zip", "parquet", "webdataset", "save_to_disk"):
+        other = converted(photos, kind, tmp_path / kind)
+        found = open_dataset(other, SourceSettings())
+        assert (found.classes, found.names) == (opened.classes, opened.names), kind
+        ids = ({(ref.class_index, ref.id) for ref in one.refs} for one in (found, opened))
+        assert next(ids) == next(ids), kind
+        assert stages(other, tmp_path / f"{kind}-run") == expected, kind

@@ -8,6 +8,7 @@ import { createTable } from "./dialog.js";
 /** @type {Record<string, string>} */
 const STAGES = {
   open: "Opening the source",
+  gpu: "Waiting for a GPU of the Space",
   load: "Loading the prior",
   verify: "Reading what is finished",
   score: "Scoring",
