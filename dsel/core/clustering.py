@@ -75,6 +75,8 @@ def cluster_patches(
 
 def most_discriminative(scores: NDArray[np.floating], count: float) -> Ints:
     """Return the positions of the `count` highest scores, rounded up, in rising order."""
+    if count >= len(scores):
+        return np.arange(len(scores))
     best: Ints = np.sort(np.argsort(-scores, kind="stable")[: math.ceil(count)])
     return best
 

@@ -25,10 +25,23 @@ def summed_area(maps: NDArray[np.floating]) -> Doubles:
 
     Crow, "Summed-area tables for texture mapping", 1984.
     """
-    table = np.zeros((maps.shape[0], maps.shape[1] + 1, maps.shape[2] + 1))
-    np.cumsum(maps, axis=1, out=table[:, 1:, 1:], dtype=np.float64)
-    np.cumsum(table[:, 1:, 1:], axis=2, out=table[:, 1:, 1:])
+    table = np.empty((maps.shape[0], maps.shape[1] + 1, maps.shape[2] + 1))
+    _fill(table, maps)
     return table
+
+
+def _fill(table: Doubles, maps: NDArray[np.floating]) -> None:
+    """Write the integral images of maps (N, h, w) into `table` (N, h+1, w+1).
+
+    Rows and columns are added one after another, which is several times as fast as `cumsum` along
+    an axis of few cells.
+    """
+    table[:, 0], table[:, :, 0] = 0.0, 0.0
+    table[:, 1:, 1:] = maps
+    for row in range(2, table.shape[1]):
+        table[:, row, 1:] += table[:, row - 1, 1:]
+    for column in range(2, table.shape[2]):
+        table[:, :, column] += table[:, :, column - 1]
 
 
 def box_means(table: Doubles, x: Doubles, y: Doubles, width: float, height: float) -> Doubles:
@@ -77,7 +90,7 @@ def summed_areas(stacks: Sequence[NDArray[np.floating]], order: Sequence[Ints]) 
     for maps, shape, indices in zip(stacks, shapes, order, strict=True):
         tables = flat[begin : begin + math.prod(shape)].reshape(shape)
         for part in chunks(len(maps), math.prod(shape[1:])):
-            tables[part] = summed_area(maps[part])
+            _fill(tables[part], maps[part])
         rows[indices], columns[indices] = shape[1:]
         start[indices] = begin + np.arange(len(maps)) * math.prod(shape[1:])
         begin += math.prod(shape)

@@ -31,6 +31,7 @@ from dsel.core.selection import (
     without_images,
 )
 from dsel.errors import DamageError, SettingError, unknown
+from dsel.patches import ImageRanks
 from dsel.pipeline.confidences import confidence_of
 from dsel.pipeline.feature_cache import describer
 from dsel.runs import Run, made_again
@@ -68,9 +69,6 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 `k` is the number of clusters, which follows from `clusters` and `ipc`; IPC matters only there.
 `choice` and `baseline` are a baseline's order and its selection; they replace `selection`.
 """
-
-IMAGE_BYTES: Final = 100
-"""Memory of a distilled image in a selection: a tuple of ranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +364,7 @@ class Selector:
 
 def selection_bytes(selected: ClassSelection) -> int:
     """Return the memory of a selection; the ids of images are those of the run."""
-    return selected.patches.nbytes + IMAGE_BYTES * len(selected.images)
+    return selected.patches.nbytes + ImageRanks.of(selected.images).table.nbytes
 
 
 def scores_bytes(scores: ClassScores) -> int:
