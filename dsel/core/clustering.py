@@ -19,6 +19,12 @@ Ints = NDArray[np.int64]
 _PROCESS_STATE = Lock()
 """Held while the number of threads and the warning filters, which are global, are changed."""
 
+_ROUNDING = 1e-4
+"""How far a squared distance may be off that is made of products, as a share of the squares."""
+
+_FEW = 64
+"""Points whose distances are computed precisely for each centroid, at most."""
+
 PATCHES_PER_CLUSTER = 2
 """Least number of discriminative patches per cluster that clusters are found among."""
 
@@ -93,13 +99,41 @@ def first_centroids(points: Floats, strength: NDArray[np.floating], k: int) -> F
     weight = np.empty(count)
     weight[np.argsort(-strength, kind="stable")] = 1 - np.arange(count) / count
     chosen = [int(np.argmax(weight))]
-    nearest = np.full(count, np.inf)
+    squares = np.einsum("nd,nd->n", points, points)
+    nearest = np.full(count, np.inf, np.float32)
     while len(chosen) < k:
-        for part in chunks(count, points.shape[1]):
-            away = np.square(points[part] - points[chosen[-1]]).sum(axis=1)
-            np.minimum(nearest[part], away, out=nearest[part])
-        chosen.append(int(np.argmax(weight * nearest)))
+        # All distances nearly, by one matrix product; then precisely those that may be the largest.
+        last = chosen[-1]
+        away = squares + squares[last] - 2 * (points @ points[last])
+        np.minimum(nearest, away, out=nearest)
+        product = weight * nearest
+        best = np.flatnonzero(product >= product.max() - 2 * _ROUNDING * squares.max())
+        if len(best) > _FEW:
+            return points[_more_centroids(points, weight, chosen, k)]
+        precise = _nearest(points[best], points[chosen])
+        chosen.append(int(best[np.argmax(weight[best] * precise)]))
     return points[chosen]
+
+
+def _more_centroids(
+    points: Floats, weight: NDArray[np.float64], chosen: Sequence[int], k: int
+) -> list[int]:
+    """Choose the rest of `first_centroids` by precise distances, where too many are about equal."""
+    found, nearest = list(chosen), _nearest(points, points[chosen])
+    while len(found) < k:
+        found.append(int(np.argmax(weight * nearest)))
+        np.minimum(nearest, _nearest(points, points[found[-1:]]), out=nearest)
+    return found
+
+
+def _nearest(points: Floats, others: Floats) -> Floats:
+    """Return the squared distance of each point (N, d) to the nearest of the others (M, d), (N,)."""
+    nearest = np.full(len(points), np.inf, np.float32)
+    for part in chunks(len(points), points.shape[1]):
+        for other in others:
+            away = np.square(points[part] - other).sum(axis=1)
+            np.minimum(nearest[part], away, out=nearest[part])
+    return nearest
 
 
 def unit_features(features: Floats) -> Floats:

@@ -129,10 +129,20 @@ def _interpolate(table: Doubles, at: Doubles, axis: int) -> Doubles:
     """Read tables at fractional positions along an axis."""
     at = np.clip(at, 0, table.shape[axis] - 1)
     low = np.minimum(at.astype(np.intp), table.shape[axis] - 2)
+    lower = _taken(table, low, axis)
+    if (at == low).all():
+        return lower
     share = (at - low).reshape([-1 if i == axis else 1 for i in range(table.ndim)])
-    lower = np.take(table, low, axis=axis)
-    read: Doubles = lower + share * (np.take(table, low + 1, axis=axis) - lower)
+    read: Doubles = lower + share * (_taken(table, low + 1, axis) - lower)
     return read
+
+
+def _taken(table: Doubles, indices: NDArray[np.intp], axis: int) -> Doubles:
+    """Return what is at some indices of an axis, without a copy if they are consecutive."""
+    if (np.diff(indices) == 1).all():
+        consecutive = slice(int(indices[0]), int(indices[-1]) + 1)
+        return table[tuple(consecutive if i == axis else slice(None) for i in range(table.ndim))]
+    return np.take(table, indices, axis=axis)
 
 
 def _sums_left_of(tables: Tables, which: Ints, x: Doubles, y: Doubles, height: Doubles) -> Doubles:

@@ -14,6 +14,7 @@ from dsel.core.box_search import largest_mean_boxes, patch_size
 from dsel.core.chunks import chunks
 from dsel.core.gap_maps import combined_map, smoothed, timestep_columns
 from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.widening import widened
 from dsel.types import Bucket, ClassScores, Geometry
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -61,9 +62,9 @@ def _noise(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Floa
     columns = timestep_columns(settings.timesteps, geometry.timesteps)
     weights = 1.0 / np.asarray(geometry.losses[columns], np.float32) / len(columns)
     kind = "difference_noise" if settings.locate == "difference" else "noise"
-    noise = np.asarray(getattr(bucket, kind)[:, columns], np.float32)
+    noise = widened(getattr(bucket, kind)[:, columns])
     if settings.locate == "positive":  # the maps of the halves are clipped
-        gap = np.asarray(bucket.gap[:, columns], np.float32)
+        gap = widened(bucket.gap[:, columns])
         noise = (np.maximum(gap + noise, 0.0) - np.maximum(gap - noise, 0.0)) / np.float32(2)
     np.multiply(noise, weights[:, None, None], out=noise, casting="same_kind")
     return smoothed(noise, settings.smooth)
