@@ -238,7 +238,7 @@ class Patches(Sequence[Patch]):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ImageRanks(Sequence[tuple[int, ...]]):
-    """The ranks of the patches of M distilled images, (M, tiles); a tuple is made when asked for."""
+    """The ranks of the patches of M distilled images, (M, tiles), as an array of tuples."""
 
     table: Ints
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Literal
@@ -127,7 +128,7 @@ def _more_centroids(
 
 
 def _nearest(points: Floats, others: Floats) -> Floats:
-    """Return the squared distance of each point (N, d) to the nearest of the others (M, d), (N,)."""
+    """Return squared distances of points (N, d) to the nearest of the others (M, d), (N,)."""
     nearest = np.full(len(points), np.inf, np.float32)
     for part in chunks(len(points), points.shape[1]):
         for other in others:

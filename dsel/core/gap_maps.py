@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias, overload
 
@@ -157,5 +157,5 @@ def image_bucket(scores: ClassScores, row: int) -> Bucket:
     for bucket in scores.buckets:
         (found,) = np.nonzero(bucket.rows == row)
         if len(found):
-            return Bucket(**{one.name: getattr(bucket, one.name)[found] for one in fields(Bucket)})
+            return bucket.take(found)
     raise IndexError(f"class {scores.name!r} has {len(scores.ids)} scored images, no row {row}")

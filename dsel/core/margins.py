@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -37,7 +37,7 @@ def margins(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -
     found = Margins(np.full(len(scores.ids), np.nan), np.full(len(scores.ids), np.nan))
     for bucket in scores.buckets:
         for part in chunks(len(bucket.rows), 4 * math.prod(bucket.gap.shape[1:])):
-            images = Bucket(**{one.name: getattr(bucket, one.name)[part] for one in fields(Bucket)})
+            images = bucket.take(part)
             mine = _margins(images, geometry, settings)
             found.lead[images.rows], found.error[images.rows] = mine.lead, mine.error
     return found

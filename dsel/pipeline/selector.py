@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -368,9 +368,8 @@ def selection_bytes(selected: ClassSelection) -> int:
 
 
 def scores_bytes(scores: ClassScores) -> int:
-    """Return the memory of a class's scores; ids and frames are those of the run."""
-    arrays = [getattr(one, field.name) for one in scores.buckets for field in fields(one)]
-    return sum(int(array.nbytes) for array in (scores.features, *arrays))
+    """Return the memory of a class's scores once all are read; the run has its ids and frames."""
+    return int(scores.features.nbytes) + sum(bucket.nbytes for bucket in scores.buckets)
 
 
 def narrowed(settings: SelectSettings, step: str) -> SelectSettings:
