@@ -37,6 +37,7 @@ from dsel.checksums import (
     damaged,
     reading,
     seal,
+    seal_in_place,
 )
 from dsel.errors import SettingError, storage_errors
 
@@ -238,7 +239,8 @@ def table_bytes(rows: Sequence[Mapping[str, Any]] | pa.Table, schema: pa.Schema)
     else:
         table = pa.Table.from_pylist(list(rows), schema=sealed)
     pq.write_table(table, buffer, compression="none")
-    return seal(buffer.getvalue())
+    seal_in_place(buffer)
+    return buffer.getvalue()
 
 
 def read_table(

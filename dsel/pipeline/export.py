@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dsel import __version__
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
@@ -124,12 +126,14 @@ def plan_export(
 def with_story(plan: Export, run: Run) -> Export:
     """Add what some formats write of the run: sizes of the source's pictures, and an evaluation."""
     kept = {
-        one.patches[rank].image_id for one in plan.selections for rank in one.kept(plan.select.ipc)
+        one.patches.id_of(rank) for one in plan.selections for rank in one.kept(plan.select.ipc)
     }
+    images = run.images
+    chosen = images.take(np.array(sorted(map(images.row_of.__getitem__, kept)), np.int64))
     sizes = {
         row.id: (row.frame.source_width, row.frame.source_height)
-        for row in run.images
-        if row.frame is not None and row.id in kept
+        for row in chosen
+        if row.frame is not None
     }
     return replace(plan, picture_sizes=sizes, evaluation=_evaluation(plan, run))
 

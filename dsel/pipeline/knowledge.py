@@ -161,7 +161,8 @@ def figures_of(knowledge: Knowledge | None) -> Mapping[str, float | int | str]:
 
 def _scored(inputs: ScoringInputs) -> list[list[ImageRef]]:
     """Return the scored images of each class."""
-    scored = {row.id for row in inputs.run.images if row.row >= 0}
+    images = inputs.run.images
+    scored = set(images.where(images.is_scored).ids)
     by_class: list[list[ImageRef]] = [[] for _ in inputs.run.identity.classes]
     for ref in inputs.refs:
         if ref.id in scored:

@@ -115,7 +115,7 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
         inputs = ScoringInputs(run, dataset.refs, prefetcher, scorer)
         yield from first_pass(inputs)
         run.gather_images()
-        if note := note_of_contradictions(contradictions(run.images)):
+        if note := note_of_contradictions(contradictions(run.images.sharing_pixels())):
             yield Notice(note)
         check_scores(run)
         rounds = yield from further_rounds(inputs)

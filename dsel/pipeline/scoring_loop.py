@@ -65,7 +65,7 @@ def round_pass(
     Its finished files stay as they are if they are undamaged, and of the same images and draws.
     """
     run = inputs.run
-    before = {row.id: row.checksum for row in run.images}
+    before = dict(zip(run.images.ids, run.images.checksums, strict=True))
     by_shard = [[ref for ref in refs if ref.id in chosen] for refs in inputs.shards()]
     shards = {shard: refs for shard, refs in enumerate(by_shard) if refs}
     finished = yield from _whole_files(run, number, shards, chosen)
