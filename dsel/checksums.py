@@ -43,6 +43,7 @@ def seal(content: bytes) -> bytes:
 
 def seal_in_place(buffer: BytesIO) -> None:
     """Put the checksum of a file in place of `BLANK`, without a copy of its content."""
+    buffer.seek(0)
     at = _place(buffer)
     with buffer.getbuffer() as content:
         assert content[at : at + DIGITS] == b"0" * DIGITS, "the content has no blank checksum"

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -176,12 +177,9 @@ def _growth(figures: Mapping[str, Any], options: argparse.Namespace) -> dict[str
     sizes = sorted(options.images)
     of = [figures[f"{options.classes} classes, {images} images"] for images in sizes]
     return {
-        "images": [round(b / a, 2) for a, b in zip(sizes, sizes[1:], strict=False)],
+        "images": [round(b / a, 2) for a, b in pairwise(sizes)],
         **{
-            step: [
-                round(b[step]["cpu_s"] / a[step]["cpu_s"], 2)
-                for a, b in zip(of, of[1:], strict=False)
-            ]
+            step: [round(b[step]["cpu_s"] / a[step]["cpu_s"], 2) for a, b in pairwise(of)]
             for step in ("open", *COMMANDS)
         },
     }
