@@ -44,9 +44,19 @@ def filled_on_read(folder: Path, fill: Callable[[Path], None]) -> None:
 
 def seal(content: bytes) -> bytes:
     """Return the content of a file with its checksum in place of `BLANK`."""
-    at = _place(BytesIO(content))
-    assert content[at : at + DIGITS] == b"0" * DIGITS, "the content has no blank checksum"
-    return content[:at] + digest(content).encode() + content[at + DIGITS :]
+    buffer = BytesIO(content)
+    seal_in_place(buffer)
+    return buffer.getvalue()
+
+
+def seal_in_place(buffer: BytesIO) -> None:
+    """Put the checksum of a file in place of `BLANK`, without a copy of its content."""
+    buffer.seek(0)
+    at = _place(buffer)
+    with buffer.getbuffer() as content:
+        assert content[at : at + DIGITS] == b"0" * DIGITS, "the content has no blank checksum"
+        checksum = hashlib.sha256(content).hexdigest().encode()
+        content[at : at + DIGITS] = checksum
 
 
 def digest(content: bytes) -> str:

@@ -37,6 +37,7 @@ from dsel.checksums import (
     damaged,
     reading,
     seal,
+    seal_in_place,
 )
 from dsel.errors import SettingError, storage_errors
 
@@ -238,7 +239,8 @@ def table_bytes(rows: Sequence[Mapping[str, Any]] | pa.Table, schema: pa.Schema)
     else:
         table = pa.Table.from_pylist(list(rows), schema=sealed)
     pq.write_table(table, buffer, compression="none")
-    return seal(buffer.getvalue())
+    seal_in_place(buffer)
+    return buffer.getvalue()
 
 
 def read_table(
@@ -285,7 +287,7 @@ def opened_tensors(path: Path, remedy: str) -> Iterator[Tensors]:
             record = _parsed((file.metadata() or {}).get(RECORD, ""), path, remedy)
             if not isinstance(record, dict):
                 raise damaged(path, "it has no record of dsel", remedy)
-            yield Tensors(file, record)
+            yield Tensors(path, file, record)
     except SafetensorError as error:
         raise damaged(path, "it lacks some of its tensors", remedy) from error
 
@@ -293,8 +295,10 @@ def opened_tensors(path: Path, remedy: str) -> Iterator[Tensors]:
 class Tensors:
     """An open safetensors file: its record, its tensors, and slices of them."""
 
-    def __init__(self, file: Any, record: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, file: Any, record: Mapping[str, Any]) -> None:
+        self._path = path
         self._file = file
+        self._starts: dict[str, int] | None = None
         self.record = record
 
     @property
@@ -309,6 +313,32 @@ class Tensors:
     def rows(self, name: str, low: int, high: int) -> NDArray[Any]:
         """Read some rows of a tensor."""
         return np.asarray(self._file.get_slice(name)[low:high])
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor."""
+        return tuple(self._file.get_slice(name).get_shape())
+
+    def rows_into(self, name: str, low: int, target: NDArray[Any]) -> None:
+        """Read as many rows as `target` (n, ...) has, without another copy of them."""
+        start = self._start(name) + low * (target.nbytes // max(len(target), 1))
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(start)
+            view = memoryview(target.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+            while len(view):
+                read = file.readinto(view)
+                if not read:
+                    raise SafetensorError(f"{name} ends early")
+                view = view[read:]
+
+    def _start(self, name: str) -> int:
+        """Return where the numbers of a tensor begin in the file."""
+        if self._starts is None:
+            with self._path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(length))
+            header.pop("__metadata__", None)
+            self._starts = {key: 8 + length + one["data_offsets"][0] for key, one in header.items()}
+        return self._starts[name]
 
 
 def _content(path: Path, remedy: str) -> bytes:

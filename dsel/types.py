@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -88,6 +88,15 @@ class Bucket:
     difference: NDArray[np.float16]
     noise: NDArray[np.float16]
     difference_noise: NDArray[np.float16]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(int(getattr(self, one.name).nbytes) for one in fields(Bucket))
+
+    def take(self, at: NDArray[np.int64] | slice) -> Bucket:
+        """Return some of the images, by their positions in the bucket."""
+        return Bucket(**{one.name: getattr(self, one.name)[at] for one in fields(Bucket)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class Explorer(Selector):
 
     def skipped(self, class_index: int, page: int = 0) -> Page[SkippedRow]:
         """Return a page of a class's images that were not scored."""
-        return list_skipped(self.run.images, class_index, page)
+        return list_skipped(self.run.images.skipped(class_index), class_index, page)
 
     def cluster_cards(self, class_index: int, settings: SelectSettings) -> tuple[ClusterCard, ...]:
         """Return a card of each cluster of a class."""

@@ -214,10 +214,13 @@ def cluster_cards(
     return tuple(_card(selected, images, settings, cluster) for cluster in clusters)
 
 
-def cluster_counts(selected: ClassSelection, image_ids: Collection[str]) -> Mapping[int, int]:
-    """Count the patches of these images in each cluster, 0 for clusters without any."""
-    cluster, inside = selected.patches.cluster, selected.patches.of_images(image_ids)
-    clusters, place = np.unique(cluster, return_inverse=True)
+def cluster_counts(
+    selected: ClassSelection, image_ids: Collection[str] | None = None
+) -> Mapping[int, int]:
+    """Count the patches of these images, or of all, in each cluster, 0 for clusters without any."""
+    patches = selected.patches
+    inside = slice(None) if image_ids is None else patches.of_images(image_ids)
+    clusters, place = np.unique(patches.cluster, return_inverse=True)
     counts = np.bincount(place[inside], minlength=len(clusters))
     return dict(zip(clusters.tolist(), counts.tolist(), strict=True))
 

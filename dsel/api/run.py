@@ -42,12 +42,13 @@ class Run:
     @property
     def image_ids(self) -> tuple[str, ...]:
         """The ids of all scored images, in dataset order."""
-        return tuple(row.id for row in self.folder.images if not row.reason)
+        images = self.folder.images
+        return images.where(images.is_scored).ids
 
     @property
     def skipped(self) -> Mapping[str, str]:
         """The reason for each image that could not be scored, by image id."""
-        return {row.id: row.reason for row in self.folder.images if row.reason}
+        return {row.id: row.reason for row in self.folder.images.skipped()}
 
     @cached_property
     def explorer(self) -> Explorer:
@@ -72,13 +73,14 @@ class Run:
         return ExplanationFigure(self.explorer, self._class_of(image_id), image_id, own)
 
     def _class_of(self, image_id: str) -> int:
-        rows = {row.id: row for row in self.folder.images}
-        if image_id not in rows:
-            example = next((f": ids look like {one!r}" for one in rows), "")
+        images = self.folder.images
+        if image_id not in images.row_of:
+            example = next((f": ids look like {one!r}" for one in images.ids), "")
             raise SettingError(f"unknown image {image_id!r}{example}")
-        if rows[image_id].reason:
-            raise SettingError(f"image {image_id!r} was skipped: it {rows[image_id].reason}")
-        return rows[image_id].class_index
+        row = images[images.row_of[image_id]]
+        if row.reason:
+            raise SettingError(f"image {image_id!r} was skipped: it {row.reason}")
+        return row.class_index
 
 
 def open_run(path: str | Path) -> Run:

@@ -260,12 +260,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _score(scoring: Scoring) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
-    from dsel.pipeline.launch import score_on
+    from dsel.pipeline.launch import is_here, score_on
     from dsel.pipeline.rates import record_rate
     from dsel.priors.loading import choose_device
 
-    figures = Terminal().follow(score_on(scoring.recipe(), scoring.launch))
-    if scoring.launch.workers <= 1 and scoring.launch.on == "local":  # the rate of one device
+    recipe = scoring.recipe()
+    figures = Terminal().follow(score_on(recipe, scoring.launch))
+    if is_here(recipe, scoring.launch):  # the rate of one device
         record_rate(scoring.prior, str(choose_device(scoring.prior.device)), figures)
     return figures
 

@@ -113,7 +113,7 @@ def _facts(run: Run) -> dict[str, Any]:
         facts["images_with_further_draws"] = run.summary.further
         facts["evaluations"] = run.summary.evaluations
         facts["evaluations_per_image"] = round(run.summary.evaluations_per_image, 1)
-        facts["skipped"] = {row.id: row.reason for row in run.images if row.reason}
+        facts["skipped"] = {row.id: row.reason for row in run.images.skipped()}
         if (knowledge := run.knowledge) is not None:
             of_classes = zip(identity.classes, map(asdict, knowledge.classes), strict=True)
             facts["knowledge"] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Literal
@@ -18,6 +19,12 @@ Ints = NDArray[np.int64]
 
 _PROCESS_STATE = Lock()
 """Held while the number of threads and the warning filters, which are global, are changed."""
+
+_ROUNDING = 1e-4
+"""How far a squared distance may be off that is made of products, as a share of the squares."""
+
+_FEW = 64
+"""Points whose distances are computed precisely for each centroid, at most."""
 
 PATCHES_PER_CLUSTER = 2
 """Least number of discriminative patches per cluster that clusters are found among."""
@@ -75,6 +82,8 @@ def cluster_patches(
 
 def most_discriminative(scores: NDArray[np.floating], count: float) -> Ints:
     """Return the positions of the `count` highest scores, rounded up, in rising order."""
+    if count >= len(scores):
+        return np.arange(len(scores))
     best: Ints = np.sort(np.argsort(-scores, kind="stable")[: math.ceil(count)])
     return best
 
@@ -91,13 +100,41 @@ def first_centroids(points: Floats, strength: NDArray[np.floating], k: int) -> F
     weight = np.empty(count)
     weight[np.argsort(-strength, kind="stable")] = 1 - np.arange(count) / count
     chosen = [int(np.argmax(weight))]
-    nearest = np.full(count, np.inf)
+    squares = np.einsum("nd,nd->n", points, points)
+    nearest = np.full(count, np.inf, np.float32)
     while len(chosen) < k:
-        for part in chunks(count, points.shape[1]):
-            away = np.square(points[part] - points[chosen[-1]]).sum(axis=1)
-            np.minimum(nearest[part], away, out=nearest[part])
-        chosen.append(int(np.argmax(weight * nearest)))
+        # All distances nearly, by one matrix product; then precisely those that may be the largest.
+        last = chosen[-1]
+        away = squares + squares[last] - 2 * (points @ points[last])
+        np.minimum(nearest, away, out=nearest)
+        product = weight * nearest
+        best = np.flatnonzero(product >= product.max() - 2 * _ROUNDING * squares.max())
+        if len(best) > _FEW:
+            return points[_more_centroids(points, weight, chosen, k)]
+        precise = _nearest(points[best], points[chosen])
+        chosen.append(int(best[np.argmax(weight[best] * precise)]))
     return points[chosen]
+
+
+def _more_centroids(
+    points: Floats, weight: NDArray[np.float64], chosen: Sequence[int], k: int
+) -> list[int]:
+    """Choose the rest of `first_centroids` by precise distances, where too many are about equal."""
+    found, nearest = list(chosen), _nearest(points, points[chosen])
+    while len(found) < k:
+        found.append(int(np.argmax(weight * nearest)))
+        np.minimum(nearest, _nearest(points, points[found[-1:]]), out=nearest)
+    return found
+
+
+def _nearest(points: Floats, others: Floats) -> Floats:
+    """Return squared distances of points (N, d) to the nearest of the others (M, d), (N,)."""
+    nearest = np.full(len(points), np.inf, np.float32)
+    for part in chunks(len(points), points.shape[1]):
+        for other in others:
+            away = np.square(points[part] - other).sum(axis=1)
+            np.minimum(nearest[part], away, out=nearest[part])
+    return nearest
 
 
 def unit_features(features: Floats) -> Floats:

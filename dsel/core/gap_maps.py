@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias, overload
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
 from dsel.core.integral_image import Tables, summed_areas
+from dsel.core.widening import widened
 from dsel.errors import SettingError
 from dsel.types import Bucket, ClassScores, Geometry
 
@@ -80,9 +81,8 @@ def combined_map(
     smooth: the standard deviation in cells of `smoothed`, 0 leaves the map as it is.
     """
     columns = timestep_columns(timesteps, geometry.timesteps)
-    every = columns == list(range(len(geometry.timesteps)))
     stored = bucket.difference if kind == "difference" else bucket.gap
-    maps = stored if every else stored[:, columns]
+    maps = stored[:, adjacent(columns)]
     return smoothed(combine_timesteps(maps, geometry.losses[columns], kind == "positive"), smooth)
 
 
@@ -99,7 +99,7 @@ def combine_timesteps(
     weights = (1.0 / np.asarray(losses, np.float32)) / len(losses)
     mean = np.empty((len(maps), *maps.shape[2:]), np.float32)
     for part in chunks(len(maps), math.prod(maps.shape[1:])):
-        cells = np.asarray(maps[part], np.float32)
+        cells = widened(maps[part])
         counted = np.maximum(cells, 0.0) if positive else cells
         np.einsum("nthw,t->nhw", counted, weights, out=mean[part])
     return mean
@@ -146,10 +146,16 @@ def timestep_columns(wanted: tuple[int, ...], scored: tuple[int, ...]) -> list[i
     return [scored.index(timestep) for timestep in wanted or scored]
 
 
+def adjacent(columns: list[int]) -> slice | list[int]:
+    """Return rising columns without gaps as a slice, which needs no copy; others as they are."""
+    start, stop = columns[0], columns[-1] + 1
+    return slice(start, stop) if columns == [*range(start, stop)] else columns
+
+
 def image_bucket(scores: ClassScores, row: int) -> Bucket:
     """Return the maps of the `row`-th image of a class alone."""
     for bucket in scores.buckets:
         (found,) = np.nonzero(bucket.rows == row)
         if len(found):
-            return Bucket(**{one.name: getattr(bucket, one.name)[found] for one in fields(Bucket)})
+            return bucket.take(found)
     raise IndexError(f"class {scores.name!r} has {len(scores.ids)} scored images, no row {row}")

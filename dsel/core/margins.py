@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from dsel.core.box_search import largest_mean_boxes, patch_size
 from dsel.core.chunks import chunks
 from dsel.core.gap_maps import combined_map, smoothed, timestep_columns
 from dsel.core.integral_image import joined, summed_area, sums_inside
+from dsel.core.widening import widened
 from dsel.types import Bucket, ClassScores, Geometry
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -36,7 +37,7 @@ def margins(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -
     found = Margins(np.full(len(scores.ids), np.nan), np.full(len(scores.ids), np.nan))
     for bucket in scores.buckets:
         for part in chunks(len(bucket.rows), 4 * math.prod(bucket.gap.shape[1:])):
-            images = Bucket(**{one.name: getattr(bucket, one.name)[part] for one in fields(Bucket)})
+            images = bucket.take(part)
             mine = _margins(images, geometry, settings)
             found.lead[images.rows], found.error[images.rows] = mine.lead, mine.error
     return found
@@ -61,9 +62,9 @@ def _noise(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Floa
     columns = timestep_columns(settings.timesteps, geometry.timesteps)
     weights = 1.0 / np.asarray(geometry.losses[columns], np.float32) / len(columns)
     kind = "difference_noise" if settings.locate == "difference" else "noise"
-    noise = np.asarray(getattr(bucket, kind)[:, columns], np.float32)
+    noise = widened(getattr(bucket, kind)[:, columns])
     if settings.locate == "positive":  # the maps of the halves are clipped
-        gap = np.asarray(bucket.gap[:, columns], np.float32)
+        gap = widened(bucket.gap[:, columns])
         noise = (np.maximum(gap + noise, 0.0) - np.maximum(gap - noise, 0.0)) / np.float32(2)
     np.multiply(noise, weights[:, None, None], out=noise, casting="same_kind")
     return smoothed(noise, settings.smooth)

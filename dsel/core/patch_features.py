@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
+from dsel.core.widening import widened
 from dsel.types import Pixels
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -49,12 +51,21 @@ def patch_features(
     rows = np.arange(len(features)) if image is None else image
     mean = np.empty((len(rows), features.shape[3]), np.float32)
     ys, xs = covered_cells(down), covered_cells(across)
-    for part in chunks(len(rows), ys.shape[1] * xs.shape[1] * features.shape[3]):
-        row, at = rows[part, None, None], (ys[part, :, None], xs[part, None, :])
-        inside = features[(row, *at)].astype(np.float32)  # (n, Y, X, d)
-        weight = weights[(np.arange(len(rows))[part, None, None], *at)]
-        np.einsum("nyx,nyxd->nd", weight, inside, out=mean[part], casting="same_kind")
+    window = ys.shape[1], xs.shape[1]
+    weights = _windows(weights, window)[np.arange(len(rows)), ys[:, 0], xs[:, 0]]  # (N, Y, X)
+    every = _windows(features, window)
+    for part in chunks(len(rows), window[0] * window[1] * features.shape[3]):
+        inside = every[rows[part], ys[part, 0], xs[part, 0]]  # (n, Y, X, d)
+        np.einsum(
+            "nyx,nyxd->nd", weights[part], widened(inside), out=mean[part], casting="same_kind"
+        )
     return mean
+
+
+def _windows(grids: NDArray[Any], window: tuple[int, int]) -> NDArray[Any]:
+    """View the windows of consecutive cells in grids: (N, g, g, ...) -> (N, Y', X', Y, X, ...)."""
+    views = sliding_window_view(grids, window, axis=(1, 2))
+    return np.moveaxis(views, (-2, -1), (3, 4))
 
 
 def overlap(start: Doubles, length: Doubles, cells: int) -> Doubles:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.patches import earlier
+from dsel.patches import Ints, earlier, quickly_sorted
 
 Within: TypeAlias = Literal["score", "centroid"]
 Across: TypeAlias = Literal["round-robin", "pooled"]
@@ -34,11 +34,26 @@ def rank_patches(
     cluster.
     pins: positions that come before all others, in this order; the others keep their order.
     """
-    order = np.array(within_order(scores, distance, within), np.int64)
+    return tuple(ranked_positions(scores, labels, distance, within, across, pins).tolist())
+
+
+def ranked_positions(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    distance: NDArray[np.floating],
+    within: Within,
+    across: Across,
+    pins: Sequence[int] = (),
+) -> Ints:
+    """Return the positions of `rank_patches` as an array, (N,)."""
+    order: Ints = np.argsort(_within_key(scores, distance, within), kind="stable")
     if across == "round-robin":
-        turns = earlier(labels[order])
-        order = order[np.lexsort((labels[order], turns))]
-    return tuple(_pins_first(pins, order.tolist()))
+        mine = labels[order]
+        turns = quickly_sorted(earlier(mine))
+        order = order[np.lexsort((quickly_sorted(mine), turns))]
+    if not pins:
+        return order
+    return np.concatenate([np.array(pins, np.int64), order[~np.isin(order, pins)]])
 
 
 def compose_images(
@@ -80,6 +95,8 @@ def lowest(
     """
     count = int(share * len(scores) + ROUNDING)
     chosen = np.zeros(len(scores), bool)
+    if not count:
+        return chosen
     chosen[np.argsort(-scores, kind="stable")[len(scores) - count :]] = True
     chosen[list(pins)] = False
     return chosen
@@ -89,9 +106,14 @@ def within_order(
     scores: NDArray[np.floating], distance: NDArray[np.floating], within: Within
 ) -> list[int]:
     """Return all positions in the order of `within`; equal ones keep their order."""
-    key = -scores if within == "score" else distance
-    positions: list[int] = np.argsort(key, kind="stable").tolist()
+    positions: list[int] = np.argsort(_within_key(scores, distance, within), kind="stable").tolist()
     return positions
+
+
+def _within_key(
+    scores: NDArray[np.floating], distance: NDArray[np.floating], within: Within
+) -> NDArray[np.floating]:
+    return -scores if within == "score" else distance
 
 
 def in_turn(clusters: Iterable[list[T]]) -> Iterator[T]:

@@ -25,9 +25,9 @@ from dsel.core.cut_boxes import cuts_around
 from dsel.core.gap_maps import Maps
 from dsel.core.integral_image import sums_inside
 from dsel.core.patch_features import patch_features
-from dsel.core.ranking import compose_images, lowest, rank_patches
+from dsel.core.ranking import compose_images, lowest, ranked_positions
 from dsel.core.standard_errors import BoxesOf, picture_errors, standard_errors
-from dsel.patches import Boxes, Patches
+from dsel.patches import Boxes, ImageRanks, Patches
 from dsel.types import ClassScores, ClassSelection, Geometry
 
 
@@ -171,18 +171,21 @@ def rank_class(
         settings.across,
     )
     first = np.searchsorted(rest, pins).tolist()
-    ranked = np.concatenate(
-        [rest[list(rank_patches(*keys, first))], _falling(scored.ranking, dropped)]
-    )
-    rank_of = np.empty(len(ranked), np.int64)
-    rank_of[ranked] = np.arange(len(ranked))
-    images = compose_images(*keys, settings.factor**2, first)
-    positions = np.array(images, np.int64).reshape(len(images), settings.factor**2)
+    order = rest[ranked_positions(*keys, first)]
+    ranked = np.concatenate([order, _falling(scored.ranking, dropped)])
+    tiles = settings.factor**2
+    if tiles == 1:
+        images = np.arange(len(order))[:, None]
+    else:
+        rank_of = np.empty(len(ranked), np.int64)
+        rank_of[ranked] = np.arange(len(ranked))
+        positions = np.array(compose_images(*keys, tiles, first), np.int64).reshape(-1, tiles)
+        images = rank_of[rest[positions]]
     return ClassSelection(
         name=scores.name,
         index=scores.index,
         patches=ranked_patches(scores, scored, clusters, ranked, settings),
-        images=tuple(map(tuple, rank_of[rest[positions]].tolist())),
+        images=ImageRanks(images),
     )
 
 

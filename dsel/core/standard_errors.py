@@ -11,8 +11,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
-from dsel.core.gap_maps import Counted, timestep_columns
+from dsel.core.gap_maps import Counted, adjacent, timestep_columns
 from dsel.core.patch_features import covered_cells, overlap
+from dsel.core.widening import widened
 from dsel.types import Bucket, ClassScores, Geometry
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -75,14 +76,27 @@ def _noise_inside(
     down, across = overlap(y, height, rows), overlap(x, width, cells)  # (P, h), (P, w)
     ys, xs = covered_cells(down), covered_cells(across)
     image = np.searchsorted(bucket.rows, boxes.image[mine])
+    weights = np.take_along_axis(down, ys, 1), np.take_along_axis(across, xs, 1)
+    whole = all((side == 1).all() for side in weights)
     means = np.empty((len(mine), len(columns)))
     for part in chunks(len(mine), math.prod((len(columns), ys.shape[1], xs.shape[1]))):
-        inside = image[part], columns, ys[part], xs[part]
-        weights = [np.take_along_axis(side[part], cover[part], 1) for side, cover in
-                   ((down, ys), (across, xs))]  # fmt: skip
-        noise = _counted_noise(bucket, inside, counted)
-        means[part] = np.einsum("ntyx,ny,nx->nt", noise, *weights, optimize=True)
+        noise = _counted_noise(bucket, (image[part], columns, ys[part], xs[part]), counted)
+        means[part] = _sums(noise, None if whole else (weights[0][part], weights[1][part]))
     return means / (width * height)[:, None]
+
+
+def _sums(noise: NDArray[np.float32], weights: tuple[Doubles, Doubles] | None) -> Doubles:
+    """Return weighted sums over rows and columns (n, T, h', w') -> (n, T); no weights are all 1.
+
+    A double holds the sum of so many halves without any rounding, so that boxes of whole cells have
+    the same sums in any order, and the fastest one will do.
+    """
+    if weights is not None:
+        weighted: Doubles = np.einsum("ntyx,ny,nx->nt", noise, *weights, optimize=True)
+        return weighted
+    cells = noise.reshape(*noise.shape[:2], math.prod(noise.shape[2:])).astype(np.float64)
+    sums: Doubles = cells @ np.ones(cells.shape[2])
+    return sums
 
 
 def _windows(
@@ -98,9 +112,7 @@ def _windows(
     else:
         every = sliding_window_view(maps, (height, width), axis=(2, 3))  # (N, T, Y, X, h', w')
         read = every[image, :, ys[:, 0], xs[:, 0]]
-    if columns != list(range(maps.shape[1])):
-        read = read[:, columns]
-    return np.ascontiguousarray(read, np.float32)
+    return widened(read[:, adjacent(columns)])
 
 
 def _counted_noise(

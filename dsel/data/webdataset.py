@@ -30,13 +30,13 @@ from dsel.data.indexed import (
 )
 from dsel.data.places import Place, beside, clear_errors
 from dsel.data.split_files import chosen_places
+from dsel.data.tar_headers import NO_FILE, TarFile, tar_files
 from dsel.errors import SourceError, UnreadableImage, first_line, shown
 
 MAX_LABEL_BYTES: Final = 1 << 20
 """The largest member that is read as a label."""
 
 _IMAGES: Final = IMAGE_SUFFIXES | {".ppm", ".pgm", ".pbm", ".avif", ".jp2", ".qoi"}
-_NO_FILE: Final = -1  # the size of a member that is a link or another thing without bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class _Shards:
     def fetch(self, row: int) -> bytes:
         """Return the bytes of one image; raises `UnreadableImage`."""
         size = int(self.sizes[row])
-        if size == _NO_FILE:
+        if size == NO_FILE:
             raise UnreadableImage("is a link in the tar file, which dsel does not follow")
         if size > MAX_FILE_BYTES:
             raise UnreadableImage(
@@ -223,14 +223,13 @@ def _samples(place: Place) -> Iterator[_Sample]:
     """Yield the samples of a shard in order: members with one key, next to each other."""
     current: _Sample | None = None
     with _damaged_unless_read(place), place.open() as stream:
-        for name, member in _members(stream):
+        for name, file in _members(stream):
             key, extension = _key(name)
             if current is None or current.key != key:
                 if current is not None:
                     yield current
                 current = _Sample(key)
-            size = member.size if member.isreg() and not member.issparse() else _NO_FILE
-            _add(current, _Member(extension, member.offset_data, size), stream)
+            _add(current, _Member(extension, file.offset, file.size), stream)
     if current is not None:
         yield current
 
@@ -244,14 +243,12 @@ def _add(sample: _Sample, member: _Member, stream: IO[bytes]) -> None:
         sample.small[member.extension] = stream.read(member.size)
 
 
-def _members(stream: IO[bytes]) -> Iterator[tuple[str, tarfile.TarInfo]]:
+def _members(stream: IO[bytes]) -> Iterator[tuple[str, TarFile]]:
     """Yield the files of a tar file by their names, which are made relative."""
-    with tarfile.open(fileobj=stream, mode="r:") as tar:
-        for member in tar:
-            tar.members = []  # type: ignore[attr-defined]  # it would keep all headers
-            parts = [part for part in member.name.split("/") if part not in ("", ".", "..")]
-            if parts and not member.isdir() and not any(map(is_hidden, parts)):
-                yield "/".join(parts), member
+    for file in tar_files(stream):
+        parts = [part for part in file.name.split("/") if part not in ("", ".", "..")]
+        if parts and not any(map(is_hidden, parts)):
+            yield "/".join(parts), file
 
 
 def _key(name: str) -> tuple[str, str]:

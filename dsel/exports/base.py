@@ -105,13 +105,15 @@ def class_folders(names: Sequence[str]) -> tuple[str, ...]:
     Characters that file systems refuse are replaced.
     """
     folders: list[str] = []
+    taken: set[str] = set()
     for name in names:
         base = _cut(UNSAFE.sub("_", name)).strip(" .") or "class"
         folder, number = base, 2
         # Compared without case, which some file systems ignore.
-        while folder.lower() in {other.lower() for other in folders}:
+        while folder.lower() in taken:
             folder, number = f"{base}_{number}", number + 1
         folders.append(folder)
+        taken.add(folder.lower())
     return tuple(folders)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dsel.exports.base import Export
 from dsel.exports.formats import Format, NoImages, Record, Sink, Soft
-from dsel.exports.patch_table import patch_stories
+from dsel.exports.patch_table import patch_tables, rows_of, shown
 from dsel.exports.readme import README, other_readme
 from dsel.files import json_bytes, read_json
 
@@ -37,6 +37,7 @@ class Coco(Format):
     name = "coco"
     purpose = "boxes of the chosen patches on the source's pictures, for detection tools"
     stores = ""
+    needs_pixels = False
 
     def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:
         """Store no image."""
@@ -81,18 +82,16 @@ class Coco(Format):
 
 def chosen(manifest: Mapping[str, Any]) -> Iterator[Record]:
     """Yield the exported patches of each class by rank, each once."""
-    for index, name in enumerate(manifest["classes"]):
-        found = {
-            patch["rank"]: patch["image_id"]
-            for entry in manifest["images"]
-            if entry["class"] == name
-            for patch in entry["patches"]
-        }
+    of_class: dict[str, dict[int, str]] = {name: {} for name in manifest["classes"]}
+    for entry in manifest["images"]:
+        patches = entry["patches"]
+        of_class[entry["class"]] |= {patch["rank"]: patch["image_id"] for patch in patches}
+    for index, found in enumerate(of_class.values()):
         yield from (Record(f"{found[rank]}#{rank}", index) for rank in sorted(found))
 
 
 def _coco(export: Export) -> dict[str, Any]:
-    rows = [one.row for one in patch_stories(export) if one.at is not None]
+    rows = [row for table in patch_tables(export) for row in rows_of(shown(table))]
     numbers = {name: at for at, name in enumerate(dict.fromkeys(r["image_id"] for r in rows), 1)}
     return {
         "info": {"description": f"patches chosen by dsel {export.facts['dsel']}"},

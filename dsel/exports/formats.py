@@ -67,6 +67,9 @@ class Format(ABC):
     stores: ClassVar[ImageFormat | Literal["any", ""]] = "any"
     """The file format of its images: any that is asked for, always this one, or none."""
 
+    needs_pixels: ClassVar[bool] = True
+    """Whether the images must be composed to write it."""
+
     folders: ClassVar[tuple[str, ...]] = ()
     """The folders whose every file its consumers read; "*" is any folder."""
 

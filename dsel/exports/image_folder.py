@@ -29,7 +29,7 @@ from dsel.exports.formats import (
     Soft,
     classes_file,
 )
-from dsel.exports.patch_table import TILE_COLUMNS, patch_stories
+from dsel.exports.patch_table import NUMBER, TILE_COLUMNS, joined, patch_tables
 from dsel.exports.readme import README, readme
 from dsel.files import read_json, table_bytes
 from dsel.runs.schema import PATCHES
@@ -69,15 +69,16 @@ class ImageFolder(Format):
         return {
             README: readme(export).encode(),
             CLASSES: classes_file(export),
-            "patches.parquet": table_bytes(list(self._rows(export)), EXPORTED),
+            "patches.parquet": table_bytes(joined(self._tables(export), EXPORTED), EXPORTED),
         }
 
-    def _rows(self, export: Export) -> Iterator[dict[str, Any]]:
-        for story in patch_stories(export):
-            file = None
-            if story.number is not None:
-                file = self.place(export, story.class_index, story.number, 0)
-            yield story.row | {"file": file} | story.tile
+    def _tables(self, export: Export) -> Iterator[pa.Table]:
+        for selected, table in zip(export.selections, patch_tables(export), strict=True):
+            files = [
+                None if number is None else self.place(export, selected.index, number, 0)
+                for number in table[NUMBER].to_pylist()
+            ]
+            yield table.append_column("file", pa.array(files, pa.string()))
 
     def records(self, out: Path, manifest: Mapping[str, Any]) -> Iterator[Record]:
         """Read the images of the class folders."""

@@ -33,7 +33,7 @@ from dsel.exports.formats import (
     Soft,
     classes_file,
 )
-from dsel.exports.patch_table import TILE_COLUMNS, patch_stories
+from dsel.exports.patch_table import AT, TILE_COLUMNS, joined, patch_tables
 from dsel.exports.readme import README
 from dsel.files import place_written, temporary_beside, write_atomically
 from dsel.runs.schema import PATCHES
@@ -206,13 +206,11 @@ class HubDataset(Format):
 
     def side_files(self, export: Export, entries: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
         """Return the card, the classes and the patches."""
-        stories = patch_stories(export)
-        rows = [story.row | {"image": story.at} | story.tile for story in stories]
-        buffer = BytesIO()
-        table = pa.Table.from_pylist(rows, PATCH_SCHEMA)
+        tables = (one.append_column("image", one[AT]) for one in patch_tables(export))
+        table, buffer = joined(tables, PATCH_SCHEMA), BytesIO()
         pq.write_table(table, buffer, compression="zstd")
         return {
-            README: card(export, len(entries), len(rows)).encode(),
+            README: card(export, len(entries), len(table)).encode(),
             CLASSES: classes_file(export),
             PATCH_DATA: buffer.getvalue(),
         }

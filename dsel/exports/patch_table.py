@@ -3,54 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dsel.core.composing import tile_boxes
 from dsel.exports.base import Export
-from dsel.runs.schema import box_columns, patch_row
+from dsel.patches import ImageRanks
+from dsel.runs.schema import SIDES, patches_table
+from dsel.types import ClassSelection
 
-TILE_COLUMNS: Final = (
-    ("tile_x", pa.float64()),
-    ("tile_y", pa.float64()),
-    ("tile_width", pa.float64()),
-    ("tile_height", pa.float64()),
-)
-NO_TILE: Final = dict.fromkeys(name for name, _ in TILE_COLUMNS)
+NUMBER: Final = "number"
+AT: Final = "at"
+TILE_COLUMNS: Final = tuple((f"tile_{side}", pa.float64()) for side in SIDES)
 
 
-@dataclass(frozen=True, slots=True)
-class PatchStory:
-    """One ranked patch: its row of `dsel.runs.schema.PATCHES`, and its tile.
+def patch_tables(export: Export) -> Iterator[pa.Table]:
+    """Yield a table of each class's ranked patches, so that all of a run need not be in memory.
 
-    number and at: of the first image that shows it, in its class and in the whole set; None where
-    no image does.
+    It has the columns of `dsel.runs.schema.PATCHES`; `NUMBER` and `AT`, the number of the first
+    image that shows the patch, in its class and in the whole set; and the patch's tile there. These
+    are null where no image shows it.
     """
-
-    row: dict[str, Any]
-    tile: dict[str, Any]
-    class_index: int
-    number: int | None
-    at: int | None
-
-
-def patch_stories(export: Export) -> Iterator[PatchStory]:
-    """Yield the ranked patches of every class."""
     first = 0
-    boxes = [box_columns("tile_", box) for box in tile_boxes(export.canvas)]
+    boxes = np.array([[b.x, b.y, b.width, b.height] for b in tile_boxes(export.canvas)])
     for selected in export.selections:
-        images = selected.kept_images(export.select.ipc)
-        places: dict[int, tuple[int, dict[str, Any]]] = {}
-        for number, image in enumerate(images):
-            for rank, box in zip(image, boxes, strict=True):
-                places.setdefault(rank, (number, box))
-        for patch in selected.patches:
-            row = patch_row(selected, patch)
-            if patch.rank in places:
-                number, box = places[patch.rank]
-                yield PatchStory(row, box, selected.index, number, first + number)
-            else:
-                yield PatchStory(row, NO_TILE, selected.index, None, None)
-        first += len(images)
+        table, (number, tile) = patches_table([selected]), _places(export, selected)
+        missing = number < 0
+        columns = {NUMBER: number, AT: first + number}
+        columns |= {name: boxes[tile, n] for n, (name, _) in enumerate(TILE_COLUMNS)}
+        for name, values in columns.items():
+            table = table.append_column(name, pa.array(values, mask=missing))
+        yield table
+        first += len(selected.kept_images(export.select.ipc))
+
+
+def shown(table: pa.Table) -> pa.Table:
+    """Return the rows of a table of `patch_tables` whose patches an image shows."""
+    return table.filter(pc.is_valid(table[NUMBER]))
+
+
+def _places(
+    export: Export, selected: ClassSelection
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first image and the tile there of each ranked patch, (P,); -1 without one."""
+    ranks = ImageRanks.of(selected.images).table[: export.select.ipc]
+    images, tiles = ranks.shape
+    number, tile = (np.full(len(selected.patches), -1, np.int64) for _ in range(2))
+    # Backwards, because the last of several numbers that are assigned to a place stays there.
+    backwards = ranks.ravel()[::-1]
+    number[backwards] = np.repeat(np.arange(images), tiles)[::-1]
+    tile[backwards] = np.tile(np.arange(tiles), images)[::-1]
+    rank = selected.patches.rank
+    return number[rank], tile[rank]
+
+
+def joined(tables: Iterator[pa.Table], schema: pa.Schema) -> pa.Table:
+    """Join tables, of which the columns of a schema stay."""
+    parts = [table.select(schema.names) for table in tables]
+    whole = pa.concat_tables(parts).combine_chunks() if parts else schema.empty_table()
+    return whole.cast(schema)
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows of a table as dictionaries."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from dsel.exports.base import Export
 from dsel.exports.coco import chosen
 from dsel.exports.formats import Format, NoImages, Record, Sink, Soft
-from dsel.exports.patch_table import TILE_COLUMNS, patch_stories
+from dsel.exports.patch_table import NUMBER, TILE_COLUMNS, patch_tables
 from dsel.exports.readme import README, other_readme
 from dsel.runs.schema import PATCHES
 
 FILE: Final = "selection.csv"
 COLUMNS: Final = (*PATCHES.names, "image", *(name for name, _ in TILE_COLUMNS))
+STORED: Final = {"image": NUMBER}
 LINES: Final = """\
 ```python
 import pandas
@@ -39,6 +42,7 @@ class SelectionCsv(Format):
     name = "csv"
     purpose = "the ranked patches as a table, for spreadsheets"
     stores = ""
+    needs_pixels = False
 
     def sink(self, export: Export, out: Path, soft: Soft | None) -> Sink:
         """Store no image."""
@@ -54,15 +58,17 @@ class SelectionCsv(Format):
         entries: Sequence[Mapping[str, Any]],
     ) -> dict[str, bytes]:
         """Return the table and the README."""
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for story in patch_stories(export):
-            row = story.row | {"image": story.number} | story.tile
-            writer.writerow({name: _known(value) for name, value in row.items()})
+        content = io.BytesIO()
+        stream = io.TextIOWrapper(content, "utf-8", newline="")
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for table in patch_tables(export):
+            columns = (_values(table[STORED.get(name, name)]) for name in COLUMNS)
+            writer.writerows(zip(*columns, strict=True))
+        stream.detach()  # flushes it, and leaves the content open
         return {
             README: other_readme(export, self.purpose, LINES).encode(),
-            FILE: stream.getvalue().encode(),
+            FILE: content.getvalue(),
         }
 
     def stored_bytes(
@@ -86,5 +92,9 @@ class SelectionCsv(Format):
         yield from chosen(manifest)
 
 
-def _known(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column; None for a number that is not known."""
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    values: list[Any] = column.to_pylist()
+    return values

@@ -56,14 +56,14 @@ def source_cutter(run: Run, dataset: Dataset) -> Cut:
     It raises `RunError` for an image that has changed or cannot be read.
     """
     by_id = {ref.id: ref for ref in dataset.refs}
-    rows = {row.id: row for row in run.images}
+    images = run.images
 
     def read(image_id: str) -> Pixels:
         try:
             pixels = dataset.read(by_id[image_id])
         except UnreadableImage as reason:
             raise RunError(f"{image_id} {reason}: replace it, or use --pixels proxy") from reason
-        if not is_as_scored(rows[image_id], pixels, dataset):
+        if not is_as_scored(images[images.row_of[image_id]], pixels, dataset):
             raise RunError(
                 f"{image_id} has changed since the run was scored: score it again into a new run, "
                 "or use --pixels proxy"

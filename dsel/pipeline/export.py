@@ -8,11 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dsel import __version__
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
 from dsel.core.composing import Canvas, Cut, check_image_px, compose_class
-from dsel.exports import Export, class_folders, is_zip, write_export, write_zip
+from dsel.exports import FORMATS, Export, class_folders, is_zip, write_export, write_zip
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.labelling import check_labels, labeller, open_teacher
 from dsel.pipeline.selector import Selector
@@ -24,6 +26,8 @@ from dsel.types import (
     Distilled,
     Event,
     Notice,
+    Patch,
+    Pixels,
 )
 
 LIBRARIES = ("numpy", "pillow", "scikit-learn", "torch", "umap-learn")
@@ -62,7 +66,9 @@ def export_selections(
     from_source = dataset is not None
     plan = plan_export(run, selections, select_settings, settings, image_px, from_source, origin)
     plan = with_story(plan, run)
-    cut, labels = _cutter(run, dataset), labeller(plan, teacher)
+    needed = any(FORMATS[name].needs_pixels for name in settings.format)
+    cut = _cutter(run, dataset) if needed or teacher is not None else _blank
+    labels = labeller(plan, teacher)
 
     def images() -> Iterator[Distilled]:
         return _images(plan, cut)
@@ -124,12 +130,14 @@ def plan_export(
 def with_story(plan: Export, run: Run) -> Export:
     """Add what some formats write of the run: sizes of the source's pictures, and an evaluation."""
     kept = {
-        one.patches[rank].image_id for one in plan.selections for rank in one.kept(plan.select.ipc)
+        one.patches.id_of(rank) for one in plan.selections for rank in one.kept(plan.select.ipc)
     }
+    images = run.images
+    chosen = images.take(np.array(sorted(map(images.row_of.__getitem__, kept)), np.int64))
     sizes = {
         row.id: (row.frame.source_width, row.frame.source_height)
-        for row in run.images
-        if row.frame is not None and row.id in kept
+        for row in chosen
+        if row.frame is not None
     }
     return replace(plan, picture_sizes=sizes, evaluation=_evaluation(plan, run))
 
@@ -156,6 +164,11 @@ def _evaluation(plan: Export, run: Run) -> Evaluation | None:
 
 def _cutter(run: Run, dataset: Dataset | None) -> Cut:
     return proxy_cutter(run) if dataset is None else source_cutter(run, dataset)
+
+
+def _blank(_: Patch, width_px: int, height_px: int) -> Pixels:
+    """Return no picture, for formats without any."""
+    return np.zeros((height_px, width_px, 3), np.uint8)
 
 
 def _images(plan: Export, cut: Cut) -> Iterator[Distilled]:

@@ -65,7 +65,7 @@ def score_run(runner: Runner, path: Path, settings: ScoreSettings) -> Iterator[E
         began = time.perf_counter()
         yield from first_pass(run, runner)
         run.gather_images()
-        if note := note_of_contradictions(contradictions(run.images)):
+        if note := note_of_contradictions(contradictions(run.images.sharing_pixels())):
             yield Notice(note)
         check_scores(run)
         rounds = yield from further_rounds(run, runner)

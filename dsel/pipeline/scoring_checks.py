@@ -17,7 +17,7 @@ def check_scores(run: Run) -> None:
     """
     if not run.images:
         return
-    if all(row.row < 0 for row in run.images):
+    if not run.images.is_scored.any():
         raise RunError(
             f"none of the {len(run.images)} images was scored: {_reason(run.images)}; "
             f"{_advice(run, run.images)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -31,6 +31,7 @@ from dsel.core.selection import (
     without_images,
 )
 from dsel.errors import DamageError, SettingError, unknown
+from dsel.patches import ImageRanks
 from dsel.pipeline.confidences import confidence_of
 from dsel.pipeline.feature_cache import describer
 from dsel.runs import Run, made_again
@@ -68,9 +69,6 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 `k` is the number of clusters, which follows from `clusters` and `ipc`; IPC matters only there.
 `choice` and `baseline` are a baseline's order and its selection; they replace `selection`.
 """
-
-IMAGE_BYTES: Final = 100
-"""Memory of a distilled image in a selection: a tuple of ranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,13 +364,12 @@ class Selector:
 
 def selection_bytes(selected: ClassSelection) -> int:
     """Return the memory of a selection; the ids of images are those of the run."""
-    return selected.patches.nbytes + IMAGE_BYTES * len(selected.images)
+    return selected.patches.nbytes + ImageRanks.of(selected.images).table.nbytes
 
 
 def scores_bytes(scores: ClassScores) -> int:
-    """Return the memory of a class's scores; ids and frames are those of the run."""
-    arrays = [getattr(one, field.name) for one in scores.buckets for field in fields(one)]
-    return sum(int(array.nbytes) for array in (scores.features, *arrays))
+    """Return the memory of a class's scores once all are read; the run has its ids and frames."""
+    return int(scores.features.nbytes) + sum(bucket.nbytes for bucket in scores.buckets)
 
 
 def narrowed(settings: SelectSettings, step: str) -> SelectSettings:

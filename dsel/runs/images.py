@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias, overload
+from typing import Any, Final, TypeAlias, overload
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ from dsel.patches import Frame, Frames
 from dsel.runs.schema import SIDES, ImageRow
 
 Ints: TypeAlias = NDArray[np.int64]
+
+BATCH: Final = 4096
+"""Images whose records are made at once."""
 
 
 class Images(Sequence[ImageRow]):
@@ -79,18 +82,30 @@ class Images(Sequence[ImageRow]):
         if isinstance(at, slice):
             return self.take(np.arange(len(self))[at])
         at = range(len(self))[at]  # a negative one counts from the end
-        shard, row, map_row = self.places[at].tolist()
-        return ImageRow(
-            id=self.ids[at],
-            class_index=int(self.class_index[at]),
-            shard=shard,
-            row=row,
-            map_row=map_row,
-            frame=self.frames[at] if self._is_framed[at] else None,
-            reason=self._table["reason"][at].as_py(),
-            checksum=self.checksums[at],
-            orientation=self._table["orientation"][at].as_py(),
-        )
+        return next(self._records(at, at + 1))
+
+    def __iter__(self) -> Iterator[ImageRow]:
+        for start in range(0, len(self), BATCH):
+            yield from self._records(start, min(start + BATCH, len(self)))
+
+    def _records(self, start: int, stop: int) -> Iterator[ImageRow]:
+        part = self._table.slice(start, stop - start)
+        columns = (part[name].to_pylist() for name in ("id", "reason", "checksum", "orientation"))
+        framed, frames = self._is_framed[start:stop].tolist(), self.frames[start:stop]
+        numbers = self.class_index[start:stop].tolist(), self.places[start:stop].tolist()
+        records = zip(*columns, *numbers, framed, frames, strict=True)
+        for image_id, reason, checksum, orientation, class_index, place, seen, frame in records:
+            yield ImageRow(
+                id=image_id,
+                class_index=class_index,
+                shard=place[0],
+                row=place[1],
+                map_row=place[2],
+                frame=frame if seen else None,
+                reason=reason,
+                checksum=checksum,
+                orientation=orientation,
+            )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -103,9 +118,25 @@ class Images(Sequence[ImageRow]):
             return Images(self._table.slice(int(rows[0]), len(rows)))
         return Images(self._table.take(pa.array(rows)))
 
+    def where(self, chosen: NDArray[np.bool_]) -> Images:
+        """Return the images of the chosen rows, (N,)."""
+        return self.take(np.flatnonzero(chosen))
+
     def of_class(self, class_index: int) -> Images:
         """Return the scored images of a class."""
-        return self.take(np.flatnonzero(self.is_scored & (self.class_index == class_index)))
+        return self.where(self.is_scored & (self.class_index == class_index))
+
+    def skipped(self, class_index: int | None = None) -> Images:
+        """Return the images that were not scored, of all classes or of one."""
+        of_class = True if class_index is None else self.class_index == class_index
+        return self.where(~self.is_scored & of_class)
+
+    def sharing_pixels(self) -> Images:
+        """Return the images whose checksum another image has, too."""
+        values = self._table["checksum"].combine_chunks().dictionary_encode()
+        kind = values.indices.to_numpy(zero_copy_only=False)
+        several = np.bincount(kind, minlength=len(values.dictionary)) > 1
+        return self.where(several[kind] & (self._numbers("row") >= 0))
 
     def _column(self, name: str) -> NDArray[Any]:
         column: NDArray[Any] = pc.fill_null(self._table[name], 0).to_numpy()

@@ -173,7 +173,7 @@ class Run:
     @cached_property
     def copies(self) -> Mapping[str, str]:
         """Images that are left out, with the image that is used in their place."""
-        images = self.images
+        images = self.images.sharing_pixels()
         classes = images.class_index.tolist()
         return copies_of(zip(images.ids, classes, images.checksums, strict=True))
 
@@ -236,8 +236,8 @@ class Run:
             read_table(self._proxies(number), PROXIES, IMAGES.names, remedies.SCORE)
             for number in range(self.identity.shards)
         ]
-        lines = [line for table in tables for line in table.to_pylist()]
-        self._write(TABLE, table_bytes(lines, IMAGES))
+        table = pa.concat_tables([IMAGES.empty_table(), *tables]).combine_chunks()
+        self._write(TABLE, table_bytes(table, IMAGES))
         self._forget()
 
     def _forget(self) -> None:
@@ -248,7 +248,7 @@ class Run:
     def finish(self, rounds: Rounds = ()) -> None:
         """Write `summary.json`, once all shards are written and `images.parquet` is too."""
         settings = self.identity.settings
-        scored = sum(row.row >= 0 for row in self.images)
+        scored = int(self.images.is_scored.sum())
         headers = list(self.round_files.headers(rounds))
         further = sum(stop - start for header in headers for start, stop in header.draws)
         summary = Summary(

@@ -24,6 +24,7 @@ from dsel.files import (
     validated,
     write_atomically,
 )
+from dsel.patches import ImageRanks
 from dsel.runs import remedies
 from dsel.runs.schema import PATCHES, patches_table, read_patches
 from dsel.types import ClassSelection
@@ -46,7 +47,7 @@ def write_selection(
     """Store a selection in the run at `path`, make it the current one, and return its folder."""
     folder = path / FOLDER / name
     write_atomically(folder / "patches.parquet", table_bytes(patches_table(classes), PATCHES))
-    images = {selected.name: selected.images for selected in classes}
+    images = {one.name: ImageRanks.of(one.images).table.tolist() for one in classes}
     record = {"settings": settings.plain(), "images": images}
     write_atomically(folder / "settings.json", record_bytes(record))
     make_current(path, name)

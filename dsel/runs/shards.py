@@ -14,12 +14,13 @@ All are float16. A shard without scored images has no tensors. The metadata has 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -146,20 +147,81 @@ def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     by_shape: dict[Shape, list[int]] = {}
     for number, image in enumerate(images):
         by_shape.setdefault(image.shape, []).append(number)
-    wanted = {"features": _Wanted([*range(len(images))], [image.row for image in images])} | {
-        _name(kind, shape): _Wanted(numbers, [images[n].map_row for n in numbers])
-        for shape, numbers in by_shape.items()
-        for kind in KINDS
-    }
-    found = _gathered(images, wanted)
     buckets = tuple(
-        Bucket(
-            rows=np.array(by_shape[shape], np.int64),
-            **{kind: found[_name(kind, shape)] for kind in KINDS},
-        )
+        StoredBucket(np.array(by_shape[shape], np.int64), [images[n] for n in by_shape[shape]])
         for shape in sorted(by_shape)
     )
-    return StoredScores(found["features"], buckets)
+    for bucket in buckets:
+        bucket.check()
+    return StoredScores(_gathered("features", [(one.path, one.row) for one in images]), buckets)
+
+
+class StoredBucket(Bucket):
+    """Images whose maps have one shape; each kind of maps is read when it is first asked for.
+
+    Few questions need all kinds, and a large class has hundreds of megabytes of each.
+    """
+
+    __slots__ = ("_images", "_reading", "_timesteps")
+    _images: Sequence[ScoreIndex]
+    _reading: Lock
+    _timesteps: int
+
+    def __init__(self, rows: NDArray[np.int64], images: Sequence[ScoreIndex]) -> None:
+        """images: one for each of the rows; those of one file are adjacent, in its order."""
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "_images", images)
+        object.__setattr__(self, "_reading", Lock())
+
+    def __getattr__(self, name: str) -> Half:
+        if name not in KINDS:  # one that has no value yet
+            raise AttributeError(name)
+        with self._reading:
+            try:  # another thread may have read it meanwhile
+                found: Half = object.__getattribute__(self, name)
+            except AttributeError:
+                found = self._read(name, self._images)
+                object.__setattr__(self, name, found)
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays, read or not."""
+        height, width = self._images[0].shape
+        maps = len(self._images) * self._timesteps * height * width * np.dtype(np.float16).itemsize
+        return self.rows.nbytes + len(KINDS) * maps
+
+    def take(self, at: NDArray[np.int64] | slice) -> Bucket:
+        """Return some of the images; kinds that were not read are read for these alone."""
+        positions = np.arange(len(self._images))[at]
+        images = [self._images[n] for n in positions.tolist()]
+        return Bucket(
+            self.rows[at],
+            **{
+                kind: getattr(self, kind)[at] if self.has(kind) else self._read(kind, images)
+                for kind in KINDS
+            },
+        )
+
+    def has(self, kind: str) -> bool:
+        """Return whether maps of this kind are in memory."""
+        try:
+            object.__getattribute__(self, kind)
+        except AttributeError:
+            return False
+        return True
+
+    def check(self) -> None:
+        """Raise `DamageError` unless all files are there, undamaged, and have these maps."""
+        first = self._images[0]
+        for path in dict.fromkeys(image.path for image in self._images):
+            with opened_tensors(path, remedies.SCORE) as file:
+                shapes = [file.shape(_name(kind, first.shape)) for kind in KINDS]
+        object.__setattr__(self, "_timesteps", shapes[0][1])
+
+    def _read(self, kind: str, images: Sequence[ScoreIndex]) -> Half:
+        name = _name(kind, self._images[0].shape)
+        return _gathered(name, [(image.path, image.map_row) for image in images])
 
 
 def largest_gap(gap: NDArray[np.float32]) -> float:
@@ -177,37 +239,22 @@ def read_part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Rows of a tensor that is in several files: the numbers of the images that they belong to.
-
-    numbers and rows: as many each, numbers in rising order.
-    """
-
-    numbers: Sequence[int]
-    rows: Sequence[int]
-
-
-def _gathered(
-    images: Sequence[ScoreIndex], wanted: Mapping[str, _Wanted]
-) -> dict[str, NDArray[Any]]:
-    """Read tensors from all files of some images, a file at a time.
-
-    Beside the result, no more than a tensor of one file is in memory.
-    """
-    found: dict[str, NDArray[Any]] = {}
+def _gathered(name: str, places: Sequence[tuple[Path, int]]) -> NDArray[Any]:
+    """Read rows of a tensor from several files; those of one file are adjacent, in its order."""
+    found: NDArray[Any] | None = None
     start = 0
-    for path, group in groupby(images, key=lambda image: image.path):
-        end = start + sum(1 for _ in group)
+    for path, group in groupby(places, key=itemgetter(0)):
+        rows = [row for _, row in group]
+        end = start + len(rows)
         with opened_tensors(path, remedies.SCORE) as file:
-            for name, one in wanted.items():
-                low, high = bisect_left(one.numbers, start), bisect_left(one.numbers, end)
-                if low < high:
-                    part = _take(file, name, one.rows[low:high])
-                    whole = len(one.numbers), *part.shape[1:]
-                    found.setdefault(name, np.zeros(whole, part.dtype))[low:high] = part
+            if found is None:
+                found = np.empty((len(places), *file.shape(name)[1:]), np.float16)
+            if rows[-1] - rows[0] + 1 == len(rows):
+                file.rows_into(name, rows[0], found[start:end])
+            else:
+                found[start:end] = _take(file, name, rows)
         start = end
-    return found
+    return np.zeros(0, np.float16) if found is None else found
 
 
 def _take(file: Tensors, name: str, rows: Sequence[int]) -> NDArray[Any]:

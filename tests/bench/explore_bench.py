@@ -199,11 +199,8 @@ def _shuffled(values: list[Any]) -> list[Any]:
 
 
 def _scores_bytes(scores: Any) -> int:
-    arrays = [scores.features]
-    for bucket in scores.buckets:
-        parts = (getattr(bucket, name) for name in bucket.__slots__)
-        arrays += [part for part in parts if part is not None]
-    return sum(array.nbytes for array in arrays)
+    """Bytes of all scores of a class, whether they have been read or not."""
+    return int(scores.features.nbytes) + sum(bucket.nbytes for bucket in scores.buckets)
 
 
 def _options() -> argparse.Namespace:

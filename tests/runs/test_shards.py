@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from dsel.errors import RunError
+from dsel.errors import DamageError, RunError
 from dsel.runs.shards import (
     KINDS,
     Header,
     ScoreIndex,
     Shape,
+    StoredBucket,
     map_rows,
     read_header,
     read_scores,
@@ -94,7 +95,28 @@ def test_read_scores__round_trip_of_any_images_of_two_shards(
             one = asked[row][1]
             for kind in KINDS:
                 stored = getattr(one, kind).astype(np.float16)
+                alone = bucket.take(np.array([at]))
+                assert np.array_equal(getattr(alone, kind)[0], stored)
                 assert np.array_equal(getattr(bucket, kind)[at], stored)
+
+
+def test_read_scores__reads_a_kind_when_it_is_asked_for(tmp_path: Path) -> None:
+    scores = [score((4, 4), n) for n in range(3)]
+    path = write(tmp_path / "a", scores)
+    (bucket,) = read_scores(indices(path, scores)).buckets
+    assert isinstance(bucket, StoredBucket)
+    assert bucket.nbytes == 3 * (8 + len(KINDS) * T * 4 * 4 * 2)
+    assert not any(map(bucket.has, KINDS))
+    alone = bucket.take(np.array([1]))
+    assert not any(map(bucket.has, KINDS))
+    assert np.array_equal(alone.noise, bucket.noise[1:2])
+    assert [kind for kind in KINDS if bucket.has(kind)] == ["noise"]
+    assert bucket.noise is bucket.noise
+    path.unlink()
+    with pytest.raises(DamageError):
+        _ = bucket.gap
+    with pytest.raises(AttributeError):
+        _ = bucket.proxy
 
 
 def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:

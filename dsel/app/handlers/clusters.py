@@ -40,7 +40,7 @@ def marks(context: Context, _: Params) -> Mapping[str, Any]:
     """Return what the plot shows of each image, in the order of the projection."""
     explorer, index = context.explorer, context.class_index
     found = explorer.best_patches(index, context.settings)
-    counts = cluster_counts(explorer.select(index, context.settings), explorer.images(index).ids)
+    counts = cluster_counts(explorer.select(index, context.settings))
     names = ("cluster", "rank", "score", "standard_error", "box", "kept")
     arrays = {name: packed(getattr(found, name)) for name in names}
     return {**arrays, "counts": list(counts.values())}

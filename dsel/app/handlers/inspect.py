@@ -31,6 +31,7 @@ from dsel.app.wire import packed, page_numbers, patch_wire, plain
 from dsel.config.presets import PRESETS
 from dsel.config.url import View
 from dsel.core.gap_maps import image_bucket
+from dsel.patches import Patches
 from dsel.runs.knowledge import Measured
 
 
@@ -64,15 +65,16 @@ def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     inside = _inside(context, params)
     fields = params.model_dump(exclude={"polygon", "layout"})
     page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
-    ids, selected = explorer.images(index).ids, explorer.select(index, settings)
-    counts = cluster_counts(selected, ids if inside is None else inside)
-    banned = set(settings.bans)
+    selected = explorer.select(index, settings)
+    counts = cluster_counts(selected, inside)
+    row_of = explorer.images(index).row_of
+    banned = sorted(row_of.keys() & set(settings.bans), key=row_of.__getitem__)
     return {
         "rows": [patch_wire(view) for view in page.rows],
         **page_numbers(page),
         "counts": list(counts.values()),
         "order": list(rank_reasons(selected, settings)),
-        "banned": [image_id for image_id in ids if image_id in banned],
+        "banned": banned,
     }
 
 
@@ -99,16 +101,16 @@ def image(context: Context, params: NthParams) -> Mapping[str, Any]:
     if not images.ids:
         return {"image_id": ""}
     patches = explorer.select(index, settings).patches
-    ranked = list(dict.fromkeys(patches.image_ids))
     wanted = context.view.image_id
-    image_id = wanted if wanted in images.row_of else next(iter(ranked), images.ids[0])
+    best = patches.id_of(0) if len(patches) else images.ids[0]
+    image_id = wanted if wanted in images.row_of else best
     return {
         "image_id": image_id,
         "frame": plain(context.frame(image_id)),
         "explanation": context.explanation(image_id, params.nth),
         "boxes": [plain(patches[at].box) for at in patches.of_image(image_id)],
         **_maps(context, image_id),
-        "around": _around(ranked, image_id),
+        "around": _around(patches, image_id),
     }
 
 
@@ -205,12 +207,13 @@ def _maps(context: Context, image_id: str) -> Mapping[str, Any]:
     return {"maps": {name: packed(getattr(maps, name)) for name in names}, "strip": packed(strip)}
 
 
-def _around(ranked: Sequence[str], image_id: str) -> Mapping[str, str]:
+def _around(patches: Patches, image_id: str) -> Mapping[str, str]:
     """Return the images before and after one in the ranking, empty at its ends."""
-    if image_id not in ranked:
-        return {"before": "", "after": next(iter(ranked), "")}
-    rank = ranked.index(image_id)
-    return {
-        "before": ranked[rank - 1] if rank else "",
-        "after": ranked[rank + 1] if rank + 1 < len(ranked) else "",
-    }
+    firsts = np.flatnonzero(patches.nth == 0)  # the best patch of each image
+    mine = patches.of_image(image_id)
+    place = int(np.searchsorted(firsts, mine[0])) if mine else -1
+
+    def at(number: int) -> str:
+        return patches.id_of(int(firsts[number])) if 0 <= number < len(firsts) else ""
+
+    return {"before": at(place - 1), "after": at(place + 1)}
