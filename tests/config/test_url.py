@@ -129,11 +129,11 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
     [
         (
             "run=/home/me/run",
-            "unknown key in the link 'run'; known are: class, image, tab, a, slice, ids, patch_px",
+            "unknown key in the link 'run'; known are: class, image, tab, a, slice, ids",
         ),
         (
             "prior=x",
-            "unknown key in the link 'prior'; known are: class, image, tab, a, slice, ids, patch_px",
+            "unknown key in the link 'prior'; known are: class, image, tab, a, slice, ids",
         ),
         ("%0Ax=1", "unknown key in the link '\\nx'; known are: class, "),
         ("x" * 999, "unknown key in the link '" + "x" * 60 + "'; known are: class, "),
