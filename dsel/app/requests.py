@@ -24,6 +24,9 @@ MOST_CLASSES: Final = 25
 MOST_IMAGES: Final = 100
 """Image files of one request, at most."""
 
+MOST_SELECTED: Final = 100_000
+"""Selected images of one request, at most; the length of a request limits them too."""
+
 MOST_REPLACING: Final = 8
 """Images that could replace another one, of one request, at most: each takes a selection."""
 
@@ -62,6 +65,9 @@ ClassNames: TypeAlias = Annotated[
 ]
 ImageIds: TypeAlias = Annotated[
     list[str], Field(max_length=MOST_IMAGES), Expected("a list of texts")
+]
+SelectedIds: TypeAlias = Annotated[
+    list[str], Field(max_length=MOST_SELECTED), Expected("a list of texts")
 ]
 Replacing: TypeAlias = Annotated[
     list[str], Field(max_length=MOST_REPLACING), Expected("a list of texts")
@@ -201,8 +207,12 @@ class LassoParams(LayoutParams):
 
 
 class GalleryParams(LassoParams):
-    """A page of patches, as in `Listing`; with a polygon, of the images inside it."""
+    """A page of patches, as in `Listing`; with a polygon, of the images inside it.
 
+    ids: of selected images; only these are listed.
+    """
+
+    ids: SelectedIds | None = None
     sort: Annotated[Sort, _one_of(Sort)] = "rank"
     backwards: Flag = False
     cluster: Whole = -1
@@ -228,6 +238,12 @@ class IdsParams(Params):
     """ids: of images of the view's class that could replace its image."""
 
     ids: Replacing = Field(default_factory=list)
+
+
+class SelectedParams(Params):
+    """ids: of selected images of any classes."""
+
+    ids: SelectedIds = Field(default_factory=list)
 
 
 class NthParams(Params):

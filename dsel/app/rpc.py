@@ -12,7 +12,16 @@ from typing import Any, Final, TypeAlias
 from dsel.analysis.explorer import Explorer
 from dsel.app import requests
 from dsel.app.context import Context, view_for
-from dsel.app.handlers import clusters, compare, contents, distilled_set, evaluate, inspect, jobs
+from dsel.app.handlers import (
+    clusters,
+    compare,
+    contents,
+    distilled_set,
+    evaluate,
+    inspect,
+    jobs,
+    selected,
+)
 from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
 from dsel.app.wire import one_line, plain
@@ -35,6 +44,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "marks": (Params, clusters.marks),
     "lasso": (requests.LassoParams, clusters.lasso),
     "cluster_cards": (Params, clusters.cluster_cards),
+    "classes_of": (requests.SelectedParams, selected.classes_of),
     "distilled": (requests.ClassesParams, distilled_set.distilled),
     "replacements": (Params, distilled_set.replacements),
     "swap_effects": (requests.IdsParams, distilled_set.swap_effects),
