@@ -108,7 +108,9 @@ def ordered(columns: ImageColumns, rows: Ints, order: Order) -> Ints:
 
 def found_page(columns: ImageColumns, wanted: Filter, order: Order) -> Page[int]:
     """Return a page of the rows that a filter lets through."""
-    return page_of(ordered(columns, find(columns, wanted), order).tolist(), order.page, order.rows)
+    rows = ordered(columns, find(columns, wanted), order)
+    shown = page_of(range(len(rows)), order.page, order.rows)
+    return Page(tuple(rows[list(shown.rows)].tolist()), shown.page, shown.pages, shown.total)
 
 
 def _narrow(found: Flags, values: NDArray[np.float32], span: Span) -> None:

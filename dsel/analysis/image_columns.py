@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, TypeAlias
@@ -32,7 +33,7 @@ class ImageColumns:
     Of each image's patch of the best rank: cluster and rank (N,), -1 without a patch; score (the
     one that ranks), error, margin (N,) and box (N, 4), NaN without. kept: whether a patch of the
     image is in the distilled set. hit: 1, 0, or -1 where unknown. twin: the row of the most similar
-    image of the class if it is a near-duplicate, else -1. features: (N, d), as half precision.
+    image of the class if it is a near-duplicate, else -1. features: (N, d), where has_features.
     ready: (C,), the classes that are filled; figures: of their kept sets.
     """
 
@@ -51,6 +52,7 @@ class ImageColumns:
     pinned: Flags
     moved: Flags
     copy: Flags
+    has_features: Flags
     features: NDArray[np.float16]
     figures: list[Quality | None]
     lock: Lock = field(default_factory=Lock, repr=False)
@@ -76,7 +78,7 @@ class ImageColumns:
     def _compared(self) -> Likeness:
         count = len(self.images)
         found = Likeness(np.full(count, -1), np.full(count, np.nan, np.float32))
-        rows = np.flatnonzero(self.images.is_scored)
+        rows = np.flatnonzero(self.has_features)
         labels = self.images.class_index[rows]
         mine = class_likeness(self.features[rows], labels, len(self.ready))
         found.other[rows], found.lead[rows] = mine.other, mine.lead
@@ -125,16 +127,16 @@ def _empty(explorer: Explorer, settings: SelectSettings) -> ImageColumns:
         pinned=_named(images, settings.pins),
         moved=_named(images, settings.overrides.corners),
         copy=_named(images, explorer.run.copies),
+        has_features=np.zeros(count, bool),
         features=np.zeros((count, explorer.located(0, settings).features.shape[1]), np.float16),
         figures=[None] * classes,
     )
 
 
-def _named(images: Images, image_ids: object) -> Flags:
+def _named(images: Images, image_ids: Iterable[str]) -> Flags:
     """Return which images have one of these ids."""
     flags = np.zeros(len(images), bool)
-    ids = tuple(image_ids)  # type: ignore[call-overload]
-    flags[[images.row_of[one] for one in ids if one in images.row_of]] = True
+    flags[[images.row_of[one] for one in image_ids if one in images.row_of]] = True
     return flags
 
 
@@ -152,7 +154,7 @@ def _fill(
     located = explorer.located(class_index, settings)
     mine, first = np.unique(located.image, return_index=True)  # the best patch comes first
     features = located.features[first]
-    columns.features[rows[mine]] = features
+    columns.features[rows[mine]], columns.has_features[rows[mine]] = features, True
     near = twins(unit_features(features), NEAR_COSINE)
     found = np.flatnonzero(near >= 0)
     columns.twin[rows[mine[found]]] = rows[mine[near[found]]]

@@ -244,6 +244,15 @@ def best_patches(
     return BestPatches(cluster, rank, score, error, box, margin, kept)
 
 
+def page_of(items: Sequence[T], page: int, rows: int) -> Page[T]:
+    """Return a page of items."""
+    if not 1 <= rows <= MOST_ROWS:
+        raise SettingError(f"rows of a page must be between 1 and {MOST_ROWS}, got {rows}")
+    pages = max(1, math.ceil(len(items) / rows))
+    page = min(max(page, 0), pages - 1)
+    return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
+
+
 _KEYS: Final[Mapping[str, Callable[[Patches], NDArray[Any]]]] = {
     "rank": lambda patches: np.arange(len(patches)),
     "score": lambda patches: patches.score,
@@ -314,14 +323,6 @@ def _card(
         discriminative=patch_views(selected, images, settings, best),
         central=patch_views(selected, images, settings, central),
     )
-
-
-def page_of(items: Sequence[T], page: int, rows: int) -> Page[T]:
-    if not 1 <= rows <= MOST_ROWS:
-        raise SettingError(f"rows of a page must be between 1 and {MOST_ROWS}, got {rows}")
-    pages = max(1, math.ceil(len(items) / rows))
-    page = min(max(page, 0), pages - 1)
-    return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
 
 
 def _page_of(patches: Patches, ranks: Sequence[int], view: Listing) -> int:

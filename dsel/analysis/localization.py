@@ -226,9 +226,7 @@ def best_patches(selected: ClassSelection) -> Patches:
     return patches.take(rising[len(rising) - 1 - last])
 
 
-def _best_boxes(
-    objects: ClassObjects, selected: ClassSelection
-) -> tuple[NDArray[np.int64], Boxes]:
+def _best_boxes(objects: ClassObjects, selected: ClassSelection) -> tuple[NDArray[np.int64], Boxes]:
     """Return the objects whose images have a patch, and the boxes of the best ones, (M, 4)."""
     best = best_patches(selected)
     place = {image_id: n for n, image_id in enumerate(best.image_ids)}

@@ -47,7 +47,8 @@ def class_likeness(features: Floats, labels: Ints, classes: int) -> Likeness:
     lengths[counts == 0] = np.inf
     own_count = counts[labels]
     # Without the patch, its class's mean is n / (n - 1) times as far away.
-    away = np.divide(own_count, own_count - 1, where=own_count > 1, out=np.full(len(labels), np.inf))
+    alone = np.full(len(labels), np.inf)
+    away = np.divide(own_count, own_count - 1, where=own_count > 1, out=alone)
     for part in chunks(len(labels), classes + features.shape[1]):
         points, mine = _double(features[part]) @ whiten, labels[part]
         rows = np.arange(len(mine))
@@ -121,7 +122,10 @@ def _whitening(features: Floats, labels: Ints, means: NDArray[np.float64]) -> ND
 
 def _unit(points: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    return np.divide(points, lengths, out=np.zeros_like(points), where=lengths > 0)
+    unit: NDArray[np.float64] = np.divide(
+        points, lengths, out=np.zeros_like(points), where=lengths > 0
+    )
+    return unit
 
 
 def _double(values: Floats) -> NDArray[np.float64]:
