@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from dsel.analysis.finding import FindSort, Hit, Status
 from dsel.analysis.layouts import OWN
 from dsel.analysis.listing import MOST_ROWS, Keeping, Sort
 from dsel.errors import SettingError
@@ -219,6 +220,38 @@ class GalleryParams(LassoParams):
     page: Whole = 0
     rows: Rows = MOST_ROWS
     holding: Text = ""
+
+
+Limit: TypeAlias = Annotated[Finite | None, Expected("a finite number, or null for no limit")]
+
+
+class FilterParams(Params):
+    """Which images of the run to find, as in `Filter`; classes and looks are names of classes.
+
+    looks: * for any other class, empty for all images.
+    """
+
+    text: Text = ""
+    classes: Texts = Field(default_factory=list)
+    status: Annotated[Status, _one_of(Status)] = "scored"
+    score_min: Limit = None
+    score_max: Limit = None
+    margin_min: Limit = None
+    margin_max: Limit = None
+    error_min: Limit = None
+    error_max: Limit = None
+    hit: Annotated[Hit, _one_of(Hit)] = "any"
+    near_duplicates: Flag = False
+    looks: Text = ""
+
+
+class FindParams(FilterParams):
+    """A page of what a filter finds, as in `Order`."""
+
+    sort: Annotated[FindSort, _one_of(FindSort)] = "score"
+    backwards: Flag = False
+    page: Whole = 0
+    rows: Rows = 60
 
 
 class PageParams(Params):

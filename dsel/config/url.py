@@ -16,7 +16,14 @@ from dsel.errors import SettingError, unknown
 S = TypeVar("S", bound=Settings)
 
 PLACES: Mapping[str, str] = MappingProxyType(
-    {"class": "class_name", "image": "image_id", "tab": "tab", "a": "a", "slice": "slice"}
+    {
+        "class": "class_name",
+        "image": "image_id",
+        "tab": "tab",
+        "a": "a",
+        "slice": "slice",
+        "find": "find",
+    }
 )
 """What the page shows: the key in the link, and the field of a view."""
 
@@ -48,7 +55,8 @@ class View:
     """What the app shows; empty text is the app's own choice.
 
     a: the query of the settings that these are compared with. slice: the name of the slice of
-    images that is selected; ids: the selected images if they are few and no slice.
+    images that is selected; ids: the selected images if they are few and no slice. find: the query
+    of the page's filter.
     """
 
     class_name: str = ""
@@ -56,6 +64,7 @@ class View:
     tab: str = ""
     a: str = ""
     slice: str = ""
+    find: str = ""
     ids: tuple[str, ...] = ()
     select: SelectSettings = field(default_factory=SelectSettings)
     export: ExportSettings = field(default_factory=ExportSettings)

@@ -64,6 +64,7 @@ def test_query_of__by_hand() -> None:
     assert query_of(View()) == ""
     view = View(
         class_name="a & b", image_id="a & b/1+.png", tab="clusters", slice="odd ones",
+        find="text=a b&status=kept",
         ids=("a & b/1+.png", "b"),
         select=SelectSettings(
             patch_px=32, timesteps=(300, 200), pins=("é", "x=y"), moves=("cat/1.png@16,24",)
@@ -72,7 +73,7 @@ def test_query_of__by_hand() -> None:
     )  # fmt: skip
     assert query_of(view) == (
         "class=a%20%26%20b&image=a%20%26%20b/1%2B.png&tab=clusters&slice=odd%20ones"
-        "&ids=a%20%26%20b/1%2B.png&ids=b&patch_px=32&timesteps=300"
+        "&find=text%3Da%20b%26status%3Dkept&ids=a%20%26%20b/1%2B.png&ids=b&patch_px=32&timesteps=300"
         "&timesteps=200&pins=%C3%A9&pins=x%3Dy&moves=cat/1.png@16,24&file_format=jpeg"
     )
     assert view_of(query_of(view)) == view
@@ -129,11 +130,11 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
     [
         (
             "run=/home/me/run",
-            "unknown key in the link 'run'; known are: class, image, tab, a, slice, ids",
+            "unknown key in the link 'run'; known are: class, image, tab, a, slice, find, ids",
         ),
         (
             "prior=x",
-            "unknown key in the link 'prior'; known are: class, image, tab, a, slice, ids",
+            "unknown key in the link 'prior'; known are: class, image, tab, a, slice, find, ids",
         ),
         ("%0Ax=1", "unknown key in the link '\\nx'; known are: class, "),
         ("x" * 999, "unknown key in the link '" + "x" * 60 + "'; known are: class, "),
