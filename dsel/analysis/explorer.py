@@ -15,7 +15,6 @@ from dsel.analysis.explained import CellReading, Explanation
 from dsel.analysis.explanation import explain, read_cell
 from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
-    BestPatches,
     ChangeRow,
     Changing,
     ClusterCard,
@@ -23,7 +22,6 @@ from dsel.analysis.listing import (
     Page,
     Side,
     SkippedRow,
-    best_patches,
     change_rows,
     cluster_cards,
     list_changes,
@@ -53,6 +51,7 @@ from dsel.analysis.replacements import (
 )
 from dsel.cache import SHARED, Cache
 from dsel.config import SelectSettings
+from dsel.core.best_patches import BestPatches, best_patches
 from dsel.core.box_search import patch_size
 from dsel.core.cut_boxes import cut_in_proxy
 from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns

@@ -298,6 +298,12 @@ class ClassesParams(Params):
     classes: ClassNames = Field(default_factory=list)
 
 
+class SomeClassesParams(Params):
+    """classes: their names; the response says how many of them it is about."""
+
+    classes: Texts = Field(default_factory=list)
+
+
 class CompareParams(Params):
     """A page of changes, as in `Changing`."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dsel.core.clustering import unit_features
+from dsel.core.neighbours import AT_ONCE, nearest_of
 from dsel.core.projection import Floats, Projection, project
 
 MOST_FITTED: Final = 20_000
@@ -15,9 +15,6 @@ MOST_FITTED: Final = 20_000
 
 NEAREST: Final = 5
 """Fitted points among which each of the others is placed."""
-
-AT_ONCE: Final = 4096
-"""Points whose neighbours are searched at once, which bounds the memory."""
 
 
 def project_many(features: Floats, seed: int, most: int = MOST_FITTED) -> Projection:
@@ -49,17 +46,3 @@ def _placed(points: Floats, fitted: Floats, positions: Floats) -> Floats:
     weights = np.exp(-beyond / width)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray((weights[:, :, None] * positions[nearest]).sum(axis=1), np.float32)
-
-
-def nearest_of(
-    points: Floats, others: Floats, count: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the nearest of some others to each point, (N, count), and how far they are."""
-    products = points @ others.T  # (N, M)
-    squares = np.square(points).sum(axis=1)[:, None] + np.square(others).sum(axis=1)
-    distances = np.maximum(squares - 2 * products, 0)
-    found = np.argpartition(distances, count - 1, axis=1)[:, :count]
-    near = np.take_along_axis(distances, found, axis=1)
-    order = np.lexsort((found, near), axis=1)
-    near = np.take_along_axis(near, order, axis=1)
-    return np.take_along_axis(found, order, axis=1), np.sqrt(near).astype(np.float32)
