@@ -289,6 +289,7 @@ type TableKind = "signed" | "positive" | "unsigned";
 interface Colors {
   readonly palette: string;
   choose(name: string): void;
+  table(kind: TableKind, name?: string): ArrayLike<number>;
   draw(
     canvas: HTMLCanvasElement,
     map: Unpacked,

@@ -185,7 +185,7 @@ export function findSeen({ width, height }, points, camera) {
 
 /**
  * A disc: the pixels that it covers around its middle, and how much of each, in 0 to 255.
- * @typedef {{ dx: Int8Array, dy: Int8Array, cover: Uint8Array, reach: number, isSoft: boolean }} Stamp
+ * @typedef {{ dx: Int32Array, dy: Int32Array, cover: Uint8Array, reach: number, isSoft: boolean }} Stamp
  */
 
 /** @type {Map<string, Stamp>} */
@@ -202,6 +202,7 @@ export function createStamp(radius, isSoft) {
   const known = stamps.get(key);
   if (known) return known;
   const reach = Math.ceil(radius + 0.5);
+  /** @type {number[][]} */
   const cells = [];
   for (let dy = -reach; dy <= reach; dy += 1) {
     for (let dx = -reach; dx <= reach; dx += 1) {

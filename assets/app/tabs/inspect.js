@@ -24,12 +24,14 @@ class InspectTab {
   constructor(root, app) {
     this.app = app;
     this.gallery = new Gallery(app, { filter: () => selectedOnly(app) });
-    app.selection.subscribe(() => this.followSelection());
     this.detail = new ImageDetail(app, { step: (by) => this.step(by) });
     this.notice = h("div.misplaced", { hidden: true, role: "alert" });
     this.following = false;
-    this.listed = "";
+    /** @type {import("../lib/selection.js").Groups | null} */
+    this.listed = null;
     this.isStale = false;
+    this.followSelection();
+    app.selection.subscribe(() => this.followSelection());
     /** @type {Promise<unknown>} the actions that were asked for so far */
     this.actions = Promise.resolve();
     this.waiting = 0;
@@ -69,10 +71,10 @@ class InspectTab {
   /** List the selected images alone, or all again. */
   followSelection() {
     const { selection, store, attempt } = this.app;
-    const wanted = selection.inGallery ? JSON.stringify(selection.groups) : "";
-    if (wanted === this.listed) return;
-    this.listed = wanted;
-    this.gallery.heading.textContent = wanted ? "Selected patches" : "Patches";
+    const listed = selection.inGallery ? selection.groups : null;
+    if (listed === this.listed) return;
+    this.listed = listed;
+    this.gallery.heading.textContent = listed ? "Selected patches" : "Patches";
     this.gallery.listing.page = 0;
     if (store.state.tab === "inspect") attempt(() => this.gallery.show());
     else this.isStale = true;
