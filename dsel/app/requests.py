@@ -279,6 +279,18 @@ class SelectedParams(Params):
     ids: SelectedIds = Field(default_factory=list)
 
 
+class SliceParams(Params):
+    """name: of a slice of the run."""
+
+    name: Text
+
+
+class SavedSliceParams(SliceParams):
+    """ids: of the images of the slice."""
+
+    ids: SelectedIds
+
+
 class NthParams(Params):
     """nth: of the image's patches by rank, from 0."""
 

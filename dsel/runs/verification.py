@@ -19,12 +19,13 @@ from dsel.runs.opening import open_run
 from dsel.runs.remedies import remedy_of
 from dsel.runs.run import SUMMARY, TABLE, Run
 from dsel.runs.selections import FOLDER as SELECTIONS
+from dsel.runs.slices import FOLDER as SLICES
 
 Check: TypeAlias = Callable[[], object]
 
 FOLDERS: Final = (
     "scores", "proxies", "rounds", "layouts", SELECTIONS, "features", "teachers", EVALUATIONS,
-    "sweeps", "advice",
+    "sweeps", "advice", SLICES,
 )  # fmt: skip
 SUFFIXES: Final = frozenset({".json", ".parquet", ".safetensors"})
 

@@ -1,9 +1,11 @@
 // What to do with the selected images, at the foot of every tab: pin, ban, list, copy, export, keep as a slice.
 
 import { h, icon, iconButton, stylesheet } from "../lib/dom.js";
+import { downloadText } from "../lib/downloads.js";
 import { count, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { banMany, pinMany, releaseMany } from "../lib/overrides.js";
+import { openSlices } from "./slices_dialog.js";
 
 stylesheet(new URL("./actions_bar.css", import.meta.url));
 
@@ -35,6 +37,8 @@ export function createActionsBar(app) {
     free,
     gallery,
     button(ICONS.copy, "Copy ids", "Copy their ids, one a line", () => copyIds(app)),
+    button(ICONS.download, "Table", "Download a CSV of them, with their scores, clusters and boxes", () => table(app)),
+    button(ICONS.slice, "Slice", "Save them under a name, or select others that have one", () => openSlices(app)),
   ];
   const close = iconButton(ICONS.close, "Clear the selection", () => selection.clear());
   const element = h(
@@ -103,4 +107,10 @@ function largestClass(groups) {
 /** @param {App} app */
 function copyIds({ selection, copy }) {
   return copy(selection.ids.join("\n"), plural(selection.count, "id"));
+}
+
+/** @param {App} app */
+async function table({ selection, ask }) {
+  const { csv } = await ask("selected_csv", { ids: selection.ids });
+  downloadText(csv, `${selection.slice || "selected"}.csv`, "text/csv");
 }

@@ -1,5 +1,7 @@
 // The images that are selected to act on together, of any classes: from a lasso, a cluster, a search or a filter.
 
+import { Slices } from "./slices.js";
+
 /** Up to so many ids are in the link; a larger selection is in it by the name of its slice. */
 export const MOST_IN_LINK = 50;
 
@@ -117,9 +119,15 @@ export function grouped(images) {
  * Select what the link of the view names.
  * @param {App} app
  */
-export async function restoreSelection({ store, selection, ask }) {
-  const { ids, run } = store.state;
-  if (!ids?.length) return;
-  const { groups } = await ask("classes_of", { ids });
-  if (store.state.run === run) selection.set(groups, "from the link");
+export async function restoreSelection(app) {
+  const { store, selection, ask } = app;
+  const { ids, slice, run } = store.state;
+  if (!ids?.length && !slice) return;
+  try {
+    const groups = slice ? await new Slices(app).read(slice) : (await ask("classes_of", { ids })).groups;
+    if (store.state.run === run) selection.set(groups, slice ? "" : "from the link", slice);
+  } catch (error) {
+    if (store.state.run === run) store.go({ slice: "", ids: [] }, true);
+    throw error;
+  }
 }

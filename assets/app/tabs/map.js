@@ -5,6 +5,7 @@ import { MapControls } from "../components/map_controls.js";
 import { MapLayer } from "../components/map_layer.js";
 import { createMapLegend, cssColor } from "../components/map_legend.js";
 import { MapPlot } from "../components/map_plot.js";
+import { openSlices } from "../components/slices_dialog.js";
 import { pixelOf } from "../lib/camera.js";
 import { empty, fill, h, stylesheet, write } from "../lib/dom.js";
 import { count, plural } from "../lib/format.js";
@@ -84,7 +85,9 @@ class MapTab {
     const figure = h("figure.map-plot", {}, field, cover);
     const main = h("section.map-main", { "aria-label": TITLE }, head, figure, facts);
     const hint = h("p.soft.map-hint", {}, HINT);
-    const side = [controls.fields, figures, legend.element, hint];
+    const onclick = () => this.app.attempt(() => openSlices(this.app));
+    const slices = h("button.link", { type: "button", onclick }, "Named slices");
+    const side = [controls.fields, figures, legend.element, hint, slices];
     return h("div.map-tab", {}, main, h("section.map-side", { "aria-label": "Colours of the map" }, side));
   }
 
