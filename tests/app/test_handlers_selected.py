@@ -51,3 +51,34 @@ def test_start__a_link_with_selected_images(state: AppState) -> None:
     start = ask(state, "start", link=link)
     assert (start["view"]["ids"], start["view"]["slice"]) == (["disc/000001"], "odd")
     assert start["notes"] == ["this run has no image gone: left out of the selection"]
+
+
+def test_selected_csv__a_row_of_each_known_image(state: AppState) -> None:
+    view = {"bans": "square/000002", "ipc": 1}
+    text = ask(state, "selected_csv", view, ids=["disc/000001", "gone", "square/000002"])["csv"]
+    head, disc, square, end = text.split("\n")
+    assert head.startswith("id,class,cluster,rank,score,standard_error,margin,kept,x,y,width")
+    assert square == "square/000002,square,,,,,,0,,,,"
+    patch = next(
+        row
+        for row in ask(state, "gallery", {**view, "class": "disc"})["rows"]
+        if row["id"] == "disc/000001"
+    )
+    fields = disc.split(",")
+    assert fields[:4] == ["disc/000001", "disc", str(patch["cluster"] + 1), str(patch["rank"] + 1)]
+    assert fields[-4:] == [str(int(side)) for side in patch["box"]]
+    assert end == ""
+
+
+def test_slices__only_a_local_visitor_stores_them(state: AppState) -> None:
+    assert ask(state, "slices") == {"slices": [], "writable": False}
+    request = {"method": "slice_save", "params": {"name": "odd", "ids": ["disc/000001"]}}
+    refused = json.loads(respond(state, json.dumps(request)))["error"]
+    assert refused["message"].startswith("only a visitor on the app's own machine may change")
+    assert json.loads(respond(state, json.dumps(request), local=True))["result"] == {"count": 1}
+    stored = {"slices": [{"name": "odd", "count": 1}], "writable": False}
+    assert ask(state, "slices") == stored
+    assert ask(state, "slice", name="odd")["groups"] == {"disc": ["disc/000001"]}
+    request = {"method": "slice_delete", "params": {"name": "odd"}}
+    json.loads(respond(state, json.dumps(request), local=True))
+    assert ask(state, "slices")["slices"] == []
