@@ -11,6 +11,7 @@ const SIDES = /** @type {const} */ ([
   [Infinity, 44],
 ]);
 const MOST_LABELS = 60;
+const MOST_TRIED = 2000;
 const LETTER_PX = 7;
 const LABEL_PX = 20;
 
@@ -95,7 +96,7 @@ export class MapLayer {
   showNames(labels, pixelOf, { width, height }) {
     /** @type {{ text: string, at: Pixel, half: number }[]} */
     const placed = [];
-    for (const label of labels) {
+    for (const label of labels.slice(0, MOST_TRIED)) {
       if (placed.length >= MOST_LABELS) break;
       const at = pixelOf(label);
       if (at.x < 0 || at.y < 0 || at.x > width || at.y > height) continue;

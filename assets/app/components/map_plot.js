@@ -13,6 +13,8 @@ const MOST_CORNERS = 400;
 const REACH_PX = 12;
 const CLICK_PX = 4;
 const SETTLE_MS = 140;
+/** While the hand moves the view, what is drawn moves along, and is drawn again this often. */
+const REDRAW_MS = 90;
 const MOST_RATIO = 2;
 const WHEEL = 0.0016;
 const KEY_PX = 60;
@@ -47,9 +49,11 @@ export class MapPlot {
     this.element = element;
     this.handlers = handlers;
     this.canvas = h("canvas.map-canvas");
+    /** What moves with the view while it is not drawn again. */
+    this.sheet = h("div.map-sheet", {}, this.canvas);
     this.outline = svg("path", {});
     const lasso = svg("svg.map-lasso", { "aria-hidden": "true" }, this.outline);
-    element.append(this.canvas, lasso);
+    element.append(this.sheet, lasso);
     this.context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d", { willReadFrequently: true }));
     /** @type {ImageData | null} */
     this.image = null;
@@ -68,6 +72,8 @@ export class MapPlot {
     this.isQueued = false;
     this.frames = 0;
     this.settling = 0;
+    /** The camera that was drawn, and when. */
+    this.drawn = { camera: this.camera, at: 0 };
     /** @type {Map<number, Pixel>} */
     this.fingers = new Map();
     /** @type {{ start: Pixel, isLasso: boolean, isMore: boolean, path: number[], far: boolean } | null} */
@@ -121,17 +127,31 @@ export class MapPlot {
     this.redraw();
   }
 
-  /** Draw before the next frame. */
+  /** Draw before the next frame; what only moves may be drawn a little later. */
   redraw() {
     if (this.isQueued) return;
     this.isQueued = true;
-    requestAnimationFrame(() => {
+    requestAnimationFrame((now) => {
       this.isQueued = false;
-      this.draw();
+      this.frames += 1;
+      if (!this.slide(now)) this.draw(now);
     });
   }
 
-  draw() {
+  /**
+   * Move what was drawn, if the view has only moved since, and not long ago; return whether that is enough for now.
+   * @param {number} now
+   */
+  slide(now) {
+    const { camera, drawn } = this;
+    if (!this.isMoving || camera.scale !== drawn.camera.scale || now - drawn.at > REDRAW_MS) return false;
+    const across = (drawn.camera.x - camera.x) * camera.scale;
+    const down = (camera.y - drawn.camera.y) * camera.scale;
+    this.sheet.style.transform = `translate(${across}px, ${down}px)`;
+    return true;
+  }
+
+  draw(now = performance.now()) {
     const { points, look, sides } = this;
     if (!points || !look || !sides.width) return;
     // While the hand moves, one pixel of the canvas is one of CSS: what is drawn in time counts.
@@ -144,7 +164,8 @@ export class MapPlot {
     if (isDense) drawDensity(canvas, seen, points, look);
     else drawDiscs(canvas, seen, points, { ...look, radius: radius * ratio });
     this.context.putImageData(/** @type {ImageData} */ (this.image), 0, 0);
-    this.frames += 1;
+    this.sheet.style.transform = "";
+    this.drawn = { camera: this.camera, at: now };
     this.handlers.drawn(seen, isDense);
   }
 

@@ -135,7 +135,7 @@ export function rangeWithoutTails(values) {
 }
 
 /**
- * Return the middle of each group of points, the largest group first: medians, which stay inside a bent group.
+ * Return the middle of each group of points, the largest group first.
  * @param {MapData} data
  * @param {boolean} byCluster whether clusters are labelled, or classes
  */
@@ -152,9 +152,21 @@ export function labelsOf(data, byCluster) {
     else groups.set(text, { text, rows: [row] });
   }
   const found = [...groups.values()].map(({ text, rows }) => {
-    return { text, x: median(data.x, rows), y: median(data.y, rows), count: rows.length };
+    const row = middleOf(data, rows);
+    return { text, x: data.x[row], y: data.y[row], count: rows.length };
   });
   return found.sort((a, b) => b.count - a.count);
+}
+
+/**
+ * Return the point that is nearest to the medians: between the parts of a group that lies apart there may be nothing.
+ * @param {MapData} data
+ * @param {number[]} rows
+ */
+function middleOf({ x, y }, rows) {
+  const [across, up] = [median(x, rows), median(y, rows)];
+  const away = (/** @type {number} */ row) => (x[row] - across) ** 2 + (y[row] - up) ** 2;
+  return rows.reduce((best, row) => (away(row) < away(best) ? row : best), rows[0]);
 }
 
 /**

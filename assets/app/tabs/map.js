@@ -63,7 +63,7 @@ class MapTab {
       hover: (row, at) => this.hover(row, at),
       drawn: (seen, isDense) => this.drawn(seen, isDense),
     });
-    this.layer = new MapLayer(app, this.field);
+    this.layer = new MapLayer(app, this.plot.sheet);
     this.controls = new MapControls(app, this.plot, {
       paint: () => this.paint(),
       restyle: () => this.restyle(),
