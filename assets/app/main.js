@@ -1,5 +1,6 @@
 // The page: its frame, its tabs, its keys. Each tab has a module of its own in tabs/.
 
+import { createActionsBar } from "./components/actions_bar.js";
 import { openDialog } from "./components/dialog.js";
 import { createHeader } from "./components/header.js";
 import { mountHelp } from "./components/help.js";
@@ -15,6 +16,7 @@ import { JobList } from "./lib/jobs.js";
 import { listenToKeys } from "./lib/keys.js";
 import { readSearch, writeSearch } from "./lib/links.js";
 import { createAsk, createLatest, createServer, takeToken } from "./lib/rpc.js";
+import { restoreSelection, Selection } from "./lib/selection.js";
 import { createStore } from "./lib/store.js";
 import { LABELS, TABS, TabPanels } from "./lib/tabs.js";
 import { applyTheme } from "./lib/theme.js";
@@ -55,6 +57,7 @@ export async function boot({ element, files, base, opened = open(base) }) {
   correctView(app);
   build(app);
   app.jobs.poll();
+  app.attempt(() => restoreSelection(app));
   showNotes(app, [problem, ...start.notes]);
   root.removeAttribute("aria-busy");
 }
@@ -116,6 +119,7 @@ function createApp(parts) {
     colors: createColors(start.colours),
     keys: new Map(),
     jobs: /** @type {any} */ (null),
+    selection: new Selection(store),
     /** The current class as "start" describes it. */
     class: () => app.start.classes.find((one) => one.name === store.state.class_name) ?? app.start.classes[0],
     toast: (text, kind = "note") => showToast(toasts, text, kind),
@@ -160,7 +164,7 @@ function build(app) {
   const intro = createIntro(app);
   const knowledge = createKnowledgeBanner(app);
   // Gradio's page is the one main element.
-  const parts = [knowledge.element, ...Object.values(panels)];
+  const parts = [knowledge.element, ...Object.values(panels), createActionsBar(app).element];
   const stage = h("div.stage", { id: "dsel-stage", tabIndex: -1 }, parts);
   fill(root, createSkipLink(stage), header.element, intro.element, h("div.body", {}, side, stage), app.toasts);
   let showSidebar = mountSidebar(side, app);
@@ -239,4 +243,5 @@ async function enterRun(app, token, link, isCorrection) {
   const position = { run: token, class_name: view.class_name || classes[0].name, tab: view.tab || "inspect" };
   app.store.open({ ...view, ...position }, isCorrection);
   showNotes(app, notes);
+  await app.attempt(() => restoreSelection(app));
 }

@@ -176,6 +176,10 @@ interface View extends ViewSettings {
   image_id: string;
   tab: string;
   a: string;
+  /** The name of the slice that is selected. */
+  slice: string;
+  /** The selected images, if they are few and no slice. */
+  ids: string[];
 }
 type Change = Set<string>;
 
@@ -285,6 +289,7 @@ type TableKind = "signed" | "positive" | "unsigned";
 interface Colors {
   readonly palette: string;
   choose(name: string): void;
+  table(kind: TableKind, name?: string): ArrayLike<number>;
   draw(
     canvas: HTMLCanvasElement,
     map: Unpacked,
@@ -310,6 +315,8 @@ interface App {
   colors: Colors;
   keys: Map<string, (event: KeyboardEvent) => void>;
   jobs: Jobs;
+  /** The images that are selected to act on together. */
+  selection: import("./lib/selection.js").Selection;
   class(): ClassSummary;
   toast(text: string, kind?: "note" | "error" | "lasting"): HTMLElement;
   dialog(title: string, ...children: any[]): HTMLDialogElement;

@@ -15,7 +15,6 @@ from dsel.analysis.explained import CellReading, Explanation
 from dsel.analysis.explanation import explain, read_cell
 from dsel.analysis.layouts import FITTER, OWN, LayoutStatus, image_positions, layout_name
 from dsel.analysis.listing import (
-    BestPatches,
     ChangeRow,
     Changing,
     ClusterCard,
@@ -23,7 +22,6 @@ from dsel.analysis.listing import (
     Page,
     Side,
     SkippedRow,
-    best_patches,
     change_rows,
     cluster_cards,
     list_changes,
@@ -31,9 +29,11 @@ from dsel.analysis.listing import (
     list_skipped,
 )
 from dsel.analysis.localization import (
+    ClassObjects,
     Localization,
     baseline_rates,
     class_objects,
+    image_hits,
     localization,
     localization_overall,
 )
@@ -51,6 +51,7 @@ from dsel.analysis.replacements import (
 )
 from dsel.cache import SHARED, Cache
 from dsel.config import SelectSettings
+from dsel.core.best_patches import BestPatches, best_patches
 from dsel.core.box_search import patch_size
 from dsel.core.cut_boxes import cut_in_proxy
 from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns
@@ -59,6 +60,7 @@ from dsel.core.overrides import misplaced
 from dsel.data.images import crop, decode
 from dsel.pipeline.selector import DEFAULTS, Selector, selection_bytes
 from dsel.runs import Run
+from dsel.runs.ground_truth import GroundTruth
 from dsel.types import ClassSelection, Patch, Pixels
 
 T = TypeVar("T")
@@ -315,9 +317,7 @@ class Explorer(Selector):
         patch_px = patch_size(settings, self.geometry)
 
         def make() -> tuple[Localization, ...]:
-            objects = self._cached(
-                ("objects", class_index), lambda: class_objects(self.images(class_index), truth)
-            )
+            objects = self._objects(class_index, truth)
             baselines = self._cached(
                 ("baseline rates", class_index, patch_px),
                 lambda: baseline_rates(objects, patch_px),
@@ -327,7 +327,19 @@ class Explorer(Selector):
 
         return self._cached(("localization", class_index, settings), make, small=True)
 
+    def hits(self, class_index: int, settings: SelectSettings) -> NDArray[np.int8]:
+        """Return whether each image's best patch hits its object, see `image_hits`."""
+        ids, truth = self.images(class_index).ids, self.ground_truth()
+        if truth is None:
+            return np.full(len(ids), -1, np.int8)
+        objects = self._objects(class_index, truth)
+        return image_hits(objects, self.select(class_index, settings), ids)
+
     # All classes
+
+    def kept_in_memory(self, name: tuple[object, ...], make: Callable[[], T]) -> T:
+        """Return what was made under a name before, or make it: for answers about the run."""
+        return self._cached(name, make)
 
     def override_statuses(self, settings: SelectSettings) -> tuple[OverrideStatus, ...]:
         """List all manual overrides with their problems."""
@@ -362,6 +374,11 @@ class Explorer(Selector):
     def _overall(self, name: tuple[object, ...], make: Callable[[], T]) -> T:
         """Return a figure of all classes, which is small whatever it is made of."""
         return self._cached(("overall", *name), make, small=True)
+
+    def _objects(self, class_index: int, truth: GroundTruth) -> ClassObjects:
+        return self._cached(
+            ("objects", class_index), lambda: class_objects(self.images(class_index), truth)
+        )
 
     def _side(self, class_index: int, settings: SelectSettings) -> Side:
         return Side(self.select(class_index, settings), settings)

@@ -11,14 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.comparison import Change, Comparison
-from dsel.analysis.patch_view import (
-    PatchView,
-    by_image,
-    patch_views,
-    ranking_errors,
-    ranking_scores,
-)
+from dsel.analysis.patch_view import PatchView, by_image, patch_views
 from dsel.config import SelectSettings
+from dsel.core.best_patches import ranking_scores
 from dsel.errors import SettingError, unknown
 from dsel.patches import ClassImages, Patches
 from dsel.runs.schema import ImageRow
@@ -126,23 +121,6 @@ class ClusterCard:
     central: tuple[PatchView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BestPatches:
-    """The patch of the best rank of each of N images, as arrays for a plot.
-
-    cluster and rank: (N,) int32, -1 for an image without a patch. score: (N,), the one that ranks,
-    its standard error, and box: (N, 4), x, y, width and height in proxy pixels; all NaN without a
-    patch. kept: (N,) uint8, 1 if any patch of the image is among the first IPC distilled images.
-    """
-
-    cluster: NDArray[np.int32]
-    rank: NDArray[np.int32]
-    score: NDArray[np.float32]
-    standard_error: NDArray[np.float32]
-    box: NDArray[np.float32]
-    kept: NDArray[np.uint8]
-
-
 def list_patches(
     selected: ClassSelection, images: ClassImages, settings: SelectSettings, view: Listing
 ) -> Page[PatchView]:
@@ -151,7 +129,7 @@ def list_patches(
         raise unknown("order", view.sort, _KEYS)
     ranks = _ordered(selected.patches, view)
     page = _page_of(selected.patches, ranks, view)
-    shown = _page(ranks, page, view.rows)
+    shown = page_of(ranks, page, view.rows)
     views = patch_views(selected, images, settings, shown.rows)
     return Page(views, shown.page, shown.pages, shown.total)
 
@@ -165,7 +143,7 @@ def list_skipped(
         for image in images
         if image.class_index == class_index and image.row < 0
     ]
-    return _page(skipped, page, rows)
+    return page_of(skipped, page, rows)
 
 
 def list_changes(
@@ -183,7 +161,7 @@ def list_changes(
     ]
     if view.backwards:
         changes.sort(key=lambda change: -change.overlap)
-    shown = _page(changes, view.page, view.rows)
+    shown = page_of(changes, view.page, view.rows)
     return Page(change_rows(shown.rows, a, b, images), shown.page, shown.pages, shown.total)
 
 
@@ -225,24 +203,13 @@ def cluster_counts(
     return dict(zip(clusters.tolist(), counts.tolist(), strict=True))
 
 
-def best_patches(
-    selected: ClassSelection, image_ids: Sequence[str], settings: SelectSettings
-) -> BestPatches:
-    """Gather the patch of the best rank of each of these images."""
-    count, patches = len(image_ids), selected.patches
-    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
-    cluster, rank = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
-    score, error = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
-    box = np.full((count, 4), np.nan, np.float32)
-    places, best = np.unique(patches.image, return_index=True)
-    rows = np.array([row_of[patches.ids[place]] for place in places.tolist()], np.int64)
-    cluster[rows], rank[rows] = patches.cluster[best], best
-    score[rows] = ranking_scores(patches, settings)[best]
-    error[rows] = ranking_errors(patches, settings)[best]
-    box[rows] = patches.box[best]
-    kept = np.zeros(count, np.uint8)
-    kept[[row_of[patches.id_of(rank)] for rank in selected.kept(settings.ipc)]] = 1
-    return BestPatches(cluster, rank, score, error, box, kept)
+def page_of(items: Sequence[T], page: int, rows: int) -> Page[T]:
+    """Return a page of items."""
+    if not 1 <= rows <= MOST_ROWS:
+        raise SettingError(f"rows of a page must be between 1 and {MOST_ROWS}, got {rows}")
+    pages = max(1, math.ceil(len(items) / rows))
+    page = min(max(page, 0), pages - 1)
+    return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
 
 
 _KEYS: Final[Mapping[str, Callable[[Patches], NDArray[Any]]]] = {
@@ -315,14 +282,6 @@ def _card(
         discriminative=patch_views(selected, images, settings, best),
         central=patch_views(selected, images, settings, central),
     )
-
-
-def _page(items: Sequence[T], page: int, rows: int) -> Page[T]:
-    if not 1 <= rows <= MOST_ROWS:
-        raise SettingError(f"rows of a page must be between 1 and {MOST_ROWS}, got {rows}")
-    pages = max(1, math.ceil(len(items) / rows))
-    page = min(max(page, 0), pages - 1)
-    return Page(tuple(items[page * rows : (page + 1) * rows]), page, pages, len(items))
 
 
 def _page_of(patches: Patches, ranks: Sequence[int], view: Listing) -> int:

@@ -130,10 +130,7 @@ def localization(
     objects: ClassObjects, selected: ClassSelection, baselines: BaselineRates
 ) -> tuple[Localization, ...]:
     """Hit rate and coverage of a class's best patches and of each baseline on the same images."""
-    best = best_patches(selected)
-    place = {image_id: n for n, image_id in enumerate(best.image_ids)}
-    rows = np.array([row for row, one in enumerate(objects.ids) if one in place], np.int64)
-    boxes = best.source_box[[place[objects.ids[row]] for row in rows.tolist()]]
+    rows, boxes = _best_boxes(objects, selected)
     every = slice(None)
     return (
         _mean("chosen", _rates(objects, rows, boxes), every),
@@ -141,6 +138,18 @@ def localization(
         _mean("centre", baselines.centre, rows),
         _mean("whole", baselines.whole, rows),
     )
+
+
+def image_hits(
+    objects: ClassObjects, selected: ClassSelection, image_ids: Sequence[str]
+) -> NDArray[np.int8]:
+    """Return whether the best patch of each image hits its object: 1, 0, or -1 where unknown."""
+    hits = np.full(len(image_ids), -1, np.int8)
+    rows, boxes = _best_boxes(objects, selected)
+    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
+    places = np.array([row_of[objects.ids[row]] for row in rows.tolist()], np.int64)
+    hits[places] = _rates(objects, rows, boxes).hit
+    return hits
 
 
 def localization_overall(classes: Sequence[Sequence[Localization]]) -> tuple[Localization, ...]:
@@ -215,6 +224,14 @@ def best_patches(selected: ClassSelection) -> Patches:
     rising = np.argsort(patches.score, kind="stable")
     _, last = np.unique(patches.image[rising][::-1], return_index=True)
     return patches.take(rising[len(rising) - 1 - last])
+
+
+def _best_boxes(objects: ClassObjects, selected: ClassSelection) -> tuple[NDArray[np.int64], Boxes]:
+    """Return the objects whose images have a patch, and the boxes of the best ones, (M, 4)."""
+    best = best_patches(selected)
+    place = {image_id: n for n, image_id in enumerate(best.image_ids)}
+    rows = np.array([row for row, one in enumerate(objects.ids) if one in place], np.int64)
+    return rows, best.source_box[[place[objects.ids[row]] for row in rows.tolist()]]
 
 
 _NOTHING: Final = Localization("", 0, float("nan"), float("nan"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dsel.config import SelectSettings
 from dsel.config.overrides import Corner
 from dsel.core.cut_boxes import cut_in_proxy
-from dsel.patches import ClassImages, Doubles, Patches
+from dsel.patches import ClassImages
 from dsel.types import Box, ClassSelection, Patch
 
 
@@ -90,17 +90,6 @@ def image_views(
     views = dict(zip(ranks, patch_views(selected, images, settings, ranks), strict=True))
     kept = selected.kept_images(settings.ipc)
     return tuple(tuple(views[rank] for rank in image) for image in kept)
-
-
-def ranking_scores(patches: Patches, settings: SelectSettings) -> Doubles:
-    """Return the scores that patches are ranked by, (P,)."""
-    return patches.score if settings.rank_by == "patch" else patches.picture_score
-
-
-def ranking_errors(patches: Patches, settings: SelectSettings) -> Doubles:
-    """Return the standard errors of the scores that patches are ranked by, (P,)."""
-    by_patch = settings.rank_by == "patch"
-    return patches.standard_error if by_patch else patches.picture_standard_error
 
 
 def baseline_views(

@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from dsel.analysis.patch_view import ranking_scores
 from dsel.config import SelectSettings
+from dsel.core.best_patches import ranking_scores
 from dsel.patches import Doubles
 from dsel.types import ClassSelection
 

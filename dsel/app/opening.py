@@ -26,16 +26,17 @@ def opened_view(explorer: Explorer, link: str, local: bool) -> tuple[View, tuple
         select=explorer.with_known_ids(view.select),
     )
     view, placed = _placed(explorer, view)
+    view, selected = _selected(explorer, view)
     select, fitted = _fitted(explorer, view.select)
     view = replace(view, select=select)
     if not view.a:
-        return view, (*notes, *placed, *fitted)
+        return view, (*notes, *placed, *selected, *fitted)
     a, notes_a = _readable(view.a, local)
     select_a, fitted_a = _fitted(explorer, explorer.with_known_ids(a.select))
     about_a = tuple(f"settings A: {note}" for note in (*notes_a, *fitted_a))
     if about_a:
         view = replace(view, a=query_of(View(select=select_a)))
-    return view, (*notes, *placed, *fitted, *about_a)
+    return view, (*notes, *placed, *selected, *fitted, *about_a)
 
 
 def _readable(link: str, local: bool) -> tuple[View, tuple[str, ...]]:
@@ -53,6 +54,17 @@ def _placed(explorer: Explorer, view: View) -> tuple[View, tuple[str, ...]]:
         return view, ()
     note = f"class {name!r} has no scored image {view.image_id!r}: its best one is shown"
     return replace(view, image_id=""), (note,)
+
+
+def _selected(explorer: Explorer, view: View) -> tuple[View, tuple[str, ...]]:
+    """Leave out selected images that the run does not have."""
+    ids = dict.fromkeys(map(explorer.known_id, view.ids))
+    known = explorer.run.images.row_of if ids else {}
+    missing = [image_id for image_id in ids if image_id not in known]
+    view = replace(view, ids=tuple(one for one in ids if one in known))
+    if not missing:
+        return view, ()
+    return view, (f"this run has no image {', '.join(shown(missing))}: left out of the selection",)
 
 
 def _fitted(explorer: Explorer, settings: SelectSettings) -> tuple[SelectSettings, tuple[str, ...]]:

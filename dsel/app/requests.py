@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from dsel.analysis.finding import FindSort, Hit, Status
 from dsel.analysis.layouts import OWN
 from dsel.analysis.listing import MOST_ROWS, Keeping, Sort
 from dsel.errors import SettingError
@@ -23,6 +24,9 @@ MOST_CLASSES: Final = 25
 
 MOST_IMAGES: Final = 100
 """Image files of one request, at most."""
+
+MOST_SELECTED: Final = 100_000
+"""Selected images of one request, at most; the length of a request limits them too."""
 
 MOST_REPLACING: Final = 8
 """Images that could replace another one, of one request, at most: each takes a selection."""
@@ -62,6 +66,9 @@ ClassNames: TypeAlias = Annotated[
 ]
 ImageIds: TypeAlias = Annotated[
     list[str], Field(max_length=MOST_IMAGES), Expected("a list of texts")
+]
+SelectedIds: TypeAlias = Annotated[
+    list[str], Field(max_length=MOST_SELECTED), Expected("a list of texts")
 ]
 Replacing: TypeAlias = Annotated[
     list[str], Field(max_length=MOST_REPLACING), Expected("a list of texts")
@@ -201,14 +208,50 @@ class LassoParams(LayoutParams):
 
 
 class GalleryParams(LassoParams):
-    """A page of patches, as in `Listing`; with a polygon, of the images inside it."""
+    """A page of patches, as in `Listing`; with a polygon, of the images inside it.
 
+    ids: of selected images; only these are listed.
+    """
+
+    ids: SelectedIds | None = None
     sort: Annotated[Sort, _one_of(Sort)] = "rank"
     backwards: Flag = False
     cluster: Whole = -1
     page: Whole = 0
     rows: Rows = MOST_ROWS
     holding: Text = ""
+
+
+Limit: TypeAlias = Annotated[Finite | None, Expected("a finite number, or null for no limit")]
+
+
+class FilterParams(Params):
+    """Which images of the run to find, as in `Filter`; classes and looks are names of classes.
+
+    looks: * for any other class, empty for all images.
+    """
+
+    text: Text = ""
+    classes: Texts = Field(default_factory=list)
+    status: Annotated[Status, _one_of(Status)] = "scored"
+    score_min: Limit = None
+    score_max: Limit = None
+    margin_min: Limit = None
+    margin_max: Limit = None
+    error_min: Limit = None
+    error_max: Limit = None
+    hit: Annotated[Hit, _one_of(Hit)] = "any"
+    near_duplicates: Flag = False
+    looks: Text = ""
+
+
+class FindParams(FilterParams):
+    """A page of what a filter finds, as in `Order`."""
+
+    sort: Annotated[FindSort, _one_of(FindSort)] = "score"
+    backwards: Flag = False
+    page: Whole = 0
+    rows: Rows = 60
 
 
 class PageParams(Params):
@@ -230,6 +273,24 @@ class IdsParams(Params):
     ids: Replacing = Field(default_factory=list)
 
 
+class SelectedParams(Params):
+    """ids: of selected images of any classes."""
+
+    ids: SelectedIds = Field(default_factory=list)
+
+
+class SliceParams(Params):
+    """name: of a slice of the run."""
+
+    name: Text
+
+
+class SavedSliceParams(SliceParams):
+    """ids: of the images of the slice."""
+
+    ids: SelectedIds
+
+
 class NthParams(Params):
     """nth: of the image's patches by rank, from 0."""
 
@@ -247,6 +308,12 @@ class ClassesParams(Params):
     """classes: their names; the view's class if there are none."""
 
     classes: ClassNames = Field(default_factory=list)
+
+
+class SomeClassesParams(Params):
+    """classes: their names; the response says how many of them it is about."""
+
+    classes: Texts = Field(default_factory=list)
 
 
 class CompareParams(Params):

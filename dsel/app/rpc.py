@@ -12,7 +12,18 @@ from typing import Any, Final, TypeAlias
 from dsel.analysis.explorer import Explorer
 from dsel.app import requests
 from dsel.app.context import Context, view_for
-from dsel.app.handlers import clusters, compare, contents, distilled_set, evaluate, inspect, jobs
+from dsel.app.handlers import (
+    clusters,
+    compare,
+    contents,
+    distilled_set,
+    evaluate,
+    find,
+    image_map,
+    inspect,
+    jobs,
+    selected,
+)
 from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
 from dsel.app.wire import one_line, plain
@@ -35,12 +46,25 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "marks": (Params, clusters.marks),
     "lasso": (requests.LassoParams, clusters.lasso),
     "cluster_cards": (Params, clusters.cluster_cards),
+    "map_points": (Params, image_map.map_points),
+    "map_ids": (Params, image_map.map_ids),
+    "map_marks": (requests.SomeClassesParams, image_map.map_marks_of),
+    "classes_of": (requests.SelectedParams, selected.classes_of),
+    "selected_csv": (requests.SelectedParams, selected.selected_csv),
+    "slices": (Params, selected.slices),
+    "slice": (requests.SliceParams, selected.slice_of),
+    "slice_save": (requests.SavedSliceParams, selected.slice_save),
+    "slice_delete": (requests.SliceParams, selected.slice_delete),
     "distilled": (requests.ClassesParams, distilled_set.distilled),
     "replacements": (Params, distilled_set.replacements),
     "swap_effects": (requests.IdsParams, distilled_set.swap_effects),
     "repeat_free_clusters": (Params, distilled_set.repeat_free_clusters),
     "quality": (requests.ClassesParams, distilled_set.quality),
     "quality_overall": (Params, distilled_set.quality_overall),
+    "find": (requests.FindParams, find.find_images),
+    "find_all": (requests.FindParams, find.find_all),
+    "similar": (Params, find.similar),
+    "class_figures": (Params, find.class_figures),
     "overrides": (Params, distilled_set.overrides),
     "compare": (requests.CompareParams, compare.compare),
     "compare_overall": (Params, compare.compare_overall),

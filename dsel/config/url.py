@@ -16,9 +16,19 @@ from dsel.errors import SettingError, unknown
 S = TypeVar("S", bound=Settings)
 
 PLACES: Mapping[str, str] = MappingProxyType(
-    {"class": "class_name", "image": "image_id", "tab": "tab", "a": "a"}
+    {
+        "class": "class_name",
+        "image": "image_id",
+        "tab": "tab",
+        "a": "a",
+        "slice": "slice",
+        "find": "find",
+    }
 )
 """What the page shows: the key in the link, and the field of a view."""
+
+IDS = "ids"
+"""The key of the selected images, which the link has once for each."""
 
 FOREIGN = "__"
 """Prefix of the keys of Gradio and the Space, such as __theme; they are ignored."""
@@ -44,13 +54,18 @@ LONGEST = 1 << 19
 class View:
     """What the app shows; empty text is the app's own choice.
 
-    a: the query of the settings that these are compared with.
+    a: the query of the settings that these are compared with. slice: the name of the slice of
+    images that is selected; ids: the selected images if they are few and no slice. find: the query
+    of the page's filter.
     """
 
     class_name: str = ""
     image_id: str = ""
     tab: str = ""
     a: str = ""
+    slice: str = ""
+    find: str = ""
+    ids: tuple[str, ...] = ()
     select: SelectSettings = field(default_factory=SelectSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
 
@@ -63,6 +78,7 @@ def query_of(view: View) -> str:
     _check_models(view.select)
     places = ((key, getattr(view, name)) for key, name in PLACES.items())
     pairs = [(key, text) for key, text in places if text]
+    pairs += [(IDS, image_id) for image_id in view.ids]
     pairs += [*_pairs(view.select), *_pairs(view.export)]
     return urlencode(pairs, quote_via=quote, safe="/@,")
 
@@ -99,19 +115,20 @@ def _drop(given: dict[str, list[str]], fields: Mapping[str, object]) -> None:
     """Drop the key that an error names; all settings for an error that names none of them."""
     named = [str(fields[name]) for name in ("setting", "name") if name in fields]
     wrong = [key for key in given if key in named or key[:SHOWN] in named]
-    for key in wrong or [key for key in given if key not in PLACES] or list(given):
+    for key in wrong or [key for key in given if key not in (*PLACES, IDS)] or list(given):
         del given[key]
 
 
 def _view(given: Mapping[str, list[str]]) -> View:
-    known = (*PLACES, *_linked(SelectSettings), *_linked(ExportSettings))
+    known = (*PLACES, IDS, *_linked(SelectSettings), *_linked(ExportSettings))
     for key in given:
         if key not in known:
             raise unknown("key in the link", key[:SHOWN], known)
     places = {name: _only(key, given[key]) for key, name in PLACES.items() if key in given}
     select = _settings(SelectSettings, given)
     _check_models(select)
-    return View(**places, select=select, export=_settings(ExportSettings, given))
+    ids = tuple(dict.fromkeys(given.get(IDS, ())))
+    return View(**places, ids=ids, select=select, export=_settings(ExportSettings, given))
 
 
 def _linked(kind: type[Settings]) -> Mapping[str, Setting]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from tempfile import mkdtemp
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.core.clustering import unit_features
+from dsel.core.neighbours import neighbours
 from dsel.errors import first_line
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -26,6 +28,10 @@ EPOCHS_FROM_START: Final = 200
 
 FEWEST: Final = 5
 """Points that UMAP needs for its neighbourhood graph."""
+
+MANY: Final = 4096
+"""Above so many points UMAP would search neighbours approximately, by code that takes longer to
+compile than an exact search takes; we search them, and let it take fewer epochs."""
 
 UMAP_FAILS: Final = (ImportError, OSError, RuntimeError)
 """Errors of a compiler that may not write its cache, and of libraries that do not fit together."""
@@ -147,14 +153,20 @@ def _cache_in(folder: str) -> None:
 
 def _umap(umap: Any, points: Floats, seed: int, start: Floats | None) -> Floats:
     usable = start is not None and bool((np.ptp(start, axis=0) > 0).all())
+    nearest = min(NEIGHBOURS, len(points) - 1)
+    is_many = len(points) > MANY
     # The spectral start needs more points than dimensions of its own.
     default = "spectral" if len(points) > 20 else "random"
     mapper = umap.UMAP(
-        n_neighbors=min(NEIGHBOURS, len(points) - 1),
+        n_neighbors=nearest,
         min_dist=MIN_DIST,
         random_state=seed,
         n_jobs=1,
         init=np.array(start, np.float32) if usable else default,
-        n_epochs=EPOCHS_FROM_START if usable else None,
+        n_epochs=EPOCHS_FROM_START if usable or is_many else None,
+        precomputed_knn=neighbours(points, nearest) if is_many else (None, None, None),
     )
-    return np.asarray(mapper.fit_transform(points), np.float32)
+    with warnings.catch_warnings():
+        # It cannot place further points without a search index, and need not.
+        warnings.filterwarnings("ignore", message="precomputed_knn", category=UserWarning)
+        return np.asarray(mapper.fit_transform(points), np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,13 @@ from dsel.core.composing import check_image_px
 from dsel.core.gap_maps import timestep_columns
 from dsel.core.projection import Projection, project
 from dsel.errors import DamageError
+from dsel.pipeline.image_map import (
+    Gathered,
+    class_selector,
+    fitted_map,
+    is_current,
+    stored_map,
+)
 from dsel.pipeline.in_process import InProcess
 from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
 from dsel.pipeline.parts import locked_part, locked_run, part_name
@@ -26,6 +33,7 @@ from dsel.pipeline.tasks import Runner
 from dsel.pipeline.worker import ShardWorker
 from dsel.runs import Identity, Run, made_again
 from dsel.runs.copies import contradictions, note_of_contradictions
+from dsel.runs.image_map import ImageMap, write_image_map
 from dsel.runs.kept import remove_kept
 from dsel.runs.workers import remove_gone
 from dsel.types import (
@@ -138,29 +146,68 @@ def refuse_unfit(
 
 
 def fit_layouts(run: Run) -> Iterator[Event]:
-    """Project each class's images into the plane, by the features of their default patches."""
-    missing = []
+    """Project the images into the plane by the features of their default patches.
+
+    Each class has a layout of its own, and all of them have one together, the map.
+    """
+    missing, notices = _missing_layouts(run)
+    known, damage = stored_map(run)
+    yield from (Notice(text) for text in (*notices, damage) if text)
+    needs_map = run.summary.scored > 0 and not is_current(known)
+    wanted = range(len(run.identity.classes)) if needs_map else missing
+    if not wanted:
+        return
+    yield Started("layout", len(wanted), "classes")
+    gathered, problems = Gathered(), []
+    for index in wanted:
+        selector = class_selector(run)
+        if index in missing:
+            problems.append(_fit_layout(run, selector, index))
+        if needs_map:
+            gathered.add(selector, index)
+        yield Progress()
+    if needs_map:
+        yield Started("map", 1, "maps")
+        problems.append(_fit_map(run, gathered, known))
+        yield Progress()
+    yield from _layout_notices(run, problems)
+
+
+def _missing_layouts(run: Run) -> tuple[list[int], list[str]]:
+    """Return the classes without a layout, and what is to be said of damaged ones."""
+    missing, notices = [], []
     for index in range(len(run.identity.classes)):
         try:
             if run.read_layout(index) is None:
                 missing.append(index)
         except DamageError as error:
             missing.append(index)
-            yield Notice(made_again(error))
-    if missing:
-        yield Started("layout", len(missing), "classes")
-    selector, problem = Selector(run), ""
-    for index in missing:
-        scores = selector.scores(index)
-        found = Projection(np.zeros((0, 2), np.float32))
-        if scores.ids:
-            located = selector.located(index, DEFAULTS, scores)
-            found = project(located.features, run.identity.settings.noise_seed)
-        run.write_layout(index, found.positions)
-        if found.problem and not problem:
-            problem = found.problem
-            yield Notice(
-                f"UMAP cannot run here, so principal components lay out the images ({problem}); "
-                f"to try again, remove {run.path / 'layouts'} and score again"
-            )
-        yield Progress()
+            notices.append(made_again(error))
+    return missing, notices
+
+
+def _fit_layout(run: Run, selector: Selector, class_index: int) -> str:
+    """Fit and store the layout of a class; return why it is none of UMAP, empty if it is."""
+    found = Projection(np.zeros((0, 2), np.float32))
+    if selector.images(class_index).ids:
+        located = selector.located(class_index, DEFAULTS)
+        found = project(located.features, run.identity.settings.noise_seed)
+    run.write_layout(class_index, found.positions)
+    return found.problem
+
+
+def _fit_map(run: Run, gathered: Gathered, known: ImageMap | None) -> str:
+    """Fit and store the map; return why it is none of UMAP, empty if it is."""
+    found = fitted_map(run, gathered, known)
+    write_image_map(run, found)
+    return found.problem
+
+
+def _layout_notices(run: Run, problems: Sequence[str]) -> Iterator[Notice]:
+    """Yield a notice of the first problem of UMAP."""
+    for problem in filter(None, problems):
+        yield Notice(
+            f"UMAP cannot run here, so principal components lay out the images ({problem}); "
+            f"to try again, remove {run.path / 'layouts'} and score again"
+        )
+        return

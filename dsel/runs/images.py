@@ -112,6 +112,13 @@ class Images(Sequence[ImageRow]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def matching(self, text: str) -> NDArray[np.bool_]:
+        """Return which ids contain all words of a text, in upper or lower case, (N,)."""
+        found = np.ones(len(self), bool)
+        for word in text.split():
+            found &= pc.match_substring(self._table["id"], word, ignore_case=True).to_numpy()
+        return found
+
     def take(self, rows: Ints) -> Images:
         """Return some of the images."""
         if len(rows) and rows[-1] - rows[0] + 1 == len(rows):  # without a copy

@@ -12,6 +12,7 @@ EVALUATE: Final = "delete it and evaluate again"
 VALIDATIONS: Final = "delete it and run sweeps and advice again, which record their sources in it"
 SWEEP: Final = "delete it and run the sweep again"
 ADVISE: Final = "delete it and ask for advice again"
+SLICE: Final = "delete it and save the slice again"
 
 _BY_FOLDER: Final = {
     "run.json": RUN,
@@ -21,6 +22,7 @@ _BY_FOLDER: Final = {
     "evaluations": EVALUATE,
     "sweeps": SWEEP,
     "advice": ADVISE,
+    "slices": SLICE,
 }
 
 

@@ -20,6 +20,7 @@ knowledge.json              what the prior knows of the classes (see `dsel.runs.
 summary.json                written when scoring has finished (see `Summary`): counts, the shards
                             of each round, and losses, the mean loss of each timestep
 layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the plane
+layouts/all.safetensors     the map of all images (see `dsel.runs.image_map`)
 features/<fingerprint>/     one file per class, 00000.safetensors: features (P, d) of patches that
                             another model described (written by `dsel.pipeline.feature_cache`)
 teachers/<fingerprint>/     teacher.json, its name; per class and question, log odds (M,) of M

@@ -12,18 +12,20 @@ from dsel.errors import DamageError
 from dsel.runs.advice import list_advice
 from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.runs.evaluations import list_evaluations, list_validations
+from dsel.runs.image_map import read_image_map
 from dsel.runs.knowledge import KNOWLEDGE
 from dsel.runs.manifest import MANIFEST, read_manifest
 from dsel.runs.opening import open_run
 from dsel.runs.remedies import remedy_of
 from dsel.runs.run import SUMMARY, TABLE, Run
 from dsel.runs.selections import FOLDER as SELECTIONS
+from dsel.runs.slices import FOLDER as SLICES
 
 Check: TypeAlias = Callable[[], object]
 
 FOLDERS: Final = (
     "scores", "proxies", "rounds", "layouts", SELECTIONS, "features", "teachers", EVALUATIONS,
-    "sweeps", "advice",
+    "sweeps", "advice", SLICES,
 )  # fmt: skip
 SUFFIXES: Final = frozenset({".json", ".parquet", ".safetensors"})
 
@@ -70,6 +72,7 @@ def _content_checks(run: Run) -> Iterator[Check]:
         yield lambda: run.knowledge
         yield from _round_checks(run)
         yield from (partial(run.read_layout, index) for index in range(len(run.identity.classes)))
+        yield partial(read_image_map, run)
     for path in sorted((run.path / SELECTIONS).glob("*")):
         if path.is_dir():
             yield partial(run.read_selection, path.name)

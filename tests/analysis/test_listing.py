@@ -20,7 +20,6 @@ from dsel.analysis.listing import (
     Page,
     Side,
     SkippedRow,
-    best_patches,
     change_rows,
     cluster_cards,
     cluster_counts,
@@ -30,6 +29,7 @@ from dsel.analysis.listing import (
 )
 from dsel.analysis.patch_view import PatchView
 from dsel.config import SelectSettings
+from dsel.core.best_patches import best_patches
 from dsel.errors import SettingError
 from dsel.runs.schema import ImageRow
 from dsel.types import Box, ClassImages, ClassSelection, Frame, Frames

@@ -99,7 +99,7 @@ def python_side(path: Path, moves: int) -> dict[str, Any]:
             for method, params in (("image", {}), ("gallery", {"rows": 60})):
                 ask(method, params, **{slider: value})
             times.append(1000 * (time.perf_counter() - began))
-        found[slider] = _spread(times[UNCOUNTED:])
+        found[slider] = spread(times[UNCOUNTED:])
     return found
 
 
@@ -132,20 +132,20 @@ def browser_side(url: str, moves: int) -> dict[str, Any]:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=list(FLAGS)
         )
-        opened = [_open(browser, url)[0] for _ in range(4)]
-        page = _open(browser, url)[1]
+        opened = [opened(browser, url)[0] for _ in range(4)]
+        page = opened(browser, url)[1]
         found = {
             # the first visitor's page waits for what the server reads and imports
-            "first_heat_map": {"first": round(opened[0], 1), "later": _spread(opened[1:])},
+            "first_heat_map": {"first": round(opened[0], 1), "later": spread(opened[1:])},
             "slider": {name: _slide(page, at, moves) for name, at in SLIDERS.items()},
-            "class_change": _spread(list(_classes(page))),
-            "lasso": _spread(list(_lassos(_open(browser, url)[1]))),
+            "class_change": spread(list(_classes(page))),
+            "lasso": spread(list(_lassos(opened(browser, url)[1]))),
         }
         browser.close()
     return found
 
 
-def _open(browser: Any, url: str) -> tuple[float, Any]:
+def opened(browser: Any, url: str) -> tuple[float, Any]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.add_init_script(SEEN)
     page = context.new_page()
@@ -168,7 +168,7 @@ def _slide(page: Any, selector: str, moves: int) -> dict[str, float]:
         if value != now:
             times.append(page.evaluate(MOVE, [selector, value]))
         now = value
-    return _spread(times[UNCOUNTED:])
+    return spread(times[UNCOUNTED:])
 
 
 def _classes(page: Any) -> Iterator[float]:
@@ -230,7 +230,7 @@ def crowd(url: str, visitors: int, seconds: float) -> dict[str, Any]:
         "moves": len(times),
         "errors": len(wrong),
         "first_error": wrong[:1],
-        "move": _spread(times),
+        "move": spread(times),
         "memory_mb": {
             "before": before // 2**20,
             "at_the_end": peak // 2**20,
@@ -284,7 +284,7 @@ def _server_of(url: str) -> psutil.Process:
     raise RuntimeError(f"no process listens at {url}")
 
 
-def _spread(times: list[float]) -> dict[str, float]:
+def spread(times: list[float]) -> dict[str, float]:
     p50, p95 = np.percentile(times, [50, 95])
     return {"median": round(float(p50), 1), "p95": round(float(p95), 1), "count": len(times)}
 

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import Setting, settings_of
-from dsel.config.url import PLACES, View, query_of, view_of
+from dsel.config.url import IDS, PLACES, View, query_of, view_of
 from dsel.errors import SettingError
 
 KINDS = (SelectSettings, ExportSettings)
 DECLARED = [setting for kind in KINDS for setting in settings_of(kind).values() if setting.linked]
 TEXTS = st.text(max_size=12)
-IDS = st.lists(TEXTS, max_size=4, unique=True)
+LISTS = st.lists(TEXTS, max_size=4, unique=True)
 
 
 def values_of(setting: Setting) -> st.SearchStrategy[Any]:
     """Any value that a setting may have by itself."""
     special = {
-        "pins": IDS.map(tuple), "bans": IDS.map(tuple),
+        "pins": LISTS.map(tuple), "bans": LISTS.map(tuple),
         "moves": st.lists(
             st.tuples(TEXTS.filter(bool), st.integers(-9, 999), st.integers(0, 999)),
             max_size=3, unique_by=lambda move: move[0],
@@ -56,20 +56,24 @@ def views(draw: st.DrawFn) -> View:
     if (select["features"] == "clip") != bool(select["feature_model"]):
         select |= {"features": "clip", "feature_model": "owner/name"}
     places = {name: draw(TEXTS) for name in PLACES.values()}
-    return View(**places, select=SelectSettings(**select), export=ExportSettings(**export))
+    ids = tuple(draw(st.lists(TEXTS, unique=True, max_size=3)))
+    return View(**places, ids=ids, select=SelectSettings(**select), export=ExportSettings(**export))
 
 
 def test_query_of__by_hand() -> None:
     assert query_of(View()) == ""
     view = View(
-        class_name="a & b", image_id="a & b/1+.png", tab="clusters",
+        class_name="a & b", image_id="a & b/1+.png", tab="clusters", slice="odd ones",
+        find="text=a b&status=kept",
+        ids=("a & b/1+.png", "b"),
         select=SelectSettings(
             patch_px=32, timesteps=(300, 200), pins=("é", "x=y"), moves=("cat/1.png@16,24",)
         ),
         export=ExportSettings(file_format="jpeg"),
     )  # fmt: skip
     assert query_of(view) == (
-        "class=a%20%26%20b&image=a%20%26%20b/1%2B.png&tab=clusters&patch_px=32&timesteps=300"
+        "class=a%20%26%20b&image=a%20%26%20b/1%2B.png&tab=clusters&slice=odd%20ones"
+        "&find=text%3Da%20b%26status%3Dkept&ids=a%20%26%20b/1%2B.png&ids=b&patch_px=32&timesteps=300"
         "&timesteps=200&pins=%C3%A9&pins=x%3Dy&moves=cat/1.png@16,24&file_format=jpeg"
     )
     assert view_of(query_of(view)) == view
@@ -92,6 +96,7 @@ def test_query_of__holds_what_differs_in_declared_order(view: View) -> None:
     keys = [key for key, _ in parse_qsl(query_of(view), keep_blank_values=True)]
     parts = (view.select, view.export)
     differ = [key for key, name in PLACES.items() if getattr(view, name)]
+    differ += [IDS] if view.ids else []
     for part in parts:
         declared = settings_of(type(part)).values()
         differ += [s.name for s in declared if getattr(part, s.name) != s.default]
@@ -125,9 +130,12 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
     [
         (
             "run=/home/me/run",
-            "unknown key in the link 'run'; known are: class, image, tab, a, patch_px",
+            "unknown key in the link 'run'; known are: class, image, tab, a, slice, find, ids",
         ),
-        ("prior=x", "unknown key in the link 'prior'; known are: class, image, tab, a, patch_px"),
+        (
+            "prior=x",
+            "unknown key in the link 'prior'; known are: class, image, tab, a, slice, find, ids",
+        ),
         ("%0Ax=1", "unknown key in the link '\\nx'; known are: class, "),
         ("x" * 999, "unknown key in the link '" + "x" * 60 + "'; known are: class, "),
         ("ipc=ten", "ipc in the link must be a whole number, got 'ten'"),
@@ -177,7 +185,7 @@ def test_links__hold_no_paths(model: str) -> None:
 
 QUERIES = st.lists(
     st.tuples(
-        st.one_of(st.sampled_from([*PLACES, *(s.name for s in DECLARED)]), TEXTS),
+        st.one_of(st.sampled_from([*PLACES, IDS, *(s.name for s in DECLARED)]), TEXTS),
         st.one_of(TEXTS, st.integers().map(str), st.sampled_from(["clip", "signed", "a@1,2"])),
     ),
     max_size=6,
@@ -210,5 +218,5 @@ def test_links__every_setting_can_be_written() -> None:
 
 
 def test_links__keys_differ() -> None:
-    keys = [*PLACES, *(setting.name for setting in DECLARED)]
+    keys = [*PLACES, IDS, *(setting.name for setting in DECLARED)]
     assert len(keys) == len(set(keys))

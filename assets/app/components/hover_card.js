@@ -1,9 +1,11 @@
 // The card beside the point under the pointer.
 
-import { fill, h } from "../lib/dom.js";
+import { fill, h, stylesheet } from "../lib/dom.js";
 import { withUnit } from "../lib/quantities.js";
 import { clusterMark } from "./cluster_mark.js";
 import { PatchCrop } from "./patch_crop.js";
+
+stylesheet(new URL("./hover_card.css", import.meta.url));
 
 const GAP_PX = 14;
 const EDGE_PX = 4;
@@ -18,6 +20,7 @@ const EDGE_PX = 4;
  * @property {number} error the score's standard error, NaN if it is unknown
  * @property {number} cluster -1 for an image without a patch
  * @property {boolean} kept
+ * @property {string} [className] where points are of several classes
  */
 
 /**
@@ -41,7 +44,7 @@ export function createHoverCard(app, plot) {
     show(point, at) {
       const hasPatch = point.cluster >= 0;
       crop.element.hidden = !hasPatch;
-      if (hasPatch) crop.show(point);
+      if (hasPatch) crop.show(point, point.className);
       fill(text, h("p.name", {}, point.id), hasPatch ? patchFacts(point) : soft(reason(app, point.id)));
       element.hidden = false;
       place(element, plot, at);
@@ -64,8 +67,13 @@ function soft(text) {
 }
 
 /** @param {Point} point */
-function patchFacts({ cluster, rank, score, error, kept }) {
-  const mark = h("p.of-cluster", {}, clusterMark(cluster), `cluster ${cluster + 1}`);
+function patchFacts({ cluster, rank, score, error, kept, className }) {
+  const mark = h(
+    "p.of-cluster",
+    {},
+    clusterMark(cluster),
+    `${className ? `${className}, ` : ""}cluster ${cluster + 1}`,
+  );
   return [mark, soft(`rank ${rank + 1} · score ${withUnit(score, error)}`), kept && soft("kept")];
 }
 

@@ -15,6 +15,7 @@ const STAGES = {
   choose: "Finding the images that need further draws",
   round: "Scoring them with further draws",
   layout: "Computing the layout",
+  map: "Computing the map",
   select: "Selecting",
   export: "Writing images",
   "held-out images": "Reading held-out images",

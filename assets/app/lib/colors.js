@@ -52,6 +52,7 @@ export function createColors(palettes) {
       return palette;
     },
     choose,
+    table: tableOf,
     draw,
     gradient,
     legend,
@@ -66,9 +67,13 @@ export function createColors(palettes) {
     remember(KEY, name);
   }
 
-  /** @param {TableKind} kind */
-  function tableOf(kind) {
-    const tables = palettes[palette] ?? palettes[Object.keys(palettes)[0]];
+  /**
+   * Return the 256 colours of a scale, three bytes each.
+   * @param {TableKind} kind
+   * @param {string} [name] of the palette
+   */
+  function tableOf(kind, name = palette) {
+    const tables = palettes[name] ?? palettes[Object.keys(palettes)[0]];
     return unpack(tables[kind]).values;
   }
 

@@ -16,5 +16,7 @@ export const ICONS = {
   copy: ["M9 9h11v11H9z", "M15 5H4v11h2"],
   download: ["M12 4v11", "M7 11l5 5 5-5", "M4 20h16"],
   swap: ["M4 8h13l-3-3", "M20 16H7l3 3"],
+  slice: ["M6 4h12v16l-6-4-6 4z"],
+  grid: ["M4 4h7v7H4z", "M13 4h7v7h-7z", "M4 13h7v7H4z", "M13 13h7v7h-7z"],
   check: "M5 13l4 4L19 7",
 };

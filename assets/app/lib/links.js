@@ -2,7 +2,7 @@
 
 const RUN_KEY = "run";
 /** @type {Record<string, string>} */
-const POSITION = { class: "class_name", image: "image_id", tab: "tab", a: "a" };
+const POSITION = { class: "class_name", image: "image_id", tab: "tab", a: "a", slice: "slice" };
 
 /**
  * Write a view as a query string.
@@ -12,6 +12,7 @@ const POSITION = { class: "class_name", image: "image_id", tab: "tab", a: "a" };
 export function queryOf(view, defaults) {
   const query = new URLSearchParams();
   for (const [key, name] of Object.entries(POSITION)) if (view[name]) query.append(key, view[name]);
+  for (const id of view.ids ?? []) query.append("ids", id);
   for (const part of /** @type {const} */ (["select", "export"])) {
     for (const [name, usual] of Object.entries(defaults[part])) {
       const value = view[part][name];
@@ -68,7 +69,7 @@ export function writeSearch({ state, query }, search) {
  */
 export function imageQuery(query, className, id) {
   const view = new URLSearchParams(query);
-  for (const key of ["a", "tab"]) view.delete(key);
+  for (const key of ["a", "tab", "slice", "ids"]) view.delete(key);
   view.set("class", className);
   view.set("image", id);
   return view.toString();

@@ -57,6 +57,66 @@ export function replaceImage(store, removed, added) {
   override(store, { pins: [...new Set(next)], bans: [...without(bans, added), removed].sort() });
 }
 
+/** Images that may be pinned or banned by hand in all: each request and the link carry them. */
+export const MOST_OVERRIDDEN = 5000;
+
+/**
+ * Pin many images in one step of undo. Those that were pinned keep their order, before the new ones.
+ * @param {Store} store
+ * @param {string[]} ids
+ */
+export function pinMany(store, ids) {
+  const { pins, bans } = store.state.select;
+  overrideMany(store, union(pins, ids), minus(bans, ids));
+}
+
+/**
+ * Ban many images in one step of undo.
+ * @param {Store} store
+ * @param {string[]} ids
+ */
+export function banMany(store, ids) {
+  const { pins, bans } = store.state.select;
+  overrideMany(store, minus(pins, ids), union(bans, ids).sort());
+}
+
+/**
+ * Neither pin nor ban these images any more, in one step of undo.
+ * @param {Store} store
+ * @param {string[]} ids
+ */
+export function releaseMany(store, ids) {
+  const { pins, bans } = store.state.select;
+  override(store, { pins: minus(pins, ids), bans: minus(bans, ids) });
+}
+
+/**
+ * @param {Store} store
+ * @param {string[]} pins
+ * @param {string[]} bans
+ */
+function overrideMany(store, pins, bans) {
+  const total = pins.length + bans.length;
+  if (total > MOST_OVERRIDDEN)
+    throw new Error(`At most ${MOST_OVERRIDDEN} images can be pinned or banned in all, but these would be ${total}.`);
+  override(store, { pins, bans });
+}
+
+/**
+ * @param {string[]} ids
+ * @param {string[]} others
+ */
+const union = (ids, others) => [...new Set([...ids, ...others])];
+
+/**
+ * @param {string[]} ids
+ * @param {string[]} removed
+ */
+function minus(ids, removed) {
+  const gone = new Set(removed);
+  return ids.filter((id) => !gone.has(id));
+}
+
 /**
  * Move an image's box to a corner.
  * @param {Store} store

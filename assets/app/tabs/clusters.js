@@ -66,6 +66,8 @@ class ClustersTab {
     this.blank = h("div.plot-blank", { hidden: true }, empty("No points", "No image of this class was scored."));
     this.loading = h("p.plot-loading", { role: "status" }, "Loading the plot …");
     this.selected = h("p.selected", { "aria-live": "polite" });
+    this.act = h("button.quiet", { type: "button", hidden: true, onclick: () => this.selectImages() }, "Act on these");
+    this.act.title = "Select these images to pin, ban, list, copy or keep them together";
     this.clearButton = h("button.quiet", { type: "button", title: "Clear the selection (Escape)", hidden: true });
     fill(this.clearButton, icon(ICONS.close), "Clear");
     this.layoutLine = h("p.layout-line.soft", { role: "status" });
@@ -74,11 +76,11 @@ class ClustersTab {
   }
 
   createLayout() {
-    const { field, blank, loading, selected, clearButton, layoutLine, legend, gallery, cards } = this;
+    const { field, blank, loading, selected, act, clearButton, layoutLine, legend, gallery, cards } = this;
     const tools = createPlotTools(() => this.plot);
     const head = h("div.bar-line", {}, h("h2", {}, TITLE), h("span.grow"), tools);
     const figure = h("figure.plot", { "aria-label": DESCRIPTION }, field, blank, loading);
-    const status = h("div.bar-line.selection-line", {}, selected, clearButton, h("span.grow"), layoutLine);
+    const status = h("div.bar-line.selection-line", {}, selected, act, clearButton, h("span.grow"), layoutLine);
     const plot = h("section.projection", { "aria-label": TITLE }, head, figure, status, legend.element);
     const clusters = h("section.clusters-part", { "aria-label": "Clusters" }, h("h2", {}, "Clusters"), cards.element);
     return h("div.clusters-tab", {}, plot, gallery.element, clusters);
@@ -186,14 +188,10 @@ class ClustersTab {
   }
 
   paint() {
-    const { selection, marks, projection, plot } = this;
+    const { marks, projection, plot } = this;
     if (!marks || !projection || !plot) return undefined;
-    /** @param {number} row */
-    const isSelected = (row) =>
-      (!selection.mask || selection.mask[row] === 1) &&
-      (selection.cluster < 0 || marks.cluster[row] === selection.cluster);
     this.describeSelection(marks);
-    return projection.ids.length ? plot.paint(marks, isSelected) : undefined;
+    return projection.ids.length ? plot.paint(marks, (row) => this.isSelected(row)) : undefined;
   }
 
   /**
@@ -210,10 +208,26 @@ class ClustersTab {
     const ofCluster = cluster >= 0 ? ` of cluster ${cluster + 1}` : "";
     this.selected.textContent = some ? `${count}${ofCluster}${where} of ${sum(all)}` : `all ${count}`;
     this.clearButton.hidden = !some;
+    this.act.hidden = !some;
     const title = cluster >= 0 ? `Cluster ${cluster + 1}${where}` : mask ? "In the lasso" : "All patches";
     this.gallery.heading.textContent = title;
     this.legend.show(all, some ? shown : null, cluster);
     this.cards.mark(cluster, this.app.store.state.image_id);
+  }
+
+  /** @param {number} row */
+  isSelected(row) {
+    const { cluster, mask } = this.selection;
+    return (!mask || mask[row] === 1) && (cluster < 0 || this.marks?.cluster[row] === cluster);
+  }
+
+  /** Select the images of the lasso and the cluster, to act on them together. */
+  selectImages() {
+    const { projection, app, selection } = this;
+    const { class_name: name } = app.store.state;
+    const ids = projection?.ids.filter((_, row) => this.isSelected(row)) ?? [];
+    const of = selection.cluster >= 0 ? `cluster ${selection.cluster + 1}` : "the lasso";
+    app.selection.set({ [name]: ids }, `${of} of ${name}`);
   }
 
   galleryFilter() {

@@ -23,10 +23,15 @@ class InspectTab {
    */
   constructor(root, app) {
     this.app = app;
-    this.gallery = new Gallery(app);
+    this.gallery = new Gallery(app, { filter: () => selectedOnly(app) });
     this.detail = new ImageDetail(app, { step: (by) => this.step(by) });
     this.notice = h("div.misplaced", { hidden: true, role: "alert" });
     this.following = false;
+    /** @type {import("../lib/selection.js").Groups | null} */
+    this.listed = null;
+    this.isStale = false;
+    this.followSelection();
+    app.selection.subscribe(() => this.followSelection());
     /** @type {Promise<unknown>} the actions that were asked for so far */
     this.actions = Promise.resolve();
     this.waiting = 0;
@@ -47,7 +52,8 @@ class InspectTab {
   async show(change) {
     const { keys, store } = this.app;
     for (const [key, action] of Object.entries(this.keys)) keys.set(key, action);
-    const changed = GALLERY_CHANGES.some((key) => change.has(key));
+    const changed = this.isStale || GALLERY_CHANGES.some((key) => change.has(key));
+    this.isStale = false;
     if (!changed && !change.has("image_id")) return;
     markCurrent(this.gallery.element, store.state.image_id);
     const holding = this.following ? store.state.image_id : "";
@@ -60,6 +66,18 @@ class InspectTab {
     } catch (error) {
       if (!(await this.offerReset())) throw error;
     }
+  }
+
+  /** List the selected images alone, or all again. */
+  followSelection() {
+    const { selection, store, attempt } = this.app;
+    const listed = selection.inGallery ? selection.groups : null;
+    if (listed === this.listed) return;
+    this.listed = listed;
+    this.gallery.heading.textContent = listed ? "Selected patches" : "Patches";
+    this.gallery.listing.page = 0;
+    if (store.state.tab === "inspect") attempt(() => this.gallery.show());
+    else this.isStale = true;
   }
 
   hide() {
@@ -124,4 +142,12 @@ class InspectTab {
     this.notice.hidden = false;
     return true;
   }
+}
+
+/**
+ * Filter the gallery by the selection where it is asked for.
+ * @param {App} app
+ */
+function selectedOnly({ selection, store }) {
+  return selection.inGallery ? { ids: selection.of(store.state.class_name) } : {};
 }

@@ -63,7 +63,7 @@ def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     """Return a page of the class's patches."""
     explorer, index, settings = context.explorer, context.class_index, context.settings
     inside = _inside(context, params)
-    fields = params.model_dump(exclude={"polygon", "layout"})
+    fields = params.model_dump(exclude={"polygon", "layout", "ids"})
     page = explorer.gallery(index, settings, Listing(**fields, image_ids=inside))
     selected = explorer.select(index, settings)
     counts = cluster_counts(selected, inside)
@@ -190,10 +190,12 @@ def _last_part(path: str) -> str:
 
 
 def _inside(context: Context, params: GalleryParams) -> Sequence[str] | None:
+    """Return the images that are listed, None for all."""
     if params.polygon is None:
-        return None
+        return params.ids
     corners = np.array(params.polygon, np.float64).reshape(-1, 2)
-    return context.explorer.lasso(context.class_index, corners, params.layout)
+    found = context.explorer.lasso(context.class_index, corners, params.layout)
+    return found if params.ids is None else [one for one in found if one in set(params.ids)]
 
 
 def _maps(context: Context, image_id: str) -> Mapping[str, Any]:
