@@ -16,6 +16,9 @@ export const ICONS = {
   copy: ["M9 9h11v11H9z", "M15 5H4v11h2"],
   download: ["M12 4v11", "M7 11l5 5 5-5", "M4 20h16"],
   swap: ["M4 8h13l-3-3", "M20 16H7l3 3"],
+  reverse: ["M8 4v15l-4-4", "M16 20V5l4 4"],
   grid: ["M4 4h7v7H4z", "M13 4h7v7h-7z", "M4 13h7v7H4z", "M13 13h7v7h-7z"],
+  similar: ["M4 4h10v10H4z", "M10 17v3h10V10h-3"],
+  search: ["M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13z", "M15.5 15.5L20 20"],
   check: "M5 13l4 4L19 7",
 };

@@ -1,9 +1,10 @@
 // The tabs: each module is imported and mounted when its tab is first opened, and shown when something changed.
 
-export const TABS = ["inspect", "clusters", "distilled", "compare", "baselines", "evaluate", "score", "export"];
+export const TABS = ["inspect", "find", "clusters", "distilled", "compare", "baselines", "evaluate", "score", "export"];
 /** @type {Record<string, string>} */
 export const LABELS = {
   inspect: "Inspect",
+  find: "Find",
   clusters: "Clusters",
   distilled: "Distilled set",
   compare: "Compare",
