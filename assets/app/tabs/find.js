@@ -107,7 +107,7 @@ class FindTab {
     this.root.closest(".stage")?.scrollTo({ top: 0 });
   }
 
-  /** Request what is shown; while classes are still being read, the same again. */
+  /** Show the parts of what is asked for, and what is found. */
   async refresh() {
     const { app, find } = this;
     const [isTable, isSimilar] = [find.show === "classes", find.like !== ""];
@@ -116,17 +116,26 @@ class FindTab {
     for (const part of ofImages) part.hidden = isTable || isSimilar;
     this.table.element.hidden = !isTable || isSimilar;
     this.similar.element.hidden = !isSimilar;
-    const key = this.key();
-    for (let isReady = false; !isReady; ) {
-      const work = () => (isSimilar ? this.similar.ask(find) : isTable ? this.askTable() : this.askImages());
-      const result = await app.latest("find", work);
-      if (!result || key !== this.key()) return;
-      isReady = result.ready >= result.classes;
-      this.showReading(result);
-      if (isSimilar) this.similar.show(result);
-      else if (isTable) this.table.show(unpackFigures(result.figures));
-      else this.paint(result);
-    }
+    if (await this.answer()) app.attempt(() => this.follow());
+  }
+
+  /** Ask again while classes are still being read, and show what else is found. */
+  async follow() {
+    while (await this.answer());
+  }
+
+  /** Ask once, and show the answer; return whether more is to come. */
+  async answer() {
+    const { app, find } = this;
+    const [isTable, isSimilar, key] = [find.show === "classes", find.like !== "", this.key()];
+    const work = () => (isSimilar ? this.similar.ask(find) : isTable ? this.askTable() : this.askImages());
+    const result = await app.latest("find", work);
+    if (!result || key !== this.key()) return false;
+    this.showReading(result);
+    if (isSimilar) this.similar.show(result);
+    else if (isTable) this.table.show(unpackFigures(result.figures));
+    else this.paint(result);
+    return result.ready < result.classes;
   }
 
   /** What the answer depends on: an answer to something else is dropped. */
