@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +25,11 @@ from dsel.pipeline.contents import contents_events
 from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowledge
 from dsel.pipeline.rounds import further_rounds
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
-from dsel.pipeline.scoring_loop import ScoringInputs, first_pass
+from dsel.pipeline.scoring_loop import ScoringInputs, first_pass, named_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run, made_again, remedies
 from dsel.runs.copies import contradictions, note_of_contradictions
+from dsel.runs.rounds import Rounds
 from dsel.runs.run import SUMMARY, TABLE
 from dsel.types import (
     Dataset,
@@ -66,8 +67,13 @@ def identity_of(
     )
 
 
-def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -> Iterator[Event]:
+def score(
+    dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings, alike: bool = False
+) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
+
+    alike: whether all images are the same picture, one per class: it is scored under all names on
+    the same noise, so that their gaps can be compared, without further draws.
 
     What is about to be scored is the first event, before any image is read. Raises `StorageError`
     while another process scores into the run, and `RunError` at the end if the scores cannot be
@@ -81,11 +87,16 @@ def score(dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings) -
 
     scorer = Scorer(prior, dataset.names, settings)  # first: it rejects what does not fit
     scorer.check_classes(range(len(dataset.classes)))
-    yield from locked(path, _score(dataset, prior, path, settings, scorer))
+    yield from locked(path, _score(dataset, prior, path, settings, scorer, alike))
 
 
 def _score(
-    dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings, scorer: Scorer
+    dataset: Dataset,
+    prior: Prior,
+    path: Path,
+    settings: ScoreSettings,
+    scorer: Scorer,
+    alike: bool,
 ) -> Iterator[Event]:
     from dsel.priors.threads import thread_count, torch_threads
 
@@ -102,10 +113,12 @@ def _score(
         )
     with torch_threads(threads):
         yield from settled_backend(run, prior, scorer, is_done)
-        yield from _score_and_lay_out(run, dataset, prior, scorer)
+        yield from _score_and_lay_out(run, dataset, prior, scorer, alike)
 
 
-def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer) -> Iterator[Event]:
+def _score_and_lay_out(
+    run: Run, dataset: Dataset, prior: Prior, scorer: Scorer, alike: bool
+) -> Iterator[Event]:
     settings = run.identity.settings
     began = time.perf_counter()
     if settings.fit == "whole" and not prior.step_px:
@@ -113,13 +126,7 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
     with ThreadPoolExecutor(settings.decoders) as pool:
         prefetcher = Prefetcher(dataset, prior, settings, pool)
         inputs = ScoringInputs(run, dataset.refs, prefetcher, scorer)
-        yield from first_pass(inputs)
-        run.gather_images()
-        if note := note_of_contradictions(contradictions(run.images)):
-            yield Notice(note)
-        check_scores(run)
-        rounds = yield from further_rounds(inputs)
-        yield from measure_knowledge(inputs, settings)
+        rounds = yield from (_named(inputs) if alike else _passes(inputs, settings))
     seconds = time.perf_counter() - began
     run.finish(rounds)
     yield from fit_layouts(run)
@@ -137,8 +144,28 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
             "images_per_s": round(scorer.images / seconds, 3) if worked else 0.0,
             "model_share": round(scorer.seconds / seconds, 4) if worked else 0.0,
             **figures_of(run.knowledge),
+            **({"names": len(dataset.classes)} if alike else {}),
         },
     )
+
+
+def _passes(inputs: ScoringInputs, settings: ScoreSettings) -> Generator[Event, None, Rounds]:
+    yield from first_pass(inputs)
+    run = inputs.run
+    run.gather_images()
+    if note := note_of_contradictions(contradictions(run.images)):
+        yield Notice(note)
+    check_scores(run)
+    rounds = yield from further_rounds(inputs)
+    yield from measure_knowledge(inputs, settings)
+    return rounds
+
+
+def _named(inputs: ScoringInputs) -> Generator[Event, None, Rounds]:
+    yield from named_pass(inputs)
+    inputs.run.gather_images()
+    check_scores(inputs.run)
+    return ()
 
 
 def _repaired(run: Run) -> Iterator[Event]:

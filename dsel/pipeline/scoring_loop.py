@@ -57,6 +57,40 @@ def first_pass(inputs: ScoringInputs) -> Iterator[Event]:
     yield from notes.events()
 
 
+def named_pass(inputs: ScoringInputs) -> Iterator[Event]:
+    """Score one picture under the names of all classes, on the same noise.
+
+    The run has the picture once per class, in the order of the classes; the first one is read.
+    """
+    run, refs = inputs.run, inputs.refs
+    finished = yield from _whole_shards(run)
+    yield Started("score", len(refs), "names")
+    if len(finished) < run.identity.shards:
+        image = next(iter(inputs.prefetcher.read(refs[:1])))
+        rows = {ref.id: row for ref, row in zip(refs, _named_rows(inputs, image), strict=True)}
+        for number, shard in enumerate(inputs.shards()):
+            if number not in finished:
+                run.write_shard(number, [rows[ref.id] for ref in shard])
+    yield Progress(len(refs))
+
+
+def _named_rows(inputs: ScoringInputs, image: PrefetchedImage | str) -> list[ShardRow]:
+    from dsel.priors.scorer import NOT_FINITE
+
+    refs = inputs.refs
+    if isinstance(image, str):
+        return [ShardRow(ref, image) for ref in refs]
+    classes, first = [ref.class_index for ref in refs], inputs.run.identity.settings.first
+    scores = inputs.scorer.score_names(refs[0], image.proxy.pixels, classes, first)
+    frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
+    return [
+        ShardRow(ref, NOT_FINITE)
+        if score is None
+        else ShardRow(ref, "", frame, proxy, thumbnail, score, image.checksum, image.orientation)
+        for ref, score in zip(refs, scores, strict=True)
+    ]
+
+
 def round_pass(
     inputs: ScoringInputs, number: int, chosen: Mapping[str, Further]
 ) -> Generator[Event, None, tuple[int, ...]]:

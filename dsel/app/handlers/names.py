@@ -1,0 +1,40 @@
+"""Handler of one picture under several names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dsel.analysis.names import name_scores
+from dsel.app.context import Context
+from dsel.app.requests import Params
+from dsel.app.wire import packed, plain
+
+
+def names(context: Context, _: Params) -> Mapping[str, Any]:
+    """Return the names of the run's picture with their scores, the best first.
+
+    range: of their maps, so that all have the same colours. image_id: of the picture in the class
+    of the first name, with its class and its size.
+    """
+    explorer = context.explorer
+    found = name_scores(explorer, context.settings)
+    low = min((float(one.map.min()) for one in found), default=0.0)
+    high = max((float(one.map.max()) for one in found), default=0.0)
+    best = explorer.images(explorer.class_index(found[0].name)) if found else None
+    return {
+        "rows": [
+            {
+                "name": one.name,
+                "score": plain(one.score),
+                "error": plain(one.error),
+                "behind": plain(one.behind),
+                "behind_error": plain(one.behind_error),
+                "map": packed(one.map),
+            }
+            for one in found
+        ],
+        "range": {"low": low, "high": high},
+        "image_id": best.ids[0] if best else "",
+        "size": best.frames.proxy[0].tolist() if best else [0, 0],
+    }
