@@ -1,6 +1,7 @@
 // A dialog to choose one of many classes by name.
 
 import { fill, h, stylesheet } from "../lib/dom.js";
+import { matchingClasses } from "../lib/find.js";
 import { count } from "../lib/format.js";
 
 stylesheet(new URL("./class_search.css", import.meta.url));
@@ -46,20 +47,6 @@ export function openClassSearch(app, choose) {
     });
     fill(list, buttons);
   }
-}
-
-/**
- * Return the classes whose names contain all words; those that begin with the text come first.
- * @param {ClassSummary[]} classes
- * @param {string} text
- */
-export function matchingClasses(classes, text) {
-  const plain = text.trim().toLowerCase();
-  const words = plain.split(/\s+/).filter(Boolean);
-  const found = classes.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)));
-  /** @param {ClassSummary} one */
-  const isFirst = ({ name }) => name.toLowerCase().startsWith(plain);
-  return plain ? [...found.filter(isFirst), ...found.filter((one) => !isFirst(one))] : found;
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { unpack } from "../lib/arrays.js";
 import { fill, h, stylesheet } from "../lib/dom.js";
-import { sortedRows } from "../lib/find.js";
+import { matchingClasses, sortedRows } from "../lib/find.js";
 import { count, percentColumn, plural } from "../lib/format.js";
 import { UNIT } from "../lib/quantities.js";
 import { createPager } from "./pager.js";
@@ -147,8 +147,8 @@ export class ClassTable {
     const { sort, falling } = this.order;
     const names = this.app.start.classes.map((one) => one.name);
     const values = sort ? this.figures[sort] : falling ? names : names.map((_, n) => n);
-    const wanted = this.words.value.toLowerCase().split(/\s+/).filter(Boolean);
-    return sortedRows(values, falling).filter((n) => wanted.every((word) => names[n].toLowerCase().includes(word)));
+    const wanted = new Set(matchingClasses(this.app.start.classes, this.words.value).map((one) => one.name));
+    return sortedRows(values, falling).filter((n) => wanted.has(names[n]));
   }
 
   paint() {

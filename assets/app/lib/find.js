@@ -259,3 +259,17 @@ export function sortedRows(values, falling) {
     return values[a] < values[b] ? -sign : sign;
   });
 }
+
+/**
+ * Return the classes whose names contain all words; those that begin with the text come first.
+ * @param {ClassSummary[]} classes
+ * @param {string} text
+ */
+export function matchingClasses(classes, text) {
+  const plain = text.trim().toLowerCase();
+  const words = plain.split(/\s+/).filter(Boolean);
+  const found = classes.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)));
+  /** @param {ClassSummary} one */
+  const isFirst = ({ name }) => name.toLowerCase().startsWith(plain);
+  return plain ? [...found.filter(isFirst), ...found.filter((one) => !isFirst(one))] : found;
+}

@@ -20,5 +20,7 @@ export const ICONS = {
   grid: ["M4 4h7v7H4z", "M13 4h7v7h-7z", "M4 13h7v7H4z", "M13 13h7v7h-7z"],
   similar: ["M4 4h10v10H4z", "M10 17v3h10V10h-3"],
   search: ["M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13z", "M15.5 15.5L20 20"],
+  plus: "M12 5v14M5 12h14",
+  camera: ["M4 8h4l2-3h4l2 3h4v11H4z", "M12 10a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z"],
   check: "M5 13l4 4L19 7",
 };

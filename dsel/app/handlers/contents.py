@@ -32,11 +32,12 @@ def source_contents(context: Context, params: ContentsParams) -> Mapping[str, An
         contents = _of_picture(class_names_of(params.source), settings)
     else:
         contents, notes = _opened(context, params, settings)
+    images = sum(one.images for one in contents.classes)
     return {
         "split": contents.split,
         "classes": plain(contents.classes[:MOST_CLASSES]),
         "total": len(contents.classes),
-        "images": sum(one.images for one in contents.classes),
+        "images": images if params.source.kind != "picture" else 1,
         "null_prompt": contents.null_prompt,
         "notes": list(notes),
     }
