@@ -221,7 +221,7 @@ def test_picture__from_the_clipboard(visit: Opener) -> None:
         list(picture()),
     )
     until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
-    assert page.locator(".zone-title").inner_text() == "pasted.png"
+    assert page.locator(".zone-title").first.inner_text() == "pasted.png"
 
 
 def test_picture__from_the_camera_of_a_phone(visit: Opener) -> None:

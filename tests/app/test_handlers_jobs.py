@@ -223,7 +223,11 @@ def test_score_start__one_image_and_a_class(page_of) -> None:
 
 def test_score_start__an_image_under_several_names(page_of) -> None:
     page = page_of()
-    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_names": [" cat ", "dog"]}
+    source = {
+        "kind": "picture",
+        "path": page.upload("a.png", png()),
+        "class_names": [" cat ", "dog"],
+    }
     contents = page.ask("source_contents", source={**source, "path": ""})
     assert [one["name"] for one in contents["classes"]] == ["cat", "dog"]
     assert contents["images"] == 1

@@ -21,7 +21,7 @@ from dsel.types import Done
 SETTINGS = ScoreSettings(
     timesteps=(300, 600), draws=4, shard_size=2, feature_grid=4, feature_dim=8, knowledge="off"
 )
-NAMES = ("cat", "dog", "a house")
+NAMES = ("cat", "dog", "bird")
 
 
 def source(folder: Path) -> Path:
@@ -38,7 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run, int]:
     """The picture under its names together, and as images of their own."""
     folder = tmp_path_factory.mktemp("names")
     dataset = open_dataset(str(source(folder / "picture")), SourceSettings())
-    prior = toy_prior()
+    prior = toy_prior(NAMES)
     events = list(score(dataset, prior, folder / "alike", SETTINGS, alike=True))
     done = next(one for one in events if isinstance(one, Done))
     list(score(dataset, prior, folder / "apart", SETTINGS))
@@ -71,7 +71,7 @@ def test_score__a_second_call_changes_nothing(runs: tuple[Run, Run, int]) -> Non
     alike = runs[0]
     before = {path: path.read_bytes() for path in alike.path.glob("scores/*")}
     dataset = open_dataset(str(alike.path.parent / "picture"), SourceSettings())
-    list(score(dataset, toy_prior(), alike.path, SETTINGS, alike=True))
+    list(score(dataset, toy_prior(NAMES), alike.path, SETTINGS, alike=True))
     assert {path: path.read_bytes() for path in alike.path.glob("scores/*")} == before
 
 
@@ -85,7 +85,7 @@ def test_name_scores__by_a_slow_definition(runs: tuple[Run, Run, int]) -> None:
         scores[name] = shares.mean()
         noises[name] = maps(run, index)["noise"].mean(axis=(1, 2), dtype=np.float64) / losses / 2
     best = max(scores, key=scores.__getitem__)
-    assert list(found)[0] == best
+    assert next(iter(found)) == best
     for name, one in found.items():
         assert one.score == pytest.approx(scores[name], abs=1e-6)
         assert one.error == pytest.approx(np.sqrt(np.square(noises[name]).sum()), rel=1e-3)
