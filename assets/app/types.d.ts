@@ -176,6 +176,7 @@ interface View extends ViewSettings {
   image_id: string;
   tab: string;
   a: string;
+  find: string;
   /** The name of the slice that is selected. */
   slice: string;
   /** The selected images, if they are few and no slice. */

@@ -22,7 +22,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
 Flags: TypeAlias = NDArray[np.bool_]
 
-FULL_S: Final = 1.5
+FULL_S: Final = 1.0
 """Seconds that one request may take to select further classes."""
 
 

@@ -31,6 +31,9 @@ MOST_SELECTED: Final = 100_000
 MOST_REPLACING: Final = 8
 """Images that could replace another one, of one request, at most: each takes a selection."""
 
+MOST_NAMES: Final = 16
+"""Names that one image is scored under, at most."""
+
 LONGEST_SHOWN: Final = 60
 
 
@@ -73,6 +76,7 @@ SelectedIds: TypeAlias = Annotated[
 Replacing: TypeAlias = Annotated[
     list[str], Field(max_length=MOST_REPLACING), Expected("a list of texts")
 ]
+Names: TypeAlias = Annotated[list[str], Field(max_length=MOST_NAMES), Expected("a list of texts")]
 Values: TypeAlias = Annotated[dict[str, Any], Expected("an object of values by name")]
 Coordinates: TypeAlias = Annotated[
     list[Finite], Field(max_length=2 * MOST_TEXTS), AfterValidator(_is_even)
@@ -328,11 +332,15 @@ class CompareParams(Params):
 
 
 class SourceParams(Params):
-    """A source to score: an uploaded file, a folder of this machine, or toybox."""
+    """A source to score: an uploaded file, a folder of this machine, or toybox.
+
+    class_names: several names for one image, in place of class_name.
+    """
 
     kind: Annotated[SourceKind, _one_of(SourceKind)]
     path: Text = ""
     class_name: Text = ""
+    class_names: Names = Field(default_factory=list)
 
 
 class ScoreParams(Params):

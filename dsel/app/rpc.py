@@ -22,6 +22,7 @@ from dsel.app.handlers import (
     image_map,
     inspect,
     jobs,
+    names,
     selected,
 )
 from dsel.app.requests import Params, Request, parsed
@@ -81,6 +82,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "score_options": (Params, jobs.score_options),
     "source_contents": (requests.ContentsParams, contents.source_contents),
     "score_start": (requests.ScoreParams, jobs.score_start),
+    "names": (Params, names.names),
     "job": (requests.TokenParams, jobs.job),
     "jobs": (requests.TokensParams, jobs.jobs),
     "job_cancel": (requests.TokenParams, jobs.job_cancel),

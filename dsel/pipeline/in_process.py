@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from dsel.pipeline.background import BackgroundWriter
-from dsel.pipeline.tasks import KnowledgeTask, ShardTask
+from dsel.pipeline.tasks import Work
 from dsel.pipeline.worker import ShardWorker
 from dsel.runs import Run
 from dsel.types import Event
@@ -40,7 +40,7 @@ class InProcess:
         """Create the run, or resume it."""
         return (yield from self._worker.prepare())
 
-    def run(self, tasks: Sequence[ShardTask | KnowledgeTask]) -> Generator[Event, None, list[Any]]:
+    def run(self, tasks: Sequence[Work]) -> Generator[Event, None, list[Any]]:
         """Run tasks; returns their results in order."""
         results = []
         with BackgroundWriter() as writer:

@@ -73,7 +73,7 @@ class Pooled:
         yield from self._run([PrepareTask()])
         return open_run(self._path)
 
-    def run(self, tasks: Sequence[ShardTask | KnowledgeTask]) -> Generator[Event, None, list[Any]]:
+    def run(self, tasks: Sequence[Work]) -> Generator[Event, None, list[Any]]:
         """Run tasks; returns their results in order.
 
         Raises `RunError` once all others are done if some could not be; fields: path, failed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from dsel.pipeline.knowledge import figures_of, knowledge_notices, measure_knowl
 from dsel.pipeline.parts import locked_part, locked_run, part_name
 from dsel.pipeline.rounds import further_rounds
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
-from dsel.pipeline.scoring_loop import first_pass
+from dsel.pipeline.scoring_loop import first_pass, named_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.pipeline.tasks import Runner
 from dsel.pipeline.worker import ShardWorker
@@ -35,6 +35,7 @@ from dsel.runs import Identity, Run, made_again
 from dsel.runs.copies import contradictions, note_of_contradictions
 from dsel.runs.image_map import ImageMap, write_image_map
 from dsel.runs.kept import remove_kept
+from dsel.runs.rounds import Rounds
 from dsel.runs.workers import remove_gone
 from dsel.types import (
     Dataset,
@@ -49,9 +50,17 @@ from dsel.types import (
 
 
 def score(
-    dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings, threads: int = 0
+    dataset: Dataset,
+    prior: Prior,
+    path: Path,
+    settings: ScoreSettings,
+    threads: int = 0,
+    alike: bool = False,
 ) -> Iterator[Event]:
     """Score every image into the run at `path`, and resume a run that was interrupted.
+
+    alike: whether all images are the same picture, one per class: it is scored under all names on
+    the same noise, so that their gaps can be compared, without further draws.
 
     What is about to be scored is the first event, before any image is read. Raises `StorageError`
     while another process scores into the run, and `RunError` at the end if the scores cannot be
@@ -63,21 +72,21 @@ def score(
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
     runner = InProcess(ShardWorker(dataset, prior, path, settings, threads))  # rejects the unfit
-    yield from locked_run(path, score_run(runner, path, settings))
+    yield from locked_run(path, score_run(runner, path, settings, alike))
 
 
-def score_run(runner: Runner, path: Path, settings: ScoreSettings) -> Iterator[Event]:
-    """Score a whole run, which the caller has locked, with the workers of a runner."""
+def score_run(
+    runner: Runner, path: Path, settings: ScoreSettings, alike: bool = False
+) -> Iterator[Event]:
+    """Score a whole run, which the caller has locked, with the workers of a runner.
+
+    alike: as for `score`.
+    """
     with runner:
         run = yield from runner.prepare()
         began = time.perf_counter()
-        yield from first_pass(run, runner)
-        run.gather_images()
-        if note := note_of_contradictions(contradictions(run.images.sharing_pixels())):
-            yield Notice(note)
-        check_scores(run)
-        rounds = yield from further_rounds(run, runner)
-        yield from measure_knowledge(run, settings, runner)
+        passes = _named(run, runner) if alike else _passes(run, settings, runner)
+        rounds = yield from passes
         seconds = time.perf_counter() - began
         run.finish(rounds)
         remove_kept(path)
@@ -94,8 +103,27 @@ def score_run(runner: Runner, path: Path, settings: ScoreSettings) -> Iterator[E
             "evaluations_per_image": round(run.summary.evaluations_per_image, 1),
             **_speed(runner, seconds),
             **figures_of(run.knowledge),
+            **({"names": len(run.identity.classes)} if alike else {}),
         },
     )
+
+
+def _passes(run: Run, settings: ScoreSettings, runner: Runner) -> Generator[Event, None, Rounds]:
+    yield from first_pass(run, runner)
+    run.gather_images()
+    if note := note_of_contradictions(contradictions(run.images.sharing_pixels())):
+        yield Notice(note)
+    check_scores(run)
+    rounds = yield from further_rounds(run, runner)
+    yield from measure_knowledge(run, settings, runner)
+    return rounds
+
+
+def _named(run: Run, runner: Runner) -> Generator[Event, None, Rounds]:
+    yield from named_pass(run, runner)
+    run.gather_images()
+    check_scores(run)
+    return ()
 
 
 def score_part(runner: Runner, path: Path, part: tuple[int, int]) -> Iterator[Event]:

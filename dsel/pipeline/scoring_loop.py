@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
 from dsel.errors import DamageError
-from dsel.pipeline.tasks import Notes, Runner, ShardTask
+from dsel.pipeline.tasks import NamesTask, Notes, Runner, ShardTask
 from dsel.runs import Run, made_again
 from dsel.runs.rounds import Further
 from dsel.types import Event, Notice, Progress, Started
@@ -28,6 +28,19 @@ def first_pass(run: Run, runner: Runner, part: tuple[int, int] = (1, 1)) -> Iter
     yield Started("score", sum(images.values()), "images", done)
     tasks = [ShardTask(number) for number in mine if number not in finished]
     yield from _notices((yield from runner.run(tasks)))
+
+
+def named_pass(run: Run, runner: Runner) -> Iterator[Event]:
+    """Score one picture under the names of all classes, on the same noise.
+
+    The run has the picture once per class, in the order of the classes.
+    """
+    every = range(run.identity.shards)
+    finished = yield from _whole_shards(run, every)
+    done = sum(map(run.identity.images_in, finished))
+    yield Started("score", run.identity.images, "names", done)
+    if missing := [number for number in every if number not in finished]:
+        yield from runner.run([NamesTask(missing)])
 
 
 def round_pass(

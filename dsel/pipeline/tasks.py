@@ -36,6 +36,19 @@ class ShardTask:
 
 
 @dataclass(frozen=True, slots=True)
+class NamesTask:
+    """Score one picture, which each class of the run has, under the names of all classes.
+
+    shards: those that are written. The result is `Notes`.
+    """
+
+    shards: Sequence[int]
+    shard: int = 0
+    round: int = 0
+    stage: str = "score"
+
+
+@dataclass(frozen=True, slots=True)
 class KnowledgeTask:
     """Measure what the prior knows of a group of classes, from the ids of images of each.
 
@@ -58,7 +71,8 @@ class PrepareTask:
     stage: str = "open"
 
 
-Task: TypeAlias = ShardTask | KnowledgeTask | PrepareTask
+Work: TypeAlias = ShardTask | NamesTask | KnowledgeTask
+Task: TypeAlias = Work | PrepareTask
 
 
 class Runner(Protocol):
@@ -85,7 +99,7 @@ class Runner(Protocol):
     def prepare(self) -> Generator[Event, None, Run]:
         """Create the run, or resume it, and let one of the workers choose its backend."""
 
-    def run(self, tasks: Sequence[ShardTask | KnowledgeTask]) -> Generator[Event, None, list[Any]]:
+    def run(self, tasks: Sequence[Work]) -> Generator[Event, None, list[Any]]:
         """Run tasks; returns their results in order.
 
         Raises `RunError` once all others are done if some could not be; fields: path, failed.

@@ -18,8 +18,9 @@ from dsel.pipeline.background import BackgroundWriter
 from dsel.pipeline.contents import contents_events
 from dsel.pipeline.knowledge import measure_group
 from dsel.pipeline.reporting import Reporter
+from dsel.pipeline.score_names import score_names
 from dsel.pipeline.score_shard import ScoringInputs, score_shard
-from dsel.pipeline.tasks import KnowledgeTask, PrepareTask, Task
+from dsel.pipeline.tasks import KnowledgeTask, NamesTask, PrepareTask, Task
 from dsel.runs import Identity, Run, create_run, made_again, open_run, remedies
 from dsel.runs.manifest import check_same
 from dsel.runs.run import SUMMARY, TABLE
@@ -82,6 +83,8 @@ class ShardWorker:
         if isinstance(task, KnowledgeTask):
             total = sum(map(len, task.images.values()))
             events: Generator[Event, None, Any] = measure_group(inputs, task)
+        elif isinstance(task, NamesTask):
+            total, events = len(inputs.refs), score_names(inputs, task)
         else:
             total = len(task.chosen) or inputs.run.identity.images_in(task.shard)
             events = score_shard(inputs, task, writer)

@@ -92,14 +92,57 @@ def paired_losses(
         rows = torch.cat(parts)  # (B*T*D, h, w)
         return rows.reshape(images, steps, draws, *rows.shape[1:])  # (B, T, D, h, w)
 
-    return PairedLosses(
-        conditional=by_draw(conditional).mean(2),
-        unconditional=by_draw(unconditional).mean(2),
-        gap=by_draw(gap).mean(2),
-        difference=by_draw(difference).mean(2),
-        noise=_noise(by_draw(gap), in_second_half),
-        difference_noise=_noise(by_draw(difference), in_second_half),
-    )
+    maps = by_draw(conditional), by_draw(unconditional), by_draw(gap), by_draw(difference)
+    return _means(*maps, in_second_half)
+
+
+def named_losses(
+    predict: Predict,
+    clean: Tensor,
+    noise: Tensor,
+    timesteps: Sequence[int],
+    schedule: Schedule,
+    prediction: str,
+    rows_per_call: int,
+    in_second_half: Sequence[bool],
+    names: int,
+) -> PairedLosses:
+    """Return the losses of one image under each of several prompts, B = names.
+
+    As `paired_losses` for so many copies of the image with the same noise, but the null prompt is
+    predicted once. clean: (C, h, w). noise: (T, D, C, h, w). Prompt k + 1 is the k-th name.
+    """
+    steps, draws = noise.shape[:2]
+    eps = noise.flatten(0, 1)  # (T*D, C, h, w)
+    times = torch.tensor(timesteps).repeat_interleave(draws)  # (T*D,)
+    signal, amount = (part.to(clean) for part in amplitudes(schedule, times))
+    noised = add_noise(clean.expand(len(eps), *clean.shape), eps, signal, amount)
+    to_noise = PREDICTIONS[prediction]
+
+    def predicted(prompt: int) -> Tensor:
+        """Return the predicted noise under a prompt, (T*D, C, h, w)."""
+        parts = []
+        for rows in _chunks(len(eps), rows_per_call):
+            which = torch.full((len(times[rows]),), prompt)
+            output = predict(noised[rows], times[rows], which).to(noised.dtype)
+            parts.append(to_noise(output, noised[rows], signal[rows], amount[rows]))
+        return torch.cat(parts)
+
+    eps_u = predicted(0)
+    unconditional = (eps - eps_u).square().mean(1)
+    conditional, gap, difference = [], [], []
+    for name in range(names):
+        eps_c = predicted(name + 1)
+        conditional.append((eps - eps_c).square().mean(1))
+        gap.append(((eps_c - eps_u) * (2 * eps - eps_u - eps_c)).mean(1))
+        difference.append((eps_c - eps_u).square().mean(1))
+
+    def by_draw(parts: list[Tensor]) -> Tensor:
+        return torch.stack(parts).reshape(names, steps, draws, *parts[0].shape[1:])
+
+    unconditional = by_draw([unconditional] * names)
+    maps = by_draw(conditional), unconditional, by_draw(gap), by_draw(difference)
+    return _means(*maps, in_second_half)
 
 
 def label_losses(
@@ -136,6 +179,24 @@ def check_prediction(prediction: str) -> None:
     if prediction not in PREDICTIONS:
         known = ", ".join(PREDICTIONS)
         raise PriorError(f"the prior predicts {prediction!r}; dsel supports {known}")
+
+
+def _means(
+    conditional: Tensor,
+    unconditional: Tensor,
+    gap: Tensor,
+    difference: Tensor,
+    in_second_half: Sequence[bool],
+) -> PairedLosses:
+    """Average maps over draws, (B, T, D, h, w) -> (B, T, h, w)."""
+    return PairedLosses(
+        conditional=conditional.mean(2),
+        unconditional=unconditional.mean(2),
+        gap=gap.mean(2),
+        difference=difference.mean(2),
+        noise=_noise(gap, in_second_half),
+        difference_noise=_noise(difference, in_second_half),
+    )
 
 
 def _noise(maps: Tensor, in_second_half: Sequence[bool]) -> Tensor:

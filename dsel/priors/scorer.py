@@ -21,7 +21,14 @@ from dsel.core.halves import in_second_half
 from dsel.errors import SettingError
 from dsel.priors.backends import Trial, compare, remembered
 from dsel.priors.batching import ENCODE_BATCH, RowBudget
-from dsel.priors.losses import PairedLosses, check_prediction, label_losses, paired_losses
+from dsel.priors.losses import (
+    PairedLosses,
+    Predict,
+    check_prediction,
+    label_losses,
+    named_losses,
+    paired_losses,
+)
 from dsel.priors.noise import draw_noise, random_projection
 from dsel.priors.prompt_check import check_labels, check_prompts
 from dsel.priors.schedules import check_timesteps
@@ -115,6 +122,36 @@ class Scorer:
             self.budget.report(cells, time.perf_counter() - start)
         return scores
 
+    def score_names(
+        self, ref: ImageRef, pixels: NDArray[np.uint8], classes: Sequence[int], draws: range
+    ) -> list[Score | None]:
+        """Score one proxy (height, width, 3) under the names of classes, all on its own noise.
+
+        The null prompt is predicted once for all of them.
+        """
+        losses, features = self.budget.attempt(
+            lambda: self._score_names(ref, pixels, classes, draws)
+        )
+        self.images += 1
+        return [self._checked(losses, features, row) for row in range(len(classes))]
+
+    def _score_names(
+        self, ref: ImageRef, pixels: NDArray[np.uint8], classes: Sequence[int], draws: range
+    ) -> tuple[PairedLosses, Tensor]:
+        s, prior = self._settings, self._prior
+        clean = self._encode(pixels[None], 1)[0]  # (C, h, w)
+        noise = draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape, s.antithetic)
+        conditioning = join([self._null(), *(self._named(index) for index in classes)])
+        grids = _Grids(len(classes), s.feature_grid)
+        losses = named_losses(
+            self._predicting(conditioning, grids, True), clean, noise.to(clean), s.timesteps,
+            prior.schedule, prior.prediction, self.budget.rows, in_second_half(draws, s.antithetic),
+            len(classes),
+        )  # fmt: skip
+        maps = [getattr(losses, field.name) for field in fields(losses)]
+        *maps, means = to_host([*maps, grids.means()])
+        return PairedLosses(*maps), self._project(means)
+
     def label_losses(
         self,
         ref: ImageRef,
@@ -164,24 +201,30 @@ class Scorer:
         conditioning = join([self._null(), *(self._named(ref.class_index) for ref in refs)])
         grids = _Grids(len(refs), s.feature_grid)
 
-        def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
-            described = (times == self._feature_timestep) & (which > 0) & are_first
-            tap = described.nonzero()[:, 0]
-            rows = {name: values[which] for name, values in conditioning.items()}
-            predicted = self._timed(lambda: prior.predict(noised, times, rows, tap=tap))
-            if predicted.features is not None:
-                grids.add(which[tap] - 1, predicted.features)
-            return predicted.output
-
         losses = paired_losses(
-            predict, clean, to_device(noise, clean), s.timesteps, prior.schedule, prior.prediction,
-            self.budget.rows, in_second_half(draws, s.antithetic),
+            self._predicting(conditioning, grids, are_first), clean, to_device(noise, clean),
+            s.timesteps, prior.schedule, prior.prediction, self.budget.rows,
+            in_second_half(draws, s.antithetic),
         )  # fmt: skip
         maps = [getattr(losses, field.name) for field in fields(losses)]
         if not are_first:
             return PairedLosses(*to_host(maps)), None
         *maps, means = to_host([*maps, grids.means()])
         return PairedLosses(*maps), self._project(means)
+
+    def _predicting(self, conditioning: Conditioning, grids: _Grids, described: bool) -> Predict:
+        """Return the network under prompts; with `described` it adds features to the grids."""
+
+        def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+            tapped = (times == self._feature_timestep) & (which > 0) & described
+            tap = tapped.nonzero()[:, 0]
+            rows = {name: values[which] for name, values in conditioning.items()}
+            predicted = self._timed(lambda: self._prior.predict(noised, times, rows, tap=tap))
+            if predicted.features is not None:
+                grids.add(which[tap] - 1, predicted.features)
+            return predicted.output
+
+        return predict
 
     def _noise_of(self, refs: Sequence[ImageRef], draws: range, shape: Sequence[int]) -> Tensor:
         """Draw the noise of images, (B, T, D, *shape); in threads where a device waits for it."""

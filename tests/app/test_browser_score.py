@@ -174,6 +174,74 @@ def test_picture__with_a_class_name_waits_to_be_opened(visit: Opener) -> None:
     until(page, "#dsel-panel-inspect .sentence", "e => e.textContent.length > 20")
 
 
+CARD = ".names-card"
+
+
+def test_names__an_example_is_scored_under_several(visit: Opener) -> None:
+    page = visit()
+    page.get_by_role("button", name="Try disc/", exact=False).first.click()
+    until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
+    names = page.locator(".name-row input")
+    assert [one.input_value() for one in names.all()] == ["disc", "square", "bar"]
+    page.get_by_role("button", name="Remove name 3").click()
+    page.get_by_role("button", name="Compare with another name").click()
+    names.last.fill("a <b>snowman</b>")
+    quick(page)
+    text = page.locator(".estimate").inner_text()
+    assert text.startswith("(3 names + the null prompt) × 1 timestep × 2 draws = 8 evaluations")
+    begin(page)
+    page.wait_for_selector(CARD, timeout=LONG_MS)
+    lines = page.locator(f"{CARD} .name-line")
+    assert sorted(one.get_attribute("data-name") for one in lines.all()) == [
+        "a <b>snowman</b>", "disc", "square",
+    ]  # fmt: skip
+    best, second = (lines.nth(n).get_attribute("data-name") for n in range(2))
+    assert f"“{best}”" in page.locator(".names-verdict").inner_text()
+    assert f"“{second}”" in page.locator(".names-verdict").inner_text()
+    assert "behind" in lines.nth(1).inner_text()
+    until(page, f"{CARD} canvas", "e => e.width > 1")
+    assert violations(page) == []
+    page.get_by_role("button", name="Close", exact=True).click()
+    page.get_by_role("button", name="compare 3 names").first.click()
+    page.wait_for_selector(CARD)
+    page.locator(CARD).get_by_role("button", name="Open in Inspect").click()
+    until(page, "#dsel-panel-inspect .sentence", "e => e.textContent.length > 20")
+    assert page.locator(".pick select option").count() == 3
+
+
+def test_picture__from_the_clipboard(visit: Opener) -> None:
+    page = visit()
+    page.locator(FORM).evaluate(
+        """(form, bytes) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
+          const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+          form.dispatchEvent(event);
+        }""",
+        list(picture()),
+    )
+    until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
+    assert page.locator(".zone-title").first.inner_text() == "pasted.png"
+
+
+def test_picture__from_the_camera_of_a_phone(visit: Opener) -> None:
+    page = visit(viewport=PHONE)
+    photo = page.get_by_label("Take a photo")
+    assert photo.get_attribute("capture") == "environment"
+    photo.set_input_files({"name": "1.jpg", "mimeType": "image/png", "buffer": picture()})
+    until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
+
+
+def test_names__a_found_image_is_offered(visit: Opener) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Find").click()
+    similar = page.locator("#dsel-panel-find .found-similar").first
+    similar.click()
+    page.get_by_role("button", name="Score under", exact=False).click()
+    until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
+    assert page.locator(".name-row input").count() >= 2
+
+
 def test_job__reloaded_cancelled_and_resumed(visit: Opener) -> None:
     page = visit()
     choose(page, "Toybox scenes")

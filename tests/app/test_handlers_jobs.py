@@ -221,6 +221,43 @@ def test_score_start__one_image_and_a_class(page_of) -> None:
     assert kept.read_bytes() == png()
 
 
+def test_score_start__an_image_under_several_names(page_of) -> None:
+    page = page_of()
+    source = {
+        "kind": "picture",
+        "path": page.upload("a.png", png()),
+        "class_names": [" cat ", "dog"],
+    }
+    contents = page.ask("source_contents", source={**source, "path": ""})
+    assert [one["name"] for one in contents["classes"]] == ["cat", "dog"]
+    assert contents["images"] == 1
+    token = page.ask("score_start", source=source, score=SCORE)["token"]
+    report = page.done(token)
+    assert (report["state"], report["title"]) == ("done", "a.png as cat or dog"), report["error"]
+    assert report["figures"]["names"] == 2
+    found = page.ask("names", run=token)
+    assert {one["name"] for one in found["rows"]} == {"cat", "dog"}
+    scores = [one["score"] for one in found["rows"]]
+    assert scores[0] >= scores[1]
+    assert found["rows"][1]["behind"] == pytest.approx(scores[0] - scores[1])
+    assert found["range"]["low"] == -found["range"]["high"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["cat", " cat"], "the class names of an image must differ, got 'cat' twice"),
+        (["cat", " "], "class name must be one line of 1 to 200 characters, got ''"),
+        (["cat"] * 17, "class_names must have at most 16 entries, got 17"),
+    ],
+)
+def test_score_start__names_that_are_refused(page_of, names: list[str], message: str) -> None:
+    page = page_of()
+    source = {"kind": "picture", "path": page.upload("a.png", png()), "class_names": names}
+    with pytest.raises(SettingError, match=message):
+        page.ask("score_start", source=source, score=SCORE)
+
+
 @pytest.mark.parametrize(
     "name", ["../cat", "train cat", ".cat", "a/cat", "cat.png", 'd\'été "cat"']
 )

@@ -17,6 +17,7 @@ from dsel.errors import SettingError
 
 KINDS = (SelectSettings, ExportSettings)
 DECLARED = [setting for kind in KINDS for setting in settings_of(kind).values() if setting.linked]
+KNOWN = "class, image, tab, a, slice, find, ids, patch_px"
 TEXTS = st.text(max_size=12)
 LISTS = st.lists(TEXTS, max_size=4, unique=True)
 
@@ -128,14 +129,8 @@ def test_view_of__keys_that_are_not_dsels_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (
-            "run=/home/me/run",
-            "unknown key in the link 'run'; known are: class, image, tab, a, slice, find, ids",
-        ),
-        (
-            "prior=x",
-            "unknown key in the link 'prior'; known are: class, image, tab, a, slice, find, ids",
-        ),
+        ("run=/home/me/run", f"unknown key in the link 'run'; known are: {KNOWN}"),
+        ("prior=x", f"unknown key in the link 'prior'; known are: {KNOWN}"),
         ("%0Ax=1", "unknown key in the link '\\nx'; known are: class, "),
         ("x" * 999, "unknown key in the link '" + "x" * 60 + "'; known are: class, "),
         ("ipc=ten", "ipc in the link must be a whole number, got 'ten'"),

@@ -16,7 +16,14 @@ from torch import Tensor
 
 from dsel.core.halves import in_second_half
 from dsel.errors import PriorError
-from dsel.priors.losses import PREDICTIONS, PairedLosses, Predict, check_prediction, paired_losses
+from dsel.priors.losses import (
+    PREDICTIONS,
+    PairedLosses,
+    Predict,
+    check_prediction,
+    named_losses,
+    paired_losses,
+)
 from dsel.priors.schedules import add_noise, diffusion_schedule
 from dsel.types import Prior, Schedule
 
@@ -461,3 +468,21 @@ def test_paired_losses__noise_is_the_standard_error_in_closed_form() -> None:
     # A pair of eps and -eps has a mean without noise, which both halves of whole pairs show.
     pairs = torch.stack([eps[:, :, 0], -eps[:, :, 0], eps[:, :, 1], -eps[:, :, 1]], 2)
     assert float(noise_of(pairs, True).abs().max()) < 1e-6
+
+
+def test_named_losses__are_those_of_copies_on_the_same_noise() -> None:
+    """As `paired_losses` of copies of the image, but the null prompt is predicted once."""
+    clean, noise = normal(2, 4, 4), normal(3, 4, 2, 4, 4, seed=1)
+    asked: list[int] = []
+
+    def predict(noised: Tensor, times: Tensor, which: Tensor) -> Tensor:
+        asked.extend(which.tolist())
+        return noised * (0.1 + 0.2 * which + 0.001 * times)[:, None, None, None]
+
+    common = TIMESTEPS, half_noise(), "epsilon", 5, (False, True, False, True)
+    found = named_losses(predict, clean, noise, *common, 3)
+    assert [asked.count(prompt) for prompt in range(4)] == [12, 12, 12, 12]
+    copies = clean.expand(3, *clean.shape), noise.expand(3, *noise.shape)
+    expected = paired_losses(predict, *copies, *common)
+    for name in MAPS:
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))

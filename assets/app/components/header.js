@@ -1,11 +1,15 @@
 // The top of the page: the run, the class, the tabs, and the tools.
 
-import { fill, h, iconButton, indexOfFocus } from "../lib/dom.js";
+import { fill, h, icon, iconButton, indexOfFocus, set } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { isActive } from "../lib/jobs.js";
 import { LABELS, TABS } from "../lib/tabs.js";
 import { toggleTheme } from "../lib/theme.js";
+import { openClassSearch } from "./class_search.js";
+
+/** More classes than these are searched by name; fewer are a list. */
+const LISTED = 30;
 
 const COUNTED_STAGES = ["score", "round", "export", "evaluate", "advise"];
 /** @type {Record<string, string[]>} */
@@ -59,17 +63,27 @@ function createClassPicker(app) {
   };
   keys.set("[", () => step(-1));
   keys.set("]", () => step(1));
+  const search = () => openClassSearch(app, (name) => store.go({ class_name: name, image_id: "" }));
+  keys.set("c", search);
+  const name = h("span", {});
+  const chosen = h("button.button.class-chosen", { type: "button", onclick: search }, name, icon(ICONS.search));
   const previous = iconButton(ICONS.left, "Previous class ([)", () => step(-1));
   const next = iconButton(ICONS.right, "Next class (])", () => step(1));
   return {
-    element: h("div.pick", {}, previous, select, next),
+    element: h("div.pick", {}, previous, select, chosen, next),
     showRun() {
+      const isLong = app.start.classes.length > LISTED;
+      select.hidden = isLong;
+      chosen.hidden = !isLong;
       const options = app.start.classes.map((one) => h("option", { value: one.name }, `${one.name} (${one.scored})`));
       fill(select, options);
     },
     show() {
       select.value = store.state.class_name;
       select.title = store.state.class_name;
+      name.textContent = store.state.class_name;
+      set(chosen, { title: `${name.textContent}: choose another class (C)` });
+      chosen.setAttribute("aria-label", `Class: ${name.textContent}`);
     },
   };
 }
@@ -87,7 +101,7 @@ function createTabList(app, retry) {
     return h("button", { type: "button", ...props, onclick: () => open(id) }, LABELS[id]);
   });
   TABS.forEach((id, n) => {
-    keys.set(String(n + 1), () => store.go({ tab: id }));
+    keys.set(String((n + 1) % 10), () => store.go({ tab: id }));
   });
   const element = h(
     "div.tabs",

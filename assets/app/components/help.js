@@ -16,6 +16,7 @@ const ABOUT = [
 const KEYS = [
   ["←  →", "Previous image, next image"],
   ["[  ]", "Previous class, next class"],
+  ["C", "Choose a class by name"],
   ["1 to 9", "Tabs, in their order"],
   ["P", "Pin the chosen image: its patch is kept first"],
   ["B", "Ban the chosen image: it is never kept"],

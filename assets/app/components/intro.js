@@ -14,6 +14,7 @@ export const WHAT =
 const HERE = {
   inspect: ({ class_name: name }) => `here are the images of ${name}, each with the patch that shows it, best first`,
   map: () => "here are all images of the run as points, close where they look alike",
+  find: () => "here you search all images of the run",
   clusters: ({ class_name: name }) => `here are the patches of ${name} as points, close where they look alike`,
   distilled: ({ select }) => `here is that set, with ${select.ipc} images per class`,
   compare: () => "here is what two settings choose differently",

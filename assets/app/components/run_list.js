@@ -14,9 +14,13 @@ import { showSkips } from "./job_card.js";
  */
 
 export class RunList {
-  /** @param {App} app */
-  constructor(app) {
+  /**
+   * @param {App} app
+   * @param {(token: string, title: string) => void} compare shows the names of one picture
+   */
+  constructor(app, compare) {
     this.app = app;
+    this.compare = compare;
     /** @type {Start | null} */
     this.first = null;
     this.key = "";
@@ -67,6 +71,7 @@ export class RunList {
       app.dialog(`Notices of ${title}`, h("ul.help-list", {}, items));
     };
     const links = [
+      figures.names > 0 && link(`compare ${figures.names} names`, () => this.compare(token, title)),
       skipped > 0 && link(`${figures.skipped ?? skipped} skipped`, () => showSkips(app, report)),
       notices.length > 0 && link(plural(notices.length, "notice"), showNotices),
     ];

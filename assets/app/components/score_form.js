@@ -220,6 +220,17 @@ function priorFields({ any_prior: isFree, prior, priors }) {
 }
 
 /**
+ * Describe how many evaluations one image takes under several names.
+ * @param {number} names
+ * @param {number} timesteps
+ * @param {number} draws
+ */
+function namesText(names, timesteps, draws) {
+  const product = `(${names} names + the null prompt) × ${plural(timesteps, "timestep")} × ${plural(draws, "draw")}`;
+  return `${product} = ${count((names + 1) * timesteps * draws)} evaluations of the prior.`;
+}
+
+/**
  * Describe how many evaluations the job needs, as far as that is known.
  * @param {Sources} sources
  * @param {Record<string, Fields>} forms
@@ -241,6 +252,7 @@ function estimateText(sources, forms, { evaluations: most }, listed) {
   const each = 2 * timesteps * draws;
   const atMost = 2 * timesteps * Math.max(draws, value("score", "most_draws"));
   if (!Number.isFinite(each) || !Number.isFinite(atMost)) return "";
+  if (sources.names() > 1) return namesText(sources.names(), timesteps, draws);
   const limit = most ? `; at most ${count(most)} are allowed here` : "";
   /** @param {number} number */
   const spent = (number) =>

@@ -1,9 +1,8 @@
 // The images to score: one image, a zip file, a folder of this machine, or toybox scenes.
 
 import { h, uid } from "../lib/dom.js";
-import { unknownClassText } from "../lib/knowledge.js";
 import { Dropzone } from "./dropzone.js";
-import { suggest } from "./form_fields.js";
+import { createPicturePane } from "./picture_pane.js";
 import { createSegments } from "./segments.js";
 
 /** @type {Record<string, string>} */
@@ -23,8 +22,6 @@ const SETTINGS = {
 /** The settings that say which images of a source are used, but for their number. */
 export const WHICH = ["sample_seed", "split", "subset", "image_column", "label_column", "classes"];
 const LAYOUT = "One folder per class, named after the class, with its images inside.";
-const CLASS_HELP =
-  "Any name that the prior can be given, such as a class of this run: the heat map shows where the name helps.";
 
 /** @typedef {{ per_class: number, classes: string[] }} Counted */
 /**
@@ -33,6 +30,8 @@ const CLASS_HELP =
  * @property {() => Promise<Record<string, any>>} source uploads the file, if any
  * @property {() => Record<string, any> | null} ready the source without an upload; null where it lacks something
  * @property {(settings: Counted) => number} [images]
+ * @property {() => number} [names] how many names the image gets
+ * @property {(example: import("./picture_pane.js").Example) => unknown} [take]
  * @property {(names: string[]) => void} [suggest]
  * @property {(names: string[]) => void} [showKnown]
  */
@@ -60,7 +59,7 @@ export class Sources {
     this.kinds = Object.keys(LABELS).filter((kind) => options.kinds.includes(kind));
     /** @type {Record<string, () => Pane>} */
     const create = {
-      picture: () => createImagePane(app, options, changed),
+      picture: () => createPicturePane(app, options, changed),
       zip: () => createZipPane(app, options, changed, eager),
       folder: () => createFolderPane(changed),
       toybox: () => createToyboxPane(options),
@@ -107,6 +106,20 @@ export class Sources {
     return this.panes[this.kind].images?.(settings) ?? null;
   }
 
+  /** Return how many names the source is scored under at once. */
+  names() {
+    return this.panes[this.kind].names?.() ?? 1;
+  }
+
+  /**
+   * Take an image of the current run, with names to compare.
+   * @param {import("./picture_pane.js").Example} example
+   */
+  take(example) {
+    this.turn("picture");
+    return this.panes.picture?.take?.(example);
+  }
+
   /**
    * Compare the class name of one image with those that the prior was trained on, if they are known.
    * @param {string[]} names
@@ -122,37 +135,6 @@ export class Sources {
   suggestClasses(names) {
     this.panes.picture?.suggest?.(names);
   }
-}
-
-/**
- * @param {App} app
- * @param {Options} options
- * @param {() => void} changed
- * @returns {Pane}
- */
-function createImagePane(app, { pictures: kinds, upload_bytes: most }, changed) {
-  const zone = new Dropzone(app, { label: "Drop an image here", kinds, most, preview: true, changed });
-  const { input, field } = createTextField("Class name", CLASS_HELP, changed);
-  input.maxLength = 200;
-  const known = h("p.hint.unknown-class", { hidden: true, role: "status" });
-  field.append(known);
-  return {
-    element: h("div.pane", {}, zone.element, field),
-    images: () => 1,
-    showKnown(names) {
-      known.textContent = unknownClassText(input.value, names);
-      known.hidden = !known.textContent;
-    },
-    ready: () => (input.value.trim() ? { class_name: input.value } : null),
-    suggest: (names) => suggest(input, names),
-    async source() {
-      if (zone.file && !input.value.trim()) {
-        input.focus();
-        throw new Error("Enter a class name: the heat map shows where this name helps.");
-      }
-      return { path: await zone.send(), class_name: input.value };
-    },
-  };
 }
 
 /**

@@ -17,6 +17,11 @@ export const ICONS = {
   download: ["M12 4v11", "M7 11l5 5 5-5", "M4 20h16"],
   swap: ["M4 8h13l-3-3", "M20 16H7l3 3"],
   slice: ["M6 4h12v16l-6-4-6 4z"],
+  reverse: ["M8 4v15l-4-4", "M16 20V5l4 4"],
   grid: ["M4 4h7v7H4z", "M13 4h7v7h-7z", "M4 13h7v7H4z", "M13 13h7v7h-7z"],
+  similar: ["M4 4h10v10H4z", "M10 17v3h10V10h-3"],
+  search: ["M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13z", "M15.5 15.5L20 20"],
+  plus: "M12 5v14M5 12h14",
+  camera: ["M4 8h4l2-3h4l2 3h4v11H4z", "M12 10a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z"],
   check: "M5 13l4 4L19 7",
 };

@@ -96,14 +96,15 @@ function blobUrl(text) {
 }
 
 /**
- * Show an image of the current class in an element; a later call on the same element wins.
+ * Show an image in an element; a later call on the same element wins.
  * @param {App} app
  * @param {HTMLImageElement} element
  * @param {string} id
  * @param {Kind} [kind]
+ * @param {string} [name] of its class, the current one by default
  */
-export function showImage(app, element, id, kind = "thumbnail") {
-  const { run, class_name: name } = app.store.state;
+export function showImage(app, element, id, kind = "thumbnail", name = app.store.state.class_name) {
+  const { run } = app.store.state;
   const key = JSON.stringify([kind, run, name, id]);
   if (element.dataset.key === key) return;
   element.dataset.key = key;

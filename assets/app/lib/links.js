@@ -2,7 +2,7 @@
 
 const RUN_KEY = "run";
 /** @type {Record<string, string>} */
-const POSITION = { class: "class_name", image: "image_id", tab: "tab", a: "a", slice: "slice" };
+const POSITION = { class: "class_name", image: "image_id", tab: "tab", a: "a", slice: "slice", find: "find" };
 
 /**
  * Write a view as a query string.
@@ -69,7 +69,7 @@ export function writeSearch({ state, query }, search) {
  */
 export function imageQuery(query, className, id) {
   const view = new URLSearchParams(query);
-  for (const key of ["a", "tab", "slice", "ids"]) view.delete(key);
+  for (const key of ["a", "tab", "slice", "find", "ids"]) view.delete(key);
   view.set("class", className);
   view.set("image", id);
   return view.toString();

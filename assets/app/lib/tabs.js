@@ -1,10 +1,13 @@
 // The tabs: each module is imported and mounted when its tab is first opened, and shown when something changed.
 
-export const TABS = ["inspect", "map", "clusters", "distilled", "compare", "baselines", "evaluate", "score", "export"];
+export const TABS = [
+  "inspect", "map", "find", "clusters", "distilled", "compare", "baselines", "evaluate", "score", "export",
+];
 /** @type {Record<string, string>} */
 export const LABELS = {
   inspect: "Inspect",
   map: "Map",
+  find: "Find",
   clusters: "Clusters",
   distilled: "Distilled set",
   compare: "Compare",

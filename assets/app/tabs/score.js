@@ -1,9 +1,11 @@
 // Score: new images are scored with a prior as a job in the background; and the runs that can be opened.
 
+import { createNamesCard } from "../components/names_card.js";
 import { OpenJobs } from "../components/open_jobs.js";
 import { RunList } from "../components/run_list.js";
 import { ScoreForm } from "../components/score_form.js";
 import { empty, fill, h, stylesheet } from "../lib/dom.js";
+import { takeOffer } from "../lib/offers.js";
 
 stylesheet(new URL("../components/job_card.css", import.meta.url));
 stylesheet(new URL("../components/job_form.css", import.meta.url));
@@ -23,7 +25,7 @@ class ScoreTab {
   constructor(root, app) {
     this.app = app;
     this.place = h("div.score-form-place", {});
-    this.runs = new RunList(app);
+    this.runs = new RunList(app, (token, title) => app.attempt(() => this.compare(token, title)));
     this.jobs = new OpenJobs(app, ["score"], (report) => this.ended(report));
     /** @type {ScoreForm | null} */
     this.form = null;
@@ -44,6 +46,8 @@ class ScoreTab {
     this.runs.update();
     if (!this.form) await this.open();
     if (change.has("run")) this.form?.suggestClasses();
+    const offer = takeOffer();
+    if (offer) await this.form?.sources.take(offer);
   }
 
   async open() {
@@ -77,14 +81,29 @@ class ScoreTab {
    * Offer to open the run of the job that was started here; the page stays as it is.
    * @param {Report} report
    */
-  ended({ token, state, title }) {
+  ended({ token, state, title, figures }) {
     if (token !== this.awaited || state !== "done") return;
     this.awaited = "";
+    if (figures.names) {
+      this.app.attempt(() => this.compare(token, title));
+      return;
+    }
     const open = h("button.button", { type: "button", "aria-label": `Show ${title}` }, "Show it");
     open.addEventListener("click", () => {
       fill(this.finished);
       this.app.attempt(() => this.app.openRun(token));
     });
     fill(this.finished, h("div.notice", {}, h("p", {}, h("strong", {}, title), " is scored."), open));
+  }
+
+  /**
+   * Show the names of one picture side by side.
+   * @param {string} token
+   * @param {string} title
+   */
+  async compare(token, title) {
+    const card = await createNamesCard(this.app, token, title, () => fill(this.finished));
+    fill(this.finished, card);
+    card.scrollIntoView({ block: "nearest" });
   }
 }

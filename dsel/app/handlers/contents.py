@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from dsel.app.context import Context
 from dsel.app.forms import filled
-from dsel.app.handlers.jobs import class_name_of, sourced
+from dsel.app.handlers.jobs import class_names_of, sourced
 from dsel.app.requests import ContentsParams
 from dsel.app.wire import plain
 from dsel.config import ScoreSettings, SourceSettings
@@ -29,22 +29,25 @@ def source_contents(context: Context, params: ContentsParams) -> Mapping[str, An
     settings = filled(ScoreSettings, words, "score", context.trusted)
     notes: tuple[str, ...] = ()
     if params.source.kind == "picture":
-        contents = _of_picture(class_name_of(params.source), settings)
+        contents = _of_picture(class_names_of(params.source), settings)
     else:
         contents, notes = _opened(context, params, settings)
+    images = sum(one.images for one in contents.classes)
     return {
         "split": contents.split,
         "classes": plain(contents.classes[:MOST_CLASSES]),
         "total": len(contents.classes),
-        "images": sum(one.images for one in contents.classes),
+        "images": images if params.source.kind != "picture" else 1,
         "null_prompt": contents.null_prompt,
         "notes": list(notes),
     }
 
 
-def _of_picture(name: str, settings: ScoreSettings) -> Contents:
-    one = ClassContents(name, "", 1, (settings.conditional_prompt(name),))
-    return Contents("", "", (one,), settings.unconditional_prompt())
+def _of_picture(names: Sequence[str], settings: ScoreSettings) -> Contents:
+    classes = tuple(
+        ClassContents(name, "", 1, (settings.conditional_prompt(name),)) for name in names
+    )
+    return Contents("", "", classes, settings.unconditional_prompt())
 
 
 def _opened(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -44,6 +44,9 @@ OPEN_HINT: Final = (
 )
 CLASS: Final = "class"
 """The class folder of a single image: a name that is neither a split nor an image."""
+
+MOST_TITLED: Final = 3
+"""Class names in the title of a job, at most."""
 
 _ONE_PICTURE: Final = Lock()
 """Held while a request decodes a picture, so that memory is that of one (see `decode`)."""
@@ -210,8 +213,8 @@ def _folder(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTas
 
 
 def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
-    """Score an image for one class: a folder of that class, which classes.json names."""
-    name = class_name_of(source)
+    """Score an image under each name: a folder of that class, which classes.json names."""
+    names = class_names_of(source)
     file = context.state.uploads.find(source.path, IMAGES)
     settings = filled(SourceSettings, {}, "source settings", context.trusted)
     try:
@@ -219,15 +222,27 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
             decode(file, settings.max_px)
     except UnreadableImage as reason:
         raise SettingError(f"{file.name}: {reason}") from reason
-    path = f"picture/{CLASS}/{_file_name(file)}"
+    folders = _class_folders(names)
     return replace(
         task,
-        title=f"{file.name} as {name}",
+        title=f"{file.name} as {_alternatives(names)}",
         source="picture",
         source_settings=settings,
-        moved=((str(file), path),),
-        written=(("picture/classes.json", json_bytes({CLASS: [name]}).decode()),),
+        alike=len(names) > 1,
+        moved=tuple((str(file), f"picture/{folder}/{_file_name(file)}") for folder in folders),
+        written=(("picture/classes.json", json_bytes(folders).decode()),),
     )
+
+
+def _alternatives(names: Sequence[str]) -> str:
+    return " or ".join(names) if len(names) <= MOST_TITLED else f"{len(names)} classes"
+
+
+def _class_folders(names: Sequence[str]) -> Mapping[str, list[str]]:
+    """Return the names of each class folder; folders have the order of the names."""
+    if len(names) == 1:
+        return {CLASS: list(names)}
+    return {f"{CLASS}{number:02d}": [name] for number, name in enumerate(names)}
 
 
 def _toybox(_: Context, __: SourceParams, task: ScoreTask) -> ScoreTask:
@@ -240,14 +255,23 @@ _SOURCES: Final[Mapping[str, Callable[[Context, SourceParams, ScoreTask], ScoreT
 """Complete the task for each kind of source."""
 
 _USED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
-    "zip": ("path",), "folder": ("path",), "picture": ("path", "class_name"), "toybox": (),
+    "zip": ("path",), "folder": ("path",), "toybox": (),
+    "picture": ("path", "class_name", "class_names"),
 })  # fmt: skip
 """The parameters of each kind of source; another is refused, since it would be ignored."""
 
 
-def class_name_of(source: SourceParams) -> str:
-    """Return the class name of a single image; raises `SettingError` for one that is none."""
-    name = source.class_name.strip()
+def class_names_of(source: SourceParams) -> Sequence[str]:
+    """Return the class names of a single image; raises `SettingError` for one that is none."""
+    names = [_class_name(name) for name in source.class_names or [source.class_name]]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SettingError(f"the class names of an image must differ, got {twice!r} twice")
+    return names
+
+
+def _class_name(given: str) -> str:
+    name = given.strip()
     if not name or len(name) > LONGEST_NAME or _INVISIBLE.search(name):
         raise SettingError(
             f"class name must be one line of 1 to {LONGEST_NAME} characters, got "

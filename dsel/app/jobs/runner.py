@@ -186,7 +186,8 @@ class JobRunner:
             known = self._opened.get(folder)
             dataset = known or open_dataset(task.source, task.source_settings)
             run = task.result(folder)
-            with closing(_closable(score(dataset, prior, run, task.settings))) as events:
+            scoring = score(dataset, prior, run, task.settings, alike=task.alike)
+            with closing(_closable(scoring)) as events:
                 for event in events:
                     if left and isinstance(event, Started) and event.stage == "layout":
                         return

@@ -32,8 +32,9 @@ SET: Final = "dsel_export.zip"
 class ScoreTask:
     """Score a source into a run.
 
-    moved: pairs (file, path in the job's folder), copied there first; written: pairs (path, text).
-    `source` is relative to that folder then.
+    alike: as in `score`, for one picture under several names. moved: pairs (file, path in the job's
+    folder), copied there first; written: pairs (path, text). `source` is relative to that folder
+    then.
     """
 
     kind: ClassVar[Literal["score"]] = "score"
@@ -42,6 +43,7 @@ class ScoreTask:
     source_settings: SourceSettings = field(default_factory=SourceSettings)
     prior: PriorSettings = field(default_factory=PriorSettings)
     settings: ScoreSettings = field(default_factory=ScoreSettings)
+    alike: bool = False
     moved: tuple[tuple[str, str], ...] = ()
     written: tuple[tuple[str, str], ...] = ()
 
