@@ -12,7 +12,16 @@ from typing import Any, Final, TypeAlias
 from dsel.analysis.explorer import Explorer
 from dsel.app import requests
 from dsel.app.context import Context, view_for
-from dsel.app.handlers import clusters, compare, contents, distilled_set, evaluate, inspect, jobs
+from dsel.app.handlers import (
+    clusters,
+    compare,
+    contents,
+    distilled_set,
+    evaluate,
+    inspect,
+    jobs,
+    report,
+)
 from dsel.app.requests import Params, Request, parsed
 from dsel.app.state import AppState
 from dsel.app.wire import one_line, plain
@@ -64,6 +73,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "export_summary": (Params, jobs.export_summary),
     "export_start": (Params, jobs.export_start),
     "export_commands": (Params, jobs.export_commands),
+    "report": (requests.TokensParams, report.report),
 })  # fmt: skip
 """Each method's parameters and its handler."""
 

@@ -24,7 +24,7 @@ from dsel.cli.flags import (
     Where,
     with_preset,
 )
-from dsel.cli.inspection import check, info, verify
+from dsel.cli.inspection import check, info, report, verify
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
 from dsel.cli.signals import raised_signals
@@ -204,7 +204,7 @@ def train(
     return None
 
 
-for command in (check, info, verify, evaluate, sweep, advise, teach, adapt):
+for command in (check, info, report, verify, evaluate, sweep, advise, teach, adapt):
     COMMANDS.command()(command)
 
 

@@ -14,7 +14,6 @@ from dsel import __version__
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.listing import Listing, cluster_counts
 from dsel.analysis.rank_order import rank_reasons
-from dsel.app.colormaps import colour_tables
 from dsel.app.context import Context
 from dsel.app.opening import opened_view
 from dsel.app.requests import (
@@ -30,6 +29,7 @@ from dsel.app.widgets import widgets_of
 from dsel.app.wire import packed, page_numbers, patch_wire, plain
 from dsel.config.presets import PRESETS
 from dsel.config.url import View
+from dsel.core.colormaps import colour_tables
 from dsel.core.gap_maps import image_bucket
 from dsel.runs.knowledge import Measured
 
