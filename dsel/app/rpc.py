@@ -37,6 +37,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "image": (requests.NthParams, inspect.image),
     "explanation": (requests.NthParams, inspect.explanation),
     "values": (requests.PixelParams, inspect.values),
+    "settled": (Params, inspect.settled),
     "ranges": (Params, inspect.ranges),
     "misplaced": (Params, inspect.misplaced),
     "projection": (requests.LayoutParams, clusters.projection),

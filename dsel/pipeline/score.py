@@ -29,6 +29,7 @@ from dsel.pipeline.scoring_loop import ScoringInputs, first_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
 from dsel.runs import Identity, Run, create_run, made_again, remedies
 from dsel.runs.copies import contradictions, note_of_contradictions
+from dsel.runs.draws import draw_keeper
 from dsel.runs.run import SUMMARY, TABLE
 from dsel.types import (
     Dataset,
@@ -112,6 +113,7 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
         yield Notice("this prior sees squares only: images are cropped to their centre")
     with ThreadPoolExecutor(settings.decoders) as pool:
         prefetcher = Prefetcher(dataset, prior, settings, pool)
+        scorer.keep_draws = draw_keeper(run, dataset.refs)
         inputs = ScoringInputs(run, dataset.refs, prefetcher, scorer)
         yield from first_pass(inputs)
         run.gather_images()

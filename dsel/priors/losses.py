@@ -22,6 +22,9 @@ from dsel.types import Schedule
 ToNoise = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """(the network's output, z_t, signal_t, noise_t) -> eps."""
 
+KeepDraws = Callable[[Tensor, Tensor, Tensor], None]
+"""Takes the conditional loss, the gap and the difference of each draw, (B, T, D, h, w) each."""
+
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(z_t (R, C, h, w), timesteps (R,), prompt indices (R,)) -> output (R, C, h, w).
 
@@ -55,6 +58,7 @@ def paired_losses(
     prediction: str,
     rows_per_call: int,
     in_second_half: Sequence[bool],
+    keep: KeepDraws | None = None,
 ) -> PairedLosses:
     """Return the losses of images with their class named and with the null prompt, on shared noise.
 
@@ -92,6 +96,8 @@ def paired_losses(
         rows = torch.cat(parts)  # (B*T*D, h, w)
         return rows.reshape(images, steps, draws, *rows.shape[1:])  # (B, T, D, h, w)
 
+    if keep is not None:
+        keep(by_draw(conditional), by_draw(gap), by_draw(difference))
     return PairedLosses(
         conditional=by_draw(conditional).mean(2),
         unconditional=by_draw(unconditional).mean(2),

@@ -21,12 +21,18 @@ from dsel.core.halves import in_second_half
 from dsel.errors import SettingError
 from dsel.priors.backends import Trial, compare, remembered
 from dsel.priors.batching import ENCODE_BATCH, RowBudget
-from dsel.priors.losses import PairedLosses, check_prediction, label_losses, paired_losses
+from dsel.priors.losses import (
+    KeepDraws,
+    PairedLosses,
+    check_prediction,
+    label_losses,
+    paired_losses,
+)
 from dsel.priors.noise import draw_noise, random_projection
 from dsel.priors.prompt_check import check_labels, check_prompts
 from dsel.priors.schedules import check_timesteps
 from dsel.priors.transfers import to_device, to_host
-from dsel.types import Conditioning, ImageRef, Prior, Score
+from dsel.types import Conditioning, DrawLosses, ImageRef, Prior, Score
 
 T = TypeVar("T")
 CLASSES_CACHED = 16  # whose prompts stay encoded; a dataset is read class by class
@@ -37,6 +43,7 @@ class Scorer:
     """Scores batches of proxies of one shape; the other images of a batch never affect a score.
 
     images: number of images scored. calls: calls of the prior. seconds: time spent in them.
+    keep_draws: takes the losses of every draw, beside the means that scores are.
     """
 
     def __init__(
@@ -50,6 +57,7 @@ class Scorer:
         self.calls = 0
         self.images = 0
         self.seconds = 0.0
+        self.keep_draws: Callable[[Sequence[ImageRef], range, DrawLosses], None] | None = None
         cells = (prior.resolution_px // prior.cell_px) ** 2
         self.budget = RowBudget(settings.rows_per_call, prior.device, cells)
         self._prior = prior
@@ -175,13 +183,20 @@ class Scorer:
 
         losses = paired_losses(
             predict, clean, to_device(noise, clean), s.timesteps, prior.schedule, prior.prediction,
-            self.budget.rows, in_second_half(draws, s.antithetic),
+            self.budget.rows, in_second_half(draws, s.antithetic), self._keep(refs, draws),
         )  # fmt: skip
         maps = [getattr(losses, field.name) for field in fields(losses)]
         if not are_first:
             return PairedLosses(*to_host(maps)), None
         *maps, means = to_host([*maps, grids.means()])
         return PairedLosses(*maps), self._project(means)
+
+    def _keep(self, refs: Sequence[ImageRef], draws: range) -> KeepDraws | None:
+        """Return what takes the losses of each draw of a batch; None where nobody wants them."""
+        keep = self.keep_draws
+        if keep is None:
+            return None
+        return lambda *maps: keep(refs, draws, DrawLosses(*(m.float().cpu().numpy() for m in maps)))
 
     def _noise_of(self, refs: Sequence[ImageRef], draws: range, shape: Sequence[int]) -> Tensor:
         """Draw the noise of images, (B, T, D, *shape); in threads where a device waits for it."""

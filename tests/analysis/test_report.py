@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.browsing import chromium
 from support.evaluated import evaluation, row, write_evaluations
 from support.synthetic import MIXED, draw, synthetic_run, write_run
 from support.toyset import finish
@@ -27,8 +26,6 @@ from dsel.data.base import origin_of
 from dsel.errors import SettingError
 from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
-
-__all__ = ["chromium"]
 
 SETTINGS = SelectSettings(patch_px=64, ipc=4)
 

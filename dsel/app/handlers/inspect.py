@@ -14,6 +14,7 @@ from dsel import __version__
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.listing import Listing, cluster_counts
 from dsel.analysis.rank_order import rank_reasons
+from dsel.analysis.settling import settling
 from dsel.app.context import Context
 from dsel.app.opening import opened_view
 from dsel.app.requests import (
@@ -127,6 +128,12 @@ def ranges(context: Context, _: Params) -> Any:
 def misplaced(context: Context, _: Params) -> Sequence[str]:
     """Return the images of the run whose moved boxes reach beyond the image."""
     return context.explorer.misplaced(context.settings)
+
+
+def settled(context: Context, _: Params) -> Any:
+    """Return how the best box of the view's image settled over timesteps and draws."""
+    index, view = context.class_index, context.view
+    return plain(settling(context.explorer, index, view.image_id, view.select))
 
 
 def values(context: Context, params: PixelParams) -> Any:
