@@ -42,6 +42,7 @@ interface Contender {
   box: BoxRecord;
   mean: number;
   margin: number | null;
+  standard_error: number | null;
 }
 /** The score of a box at one timestep. */
 interface Moment {
@@ -49,6 +50,7 @@ interface Moment {
   share: number | null;
   rank: number;
   counts: boolean;
+  standard_error: number | null;
 }
 interface Placement {
   cluster: number;

@@ -10,6 +10,7 @@ import { createCellValues } from "./cell_values.js";
 import { HeatMap } from "./heat_map.js";
 import { HeatMapControls } from "./heat_map_controls.js";
 import { createImageHead } from "./image_head.js";
+import { Settling } from "./settling.js";
 import { TimestepStrip } from "./timestep_strip.js";
 
 const REMEMBERED = 500;
@@ -50,16 +51,17 @@ export class ImageDetail {
     });
     this.values = createCellValues();
     this.strip = new TimestepStrip(app);
+    this.settling = new Settling(app);
     this.nothing = h("div.nothing", { hidden: true });
     this.detail = this.layout();
     this.element = h("div.detail-place", {}, this.detail, this.nothing);
   }
 
   layout() {
-    const { head, map, controls, boxes, values, strip } = this;
+    const { head, map, controls, boxes, values, strip, settling } = this;
     const large = h("div.large", {}, controls.views.element, map.element, controls.element);
     const aside = h("div.aside", {}, boxes.element, values.element);
-    const body = h("div.detail-body", {}, large, aside, strip.element);
+    const body = h("div.detail-body", {}, large, aside, strip.element, settling.element);
     return h("section.detail", { "aria-label": "Chosen image", hidden: true }, head.element, body);
   }
 
@@ -208,6 +210,7 @@ export class ImageDetail {
     this.head.show(image, { select, nth: this.nth, around: this.around() });
     this.boxes.show(image, { isMoved, movable });
     this.strip.show(image);
+    this.app.attempt(() => this.settling.show(image, url));
   }
 
   /**
