@@ -261,6 +261,9 @@ interface Report {
   skips: { id: string; reason: string }[];
   figures: Record<string, any>;
   download: { path: string; name: string; bytes: number } | null;
+  bytes: number;
+  /** Whether this visitor may rename and delete it. */
+  mine: boolean;
 }
 interface Job {
   kind: "score" | "export" | "evaluate" | "advise";
@@ -279,6 +282,8 @@ interface Jobs {
   forget(token: string): void;
   cancel(token: string): Promise<void>;
   resume(token: string): Promise<void>;
+  rename(token: string, title: string): Promise<void>;
+  remove(token: string): Promise<void>;
 }
 
 /** Colours around 0, from 0 up, and for losses. */

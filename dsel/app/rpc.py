@@ -71,6 +71,8 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "jobs": (requests.TokensParams, jobs.jobs),
     "job_cancel": (requests.TokenParams, jobs.job_cancel),
     "job_resume": (requests.TokenParams, jobs.job_resume),
+    "job_rename": (requests.RenameParams, jobs.job_rename),
+    "job_remove": (requests.TokenParams, jobs.job_remove),
     "export_summary": (Params, jobs.export_summary),
     "export_start": (Params, jobs.export_start),
     "export_commands": (Params, jobs.export_commands),

@@ -27,6 +27,7 @@ from dsel.pipeline.rounds import further_rounds
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
 from dsel.pipeline.scoring_loop import ScoringInputs, first_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
+from dsel.pipeline.zipped_boxes import take_boxes
 from dsel.runs import Identity, Run, create_run, made_again, remedies
 from dsel.runs.copies import contradictions, note_of_contradictions
 from dsel.runs.draws import draw_keeper
@@ -124,6 +125,7 @@ def _score_and_lay_out(run: Run, dataset: Dataset, prior: Prior, scorer: Scorer)
         yield from measure_knowledge(inputs, settings)
     seconds = time.perf_counter() - began
     run.finish(rounds)
+    yield from take_boxes(run, dataset)
     yield from fit_layouts(run)
     check_every_class(run)
     yield from knowledge_notices(run.knowledge, dataset.classes)
