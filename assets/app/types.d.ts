@@ -301,6 +301,7 @@ interface Colors {
   ): void;
   legend(range: ScaleRange, label: string, write?: (value: number) => string, kind?: TableKind): HTMLElement;
   gradient(kind: TableKind): string;
+  stops(kind: TableKind): [share: number, color: string][];
 }
 
 /** What every part of the page gets. */
