@@ -8,6 +8,8 @@ import { createKnowledgeBanner } from "./components/knowledge_banner.js";
 import { mountSidebar } from "./components/sidebar.js";
 import { copyText, createToasts, showToast } from "./components/toasts.js";
 import { createColors } from "./lib/colors.js";
+import { createConnection, createLostLine } from "./lib/connection.js";
+import { applyDensity } from "./lib/density.js";
 import { fill, h } from "./lib/dom.js";
 import { followHistory } from "./lib/history.js";
 import { createImages } from "./lib/images.js";
@@ -28,9 +30,11 @@ const IDLE_MS = 8000;
 export async function boot({ element, files, base }) {
   const root = /** @type {HTMLElement} */ (element.querySelector(".dsel"));
   applyTheme();
+  applyDensity(root);
   takeToken();
   const place = readSearch(location.search);
-  const ask = createAsk(createServer(base), () => place);
+  const connection = createConnection();
+  const ask = createAsk(createServer(base, connection.lost), () => place);
   const { view: link } = place;
   const { start, problem } = await openView(ask, place, link);
   if (!start) {
@@ -42,7 +46,7 @@ export async function boot({ element, files, base }) {
   Object.defineProperty(place, "view", { get: () => store.query() });
   const app = createApp({ root, store, ask, files, base, start });
   correctView(app);
-  build(app);
+  build(app, connection);
   app.jobs.poll();
   showNotes(app, [problem, ...start.notes]);
   root.removeAttribute("aria-busy");
@@ -139,8 +143,11 @@ function correctView({ start, store, toast }) {
   store.go({ tab: "inspect" });
 }
 
-/** @param {App} app */
-function build(app) {
+/**
+ * @param {App} app
+ * @param {ReturnType<typeof createConnection>} connection
+ */
+function build(app, connection) {
   const { root, store } = app;
   const side = h("aside.side", { "aria-label": "Settings" });
   const panels = Object.fromEntries(TABS.map((id) => [id, createPanel(id)]));
@@ -149,7 +156,9 @@ function build(app) {
   const intro = createIntro(app);
   const knowledge = createKnowledgeBanner(app);
   // Gradio's page is the one main element.
-  const parts = [knowledge.element, ...Object.values(panels)];
+  const lost = createLostLine();
+  connection.follow(app, lost, () => tabs.show(new Set()));
+  const parts = [lost, knowledge.element, ...Object.values(panels)];
   const stage = h("div.stage", { id: "dsel-stage", tabIndex: -1 }, parts);
   fill(root, createSkipLink(stage), header.element, intro.element, h("div.body", {}, side, stage), app.toasts);
   let showSidebar = mountSidebar(side, app);

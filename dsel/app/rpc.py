@@ -31,6 +31,7 @@ Method: TypeAlias = tuple[type[Params], Callable[[Context, Any], Any]]
 
 METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "start": (requests.LinkParams, inspect.start),
+    "ping": (Params, inspect.ping),
     "gallery": (requests.GalleryParams, inspect.gallery),
     "skipped": (requests.PageParams, inspect.skipped),
     "images": (requests.ImagesParams, inspect.images),

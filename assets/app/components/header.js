@@ -1,5 +1,6 @@
 // The top of the page: the run, the class, the tabs, and the tools.
 
+import { toggleDensity } from "../lib/density.js";
 import { fill, h, iconButton, indexOfFocus } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
@@ -7,6 +8,8 @@ import { isActive } from "../lib/jobs.js";
 import { LABELS, TABS } from "../lib/tabs.js";
 import { toggleTheme } from "../lib/theme.js";
 
+/** Where the settings are a drawer, as in frame.css. */
+const NARROW = "(max-width: 62rem)";
 const COUNTED_STAGES = ["score", "round", "export", "evaluate", "advise"];
 /** @type {Record<string, string[]>} */
 const JOBS = { score: ["score"], export: ["export"], evaluate: ["evaluate", "advise"] };
@@ -162,6 +165,15 @@ function moveFocus(event, tabs) {
   event.stopPropagation();
 }
 
+/**
+ * Show the settings where they are folded, or in a drawer on a narrow screen.
+ * @param {App} app
+ */
+function openSettings({ root }) {
+  if (root.classList.contains("folded") && !matchMedia(NARROW).matches) toggleDensity(root, "folded");
+  else root.classList.toggle("drawer");
+}
+
 /** @param {App} app */
 function createTools(app) {
   const { store, keys } = app;
@@ -180,9 +192,7 @@ function createTools(app) {
     iconButton(ICONS.link, "Copy a link to this view", () => app.copy(app.link(), "the link to this view")),
     iconButton(ICONS.sun, "Dark or light", toggleTheme),
     iconButton(ICONS.help, "Help and keyboard (?)", () => app.help?.(), { id: "dsel-help" }),
-    iconButton(ICONS.sliders, "Settings", () => app.root.classList.toggle("drawer"), {
-      className: "tool drawer-button",
-    }),
+    iconButton(ICONS.sliders, "Settings", () => openSettings(app), { className: "tool drawer-button" }),
   );
   return {
     element,

@@ -40,7 +40,8 @@ export function renameJob(app, { token, title }) {
  */
 export function deleteJob(app, { token, title, kind, bytes: size }) {
   const what = FILES[kind] ?? "its files";
-  const text = `This deletes ${what}${size ? ` (${bytes(size)})` : ""}. It cannot be undone, and links to it stop working.`;
+  const many = size ? ` (${bytes(size)})` : "";
+  const text = `This deletes ${what}${many}. It cannot be undone, and links to it stop working.`;
   const remove = h("button.primary.danger", { type: "button" }, "Delete");
   const keep = h("button.button", { type: "button" }, "Keep it");
   const dialog = app.dialog(

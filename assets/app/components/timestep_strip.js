@@ -9,7 +9,9 @@ import { same } from "../lib/links.js";
 import { UNIT, withUnit } from "../lib/quantities.js";
 import { countedTimesteps } from "../lib/settings_text.js";
 
-const HINT = `Below: the signed gap inside the patch at each timestep, in ${UNIT}, with its standard error; filled points count.`;
+const HINT =
+  `Below: the signed gap inside the patch at each timestep, in ${UNIT}, with its standard error; ` +
+  "filled points count.";
 const CLICK = "Click a map or a point to count its timestep alone, and click it again to count all.";
 
 /** A click counts one timestep alone, a second click all of them again. */

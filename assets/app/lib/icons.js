@@ -17,4 +17,6 @@ export const ICONS = {
   download: ["M12 4v11", "M7 11l5 5 5-5", "M4 20h16"],
   swap: ["M4 8h13l-3-3", "M20 16H7l3 3"],
   check: "M5 13l4 4L19 7",
+  fold: ["M4 5h16v14H4z", "M9 5v14", "M16 9l-3 3 3 3"],
+  compact: ["M4 9h16M4 15h16", "M12 2v4M9 4l3 3 3-3", "M12 22v-4M9 20l3-3 3 3"],
 };

@@ -78,7 +78,8 @@ export function svgOf({ title, lines, panels, scale, theme }) {
     }
   }
   const height = y + MARGIN;
-  const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${FONT}">`;
+  const look = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${FONT}"`;
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" ${look}>`;
   const ground = `<rect width="${width}" height="${height}" fill="${theme.surface}"/>`;
   return { text: `${open}<title>${escaped(title)}</title>${ground}${parts.join("")}</svg>`, width, height };
 }
@@ -159,13 +160,15 @@ function panelOf({ caption, image, map, smooth, opacity, size, marks }, x, y, th
  */
 function markOf({ box, tag, color = "#ffffff", dashed = false }, [left, top], scale) {
   const [x, y, width, height] = box.map((side) => side * scale);
-  const at = `x="${round(left + x)}" y="${round(top + y)}" width="${round(width)}" height="${round(height)}" fill="none"`;
+  const place = `x="${round(left + x)}" y="${round(top + y)}"`;
   const dashes = dashed ? ' stroke-dasharray="7 5"' : "";
+  const frame = `<rect ${place} width="${round(width)}" height="${round(height)}" fill="none"${dashes}`;
   const label =
     tag &&
-    `<rect x="${round(left + x)}" y="${round(top + y)}" width="20" height="18" fill="#0c121c" fill-opacity="0.78"/>` +
+    `<rect ${place} width="20" height="18" fill="#0c121c" fill-opacity="0.78"/>` +
       text(left + x + 6, top + y + 14, tag, { size: 13, fill: "#ffffff" });
-  return `<rect ${at} stroke="#000000" stroke-opacity="0.7" stroke-width="5"${dashes}/><rect ${at} stroke="${color}" stroke-width="2.5"${dashes}/>${label || ""}`;
+  const outline = `${frame} stroke="#000000" stroke-opacity="0.7" stroke-width="5"/>`;
+  return `${outline}${frame} stroke="${color}" stroke-width="2.5"/>${label || ""}`;
 }
 
 /**

@@ -59,6 +59,11 @@ def start(context: Context, params: LinkParams) -> Mapping[str, Any]:
     }
 
 
+def ping(context: Context, _: Params) -> Mapping[str, bool]:
+    """Answer; trusted: whether the visitor is the owner of this start of the app."""
+    return {"trusted": context.trusted}
+
+
 def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
     """Return a page of the class's patches."""
     explorer, index, settings = context.explorer, context.class_index, context.settings
