@@ -157,7 +157,8 @@ def test_report__is_saved_from_the_export_tab(visit: Opener) -> None:
     assert name == "dsel-report.html"
     text = html.decode()
     assert "distilled to 3 images per class" in text
-    assert "http" not in text
+    assert "http:" not in text
+    assert "https:" not in text
     until(page, "#dsel-panel-export .report .hint", "e => e.textContent.startsWith('Saved')")
 
 
