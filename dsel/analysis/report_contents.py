@@ -139,7 +139,7 @@ def report_of(
     shown: pictures of each class, at most. path: of the run, as commands name it. is_public: leave
     out the folders of this machine.
     """
-    run, names = explorer.run, _Names(is_public)
+    run, names, short = explorer.run, _Names(is_public), _Names(is_public=True)
     identity = run.identity
     reasons = _reasons(run)
     most = min(shown, settings.ipc, max(1, MOST_PICTURES // max(len(identity.classes), 1)))
@@ -149,8 +149,8 @@ def report_of(
         left -= len(classes[-1].shown)
     return Report(
         run=run,
-        dataset=names.of(str(identity.dataset_origin.get("source", "unknown"))),
-        prior=names.of(identity.prior),
+        dataset=short.of(str(identity.dataset_origin.get("source", "unknown"))),
+        prior=short.of(identity.prior),
         select=settings,
         gradient=gradient_of(_kind(settings)),
         chosen_settings=_values(settings),
