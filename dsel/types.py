@@ -62,6 +62,18 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawLosses:
+    """What `Score` has the means of: the losses and gaps of each draw of B images.
+
+    conditional, gap and difference: (B, T, D, h, w) float32, means over channels.
+    """
+
+    conditional: NDArray[np.float32]
+    gap: NDArray[np.float32]
+    difference: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Geometry:
     """What is needed to read a run's maps.
 

@@ -9,6 +9,8 @@ import { createKnowledgeBanner } from "./components/knowledge_banner.js";
 import { mountSidebar } from "./components/sidebar.js";
 import { copyText, createToasts, showToast } from "./components/toasts.js";
 import { createColors } from "./lib/colors.js";
+import { createConnection, createLostLine } from "./lib/connection.js";
+import { applyDensity } from "./lib/density.js";
 import { fill, h } from "./lib/dom.js";
 import { followHistory } from "./lib/history.js";
 import { createImages } from "./lib/images.js";
@@ -23,7 +25,12 @@ import { applyTheme } from "./lib/theme.js";
 
 const IDLE_MS = 8000;
 
-/** @typedef {{ place: { run: string, view: string }, ask: Ask, start?: Start, problem: string }} Opened */
+/** @typedef {import("./lib/connection.js").Connection} Connection */
+/**
+ * @typedef {{
+ *   place: { run: string, view: string }, ask: Ask, connection: Connection, start?: Start, problem: string,
+ * }} Opened
+ */
 
 /**
  * Ask for the view of the link; `base` is the address of the routes. It needs no element yet, so that a page may do
@@ -34,8 +41,9 @@ const IDLE_MS = 8000;
 export async function open(base) {
   takeToken();
   const place = readSearch(location.search);
-  const ask = createAsk(createServer(base), () => place);
-  return { place, ask, ...(await openView(ask, place, place.view)) };
+  const connection = createConnection();
+  const ask = createAsk(createServer(base, connection.lost), () => place);
+  return { place, ask, connection, ...(await openView(ask, place, place.view)) };
 }
 
 /**
@@ -45,7 +53,8 @@ export async function open(base) {
 export async function boot({ element, files, base, opened = open(base) }) {
   const root = /** @type {HTMLElement} */ (element.querySelector(".dsel"));
   applyTheme();
-  const { place, ask, start, problem } = await opened;
+  applyDensity(root);
+  const { place, ask, connection, start, problem } = await opened;
   if (!start) {
     showFailure(root, problem);
     return;
@@ -55,7 +64,7 @@ export async function boot({ element, files, base, opened = open(base) }) {
   Object.defineProperty(place, "view", { get: () => store.query() });
   const app = createApp({ root, store, ask, files, base, start });
   correctView(app);
-  build(app);
+  build(app, connection);
   app.jobs.poll();
   app.attempt(() => restoreSelection(app));
   showNotes(app, [problem, ...start.notes]);
@@ -154,8 +163,11 @@ function correctView({ start, store, toast }) {
   store.go({ tab: "inspect" });
 }
 
-/** @param {App} app */
-function build(app) {
+/**
+ * @param {App} app
+ * @param {ReturnType<typeof createConnection>} connection
+ */
+function build(app, connection) {
   const { root, store } = app;
   const side = h("aside.side", { "aria-label": "Settings" });
   const panels = Object.fromEntries(TABS.map((id) => [id, createPanel(id)]));
@@ -164,7 +176,9 @@ function build(app) {
   const intro = createIntro(app);
   const knowledge = createKnowledgeBanner(app);
   // Gradio's page is the one main element.
-  const parts = [knowledge.element, ...Object.values(panels), createActionsBar(app).element];
+  const lost = createLostLine();
+  connection.follow(app, lost, () => tabs.show(new Set()));
+  const parts = [lost, knowledge.element, ...Object.values(panels), createActionsBar(app).element];
   const stage = h("div.stage", { id: "dsel-stage", tabIndex: -1 }, parts);
   fill(root, createSkipLink(stage), header.element, intro.element, h("div.body", {}, side, stage), app.toasts);
   let showSidebar = mountSidebar(side, app);

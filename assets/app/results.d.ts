@@ -68,3 +68,23 @@ interface Override {
   class_name: string;
   problem: string;
 }
+
+/** The best box of an image on some of its noise; `at` is a timestep, or a number of draws. */
+interface SettlingStep {
+  at: number;
+  best: {
+    box: BoxRecord;
+    runner_up: BoxRecord | null;
+    score: number | null;
+    standard_error: number | null;
+    lead: number | null;
+    lead_error: number | null;
+    chance: number | null;
+  };
+}
+/** The response of "settled"; `draws` is empty where the run stores only the means over them. */
+interface SettlingResult {
+  alone: SettlingStep[];
+  cumulative: SettlingStep[];
+  draws: SettlingStep[];
+}

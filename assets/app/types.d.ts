@@ -42,6 +42,7 @@ interface Contender {
   box: BoxRecord;
   mean: number;
   margin: number | null;
+  standard_error: number | null;
 }
 /** The score of a box at one timestep. */
 interface Moment {
@@ -49,6 +50,7 @@ interface Moment {
   share: number | null;
   rank: number;
   counts: boolean;
+  standard_error: number | null;
 }
 interface Placement {
   cluster: number;
@@ -264,6 +266,9 @@ interface Report {
   skips: { id: string; reason: string }[];
   figures: Record<string, any>;
   download: { path: string; name: string; bytes: number } | null;
+  bytes: number;
+  /** Whether this visitor may rename and delete it. */
+  mine: boolean;
 }
 interface Job {
   kind: "score" | "export" | "evaluate" | "advise";
@@ -282,6 +287,8 @@ interface Jobs {
   forget(token: string): void;
   cancel(token: string): Promise<void>;
   resume(token: string): Promise<void>;
+  rename(token: string, title: string): Promise<void>;
+  remove(token: string): Promise<void>;
 }
 
 /** Colours around 0, from 0 up, and for losses. */
@@ -300,6 +307,7 @@ interface Colors {
   ): void;
   legend(range: ScaleRange, label: string, write?: (value: number) => string, kind?: TableKind): HTMLElement;
   gradient(kind: TableKind): string;
+  stops(kind: TableKind): [share: number, color: string][];
 }
 
 /** What every part of the page gets. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,12 +19,13 @@ class CandidateBox:
     """One of the best boxes of an image that do not overlap, in proxy pixels.
 
     mean: of the map that locating uses. margin is its lead over the next best one; NaN if no other
-    box fits.
+    box fits. standard_error: of the mean; NaN if unknown.
     """
 
     box: Box
     mean: float
     margin: float
+    standard_error: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,14 @@ class TimestepGap:
     """The signed mean gap of a box at one timestep, as a share of the timestep's mean loss.
 
     rank counts from 0 among all boxes of the image at this timestep. counts: whether the settings
-    use the timestep.
+    use the timestep. standard_error: of the share; NaN if unknown.
     """
 
     timestep: int
     share: float
     rank: int
     counts: bool
+    standard_error: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from dsel.config import SelectSettings
 from dsel.core.box_search import TIE, largest_mean_boxes, patch_size, positions
 from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns
 from dsel.core.integral_image import box_means, summed_area
-from dsel.core.margins import margins
+from dsel.core.margins import locating_errors, margins
 from dsel.types import Box, Bucket, ClassScores, ClassSelection, Geometry
 
 SHOWN = 5
@@ -88,9 +88,13 @@ def candidate_boxes(
     found = largest_mean_boxes(maps, geometry.cell_px, side, stride_px, count)
     keep = np.isfinite(found.score[0])
     scores = [*found.score[0][keep].tolist(), np.nan]
+    at = found.x[:, keep], found.y[:, keep]
+    errors = locating_errors(bucket, geometry, settings, *at)[0].tolist()
     corners = zip(found.x[0][keep].tolist(), found.y[0][keep].tolist(), strict=True)
     return tuple(
-        CandidateBox(Box(x, y, float(side), float(side)), scores[n], scores[n] - scores[n + 1])
+        CandidateBox(
+            Box(x, y, float(side), float(side)), scores[n], scores[n] - scores[n + 1], errors[n]
+        )
         for n, (x, y) in enumerate(corners)
     )[:shown]
 
@@ -115,10 +119,12 @@ def curve(
     x, y = _corners(bucket, geometry, settings)
     means = box_means(table, x / cell, y / cell, *sides)  # (T, Y, X)
     above = (means > own[:, None, None] + TIE).sum(axis=(1, 2))
+    noise = bucket.noise[0].astype(np.float32) / geometry.losses[:, None, None]
+    errors = np.abs(_inside(noise, cell, box))
     return tuple(
-        TimestepGap(timestep, share, rank, column in counted)
-        for column, (timestep, share, rank) in enumerate(
-            zip(geometry.timesteps, own.tolist(), above.tolist(), strict=True)
+        TimestepGap(timestep, share, rank, column in counted, error)
+        for column, (timestep, share, rank, error) in enumerate(
+            zip(geometry.timesteps, own.tolist(), above.tolist(), errors.tolist(), strict=True)
         )
     )
 

@@ -42,6 +42,7 @@ class BoxResult(TypedDict):
     box: list[float]
     mean: float | None
     margin: float | None
+    standard_error: float | None
 
 
 class TimestepResult(TypedDict):
@@ -51,6 +52,7 @@ class TimestepResult(TypedDict):
     share: float | None
     rank: int
     counts: bool
+    standard_error: float | None
 
 
 class LossesResult(TypedDict):
@@ -124,7 +126,12 @@ def explanation_result(found: Explanation) -> ExplanationResult:
         "candidates": found.candidates,
         "place": found.place + 1,
         "best": [
-            {"box": _box(one.box), "mean": plain(one.mean), "margin": plain(one.margin)}
+            {
+                "box": _box(one.box),
+                "mean": plain(one.mean),
+                "margin": plain(one.margin),
+                "standard_error": plain(one.standard_error),
+            }
             for one in found.best
         ],
         "lead_error": plain(found.lead_error),
@@ -135,6 +142,7 @@ def explanation_result(found: Explanation) -> ExplanationResult:
                 "share": plain(one.share),
                 "rank": one.rank + 1,
                 "counts": one.counts,
+                "standard_error": plain(one.standard_error),
             }
             for one in found.curve
         ],

@@ -385,6 +385,12 @@ class TokenParams(Params):
     token: Text
 
 
+class RenameParams(TokenParams):
+    """title: the new one."""
+
+    title: Text
+
+
 class TokensParams(Params):
     """tokens: of jobs, which may have been removed."""
 

@@ -23,6 +23,7 @@ from dsel.app.handlers import (
     inspect,
     jobs,
     names,
+    report,
     selected,
 )
 from dsel.app.requests import Params, Request, parsed
@@ -34,12 +35,14 @@ Method: TypeAlias = tuple[type[Params], Callable[[Context, Any], Any]]
 
 METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "start": (requests.LinkParams, inspect.start),
+    "ping": (Params, inspect.ping),
     "gallery": (requests.GalleryParams, inspect.gallery),
     "skipped": (requests.PageParams, inspect.skipped),
     "images": (requests.ImagesParams, inspect.images),
     "image": (requests.NthParams, inspect.image),
     "explanation": (requests.NthParams, inspect.explanation),
     "values": (requests.PixelParams, inspect.values),
+    "settled": (Params, inspect.settled),
     "ranges": (Params, inspect.ranges),
     "misplaced": (Params, inspect.misplaced),
     "projection": (requests.LayoutParams, clusters.projection),
@@ -87,9 +90,12 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "jobs": (requests.TokensParams, jobs.jobs),
     "job_cancel": (requests.TokenParams, jobs.job_cancel),
     "job_resume": (requests.TokenParams, jobs.job_resume),
+    "job_rename": (requests.RenameParams, jobs.job_rename),
+    "job_remove": (requests.TokenParams, jobs.job_remove),
     "export_summary": (Params, jobs.export_summary),
     "export_start": (Params, jobs.export_start),
     "export_commands": (Params, jobs.export_commands),
+    "report": (requests.TokensParams, report.report),
 })  # fmt: skip
 """Each method's parameters and its handler."""
 

@@ -44,7 +44,7 @@ UNUSED_S: Final = 120
 """Results that nobody uses for this long leave the memory; they are computed again if needed."""
 STYLES: Final = (
     "app", "components/controls", "components/images", "components/patch_crop",
-    "components/overlays", "components/frame",
+    "components/overlays", "components/frame", "components/density",
 )  # fmt: skip
 """The style sheets of the whole page; those of the tabs are loaded by their modules."""
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")

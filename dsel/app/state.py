@@ -70,6 +70,12 @@ class AppState:
                 self._open.popitem(last=False)
             return self._open[token]
 
+    def remove_job(self, token: str) -> None:
+        """Delete a job with its files, and close its run."""
+        self.jobs.remove(token)
+        with self._lock:
+            self._open.pop(token, None)
+
     def explorer_at(self, path: Path) -> Explorer:
         """Return the run in a folder, preferably an open one, whose results are in memory."""
         with self._lock:

@@ -27,7 +27,7 @@ from dsel.cli.flags import (
     Where,
     with_preset,
 )
-from dsel.cli.inspection import check, info, verify
+from dsel.cli.inspection import check, info, report, verify
 from dsel.cli.parsing import Commands
 from dsel.cli.printing import print_plan, print_result
 from dsel.cli.scoring import gather
@@ -229,8 +229,8 @@ def train(
 
 
 for command in (
-    gather, check, info, status, verify, repair, bundle, space, evaluate, sweep, advise, teach,
-    adapt,
+    gather, check, info, status, report, verify, repair, bundle, space, evaluate, sweep, advise,
+    teach, adapt,
 ):  # fmt: skip
     COMMANDS.command()(command)
 

@@ -1,4 +1,4 @@
-"""The commands that read what is there and change nothing: check, info, verify."""
+"""The commands that read what is there and change nothing: check, info, report, verify."""
 
 from __future__ import annotations
 
@@ -54,6 +54,30 @@ def info(run: AnyRun, output: Output = Output()) -> None:
                 print_line(f"  {key}: {part}")
         else:
             print_line(f"{name}: {value}")
+    return None
+
+
+def report(
+    run: AnyRun,
+    out: Annotated[Path, arg(help="HTML file to write; it needs no other file and no network")],
+    selection: Selection = "",
+    evaluation: Annotated[
+        str, arg(help="fingerprint of the only evaluation to report, with its own selection")
+    ] = "",
+    pictures: Annotated[int, arg(help="chosen patches shown of each class, at most")] = 10,
+    output: Output = Output(),
+) -> None:
+    """Write a report of a run, or of one evaluation, as one HTML file to send and to keep."""
+    from dsel.analysis.report import plan_report, write_report
+    from dsel.runs import open_run
+
+    opened = open_run(run)
+    plan = plan_report(opened, out, selection, evaluation)
+    if output.dry_run:
+        work = {"out": str(out), "evaluations": len(plan.evaluations)}
+        return print_plan(output, work, plan.settings)
+    write_report(opened, out, plan, pictures)
+    print_result({"out": str(out), "bytes": out.stat().st_size}, output)
     return None
 
 

@@ -7,13 +7,28 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
+from dsel.config import (
+    EvaluateSettings,
+    ExportSettings,
+    PriorSettings,
+    ScoreSettings,
+    SelectSettings,
+    SourceSettings,
+)
 from dsel.config.base import Setting, Settings, settings_of
 
 
 def select_and_export(run: Path, out: Path, select: SelectSettings, export: ExportSettings) -> str:
     """The shell command that selects from a run and writes the distilled set to `out`."""
     return f"{select_command(run, select)} && {export_command(run, out, export)}"
+
+
+def score_command(
+    source: str, run: Path, of: SourceSettings, prior: PriorSettings, settings: ScoreSettings
+) -> str:
+    """The `dsel score` of a source with these settings."""
+    given = (*flags(prior), *flags(of), *flags(settings))
+    return " ".join(("dsel score", quote(source), "--run", _path(run), *given))
 
 
 def select_command(run: Path, settings: SelectSettings) -> str:

@@ -43,6 +43,20 @@ def margins(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -
     return found
 
 
+def locating_errors(
+    bucket: Bucket, geometry: Geometry, settings: SelectSettings, x: Doubles, y: Doubles
+) -> Doubles:
+    """Return the standard errors (n, B) of means inside boxes of images of the map that locates.
+
+    x and y (n, B): the corners in pixels. NaN where all draws of an image are in one half.
+    """
+    cell_px, patch_px = geometry.cell_px, patch_size(settings, geometry)
+    noise = _noise(bucket, geometry, settings)  # (n, T, h, w)
+    means = _means_inside(noise, x / cell_px, y / cell_px, patch_px / cell_px)
+    errors: Doubles = np.sqrt(np.square(means).sum(axis=2))
+    return errors
+
+
 def _margins(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Margins:
     how = geometry, settings.timesteps, settings.locate, settings.smooth
     patch_px, cell_px = patch_size(settings, geometry), geometry.cell_px

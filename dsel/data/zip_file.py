@@ -38,6 +38,11 @@ from dsel.types import ImageRef, Pixels
 MAX_CLASSES_BYTES: Final = 4 << 20
 """Largest classes.json: parsed, it takes many times as much memory."""
 
+MAX_BOXES_BYTES: Final = 32 << 20
+"""Largest boxes.json, for the same reason: that of 5,000 photographs with polygons has 20 MB."""
+
+BOXES_FILE: Final = "boxes.json"
+
 _FOLDER: Final = Entry(b"", 0, 0, 0, 0, 0, 0, "is a folder, not an image")
 
 
@@ -47,16 +52,19 @@ class ZippedImages:
     def __init__(
         self, path: Path | Place, origin: Mapping[str, str | int | Sequence[str]],
         names: tuple[Names, ...], refs: Sequence[ImageRef], entries: Mapping[str, Entry],
-        structure: Structure, max_px: int,
+        structure: Structure, max_px: int, boxes: Entry | None = None,
     ) -> None:  # fmt: skip
-        """Use `open_zip`; `entries` has each ref's entry by id; max_px: the largest image."""
+        """Use `open_zip`; `entries` has each ref's entry by id; max_px: the largest image.
+
+        boxes: the entry of the images' true boxes.
+        """
         self.path, self.origin, self.names, self.refs = path, origin, names, refs
         self.structure = structure
         self.classes = tuple(first for first, *_ in names)
         used = (entries[ref.id] for ref in refs)
         marks = (f"{entry.size}\0{entry.crc}\0{entry.reason}" for entry in used)
         self.fingerprint = fingerprint_files("zip", names, refs, marks, max_px)
-        self._entries, self._max_px = entries, max_px
+        self._entries, self._max_px, self._boxes = entries, max_px, boxes
 
     def read(self, ref: ImageRef) -> Pixels:
         """Decode one image; raise `UnreadableImage` with a reason."""
@@ -65,6 +73,14 @@ class ZippedImages:
     def orientation(self, ref: ImageRef) -> int:
         """Return the EXIF orientation, 1 to 8, that `read` turned an image by."""
         return orientation_of(self._content(ref))
+
+    def boxes(self) -> bytes | None:
+        """Return the archive's boxes.json; None without one.
+
+        Raises `UnreadableImage` for one that cannot be read or is too large.
+        """
+        boxes = self._boxes
+        return None if boxes is None else unpack(self.path, boxes, MAX_BOXES_BYTES)
 
     def _content(self, ref: ImageRef) -> bytes:
         if ref.id not in self._entries:
@@ -93,7 +109,7 @@ def open_zip(path: Path | Place, settings: SourceSettings) -> ZippedImages:
     structure = Structure(found.split, tuple(chosen), tuple(filter(None, notes)))
     resolved = path.resolve()
     origin = origin_of(str(resolved), settings, found.split)
-    how = structure, settings.max_px
+    how = structure, settings.max_px, _boxes_entry(entries, found.path)
     return ZippedImages(resolved, origin, tuple(chosen.values()), refs, used, *how)
 
 
@@ -102,6 +118,13 @@ def _content(path: Path | Place, entries: Mapping[str, Entry], name: str) -> byt
         return unpack(path, entries[name], MAX_CLASSES_BYTES)
     except UnreadableImage as error:
         raise SourceError(f"{path / name} {error}") from error
+
+
+def _boxes_entry(entries: Mapping[str, Entry], base: str) -> Entry | None:
+    """Return the first boxes.json from the root down to the class folders' parent."""
+    parts = base.split("/") if base else []
+    places = ("/".join([*parts[:depth], BOXES_FILE]) for depth in range(len(parts) + 1))
+    return next((entries[place] for place in places if place in entries), None)
 
 
 def _by_folder(entries: Mapping[str, Entry], base: str) -> Mapping[str, dict[str, Entry]]:

@@ -6,11 +6,11 @@ the dataset.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from dsel.config import PriorSettings, ScoreSettings
+from dsel.data.decoders import Decoders
 from dsel.data.prefetch import PrefetchedImage, Prefetcher
 from dsel.errors import PriorError, first_line
 from dsel.pipeline.rates import known_rate
@@ -58,8 +58,10 @@ def scoring_plan(
 def bytes_of_image(dataset: Dataset, shape: PriorShape, settings: ScoreSettings) -> ImageBytes:
     """Return what an image takes on disk, as the mean of a sample; zeros if none is readable."""
     step = max(len(dataset.refs) // SAMPLE, 1)
-    with ThreadPoolExecutor(settings.decoders) as pool:
-        prefetcher = Prefetcher(dataset, cast(Prior, shape), settings, pool)  # reads sizes alone
+    with Decoders(settings.decoders, settings.decode_limit_s) as decoders:
+        prefetcher = Prefetcher(
+            dataset, cast(Prior, shape), settings, decoders
+        )  # reads sizes alone
         found = list(prefetcher.read(dataset.refs[::step][:SAMPLE]))
     usable = [one for one in found if isinstance(one, PrefetchedImage)]
     if not usable:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from dsel.config import ScoreSettings
 from dsel.errors import RunError, shown
 from dsel.pipeline.serving import Answer
-from dsel.pipeline.tasks import KnowledgeTask, PrepareTask, ShardTask, Task
+from dsel.pipeline.tasks import PrepareTask, ShardTask, Task, Work
 from dsel.runs import Run, open_run
 from dsel.runs.workers import FailedShard, list_workers, remove_failed, write_failed
 from dsel.types import Event, Notice, Progress

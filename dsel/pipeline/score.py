@@ -29,7 +29,7 @@ from dsel.pipeline.rounds import further_rounds
 from dsel.pipeline.scoring_checks import check_every_class, check_scores
 from dsel.pipeline.scoring_loop import first_pass, named_pass
 from dsel.pipeline.selector import DEFAULTS, Selector
-from dsel.pipeline.tasks import Runner
+from dsel.pipeline.tasks import BoxesTask, Runner
 from dsel.pipeline.worker import ShardWorker
 from dsel.runs import Identity, Run, made_again
 from dsel.runs.copies import contradictions, note_of_contradictions
@@ -90,6 +90,7 @@ def score_run(
         seconds = time.perf_counter() - began
         run.finish(rounds)
         remove_kept(path)
+        yield from runner.run([BoxesTask()])
         yield from fit_layouts(run)
     remove_gone(path)
     check_every_class(run)

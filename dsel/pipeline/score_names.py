@@ -32,8 +32,8 @@ def _rows(inputs: ScoringInputs, image: PrefetchedImage | str) -> list[ShardRow]
     refs = inputs.refs
     if isinstance(image, str):
         return [ShardRow(ref, image) for ref in refs]
-    classes, first = [ref.class_index for ref in refs], inputs.run.identity.settings.first
-    scores = inputs.scorer.score_names(refs[0], image.proxy.pixels, classes, first)
+    draws = inputs.run.identity.settings.first
+    scores = inputs.scorer.score_names(refs, image.proxy.pixels, draws)
     frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
     return [
         ShardRow(ref, NOT_FINITE)

@@ -63,6 +63,15 @@ class KnowledgeTask:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxesTask:
+    """Store the true boxes that come with a dataset in the finished run; the result is nothing."""
+
+    shard: int = -1
+    round: int = 0
+    stage: str = "boxes"
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareTask:
     """Create the run, or resume it; the result is nothing."""
 
@@ -71,7 +80,7 @@ class PrepareTask:
     stage: str = "open"
 
 
-Work: TypeAlias = ShardTask | NamesTask | KnowledgeTask
+Work: TypeAlias = ShardTask | NamesTask | KnowledgeTask | BoxesTask
 Task: TypeAlias = Work | PrepareTask
 
 

@@ -20,8 +20,10 @@ from dsel.pipeline.knowledge import measure_group
 from dsel.pipeline.reporting import Reporter
 from dsel.pipeline.score_names import score_names
 from dsel.pipeline.score_shard import ScoringInputs, score_shard
-from dsel.pipeline.tasks import KnowledgeTask, NamesTask, PrepareTask, Task
+from dsel.pipeline.tasks import BoxesTask, KnowledgeTask, NamesTask, PrepareTask, Task
+from dsel.pipeline.zipped_boxes import take_boxes
 from dsel.runs import Identity, Run, create_run, made_again, open_run, remedies
+from dsel.runs.draws import draw_keeper
 from dsel.runs.manifest import check_same
 from dsel.runs.run import SUMMARY, TABLE
 from dsel.types import Dataset, Event, Notice, Prior
@@ -79,6 +81,9 @@ class ShardWorker:
         if isinstance(task, PrepareTask):
             yield from self.prepare()
             return None
+        if isinstance(task, BoxesTask):
+            yield from take_boxes(open_run(self._path), self._dataset)
+            return None
         inputs = self._inputs or self._join()
         if isinstance(task, KnowledgeTask):
             total = sum(map(len, task.images.values()))
@@ -115,6 +120,7 @@ class ShardWorker:
         threads = Decoders(settings.decoders, settings.decode_limit_s)
         decoders = self._opened.enter_context(threads)
         prefetcher = Prefetcher(self._dataset, self._prior, settings, decoders)
+        self.scorer.keep_draws = draw_keeper(run, self._dataset.refs)
         self._inputs = ScoringInputs(run, self._dataset.refs, prefetcher, self.scorer)
         return self._inputs
 

@@ -22,6 +22,9 @@ from dsel.types import Schedule
 ToNoise = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """(the network's output, z_t, signal_t, noise_t) -> eps."""
 
+KeepDraws = Callable[[Tensor, Tensor, Tensor], None]
+"""Takes the conditional loss, the gap and the difference of each draw, (B, T, D, h, w) each."""
+
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(z_t (R, C, h, w), timesteps (R,), prompt indices (R,)) -> output (R, C, h, w).
 
@@ -55,6 +58,7 @@ def paired_losses(
     prediction: str,
     rows_per_call: int,
     in_second_half: Sequence[bool],
+    keep: KeepDraws | None = None,
 ) -> PairedLosses:
     """Return the losses of images with their class named and with the null prompt, on shared noise.
 
@@ -93,7 +97,7 @@ def paired_losses(
         return rows.reshape(images, steps, draws, *rows.shape[1:])  # (B, T, D, h, w)
 
     maps = by_draw(conditional), by_draw(unconditional), by_draw(gap), by_draw(difference)
-    return _means(*maps, in_second_half)
+    return _means(*maps, in_second_half, keep)
 
 
 def named_losses(
@@ -106,6 +110,7 @@ def named_losses(
     rows_per_call: int,
     in_second_half: Sequence[bool],
     names: int,
+    keep: KeepDraws | None = None,
 ) -> PairedLosses:
     """Return the losses of one image under each of several prompts, B = names.
 
@@ -142,7 +147,7 @@ def named_losses(
 
     unconditional = by_draw([unconditional] * names)
     maps = by_draw(conditional), unconditional, by_draw(gap), by_draw(difference)
-    return _means(*maps, in_second_half)
+    return _means(*maps, in_second_half, keep)
 
 
 def label_losses(
@@ -187,8 +192,11 @@ def _means(
     gap: Tensor,
     difference: Tensor,
     in_second_half: Sequence[bool],
+    keep: KeepDraws | None,
 ) -> PairedLosses:
-    """Average maps over draws, (B, T, D, h, w) -> (B, T, h, w)."""
+    """Average maps over draws, (B, T, D, h, w) -> (B, T, h, w), once those are kept."""
+    if keep is not None:
+        keep(conditional, gap, difference)
     return PairedLosses(
         conditional=conditional.mean(2),
         unconditional=unconditional.mean(2),

@@ -22,6 +22,7 @@ from dsel.errors import SettingError
 from dsel.priors.backends import Trial, compare, remembered
 from dsel.priors.batching import ENCODE_BATCH, RowBudget
 from dsel.priors.losses import (
+    KeepDraws,
     PairedLosses,
     Predict,
     check_prediction,
@@ -33,7 +34,7 @@ from dsel.priors.noise import draw_noise, random_projection
 from dsel.priors.prompt_check import check_labels, check_prompts
 from dsel.priors.schedules import check_timesteps
 from dsel.priors.transfers import to_device, to_host
-from dsel.types import Conditioning, ImageRef, Prior, Score
+from dsel.types import Conditioning, DrawLosses, ImageRef, Prior, Score
 
 T = TypeVar("T")
 CLASSES_CACHED = 16  # whose prompts stay encoded; a dataset is read class by class
@@ -44,6 +45,7 @@ class Scorer:
     """Scores batches of proxies of one shape; the other images of a batch never affect a score.
 
     images: number of images scored. calls: calls of the prior. seconds: time spent in them.
+    keep_draws: takes the losses of every draw, beside the means that scores are.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Scorer:
         self.calls = 0
         self.images = 0
         self.seconds = 0.0
+        self.keep_draws: Callable[[Sequence[ImageRef], range, DrawLosses], None] | None = None
         cells = (prior.resolution_px // prior.cell_px) ** 2
         self.budget = RowBudget(settings.rows_per_call, prior.device, cells)
         self._prior = prior
@@ -123,30 +126,29 @@ class Scorer:
         return scores
 
     def score_names(
-        self, ref: ImageRef, pixels: NDArray[np.uint8], classes: Sequence[int], draws: range
+        self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
     ) -> list[Score | None]:
-        """Score one proxy (height, width, 3) under the names of classes, all on its own noise.
+        """Score one proxy (height, width, 3) under the class of each ref, on the first one's noise.
 
         The null prompt is predicted once for all of them.
         """
-        losses, features = self.budget.attempt(
-            lambda: self._score_names(ref, pixels, classes, draws)
-        )
+        losses, features = self.budget.attempt(lambda: self._score_names(refs, pixels, draws))
         self.images += 1
-        return [self._checked(losses, features, row) for row in range(len(classes))]
+        return [self._checked(losses, features, row) for row in range(len(refs))]
 
     def _score_names(
-        self, ref: ImageRef, pixels: NDArray[np.uint8], classes: Sequence[int], draws: range
+        self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
     ) -> tuple[PairedLosses, Tensor]:
         s, prior = self._settings, self._prior
         clean = self._encode(pixels[None], 1)[0]  # (C, h, w)
-        noise = draw_noise(s.noise_seed, ref.id, s.timesteps, draws, clean.shape, s.antithetic)
-        conditioning = join([self._null(), *(self._named(index) for index in classes)])
-        grids = _Grids(len(classes), s.feature_grid)
+        seed_id = refs[0].id
+        noise = draw_noise(s.noise_seed, seed_id, s.timesteps, draws, clean.shape, s.antithetic)
+        conditioning = join([self._null(), *(self._named(ref.class_index) for ref in refs)])
+        grids = _Grids(len(refs), s.feature_grid)
         losses = named_losses(
             self._predicting(conditioning, grids, True), clean, noise.to(clean), s.timesteps,
             prior.schedule, prior.prediction, self.budget.rows, in_second_half(draws, s.antithetic),
-            len(classes),
+            len(refs), self._keep(refs, draws),
         )  # fmt: skip
         maps = [getattr(losses, field.name) for field in fields(losses)]
         *maps, means = to_host([*maps, grids.means()])
@@ -204,7 +206,7 @@ class Scorer:
         losses = paired_losses(
             self._predicting(conditioning, grids, are_first), clean, to_device(noise, clean),
             s.timesteps, prior.schedule, prior.prediction, self.budget.rows,
-            in_second_half(draws, s.antithetic),
+            in_second_half(draws, s.antithetic), self._keep(refs, draws),
         )  # fmt: skip
         maps = [getattr(losses, field.name) for field in fields(losses)]
         if not are_first:
@@ -225,6 +227,13 @@ class Scorer:
             return predicted.output
 
         return predict
+
+    def _keep(self, refs: Sequence[ImageRef], draws: range) -> KeepDraws | None:
+        """Return what takes the losses of each draw of a batch; None where nobody wants them."""
+        keep = self.keep_draws
+        if keep is None:
+            return None
+        return lambda *maps: keep(refs, draws, DrawLosses(*(m.float().cpu().numpy() for m in maps)))
 
     def _noise_of(self, refs: Sequence[ImageRef], draws: range, shape: Sequence[int]) -> Tensor:
         """Draw the noise of images, (B, T, D, *shape); in threads where a device waits for it."""

@@ -449,6 +449,39 @@ def test_job__cancel_and_resume(page_of) -> None:
 # Exporting
 
 
+def test_job_remove__by_whoever_started_it(page_of) -> None:
+    """Others have the token from a link to the run: they see it and cannot change it."""
+    page = page_of()
+    page.local, page.visitor = False, "192.0.2.1"
+    path = page.upload("cat.png", png())
+    source = {"kind": "picture", "path": path, "class_name": "cat"}
+    token = page.ask("score_start", source=source, score=SCORE)["token"]
+    assert page.done(token)["mine"] is True
+    page.visitor = "192.0.2.2"
+    assert page.ask("job", token=token)["mine"] is False
+    for method, more in (("job_remove", {}), ("job_rename", {"title": "theirs"})):
+        with pytest.raises(SettingError, match="only the visitor who started a job"):
+            page.ask(method, token=token, **more)
+    page.visitor = "192.0.2.1"
+    assert page.ask("job_rename", token=token, title=" mine ")["title"] == "mine"
+    assert page.ask("start", run=token)["run"]["scored"] == 1
+    assert page.ask("job_remove", token=token) == {"token": token}
+    assert page.ask("jobs", tokens=[token]) == {"jobs": []}
+    with pytest.raises(SettingError, match="there is no such job"):
+        page.ask("start", run=token)
+
+
+@pytest.mark.parametrize("title", ["", "  ", "two\nlines", "x" * 201])
+def test_job_rename__invalid_names(page_of, title: str) -> None:
+    page = page_of()
+    source = {"kind": "picture", "path": page.upload("cat.png", png()), "class_name": "cat"}
+    token = page.ask("score_start", source=source, score=SCORE)["token"]
+    page.done(token)
+    with pytest.raises(SettingError, match="name of a job must be one line"):
+        page.ask("job_rename", token=token, title=title)
+    assert page.ask("job_rename", token=token, title="ours")["title"] == "ours"
+
+
 def test_export__from_summary_to_download(page_of) -> None:
     page, view = page_of(), "ipc=3&factor=2&patch_px=32&file_format=jpeg"
     summary = page.ask("export_summary", view)

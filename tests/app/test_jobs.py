@@ -364,6 +364,61 @@ def test_sweep__removes_only_old_jobs(jobs_with, source, tmp_path) -> None:
     assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["mine"]
 
 
+def test_remove__deletes_only_what_has_ended(jobs_with, source, tmp_path) -> None:
+    gate = Gate(0)
+    jobs = jobs_with(gate)
+    token = jobs.start(task_of(source))
+    assert gate.reached.wait(WAIT_S)
+    with pytest.raises(SettingError, match="still running or waiting: cancel it first"):
+        jobs.remove(token)
+    gate.open.set()
+    assert wait(jobs, token).bytes > 0
+    (tmp_path / "jobs" / "mine").mkdir()
+    jobs.remove(token)
+    assert not jobs.knows(token)
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["mine"]
+    assert source.is_dir()
+    assert not jobs_with().knows(token)
+    with pytest.raises(SettingError, match="there is no such job"):
+        jobs.remove(token)
+
+
+def test_remove__not_while_another_job_reads_the_run(jobs_with, source) -> None:
+    jobs = jobs_with()
+    token = jobs.start(task_of(source))
+    wait(jobs, token)
+    read = ExportTask(title="a set", run=str(jobs.result(token)))
+    jobs._futures[replace_task(jobs, token, read)] = None
+    with pytest.raises(SettingError, match="'a set' still reads this run"):
+        jobs.remove(token)
+    jobs._futures.clear()
+    jobs.remove(token)
+
+
+def replace_task(jobs: Jobs, token: str, task: ExportTask) -> Any:
+    """A job with this task, beside another one."""
+    return replace(jobs._job(token), task=task)
+
+
+def test_remove__a_folder_that_became_a_link_stays(jobs_with, source, tmp_path) -> None:
+    jobs = jobs_with()
+    token = jobs.start(task_of(source))
+    wait(jobs, token)
+    folder = jobs.folder(token)
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    jobs.remove(token)
+    assert (tmp_path / "elsewhere/run/run.json").is_file()
+
+
+def test_rename__is_kept_by_a_restart(jobs_with, source) -> None:
+    jobs = jobs_with()
+    token = jobs.start(task_of(source))
+    wait(jobs, token)
+    jobs.rename(token, "my pets")
+    assert jobs_with().report(token).title == "my pets"
+
+
 def test_start__a_full_disk(jobs_with, source, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("dsel.app.jobs.folder.FREE_BYTES", 1 << 60)
     jobs = jobs_with()

@@ -58,7 +58,7 @@ def test_plan_knowledge__at_most_five_percent_of_the_evaluations() -> None:
 
 
 def test_plan_knowledge__by_hand() -> None:
-    lean = plan_knowledge(ScoreSettings(timesteps=(300, 400), draws=4), [40] * 10)  # 320 evaluations
+    lean = plan_knowledge(ScoreSettings(timesteps=(300, 400), draws=4), [40] * 10)
     assert lean == KnowledgePlan(4, 2, (300, 400), 2, 320)
     settings = ScoreSettings(timesteps=SIX, draws=4)
     # 5 % of 48 evaluations for each of 400 images are 960, 96 per class: 4 images x 4 x 5 names.

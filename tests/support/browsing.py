@@ -93,9 +93,20 @@ def page(visit: Opener) -> Any:
 @contextmanager
 def served(run_path: Path, **environment: str) -> Iterator[str]:
     """Serve the app on a run in a process of its own; yield its address."""
+    with served_at(run_path, free_port(), **environment) as url:
+        yield url
+
+
+def free_port() -> int:
+    """A port that nothing listens to."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def served_at(run_path: Path, port: int, **environment: str) -> Iterator[str]:
+    """Serve the app on a run at a port, as `served` does."""
     server = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(run_path), str(port)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

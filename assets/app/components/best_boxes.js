@@ -1,16 +1,20 @@
 // The best boxes of the chosen image with their scores and margins; a click chooses another box.
 
 import { fill, h, indexOfFocus } from "../lib/dom.js";
-import { percentColumn } from "../lib/format.js";
+import { number, percentColumn } from "../lib/format.js";
 import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
 import { locatingMap, UNIT, withUnit } from "../lib/quantities.js";
 import { createTable } from "./dialog.js";
 import { PatchCrop } from "./patch_crop.js";
 
-const MEAN_HELP = `The mean inside the box of the map that locates, in ${UNIT}`;
-const MARGIN_HELP = "How far the mean is above that of the next best box that does not overlap";
+const ERROR_HELP = "± is the standard error over the noise that was drawn.";
+const MEAN_HELP = `The mean inside the box of the map that locates, in ${UNIT}. ${ERROR_HELP}`;
+const MARGIN_HELP = `How far the mean is above that of the next best box that does not overlap. ${ERROR_HELP}`;
 
-/** @typedef {{ box: Box, mean: number | null, margin: number | null, n: number }} Listed n is -1 for a moved box */
+/**
+ * A listed box; n is -1 for a moved one. `errors` are those of the mean and of the margin, where they are known.
+ * @typedef {{ box: Box, mean: number | null, margin: number | null, errors: (number | null)[], n: number }} Listed
+ */
 /**
  * @typedef {object} Handlers
  * @property {(box: Box, n: number) => unknown} choose
@@ -72,6 +76,11 @@ function tieText({ best, lead_error: error, is_tie: isTie }) {
   return `Box 2 is as good as box 1, whose lead of ${lead} is less than two standard errors.`;
 }
 
+/** @param {number | null} error */
+function errorText(error) {
+  return error != null && h("span.soft.error", {}, `± ${number(100 * error, 2)}`);
+}
+
 /** @param {HTMLTableElement} table */
 function labelHead(table) {
   const [choose, , ...figures] = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("th")]);
@@ -86,10 +95,12 @@ function labelHead(table) {
  * @param {Explanation} explanation
  * @returns {Listed[]}
  */
-function listed({ patch, best, mean }) {
-  const list = best.map(({ box, mean, margin }, n) => ({ box: boxOf(box), mean, margin, n }));
+function listed({ patch, best, mean, lead_error: lead }) {
+  const list = best.map(({ box, mean, margin, standard_error: error }, n) => {
+    return { box: boxOf(box), mean, margin, errors: [error, n === 0 ? lead : null], n };
+  });
   if (!patch || list.some((one) => sameCorner(one.box, patch.box))) return list;
-  return [{ box: patch.box, mean, margin: patch.margin, n: -1 }, ...list];
+  return [{ box: patch.box, mean, margin: patch.margin, errors: [null, null], n: -1 }, ...list];
 }
 
 /**
@@ -99,14 +110,14 @@ function listed({ patch, best, mean }) {
  * @param {string[]} texts
  * @param {Pick<Handlers, "choose" | "turn">} handlers
  */
-function createRow(app, image, { box, mean, n }, texts, { choose, turn }) {
+function createRow(app, image, { box, mean, errors, n }, texts, { choose, turn }) {
   const { patch } = image.explanation;
   const isChosen = patch != null && sameCorner(box, patch.box);
   const nth = image.boxes.findIndex((one) => sameCorner(boxOf(one), box));
   const state = isChosen ? "shown" : nth >= 0 ? `patch ${nth + 1}` : patch ? "choose" : "";
   const name = n < 0 ? "moved" : String(n + 1);
   const take = () => patch && !isChosen && (nth >= 0 ? turn(nth) : choose(box, n));
-  const value = `${locatingMap(app.store.state.select)} ${withUnit(mean)}`;
+  const value = `${locatingMap(app.store.state.select)} ${withUnit(mean, errors[0])}`;
   const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, ${value}`;
   const crop = new PatchCrop(app);
   crop.show({ id: image.image_id, box, size: proxySize(image.frame) });
@@ -119,6 +130,6 @@ function createRow(app, image, { box, mean, n }, texts, { choose, turn }) {
     { className: isChosen ? "chosen" : "", onclick },
     h("td", {}, button),
     h("td", {}, name, " ", h("span.soft", {}, state)),
-    texts.map((text) => h("td.figure", {}, text)),
+    texts.map((text, at) => h("td.figure", {}, text, errorText(errors[at]))),
   );
 }

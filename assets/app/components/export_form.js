@@ -1,6 +1,7 @@
 // The settings of an export: formats, image size, mosaics, file format, and the source of the pixels.
 
 import { h, uid } from "../lib/dom.js";
+import { wholeOf } from "../lib/numbers.js";
 import { createFormats } from "./export_formats.js";
 import { createSegments } from "./segments.js";
 
@@ -58,9 +59,10 @@ class SideField {
     this.store = store;
     this.widget = widget;
     this.usual = 0;
-    const props = { type: "number", id: uid("side"), min: 1, max: LARGEST, step: 1, placeholder: "other" };
+    // Not type=number: browsers drop a comma there, so that 12,8 would be 128.
+    const props = { type: "text", inputMode: "numeric", id: uid("side"), autocomplete: "off", placeholder: "other" };
     this.input = h("input", { ...props, "aria-label": "Another image size in px" });
-    this.input.addEventListener("change", () => this.write(this.input.valueAsNumber));
+    this.input.addEventListener("change", () => this.write(wholeOf(this.input.value) ?? 0));
     this.row = h("div.side-line", {});
     this.value = h("output.value");
     /** @type {ReturnType<typeof createSegments> | null} */
@@ -73,8 +75,11 @@ class SideField {
 
   /** @param {number} side */
   write(side) {
-    if (Number.isInteger(side) && side > 0) this.store.exporting({ image_px: side === this.usual ? 0 : side });
-    else this.show();
+    if (side > 0 && side <= LARGEST) this.store.exporting({ image_px: side === this.usual ? 0 : side });
+    else {
+      this.input.value = "";
+      this.show();
+    }
   }
 
   show() {
@@ -106,12 +111,13 @@ class SideField {
  * @param {Store} store
  * @param {Widget} widget
  */
-function createQuality(store, { label, help, low, high, step }) {
-  const props = { type: "number", id: uid("quality"), min: low, max: high, step };
+function createQuality(store, { label, help, low, high }) {
+  const props = { type: "text", inputMode: "numeric", id: uid("quality"), autocomplete: "off" };
   const input = h("input", { ...props, "aria-label": `${label} of the images` });
   input.addEventListener("change", () => {
-    if (input.value && input.checkValidity()) store.exporting({ quality: input.valueAsNumber });
-    else show();
+    const value = wholeOf(input.value);
+    if (value != null && value >= Number(low) && value <= Number(high)) store.exporting({ quality: value });
+    else input.value = String(store.state.export.quality);
   });
   const head = h("div.widget-head", {}, h("label.label", { htmlFor: input.id }, label), input);
   const hint = h("p.hint", {}, `${help.charAt(0).toUpperCase()}${help.slice(1)}.`);

@@ -3,6 +3,7 @@
 import { fill, h } from "../lib/dom.js";
 import { createCode } from "./code_line.js";
 import { filesOf } from "./export_formats.js";
+import { createReport } from "./report_button.js";
 
 const COMMAND_HINT = "It writes the same zip file, byte for byte.";
 const LINK_HINT = "It contains all settings, the overrides, the class and the image.";
@@ -19,6 +20,7 @@ export function createSharing(app) {
   const tree = h("dl.zip-tree");
   const parts = [
     card("The same on the command line", command.element, hint),
+    card("A report to send", createReport(app)),
     card("A link to this view", link.element, h("p.hint", {}, LINK_HINT), secret),
     card("Contents of the zip file", tree),
   ];

@@ -3,6 +3,7 @@
 import { fill, h, helpButton, iconButton, set, uid } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
 import { same } from "../lib/links.js";
+import { listOf, numberOf } from "../lib/numbers.js";
 import { createSegments } from "./segments.js";
 
 /**
@@ -153,8 +154,7 @@ function clear(input) {
 
 /** @param {string} text */
 function parsed(text) {
-  const number = Number(text.trim().replace("−", "-"));
-  return Number.isNaN(number) ? text.trim() : number;
+  return numberOf(text) ?? text.trim();
 }
 
 /** @type {CreateControl} */
@@ -190,7 +190,7 @@ function createChoice({ choices, default: usual }, id, notify) {
 }
 
 /**
- * Create a list of values: numbers separated by spaces or commas, texts one per line.
+ * Create a list of values: numbers separated by spaces, semicolons or commas, texts one per line.
  * @type {CreateControl}
  */
 function createSeveral({ kind, default: usual, placeholder }, id, notify) {
@@ -199,8 +199,8 @@ function createSeveral({ kind, default: usual, placeholder }, id, notify) {
   const shown = { placeholder: placeholder || usual.join(" ") };
   const input = isNumeric ? h("input", { ...props, ...shown }) : h("textarea", { ...props, ...shown, rows: 2 });
   const value = () => {
-    const texts = input.value.split(isNumeric ? /[\s,;]+/ : "\n").map((one) => one.trim());
-    const parts = texts.filter(Boolean);
+    const texts = isNumeric ? listOf(input.value, kind === "whole") : input.value.split("\n");
+    const parts = texts.map((one) => one.trim()).filter(Boolean);
     return parts.length ? parts.map((one) => (isNumeric ? parsed(one) : one)) : usual;
   };
   return { element: input, input, value, reset: () => clear(input) };

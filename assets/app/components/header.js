@@ -1,5 +1,6 @@
 // The top of the page: the run, the class, the tabs, and the tools.
 
+import { toggleDensity } from "../lib/density.js";
 import { fill, h, icon, iconButton, indexOfFocus, set } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
@@ -11,6 +12,8 @@ import { openClassSearch } from "./class_search.js";
 /** More classes than these are searched by name; fewer are a list. */
 const LISTED = 30;
 
+/** Where the settings are a drawer, as in frame.css. */
+const NARROW = "(max-width: 62rem)";
 const COUNTED_STAGES = ["score", "round", "export", "evaluate", "advise"];
 /** @type {Record<string, string[]>} */
 const JOBS = { score: ["score"], export: ["export"], evaluate: ["evaluate", "advise"] };
@@ -176,6 +179,15 @@ function moveFocus(event, tabs) {
   event.stopPropagation();
 }
 
+/**
+ * Show the settings where they are folded, or in a drawer on a narrow screen.
+ * @param {App} app
+ */
+function openSettings({ root }) {
+  if (root.classList.contains("folded") && !matchMedia(NARROW).matches) toggleDensity(root, "folded");
+  else root.classList.toggle("drawer");
+}
+
 /** @param {App} app */
 function createTools(app) {
   const { store, keys } = app;
@@ -194,9 +206,7 @@ function createTools(app) {
     iconButton(ICONS.link, "Copy a link to this view", () => app.copy(app.link(), "the link to this view")),
     iconButton(ICONS.sun, "Dark or light", toggleTheme),
     iconButton(ICONS.help, "Help and keyboard (?)", () => app.help?.(), { id: "dsel-help" }),
-    iconButton(ICONS.sliders, "Settings", () => app.root.classList.toggle("drawer"), {
-      className: "tool drawer-button",
-    }),
+    iconButton(ICONS.sliders, "Settings", () => openSettings(app), { className: "tool drawer-button" }),
   );
   return {
     element,

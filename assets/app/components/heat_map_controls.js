@@ -1,6 +1,6 @@
 // What is shown of the chosen image, how strongly, and on which scale; and the legend of the map.
 
-import { DIM, PALETTES, rangeOf, symmetric } from "../lib/colors.js";
+import { DIM, kindOf, PALETTES, rangeOf, symmetric } from "../lib/colors.js";
 import { fill, h, setStyle, uid } from "../lib/dom.js";
 import { quantityOf } from "../lib/quantities.js";
 import { mapOf } from "./heat_map.js";
@@ -38,8 +38,8 @@ export class HeatMapControls {
     this.choice = h("div.scale-choice", {}, h("span", { "aria-hidden": "true" }, "Scale"), this.scales.element);
     this.legend = h("div.legend-place", {});
     this.palettes = this.createPalettes();
-    const line = h("div.heat-map-line", {}, this.slider, this.palettes.parentElement, this.choice);
-    this.element = h("div.heat-map-controls", {}, this.legend, line);
+    this.line = h("div.heat-map-line", {}, this.slider, this.palettes.parentElement, this.choice);
+    this.element = h("div.heat-map-controls", {}, this.legend, this.line);
     this.show();
   }
 
@@ -104,15 +104,26 @@ export class HeatMapControls {
 
   /** @param {ScaleRange} range */
   showLegend(range) {
+    const found = this.legendOf(range);
+    if (!found) fill(this.legend, h("p.hint", {}, "The image as the prior saw it."));
+    else fill(this.legend, this.app.colors.legend(found.range, found.caption, found.write, found.kind));
+  }
+
+  /**
+   * Return what the legend of a map says; null for the image alone.
+   * @param {ScaleRange} range
+   */
+  legendOf(range) {
     const { colors, store } = this.app;
     const { high } = range;
     const { select } = store.state;
     const { caption, write } = quantityOf(this.view, select);
-    if (this.view === "Image") fill(this.legend, h("p.hint", {}, "The image as the prior saw it."));
-    else if (this.view !== "Overlay") fill(this.legend, colors.legend(range, caption, write));
-    else if (select.locate === "signed" && colors.palette !== DIM) {
-      fill(this.legend, colors.legend({ low: -high, high }, caption, write));
-    } else fill(this.legend, colors.legend({ low: 0, high }, caption, write, "positive"));
+    if (this.view === "Image") return null;
+    if (this.view !== "Overlay") return { range, caption, write, kind: kindOf(range) };
+    if (select.locate === "signed" && colors.palette !== DIM) {
+      return { range: { low: -high, high }, caption, write, kind: /** @type {TableKind} */ ("signed") };
+    }
+    return { range: { low: 0, high }, caption, write, kind: /** @type {TableKind} */ ("positive") };
   }
 }
 

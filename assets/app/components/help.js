@@ -2,6 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { MEAN_LOSS, UNIT } from "../lib/quantities.js";
+import { isDemo, showExamples } from "./examples.js";
 import { WHAT } from "./intro.js";
 import { startTour, startTourOnce } from "./tour.js";
 
@@ -21,6 +22,8 @@ const KEYS = [
   ["P", "Pin the chosen image: its patch is kept first"],
   ["B", "Ban the chosen image: it is never kept"],
   ["Ctrl+Z", "Undo; with Shift, redo"],
+  ["S", "Hide or show the settings"],
+  ["C", "Compact or roomy page"],
   ["Esc", "Close, or clear the selection"],
   ["?", "This help"],
 ];
@@ -68,6 +71,11 @@ function openHelp(app) {
     dialog.close();
     startTour(app);
   });
+  const examples = h("button.button", { type: "button" }, "Things to try");
+  examples.addEventListener("click", () => {
+    dialog.close();
+    showExamples(app);
+  });
   const keys = KEYS.map(([key, text]) => [key.split("  ").map((one) => h("kbd", {}, one)), text]);
   const dialog = app.dialog(
     "Help",
@@ -76,7 +84,7 @@ function openHelp(app) {
     list(keys),
     h("h3", {}, "Terms"),
     list(TERMS),
-    h("p.help-text", {}, tour),
+    h("p.help-text", {}, tour, " ", isDemo(app) && examples),
     h("p.soft", {}, `dsel ${app.start.version}`),
   );
   dialog.classList.add("help");

@@ -1,15 +1,19 @@
 // The chosen image: why its patch was chosen, its maps, its boxes, and its overrides.
 
+import { ticksOf } from "../lib/colors.js";
 import { empty, fill, h } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
-import { boxOf, sameCorner } from "../lib/geometry.js";
+import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
 import { decoded } from "../lib/images.js";
 import { moveBox, movedTo, resetBoxes, toggleBan, togglePin } from "../lib/overrides.js";
+import { dataUrl } from "../lib/picture.js";
 import { createBestBoxes } from "./best_boxes.js";
 import { createCellValues } from "./cell_values.js";
 import { HeatMap } from "./heat_map.js";
 import { HeatMapControls } from "./heat_map_controls.js";
 import { createImageHead } from "./image_head.js";
+import { canvasUrl, createPictureSaver, runLine } from "./save_picture.js";
+import { Settling } from "./settling.js";
 import { TimestepStrip } from "./timestep_strip.js";
 
 const REMEMBERED = 500;
@@ -49,17 +53,19 @@ export class ImageDetail {
       reset: () => this.resetBox(),
     });
     this.values = createCellValues();
+    this.controls.line.append(createPictureSaver(app, () => this.draw()).element);
     this.strip = new TimestepStrip(app);
+    this.settling = new Settling(app);
     this.nothing = h("div.nothing", { hidden: true });
     this.detail = this.layout();
     this.element = h("div.detail-place", {}, this.detail, this.nothing);
   }
 
   layout() {
-    const { head, map, controls, boxes, values, strip } = this;
+    const { head, map, controls, boxes, values, strip, settling } = this;
     const large = h("div.large", {}, controls.views.element, map.element, controls.element);
     const aside = h("div.aside", {}, boxes.element, values.element);
-    const body = h("div.detail-body", {}, large, aside, strip.element);
+    const body = h("div.detail-body", {}, large, aside, strip.element, settling.element);
     return h("section.detail", { "aria-label": "Chosen image", hidden: true }, head.element, body);
   }
 
@@ -208,6 +214,30 @@ export class ImageDetail {
     this.head.show(image, { select, nth: this.nth, around: this.around() });
     this.boxes.show(image, { isMoved, movable });
     this.strip.show(image);
+    this.app.attempt(() => this.settling.show(image, url));
+  }
+
+  /** Return the image and its map as a picture to save, with the boxes and the scale. */
+  async draw() {
+    const { app, shown, controls, map } = this;
+    if (!shown?.url) return null;
+    const { image, url } = shown;
+    const { explanation, frame } = image;
+    const legend = controls.legendOf(await controls.rangeFor(image));
+    const marks = marksOf(explanation);
+    const base = { image: await dataUrl(url), size: proxySize(frame), marks };
+    const picture = { ...base, caption: "Image and boxes", map: "", smooth: true, opacity: 1 };
+    const isOverlay = controls.view === "Overlay";
+    const layer = { map: canvasUrl(map.map), smooth: isOverlay, opacity: isOverlay ? controls.opacity : 1 };
+    const panels = legend ? [picture, { ...base, ...layer, caption: controls.view }] : [picture];
+    const scale = legend && {
+      stops: app.colors.stops(legend.kind),
+      ticks: ticksOf(legend.range, legend.write),
+      caption: legend.caption,
+    };
+    const lines = [runLine(app), explanation.sentence].filter(Boolean);
+    const content = { title: image.image_id, lines, panels, scale };
+    return { content, name: `${image.image_id} ${controls.view.toLowerCase()}` };
   }
 
   /**
@@ -256,4 +286,15 @@ export class ImageDetail {
   ban() {
     if (this.shown) toggleBan(this.app.store, this.id);
   }
+}
+
+/**
+ * The boxes of a picture to save: the patch, and the other best boxes by their numbers.
+ * @param {Explanation} explanation
+ */
+function marksOf({ patch, best }) {
+  const others = best
+    .map(({ box }, n) => ({ box: boxOf(box), tag: String(n + 1), dashed: true }))
+    .filter(({ box }) => !patch || !sameCorner(box, patch.box));
+  return patch ? [...others, { box: patch.box }] : others;
 }

@@ -3,7 +3,7 @@
 import { fill, h, icon, iconButton, write } from "../lib/dom.js";
 import { count } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
-import { withUnit } from "../lib/quantities.js";
+import { FIGURE_HELP, withUnit } from "../lib/quantities.js";
 import { errorHelp, MARGIN_HELP, orderText, scoreHelp } from "../lib/settings_text.js";
 import { clusterMark } from "./cluster_mark.js";
 
@@ -108,7 +108,8 @@ function createPatchTurns(turn) {
  */
 function factsOf({ explanation, frame }, select) {
   const { patch, placement, order } = explanation;
-  const source = { name: "source", value: `${frame.source_width} × ${frame.source_height} px` };
+  const size = `${frame.source_width} × ${frame.source_height} px`;
+  const source = { name: "source", value: size, help: FIGURE_HELP.source };
   if (!patch || !placement) return [source];
   const { x, y, width, height } = patch.source_box;
   /** @param {number} value */
@@ -125,10 +126,14 @@ function factsOf({ explanation, frame }, select) {
       help: `${scoreHelp(select, "picture")} ${errorHelp(patch.picture_score, patch.picture_standard_error)}`,
     },
     { name: "margin", value: marginText(patch, explanation), help: marginHelp(explanation) },
-    { name: "rank", value: rankText(placement, order) },
-    { name: "cluster", value: [clusterMark(patch.cluster), ` ${patch.cluster + 1}`] },
-    { name: "kept", value: keptText(patch) },
-    { name: "patch in the source", value: `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}` },
+    { name: "rank", value: rankText(placement, order), help: FIGURE_HELP.rank },
+    { name: "cluster", value: [clusterMark(patch.cluster), ` ${patch.cluster + 1}`], help: FIGURE_HELP.cluster },
+    { name: "kept", value: keptText(patch), help: FIGURE_HELP.kept },
+    {
+      name: "patch in the source",
+      value: `${whole(width)} × ${whole(height)} px at ${whole(x)}, ${whole(y)}`,
+      help: FIGURE_HELP.patch,
+    },
     source,
   ];
 }

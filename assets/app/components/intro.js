@@ -3,6 +3,7 @@
 import { h, iconButton, write } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
 import { recall, remember } from "../lib/storage.js";
+import { isDemo, showExamples } from "./examples.js";
 
 const KEY = "dsel-intro";
 
@@ -28,16 +29,19 @@ const HERE = {
  * Create the line; `show()` follows the view.
  * @param {App} app
  */
-export function createIntro({ store }) {
+export function createIntro(app) {
+  const { store } = app;
   const text = h("span", {});
   const close = iconButton(ICONS.close, "Close the introduction", () => {
     remember(KEY, "seen");
     element.hidden = true;
   });
-  const element = h("p.intro", { hidden: recall(KEY) === "seen" }, text, close);
+  const examples = h("button.link", { type: "button", onclick: () => showExamples(app) }, "Things to try");
+  const element = h("p.intro", { hidden: recall(KEY) === "seen" }, text, examples, close);
   return {
     element,
     show() {
+      examples.hidden = !isDemo(app);
       write(text, `${WHAT}; ${HERE[store.state.tab]?.(store.state) ?? ""}.`);
     },
   };

@@ -4,6 +4,7 @@ import { fill, h, write } from "../lib/dom.js";
 import { count, duration, number, plural } from "../lib/format.js";
 import { isActive } from "../lib/jobs.js";
 import { createTable } from "./dialog.js";
+import { deleteJob } from "./job_changes.js";
 
 /** @type {Record<string, string>} */
 const STAGES = {
@@ -58,8 +59,9 @@ export class JobCard {
     this.resume = this.button("button", "Resume", ({ token }) => app.jobs.resume(token));
     this.skipped = this.button("link", "", (report) => showSkips(app, report));
     this.forget = this.button("quiet", "Forget", ({ token }) => app.jobs.forget(token));
-    const { more, cancel, resume, skipped, forget, title, state, progress, problem, notices } = this;
-    const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.grow"), forget);
+    this.remove = this.button("quiet", "Delete", (report) => deleteJob(app, report));
+    const { more, cancel, resume, skipped, forget, remove, title, state, progress, problem, notices } = this;
+    const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.grow"), forget, remove);
     this.element = h("article.job", {}, h("div.job-head", {}, title, state), progress, problem, notices, acts);
   }
 
@@ -90,6 +92,7 @@ export class JobCard {
     this.cancel.hidden = !isActive(report) || stopping;
     this.resume.hidden = !resumable;
     this.forget.hidden = isActive(report);
+    this.remove.hidden = isActive(report) || !report.mine;
     const endKey = `${state} ${report.finished}`;
     if (endKey !== this.endKey) fill(this.more, this.ended(report));
     this.endKey = endKey;

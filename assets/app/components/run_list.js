@@ -3,6 +3,7 @@
 import { fill, h } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { showSkips } from "./job_card.js";
+import { deleteJob, renameJob } from "./job_changes.js";
 
 /**
  * @typedef {object} Row
@@ -43,7 +44,7 @@ export class RunList {
   show() {
     const { app, first, current } = this;
     const done = app.jobs.of("score").filter((one) => one.report.state === "done");
-    const key = JSON.stringify([current, Boolean(first), done.map((one) => one.token)]);
+    const key = JSON.stringify([current, Boolean(first), done.map((one) => [one.token, one.report.title])]);
     if (key === this.key) return;
     this.key = key;
     const isLinked = current && !done.some((one) => one.token === current);
@@ -65,7 +66,8 @@ export class RunList {
   /** @param {Job} job */
   jobRow({ token, report }) {
     const { app } = this;
-    const { title, figures, notices, skipped, finished } = report;
+    const { title, figures, notices, skipped, finished, mine } = report;
+    const isOpen = token === this.current;
     const showNotices = () => {
       const items = notices.map((text) => h("li", {}, text));
       app.dialog(`Notices of ${title}`, h("ul.help-list", {}, items));
@@ -74,10 +76,12 @@ export class RunList {
       figures.names > 0 && link(`compare ${figures.names} names`, () => this.compare(token, title)),
       skipped > 0 && link(`${figures.skipped ?? skipped} skipped`, () => showSkips(app, report)),
       notices.length > 0 && link(plural(notices.length, "notice"), showNotices),
+      mine && link("Rename", () => renameJob(app, report), `Rename ${title}`),
+      mine && !isOpen && link("Delete", () => deleteJob(app, report), `Delete ${title}`),
     ];
     const props = { type: "button", "aria-label": `Forget ${title}`, title: "Remove it from this list" };
     const onclick = () => app.jobs.forget(token);
-    const forget = token !== this.current && h("button.quiet", { ...props, onclick }, "Forget");
+    const forget = !isOpen && h("button.quiet", { ...props, onclick }, "Forget");
     const facts = `${plural(figures.images ?? 0, "image")} · ${finishedText(finished)}`;
     return this.row({ name: title, facts, token, links, forget });
   }
@@ -99,8 +103,8 @@ export class RunList {
  * @param {string} text
  * @param {() => void} onclick
  */
-function link(text, onclick) {
-  return h("button.link", { type: "button", onclick }, text);
+function link(text, onclick, label = text) {
+  return h("button.link", { type: "button", onclick, "aria-label": label }, text);
 }
 
 /** @param {number} seconds since 1970 */

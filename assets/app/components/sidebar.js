@@ -1,5 +1,6 @@
 // The sidebar: one widget per select setting, as dsel/app/widgets.py declares them.
 
+import { toggleDensity } from "../lib/density.js";
 import { fill, h, helpButton, icon, iconButton, set, setStyle, uid } from "../lib/dom.js";
 import { clamp } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
@@ -26,7 +27,8 @@ const PRESETS = { paper: "Use the paper's settings" };
  * @param {HTMLElement} place
  * @param {App} app
  */
-export function mountSidebar(place, { store, start }) {
+export function mountSidebar(place, app) {
+  const { store, start } = app;
   const widgets = start.widgets.select.map((widget) => createWidget(widget, store));
   const byName = new Map(widgets.map((one) => [one.name, one.element]));
   const groups = GROUPS.map((group) => createGroup(group, byName));
@@ -37,7 +39,7 @@ export function mountSidebar(place, { store, start }) {
   const prompt = h("details.more", { open: true }, h("summary", {}, "Prompt"), nullPrompt, hint);
   const presets = Object.entries(start.presets).map(([name, values]) => createPreset(name, values, store));
   const baseline = createBaselineNotice(store);
-  fill(place, h("h2", {}, "Settings"), baseline.element, groups, prompt, h("div.presets", {}, presets, reset));
+  fill(place, createHead(app), baseline.element, groups, prompt, h("div.presets", {}, presets, reset));
   const show = () => {
     for (const widget of widgets) widget.show(store.state.select);
     baseline.show(store.state.select);
@@ -47,6 +49,22 @@ export function mountSidebar(place, { store, start }) {
   };
   show();
   return show;
+}
+
+/**
+ * Create the title, with the buttons that make room.
+ * @param {App} app
+ */
+function createHead({ root, keys }) {
+  const fold = () => toggleDensity(root, "folded");
+  const shrink = () => compact.setAttribute("aria-pressed", String(toggleDensity(root, "compact")));
+  const compact = iconButton(ICONS.compact, "Compact page (c)", shrink, {
+    "aria-pressed": String(root.classList.contains("compact")),
+  });
+  const hide = iconButton(ICONS.fold, "Hide the settings (s)", fold, { className: "tool fold-button" });
+  keys.set("s", fold);
+  keys.set("c", shrink);
+  return h("div.side-head", {}, h("h2", {}, "Settings"), h("span.grow"), compact, hide);
 }
 
 /**

@@ -9,7 +9,9 @@ import { same } from "../lib/links.js";
 import { UNIT, withUnit } from "../lib/quantities.js";
 import { countedTimesteps } from "../lib/settings_text.js";
 
-const HINT = `Below: the signed gap inside the patch at each timestep, in ${UNIT}; filled points count.`;
+const HINT =
+  `Below: the signed gap inside the patch at each timestep, in ${UNIT}, with its standard error; ` +
+  "filled points count.";
 const CLICK = "Click a map or a point to count its timestep alone, and click it again to count all.";
 
 /** A click counts one timestep alone, a second click all of them again. */
@@ -93,7 +95,7 @@ export class TimestepStrip {
       fill(labels);
       return;
     }
-    const range = roundRange(moments.map((one) => one.share ?? 0));
+    const range = roundRange(moments.flatMap((one) => ends(one)));
     /** @param {number | null} share */
     const top = (share) => percentOf((range.high - (share ?? 0)) / (range.high - range.low));
     const left = moments.map((_, n) => percentOf((n + 0.5) / moments.length));
@@ -106,6 +108,10 @@ export class TimestepStrip {
     const path = moments
       .slice(1)
       .map((one, n) => line("path", left[n], top(moments[n].share), left[n + 1], top(one.share)));
+    const errors = moments.map((one, n) => {
+      const [low, high] = ends(one);
+      return line("error", left[n], top(low), left[n], top(high));
+    });
     const focused = indexOfFocus(curve.querySelectorAll("button"));
     const points = moments.map((one, n) => {
       const point = createPoint(one, candidates, () => this.toggle(one.timestep));
@@ -113,9 +119,17 @@ export class TimestepStrip {
       point.style.top = top(one.share);
       return point;
     });
-    fill(curve, svg("svg", { "aria-hidden": "true" }, grid, path), points);
+    fill(curve, svg("svg", { "aria-hidden": "true" }, grid, path, errors), points);
     points[focused]?.focus({ preventScroll: true });
   }
+}
+
+/**
+ * Return a moment's share less and plus its standard error, where that is known.
+ * @param {Moment} moment
+ */
+function ends({ share, standard_error: error }) {
+  return [(share ?? 0) - (error ?? 0), (share ?? 0) + (error ?? 0)];
 }
 
 /**
@@ -175,9 +189,9 @@ class TimestepMap {
  * @param {number} candidates
  * @param {() => void} onclick
  */
-function createPoint({ timestep, share, rank, counts }, candidates, onclick) {
+function createPoint({ timestep, share, rank, counts, standard_error: error }, candidates, onclick) {
   const place = `rank ${count(rank + 1)} of ${count(candidates)} boxes${counts ? "" : ", not counted"}`;
-  const label = `timestep ${timestep}: signed gap ${withUnit(share)}, ${place}`;
+  const label = `timestep ${timestep}: signed gap ${withUnit(share, error)}, ${place}`;
   const props = { type: "button", title: label, "aria-label": label, "aria-pressed": String(counts) };
   return h("button.point", { ...props, onclick });
 }

@@ -1,11 +1,13 @@
 // One image under two settings: a slider wipes between A's map and box and B's.
 
 import { unpack } from "../lib/arrays.js";
-import { rangeOf } from "../lib/colors.js";
+import { rangeOf, ticksOf } from "../lib/colors.js";
 import { fill, h, set, setStyle, uid } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
+import { dataUrl } from "../lib/picture.js";
 import { UNIT } from "../lib/quantities.js";
 import { createSideBoxes } from "./box_pair.js";
+import { canvasUrl, createPictureSaver, runLine } from "./save_picture.js";
 
 const OPACITY = 0.7;
 const CAPTION = `gap that locates, in ${UNIT}; one scale for A and B`;
@@ -26,8 +28,14 @@ export class Wipe {
     this.view = h("div.wipe-view", {}, this.a.element, this.b.element, divider, tags, this.range);
     this.legend = h("div", {});
     const opacity = createOpacity(this.view);
-    this.element = h("div.wipe", {}, h("div.wipe-fit", {}, this.view), opacity, this.legend);
+    const saver = createPictureSaver(app, () => this.draw());
+    const line = h("div.wipe-controls", {}, opacity, saver.element);
+    this.element = h("div.wipe", {}, h("div.wipe-fit", {}, this.view), line, this.legend);
     this.key = "";
+    /** @type {{ row: ChangeRow, images: ImageResult[], range: ScaleRange } | null} what the maps are of */
+    this.shown = null;
+    /** @type {ChangeRow | null} */
+    this.row = null;
     this.move();
   }
 
@@ -43,6 +51,7 @@ export class Wipe {
    */
   show(row) {
     const { app } = this;
+    this.row = row;
     const [width, height] = row.size;
     setStyle(this.view, { "aspect-ratio": `${width} / ${height}`, "--tall": height / width });
     this.a.boxes.show(row);
@@ -91,6 +100,27 @@ export class Wipe {
     this.app.colors.draw(this.b.canvas, second, range, alpha);
     for (const layer of [this.a, this.b]) layer.canvas.hidden = false;
     fill(this.legend, this.app.colors.legend(range, CAPTION, percent));
+    if (this.row) this.shown = { row: this.row, images: [a, b], range };
+  }
+
+  /** Return the image under A and under B as a picture to save, side by side. */
+  async draw() {
+    const { app, shown } = this;
+    if (!shown || !this.a.image.src) return null;
+    const { row, images, range } = shown;
+    const image = await dataUrl(this.a.image.src);
+    const opacity = Number(this.view.style.getPropertyValue("--heat")) || OPACITY;
+    const panels = [this.a, this.b].map((layer, n) => {
+      const marks = (row[n ? "b" : "a"]?.boxes ?? []).map((box) => ({ box, dashed: n === 0 }));
+      return {
+        ...{ caption: n ? "B" : "A", image, map: canvasUrl(layer.canvas), smooth: true },
+        ...{ opacity, size: row.size, marks },
+      };
+    });
+    const sentences = images.map(({ explanation }, n) => `${n ? "B" : "A"}: ${explanation.sentence}`);
+    const scale = { stops: app.colors.stops("signed"), ticks: ticksOf(range, percent), caption: CAPTION };
+    const content = { title: row.id, lines: [runLine(app), ...sentences], panels, scale };
+    return { content, name: `${row.id} A and B` };
   }
 }
 

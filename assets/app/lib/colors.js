@@ -30,6 +30,11 @@ const KEY = "dsel-palette";
 /** The palette that darkens the image where a map is low, in place of colouring it where it is high. */
 export const DIM = "dim";
 const NIGHT = "rgb(11 15 22)";
+/** @type {[number, string][]} */
+const DIM_STOPS = [
+  [0, "#0b0f16"],
+  [1, "#b9bec6"],
+];
 /** @type {Record<string, string>} */
 export const PALETTES = {
   red: "Red and blue",
@@ -55,6 +60,7 @@ export function createColors(palettes) {
     table: tableOf,
     draw,
     gradient,
+    stops,
     legend,
   };
 
@@ -106,9 +112,17 @@ export function createColors(palettes) {
    */
   function gradient(kind) {
     if (palette === DIM && kind === "positive") return `linear-gradient(90deg, ${NIGHT}, transparent), #b9bec6`;
-    const table = tableOf(kind);
-    const stops = Array.from({ length: 17 }, (_, n) => 3 * Math.round((n * 255) / 16));
-    return `linear-gradient(90deg, ${stops.map((n) => `rgb(${[...table.subarray(n, n + 3)].join()})`).join()})`;
+    const colors = stopsOf(tableOf(kind)).map(([, color]) => color);
+    return `linear-gradient(90deg, ${colors.join()})`;
+  }
+
+  /**
+   * Return the colour scale for files, where nothing lies below a transparent colour.
+   * @param {TableKind} kind
+   * @returns {[number, string][]}
+   */
+  function stops(kind) {
+    return palette === DIM && kind === "positive" ? DIM_STOPS : stopsOf(tableOf(kind));
   }
 
   /**
@@ -119,8 +133,7 @@ export function createColors(palettes) {
    * @param {TableKind} [kind]
    */
   function legend({ low, high }, label, write = number, kind = kindOf({ low, high })) {
-    const middle = low < 0 ? "0" : write((low + high) / 2);
-    const ticks = [low === 0 ? "0" : write(low), middle, write(high)].map((text) => h("span", {}, text));
+    const ticks = ticksOf({ low, high }, write).map((text) => h("span", {}, text));
     return h(
       "figure.legend",
       {},
@@ -132,10 +145,31 @@ export function createColors(palettes) {
 }
 
 /**
+ * Return 17 colours of a table, evenly apart, with their places from 0 to 1.
+ * @param {Unpacked["values"]} table
+ * @returns {[number, string][]}
+ */
+function stopsOf(table) {
+  return Array.from({ length: 17 }, (_, n) => {
+    const at = 3 * Math.round((n * 255) / 16);
+    return [n / 16, `rgb(${[...table.subarray(at, at + 3)].join()})`];
+  });
+}
+
+/**
+ * Write the ends and the middle of a scale.
+ * @param {ScaleRange} range
+ * @param {(value: number) => string} write
+ */
+export function ticksOf({ low, high }, write) {
+  return [low === 0 ? "0" : write(low), low < 0 ? "0" : write((low + high) / 2), write(high)];
+}
+
+/**
  * @param {ScaleRange} range
  * @returns {TableKind}
  */
-function kindOf({ low }) {
+export function kindOf({ low }) {
   return low < 0 ? "signed" : "unsigned";
 }
 

@@ -125,3 +125,18 @@ export function boxOf({ x, y, width, height }) {
 export function proxySize({ proxy_width: width, proxy_height: height }) {
   return [width, height];
 }
+
+/**
+ * Return the area that two boxes share, divided by the area that both cover.
+ * @param {Box} a
+ * @param {Box} b
+ */
+export function overlapOf(a, b) {
+  /** @param {0 | 1} axis */
+  const shared = (axis) => {
+    const end = Math.min(a[axis] + a[axis + 2], b[axis] + b[axis + 2]);
+    return Math.max(0, end - Math.max(a[axis], b[axis]));
+  };
+  const area = shared(0) * shared(1);
+  return area / (a[2] * a[3] + b[2] * b[3] - area);
+}

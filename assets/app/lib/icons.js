@@ -24,4 +24,6 @@ export const ICONS = {
   plus: "M12 5v14M5 12h14",
   camera: ["M4 8h4l2-3h4l2 3h4v11H4z", "M12 10a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z"],
   check: "M5 13l4 4L19 7",
+  fold: ["M4 5h16v14H4z", "M9 5v14", "M16 9l-3 3 3 3"],
+  compact: ["M4 9h16M4 15h16", "M12 2v4M9 4l3 3 3-3", "M12 22v-4M9 20l3-3 3 3"],
 };

@@ -116,11 +116,28 @@ export class JobList {
   }
 
   /**
+   * @param {string} token
+   * @param {string} title
+   */
+  rename(token, title) {
+    return this.steer("job_rename", token, { title });
+  }
+
+  /**
+   * Delete a job with its files.
+   * @param {string} token
+   */
+  async remove(token) {
+    const done = await this.app.attempt(() => this.app.ask("job_remove", { token }, { run: "", view: "" }));
+    if (done) this.forget(token);
+  }
+
+  /**
    * @param {string} method
    * @param {string} token
    */
-  async steer(method, token) {
-    const report = await this.app.attempt(() => this.app.ask(method, { token }, { run: "", view: "" }));
+  async steer(method, token, more = {}) {
+    const report = await this.app.attempt(() => this.app.ask(method, { token, ...more }, { run: "", view: "" }));
     if (!report) return;
     this.reports.set(token, report);
     this.notify();

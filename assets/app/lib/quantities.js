@@ -70,3 +70,12 @@ export function withUnit(share, error) {
   if (!error) return `${percent(share)} of the mean loss`;
   return `${withError(100 * share, 100 * error)} % of the mean loss`;
 }
+
+/** What the other figures of a patch are, for tooltips; counts have no unit. */
+export const FIGURE_HELP = {
+  rank: "Its place among all ranked patches of the class, from 1; the IPC first ones are kept.",
+  cluster: "The k-means cluster of its features among the patches of the class; numbers have no order.",
+  kept: "The distilled image that it is part of, from 1.",
+  patch: "Sides and corner in pixels of the upright source image: those of the proxy, scaled to the source.",
+  source: "Width and height of the source image in pixels.",
+};

@@ -41,13 +41,17 @@ export function tokenHeaders() {
 /**
  * Create the server that `createAsk` sends requests to.
  * @param {string} base the address of the page's routes
+ * @param {() => void} [lost] is called when it does not answer
  */
-export function createServer(base) {
+export function createServer(base, lost = () => {}) {
   return {
     /** @param {string} text */
     async ask(text) {
       const headers = { "Content-Type": "application/json", ...tokenHeaders() };
-      const response = await fetch(`${base}ask`, { method: "POST", headers, body: text });
+      const response = await fetch(`${base}ask`, { method: "POST", headers, body: text }).catch((error) => {
+        lost();
+        throw error;
+      });
       if (!response.ok) throw new RequestError(await response.text(), "refused");
       return response.text();
     },

@@ -83,11 +83,21 @@ export class TabPanels {
     }
   }
 
+  /**
+   * Say that the app does not answer, if that is why a module could not be loaded.
+   * @param {unknown} error
+   * @returns {Promise<never>}
+   */
+  async explain(error) {
+    await this.app.ask("ping", {}, { run: "", view: "" });
+    throw error;
+  }
+
   /** @param {string} id */
   async mount(id) {
     const known = this.mounted.get(id);
     if (known) return known;
-    const { tab } = await import(`../tabs/${id}.js`);
+    const { tab } = await import(`../tabs/${id}.js`).catch((error) => this.explain(error));
     const mounted = this.mounted.get(id) ?? tab.mount(this.panels[id], this.app);
     this.mounted.set(id, mounted);
     return mounted;

@@ -41,7 +41,7 @@ def evaluations(context: Context, params: TokensParams) -> Mapping[str, Any]:
     path = context.explorer.run.path.resolve() if trusted else Path(RUN_WORD)
     test = _held_out(context)
     select = select_command(path, context.settings)
-    stored = _stored(context, params.tokens)
+    stored = stored_evaluations(context, params.tokens)
     return {
         "evaluations": [_wire(context, one) for one in stored],
         "verdict": _verdict(context, stored),
@@ -53,7 +53,7 @@ def evaluations(context: Context, params: TokensParams) -> Mapping[str, Any]:
 
 def evaluation_verdict(context: Context, params: TokensParams) -> Any:
     """Return what the evaluations say about the view's selection."""
-    return _verdict(context, _stored(context, params.tokens))
+    return _verdict(context, stored_evaluations(context, params.tokens))
 
 
 def evaluate_options(context: Context, _: Params) -> Mapping[str, Any]:
@@ -148,7 +148,7 @@ def _check_teacher(context: Context, teacher: str) -> None:
         )
 
 
-def _stored(context: Context, tokens: Sequence[str]) -> Sequence[Evaluation]:
+def stored_evaluations(context: Context, tokens: Sequence[str]) -> Sequence[Evaluation]:
     """Return the run's evaluations, and those that jobs of the visitor keep for themselves."""
     run = context.explorer.run
     found: list[Evaluation] = []

@@ -14,7 +14,7 @@ from dsel import __version__
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.listing import Listing, cluster_counts
 from dsel.analysis.rank_order import rank_reasons
-from dsel.app.colormaps import colour_tables
+from dsel.analysis.settling import settling
 from dsel.app.context import Context
 from dsel.app.opening import opened_view
 from dsel.app.requests import (
@@ -30,6 +30,7 @@ from dsel.app.widgets import widgets_of
 from dsel.app.wire import packed, page_numbers, patch_wire, plain
 from dsel.config.presets import PRESETS
 from dsel.config.url import View
+from dsel.core.colormaps import colour_tables
 from dsel.core.gap_maps import image_bucket
 from dsel.patches import Patches
 from dsel.runs.knowledge import Measured
@@ -57,6 +58,11 @@ def start(context: Context, params: LinkParams) -> Mapping[str, Any]:
         "defaults": plain(View()),
         "presets": plain(PRESETS),
     }
+
+
+def ping(context: Context, _: Params) -> Mapping[str, bool]:
+    """Answer; trusted: whether the visitor is the owner of this start of the app."""
+    return {"trusted": context.trusted}
 
 
 def gallery(context: Context, params: GalleryParams) -> Mapping[str, Any]:
@@ -129,6 +135,12 @@ def ranges(context: Context, _: Params) -> Any:
 def misplaced(context: Context, _: Params) -> Sequence[str]:
     """Return the images of the run whose moved boxes reach beyond the image."""
     return context.explorer.misplaced(context.settings)
+
+
+def settled(context: Context, _: Params) -> Any:
+    """Return how the best box of the view's image settled over timesteps and draws."""
+    index, view = context.class_index, context.view
+    return plain(settling(context.explorer, index, view.image_id, view.select))
 
 
 def values(context: Context, params: PixelParams) -> Any:

@@ -18,6 +18,7 @@ from dsel.app.forms import filled, form_of
 from dsel.app.jobs.tasks import SET, ExportTask, ScoreTask
 from dsel.app.requests import (
     Params,
+    RenameParams,
     ScoreParams,
     SourceKind,
     SourceParams,
@@ -134,6 +135,20 @@ def job_resume(context: Context, params: TokenParams) -> Mapping[str, Any]:
     return _report(context, params.token)
 
 
+def job_rename(context: Context, params: RenameParams) -> Mapping[str, Any]:
+    """Give a job another title; return its report."""
+    _check_owner(context, params.token)
+    context.state.jobs.rename(params.token, _line(params.title, "name of a job"))
+    return _report(context, params.token)
+
+
+def job_remove(context: Context, params: TokenParams) -> Mapping[str, Any]:
+    """Delete a job that has ended, with its run or its file; return its token."""
+    _check_owner(context, params.token)
+    context.state.remove_job(params.token)
+    return {"token": params.token}
+
+
 def export_summary(context: Context, _: Params) -> Mapping[str, Any]:
     """Return what an export of the view contains, and estimates of its size."""
     view = context.view
@@ -168,6 +183,17 @@ def _check_prior(context: Context, prior: str) -> None:
         raise unknown("prior", prior[:LONGEST_NAME], priors)
 
 
+def _owns(context: Context, token: str) -> bool:
+    """Return whether a visitor may rename and delete a job: links show its run to others."""
+    owner = context.state.jobs.owner(token)
+    return context.local or (owner != "" and owner == context.visitor)
+
+
+def _check_owner(context: Context, token: str) -> None:
+    if not _owns(context, token):
+        raise SettingError("only the visitor who started a job, or the app's owner, can change it")
+
+
 def _report(context: Context, token: str) -> Mapping[str, Any]:
     """Return a report; that of a finished export has the path to request from the page's routes."""
     queue = context.state.jobs
@@ -176,7 +202,7 @@ def _report(context: Context, token: str) -> Mapping[str, Any]:
     if report.state == "done" and report.kind == "export":
         path = f"exports/{quote(token)}"
         download = {"path": path, "name": SET, "bytes": report.figures.get("bytes")}
-    return {**plain(report), "download": download}
+    return {**plain(report), "download": download, "mine": _owns(context, token)}
 
 
 def _source_of(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:
@@ -263,18 +289,19 @@ _USED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
 
 def class_names_of(source: SourceParams) -> Sequence[str]:
     """Return the class names of a single image; raises `SettingError` for one that is none."""
-    names = [_class_name(name) for name in source.class_names or [source.class_name]]
+    names = [_line(name, "class name") for name in source.class_names or [source.class_name]]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise SettingError(f"the class names of an image must differ, got {twice!r} twice")
     return names
 
 
-def _class_name(given: str) -> str:
-    name = given.strip()
+def _line(text: str, what: str) -> str:
+    """Return a name without the space around it; raises `SettingError` unless it is one line."""
+    name = text.strip()
     if not name or len(name) > LONGEST_NAME or _INVISIBLE.search(name):
         raise SettingError(
-            f"class name must be one line of 1 to {LONGEST_NAME} characters, got "
+            f"{what} must be one line of 1 to {LONGEST_NAME} characters, got "
             f"{name[:LONGEST_NAME]!r}"
         )
     return name

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import with_config
 
 from dsel.app.jobs.tasks import Task, plain_task, restored_task
-from dsel.errors import DselError, StorageError, first_line, storage_errors
+from dsel.errors import DselError, SettingError, StorageError, first_line, storage_errors
 from dsel.files import (
     STORED,
     lives,
@@ -93,6 +93,24 @@ def make_folder(folder: Path) -> None:
         if shutil.disk_usage(folder).free < FREE_BYTES:
             folder.rmdir()
             raise StorageError("the disk is almost full: free some space, or try again later")
+
+
+def check_removable(job: Job, active: Iterable[Job]) -> None:
+    """Raise `SettingError` for a job that runs or waits, or whose run another such job reads."""
+    for other in active:
+        if other is job:
+            raise SettingError("the job is still running or waiting: cancel it first")
+        run = getattr(other.task, "run", "")
+        if run and Path(run).is_relative_to(job.folder):
+            raise SettingError(
+                f"the job {other.task.title!r} still reads this run: wait for its end, or cancel it"
+            )
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove the folder of a job; one of any other name, or a link, is left alone."""
+    if NAME.fullmatch(folder.name) and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def bytes_in(folder: Path) -> int:

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import closing
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import Final, Literal, TypeAlias, get_args
@@ -27,9 +27,11 @@ from dsel.app.jobs.folder import (
     Job,
     State,
     bytes_in,
+    check_removable,
     jobs_in,
     make_folder,
     record,
+    remove_folder,
     write_record,
 )
 from dsel.app.jobs.runner import JobRunner
@@ -55,7 +57,7 @@ class JobReport:
 
     place: 1 for the next waiting job, 0 for a job that does not wait. stopping: cancelled, but its
     present step is still running. `skips` are the first of the `skipped` images. asked, started
-    and finished are seconds since 1970. left_s is of this stage.
+    and finished are seconds since 1970. left_s is of this stage. bytes: of the folder at its end.
     """
 
     token: str
@@ -80,6 +82,7 @@ class JobReport:
     asked: float
     started: float | None
     finished: float | None
+    bytes: int
 
 
 class Jobs:
@@ -187,6 +190,29 @@ class Jobs:
             self._submit(job)
         self._save(job)
 
+    def owner(self, token: str) -> str:
+        """Return the remote visitor who started a job; "" for a local or an earlier one."""
+        with self._lock:
+            return self._job(token).visitor
+
+    def rename(self, token: str, title: str) -> None:
+        """Give a job another title."""
+        with self._lock:
+            job = self._job(token)
+            job.task = replace(job.task, title=title)
+        self._save(job)
+
+    def remove(self, token: str) -> None:
+        """Delete a job that has ended, with everything in its folder.
+
+        Raises `SettingError` while it, or another job that reads its run, runs or waits.
+        """
+        with self._lock:
+            job = self._job(token)
+            check_removable(job, self._futures)
+            del self._jobs[job.folder.name]
+        remove_folder(job.folder)
+
     def result(self, token: str) -> Path:
         """Return the run folder or the zip file of a finished job."""
         with self._lock:
@@ -224,7 +250,7 @@ class Jobs:
                 ended = job.finished if job.state not in ACTIVE else None
                 if ended is not None and self._clock() - ended > job.keep_s:
                     del self._jobs[name]
-                    shutil.rmtree(job.folder, ignore_errors=True)
+                    remove_folder(job.folder)
 
     def _job(self, token: str) -> Job:
         job = self._jobs.get(_name(token))
@@ -250,7 +276,7 @@ class Jobs:
             skipped=count.skipped, skips=count.skips,
             figures={key: hide.value(value) for key, value in count.figures.items()},
             error=hide.text(job.error),
-            asked=job.asked, started=job.started, finished=job.finished,
+            asked=job.asked, started=job.started, finished=job.finished, bytes=job.bytes,
         )  # fmt: skip
 
     def _active(self, kind: str) -> list[Job]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dsel.app.colormaps import PALETTES, colour_tables, lightness
+from dsel.core.colormaps import PALETTES, colour_tables, lightness
 
 TABLES = colour_tables()
 SEQUENTIAL = [(name, kind) for name in PALETTES for kind in ("positive", "unsigned")]

@@ -1,4 +1,4 @@
-"""Colour tables for the maps that the page draws."""
+"""Colour tables for maps of values, and maps in their colours."""
 
 from __future__ import annotations
 
@@ -76,6 +76,17 @@ def lightness(colours: NDArray[Any]) -> NDArray[np.float64]:
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     perceived: NDArray[np.float64] = np.cbrt(linear @ np.array(_CONES).T) @ np.array(_LIGHTNESS)
     return perceived
+
+
+def coloured(values: NDArray[Any], low: float, high: float, table: Pixels) -> Pixels:
+    """Return the colours (..., 3) of values (...) on a scale from `low` to `high`.
+
+    Values beyond the scale have the colour of its end; what is no number counts as 0.
+    """
+    finite = np.where(np.isfinite(values), values, max(low, 0.0))
+    shares = np.clip((finite - low) / max(high - low, 1e-12), 0, 1)
+    colours: Pixels = table[np.rint(255 * shares).astype(int)]
+    return colours
 
 
 def _table(anchors: Anchors) -> Pixels:
