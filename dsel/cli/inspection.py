@@ -69,9 +69,9 @@ def report(
 ) -> None:
     """Write a report of a run, or of one evaluation, as one HTML file to send and to keep."""
     from dsel.analysis.report import plan_report, write_report
-    from dsel.runs import open_run
+    from dsel.runs import open_run, run_folder
 
-    opened = open_run(run)
+    opened = open_run(run_folder(run))
     plan = plan_report(opened, out, selection, evaluation)
     if output.dry_run:
         work = {"out": str(out), "evaluations": len(plan.evaluations)}
