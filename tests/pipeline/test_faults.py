@@ -125,6 +125,14 @@ def test_faults__a_few(source, tmp_path, whole):
 
 
 @needs_ray
+def test_faults__none_on_ray(source, tmp_path, whole):
+    job = disturbed(source, tmp_path / "run", "ray", (), seed=0)
+    assert job.starts == 1
+    assert tree(tmp_path / "run") == whole
+
+
+@pytest.mark.slow
+@needs_ray
 def test_faults__a_few_on_ray(source, tmp_path, whole):
     disturbed(source, tmp_path / "run", "ray", ("worker", "raylet"), seed=2)
     assert tree(tmp_path / "run") == whole
