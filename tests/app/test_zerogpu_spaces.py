@@ -36,7 +36,9 @@ from dsel.types import Done, Notice, Started
 headers = [(b"x-ip-token", sys.argv[2].encode())]
 remember_visitor(Request({"type": "http", "method": "POST", "path": "/", "headers": headers}))
 """
-JOB = BEGIN + """
+JOB = (
+    BEGIN
+    + """
 runner = JobRunner(accelerate=accelerate)
 task = runner.fitted(ScoreTask(
     title="", source="toybox", source_settings=SourceSettings(per_class=1),
@@ -54,7 +56,10 @@ except DselError as error:
     found |= {"code": error.code, "error": str(error)}
 print(json.dumps(found))
 """
-PORTION = BEGIN + """
+)
+PORTION = (
+    BEGIN
+    + """
 def portion(task, folder, left):
     yield Started("score", left, "images")
     yield Notice(str(os.getpid()))
@@ -65,6 +70,7 @@ events = list(accelerate(portion, lambda *_: 42)(task, Path(), 3))
 stages = [one.stage for one in events if isinstance(one, Started)]
 print(json.dumps({"stages": stages, "worker": worker, "app": os.getpid()}))
 """
+)
 
 
 def visitor_token() -> str:

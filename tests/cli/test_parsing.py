@@ -151,7 +151,8 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
     ("arguments", "line"),
     [
         ("", "expected one of {app, score, select, export, distill, toybox, train, check, info, "
-             "status, verify, repair, bundle, space, evaluate, sweep, advise, teach, adapt}; see dsel --help"),
+             "status, verify, repair, bundle, space, evaluate, sweep, advise, teach, adapt}; see "
+             "dsel --help"),
         ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
                   "toybox, train, check, info, status, verify, repair, bundle, space, evaluate, "
                   "sweep, advise, teach, adapt"),
