@@ -63,7 +63,7 @@ function createHead({ root, keys }) {
   });
   const hide = iconButton(ICONS.fold, "Hide the settings (s)", fold, { className: "tool fold-button" });
   keys.set("s", fold);
-  keys.set("c", shrink);
+  keys.set("d", shrink);
   return h("div.side-head", {}, h("h2", {}, "Settings"), h("span.grow"), compact, hide);
 }
 
