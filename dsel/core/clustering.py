@@ -129,11 +129,10 @@ def _more_centroids(
 
 def _nearest(points: Floats, others: Floats) -> Floats:
     """Return squared distances of points (N, d) to the nearest of the others (M, d), (N,)."""
-    nearest = np.full(len(points), np.inf, np.float32)
-    for part in chunks(len(points), points.shape[1]):
-        for other in others:
-            away = np.square(points[part] - other).sum(axis=1)
-            np.minimum(nearest[part], away, out=nearest[part])
+    nearest = np.empty(len(points), np.float32)
+    for part in chunks(len(points), others.size):
+        away = np.square(points[part, None] - others).sum(axis=2)  # (n, M)
+        np.min(away, axis=1, out=nearest[part])
     return nearest
 
 
