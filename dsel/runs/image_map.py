@@ -54,6 +54,12 @@ def class_starts(run: Run) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts)])
 
 
+def rows_by_class(run: Run) -> NDArray[np.int64]:
+    """Return the rows of the scored images in the run's table, in the order of the map, (N,)."""
+    rows = np.flatnonzero(run.images.is_scored)
+    return rows[np.argsort(run.images.class_index[rows], kind="stable")]
+
+
 def read_image_map(run: Run) -> ImageMap | None:
     """Read the map of a run; None before it is fitted; raises `DamageError` for a damaged one."""
     path = run.path / FILE

@@ -16,7 +16,7 @@ from dsel.app.context import Context
 from dsel.app.requests import Params, SomeClassesParams
 from dsel.app.wire import packed, plain
 from dsel.errors import RunError
-from dsel.runs.image_map import class_starts
+from dsel.runs.image_map import class_starts, rows_by_class
 
 COLUMNS: Final[Mapping[str, type[np.generic]]] = {
     "cluster": np.int16, "rank": np.int32, "score": np.float32, "standard_error": np.float32,
@@ -49,8 +49,9 @@ def map_points(context: Context, _: Params) -> Mapping[str, Any]:
 
 def map_ids(context: Context, _: Params) -> Mapping[str, Any]:
     """Return the ids of all images of the map, as compressed JSON."""
-    explorer = context.explorer
-    ids = [one for index in range(len(explorer.classes)) for one in explorer.images(index).ids]
+    run = context.explorer.run
+    known = run.images.ids
+    ids = [known[row] for row in rows_by_class(run).tolist()]
     text = json.dumps(ids, separators=(",", ":"), ensure_ascii=False)
     return {"ids": packed(np.frombuffer(zlib.compress(text.encode()), np.uint8))}
 
@@ -81,7 +82,6 @@ def _whole(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
 
 def _sizes(explorer: Explorer) -> NDArray[np.int32]:
     """Return the widths and heights of the proxies, (N, 2), or (1, 2) where they are all equal."""
-    sizes = np.concatenate(
-        [explorer.images(index).frames.proxy for index in range(len(explorer.classes))]
-    ).astype(np.int32)
+    run = explorer.run
+    sizes = run.images.frames.proxy[rows_by_class(run)].astype(np.int32)
     return sizes[:1] if (sizes == sizes[:1]).all() else sizes
