@@ -60,7 +60,7 @@ def test_find__filters_narrow_the_run_and_are_in_the_link(
     found = expected(columns, wanted, Order())
     counted(page, f"{len(found)} images")
     assert shown(page) == found
-    page.get_by_label("Order").select_option("margin")
+    page.get_by_label("Order", exact=True).select_option("margin")
     page.get_by_role("button", name="Reverse the order").click()
     rising = expected(columns, wanted, Order("margin", backwards=True))
     until(page, f"{CELLS} .cell", f"e => e.dataset.id === '{rising[0]}'")

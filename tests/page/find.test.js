@@ -82,7 +82,12 @@ test("sortedRows: unknown ones come last in both directions", () => {
 });
 
 test("matchingClasses: all words, those that begin with the text first", () => {
-  const classes = ["tiger cat", "cat", "dog", "Cat fish"].map((name) => ({ name, scored: 1, skipped: 0, knowledge: null }));
+  const classes = ["tiger cat", "cat", "dog", "Cat fish"].map((name) => ({
+    name,
+    scored: 1,
+    skipped: 0,
+    knowledge: null,
+  }));
   const names = (/** @type {string} */ text) => matchingClasses(classes, text).map((one) => one.name);
   assert.deepEqual(names(" CAT "), ["cat", "Cat fish", "tiger cat"]);
   assert.deepEqual(names("cat ti"), ["tiger cat"]);

@@ -157,7 +157,8 @@ export class ClassTable {
     const isShown = ({ boxes }) => !boxes || Boolean(start.run.objects);
     const rows = this.rows();
     const [all, pages] = [start.classes.length, Math.max(1, Math.ceil(rows.length / ROWS))];
-    this.total.textContent = `${rows.length < all ? `${count(rows.length)} of ` : ""}${plural(all, "class", "classes")}`;
+    const some = rows.length < all ? `${count(rows.length)} of ` : "";
+    this.total.textContent = `${some}${plural(all, "class", "classes")}`;
     this.pager.show({ page: this.page, pages });
     for (const { column, element } of this.heads) {
       element.setAttribute("aria-sort", this.orderOf(column.name));

@@ -139,16 +139,15 @@ function createNames(changed) {
 }
 
 /**
- * A button for the camera of a phone; elsewhere it is not seen.
+ * Create a button for the camera of a phone; null elsewhere.
  * @param {Dropzone} zone
  */
 function createCamera(zone) {
+  if (!matchMedia(WITH_CAMERA).matches) return null;
   const input = h("input.zone-input", { type: "file", accept: "image/*", "aria-label": "Take a photo" });
   input.setAttribute("capture", "environment");
   input.addEventListener("change", () => zone.take(input.files?.[0]));
-  const element = h("label.button.camera", {}, input, icon(ICONS.camera), "Take a photo");
-  element.hidden = !matchMedia(WITH_CAMERA).matches;
-  return element;
+  return h("label.button.camera", {}, input, icon(ICONS.camera), "Take a photo");
 }
 
 /**

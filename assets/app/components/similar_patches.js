@@ -7,8 +7,8 @@ import { offerPicture } from "../lib/offers.js";
 import { FoundImages } from "./found_images.js";
 
 const ABOUT =
-  "By the cosine of the features that the prior has inside the patches, after the mean of the run is removed: 1 is the " +
-  "same direction. Features say what a patch looks like to the prior; they are the ones that clusters are made of.";
+  "By the cosine of the features that the prior has inside the patches, after the mean of the run is removed: 1 is " +
+  "the same direction. Features say what a patch looks like to the prior; they are the ones that clusters are made of.";
 
 /** @typedef {import("./found_images.js").FoundImage} FoundImage */
 /** @typedef {import("./found_images.js").Acts} Acts */

@@ -215,10 +215,10 @@ export const PRESETS = [
     label: "Possible label errors",
     values: { sort: "score", backwards: true },
     about:
-      "The images whose own class name helps the prior the least, the lowest score first: where a score is below 0, " +
-      "naming the class makes the prediction worse. The run has no gaps against other names, so “looks like” compares " +
-      "features only: it names the class whose patches are the nearest on average, by Fisher’s linear discriminant. " +
-      "Both are hints to look at, not verdicts: an unusual image of its class is here, too.",
+      "The images whose own class name helps the prior the least, the lowest score first: where a score is below " +
+      "0, naming the class makes the prediction worse. The run has no gaps against other names, so “looks like” " +
+      "compares features only: it names the class whose patches are the nearest on average, by Fisher’s linear " +
+      "discriminant. Both are hints to look at, not verdicts: an unusual image of its class is here, too.",
   },
   {
     label: "Looks like another class",

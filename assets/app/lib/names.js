@@ -2,12 +2,14 @@
 
 import { percent, withError } from "./format.js";
 
+/** @typedef {{ name: string, score: number, behind: number, behind_error: number | null }} Named */
+
 /** Standard errors by which a difference must exceed 0. */
 const CLEAR = 2;
 
 /**
  * Say which name is the best, and whether that is sure.
- * @param {Pick<NameScore, "name" | "score" | "behind" | "behind_error">[]} rows
+ * @param {Named[]} rows the best first
  */
 export function verdictText(rows) {
   const [best, second] = rows;
