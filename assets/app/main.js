@@ -25,7 +25,7 @@ import { applyTheme } from "./lib/theme.js";
 
 const IDLE_MS = 8000;
 
-/** @typedef {import("./lib/connection.js").Connection} Connection */
+/** @typedef {ReturnType<typeof createConnection>} Connection */
 /**
  * @typedef {{
  *   place: { run: string, view: string }, ask: Ask, connection: Connection, start?: Start, problem: string,

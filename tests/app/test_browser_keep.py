@@ -208,7 +208,7 @@ def test_settings__fold_and_stay_folded(visit: Opener) -> None:
 def test_page__compact(visit: Opener) -> None:
     page = gallery(visit())
     height = page.locator(".side .widget").first.bounding_box()["height"]
-    page.locator("body").press("c")
+    page.locator("body").press("d")
     until(page, ".dsel", "e => e.classList.contains('compact')")
     assert page.locator(".side .widget").first.bounding_box()["height"] < height
     assert fits(page)
@@ -221,7 +221,7 @@ def test_page__compact(visit: Opener) -> None:
 
 def test_page__folded_and_compact_on_a_phone(visit: Opener) -> None:
     page = gallery(visit(viewport=PHONE))
-    page.locator("body").press("c")
+    page.locator("body").press("d")
     page.locator("body").press("s")
     assert fits(page)
     page.get_by_role("button", name="Settings", exact=True).click()

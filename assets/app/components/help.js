@@ -23,7 +23,7 @@ const KEYS = [
   ["B", "Ban the chosen image: it is never kept"],
   ["Ctrl+Z", "Undo; with Shift, redo"],
   ["S", "Hide or show the settings"],
-  ["D", "Dense or roomy page"],
+  ["D", "Compact or roomy page (density)"],
   ["Esc", "Close, or clear the selection"],
   ["?", "This help"],
 ];

@@ -58,7 +58,7 @@ export function mountSidebar(place, app) {
 function createHead({ root, keys }) {
   const fold = () => toggleDensity(root, "folded");
   const shrink = () => compact.setAttribute("aria-pressed", String(toggleDensity(root, "compact")));
-  const compact = iconButton(ICONS.compact, "Compact page (c)", shrink, {
+  const compact = iconButton(ICONS.compact, "Compact page (d)", shrink, {
     "aria-pressed": String(root.classList.contains("compact")),
   });
   const hide = iconButton(ICONS.fold, "Hide the settings (s)", fold, { className: "tool fold-button" });

@@ -1,7 +1,16 @@
 // The tabs: each module is imported and mounted when its tab is first opened, and shown when something changed.
 
 export const TABS = [
-  "inspect", "map", "find", "clusters", "distilled", "compare", "baselines", "evaluate", "score", "export",
+  "inspect",
+  "map",
+  "find",
+  "clusters",
+  "distilled",
+  "compare",
+  "baselines",
+  "evaluate",
+  "score",
+  "export",
 ];
 /** @type {Record<string, string>} */
 export const LABELS = {
