@@ -55,6 +55,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "check": (),
     "verify": (),
     "info": (),
+    "report": (),
     "status": (Watch,),
     "repair": (Where,),
     "bundle": (),
@@ -68,6 +69,7 @@ OWN = {
     "evaluate": {"--test", "--run", "--selection"},
     "sweep": {"--validation", "--selection"}, "advise": {"--validation", "--selection"},
     "check": {"--boxes", "--selection"}, "bundle": {"--out"}, "space": {"--out"},
+    "report": {"--out", "--selection", "--evaluation", "--pictures"},
 }  # fmt: skip
 """Flags that are no settings; --json, --dry-run and --help are those of every command."""
 
