@@ -375,7 +375,10 @@ def test_export__names_near_duplicates(visit: Opener) -> None:
     until(page, ".summary", "e => /Near-duplicates: (none|\\d+ pairs?)/.test(e.textContent)")
 
 
-TABS = ("inspect", "clusters", "distilled", "compare", "baselines", "evaluate", "score", "export")
+TABS = (
+    "inspect", "map", "find", "clusters", "distilled", "compare", "baselines", "evaluate", "score",
+    "export",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("tab", TABS)

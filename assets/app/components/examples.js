@@ -70,8 +70,8 @@ export function showExamples(app) {
     return h(
       "li",
       {},
-      h("button.example", { type: "button", onclick }, h("strong", {}, title), h("span.soft", {}, text)),
+      h("button.one-to-try", { type: "button", onclick }, h("strong", {}, title), h("span.soft", {}, text)),
     );
   });
-  const dialog = app.dialog("Things to try", h("ul.examples", {}, cards));
+  const dialog = app.dialog("Things to try", h("ul.to-try", {}, cards));
 }
