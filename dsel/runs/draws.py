@@ -82,7 +82,7 @@ def read_draws(run: Run, image_id: str) -> StoredDraws | None:
 
 
 def _read(run: Run, path: Path) -> tuple[NDArray[np.float32], ...]:
-    with opened_tensors(path, remedies.SCORE) as file:
+    with opened_tensors(path, remedies.DRAWS) as file:
         check_owner(path, str(file.record.get("fingerprint")), run.identity.fingerprint)
         return tuple(file.all(name) for name in ("gap", "difference", "loss"))
 

@@ -12,6 +12,7 @@ EVALUATE: Final = "delete it and evaluate again"
 VALIDATIONS: Final = "delete it and run sweeps and advice again, which record their sources in it"
 SWEEP: Final = "delete it and run the sweep again"
 ADVISE: Final = "delete it and ask for advice again"
+DRAWS: Final = "delete the folder draws; nothing but the replay of single draws is lost"
 SLICE: Final = "delete it and save the slice again"
 
 _BY_FOLDER: Final = {
@@ -23,6 +24,7 @@ _BY_FOLDER: Final = {
     "sweeps": SWEEP,
     "advice": ADVISE,
     "slices": SLICE,
+    "draws": DRAWS,
 }
 
 

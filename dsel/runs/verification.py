@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from dsel.checksums import check_file
 from dsel.errors import DamageError
 from dsel.runs.advice import list_advice
+from dsel.runs.draws import FOLDER as DRAWS
 from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.runs.evaluations import list_evaluations, list_validations
 from dsel.runs.image_map import read_image_map
@@ -25,7 +26,7 @@ Check: TypeAlias = Callable[[], object]
 
 FOLDERS: Final = (
     "scores", "proxies", "rounds", "layouts", SELECTIONS, "features", "teachers", EVALUATIONS,
-    "sweeps", "advice", SLICES,
+    "sweeps", "advice", SLICES, DRAWS,
 )  # fmt: skip
 SUFFIXES: Final = frozenset({".json", ".parquet", ".safetensors"})
 
