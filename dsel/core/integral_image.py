@@ -139,7 +139,7 @@ def _interpolate(table: Doubles, at: Doubles, axis: int) -> Doubles:
 
 def _taken(table: Doubles, indices: NDArray[np.intp], axis: int) -> Doubles:
     """Return what is at some indices of an axis, without a copy if they are consecutive."""
-    if (np.diff(indices) == 1).all():
+    if len(indices) and (np.diff(indices) == 1).all():
         consecutive = slice(int(indices[0]), int(indices[-1]) + 1)
         return table[tuple(consecutive if i == axis else slice(None) for i in range(table.ndim))]
     return np.take(table, indices, axis=axis)

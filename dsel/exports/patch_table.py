@@ -52,12 +52,13 @@ def _places(
     """Return the first image and the tile there of each ranked patch, (P,); -1 without one."""
     ranks = ImageRanks.of(selected.images).table[: export.select.ipc]
     images, tiles = ranks.shape
-    number, tile = (np.full(len(selected.patches), -1, np.int64) for _ in range(2))
+    rank = selected.patches.rank
+    size = 1 + max(ranks.max(initial=-1), rank.max(initial=-1))  # a part of them may be here
+    number, tile = (np.full(size, -1, np.int64) for _ in range(2))
     # Backwards, because the last of several numbers that are assigned to a place stays there.
     backwards = ranks.ravel()[::-1]
     number[backwards] = np.repeat(np.arange(images), tiles)[::-1]
     tile[backwards] = np.tile(np.arange(tiles), images)[::-1]
-    rank = selected.patches.rank
     return number[rank], tile[rank]
 
 

@@ -16,6 +16,8 @@ rounds/01/00000.safetensors further draws of the shard's images that a round cho
 images.parquet              one row per image of the run (`IMAGES`): id, class_index, status,
                             reason, checksum, source size and orientation, view, proxy size, shard,
                             row, map_row
+draws/                      of a run of very few images, every draw (see `dsel.runs.draws`)
+slices/                     named slices of its images (see `dsel.runs.slices`)
 knowledge.json              what the prior knows of the classes (see `dsel.runs.knowledge`)
 summary.json                written when scoring has finished (see `Summary`): counts, the shards
                             of each round, and losses, the mean loss of each timestep

@@ -145,7 +145,7 @@ def test_report_html__settings_that_differ_are_marked(html):
     assert rows["Patch size"] == "64 px not the default"
     assert rows["IPC"] == "4 images per class not the default"
     assert rows["Score by"] == "signed"
-    assert rows["Draws per timestep"] == "4"
+    assert rows["Draws per timestep"] == "2"
 
 
 def test_report_html__names_are_never_markup(tmp_path):

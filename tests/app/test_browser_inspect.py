@@ -54,7 +54,7 @@ def test_open__the_best_image_and_why(page: Any) -> None:
     assert re.search(
         r"rank 1 of \d+ in cluster \d+ of \d+.*; kept at IPC 10 as image 1\.$", sentence
     )
-    facts = page.locator(".facts").inner_text()
+    facts = page.locator("#dsel-panel-inspect .facts").inner_text()
     for word in ("score", "margin", "rank", "cluster", "kept", "patch in the source"):
         assert word in facts
     assert page.locator(".moment").count() == 6

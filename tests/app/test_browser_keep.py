@@ -104,12 +104,12 @@ def test_settling__replays_the_draws_of_one_picture(scoring: Opener) -> None:
     page.get_by_role("button", name="Show cat.png as cat").click()
     page.locator(f"{SETTLING} summary").click()
     page.get_by_role("button", name="Draws", exact=True).click()
-    until(page, f"{SETTLING} output", "e => e.textContent === '4 draws of 4'")
+    until(page, f"{SETTLING} output", "e => e.textContent === '2 draws of 2'")
     score = page.locator(f"{SETTLING} dd").first.inner_text()
     chosen = page.locator("#dsel-panel-inspect .facts dd").first.inner_text()
     assert score == chosen
     page.locator(f"{SETTLING} input[type=range]").fill("0")
-    until(page, f"{SETTLING} output", "e => e.textContent === '1 draw of 4'")
+    until(page, f"{SETTLING} output", "e => e.textContent === '1 draw of 2'")
     assert "±" not in page.locator(f"{SETTLING} dd").first.inner_text()
     assert violations(page) == []
 
@@ -215,7 +215,7 @@ def test_page__compact(visit: Opener) -> None:
     assert violations(page) == []
     page.reload()
     gallery(page)
-    pressed = page.get_by_role("button", name="Compact page (c)").get_attribute("aria-pressed")
+    pressed = page.get_by_role("button", name="Compact page (d)").get_attribute("aria-pressed")
     assert pressed == "true"
 
 
@@ -266,7 +266,7 @@ def test_examples__lead_into_the_demo(chromium: Any) -> None:
         gallery(page)
         page.get_by_role("button", name="Things to try").click()
         assert violations(page) == []
-        page.locator("dialog .example", has_text="What another setting changes").click()
+        page.locator("dialog .one-to-try", has_text="What another setting changes").click()
         until(page, ".pick select", "e => e.value === 'cactus'")
         until(page, "#dsel-panel-compare .wipe canvas", "e => !e.hidden")
         assert "a=patch_px" in page.url

@@ -19,8 +19,9 @@ def test_form_of__a_number_a_choice_and_a_value_that_may_be_missing() -> None:
     fields = {field["name"]: field for field in form_of(ScoreSettings)}
     assert fields["draws"] == {
         "name": "draws", "label": "Draws per timestep", "unit": "", "kind": "whole",
-        "several": False, "optional": False, "default": 4, "shown": None, "placeholder": "",
-        "help": "noise samples per timestep", "low": 1, "high": 1024, "step": 1, "choices": [],
+        "several": False, "optional": False, "default": 2, "shown": None, "placeholder": "",
+        "help": "noise samples per timestep; standard errors need 4, or 2 that are not antithetic",
+        "low": 1, "high": 1024, "step": 1, "choices": [],
         "names_result": True,
     }  # fmt: skip
     assert fields["fit"]["choices"][0] == {"value": "whole", "label": "Whole image"}

@@ -81,7 +81,7 @@ def test_start__scores_and_reports(jobs_with, source, tmp_path) -> None:
     report = wait(jobs, token)
     assert (report.state, report.kind, report.title, report.error) == ("done", "score", "pets", "")
     assert report.figures["images"] == 12
-    assert (report.stage, report.place, report.resumable) == ("layout", 0, False)
+    assert (report.stage, report.place, report.resumable) == ("map", 0, False)
     assert report.asked <= report.started <= report.finished
     finish(score(dataset_of(source), toy_prior(), tmp_path / "direct", QUICK))
     assert tree(jobs.result(token)) == tree(tmp_path / "direct")

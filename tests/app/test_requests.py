@@ -82,7 +82,7 @@ from dsel.errors import SettingError
         (
             ScoreParams,
             {"source": {"kind": "zip", "size": 7}},
-            "unknown parameter 'size'; known are: kind, path, class_name",
+            "unknown parameter 'size'; known are: kind, path, class_name, class_names",
         ),
         (Request, {"method": "start", "run": 3}, "run must be a text, got 3"),
     ],

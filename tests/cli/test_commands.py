@@ -642,7 +642,9 @@ def test_process__figures_are_alone_on_standard_output(source, tiny_prior, tmp_p
     )  # fmt: skip
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["export"]["images"] == 4
-    assert done.stderr.splitlines() == [
+    # a stage that takes long, as a map may on a slow machine, has a line of progress
+    told = [line for line in done.stderr.splitlines() if not line.startswith("map: ")]
+    assert told == [
         f"source: {source}",
         "split: none",
         "classes: 2, with 8 images",

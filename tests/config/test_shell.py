@@ -156,7 +156,7 @@ def test_select_and_export__the_flags_give_the_settings_back(
         for arguments in calls(select_and_export(Path(run), Path(out), select, export)):
             assert main(arguments) == 0
     (from_run, chosen), (again, to, how, named) = seen
-    assert from_run == again == Path(run)
+    assert Path(from_run) == Path(again) == Path(run)
     assert (chosen, how) == (select, export)
     assert (to, named) == (Path(out), "")
 

@@ -112,7 +112,7 @@ def test_known_rate__is_the_last_one_measured(tmp_path: Path) -> None:
 def test_dry_run__imagenet_with_stable_diffusion(tmp_path: Path, sd15: Path, capsys) -> None:
     """A Parquet source of as many rows as ImageNet-1K has; one picture stands for all.
 
-    48 evaluations for each image, and per image five maps of 6 x 64 x 64 cells and 8 x 8 x 64
+    12 evaluations for each image, and per image five maps of 3 x 64 x 64 cells and 8 x 8 x 64
     features, of two bytes each.
     """
     source = tmp_path / "source"
@@ -131,9 +131,9 @@ def test_dry_run__imagenet_with_stable_diffusion(tmp_path: Path, sd15: Path, cap
         capsys, "score", source, "--run", tmp_path / "run", "--prior", sd15, "--rate", "500"
     )
     assert (found["images"], found["classes"]) == (IMAGENET, 1000)
-    assert found["evaluations"] == 48 * IMAGENET
-    assert found["device_hours"] == pytest.approx(48 * IMAGENET / 500 / 3600, rel=0.005)
-    scores = 2 * (5 * 6 * 64 * 64 + 8 * 8 * 64) * IMAGENET / 1e9
+    assert found["evaluations"] == 12 * IMAGENET
+    assert found["device_hours"] == pytest.approx(12 * IMAGENET / 500 / 3600, rel=0.005)
+    scores = 2 * (5 * 3 * 64 * 64 + 8 * 8 * 64) * IMAGENET / 1e9
     assert found["scores_gb"] == pytest.approx(scores, rel=0.005)
     assert found["disk_gb"] > found["scores_gb"]
     assert not (tmp_path / "run").exists()

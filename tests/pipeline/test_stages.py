@@ -38,7 +38,7 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 def test_stages__events_in_order(source, tmp_path):
     events = finish(all_stages(source, tmp_path))
     started = [event.stage for event in events if isinstance(event, Started)]
-    assert started == ["score", "layout", "select", "export"]
+    assert started == ["score", "layout", "map", "select", "export"]
     assert [event.stage for event in events if isinstance(event, Done)] == [
         "score", "select", "export",
     ]  # fmt: skip
