@@ -125,7 +125,7 @@ def slow_from_run_lengths(counts: list[int], shape: tuple[int, int]) -> Mask:
 
 def test_annotation_mask__the_demo_runs_masks() -> None:
     record = json.loads(DEMO_BOXES.read_text("utf-8"))
-    assert len(record["annotations"]) == 400
+    assert len(record["annotations"]) == 1000
     for annotation in record["annotations"][::10]:
         rle = annotation["segmentation"]
         slow = slow_from_run_lengths(rle["counts"], tuple(rle["size"]))
