@@ -75,7 +75,10 @@ def paired_losses(
     times = torch.tensor(timesteps).repeat_interleave(draws).repeat(images)  # (B*T*D,)
     image = torch.arange(images).repeat_interleave(steps * draws)  # (B*T*D,)
     to_noise = PREDICTIONS[prediction]
-    unconditional, conditional, gap, difference = [], [], [], []
+    unconditional: list[Tensor] = []
+    conditional: list[Tensor] = []
+    gap: list[Tensor] = []
+    difference: list[Tensor] = []
     for rows in _chunks(len(eps), rows_per_call // 2):
         signal, amount = (part.to(clean) for part in amplitudes(schedule, times[rows]))
         noised = add_noise(clean[image[rows]], eps[rows], signal, amount)
@@ -88,9 +91,7 @@ def paired_losses(
             to_noise(half, noised, signal, amount) for half in output.to(noised.dtype).chunk(2)
         )
         unconditional.append((eps[rows] - eps_u).square().mean(1))
-        conditional.append((eps[rows] - eps_c).square().mean(1))
-        gap.append(((eps_c - eps_u) * (2 * eps[rows] - eps_u - eps_c)).mean(1))
-        difference.append((eps_c - eps_u).square().mean(1))
+        _add_maps(eps[rows], eps_u, eps_c, conditional, gap, difference)
 
     def by_draw(parts: list[Tensor]) -> Tensor:
         rows = torch.cat(parts)  # (B*T*D, h, w)
@@ -135,12 +136,12 @@ def named_losses(
 
     eps_u = predicted(0)
     unconditional = (eps - eps_u).square().mean(1)
-    conditional, gap, difference = [], [], []
+    conditional: list[Tensor] = []
+    gap: list[Tensor] = []
+    difference: list[Tensor] = []
     for name in range(names):
         eps_c = predicted(name + 1)
-        conditional.append((eps - eps_c).square().mean(1))
-        gap.append(((eps_c - eps_u) * (2 * eps - eps_u - eps_c)).mean(1))
-        difference.append((eps_c - eps_u).square().mean(1))
+        _add_maps(eps, eps_u, eps_c, conditional, gap, difference)
 
     def by_draw(parts: list[Tensor]) -> Tensor:
         return torch.stack(parts).reshape(names, steps, draws, *parts[0].shape[1:])
@@ -184,6 +185,20 @@ def check_prediction(prediction: str) -> None:
     if prediction not in PREDICTIONS:
         known = ", ".join(PREDICTIONS)
         raise PriorError(f"the prior predicts {prediction!r}; dsel supports {known}")
+
+
+def _add_maps(
+    eps: Tensor,
+    eps_u: Tensor,
+    eps_c: Tensor,
+    conditional: list[Tensor],
+    gap: list[Tensor],
+    difference: list[Tensor],
+) -> None:
+    """Add the maps of some draws, (R, h, w) each, of noise and predictions (R, C, h, w)."""
+    conditional.append((eps - eps_c).square().mean(1))
+    gap.append(((eps_c - eps_u) * (2 * eps - eps_u - eps_c)).mean(1))
+    difference.append((eps_c - eps_u).square().mean(1))
 
 
 def _means(
