@@ -117,14 +117,28 @@ def user_caches() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dsel"
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, links to files included, in no order.
+
+    Folders that other processes remove meanwhile are left out, where a glob raises an error.
+    Raises OSError for a folder that cannot be read.
+    """
+    for parent, _, names in os.walk(folder, onerror=_unless_gone):
+        yield from (Path(parent, name) for name in names)
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 def remove_partial_files(folder: Path) -> None:
     """Remove the temporary files of interrupted writes below a folder; those in use are left."""
     with storage_errors(folder):
-        for parent, _, names in os.walk(folder):  # unlike a glob, it takes no harm from removals
-            for name in names:
-                path = Path(parent, name)
-                if name.startswith(".") and name.endswith(PARTIAL) and not _in_use(path):
-                    path.unlink(missing_ok=True)
+        for path in files_below(folder):
+            name = path.name
+            if name.startswith(".") and name.endswith(PARTIAL) and not _in_use(path):
+                path.unlink(missing_ok=True)
 
 
 def remove_partial_folders(parent: Path) -> None:

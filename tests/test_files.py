@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import socket
 import stat
 import subprocess
@@ -23,6 +24,7 @@ from dsel.errors import DamageError, RunError, StorageError
 from dsel.files import (
     PARTIAL,
     STORED,
+    files_below,
     json_bytes,
     opened_tensors,
     place_copy,
@@ -289,3 +291,23 @@ def test_tensor_bytes__come_back_in_whole_and_in_part(tmp_path: Path) -> None:
         opened_tensors(path, "mend it") as file,
     ):
         file.all("others")
+
+
+def test_files_below__folders_that_vanish_are_left_out(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    found = []
+    for path in files_below(tmp_path):  # the names of the three folders are known by now
+        found.append(path)
+        for other in tmp_path.iterdir():
+            if other != path.parent:
+                shutil.rmtree(other)
+    assert len(found) == 1
+
+
+def test_files_below__a_folder_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert list(files_below(tmp_path / "none")) == []
+    with pytest.raises(NotADirectoryError):
+        list(files_below(tmp_path / "file"))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import multiprocessing.context
-import os
 import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
+from support.forking import fork_server
 from support.pairs import KINDS, act, exporting, report_threads, scoring, selecting
 from support.toyset import tree, write_pictures
 
@@ -29,31 +29,22 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def path_of_the_server() -> Iterator[None]:
-    """Let the server that forks the processes import everything once, from `tests` too."""
-    paths = (str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
-        yield
+def processes() -> Iterator[ForkServerContext]:
+    with fork_server() as context:
+        yield context
 
 
 @pytest.fixture(scope="module", autouse=True)
 def same_threads(
-    path_of_the_server: None, tmp_path_factory: pytest.TempPathFactory
+    processes: ForkServerContext, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
     """Let this process have as many threads as the others, whatever other tests have left."""
     report = tmp_path_factory.mktemp("threads") / "count.txt"
-    process = processes().Process(target=report_threads, args=(report,))
+    process = processes.Process(target=report_threads, args=(report,))
     process.start()
     process.join(120)
     with torch_threads(int(report.read_text())):
         yield
-
-
-def processes() -> multiprocessing.context.ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.pairs"])
-    return context
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +63,7 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def race(pair: tuple[str, str], source: Path, folder: Path, delays: list[float]) -> list[str]:
     """Let two processes work on a folder; returns their reports."""
-    context = processes()
+    context = multiprocessing.get_context("forkserver")  # `processes` has set it up
     reports = [folder.with_name(f"{folder.name}-{number}.txt") for number in (0, 1)]
     both = [
         context.Process(target=act, args=(kind, source, folder, delay, report))

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dsel.checksums import FIELD, check_file, reading
 from dsel.errors import RunError
-from dsel.files import read_fields, record_bytes
+from dsel.files import files_below, read_fields, record_bytes
 from dsel.runs import Run
 from dsel.runs.bundles import BOXES, MEMBER
 from dsel.runs.manifest import MANIFEST
@@ -45,7 +45,7 @@ def shared_names(run: Run) -> list[str]:
     Raises `RunError` for an unfinished run.
     """
     refuse_unfinished(run)
-    files = (path for path in run.path.rglob("*") if path.is_file())
+    files = (path for path in files_below(run.path) if path.is_file())
     names = sorted(path.relative_to(run.path).as_posix() for path in files)
     kept = [one for one in names if MEMBER.fullmatch(one) and not one.startswith(LEFT_OUT)]
     return sorted(kept, key=lambda name: name != MANIFEST)

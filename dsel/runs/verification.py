@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from dsel.checksums import check_file
 from dsel.errors import DamageError
+from dsel.files import files_below
 from dsel.runs.advice import list_advice
 from dsel.runs.draws import FOLDER as DRAWS
 from dsel.runs.evaluations import FOLDER as EVALUATIONS
@@ -51,7 +52,7 @@ def checks_of(folder: Path) -> Iterator[Check]:
 def file_checks(folder: Path, names: tuple[str, ...]) -> Iterator[Check]:
     """Yield a check of the checksum of each file that dsel wrote below folders of these names."""
     for name in names:
-        for path in sorted((folder / name).rglob("*")):
+        for path in sorted(files_below(folder / name)):
             if path.suffix in SUFFIXES and not path.name.startswith("."):
                 yield partial(check_file, path, remedy_of(path.relative_to(folder)))
 

@@ -26,7 +26,6 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,13 +89,13 @@ class FailedShard:
 
 def list_workers(run: Path) -> tuple[WorkerState, ...]:
     """Return what the workers of a run last wrote, by host and process; see `WorkerState.lives`."""
-    found = _records((run / FOLDER).glob("*.json"), WorkerState)
+    found = _records(run / FOLDER, WorkerState)
     return tuple(sorted(found, key=lambda one: (one.host, one.pid)))
 
 
 def list_failed(run: Path) -> tuple[FailedShard, ...]:
     """Return the shards of a run that are given up, by round and number."""
-    found = _records((run / FOLDER / FAILED).glob("*.json"), FailedShard)
+    found = _records(run / FOLDER / FAILED, FailedShard)
     return tuple(sorted(found, key=lambda one: (one.round, one.shard)))
 
 
@@ -139,7 +138,7 @@ def part_lock(run: Path, number: int, parts: int) -> Path:
 
 def part_locks(run: Path) -> list[Path]:
     """Return the files of `part_lock` that exist, whether or not they are locked."""
-    return sorted(p for p in (run / FOLDER).glob("part-*.lock") if PART.fullmatch(p.name))
+    return sorted(p for p in _listed(run / FOLDER) if PART.fullmatch(p.name))
 
 
 def held_parts(run: Path) -> list[tuple[int, int, Holder]]:
@@ -173,9 +172,19 @@ def _write(path: Path, record: dict[str, Any]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _records(paths: Iterator[Path], kind: type[T]) -> list[T]:
+def _listed(folder: Path) -> list[Path]:
+    """Return what is in a folder; another process may remove it at any moment."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _records(folder: Path, kind: type[T]) -> list[T]:
     found = []
-    for path in paths:
+    for path in _listed(folder):
+        if path.suffix != ".json":
+            continue
         with suppress(OSError, ValueError, TypeError):
             found.append(kind(**json.loads(path.read_text(encoding="utf-8"))))
     return found

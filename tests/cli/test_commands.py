@@ -13,14 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 from support.classifiers import save_teacher
+from support.commands import call
+from support.forking import fork_server
 from support.stored import flip, record_of, rewrite
 from support.toyset import TINY_CLASSES, tree, write_pictures
 
 from dsel.cli.commands import main
+from dsel.files import files_below
 from dsel.locks import LOCK
 from dsel.pipeline.selector import Selector
 from dsel.runs import open_run
@@ -654,36 +658,22 @@ def test_process__figures_are_alone_on_standard_output(source, tiny_prior, tmp_p
     ]
 
 
-def _begin(arguments: Sequence[str]) -> int:
-    """Start `dsel` in a forked process: its libraries are loaded already, so it works at once."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = main(arguments)
-        finally:
-            os._exit(code)
-    return child
-
-
-def _kill_at(child: int, folder: Path, files: int, more_s: float) -> bool:
-    """Kill the process soon after it has written that many files; false if it ended before."""
+def _kill_at(process: ForkServerProcess, folder: Path, files: int, more_s: float) -> bool:
+    """Kill a process soon after it has written that many files; false if it ended before."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return False
-        if sum(1 for path in folder.rglob("*") if path.is_file()) >= files:
+    while process.is_alive() and time.monotonic() < deadline:
+        if sum(1 for _ in files_below(folder)) >= files:
+            time.sleep(more_s)
             break
         time.sleep(0.001)
-    time.sleep(more_s)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return True
+    process.kill()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="forks a process that holds libraries")
-def test_distill__killed_at_any_moment_and_finished(source, tiny_prior, tmp_path, monkeypatch):
-    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no fork server")
+def test_distill__killed_at_any_moment_and_finished(source, tiny_prior, tmp_path):
     command = ("--prior", str(tiny_prior), *QUICK, "--ipc", "2", "--shard-size", "2")
     whole = tmp_path / "whole"
     assert main(["distill", str(source), "--out", str(whole), *command]) == 0
@@ -693,8 +683,11 @@ def test_distill__killed_at_any_moment_and_finished(source, tiny_prior, tmp_path
     for attempt, files in enumerate(sorted(rng.sample(range(1, total), 3))):
         out = tmp_path / f"out{attempt}"
         for more in (files, min(files + 4, total - 1)):  # killed, and killed again
-            child = _begin(["distill", str(source), "--out", str(out), *command])
-            killed += _kill_at(child, out, more, rng.uniform(0, 0.02))
+            with fork_server() as context:
+                arguments = ["distill", str(source), "--out", str(out), *command]
+                process = context.Process(target=call, args=(arguments,))
+                process.start()
+            killed += _kill_at(process, out, more, rng.uniform(0, 0.02))
         assert main(["distill", str(source), "--out", str(out), *command]) == 0
         assert tree(out) == tree(whole)
     assert killed >= 3

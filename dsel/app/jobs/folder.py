@@ -20,6 +20,7 @@ from dsel.app.jobs.tasks import Task, plain_task, restored_task
 from dsel.errors import DselError, SettingError, StorageError, first_line, storage_errors
 from dsel.files import (
     STORED,
+    files_below,
     lives,
     read_json,
     read_record,
@@ -115,7 +116,7 @@ def remove_folder(folder: Path) -> None:
 
 def bytes_in(folder: Path) -> int:
     """Return the bytes of all files in a folder; those that vanish meanwhile do not count."""
-    return sum(_bytes_of(path) for path in folder.rglob("*"))
+    return sum(_bytes_of(path) for path in files_below(folder))
 
 
 def _bytes_of(path: Path) -> int:

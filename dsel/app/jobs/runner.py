@@ -19,6 +19,7 @@ from dsel.config import PriorSettings
 from dsel.data import open_dataset
 from dsel.data.spec import spell_source
 from dsel.errors import DselError, RunError, SettingError, StorageError
+from dsel.files import files_below
 from dsel.locks import HOLDER
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.export import export_selections
@@ -295,7 +296,8 @@ def _rate(task: ScoreTask) -> float:
 def _shards(task: ScoreTask, folder: Path) -> int:
     """Count the finished shards of the first pass, and the files of further draws."""
     run = task.result(folder)
-    return sum(1 for name in ("scores", "rounds") for _ in (run / name).rglob("*.safetensors"))
+    stored = (path for name in ("scores", "rounds") for path in files_below(run / name))
+    return sum(path.suffix == ".safetensors" for path in stored)
 
 
 def _is_scored(task: ScoreTask, folder: Path) -> bool:
