@@ -30,8 +30,7 @@ FEWEST: Final = 5
 """Points that UMAP needs for its neighbourhood graph."""
 
 MANY: Final = 4096
-"""Above so many points UMAP would search neighbours approximately, by code that takes longer to
-compile than an exact search takes; we search them, and let it take fewer epochs."""
+"""Above so many points UMAP takes fewer epochs."""
 
 UMAP_FAILS: Final = (ImportError, OSError, RuntimeError)
 """Errors of a compiler that may not write its cache, and of libraries that do not fit together."""
@@ -154,7 +153,6 @@ def _cache_in(folder: str) -> None:
 def _umap(umap: Any, points: Floats, seed: int, start: Floats | None) -> Floats:
     usable = start is not None and bool((np.ptp(start, axis=0) > 0).all())
     nearest = min(NEIGHBOURS, len(points) - 1)
-    is_many = len(points) > MANY
     # The spectral start needs more points than dimensions of its own.
     default = "spectral" if len(points) > 20 else "random"
     mapper = umap.UMAP(
@@ -163,8 +161,10 @@ def _umap(umap: Any, points: Floats, seed: int, start: Floats | None) -> Floats:
         random_state=seed,
         n_jobs=1,
         init=np.array(start, np.float32) if usable else default,
-        n_epochs=EPOCHS_FROM_START if usable or is_many else None,
-        precomputed_knn=neighbours(points, nearest) if is_many else (None, None, None),
+        n_epochs=EPOCHS_FROM_START if usable or len(points) > MANY else None,
+        # An exact search without a compiler takes less time than UMAP's takes to compile.
+        precomputed_knn=neighbours(points, nearest),
+        force_approximation_algorithm=True,  # or it would search again among few points
     )
     with warnings.catch_warnings():
         # It cannot place further points without a search index, and need not.
