@@ -134,7 +134,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
 def _fill(path: Path) -> None:
     """Fill a file that is empty as yet; files of dsel never are."""
     if _filled and path.stat().st_size == 0:
-        for folder, fill in _filled.items():
+        for folder, fill in list(_filled.items()):  # other threads may add some
             if path.is_relative_to(folder):
                 fill(path)
 

@@ -11,6 +11,7 @@ from dsel.analysis.explorer import Explorer
 from dsel.config import SelectSettings
 from dsel.core.gap_maps import combined_map, image_bucket, timestep_columns
 from dsel.core.standard_errors import picture_errors
+from dsel.errors import SettingError
 
 Doubles = NDArray[np.float64]
 
@@ -36,8 +37,13 @@ class NameScore:
 def name_scores(explorer: Explorer, settings: SelectSettings) -> tuple[NameScore, ...]:
     """Compare the names of a run that has one picture once per class, the best name first.
 
-    Classes whose picture was not scored are left out.
+    Classes whose picture was not scored are left out. Raises `SettingError` for another run, whose
+    many classes would all be read.
     """
+    images = explorer.run.images
+    pictures = {one for one in images.checksums if one}
+    if len(images) != len(explorer.classes) or len(pictures) > 1:
+        raise SettingError("names can be compared only in a run of one picture, once per class")
     indices = [index for index, _ in enumerate(explorer.classes) if explorer.images(index).ids]
     if not indices:
         return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -103,6 +104,9 @@ BUG: Final = "the request failed because of a bug in dsel; the app's log has the
 LONGEST: Final = 1 << 20
 """Letters of a request, at most."""
 
+_HALF: Final = re.compile("[\ud800-\udfff]")
+"""Halves of characters: no file and no table can hold them."""
+
 KNOWN_SHOWN: Final = 1000
 """Entries of a list among the fields of an error, at most."""
 
@@ -146,10 +150,13 @@ def _read(text: Any) -> Request:
         raise SettingError(f"a request must be at most {LONGEST} letters, got {len(text)}")
     try:
         values = json.loads(text, object_pairs_hook=_object)
+        whole = json.dumps(values, ensure_ascii=False) if "\\u" in text else text
     except (ValueError, RecursionError) as error:
         raise SettingError(f"a request must be JSON, got {text!r:.60}") from error
     if not isinstance(values, dict):
         raise SettingError(f"a request must be an object with a method, got {text!r:.60}")
+    if _HALF.search(whole):
+        raise SettingError(f"a request must be of whole Unicode characters, got {text!r:.60}")
     request = parsed(Request, values)
     if request.method not in METHODS:
         raise unknown("method", request.method[:60], METHODS)

@@ -22,7 +22,8 @@ class Likeness:
     """The most similar other class of each of N patches.
 
     other: (N,), -1 where no other class has a patch. lead: (N,), by how much nearer its mean is
-    than that of the own class, in squared distance; above 0 the patch looks more like the other.
+    than that of the own class, in squared distance; above 0 the patch looks more like the other. It
+    is NaN for the only patch of a class, which leaves no mean.
     """
 
     other: Ints
@@ -47,7 +48,7 @@ def class_likeness(features: Floats, labels: Ints, classes: int) -> Likeness:
     lengths[counts == 0] = np.inf
     own_count = counts[labels]
     # Without the patch, its class's mean is n / (n - 1) times as far away.
-    alone = np.full(len(labels), np.inf)
+    alone = np.full(len(labels), np.nan)
     away = np.divide(own_count, own_count - 1, where=own_count > 1, out=alone)
     for part in chunks(len(labels), classes + features.shape[1]):
         points, mine = _double(features[part]) @ whiten, labels[part]
@@ -56,16 +57,21 @@ def class_likeness(features: Floats, labels: Ints, classes: int) -> Likeness:
         own = np.maximum(apart[rows, mine], 0.0)
         apart[rows, mine] = np.inf
         other[part] = apart.argmin(axis=1)
-        lead[part] = np.where(own > 0, own * away[part] ** 2, 0.0) - apart[rows, other[part]]
+        lead[part] = own * away[part] ** 2 - apart[rows, other[part]]
     return Likeness(other, lead)
 
 
-def nearest(features: Floats, query: Floats, chosen: Ints, most: int) -> tuple[Ints, Floats]:
+def nearest(
+    features: Floats, known: Ints, query: Floats, chosen: Ints, most: int
+) -> tuple[Ints, Floats]:
     """Return the chosen rows of features (N, d) most similar to a query (d,), and their cosines.
 
-    The cosine is that after the mean of all features is removed, which all patches share.
+    known: the rows that have features. The cosine is that after the mean of these is removed, which
+    all patches share.
     """
-    mean = features.mean(axis=0, dtype=np.float64)
+    mean = np.zeros(features.shape[1])
+    for part in chunks(len(known), features.shape[1]):
+        mean += features[known[part]].sum(axis=0, dtype=np.float64) / len(known)
     wanted = _unit(_double(query[None]) - mean)[0]
     cosines = np.empty(len(chosen))
     for part in chunks(len(chosen), features.shape[1]):

@@ -40,9 +40,14 @@ class LocalPool:
     def __init__(self, recipe: Recipe, devices: Sequence[str]) -> None:
         if os.name == "nt":
             raise SettingError("workers must be 0 on Windows", setting="workers")
-        self._recipe = recipe
+        self._recipe, self._devices = recipe, devices
         self.workers = len(devices)
-        self._processes = [self._started(device) for device in devices]
+        self._processes: list[_Process] = []
+
+    def open(self) -> None:
+        """Start the workers."""
+        for device in self._devices:
+            self._processes.append(self._started(device))
 
     def start(self, number: int, task: Task) -> bool:
         """Give a task to a worker without one; False if there is none now."""

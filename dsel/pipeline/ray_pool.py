@@ -31,6 +31,12 @@ STORE_BYTES: Final = 100_000_000
 CHECK_S: Final = 5.0
 """How often the nodes of the cluster are looked at."""
 
+TRIES: Final = 3
+"""How often an actor is started again in a row, before the job ends."""
+
+WHY_CHARS: Final = 300
+"""Of the end of Ray's message, which is the error itself."""
+
 
 class Actor:
     """What runs in the process of an actor."""
@@ -48,11 +54,15 @@ class Actor:
 
 @dataclass(slots=True)
 class _Worker:
-    """An actor; awaited: the answer that it owes, and to which task, None for `ready`."""
+    """An actor; awaited: the answer that it owes, and to which task, None for `ready`.
+
+    deaths: how often it has died since it was last ready.
+    """
 
     actor: Any
     awaited: Any
     number: int | None = None
+    deaths: int = 0
 
 
 class RayPool:
@@ -62,9 +72,16 @@ class RayPool:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         with optional_library("ray", extra="ray", use="--on ray"):
             import ray
-        self._ray, self._recipe = ray, recipe
-        self._starts_ray = not ray.is_initialized()
-        if self._starts_ray:
+        self._ray, self._recipe, self._launch = ray, recipe, launch
+        self.workers, self._starts_ray = 0, False
+        self._workers: list[_Worker] = []
+        self._checked = time.monotonic()
+
+    def open(self) -> None:
+        """Connect to Ray, or start it, and start the actors."""
+        ray, recipe, launch = self._ray, self._recipe, self._launch
+        if not ray.is_initialized():
+            self._starts_ray = True
             _connect(ray, launch)
         gpus = int(ray.cluster_resources().get("GPU", 0))
         on_gpu = bool(gpus) and recipe.prior.device in ("auto", "cuda")
@@ -76,8 +93,7 @@ class RayPool:
         )
         told = replace(recipe, threads=launch.threads or (0 if on_gpu else threads))
         actors = [kind.remote(told) for _ in range(self.workers)]
-        self._workers = [_Worker(actor, actor.ready.remote()) for actor in actors]
-        self._checked = time.monotonic()
+        self._workers += [_Worker(actor, actor.ready.remote()) for actor in actors]
 
     def start(self, number: int, task: Task) -> bool:
         """Give a task to an actor that is there and has none; False if there is none now."""
@@ -122,15 +138,27 @@ class RayPool:
                 path=str(self._recipe.path),
             )
 
+    def _check_starts(self, worker: _Worker, error: Exception) -> None:
+        """Raise `RunError` for an actor that dies again and again before it is ready."""
+        worker.deaths += isinstance(error, self._ray.exceptions.ActorDiedError)
+        if worker.deaths > TRIES:
+            why = error.__cause__ or error
+            raise RunError(
+                f"workers do not start on Ray ({' '.join(str(why).split())[-WHY_CHARS:]}): install "
+                "the same version of dsel, with its extras, on all nodes",
+                path=str(self._recipe.path),
+            ) from error
+
     def _received(self, worker: _Worker) -> Answer:
         """Take what an actor answers; one that has died, or lacks memory, is started again."""
         errors = self._ray.exceptions
         answer, worker.number = Answer(), None
         try:
             answer = self._ray.get(worker.awaited) or Answer()
-            worker.awaited = None
+            worker.awaited, worker.deaths = None, 0
         except (errors.RayActorError, errors.OutOfMemoryError) as error:
             answer = Answer(lost=f"its worker died ({first_line(error)})")
+            self._check_starts(worker, error)
         if answer.lost:
             if worker.awaited is None:
                 self._ray.kill(worker.actor, no_restart=False)

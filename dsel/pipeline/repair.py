@@ -9,7 +9,15 @@ from typing import Final
 
 from dsel.checksums import check_again
 from dsel.config import PriorSettings
-from dsel.errors import DamageError, DselError, PriorError, RunError, SourceError, storage_errors
+from dsel.errors import (
+    DamageError,
+    DselError,
+    PriorError,
+    RunError,
+    SourceError,
+    StorageError,
+    storage_errors,
+)
 from dsel.files import read_json, write_atomically
 from dsel.locks import hold
 from dsel.pipeline.cutting import open_origin
@@ -44,8 +52,8 @@ def repair(
     load: loads the prior, once something is to be scored. Damaged files are moved to a folder of
     their own in the run. Figures: `files` that were read, `damaged`, `repaired`, `left` (what
     scoring does not write), and the folder `aside`, empty where nothing was moved. Raises
-    `RunError`, `SourceError` or `PriorError` where the dataset or the prior is another one or gone;
-    nothing has been moved then.
+    `RunError`, `SourceError` or `PriorError` where the dataset or the prior is another one or gone,
+    and `StorageError` for a file that may not be read; nothing has been moved then.
     """
     if not is_run(path):
         raise RunError(f"{path} is not a run: it has no {MANIFEST}", path=str(path))
@@ -83,6 +91,8 @@ def _damage(path: Path) -> Generator[Event, None, _Found]:
         except DamageError as error:
             file = Path(error.fields["path"])
             found.setdefault(file, Damage(file, str(error), error.fields["remedy"]))
+        except StorageError:  # such as no permission: no damage, and for the user to put right
+            raise
         except DselError as error:  # a file of another run
             file = Path(error.fields.get("path", path))
             found.setdefault(file, Damage(file, str(error), remedies.SCORE))

@@ -13,7 +13,15 @@ from typing import Any, Final, Protocol
 from dsel.config import ScoreSettings
 from dsel.errors import RunError, shown
 from dsel.pipeline.serving import Answer
-from dsel.pipeline.tasks import PrepareTask, ShardTask, Task, Work
+from dsel.pipeline.tasks import (
+    BoxesTask,
+    KnowledgeTask,
+    NamesTask,
+    PrepareTask,
+    ShardTask,
+    Task,
+    Work,
+)
 from dsel.runs import Run, open_run
 from dsel.runs.workers import FailedShard, list_workers, remove_failed, write_failed
 from dsel.types import Event, Notice, Progress
@@ -29,6 +37,9 @@ class Pool(Protocol):
     """Workers in other processes, each with at most one task; closing it ends them."""
 
     workers: int
+
+    def open(self) -> None:
+        """Start the workers; the run is locked by then."""
 
     def start(self, number: int, task: Task) -> bool:
         """Give a task, by its number, to a worker without one; False if there is none now."""
@@ -65,7 +76,7 @@ class Pooled:
 
     def __init__(self, pool: Pool, path: Path, settings: ScoreSettings) -> None:
         self._pool, self._path, self._settings = pool, path, settings
-        self.workers = pool.workers
+        self.workers = 0
         self.images, self.calls, self.seconds = 0, 0, 0.0
 
     def prepare(self) -> Generator[Event, None, Run]:
@@ -81,6 +92,12 @@ class Pooled:
         return (yield from self._run(tasks))
 
     def __enter__(self) -> Pooled:
+        try:
+            self._pool.open()
+        except BaseException:  # some of the workers may have been started
+            self._pool.close()
+            raise
+        self.workers = self._pool.workers
         return self
 
     def __exit__(
@@ -166,6 +183,15 @@ def _progress(shift: _Shift, path: Path) -> Iterator[Event]:
 
 
 def _name(task: Task) -> str:
-    if isinstance(task, ShardTask):
-        return f"shard {task.shard}" + (f" of round {task.round}" if task.round else "")
-    return "the preparation" if isinstance(task, PrepareTask) else f"group {task.shard} of classes"
+    """Return a task as messages name it."""
+    match task:
+        case ShardTask():
+            return f"shard {task.shard}" + (f" of round {task.round}" if task.round else "")
+        case KnowledgeTask():
+            return f"group {task.shard} of classes"
+        case NamesTask():
+            return "the picture under its names"
+        case BoxesTask():
+            return "the storing of true boxes"
+        case PrepareTask():
+            return "the preparation"

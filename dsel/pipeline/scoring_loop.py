@@ -40,7 +40,7 @@ def named_pass(run: Run, runner: Runner) -> Iterator[Event]:
     done = sum(map(run.identity.images_in, finished))
     yield Started("score", run.identity.images, "names", done)
     if missing := [number for number in every if number not in finished]:
-        yield from runner.run([NamesTask(missing)])
+        yield from _notices((yield from runner.run([NamesTask(missing)])))
 
 
 def round_pass(

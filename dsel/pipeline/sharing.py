@@ -1,7 +1,8 @@
 """The files of a run as they are shared with others: verified, and without paths of this machine.
 
-What a run records of its dataset and prior for reading them again, such as
-/home/user/photos, becomes the last part of the path. No fingerprint depends on it.
+What a run records of its datasets and prior for reading them again, such as
+/home/user/photos, becomes the last part of the path, also inside of the texts beside it. No
+fingerprint depends on it.
 """
 
 from __future__ import annotations
@@ -81,21 +82,36 @@ def _content(path: Path, name: str) -> bytes:
     if name == BOXES:
         return path.read_bytes()
     if path.suffix == ".json" and not name.startswith(SELECTIONS):
-        return record_bytes(_without_paths(read_fields(path, remedy)))
+        fields = read_fields(path, remedy)
+        return record_bytes(_without_paths(fields, _pattern(_paths_in(fields))))
     check_file(path, remedy)
     with reading(path, remedy):
         return path.read_bytes()
 
 
-def _without_paths(value: Any) -> Any:
-    """Return a record in which the values of some keys are names instead of paths."""
+def _paths_in(value: Any) -> set[str]:
+    """Return the paths that are values of some keys of a record."""
+    if isinstance(value, list):
+        return {path for part in value for path in _paths_in(part)}
+    if not isinstance(value, dict):
+        return set()
+    own = {part for key, part in value.items() if key in PLACES and _is_path(part)}
+    return own | _paths_in(list(value.values()))
+
+
+def _pattern(paths: set[str]) -> re.Pattern[str]:
+    """Return what finds any of some paths in a text, but not in a longer path or name."""
+    longest_first = sorted(map(re.escape, paths), key=lambda path: (-len(path), path))
+    return re.compile(rf"(?<![\w/\\.])(?:{'|'.join(longest_first)})(?!\w)" if paths else r"(?!)")
+
+
+def _without_paths(value: Any, paths: re.Pattern[str]) -> Any:
+    """Return a record that has the last parts of paths in their place."""
     if isinstance(value, dict):
-        return {
-            key: _last(part) if key in PLACES and _is_path(part) else _without_paths(part)
-            for key, part in value.items()
-            if key != FIELD
-        }
-    return [_without_paths(part) for part in value] if isinstance(value, list) else value
+        return {key: _without_paths(part, paths) for key, part in value.items() if key != FIELD}
+    if isinstance(value, list):
+        return [_without_paths(part, paths) for part in value]
+    return paths.sub(lambda found: _last(found[0]), value) if isinstance(value, str) else value
 
 
 def _is_path(value: object) -> bool:

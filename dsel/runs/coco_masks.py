@@ -22,6 +22,12 @@ Shape: TypeAlias = tuple[int, int]
 FARTHEST: Final = 10
 """An object may leave its image by this many of its sides; pycocotools walks along every pixel."""
 
+LONGEST: Final = 2_000_000
+"""Pixels along the outline of an object: pycocotools takes 40 bytes for each, and crashes without.
+
+A file of strangers could have an outline that crosses its image millions of times.
+"""
+
 REACH: Final = 0.02
 """An object that leaves its image by more than this share of a side is cut with a note."""
 
@@ -101,12 +107,19 @@ def _polygon_mask(polygons: Any, shape: Shape, drawn: Shape) -> Mask:
     if not isinstance(polygons, list):
         raise SourceError(f"segmentation must be polygons or run lengths, got {short(polygons)}")
     scale = drawn[1] / shape[1], drawn[0] / shape[0]
-    scaled = []
+    scaled, length = [], 0.0
     for polygon in polygons:
         corners = _corners(polygon)
         _check_unit("segmentation", polygon, shape)
         _check_place("segmentation", corners[:, 0].tolist(), corners[:, 1].tolist(), shape, polygon)
         scaled.append((corners * scale).ravel().tolist())
+        steps = np.diff(corners * scale, axis=0, append=corners[:1] * scale)
+        length += float(np.abs(steps).max(axis=1).sum())
+        if length > LONGEST:
+            raise SourceError(
+                f"the outline of an object must be at most {LONGEST:,} px long, got {length:,.0f} "
+                f"px in {short(polygon)}"
+            )
     runs = coco_mask.frPyObjects(scaled, *drawn)
     return np.asarray(coco_mask.decode(coco_mask.merge(runs)), bool)
 

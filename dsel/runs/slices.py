@@ -21,7 +21,8 @@ FORMAT: Final = "dsel slice 1"
 FOLDER: Final = "slices"
 LONGEST_NAME: Final = 80
 
-_INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line ends, and halves of characters, which no file can hold."""
 
 
 @with_config(STORED)

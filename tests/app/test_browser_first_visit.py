@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from typing import Any
@@ -319,7 +320,11 @@ def test_palettes__are_chosen_and_remembered(page: Any) -> None:
     choice = page.get_by_label("Colours of the map")
     for name in ("red", "viridis", "cividis", "dim"):
         choice.select_option(name)
-        page.wait_for_timeout(50)
+        for place, value, seen in (
+            (".legend-place .bar", "style.background", [bar for bar, _ in drawn.values()]),
+            (".heat-map canvas", "toDataURL()", [map_ for _, map_ in drawn.values()]),
+        ):
+            until(page, place, f"e => !{json.dumps(seen)}.includes(e.{value})")
         bar = page.locator(".legend-place .bar").evaluate("e => e.style.background")
         drawn[name] = bar, page.locator(".heat-map canvas").evaluate("e => e.toDataURL()")
     assert len({bar for bar, _ in drawn.values()}) == len({map_ for _, map_ in drawn.values()}) == 4

@@ -91,7 +91,7 @@ def test_map_points__fitted_on_demand_and_stored(tmp_path: Path) -> None:
     state = AppState(path)
     found = ask(state, "map_points")
     assert not found["status"]["ready"]
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while "positions" not in found and time.monotonic() < end:
         assert found["status"]["failed"] == ""
         time.sleep(0.05)

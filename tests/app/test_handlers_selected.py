@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from support.synthetic import synthetic_run
+from support.synthetic import SQUARE, draw, synthetic_run, write_run
 
 from dsel.app.rpc import respond
 from dsel.app.state import AppState
@@ -51,6 +52,16 @@ def test_start__a_link_with_selected_images(state: AppState) -> None:
     start = ask(state, "start", link=link)
     assert (start["view"]["ids"], start["view"]["slice"]) == (["disc/000001"], "odd")
     assert start["notes"] == ["this run has no image gone: left out of the selection"]
+
+
+def test_selected_csv__names_that_begin_as_formulas_are_text(tmp_path: Path) -> None:
+    """A spreadsheet would compute them, and file names come from strangers."""
+    counts = {"=1+1": 4, "disc": 4}
+    write_run(tmp_path / "run", counts, {"source": "x"}, lambda c, n: draw(c, n, 0, SQUARE))
+    ids = ["=1+1/000001", "disc/000002"]
+    text = ask(AppState(tmp_path / "run"), "selected_csv", ids=ids)["csv"]
+    rows = [line.split(",")[:2] for line in text.splitlines()[1:]]
+    assert rows == [["'=1+1/000001", "'=1+1"], ["disc/000002", "disc"]]
 
 
 def test_selected_csv__a_row_of_each_known_image(state: AppState) -> None:

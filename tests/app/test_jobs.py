@@ -411,6 +411,32 @@ def test_remove__a_folder_that_became_a_link_stays(jobs_with, source, tmp_path) 
     assert (tmp_path / "elsewhere/run/run.json").is_file()
 
 
+def test_remove__a_record_that_comes_late_makes_no_folder(jobs_with, source) -> None:
+    """A job that ends, or is renamed, stores its record just when somebody deletes it."""
+    jobs = jobs_with()
+    token = jobs.start(task_of(source))
+    wait(jobs, token)
+    job = jobs._job(token)
+    jobs.remove(token)
+    jobs._save(job)
+    assert not job.folder.exists()
+
+
+def test_sweep__not_while_another_job_reads_the_run(jobs_with, source) -> None:
+    now = [1e9]
+    jobs = jobs_with(clock=lambda: now[0])
+    token = jobs.start(task_of(source))
+    wait(jobs, token)
+    now[0] += 24 * 3600 + 1
+    read = ExportTask(title="a set", run=str(jobs.result(token)))
+    jobs._futures[replace_task(jobs, token, read)] = None
+    jobs.sweep()
+    assert jobs.result(token).is_dir()
+    jobs._futures.clear()
+    jobs.sweep()
+    assert not jobs.knows(token)
+
+
 def test_rename__is_kept_by_a_restart(jobs_with, source) -> None:
     jobs = jobs_with()
     token = jobs.start(task_of(source))

@@ -47,6 +47,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> AppState:
         ('{"method": "start", "method": "gallery"}', "'method' must appear in an object of the"),
         ('{"method": "image", "params": {"nth": 1, "nth": 0}}', "'nth' must appear in an object"),
         ('{"method": "image", "params": {"nth": -2}}', "nth must be a whole number of at least 0"),
+        ('{"method": "find", "params": {"text": "\\ud83d"}}', "of whole Unicode characters"),
+        ('{"method": "find", "params": {"text": "\ud83d"}}', "of whole Unicode characters"),
         ('{"method": "start", "per_class": 2}', "unknown parameter 'per_class'; known are: met"),
         (None, "a request must be a text, got NoneType"),
         (3, "a request must be a text, got int"),

@@ -66,6 +66,17 @@ def test_class_likeness__one_class_and_empty_ones() -> None:
     assert set(two.other.tolist()) == {0, 1}
 
 
+def test_class_likeness__the_only_patch_of_a_class_has_nothing_to_compare_with() -> None:
+    """Whatever rounding makes of its distance to itself; others compare with it as with any."""
+    for seed in range(20):
+        features, labels = cloud(3)
+        alone = np.random.default_rng(seed).normal(size=(1, 5)).astype(np.float32)
+        features, labels = np.concatenate([features, alone]), np.append(labels, 3)
+        found = class_likeness(features, labels, 4)
+        assert np.isnan(found.lead[-1])
+        assert found.other[0] == slow_lead(features, labels, 0)[0]
+
+
 def test_class_likeness__features_that_do_not_differ() -> None:
     found = class_likeness(np.ones((4, 3), np.float32), np.array([0, 0, 1, 1]), 2)
     assert found.lead.tolist() == [0, 0, 0, 0]
@@ -73,9 +84,20 @@ def test_class_likeness__features_that_do_not_differ() -> None:
 
 def test_nearest__by_the_cosine_around_the_mean() -> None:
     features = np.array([[1, 0], [0, 1], [-1, 0], [0, -1], [2, 0.1], [-2, -0.1]], np.float16)
-    rows, cosines = nearest(features, features[0], np.array([1, 2, 4, 5]), 2)
+    rows, cosines = nearest(features, np.arange(6), features[0], np.array([1, 2, 4, 5]), 2)
     assert rows.tolist() == [4, 1]
     assert cosines == pytest.approx([2 / np.hypot(2, 0.1), 0], abs=1e-3)
+
+
+def test_nearest__rows_without_features_change_nothing() -> None:
+    """Skipped images, and those of classes that are not read yet, have zeros."""
+    shifted = np.array([[11, 10], [10, 11], [9, 10], [10, 9]], np.float16)
+    features = np.zeros((9, 2), np.float16)
+    features[2:6] = shifted
+    expected = nearest(shifted, np.arange(4), shifted[0], np.array([1, 2, 3]), 3)
+    rows, cosines = nearest(features, np.arange(2, 6), features[2], np.array([3, 4, 5]), 3)
+    assert (rows - 2).tolist() == expected[0].tolist()
+    assert cosines.tolist() == expected[1].tolist() == pytest.approx([0, 0, -1])
 
 
 def test_twins__by_a_slow_definition() -> None:

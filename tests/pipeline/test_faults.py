@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.faulty import SLOW
+from support.faulty import SLOW, hurry_of
 from support.toyset import dataset_of, finish, toy_prior, tree, write_pictures
 
 from dsel.pipeline.score import score
@@ -25,6 +25,9 @@ from dsel.runs.workers import list_workers
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 ROOT = Path(__file__).parents[2]
 MOST_S = 900.0
+
+PAUSE_S = 3.0
+"""Of each image while others are killed: the job is not done before, however late a kill is."""
 
 LOCAL = ("worker", "driver")
 RAY = ("worker", "driver", "raylet", "gcs_server", "cluster")
@@ -90,7 +93,7 @@ class Job:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if victim == "driver":
-            self.driver.wait(60)
+            self.driver.wait(MOST_S)
 
     def finish(self) -> None:
         while self.driver.wait(MOST_S):
@@ -107,13 +110,15 @@ def _name(process: psutil.Process) -> str:
 
 def disturbed(source: Path, run: Path, on: str, victims: Sequence[str], seed: int) -> Job:
     """Score while something is killed at random moments, one after another."""
-    rng = random.Random(seed)
-    job = Job(source, run, on, pause_s=0.5)
+    rng, hurry = random.Random(seed), hurry_of(source)
+    hurry.unlink(missing_ok=True)
+    job = Job(source, run, on, PAUSE_S)
     for victim in victims:
         assert job.await_scoring(), "the job was done before all was killed"
         time.sleep(rng.uniform(0, 1.5))
         if job.driver.poll() is None:
             job.kill(victim, rng)
+    hurry.touch()
     job.finish()
     return job
 
@@ -129,6 +134,22 @@ def test_faults__none_on_ray(source, tmp_path, whole):
     job = disturbed(source, tmp_path / "run", "ray", (), seed=0)
     assert job.starts == 1
     assert tree(tmp_path / "run") == whole
+
+
+@needs_ray
+def test_faults__workers_that_never_start_on_ray(source, tmp_path):
+    """As where dsel is missing on the nodes: one line, and no job that waits for ever."""
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    done = subprocess.run(
+        [sys.executable, "-m", "support.faulty", str(source), str(tmp_path / "run"), "--on", "ray",
+         "--workers", "1", "--broken"],
+        env={**os.environ, "PYTHONPATH": paths}, cwd=ROOT, capture_output=True, text=True,
+        timeout=MOST_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr[-3000:]
+    (line,) = [one for one in done.stderr.splitlines() if one.startswith("workers do not start")]
+    assert "there is no such recipe on this node" in line
+    assert line.endswith("install the same version of dsel, with its extras, on all nodes")
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from support.faulty import SLOW, faults_of, recipe_of
@@ -20,8 +21,12 @@ from dsel.cli.commands import main
 from dsel.config import LaunchSettings
 from dsel.errors import RunError, SettingError, StorageError
 from dsel.pipeline.launch import check_all_scored, local_devices, score_on
+from dsel.pipeline.scheduling import Pooled
 from dsel.pipeline.score import score
+from dsel.pipeline.serving import Answer
+from dsel.pipeline.tasks import BoxesTask, KnowledgeTask, NamesTask, ShardTask, Task
 from dsel.runs import open_run
+from dsel.runs.knowledge import KnowledgePlan
 from dsel.runs.workers import FOLDER, list_failed, list_workers
 from dsel.types import Done, Event, Pixels, Progress, Skipped, Started
 
@@ -112,18 +117,18 @@ def test_score_on__a_full_disk_ends_the_job_with_advice(source, tmp_path):
 
 def test_score_on__an_image_that_hangs_is_skipped(source, tmp_path):
     harm(source, cat_05="hang")
-    recipe = recipe_of(source, tmp_path / "run", SLOW.replace(decode_limit_s=1))
+    recipe = recipe_of(source, tmp_path / "run", SLOW.replace(decode_limit_s=5))
     finish(score_on(recipe, LaunchSettings(workers=1, threads=1)))
     reasons = {row.id: row.reason for row in open_run(tmp_path / "run").images if row.reason}
-    assert reasons["cat/05.png"] == "takes longer than 1 s to read and decode (--decode-limit-s)"
+    assert reasons["cat/05.png"] == "takes longer than 5 s to read and decode (--decode-limit-s)"
     assert set(reasons) == {"cat/05.png", "dog/01.png"}
 
 
 def test_score_on__workers_end_with_an_interrupted_job(pictures, tmp_path):
     run = tmp_path / "run"
-    with closing(score_on(recipe_of(pictures, run, pause_s=0.2), TWO)) as events:
+    with closing(score_on(recipe_of(pictures, run, pause_s=2), TWO)) as events:
         for event in events:
-            if isinstance(event, Progress):
+            if isinstance(event, Progress) and len(list_workers(run)) == 2:
                 break
         pids = [state.pid for state in list_workers(run)]
         assert len(pids) == 2
@@ -221,6 +226,58 @@ def test_score_on__jobs_by_mistake_are_refused(pictures, tmp_path):
         next(first)
     job.close()
     assert not list(run.rglob("*.lock"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="workers are processes with inherited files")
+def test_score_on__a_run_in_use_starts_no_worker(pictures, tmp_path):
+    """Workers of a refused job would load their priors, and outlive it in a long-lived process."""
+    run = tmp_path / "run"
+    before = {child.pid for child in psutil.Process().children()}
+    job = score_on(recipe_of(pictures, run), LaunchSettings(threads=1))
+    begin(job)
+    other = score_on(recipe_of(pictures, run), TWO)
+    with pytest.raises(StorageError, match="is being written by process"):
+        next(other)
+    assert {child.pid for child in psutil.Process().children()} == before
+    job.close()
+
+
+def test_pooled__failures_name_their_work(tmp_path) -> None:
+    """Each kind of task that a pool may get, from a pool that loses all of them."""
+    tasks = {
+        "shard 3": ShardTask(3),
+        "shard 3 of round 1": ShardTask(3, 1),
+        "group 2 of classes": KnowledgeTask(2, KnowledgePlan(1, 2, (300,), 2, 4), {}),
+        "the picture under its names": NamesTask((0,)),
+        "the storing of true boxes": BoxesTask(),
+    }
+    for name, task in tasks.items():
+        with Pooled(Losing(), tmp_path, SLOW) as pooled, pytest.raises(RunError) as error:
+            list(pooled.run([task]))
+        assert str(error.value).startswith(f"{name} of {tmp_path} failed 3 times, because no luck")
+
+
+class Losing:
+    """A pool of one worker that dies of every task."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def open(self) -> None:
+        pass
+
+    def start(self, number: int, _task: Task) -> bool:
+        self.given.append(number)
+        return len(self.given) == 1
+
+    def ended(self, _timeout_s: float) -> list[tuple[int, Answer]]:
+        (number, *_), self.given = self.given, []
+        return [(number, Answer(lost="no luck"))]
+
+    def close(self) -> None:
+        pass
 
 
 def test_launch_settings__parts() -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.synthetic import synthetic_run
 from support.toyset import draw_picture, toy_prior
 
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.names import name_scores
 from dsel.config import ScoreSettings, SelectSettings, SourceSettings
 from dsel.data import open_dataset
+from dsel.errors import SettingError
 from dsel.pipeline.score import score
 from dsel.runs import Run, open_run
-from dsel.types import Done
+from dsel.types import Done, Notice
 
 SETTINGS = ScoreSettings(
     timesteps=(300, 600), draws=4, shard_size=2, feature_grid=4, feature_dim=8, knowledge="off"
@@ -67,12 +69,29 @@ def test_score__names_share_the_noise_of_the_first(runs: tuple[Run, Run, int]) -
     assert all(one.shape == (1, 4, 4, 8) for one in features)
 
 
+def test_score__what_decoding_has_to_say_is_told(tmp_path: Path) -> None:
+    folder = source(tmp_path / "deep")
+    for path in folder.glob("*/one.png"):
+        Image.fromarray(np.full((40, 40), 1023, np.uint16)).save(path)
+    dataset = open_dataset(str(folder), SourceSettings())
+    events = score(dataset, toy_prior(NAMES), tmp_path / "run", SETTINGS, alike=True)
+    told = [one.text for one in events if isinstance(one, Notice)]
+    note = "10-bit data in files of 16 bits: it is scaled by 1023, not 65535"
+    assert f"1 image holds {note} (such as class00/one.png)" in told
+
+
 def test_score__a_second_call_changes_nothing(runs: tuple[Run, Run, int]) -> None:
     alike = runs[0]
     before = {path: path.read_bytes() for path in alike.path.glob("scores/*")}
     dataset = open_dataset(str(alike.path.parent / "picture"), SourceSettings())
     list(score(dataset, toy_prior(NAMES), alike.path, SETTINGS, alike=True))
     assert {path: path.read_bytes() for path in alike.path.glob("scores/*")} == before
+
+
+def test_name_scores__of_a_run_of_several_pictures(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path / "run", classes=2, per_class=2)
+    with pytest.raises(SettingError, match="only in a run of one picture, once per class"):
+        name_scores(Explorer(run), SelectSettings())
 
 
 def test_name_scores__by_a_slow_definition(runs: tuple[Run, Run, int]) -> None:

@@ -17,7 +17,7 @@ from support.toyset import finish, scored_run, toy_prior, tree, write_pictures
 
 from dsel.cli.commands import main
 from dsel.config import PriorSettings
-from dsel.errors import PriorError, RunError, SourceError
+from dsel.errors import PriorError, RunError, SourceError, StorageError
 from dsel.files import table_bytes, tensor_bytes
 from dsel.pipeline import repair as repairing
 from dsel.pipeline.repair import repair
@@ -154,6 +154,16 @@ def test_repair__an_unfinished_run_is_left_to_score(scored: Path, run: Path) -> 
     assert figures["left"] == 0
     assert open_run(run).finished_shards() == (0,)
     assert not [event for event in events if isinstance(event, Skipped)]
+
+
+def test_repair__a_file_that_may_not_be_read_is_not_a_damaged_one(run: Path) -> None:
+    """A folder in its place, like a missing permission, is for the user to put right."""
+    flip(run / "scores/00001.safetensors", 40)
+    (run / "scores/00000.safetensors").unlink()
+    (run / "scores/00000.safetensors").mkdir()
+    with pytest.raises(StorageError, match="is a folder, not a file: move it elsewhere"):
+        repaired(run)
+    assert not (run / "damaged").exists()
 
 
 def test_repair__a_dataset_that_is_gone_or_another(scored: Path, run: Path) -> None:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ from dsel.runs import Run, open_run
 from dsel.types import Done, Notice
 
 CLASSES = {"cat": 5, "dog": 4}
-WAIT_S = 120
+WAIT_S = 300
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def front_matter(out: Path) -> dict[str, str]:
 
 def get(url: str, host: str) -> str:
     request = urllib.request.Request(url, headers={"Host": host})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=WAIT_S) as response:
         assert response.status == 200
         return str(response.read().decode())
 
@@ -60,7 +59,7 @@ def classes(url: str, host: str) -> list[str]:
     """Call the app's public function of that name."""
     headers = {"Host": host, "Content-Type": "application/json"}
     request = urllib.request.Request(url, b'{"data": [""]}', headers)
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=WAIT_S) as response:
         event = json.loads(response.read())["event_id"]
     (line,) = [one for one in get(f"{url}/{event}", host).splitlines() if one.startswith("data: ")]
     return list(json.loads(line.removeprefix("data: "))[0])
@@ -85,7 +84,7 @@ def started(out: Path, scratch: Path, **environment: str) -> Iterator[tuple[subp
             yield process, port
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(WAIT_S)
 
 
 def wait_for(process: subprocess.Popen, port: int, host: str, scratch: Path) -> str:
@@ -94,7 +93,7 @@ def wait_for(process: subprocess.Popen, port: int, host: str, scratch: Path) -> 
         assert process.poll() is None, (scratch / "errors").read_text()
         try:
             return get(f"http://127.0.0.1:{port}/", host)
-        except urllib.error.URLError:
+        except OSError:  # refused, reset, or no answer in time
             time.sleep(0.5)
     raise AssertionError((scratch / "errors").read_text())
 

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -21,6 +22,7 @@ from support.toyset import finish, tree
 
 from dsel.app.rpc import respond
 from dsel.app.state import AppState
+from dsel.checksums import filled_on_read, reading
 from dsel.cli.commands import main
 from dsel.errors import DamageError, RunError, SettingError, SourceError, StorageError
 from dsel.files import user_caches
@@ -28,6 +30,10 @@ from dsel.pipeline.bundle import bundle
 from dsel.pipeline.verify import verify
 from dsel.runs import open_run, run_folder
 from dsel.runs.bundles import MEMBER
+from dsel.runs.draws import read_draws
+from dsel.runs.evaluations import HeldOutSource, write_evaluation
+from dsel.runs.image_map import read_image_map
+from dsel.runs.slices import Slice, list_slices, write_slice
 from dsel.types import Done, Notice
 
 ROOT = Path(__file__).parents[2]
@@ -289,6 +295,51 @@ def test_bundle__is_the_same_bytes_and_names_no_paths(world: World, tmp_path: Pa
     assert not [name for name in names if "held_out" in name or "features/" in name]
     assert source.encode() not in content
     assert str(world.folder).encode() not in content
+
+
+def test_bundle__texts_of_an_evaluation_name_no_paths(world: World, tmp_path: Path) -> None:
+    """A notice may name the held-out images by their path, as the command line was given it."""
+    run = open_run(Path(shutil.copytree(world.run, tmp_path / "run")))
+    place = "/data/mine/held out"
+    test = HeldOutSource(place, {"source": place}, "f" * 16, 20)
+    notices = (f"{place}: 2 images of {place}/cat are copies", "of x/data/mine/held outside")
+    write_evaluation(run.path, replace(run.evaluations()[0], test=test, notices=notices))
+    finish(bundle(run, tmp_path / "shared.zip"))
+    (found,) = open_run(run_folder(tmp_path / "shared.zip")).evaluations()
+    assert (found.test.source, found.test.origin["source"]) == ("held out", "held out")
+    assert found.notices == ("held out: 2 images of held out/cat are copies", notices[1])
+
+
+def test_bundle__has_the_map_the_slices_and_the_draws(world: World, tmp_path: Path) -> None:
+    run = open_run(Path(shutil.copytree(world.run, tmp_path / "run")))
+    write_slice(run.path, Slice("odd", (run.images.ids[1],)))
+    finish(bundle(run, tmp_path / "shared.zip"))
+    shown = open_run(run_folder(tmp_path / "shared.zip"))
+    mine, theirs = read_image_map(run), read_image_map(shown)
+    assert mine is not None
+    assert theirs is not None
+    np.testing.assert_array_equal(mine.positions, theirs.positions)
+    assert list_slices(shown.path) == list_slices(run.path) != ()
+    draws, other = (read_draws(one, run.images.ids[0]) for one in (run, shown))
+    assert draws is not None
+    assert other is not None
+    np.testing.assert_array_equal(draws.gap, other.gap)
+
+
+def test_run_folder__while_a_file_of_another_is_fetched(tmp_path: Path) -> None:
+    """One thread opens a bundle just when another one reads a file of a bundle."""
+    file = tmp_path / "one" / "run.json"
+    file.parent.mkdir()
+    file.touch()
+
+    def fill(path: Path) -> None:
+        for number in range(3):
+            filled_on_read(tmp_path / f"other{number}", lambda _: None)
+        path.write_bytes(b"filled")
+
+    filled_on_read(tmp_path / "one", fill)
+    with reading(file, "again"):
+        assert file.read_bytes() == b"filled"
 
 
 def test_bundle__refuses_what_others_wrote_and_what_is_unfinished(

@@ -177,3 +177,10 @@ def test_annotation_mask__what_is_refused(annotation: dict[str, Any], words: str
     with pytest.raises(SourceError) as caught:
         annotation_mask(annotation, (30, 40))
     assert words in str(caught.value)
+
+
+def test_annotation_mask__an_outline_that_crosses_its_image_without_end() -> None:
+    """One of megabytes would take the memory of the whole machine, and end the process."""
+    zigzag = [0, 0, 99, 99] * 20_001
+    with pytest.raises(SourceError, match=r"at most 2,000,000 px long, got 3,96"):
+        annotation_mask({"segmentation": [zigzag]}, (100, 100))

@@ -31,7 +31,7 @@ def test_read_slice__unknown(tmp_path: Path) -> None:
         read_slice(tmp_path, "even")
 
 
-@pytest.mark.parametrize("name", ["", " odd", "x" * 81, "two\nlines"])
+@pytest.mark.parametrize("name", ["", " odd", "x" * 81, "two\nlines", "half \ud83d"])
 def test_slice__names_that_are_none(name: str) -> None:
     with pytest.raises(SettingError, match="the name of a slice must"):
         Slice(name, ("a/1",))

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +28,8 @@ WAIT_MS = 180_000
 """A ceiling for states that come within a second on an idle machine."""
 LONG_MS = 300_000
 """A ceiling for jobs and fitted layouts."""
+APP_S = 300
+"""A ceiling for an app that starts, which loads large libraries, and for one that ends."""
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 LARGE = {"width": 1920, "height": 1080}
@@ -118,7 +119,7 @@ def served_at(run_path: Path, port: int, **environment: str) -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=APP_S)
 
 
 @contextmanager
@@ -218,13 +219,14 @@ def _foreign(url: str, address: str) -> bool:
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(240):
+    end = time.monotonic() + APP_S
+    while time.monotonic() < end:
         if server.poll() is not None:
             _, said = server.communicate()
             pytest.fail(f"the app did not start: {said.decode()}")
         try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
+            urllib.request.urlopen(url, timeout=60).close()
+        except OSError:  # refused, reset, or no answer in time
             time.sleep(0.25)
         else:
             return

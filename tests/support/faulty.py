@@ -2,8 +2,9 @@
 
     python -m support.faulty SOURCE RUN --on local --workers 2
 
-scores a folder of pictures with the exact prior, made slow by pauses. SOURCE.faults.json has what
-reading an image does, by its id: kill, memory, full or hang; without an entry it is read.
+scores a folder of pictures with the exact prior, made slow by pauses, until there is a file
+SOURCE.hurry. SOURCE.faults.json has what reading an image does, by its id: kill, memory, full or
+hang; without an entry it is read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ SLOW = ScoreSettings(
 def faults_of(source: Path) -> Path:
     """The file with what images of a source do."""
     return source.with_name(source.name + ".faults.json")
+
+
+def hurry_of(source: Path) -> Path:
+    """The file that ends the pauses."""
+    return source.with_name(source.name + ".hurry")
 
 
 class FaultyDataset:
@@ -63,16 +69,17 @@ class FaultyDataset:
 
 
 class SlowPrior:
-    """A prior that pauses at each call."""
+    """A prior that pauses at each call, until there is a file."""
 
-    def __init__(self, prior: Any, pause_s: float) -> None:
-        self._prior, self._pause_s = prior, pause_s
+    def __init__(self, prior: Any, pause_s: float, hurry: Path) -> None:
+        self._prior, self._pause_s, self._hurry = prior, pause_s, hurry
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._prior, name)
 
     def predict(self, *arguments: Any, **named: Any) -> Any:
-        time.sleep(self._pause_s)
+        if self._pause_s and not self._hurry.exists():
+            time.sleep(self._pause_s)
         return self._prior.predict(*arguments, **named)
 
 
@@ -86,9 +93,21 @@ class ToyRecipe(Recipe):
         dataset = open_dataset(self.source, self.source_settings)
         found = faults_of(Path(self.source))
         faults = json.loads(found.read_text()) if found.exists() else {}
-        prior = SlowPrior(toy_prior(dataset.classes), self.pause_s)
+        prior = SlowPrior(toy_prior(dataset.classes), self.pause_s, hurry_of(Path(self.source)))
         faulty = FaultyDataset(dataset, faults)
         return ShardWorker(faulty, prior, self.path, self.settings, self.threads, self.part)
+
+
+@dataclass(frozen=True)
+class BrokenRecipe(ToyRecipe):
+    """One that no worker can read, as on a node with another version of dsel."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _refuse, ()
+
+
+def _refuse() -> None:
+    raise ImportError("there is no such recipe on this node")
 
 
 def recipe_of(
@@ -108,12 +127,16 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pause-s", type=float, default=0.02)
     parser.add_argument("--shards", default="")
+    parser.add_argument("--broken", action="store_true")
     options = parser.parse_args()
     launch = LaunchSettings(
         on=options.on, workers=options.workers, threads=1, shards=options.shards
     )
+    recipe = recipe_of(options.source, options.run, pause_s=options.pause_s)
+    if options.broken:
+        recipe = BrokenRecipe(**{one.name: getattr(recipe, one.name) for one in fields(recipe)})
     try:
-        for _ in score_on(recipe_of(options.source, options.run, pause_s=options.pause_s), launch):
+        for _ in score_on(recipe, launch):
             pass
     except DselError as error:
         sys.stderr.write(f"{error}\n")

@@ -66,7 +66,9 @@ def similar(context: Context, _: Params) -> Mapping[str, Any]:
     mine = images.class_index[known] == index
     found = {}
     for name, chosen in (("own", known[mine & (known != row)]), ("others", known[~mine])):
-        rows, cosines = nearest(columns.features, columns.features[row], chosen, MOST_SIMILAR)
+        rows, cosines = nearest(
+            columns.features, known, columns.features[row], chosen, MOST_SIMILAR
+        )
         wires = _wires(context, columns, rows.tolist())
         found[name] = [
             {**wire, "cosine": round(cosine, 4)}

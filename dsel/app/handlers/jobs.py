@@ -53,7 +53,8 @@ _ONE_PICTURE: Final = Lock()
 """Held while a request decodes a picture, so that memory is that of one (see `decode`)."""
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.-]+")
-_INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line ends, and halves of characters, which no file can hold."""
 
 
 def score_options(context: Context, _: Params) -> Mapping[str, Any]:

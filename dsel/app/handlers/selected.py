@@ -18,6 +18,9 @@ from dsel.runs.slices import Slice, delete_slice, list_slices, read_slice, write
 NUMBERS: Final = ("score", "standard_error", "margin")
 SIDES: Final = ("x", "y", "width", "height")
 COLUMNS: Final = ("id", "class", "cluster", "rank", *NUMBERS, "kept", *SIDES)
+FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What formulas begin with in spreadsheets."""
+
 ONLY_LOCAL: Final = (
     "only a visitor on the app's own machine may change the slices of a run: the page keeps those "
     "of others in their browsers"
@@ -102,7 +105,12 @@ def _rows(
         places = [int(best.cluster[row]) + 1, int(best.rank[row]) + 1] if placed else ["", ""]
         numbers = [_known(float(getattr(best, column)[row])) for column in NUMBERS]
         box = [int(side) for side in best.box[row]] if placed else [""] * len(SIDES)
-        yield [image_id, name, *places, *numbers, int(best.kept[row]), *box]
+        yield [_cell(image_id), _cell(name), *places, *numbers, int(best.kept[row]), *box]
+
+
+def _cell(text: str) -> str:
+    """Return a name that no spreadsheet computes: file names come from strangers."""
+    return f"'{text}" if text.startswith(FORMULAS) else text
 
 
 def _known(value: float) -> float | str:

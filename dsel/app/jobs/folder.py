@@ -46,7 +46,8 @@ class Job:
     """A task and its state; `keep_s` seconds after its end it may be removed.
 
     visitor: the remote visitor whose quotas it counts for, while the app runs; no record has it.
-    bytes: of its folder since its end. evaluations: of the prior, at most.
+    removed: its folder is gone, and no record makes it again. bytes: of its folder since its end.
+    evaluations: of the prior, at most.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class Job:
     keep_s: float = 0.0
     stop: State | None = None
     visitor: str = ""
+    removed: bool = False
     bytes: int = 0
     evaluations: int = 0
     counter: ProgressCounter = field(default_factory=ProgressCounter)

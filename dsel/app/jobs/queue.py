@@ -209,9 +209,12 @@ class Jobs:
         """
         with self._lock:
             job = self._job(token)
-            check_removable(job, self._futures)
-            del self._jobs[job.folder.name]
-        remove_folder(job.folder)
+        with job.saving:  # a record that is being stored would make the folder again
+            with self._lock:
+                check_removable(self._job(token), self._futures)
+                del self._jobs[job.folder.name]
+                job.removed = True
+            remove_folder(job.folder)
 
     def result(self, token: str) -> Path:
         """Return the run folder or the zip file of a finished job."""
@@ -248,9 +251,19 @@ class Jobs:
         with self._lock:
             for name, job in list(self._jobs.items()):
                 ended = job.finished if job.state not in ACTIVE else None
-                if ended is not None and self._clock() - ended > job.keep_s:
+                is_old = ended is not None and self._clock() - ended > job.keep_s
+                if is_old and not self._is_read(job):
                     del self._jobs[name]
+                    job.removed = True
                     remove_folder(job.folder)
+
+    def _is_read(self, job: Job) -> bool:
+        """Whether another job runs or waits that reads the run of this one; the lock is held."""
+        try:
+            check_removable(job, self._futures)
+        except SettingError:
+            return True
+        return False
 
     def _job(self, token: str) -> Job:
         job = self._jobs.get(_name(token))
@@ -372,8 +385,9 @@ class Jobs:
     def _save(self, job: Job) -> None:
         with job.saving:
             with self._lock:
-                kept = record(job)
-            write_record(job.folder, kept)
+                kept = None if job.removed else record(job)
+            if kept is not None:
+                write_record(job.folder, kept)
 
 
 @dataclass(frozen=True, slots=True)
