@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dsel.checksums import digest
 from dsel.config.export import FormatName
 from dsel.exports.base import Export
-from dsel.files import json_bytes, sync_folder, write_atomically
+from dsel.files import json_bytes, sync_files, write_atomically
 from dsel.types import Distilled
 
 ImageFormat: TypeAlias = Literal["png", "jpeg", "webp"]
@@ -135,9 +135,9 @@ class FileSink(Sink):
         self._checksums: dict[str, str] = {}
 
     def prepare(self, image: Distilled, content: bytes) -> tuple[str, str, int]:
-        """Write the file."""
+        """Write the file; the disk is waited for once, at the end."""
         name = self._kind.place(self._export, image.class_index, image.number, 0)
-        write_atomically(self._out / name, content, synced=False)
+        write_atomically(self._out / name, content, synced=False, flushed=False)
         return name, digest(content), len(content)
 
     def append(self, image: Distilled, prepared: tuple[str, str, int]) -> str:
@@ -148,9 +148,8 @@ class FileSink(Sink):
         return name
 
     def close(self) -> Mapping[str, str]:
-        """Return the checksums."""
-        for folder in {(self._out / name).parent for name in self._checksums}:
-            sync_folder(folder)
+        """Wait until all files are on the disk; returns their checksums."""
+        sync_files([self._out / name for name in self._checksums])
         return self._checksums
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from dsel.config import SourceSettings
 from dsel.core.composing import Cut
@@ -15,6 +15,9 @@ from dsel.errors import DselError, RunError, UnreadableImage
 from dsel.runs import Run
 from dsel.runs.schema import ImageRow
 from dsel.types import Dataset, Patch, Pixels
+
+PROXY_BYTES: Final = 1 << 26
+"""Decoded square proxies that are kept in memory while they are cut, at most."""
 
 
 def source_of(run: Run, pixels: Literal["auto", "source", "proxy"]) -> tuple[Dataset | None, str]:
@@ -95,10 +98,12 @@ def is_as_scored(row: ImageRow, pixels: Pixels, dataset: Dataset) -> bool:
 def proxy_cutter(run: Run) -> Cut:
     """Return a function that cuts out of the run's proxies."""
     images = run.images
+    most = max(1, PROXY_BYTES // (3 * run.identity.resolution_px**2))
+    # Decoding is most of the work, and the patches of one image are ranked far apart.
+    read = lru_cache(most)(lambda image_id: read_proxy(run, images[images.row_of[image_id]]))
 
     def cut(patch: Patch, width_px: int, height_px: int) -> Pixels:
-        pixels = read_proxy(run, images[images.row_of[patch.image_id]])
-        return crop(pixels, cut_in_proxy(patch), width_px, height_px)
+        return crop(read(patch.image_id), cut_in_proxy(patch), width_px, height_px)
 
     return cut
 

@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -107,20 +107,22 @@ class RayPool:
     def ended(self, timeout_s: float) -> list[tuple[int, Answer]]:
         """Wait for the end of tasks."""
         awaited = [worker.awaited for worker in self._workers if worker.awaited is not None]
-        done, _ = self._ray.wait(awaited, num_returns=1, timeout=timeout_s) if awaited else ([], [])
-        self._check_nodes()
         found = []
-        for worker in self._workers:
-            if worker.awaited in done:
-                number, answer = worker.number, self._received(worker)
-                if number is not None:
-                    found.append((number, answer))
+        with self._one_line():
+            done = self._ray.wait(awaited, timeout=timeout_s)[0] if awaited else []
+            self._check_nodes()
+            for worker in self._workers:
+                if worker.awaited in done:
+                    number, answer = worker.number, self._received(worker)
+                    if number is not None:
+                        found.append((number, answer))
         return found
 
     def close(self) -> None:
         """End the actors, and Ray if it was started here."""
-        for worker in self._workers:
-            self._ray.kill(worker.actor)
+        with suppress(self._ray.exceptions.RayError):  # the cluster may be gone
+            for worker in self._workers:
+                self._ray.kill(worker.actor)
         if self._starts_ray:
             self._ray.shutdown()
         remove_gone(self._recipe.path)
@@ -132,11 +134,23 @@ class RayPool:
             return
         self._checked = now
         if not any(node["Alive"] for node in self._ray.nodes()):
-            raise RunError(
-                f"all nodes of Ray are gone while {self._recipe.path} was scored: run the same "
-                "command again, which resumes",
-                path=str(self._recipe.path),
-            )
+            raise self._gone("all its nodes are dead")
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        """Turn an error of Ray itself, which is gone then, into a `RunError`."""
+        try:
+            yield
+        except self._ray.exceptions.RayError as error:
+            raise self._gone(first_line(error)) from error
+
+    def _gone(self, why: str) -> RunError:
+        path = self._recipe.path
+        return RunError(
+            f"Ray is gone while {path} was scored ({why}): run the same command again, which "
+            "resumes",
+            path=str(path),
+        )
 
     def _check_starts(self, worker: _Worker, error: Exception) -> None:
         """Raise `RunError` for an actor that dies again and again before it is ready."""
@@ -152,11 +166,12 @@ class RayPool:
     def _received(self, worker: _Worker) -> Answer:
         """Take what an actor answers; one that has died, or lacks memory, is started again."""
         errors = self._ray.exceptions
+        dead = errors.RayActorError, errors.NodeDiedError, errors.ObjectLostError
         answer, worker.number = Answer(), None
         try:
             answer = self._ray.get(worker.awaited) or Answer()
             worker.awaited, worker.deaths = None, 0
-        except (errors.RayActorError, errors.OutOfMemoryError) as error:
+        except (*dead, errors.OutOfMemoryError) as error:
             answer = Answer(lost=f"its worker died ({first_line(error)})")
             self._check_starts(worker, error)
         if answer.lost:
@@ -170,11 +185,10 @@ def _connect(ray: Any, launch: LaunchSettings) -> None:
     """Connect to a cluster, or start Ray on this machine, for this job alone."""
     how: dict[str, Any] = {"address": launch.address or None}
     if not launch.address and not os.environ.get("RAY_ADDRESS"):
-        # Ray listens on all interfaces, whatever it is told, but since 2.60 it asks for a token.
         cpus = {"num_cpus": launch.workers * (launch.threads or 1)} if launch.workers else {}
         how = {"address": "local", "include_dashboard": False, **cpus}
         how["object_store_memory"] = STORE_BYTES
-    with _kept_signals():
+    with _kept_signals(), _on_loopback(ray, is_wanted=how["address"] == "local"):
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -184,6 +198,23 @@ def _connect(ray: Any, launch: LaunchSettings) -> None:
                 "give the address of a cluster with --address",
                 setting="address",
             ) from error
+
+
+@contextmanager
+def _on_loopback(ray: Any, is_wanted: bool) -> Iterator[None]:
+    """Let a Ray that is started here listen on this machine alone.
+
+    It takes the address by which other machines reach this one, and listens on all interfaces,
+    unless clusters are switched off, as they are on Windows and macOS. Ray reads the variable for
+    that only when it is imported.
+    """
+    constants = ray._private.ray_constants
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = before and not is_wanted
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager

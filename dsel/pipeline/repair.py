@@ -120,7 +120,7 @@ def _repaired(
         )
         return aside
     manifest = (run.path / MANIFEST).read_bytes()
-    for event in score(dataset, prior, run.path, settings):
+    for event in score(dataset, prior, run.path, settings, alike=run.identity.alike):
         if not isinstance(event, Done):
             yield event
     if (run.path / MANIFEST).read_bytes() != manifest:  # labels, such as another --precision

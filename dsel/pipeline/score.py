@@ -71,19 +71,15 @@ def score(
     an image) of the whole run;
     model_calls, images_per_s and model_share (of the wall time) of this call.
     """
-    runner = InProcess(ShardWorker(dataset, prior, path, settings, threads))  # rejects the unfit
-    yield from locked_run(path, score_run(runner, path, settings, alike))
+    worker = ShardWorker(dataset, prior, path, settings, threads, alike=alike)  # rejects the unfit
+    yield from locked_run(path, score_run(InProcess(worker), path, settings))
 
 
-def score_run(
-    runner: Runner, path: Path, settings: ScoreSettings, alike: bool = False
-) -> Iterator[Event]:
-    """Score a whole run, which the caller has locked, with the workers of a runner.
-
-    alike: as for `score`.
-    """
+def score_run(runner: Runner, path: Path, settings: ScoreSettings) -> Iterator[Event]:
+    """Score a whole run, which the caller has locked, with the workers of a runner."""
     with runner:
         run = yield from runner.prepare()
+        alike = run.identity.alike
         began = time.perf_counter()
         passes = _named(run, runner) if alike else _passes(run, settings, runner)
         rounds = yield from passes

@@ -36,19 +36,20 @@ class ShardWorker:
     """Scores shards of the run at `path`, which it creates in `prepare`, or joins.
 
     Raises `SettingError` or `PriorError` at once for what the prior does not support. Close it
-    after use. threads: of torch, in a new run; 0 leaves their number as it is.
+    after use. threads: of torch, in a new run; 0 leaves their number as it is. alike: as in
+    `dsel.pipeline.score`.
     """
 
     def __init__(
         self, dataset: Dataset, prior: Prior, path: Path, settings: ScoreSettings,
-        threads: int = 0, part: str = "",
+        threads: int = 0, part: str = "", alike: bool = False,
     ) -> None:  # fmt: skip
         from dsel.priors.scorer import Scorer  # torch: only where images are scored
 
         self.scorer: Scorer = Scorer(prior, dataset.names, settings)  # it rejects what is unfit
         self.scorer.check_classes(range(len(dataset.classes)))
         self._dataset, self._prior, self._path, self._settings = dataset, prior, path, settings
-        self._threads = threads
+        self._threads, self._alike = threads, alike
         self._reporter = Reporter(path, str(prior.device), part)
         self._opened = ExitStack()
         self._inputs: ScoringInputs | None = None
@@ -58,9 +59,7 @@ class ShardWorker:
         from dsel.priors.threads import thread_count
 
         threads = self._threads or thread_count()
-        run = create_run(
-            self._path, identity_of(self._dataset, self._prior, self._settings, threads)
-        )
+        run = create_run(self._path, self._identity(threads))
         yield from contents_events(self._dataset, run.identity.settings, self._prior.reads)
         yield from _repaired(run)
         yield from self._unknown_names()
@@ -104,13 +103,17 @@ class ShardWorker:
         """Open the run that another worker has prepared, and run its backend."""
         found = open_run(self._path)
         threads, backend = found.identity.threads, found.identity.backend
-        mine = identity_of(self._dataset, self._prior, self._settings, threads)
+        mine = self._identity(threads)
         check_same(self._path, found.identity, mine)
         run = Run(self._path, replace(mine, backend=backend))
         inputs = self._enter(run)
         for _ in settled_backend(run, self._prior, self.scorer, is_done=False):
             pass  # whoever prepared the run has told
         return inputs
+
+    def _identity(self, threads: int) -> Identity:
+        mine = identity_of(self._dataset, self._prior, self._settings, threads)
+        return replace(mine, alike=self._alike)
 
     def _enter(self, run: Run) -> ScoringInputs:
         from dsel.priors.threads import torch_threads

@@ -56,6 +56,9 @@ class Identity:
     """What runs the network, which changes the last digits of scores; empty is not chosen yet."""
 
     folders: tuple[str, ...] = ()
+    alike: bool = False
+    """Whether all images are one picture, scored under the name of each class on the same noise."""
+
     dsel: str = __version__
 
     @property
@@ -64,7 +67,7 @@ class Identity:
         return fingerprint(
             FORMAT, self.dsel, list(self.classes), self.dataset_fingerprint,
             self.prior_fingerprint, self.resolution_px, self.cell_px, self.precision,
-            self.settings,
+            self.settings, *(["alike"] if self.alike else []),
         )  # fmt: skip
 
     @property
@@ -104,6 +107,8 @@ class Summary:
 def manifest_bytes(identity: Identity) -> bytes:
     """Return the contents of run.json for this identity."""
     record = asdict(identity) | {"settings": result_settings(identity.settings)}
+    if not identity.alike:
+        del record["alike"]
     named = {"format": FORMAT, "dsel": identity.dsel, "fingerprint": identity.fingerprint}
     return record_bytes(named | record)
 

@@ -6,9 +6,12 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import psutil
@@ -30,6 +33,7 @@ from dsel.runs.knowledge import KnowledgePlan
 from dsel.runs.workers import FOLDER, list_failed, list_workers
 from dsel.types import Done, Event, Pixels, Progress, Skipped, Started
 
+ROOT = Path(__file__).parents[2]
 IMAGES = {"cat": 9, "dog": 8}
 TWO = LaunchSettings(workers=2, threads=1)
 
@@ -89,7 +93,7 @@ def test_score_on__workers_that_die_three_times_cost_their_shards(source, tmp_pa
     harm(source, cat_05="kill", dog_06="memory")  # in shards 1 and 3
     run = tmp_path / "run"
     killed = "its worker was killed, perhaps because memory ran out"
-    hungry = "ran out of memory (no memory for this image)"
+    hungry = "ran out of memory (Unable to allocate 256. MiB"
     with pytest.raises(RunError) as error:
         finish(score_on(recipe_of(source, run), TWO))
     assert re.fullmatch(
@@ -100,8 +104,10 @@ def test_score_on__workers_that_die_three_times_cost_their_shards(source, tmp_pa
     assert killed in str(error.value)
     assert hungry in str(error.value)
     assert error.value.fields["failed"] == [1, 3]
-    listed = [(one.round, one.shard, one.tries, one.reason) for one in list_failed(run)]
-    assert listed == [(0, 1, 3, killed), (0, 3, 3, hungry)]
+    first, second = list_failed(run)
+    assert (first.round, first.shard, first.tries, first.reason) == (0, 1, 3, killed)
+    assert (second.round, second.shard, second.tries) == (0, 3, 3)
+    assert second.reason.startswith(hungry)
     assert open_run(run).finished_shards() == (0, 2, 4)
     assert list_workers(run) == ()
     faults_of(source).unlink()
@@ -113,6 +119,38 @@ def test_score_on__a_full_disk_ends_the_job_with_advice(source, tmp_path):
     harm(source, dog_07="full")
     with pytest.raises(StorageError, match=r"no space left on the disk .* it resumes where"):
         finish(score_on(recipe_of(source, tmp_path / "run"), TWO))
+
+
+ON_A_SMALL_DISK = """
+set -e
+mount -t tmpfs -o size=160k tmpfs disk
+set +e
+"$@" 2> first; echo $? >> first
+mount -o remount,size=50m disk
+"$@" 2> second; echo $? >> second
+cp -a disk/run run
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_score_on__a_disk_that_is_full_and_then_is_not(pictures, tmp_path, whole, workers):
+    """A disk of its own, in a namespace of the job; the same command resumes on a larger one."""
+    (tmp_path / "disk").mkdir()
+    command = [
+        sys.executable, "-m", "support.faulty", str(pictures), str(tmp_path / "disk/run"),
+        "--workers", workers, "--pause-s", "0",
+    ]  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
+    unshare = ["unshare", "--map-root-user", "--mount"]
+    if not which("unshare") or subprocess.run([*unshare, "true"], check=False).returncode:
+        pytest.skip("this system lets no process have disks of its own")
+    done = ["sh", "-c", ON_A_SMALL_DISK, "sh", *command]
+    subprocess.run([*unshare, *done], cwd=tmp_path, env=env, check=True)
+    *message, code = (tmp_path / "first").read_text().splitlines()
+    assert code == "2"
+    assert "no space left on the disk while writing" in message[-1]
+    assert (tmp_path / "second").read_text().splitlines()[-1] == "0"
+    assert same_scores(tree(tmp_path / "run"), whole)
 
 
 def test_score_on__an_image_that_hangs_is_skipped(source, tmp_path):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.stored import flip
 from support.synthetic import synthetic_run
-from support.toyset import draw_picture, toy_prior
+from support.toyset import draw_picture, toy_prior, tree
 
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.names import name_scores
 from dsel.config import ScoreSettings, SelectSettings, SourceSettings
 from dsel.data import open_dataset
-from dsel.errors import SettingError
+from dsel.errors import RunError, SettingError
+from dsel.pipeline.repair import repair
 from dsel.pipeline.score import score
 from dsel.runs import Run, open_run
 from dsel.types import Done, Notice
@@ -92,6 +95,25 @@ def test_name_scores__of_a_run_of_several_pictures(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path / "run", classes=2, per_class=2)
     with pytest.raises(SettingError, match="only in a run of one picture, once per class"):
         name_scores(Explorer(run), SelectSettings())
+
+
+def test_score__names_together_do_not_resume_as_images_of_their_own(runs) -> None:
+    for run in runs[:2]:
+        is_alike = run.identity.alike
+        dataset = open_dataset(str(run.path.parent / "picture"), SourceSettings())
+        again = score(dataset, toy_prior(NAMES), run.path, SETTINGS, alike=not is_alike)
+        with pytest.raises(RunError, match=f"alike was {is_alike}, now {not is_alike}"):
+            list(again)
+
+
+def test_repair__names_keep_the_noise_of_the_first(runs) -> None:
+    run, whole = runs[0], tree(runs[0].path)
+    for name in ("scores/00001.safetensors", "proxies/00000.parquet", "images.parquet"):
+        flip(run.path / name, 40)
+        *_, done = repair(run.path, lambda _: toy_prior(NAMES))
+        assert (done.figures["damaged"], done.figures["repaired"]) == (1, 1)
+        shutil.rmtree(run.path / "damaged")
+        assert tree(run.path) == whole
 
 
 def test_name_scores__by_a_slow_definition(runs: tuple[Run, Run, int]) -> None:

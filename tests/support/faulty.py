@@ -3,8 +3,8 @@
     python -m support.faulty SOURCE RUN --on local --workers 2
 
 scores a folder of pictures with the exact prior, made slow by pauses, until there is a file
-SOURCE.hurry. SOURCE.faults.json has what reading an image does, by its id: kill, memory, full or
-hang; without an entry it is read.
+SOURCE.hurry. SOURCE.faults.json has what reading an image does, by its id: kill, memory (the process
+may have no more), full or hang; without an entry it is read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import psutil
 
 from dsel.config import LaunchSettings, PriorSettings, ScoreSettings, SourceSettings
 from dsel.data import open_dataset
@@ -59,13 +62,22 @@ class FaultyDataset:
         if fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == "memory":
-            raise MemoryError("no memory for this image")
+            _use_up_memory()
         if fault == "full":
             with storage_errors(Path("scores/00000.safetensors")):
                 raise OSError(28, "No space left on device")
         if fault == "hang":
             time.sleep(3600)
         return self._dataset.read(ref)
+
+
+def _use_up_memory() -> None:
+    """Ask for more memory than the process may have from now on."""
+    import resource
+
+    used = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
+    np.ones(256 << 20, np.uint8)
 
 
 class SlowPrior:
