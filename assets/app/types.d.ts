@@ -246,7 +246,7 @@ type Latest = <T>(queue: string, request: () => Promise<T>) => Promise<T | undef
 
 interface Report {
   token: string;
-  kind: "score" | "export" | "evaluate" | "advise";
+  kind: "score" | "export" | "push" | "evaluate" | "advise";
   title: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
   stage: string;
@@ -267,6 +267,10 @@ interface Report {
   figures: Record<string, any>;
   download: { path: string; name: string; bytes: number } | null;
   bytes: number;
+  /** What the workers of a score job do now. */
+  workers: { device: string; stage: string; shard: number; done: number; total: number; rate: number }[];
+  /** The shards of a score job that failed as often as allowed. */
+  failed: { shard: number; round: number; tries: number; reason: string }[];
   /** Whether this visitor may rename and delete it. */
   mine: boolean;
 }

@@ -8,6 +8,7 @@ compared with random whole images by further students, which took no part in the
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,8 +19,9 @@ from dsel.config.base import fingerprint
 from dsel.config.shell import select_command
 from dsel.errors import SettingError
 from dsel.locks import locked
+from dsel.pipeline.evaluation_rows import REFERENCE
 from dsel.pipeline.selector import Selector
-from dsel.pipeline.trials import Trial, Trials
+from dsel.pipeline.trials import Attempt, Trial, Trials
 from dsel.pipeline.verdicts import kind_of, p_text, points
 from dsel.runs import Run
 from dsel.runs.advice import Advice, Candidate, Rung, write_advice
@@ -64,7 +66,8 @@ def advise(
     The same call again resumes. Raises `StorageError` while another process trains students in the
     run.
     """
-    yield from locked(run.path / EVALUATIONS, _advise(run, select, settings, trials))
+    with trials:
+        yield from locked(run.path / EVALUATIONS, _advise(run, select, settings, trials))
 
 
 def _advise(
@@ -81,8 +84,8 @@ def _advise(
         rungs.append(Rung(steps, seeds, tuple(_candidate(one, select, t) for one, t in found)))
         left = [one for one, _ in found[: -(-len(found) // 2)]]
     best = left[0]
-    own = yield from trials.own(best, seeds=settings.final_seeds, first=FINAL_SEED)
-    random = yield from trials.random(best, seeds=settings.final_seeds, first=FINAL_SEED)
+    final = Attempt(best, seeds=settings.final_seeds, first=FINAL_SEED)
+    own, random = yield from trials.run([final, replace(final, name=REFERENCE)])
     advice = _advice(run, select, best, own, random, rungs, settings, trials)
     path = write_advice(run.path, advice)
     yield Done("advise", {"advice": advice.fingerprint, "file": str(path), "text": advice.text})
@@ -113,11 +116,8 @@ def _round(
     left: Sequence[SelectSettings], steps: int, seeds: int, trials: Trials
 ) -> Generator[Event, None, list[tuple[SelectSettings, Trial]]]:
     """Try the candidates that are left; returns them with their trials, the best first."""
-    found = []
-    for one in left:
-        trial = yield from trials.own(one, steps, seeds)
-        found.append((one, trial))
-    return sorted(found, key=lambda pair: -pair[1].mean)
+    found = yield from trials.run([Attempt(one, steps=steps, seeds=seeds) for one in left])
+    return sorted(zip(left, found, strict=True), key=lambda pair: -pair[1].mean)
 
 
 def _fitting(run: Run, wanted: Sequence[SelectSettings]) -> tuple[list[SelectSettings], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 from dsel import __version__
@@ -12,7 +13,8 @@ from dsel.analysis.grid import grid
 from dsel.config import SelectSettings, SweepSettings
 from dsel.config.base import fingerprint
 from dsel.locks import locked
-from dsel.pipeline.trials import Trial, Trials
+from dsel.pipeline.evaluation_rows import REFERENCE
+from dsel.pipeline.trials import Attempt, Trials
 from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.runs.sweeps import FOLDER as SWEEPS
 from dsel.runs.sweeps import write_sweep
@@ -36,7 +38,8 @@ def sweep(
     Raises `StorageError` while another process writes there.
     """
     folder = SWEEPS if trials is None else EVALUATIONS  # where the students are stored
-    yield from locked(explorer.run.path / folder, _sweep(explorer, select, settings, trials))
+    with trials or nullcontext():
+        yield from locked(explorer.run.path / folder, _sweep(explorer, select, settings, trials))
 
 
 def _sweep(
@@ -94,17 +97,15 @@ def _with_students(
 ) -> Generator[Event, None, list[dict[str, Any]]]:
     """Add the accuracies of students, and their differences to random images of the same budget."""
     yield from map(Notice, trials.notices)
-    budgets = dict.fromkeys(cell.factor for cell in cells)
-    total = (len(cells) + len(budgets)) * trials.steps
+    budgets = {cell.factor: cell for cell in reversed(cells)}  # the first cell of each
+    attempts = [Attempt(cell, REFERENCE) for cell in budgets.values()]
+    attempts += [Attempt(cell) for cell in cells]
     yield from trials.read()
-    yield Started("students", total, "steps")
-    random: dict[int, Trial] = {}
-    for cell in cells:
-        if cell.factor not in random:
-            random[cell.factor] = yield from trials.random(cell)
+    yield Started("students", len(attempts) * trials.steps, "steps")
+    trained = yield from trials.run(attempts)
+    random = dict(zip(budgets, trained, strict=False))
     found = []
-    for cell, row in zip(cells, rows, strict=True):
-        trial = yield from trials.own(cell)
+    for cell, row, trial in zip(cells, rows, trained[len(budgets) :], strict=True):
         accuracies = {"accuracy": trial.mean, "accuracy_sd": trial.sd}
         difference = trial.mean - random[cell.factor].mean
         found.append({**row, **accuracies, "difference": difference})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -14,10 +15,12 @@ from dsel.config import (
     AdviseSettings,
     EvaluateSettings,
     ExportSettings,
+    PlaceSettings,
     SelectSettings,
     StudentSettings,
     SweepSettings,
 )
+from dsel.config.base import Settings
 from dsel.errors import SettingError
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ def evaluate(
     run: Run | str | Path | None = None,
     settings: EvaluateSettings | None = None,
     export_settings: ExportSettings | None = None,
+    place: PlaceSettings | None = None,
     progress: bool = True,
     **keywords: Any,
 ) -> Evaluation:
@@ -56,15 +60,16 @@ def evaluate(
         run: The run of an exported set, for its baselines; `OUT/run` if it is there.
         settings: How students are trained and compared; the defaults if left out.
         export_settings: How sets of a run are composed; the defaults if left out.
+        place: Where students are trained, such as on a Ray cluster; here if left out. Workers in
+            other processes open the run, the set and the test images again.
         progress: Whether a progress bar is shown.
-        keywords: Fields of `EvaluateSettings` and of `ExportSettings`.
+        keywords: Fields of `EvaluateSettings`, `ExportSettings` and `PlaceSettings`.
     """
-    sets, held_out, chosen = _prepared(evaluated, test, run, settings, export_settings, keywords)
-    from dsel.pipeline.evaluate import evaluate as evaluate_all
     from dsel.runs.evaluations import read_evaluation
 
-    figures = follow(evaluate_all(sets, held_out, chosen), progress)
-    found = read_evaluation(sets.subject.folder, str(figures["evaluation"]))
+    prepared = _prepared(evaluated, test, run, settings, export_settings, place, keywords)
+    figures = follow(prepared.events(), progress)
+    found = read_evaluation(prepared.sets.subject.folder, str(figures["evaluation"]))
     assert found is not None  # just written
     return found
 
@@ -76,12 +81,12 @@ def iter_evaluate(
     run: Run | str | Path | None = None,
     settings: EvaluateSettings | None = None,
     export_settings: ExportSettings | None = None,
+    place: PlaceSettings | None = None,
     **keywords: Any,
 ) -> Iterator[Event]:
     """Evaluate like `evaluate`, and yield the events."""
-    from dsel.pipeline.evaluate import evaluate as evaluate_all
-
-    yield from evaluate_all(*_prepared(evaluated, test, run, settings, export_settings, keywords))
+    prepared = _prepared(evaluated, test, run, settings, export_settings, place, keywords)
+    yield from prepared.events()
 
 
 def sweep(
@@ -91,6 +96,7 @@ def sweep(
     settings: SweepSettings | None = None,
     student: StudentSettings | None = None,
     export_settings: ExportSettings | None = None,
+    place: PlaceSettings | None = None,
     progress: bool = True,
     **keywords: Any,
 ) -> pd.DataFrame:
@@ -103,14 +109,16 @@ def sweep(
         settings: The values of each setting; the defaults if left out.
         student: How students are trained; the defaults if left out.
         export_settings: How sets are composed; the defaults if left out.
+        place: Where students are trained; see `evaluate`.
         progress: Whether a progress bar is shown.
-        keywords: Fields of `SweepSettings`, `StudentSettings` and `ExportSettings`.
+        keywords: Fields of `SweepSettings`, `StudentSettings`, `ExportSettings` and
+            `PlaceSettings`.
     """
     from dsel.analysis.sweeps import list_sweeps
     from dsel.api.selection import pandas_module
 
     pandas = pandas_module("sweep")
-    run, events = _sweep(selection, validation, settings, student, export_settings, keywords)
+    run, events = _sweep(selection, validation, settings, student, export_settings, place, keywords)
     name = follow(events, progress)["sweep"]
     found = next(one for one in list_sweeps(run.folder) if one.name == name)
     table: pd.DataFrame = pandas.DataFrame.from_records(list(found.cells))
@@ -124,10 +132,11 @@ def iter_sweep(
     settings: SweepSettings | None = None,
     student: StudentSettings | None = None,
     export_settings: ExportSettings | None = None,
+    place: PlaceSettings | None = None,
     **keywords: Any,
 ) -> Iterator[Event]:
     """Sweep like `sweep`, and yield the events."""
-    yield from _sweep(selection, validation, settings, student, export_settings, keywords)[1]
+    yield from _sweep(selection, validation, settings, student, export_settings, place, keywords)[1]
 
 
 def advise(
@@ -137,6 +146,7 @@ def advise(
     settings: AdviseSettings | None = None,
     student: StudentSettings | None = None,
     export_settings: ExportSettings | None = None,
+    place: PlaceSettings | None = None,
     progress: bool = True,
     **keywords: Any,
 ) -> Advice:
@@ -151,12 +161,16 @@ def advise(
         settings: How long the search takes; the defaults if left out.
         student: How students are trained; the defaults if left out.
         export_settings: How sets are composed; the defaults if left out.
+        place: Where students are trained; see `evaluate`.
         progress: Whether a progress bar is shown.
-        keywords: Fields of `AdviseSettings`, `StudentSettings` and `ExportSettings`.
+        keywords: Fields of `AdviseSettings`, `StudentSettings`, `ExportSettings` and
+            `PlaceSettings`.
     """
     from dsel.runs.advice import read_advice
 
-    run, events = _advise(selection, validation, settings, student, export_settings, keywords)
+    run, events = _advise(
+        selection, validation, settings, student, export_settings, place, keywords
+    )
     return read_advice(run.path, str(follow(events, progress)["advice"]))
 
 
@@ -167,10 +181,13 @@ def iter_advise(
     settings: AdviseSettings | None = None,
     student: StudentSettings | None = None,
     export_settings: ExportSettings | None = None,
+    place: PlaceSettings | None = None,
     **keywords: Any,
 ) -> Iterator[Event]:
     """Search like `advise`, and yield the events."""
-    yield from _advise(selection, validation, settings, student, export_settings, keywords)[1]
+    yield from _advise(selection, validation, settings, student, export_settings, place, keywords)[
+        1
+    ]
 
 
 def _sweep(
@@ -179,22 +196,22 @@ def _sweep(
     settings: SweepSettings | None,
     student: StudentSettings | None,
     export_settings: ExportSettings | None,
+    place: PlaceSettings | None,
     keywords: dict[str, Any],
 ) -> tuple[Run, Iterator[Event]]:
     from dsel.analysis.sweep import sweep as sweep_all
 
     run, select = _of_selection(selection)
-    sweeping, how, exporting = with_keywords(
+    sweeping, how, exporting, placing = with_keywords(
         keywords,
         settings or SweepSettings(),
         student or StudentSettings(),
         export_settings or ExportSettings(),
+        place or PlaceSettings(),
     )
     trials = None
     if validation is not None:
-        trials = _trials(
-            run, validation, cast(StudentSettings, how), cast(ExportSettings, exporting)
-        )
+        trials = _trials(run, validation, how, exporting, placing)
     return run, sweep_all(run.explorer, select, cast(SweepSettings, sweeping), trials)
 
 
@@ -204,18 +221,20 @@ def _advise(
     settings: AdviseSettings | None,
     student: StudentSettings | None,
     export_settings: ExportSettings | None,
+    place: PlaceSettings | None,
     keywords: dict[str, Any],
 ) -> tuple[Run, Iterator[Event]]:
     from dsel.analysis.advice import advise as advise_all
 
     run, select = _of_selection(selection)
-    advising, how, exporting = with_keywords(
+    advising, how, exporting, placing = with_keywords(
         keywords,
         settings or AdviseSettings(),
         student or StudentSettings(),
         export_settings or ExportSettings(),
+        place or PlaceSettings(),
     )
-    trials = _trials(run, validation, cast(StudentSettings, how), cast(ExportSettings, exporting))
+    trials = _trials(run, validation, how, exporting, placing)
     return run, advise_all(run.folder, select, cast(AdviseSettings, advising), trials)
 
 
@@ -227,13 +246,39 @@ def _of_selection(selection: Selection | Run | str | Path) -> tuple[Run, SelectS
 
 
 def _trials(
-    run: Run, source: HeldOutLike, student: StudentSettings, export: ExportSettings
+    run: Run,
+    source: HeldOutLike,
+    student: Settings | None,
+    export: Settings | None,
+    place: Settings | None,
 ) -> Trials:
     from dsel.pipeline.held_out import Validation, subject_of
     from dsel.pipeline.trials import Trials
 
     given = str(source) if isinstance(source, Path) else source
-    return Trials(run.folder, Validation(subject_of(run.folder), given), student, export)
+    return Trials(
+        run.folder,
+        Validation(subject_of(run.folder), given),
+        cast(StudentSettings, student),
+        cast(ExportSettings, export),
+        cast(PlaceSettings, place),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    sets: TrainingSets
+    test: HeldOutTest
+    settings: EvaluateSettings
+    place: PlaceSettings
+
+    def events(self) -> Iterator[Event]:
+        """Evaluate."""
+        from dsel.pipeline.evaluate import evaluate as evaluate_all
+        from dsel.pipeline.launch import students_on
+
+        runner = students_on(self.sets, self.test, self.settings.threads, self.place)
+        return evaluate_all(self.sets, self.test, self.settings, runner)
 
 
 def _prepared(
@@ -242,16 +287,25 @@ def _prepared(
     run: Run | str | Path | None,
     settings: EvaluateSettings | None,
     export_settings: ExportSettings | None,
+    place: PlaceSettings | None,
     keywords: dict[str, Any],
-) -> tuple[TrainingSets, HeldOutTest, EvaluateSettings]:
+) -> _Prepared:
     from dsel.pipeline.held_out import HeldOutTest
 
-    evaluating, exporting = with_keywords(
-        keywords, settings or EvaluateSettings(), export_settings or ExportSettings()
+    evaluating, exporting, placing = with_keywords(
+        keywords,
+        settings or EvaluateSettings(),
+        export_settings or ExportSettings(),
+        place or PlaceSettings(),
     )
     sets = _sets(evaluated, run, cast(ExportSettings, exporting))
     source = str(test) if isinstance(test, Path) else test
-    return sets, HeldOutTest(sets.subject, source), cast(EvaluateSettings, evaluating)
+    return _Prepared(
+        sets,
+        HeldOutTest(sets.subject, source),
+        cast(EvaluateSettings, evaluating),
+        cast(PlaceSettings, placing),
+    )
 
 
 def _sets(

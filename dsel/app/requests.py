@@ -344,12 +344,13 @@ class SourceParams(Params):
 
 
 class ScoreParams(Params):
-    """A score job: its source, and the settings of three forms."""
+    """A score job: its source, the settings of three forms, and its workers."""
 
     source: Annotated[SourceParams, Expected("an object of values by name")]
     source_settings: Values = Field(default_factory=dict)
     prior: Values = Field(default_factory=dict)
     score: Values = Field(default_factory=dict)
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
 
 
 class ContentsParams(Params):

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dsel.app.guard import ROOT, UPLOAD
+from dsel.app.hub_login import remember_login
 from dsel.app.jobs.tasks import SET, ExportTask
 from dsel.app.rpc import respond
 from dsel.app.state import AppState
@@ -38,6 +39,8 @@ def routes_of(state: AppState, identify: Identify) -> list[BaseRoute]:
         """Respond to a request of the page, whose body is its text."""
         text, visitor = _text(await request.body()), identify(request)
         remember_visitor(request)
+        owner = visitor.local and state.access.local
+        remember_login(request.scope.get("session") or {}, owner)
         response = await run_in_threadpool(respond, state, text, visitor.local, visitor.address)
         return Response(response, media_type="application/json")
 

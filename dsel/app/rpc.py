@@ -24,6 +24,7 @@ from dsel.app.handlers import (
     inspect,
     jobs,
     names,
+    push,
     report,
     selected,
 )
@@ -96,6 +97,8 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "export_summary": (Params, jobs.export_summary),
     "export_start": (Params, jobs.export_start),
     "export_commands": (Params, jobs.export_commands),
+    "push_options": (Params, push.push_options),
+    "push_start": (push.PushParams, push.push_start),
     "report": (requests.TokensParams, report.report),
 })  # fmt: skip
 """Each method's parameters and its handler."""

@@ -266,7 +266,7 @@ def _score(scoring: Scoring) -> Mapping[str, Any]:
 
     recipe = scoring.recipe()
     figures = Terminal().follow(score_on(recipe, scoring.launch))
-    if is_here(recipe, scoring.launch):  # the rate of one device
+    if is_here(recipe.device, scoring.launch):  # the rate of one device
         record_rate(scoring.prior, str(choose_device(scoring.prior.device)), figures)
     return figures
 

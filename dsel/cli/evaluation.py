@@ -13,6 +13,7 @@ from dsel.config import (
     AdviseSettings,
     EvaluateSettings,
     ExportSettings,
+    PlaceSettings,
     StudentSettings,
     SweepSettings,
 )
@@ -56,6 +57,7 @@ def evaluate(
     selection: Selection = "",
     settings: EvaluateSettings = EvaluateSettings(),
     export_settings: ExportSettings = ExportSettings(),
+    place: PlaceSettings = PlaceSettings(),
     output: Output = Output(),
 ) -> None:
     """Train students on a set and on baselines of equal budget, and test them; resumes."""
@@ -65,13 +67,15 @@ def evaluate(
     from dsel.pipeline.evaluate import planned
     from dsel.pipeline.evaluated import open_sets
     from dsel.pipeline.held_out import HeldOutTest
+    from dsel.pipeline.launch import students_on
     from dsel.runs.evaluations import read_evaluation
 
     sets = open_sets(out_or_run, run, selection, export_settings)
     held_out = HeldOutTest(sets.subject, test)
     if output.dry_run:
         return print_plan(output, planned(sets, held_out, settings), settings)
-    figures = Terminal().follow(evaluate_all(sets, held_out, settings))
+    runner = students_on(sets, held_out, settings.threads, place)
+    figures = Terminal().follow(evaluate_all(sets, held_out, settings, runner))
     evaluation = read_evaluation(sets.subject.folder, str(figures["evaluation"]))
     assert evaluation is not None  # just written
     if output.json:
@@ -86,6 +90,7 @@ def sweep(
     settings: SweepSettings = SweepSettings(),
     student: StudentSettings = StudentSettings(),
     export_settings: ExportSettings = ExportSettings(),
+    place: PlaceSettings = PlaceSettings(),
     output: Output = Output(),
 ) -> None:
     """Measure a grid of select settings; with --validation, by students too."""
@@ -99,7 +104,7 @@ def sweep(
 
     opened = open_run(run)
     select, _ = opened.read_selection(selection)
-    trials = _trials(opened, validation, student, export_settings) if validation else None
+    trials = _trials(opened, validation, student, export_settings, place) if validation else None
     if output.dry_run:
         return print_plan(output, {"settings": len(grid(select, settings))}, settings)
     figures = Terminal().follow(sweep_all(Explorer(opened), select, settings, trials))
@@ -116,6 +121,7 @@ def advise(
     settings: AdviseSettings = AdviseSettings(),
     student: StudentSettings = StudentSettings(),
     export_settings: ExportSettings = ExportSettings(),
+    place: PlaceSettings = PlaceSettings(),
     output: Output = Output(),
 ) -> None:
     """Search for the select settings that train the best students on validation images."""
@@ -128,7 +134,7 @@ def advise(
 
     opened = open_run(run)
     select, _ = opened.read_selection(selection)
-    trials = _trials(opened, validation, student, export_settings)
+    trials = _trials(opened, validation, student, export_settings, place)
     if output.dry_run:
         count = len(candidates(select, settings.candidates))
         work = {"candidates": count, "steps": planned_steps(count, settings, trials)}
@@ -140,8 +146,10 @@ def advise(
     return print_advice(advice)
 
 
-def _trials(run: Run, source: str, student: StudentSettings, export: ExportSettings) -> Trials:
+def _trials(
+    run: Run, source: str, student: StudentSettings, export: ExportSettings, place: PlaceSettings
+) -> Trials:
     from dsel.pipeline.held_out import Validation, subject_of
     from dsel.pipeline.trials import Trials
 
-    return Trials(run, Validation(subject_of(run), source), student, export)
+    return Trials(run, Validation(subject_of(run), source), student, export, place)

@@ -10,7 +10,7 @@ from dsel.config.adapt import AdaptSettings
 from dsel.config.evaluate import EvaluateSettings, StudentSettings
 from dsel.config.export import ExportSettings
 from dsel.config.gather import GatherSettings
-from dsel.config.launch import LaunchSettings
+from dsel.config.launch import LaunchSettings, PlaceSettings
 from dsel.config.prior import PriorSettings
 from dsel.config.score import ScoreSettings
 from dsel.config.select import SelectSettings
@@ -26,6 +26,7 @@ __all__ = [
     "ExportSettings",
     "GatherSettings",
     "LaunchSettings",
+    "PlaceSettings",
     "PriorSettings",
     "ScoreSettings",
     "SelectSettings",

@@ -1,4 +1,4 @@
-"""Where the shards of a run are scored."""
+"""Where the shards of a run are scored, and students are trained."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dsel.errors import SettingError
 _PART = re.compile(r"(\d{1,6})/(\d{1,6})")
 
 
-class LaunchSettings(Settings):
-    """Where the shards of a run are scored; none of it changes the result."""
+class PlaceSettings(Settings):
+    """Where workers run; none of it changes the result."""
 
     on: Annotated[
         Literal["local", "ray"],
         SPEED,
-        Field(description="score on this machine, or on a Ray cluster (extra dsel[ray])"),
+        Field(description="run on this machine, or on a Ray cluster (extra dsel[ray])"),
         Display("Runs on", choices=(("local", "This machine"), ("ray", "Ray"))),
     ] = "local"
     workers: Annotated[
@@ -29,12 +29,11 @@ class LaunchSettings(Settings):
         Field(
             ge=0,
             le=4096,
-            description="processes that score shards; 0 is one per CUDA device if there are "
+            description="processes that share the work; 0 is one per CUDA device if there are "
             "several, else the command's own process, and on Ray one per GPU of the cluster",
         ),
         Display("Workers"),
     ] = 0
-    threads: Threads = 0
     address: Annotated[
         str,
         SPEED,
@@ -44,6 +43,18 @@ class LaunchSettings(Settings):
         ),
         Display("Address of Ray", placeholder="Ray on this machine"),
     ] = ""
+
+    @model_validator(mode="after")
+    def _check_address(self) -> Self:
+        if self.address and self.on != "ray":
+            raise SettingError("address is of a Ray cluster: use it with --on ray", setting="on")
+        return self
+
+
+class LaunchSettings(PlaceSettings):
+    """Where the shards of a run are scored; none of it changes the result."""
+
+    threads: Threads = 0
     shards: Annotated[
         str,
         SPEED,
@@ -61,8 +72,6 @@ class LaunchSettings(Settings):
                 f"shards must be I/N with I from 1 to N, such as 2/8, got {self.shards!r}",
                 setting="shards",
             )
-        if self.address and self.on != "ray":
-            raise SettingError("address is of a Ray cluster: use it with --on ray", setting="on")
         return self
 
     @property

@@ -81,7 +81,7 @@ def distill_on(
     What the prior must be known for is checked as soon as one of them has loaded it.
     """
     dataset = open_dataset(recipe.source, recipe.source_settings)
-    if is_here(recipe, launch):
+    if is_here(recipe.device, launch):
         settings, prior = (recipe.settings, selecting, exporting), load_prior(recipe.prior)
         where = recipe.prior.device
         yield from distill(dataset, prior, recipe.path, out, settings, where, launch.threads)

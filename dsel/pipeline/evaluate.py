@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -10,48 +10,62 @@ from dsel import __version__
 from dsel.config import EvaluateSettings
 from dsel.config.base import fingerprint
 from dsel.core.baselines.registry import BASELINES
-from dsel.errors import SettingError
 from dsel.locks import locked
 from dsel.pipeline.evaluation_rows import compared, evaluation_row, headline
 from dsel.pipeline.held_out import HeldOutTest
-from dsel.pipeline.parallel import merged
-from dsel.pipeline.training import StudentTrainer, how_trained, resolved
-from dsel.pipeline.training_sets import OWN, TrainingSet, TrainingSets
-from dsel.runs.evaluations import (
-    FOLDER,
-    Evaluation,
-    StudentResult,
-    read_evaluation,
-    write_evaluation,
+from dsel.pipeline.student_worker import StudentsHere, StudentWorker, Trained
+from dsel.pipeline.tasks import (
+    ComposeTask,
+    Finished,
+    HeldOutTask,
+    StudentTask,
+    TaskRunner,
+    WantedSet,
 )
-from dsel.students.records import Outcome
+from dsel.pipeline.training import how_trained, resolved
+from dsel.pipeline.training_set import SetFacts
+from dsel.pipeline.training_sets import OWN, TrainingSets
+from dsel.runs.evaluations import FOLDER, Evaluation, read_evaluation, write_evaluation
 from dsel.types import Done, Event, Notice, Progress, Started
 
+Row: TypeAlias = tuple[str, int]
+"""The name of a set, and its IPC."""
 
-def evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) -> Iterator[Event]:
+
+def evaluate(
+    sets: TrainingSets,
+    test: HeldOutTest,
+    settings: EvaluateSettings,
+    runner: TaskRunner | None = None,
+) -> Iterator[Event]:
     """Train students on the set and on each baseline at each IPC, and store what they score.
 
-    The same call again resumes after the last finished student. `Done` names the evaluation.
-    Raises `StorageError` while another process trains students in this folder.
+    runner: trains the students, and is closed at the end; by default this process does. The same
+    call again resumes after the last finished student. `Done` names the evaluation. Raises
+    `StorageError` while another process trains students in this folder.
     """
     if not isinstance(test, HeldOutTest):
         raise TypeError(f"evaluate takes a HeldOutTest, got {type(test).__name__}")
-    yield from locked(sets.subject.folder / FOLDER, _evaluate(sets, test, settings))
+    with runner or StudentsHere(StudentWorker(sets, test), settings.threads) as trainers:
+        work = _evaluate(sets, test, settings, trainers)
+        yield from locked(sets.subject.folder / FOLDER, work)
 
 
-def _evaluate(sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings) -> Iterator[Event]:
+def _evaluate(
+    sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings, runner: TaskRunner
+) -> Iterator[Event]:
     settings = resolved(settings, sets.image_px)
     ipcs, names = _plan(sets, settings)
-    evaluation = yield from _begin(sets, test, settings, ipcs, names)
+    begun = yield from _begin(sets, test, settings, ipcs, names, runner)
+    evaluation = begun.evaluation
     if not evaluation.complete:
-        images = yield from test.read(settings.student_px)
+        yield from runner.run([HeldOutTask(settings.student_px)])
         done = sum(len(row.students) for row in evaluation.rows)
         students = len(names) * len(ipcs) * settings.seeds
         yield Started("evaluate", students * settings.steps, "steps", done * settings.steps)
         wanted = tuple((name, ipc) for ipc in ipcs for name in names)
-        trainer = StudentTrainer(test, images, settings)
-        work = _Work(sets, trainer, settings, evaluation, wanted)
-        yield from work.train(students - done)
+        work = _Work(sets, settings, wanted, begun.own_images, evaluation)
+        yield from work.train(runner)
         evaluation = work.finish()
     yield Done("evaluate", {"evaluation": evaluation.fingerprint, **headline(evaluation)})
 
@@ -79,30 +93,39 @@ def _plan(
     return ipcs, (OWN, *sets.check(settings.baselines, ipcs))
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    evaluation: Evaluation
+    own_images: Mapping[int, int]
+
+
 def _begin(
     sets: TrainingSets,
     test: HeldOutTest,
     settings: EvaluateSettings,
     ipcs: Sequence[int],
     names: Sequence[str],
-) -> Generator[Event, None, Evaluation]:
+    runner: TaskRunner,
+) -> Generator[Event, None, _Begun]:
     """Return the stored evaluation of these sets, or store a new one without students."""
     subject = sets.subject
     yield from map(Notice, sets.notices)
     yield Started("compose", len(ipcs), "sets")
+    wanted = (WantedSet(OWN, ipc, settings.seed, settings) for ipc in ipcs)
+    own = yield from runner.run([ComposeTask(one, number) for number, one in enumerate(wanted)])
+    own_images = {ipc: facts.images for ipc, facts in zip(ipcs, own, strict=True)}
     contents = []
-    for ipc in ipcs:
-        contents.append(compose(sets, OWN, ipc, settings).fingerprint)
+    for ipc, facts in zip(ipcs, own, strict=True):
+        contents.append(facts.fingerprint)
         # A teacher or a file of true objects may change while its name stays.
         contents += [sets.choice(name, ipc, settings.seed) for name in names if _needs_more(name)]
-        yield Progress()
     name = fingerprint(
         __version__, sets.made_of, sets.select, settings, how_trained(settings), contents,
         test.source.fingerprint,
     )  # fmt: skip
     stored = read_evaluation(subject.folder, name)
     if stored is not None:
-        return stored
+        return _Begun(stored, own_images)
     evaluation = Evaluation(
         fingerprint=name,
         complete=False,
@@ -118,7 +141,7 @@ def _begin(
     )
     # Before any student is tested, so that no sweep takes these images for its choices.
     write_evaluation(subject.folder, evaluation)
-    return evaluation
+    return _Begun(evaluation, own_images)
 
 
 def _needs_more(name: str) -> bool:
@@ -126,102 +149,65 @@ def _needs_more(name: str) -> bool:
     return name in BASELINES and BASELINES[name].needs is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Student:
-    """A student to train, the set that it is trained on, and what is to be said of that set."""
-
-    name: str
-    ipc: int
-    training_set: TrainingSet
-    seed: int
-    notices: tuple[str, ...]
-
-
-_Trained: TypeAlias = tuple[_Student, "StudentResult | Outcome | Event"]
-
-
 @dataclass(slots=True)
 class _Work:
-    """An evaluation in progress; `wanted` are the names and IPCs of its sets."""
+    """An evaluation in progress; `wanted` are the names and IPCs of its sets.
+
+    own_images: of the evaluated set at each IPC. found: what is not equal about the budget of sets.
+    """
 
     sets: TrainingSets
-    trainer: StudentTrainer
     settings: EvaluateSettings
+    wanted: Sequence[Row]
+    own_images: Mapping[int, int]
     evaluation: Evaluation
-    wanted: Sequence[tuple[str, int]]
-    own_images: dict[int, int] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
+    found: dict[Row, tuple[str, ...]] = field(default_factory=dict)
 
-    def train(self, count: int) -> Iterator[Event]:
-        """Train the `count` students that the evaluation does not have yet, some at a time."""
-        from dsel.students.training import divide_threads, limit_threads
+    def train(self, runner: TaskRunner) -> Iterator[Event]:
+        """Train the students that the evaluation does not have yet."""
+        self.before = self.evaluation.notices
+        missing = [one for row in self.wanted for one in self._missing(*row)]
+        tasks = [StudentTask(one, seed, shard) for shard, (one, seed) in enumerate(missing)]
+        for event in runner.stream(tasks):
+            if isinstance(event, Finished):
+                yield from self._received(tasks[event.number].wanted, event.result)
+            else:
+                yield event
 
-        at_once, threads = divide_threads(self.settings.threads, count)
-        with limit_threads(threads):
-            streams = (
-                self._stream(student, threads)
-                for name, ipc in self.wanted
-                for student in self._missing(name, ipc)
-            )
-            for student, event in merged(streams, at_once):
-                yield from self._received(student, event)
-
-    def _missing(self, name: str, ipc: int) -> Iterator[_Student]:
+    def _missing(self, name: str, ipc: int) -> Iterator[tuple[WantedSet, int]]:
         row = self.evaluation.row(name, ipc)
         done = {student.seed for student in row.students} if row else set()
         for seeds in seeds_by_choice(self.sets, name, ipc, self.settings):
-            missing = [seed for seed in seeds if seed not in done]
-            if missing:
-                training_set = compose(self.sets, name, ipc, self.settings, missing[0])
-                notices = self._check(name, ipc, training_set)
-                for seed in missing:
-                    yield _Student(name, ipc, training_set, seed, notices)
-                    notices = ()
+            wanted = WantedSet(name, ipc, seeds[0], self.settings)
+            yield from ((wanted, seed) for seed in seeds if seed not in done)
 
-    def _stream(self, student: _Student, threads: int) -> Generator[_Trained, None, None]:
-        """Yield what happens while a student is trained; nothing is stored here."""
-        for notice in student.notices:
-            yield student, Notice(notice)
-        stored = self.trainer.stored(student.training_set).get(student.seed)
-        if stored is not None:
-            yield student, Progress(self.settings.steps)
-            yield student, stored
-            return
-        for event in self.trainer.outcomes(student.training_set, [student.seed], threads):
-            yield student, event
+    def _received(self, wanted: WantedSet, trained: Trained) -> Iterator[Event]:
+        known = self.evaluation.notices
+        self._check(wanted, trained.facts)
+        self._store(wanted, trained)
+        yield from (Notice(text) for text in self.evaluation.notices if text not in known)
+        yield Progress(0, f"{wanted.label}: {trained.student.last:.1%}")
 
-    def _received(
-        self, student: _Student, event: StudentResult | Outcome | Event
-    ) -> Iterator[Event]:
-        name = f"{student.name} at IPC {student.ipc}"
-        if isinstance(event, Outcome):
-            event = self.trainer.store(student.training_set, event)
-        if isinstance(event, StudentResult):
-            self._store(student, event)
-            yield Progress(0, f"{name}: {event.last:.1%}")
-        elif isinstance(event, Progress):
-            yield Progress(event.count, f"{name}, {event.note}")
-        else:
-            yield event
+    def _check(self, wanted: WantedSet, facts: SetFacts) -> None:
+        """Note what is not equal about the budget of a set: in the order of the sets."""
+        name, ipc = wanted.name, wanted.ipc
+        texts, ours = list(facts.shortfalls), self.own_images[ipc]
+        if facts.images != ours:
+            texts.append(
+                f"unequal budget at IPC {ipc}: {name} has {facts.images} images, {OWN} {ours}"
+            )
+        before = self.found.get((name, ipc), ())
+        self.found[name, ipc] = tuple(dict.fromkeys((*before, *texts)))
+        told = (text for row in self.wanted for text in self.found.get(row, ()))
+        notices = tuple(dict.fromkeys((*self.before, *told)))
+        self.evaluation = replace(self.evaluation, notices=notices)
 
-    def _check(self, name: str, ipc: int, training_set: TrainingSet) -> tuple[str, ...]:
-        """Return, and note in the evaluation, what is not equal about the budget of a set."""
-        images = sum(training_set.per_class)
-        if name == OWN:
-            self.own_images[ipc] = images
-        own = self.evaluation.row(OWN, ipc)
-        ours = own.images if own is not None else self.own_images[ipc]
-        texts = list(training_set.shortfalls)
-        if images != ours:
-            texts.append(f"unequal budget at IPC {ipc}: {name} has {images} images, {OWN} {ours}")
-        new = tuple(text for text in texts if text not in self.evaluation.notices)
-        self.evaluation = replace(self.evaluation, notices=(*self.evaluation.notices, *new))
-        return new
-
-    def _store(self, student: _Student, result: StudentResult) -> None:
+    def _store(self, wanted: WantedSet, trained: Trained) -> None:
         rows = {(one.name, one.ipc): one for one in self.evaluation.rows}
-        key = student.name, student.ipc
+        key = wanted.name, wanted.ipc
         before = rows[key].students if key in rows else ()
-        rows[key] = evaluation_row(*key, student.training_set, (*before, result))
+        rows[key] = evaluation_row(*key, trained.facts, (*before, trained.student))
         ordered = tuple(rows[key] for key in self.wanted if key in rows)
         self.evaluation = replace(self.evaluation, rows=compared(ordered))
         write_evaluation(self.sets.subject.folder, self.evaluation)
@@ -231,17 +217,6 @@ class _Work:
         self.evaluation = replace(self.evaluation, complete=True)
         write_evaluation(self.sets.subject.folder, self.evaluation)
         return self.evaluation
-
-
-def compose(
-    sets: TrainingSets, name: str, ipc: int, settings: EvaluateSettings, seed: int | None = None
-) -> TrainingSet:
-    """Compose a set for these students; raises `SettingError` if it is empty."""
-    at = settings.seed if seed is None else seed
-    training_set = sets.compose(name, ipc, at, settings)
-    if not len(training_set.images.labels):
-        raise SettingError(f"the set {name} has no images at IPC {ipc}: nothing can be trained")
-    return training_set
 
 
 def seeds_by_choice(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from dsel.errors import RunError, SettingError, SourceError
 from dsel.exports.base import MANIFEST as EXPORT
 from dsel.pipeline.distill import RUN_IN_OUT
 from dsel.pipeline.held_out import Subject
-from dsel.pipeline.training_sets import OWN, RunSets, TrainingSet, TrainingSets
+from dsel.pipeline.training_set import TrainingSet
+from dsel.pipeline.training_sets import OWN, RunSets, TrainingSets
 from dsel.runs import Run, open_run
 from dsel.runs.manifest import MANIFEST
 from dsel.students.exported import ExportedSet, image_folder_of, labelled_images, read_export
@@ -67,6 +68,20 @@ def _of_run(path: Path, run: Path | None, selection: str, export: ExportSettings
     return RunSets(opened, select, selections, export)
 
 
+@dataclass(frozen=True, slots=True)
+class ExportedSetsRecipe:
+    """How to open an exported set again, and its run, if it has one."""
+
+    path: Path
+    run: Path | None
+
+    def open(self) -> ExportedSets:
+        """Open them."""
+        return ExportedSets(
+            read_export(self.path), None if self.run is None else open_run(self.run)
+        )
+
+
 class ExportedSets:
     """An exported set as it is on disk, and baselines from the run that it was exported from.
 
@@ -89,6 +104,12 @@ class ExportedSets:
                 "with --run"
             )
         self._of_run = None if run is None else RunSets(run, self.select, (), self.export)
+
+    @property
+    def recipe(self) -> ExportedSetsRecipe:
+        """How to open them again."""
+        run = None if self.run is None else self.run.path.resolve()
+        return ExportedSetsRecipe(self.exported.path.resolve(), run)
 
     @property
     def subject(self) -> Subject:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Final
 
-from dsel.pipeline.training_sets import OWN, TrainingSet
+from dsel.pipeline.training_set import SetFacts
+from dsel.pipeline.training_sets import OWN
 from dsel.runs.evaluations import Evaluation, EvaluationRow, StudentResult
 from dsel.students.statistics import deviation, mean, standard_error, welch_p
 
@@ -16,17 +17,16 @@ REFERENCE: Final = "random-whole"
 
 
 def evaluation_row(
-    name: str, ipc: int, training_set: TrainingSet, students: Iterable[StudentResult]
+    name: str, ipc: int, facts: SetFacts, students: Iterable[StudentResult]
 ) -> EvaluationRow:
     """Return the row of a set without its statistics, which `compared` fills in."""
-    images = training_set.images.images
     return EvaluationRow(
         name=name,
         ipc=ipc,
-        images=sum(training_set.per_class),
-        training_images=len(images),
-        image_px=training_set.image_px,
-        student_px=images.shape[1],
+        images=facts.images,
+        training_images=facts.training_images,
+        image_px=facts.image_px,
+        student_px=facts.student_px,
         students=tuple(sorted(students, key=lambda student: student.seed)),
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from dsel.pipeline.background import BackgroundWriter
-from dsel.pipeline.tasks import Work
+from dsel.pipeline.tasks import Finished, Work, collected
 from dsel.pipeline.worker import ShardWorker
 from dsel.runs import Run
 from dsel.types import Event
@@ -24,17 +24,17 @@ class InProcess:
     @property
     def images(self) -> int:
         """Images scored."""
-        return self._worker.scorer.images
+        return self._worker.images
 
     @property
     def calls(self) -> int:
         """Calls of the prior."""
-        return self._worker.scorer.calls
+        return self._worker.calls
 
     @property
     def seconds(self) -> float:
         """Seconds in these calls."""
-        return self._worker.scorer.seconds
+        return self._worker.seconds
 
     def prepare(self) -> Generator[Event, None, Run]:
         """Create the run, or resume it."""
@@ -42,13 +42,16 @@ class InProcess:
 
     def run(self, tasks: Sequence[Work]) -> Generator[Event, None, list[Any]]:
         """Run tasks; returns their results in order."""
-        results = []
-        with BackgroundWriter() as writer:
-            for task in tasks:
-                results.append((yield from self._worker.work(task, writer)))
-        return results
+        return (yield from collected(self.stream(tasks), len(tasks)))
 
-    def __enter__(self) -> InProcess:
+    def stream(self, tasks: Sequence[Work]) -> Generator[Event | Finished, None, None]:
+        """Run tasks; yields the end of each among the events."""
+        with BackgroundWriter() as writer:
+            for number, task in enumerate(tasks):
+                result = yield from self._worker.work(task, writer)  # type: ignore[arg-type]
+                yield Finished(number, result)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

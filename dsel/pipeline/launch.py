@@ -1,7 +1,7 @@
-"""Score a run with workers in this process, in others of this machine, or on a Ray cluster.
+"""Score and train with workers in this process, in others of this machine, or on a Ray cluster.
 
-Whoever scores them, the shards have the same bytes: the launchers differ in where `ShardWorker`
-runs, and in nothing else.
+Whoever does the work, the results are the same: the launchers differ in where `ShardWorker` and
+`StudentWorker` run, and in nothing else.
 """
 
 from __future__ import annotations
@@ -11,19 +11,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsel.config import LaunchSettings, PriorSettings, ScoreSettings, SourceSettings
+from dsel.config import (
+    LaunchSettings,
+    PlaceSettings,
+    PriorSettings,
+    ScoreSettings,
+    SourceSettings,
+)
 from dsel.errors import RunError, SettingError, shown
 from dsel.pipeline.in_process import InProcess
 from dsel.pipeline.parts import locked_run, part_name
 from dsel.pipeline.score import score_part, score_run
 from dsel.pipeline.serving import Recipe
-from dsel.pipeline.tasks import Runner
+from dsel.pipeline.tasks import Runner, TaskRunner, WorkerRecipe
 from dsel.runs import Run, open_run
 from dsel.runs.workers import list_failed
 from dsel.types import Event
 
 if TYPE_CHECKING:
-    from dsel.pipeline.scheduling import Pool
+    from dsel.pipeline.held_out import HeldOut
+    from dsel.pipeline.scheduling import Pooled
+    from dsel.pipeline.training_sets import TrainingSets
 
 
 def score_on(recipe: Recipe, launch: LaunchSettings) -> Iterator[Event]:
@@ -94,23 +102,32 @@ def recipe_of(run: Run, settings: ScoreSettings, device: str) -> Recipe:
 
 
 def runner_of(recipe: Recipe, launch: LaunchSettings) -> Runner:
-    """Return the runner that the settings ask for; it is a context that ends its workers."""
-    if launch.on == "ray":
-        from dsel.pipeline.ray_pool import RayPool
-
-        return _pooled(RayPool(recipe, launch), recipe)
-    devices = local_devices(recipe.prior.device, launch.workers)
-    if not devices:
+    """Return who scores as the settings ask; it is a context that ends its workers."""
+    if is_here(recipe.device, launch):
         return InProcess(replace(recipe, threads=launch.threads).open())
-    from dsel.pipeline.local_pool import LocalPool
-
-    threads = _threads_each(launch, devices)
-    return _pooled(LocalPool(replace(recipe, threads=threads), devices), recipe)
+    return _pooled(recipe, launch)
 
 
-def is_here(recipe: Recipe, launch: LaunchSettings) -> bool:
-    """Whether this process scores itself."""
-    return launch.on == "local" and not local_devices(recipe.prior.device, launch.workers)
+def students_on(
+    sets: TrainingSets, held_out: HeldOut, threads: int, place: PlaceSettings
+) -> TaskRunner:
+    """Return who trains students of these sets as the settings ask.
+
+    threads: of all students together in this process, or of each worker; 0 are all that there are.
+    """
+    from dsel.pipeline.student_worker import StudentRecipe, StudentsHere, StudentWorker
+
+    launch = LaunchSettings(**place.plain(), threads=threads)
+    if is_here("auto", launch):
+        return StudentsHere(StudentWorker(sets, held_out), threads)
+    of = sets.subject
+    subject = replace(of, folder=of.folder.resolve(), dataset_origin=dict(of.dataset_origin))
+    return _pooled(StudentRecipe(sets.recipe, subject, held_out.source), launch)
+
+
+def is_here(device: str, launch: LaunchSettings) -> bool:
+    """Whether this process works itself."""
+    return launch.on == "local" and not local_devices(device, launch.workers)
 
 
 def local_devices(device: str, workers: int) -> Sequence[str]:
@@ -144,7 +161,15 @@ def _threads_each(launch: LaunchSettings, devices: Sequence[str]) -> int:
     return max(1, thread_count() // len(devices))
 
 
-def _pooled(pool: Pool, recipe: Recipe) -> Runner:
+def _pooled(recipe: WorkerRecipe, launch: LaunchSettings) -> Pooled:
     from dsel.pipeline.scheduling import Pooled
 
-    return Pooled(pool, recipe.path, recipe.settings)
+    if launch.on == "ray":
+        from dsel.pipeline.ray_pool import RayPool
+
+        return Pooled(RayPool(recipe, launch), recipe.path)
+    from dsel.pipeline.local_pool import LocalPool
+
+    devices = local_devices(recipe.device, launch.workers)
+    told = recipe.with_threads(_threads_each(launch, devices))
+    return Pooled(LocalPool(told, devices), recipe.path)

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Final
 
 from dsel.errors import SettingError
-from dsel.pipeline.serving import Answer, Recipe
-from dsel.pipeline.tasks import Task
+from dsel.pipeline.serving import Answer
+from dsel.pipeline.tasks import Task, WorkerRecipe
 from dsel.runs.workers import remove_gone
 
 COMMAND: Final = (
@@ -35,9 +35,9 @@ class _Process:
 
 
 class LocalPool:
-    """As many processes as `devices`; each loads its own prior."""
+    """As many processes as `devices`; each loads its own model."""
 
-    def __init__(self, recipe: Recipe, devices: Sequence[str]) -> None:
+    def __init__(self, recipe: WorkerRecipe, devices: Sequence[str]) -> None:
         if os.name == "nt":
             raise SettingError("workers must be 0 on Windows", setting="workers")
         self._recipe, self._devices = recipe, devices
@@ -102,9 +102,8 @@ class LocalPool:
                 pass_fds=[there.fileno()],
             )  # fmt: skip
         worker = _Process(device, process, here)
-        prior = self._recipe.prior.replace(device=device)
         with suppress(OSError):  # whoever gives it a task finds out
-            here.send(replace(self._recipe, prior=prior))
+            here.send(self._recipe.on(device))
         return worker
 
 

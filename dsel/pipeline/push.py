@@ -62,7 +62,7 @@ def push(out: Path, repo: str, public: bool = False, api: HfApi | None = None) -
     inside = out / HubDataset.name
     folder = inside if (inside / MANIFEST).is_file() else out
     try:
-        yield from _push(folder, repo, public, api or _api())
+        yield from _push(folder, repo, public, api or hub_api())
     except _hub_errors() as error:
         raise StorageError(
             f"{repo} cannot be pushed to the Hugging Face Hub: {first_line(error)}", path=repo
@@ -98,10 +98,11 @@ def _token() -> str | None:
     return get_token()
 
 
-def _api() -> HfApi:
+def hub_api(token: str | None = None) -> HfApi:
+    """Return the client of the Hub; by default with the token of `hf auth login` or HF_TOKEN."""
     from huggingface_hub import HfApi
 
-    return HfApi()
+    return HfApi(token=token)
 
 
 def _hub_errors() -> tuple[type[Exception], ...]:

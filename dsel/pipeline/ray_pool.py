@@ -16,13 +16,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dsel.config import LaunchSettings
 from dsel.errors import RunError, SettingError, first_line, optional_library
-from dsel.pipeline.serving import Answer, Recipe, Server
-from dsel.pipeline.tasks import Task
+from dsel.pipeline.serving import Answer, Server
+from dsel.pipeline.tasks import Task, WorkerRecipe
 from dsel.runs.workers import remove_gone
 
 STORE_BYTES: Final = 100_000_000
@@ -41,7 +41,7 @@ WHY_CHARS: Final = 300
 class Actor:
     """What runs in the process of an actor."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: WorkerRecipe) -> None:
         self._server = Server(recipe)
 
     def answer(self, task: Task) -> Answer:
@@ -68,7 +68,7 @@ class _Worker:
 class RayPool:
     """As many actors as the settings say, or as the cluster has GPUs, or else processors."""
 
-    def __init__(self, recipe: Recipe, launch: LaunchSettings) -> None:
+    def __init__(self, recipe: WorkerRecipe, launch: LaunchSettings) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         with optional_library("ray", extra="ray", use="--on ray"):
             import ray
@@ -84,14 +84,14 @@ class RayPool:
             self._starts_ray = True
             _connect(ray, launch)
         gpus = int(ray.cluster_resources().get("GPU", 0))
-        on_gpu = bool(gpus) and recipe.prior.device in ("auto", "cuda")
+        on_gpu = bool(gpus) and recipe.device in ("auto", "cuda")
         threads = launch.threads or 1
         cpus = int(ray.cluster_resources().get("CPU", 1))
         self.workers = launch.workers or (gpus if on_gpu else max(1, cpus // threads))
         kind = ray.remote(Actor).options(
             num_gpus=1 if on_gpu else 0, num_cpus=threads, max_restarts=-1, max_task_retries=0
         )
-        told = replace(recipe, threads=launch.threads or (0 if on_gpu else threads))
+        told = recipe.with_threads(launch.threads or (0 if on_gpu else threads))
         actors = [kind.remote(told) for _ in range(self.workers)]
         self._workers += [_Worker(actor, actor.ready.remote()) for actor in actors]
 
@@ -147,8 +147,7 @@ class RayPool:
     def _gone(self, why: str) -> RunError:
         path = self._recipe.path
         return RunError(
-            f"Ray is gone while {path} was scored ({why}): run the same command again, which "
-            "resumes",
+            f"Ray is gone that worked on {path} ({why}): run the same command again, which resumes",
             path=str(path),
         )
 

@@ -10,18 +10,9 @@ from time import time
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from dsel.config import ScoreSettings
 from dsel.errors import RunError, shown
 from dsel.pipeline.serving import Answer
-from dsel.pipeline.tasks import (
-    BoxesTask,
-    KnowledgeTask,
-    NamesTask,
-    PrepareTask,
-    ShardTask,
-    Task,
-    Work,
-)
+from dsel.pipeline.tasks import Finished, PrepareTask, ShardTask, Task, Work, collected
 from dsel.runs import Run, open_run
 from dsel.runs.workers import FailedShard, list_workers, remove_failed, write_failed
 from dsel.types import Event, Notice, Progress
@@ -57,7 +48,7 @@ class WorkerBugError(RuntimeError):
 
 @dataclass(slots=True)
 class _Shift:
-    """Tasks that are being run: their results so far, and how often each was tried.
+    """Tasks that are being run, and how often each was tried.
 
     seen: the progress that was told of each task.
     """
@@ -65,7 +56,6 @@ class _Shift:
     tasks: Sequence[Task]
     waiting: deque[int]
     running: set[int] = field(default_factory=set)
-    results: dict[int, Any] = field(default_factory=dict)
     tries: Counter[int] = field(default_factory=Counter)
     seen: Counter[int] = field(default_factory=Counter)
     failed: dict[int, str] = field(default_factory=dict)
@@ -74,22 +64,35 @@ class _Shift:
 class Pooled:
     """The runner of the workers of a pool."""
 
-    def __init__(self, pool: Pool, path: Path, settings: ScoreSettings) -> None:
-        self._pool, self._path, self._settings = pool, path, settings
+    def __init__(self, pool: Pool, path: Path) -> None:
+        """path: of the folder in which workers say what they do."""
+        self._pool, self._path = pool, path
         self.workers = 0
         self.images, self.calls, self.seconds = 0, 0, 0.0
 
     def prepare(self) -> Generator[Event, None, Run]:
         """Create the run, or resume it, and let one of the workers choose its backend."""
-        yield from self._run([PrepareTask()])
+        yield from collected(self.stream([PrepareTask()]), 1)
         return open_run(self._path)
 
     def run(self, tasks: Sequence[Work]) -> Generator[Event, None, list[Any]]:
-        """Run tasks; returns their results in order.
+        """Run tasks; returns their results in order. Raises `RunError` like `stream`."""
+        return (yield from collected(self.stream(tasks), len(tasks)))
+
+    def stream(self, tasks: Sequence[Task]) -> Generator[Event | Finished, None, None]:
+        """Run tasks; yields the end of each among the events.
 
         Raises `RunError` once all others are done if some could not be; fields: path, failed.
         """
-        return (yield from self._run(tasks))
+        shift = _Shift(tasks, deque(range(len(tasks))))
+        while shift.waiting or shift.running:
+            self._start(shift)
+            for number, answer in self._pool.ended(POLL_S):
+                shift.running.discard(number)
+                yield from self._take(shift, number, answer)
+            yield from _progress(shift, self._path)
+        if shift.failed:
+            raise self._failure(shift)
 
     def __enter__(self) -> Pooled:
         try:
@@ -106,18 +109,6 @@ class Pooled:
     ) -> None:  # fmt: skip
         self._pool.close()
 
-    def _run(self, tasks: Sequence[Task]) -> Generator[Event, None, list[Any]]:
-        shift = _Shift(tasks, deque(range(len(tasks))))
-        while shift.waiting or shift.running:
-            self._start(shift)
-            for number, answer in self._pool.ended(POLL_S):
-                shift.running.discard(number)
-                yield from self._take(shift, number, answer)
-            yield from _progress(shift, self._path)
-        if shift.failed:
-            raise self._failure(shift)
-        return [shift.results[number] for number in range(len(tasks))]
-
     def _start(self, shift: _Shift) -> None:
         while shift.waiting and self._pool.start(shift.waiting[0], shift.tasks[shift.waiting[0]]):
             number = shift.waiting.popleft()
@@ -126,7 +117,7 @@ class Pooled:
             if isinstance(task, ShardTask):
                 remove_failed(self._path, task.round, task.shard)
 
-    def _take(self, shift: _Shift, number: int, answer: Answer) -> Iterator[Event]:
+    def _take(self, shift: _Shift, number: int, answer: Answer) -> Iterator[Event | Finished]:
         """Take the end of a task; raises what ends the whole job."""
         if answer.error is not None:
             raise answer.error
@@ -135,13 +126,13 @@ class Pooled:
         if answer.lost:
             yield from self._again(shift, number, answer.lost)
             return
-        shift.results[number] = answer.result
         self.images += answer.images
         self.calls += answer.calls
         self.seconds += answer.seconds
         yield from answer.events
         if answer.done > shift.seen[number]:
             yield Progress(answer.done - shift.seen[number])
+        yield Finished(number, answer.result)
 
     def _again(self, shift: _Shift, number: int, reason: str) -> Iterator[Event]:
         """Try a task again whose worker died, or give it up."""
@@ -149,15 +140,15 @@ class Pooled:
         task, tries = shift.tasks[number], shift.tries[number]
         if tries < TRIES:
             shift.waiting.append(number)
-            yield Notice(f"{_name(task)} is tried again, because {reason}")
+            yield Notice(f"{task.label} is tried again, because {reason}")
             return
         shift.failed[number] = reason
         if isinstance(task, ShardTask):
             write_failed(self._path, FailedShard(task.round, task.shard, tries, reason, time()))
-        yield Notice(f"{_name(task)} failed {tries} times: {reason}")
+        yield Notice(f"{task.label} failed {tries} times: {reason}")
 
     def _failure(self, shift: _Shift) -> RunError:
-        names = [_name(shift.tasks[number]) for number in sorted(shift.failed)]
+        names = [shift.tasks[number].label for number in sorted(shift.failed)]
         reasons = Counter(shift.failed.values()).most_common()
         why = "; ".join(reason for reason, _ in reasons[:3])
         left = len(shift.tasks) - len(shift.failed)
@@ -180,18 +171,3 @@ def _progress(shift: _Shift, path: Path) -> Iterator[Event]:
         if now > shift.seen[number]:
             yield Progress(now - shift.seen[number])
             shift.seen[number] = now
-
-
-def _name(task: Task) -> str:
-    """Return a task as messages name it."""
-    match task:
-        case ShardTask():
-            return f"shard {task.shard}" + (f" of round {task.round}" if task.round else "")
-        case KnowledgeTask():
-            return f"group {task.shard} of classes"
-        case NamesTask():
-            return "the picture under its names"
-        case BoxesTask():
-            return "the storing of true boxes"
-        case PrepareTask():
-            return "the preparation"

@@ -8,21 +8,21 @@ import threading
 import traceback
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings
 from dsel.errors import DselError, first_line
 from dsel.pipeline.background import BackgroundWriter
-from dsel.pipeline.tasks import Task
+from dsel.pipeline.tasks import Task, Worker, WorkerRecipe
 from dsel.pipeline.worker import ShardWorker
 from dsel.types import Event, Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that a worker needs, wherever it runs: what to open, and the run to write.
+    """All that a worker needs to score, wherever it runs: what to open, and the run to write.
 
     threads and part: see `ShardWorker`.
     """
@@ -34,6 +34,19 @@ class Recipe:
     settings: ScoreSettings
     threads: int = 0
     part: str = ""
+
+    @property
+    def device(self) -> str:
+        """The device of the prior."""
+        return self.prior.device
+
+    def on(self, device: str) -> Self:
+        """Return the same on another device."""
+        return replace(self, prior=self.prior.replace(device=device))
+
+    def with_threads(self, threads: int) -> Self:
+        """Return the same with so many threads of torch; 0 leaves their number as it is."""
+        return replace(self, threads=threads)
 
     def open(self) -> ShardWorker:
         """Open the dataset and load the prior."""
@@ -69,8 +82,8 @@ class Answer:
 class Server:
     """Answers tasks with one worker."""
 
-    recipe: Recipe
-    worker: ShardWorker | None = None
+    recipe: WorkerRecipe
+    worker: Worker | None = None
     _before: tuple[int, int, float] = field(default=(0, 0, 0.0))
 
     def answer(self, task: Task) -> Answer:
@@ -89,7 +102,7 @@ class Server:
                 return Answer(lost=f"ran out of memory ({first_line(error)})")
             return Answer(bug=traceback.format_exc())
 
-    def opened(self) -> ShardWorker:
+    def opened(self) -> Worker:
         """Return the worker; opens it if necessary."""
         if self.worker is None:
             self.worker = self.recipe.open()
@@ -105,8 +118,8 @@ class Server:
         worker = self.opened()
         with BackgroundWriter() as writer:
             result, done = _collected(worker.work(task, writer), events)
-        scorer, before = worker.scorer, self._before
-        self._before = scorer.images, scorer.calls, scorer.seconds
+        before = self._before
+        self._before = worker.images, worker.calls, worker.seconds
         images, calls, seconds = (
             now - then for now, then in zip(self._before, before, strict=True)
         )

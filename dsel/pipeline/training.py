@@ -1,8 +1,8 @@
-"""Train the students of one set, and store each of them when it is finished."""
+"""Train students of a set, each of which is stored when it is finished."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +11,8 @@ from dsel import __version__
 from dsel.config import EvaluateSettings
 from dsel.config.base import fingerprint
 from dsel.pipeline.held_out import HeldOut
-from dsel.pipeline.training_sets import TrainingSet
-from dsel.runs.evaluations import StudentResult, read_students, write_students
+from dsel.pipeline.training_set import TrainingSet
+from dsel.runs.evaluations import StudentResult, read_students, write_student
 from dsel.students.recipes import recipe_of
 from dsel.students.records import LabelledImages, Outcome
 from dsel.types import Notice, Progress
@@ -51,46 +51,27 @@ class StudentTrainer:
         self._images = images
         self._settings = settings
 
-    def train(
-        self, training_set: TrainingSet, seeds: Sequence[int]
-    ) -> Iterator[StudentResult | Progress | Notice]:
-        """Yield the student of each seed, stored ones first, each stored before it is yielded.
-
-        Progress counts training steps, those of stored students included.
-        """
-        known = self.stored(training_set)
-        for seed in sorted(known.keys() & set(seeds)):
-            yield Progress(self._settings.steps)
-            yield known[seed]
-        for outcome in self.outcomes(training_set, [seed for seed in seeds if seed not in known]):
-            yield self.store(training_set, outcome) if isinstance(outcome, Outcome) else outcome
-
     def stored(self, training_set: TrainingSet) -> dict[int, StudentResult]:
         """Return the students of a set that are stored, by seed."""
         found = read_students(self._folder, self._name(training_set.fingerprint))
         return {student.seed: student for student in found}
 
     def store(self, training_set: TrainingSet, outcome: Outcome) -> StudentResult:
-        """Store a student of a set beside the others."""
+        """Store a student of a set."""
         content = training_set.fingerprint
         result = StudentResult(**asdict(outcome), trained_on=content)
-        known = self.stored(training_set) | {outcome.seed: result}
-        write_students(self._folder, self._name(content), [known[seed] for seed in sorted(known)])
+        write_student(self._folder, self._name(content), result)
         return result
 
-    def outcomes(
-        self, training_set: TrainingSet, seeds: Sequence[int], threads: int | None = None
+    def outcome(
+        self, training_set: TrainingSet, seed: int, threads: int
     ) -> Iterator[Outcome | Progress | Notice]:
-        """Train students without storing them; `threads` are those of the settings by default."""
-        if not seeds:
-            return
+        """Train a student without storing it; threads: of the processor, 0 for all."""
         from dsel.students.training import train_students
 
         classes = len(self._held_out.subject.classes)
-        settings = self._settings
-        if threads is not None:
-            settings = settings.replace(threads=threads)
-        events = train_students(training_set.images, self._images, classes, settings, seeds)
+        settings = self._settings.replace(threads=threads)
+        events = train_students(training_set.images, self._images, classes, settings, [seed])
         yield from (event for event in events if isinstance(event, Outcome | Progress | Notice))
 
     def _name(self, content: str) -> str:

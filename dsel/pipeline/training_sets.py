@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dsel.cache import SHARED, Cache
 from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
@@ -26,7 +25,8 @@ from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.export import check_export, plan_export
 from dsel.pipeline.held_out import Subject, subject_of
 from dsel.pipeline.selector import Selector
-from dsel.runs import Run
+from dsel.pipeline.training_set import TrainingSet
+from dsel.runs import Run, open_run
 from dsel.students.label_file import SoftLabels, ViewName
 from dsel.students.records import Images, LabelledImages
 from dsel.students.soft_labels import VIEWS, group_size, joined, label_pictures
@@ -50,32 +50,11 @@ SOURCE_BYTES: Final = 1 << 29
 """Memory for images of the source: many sets are cut out of one pool."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Images at the students' size, and the budget that they came from.
+class SetsRecipe(Protocol):
+    """How to open sets again, in any process; a small record."""
 
-    per_class: distilled images of each class. image_px: their side. shortfalls: a sentence for each
-    class with fewer images than IPC.
-    """
-
-    images: LabelledImages
-    per_class: tuple[int, ...]
-    image_px: int
-    shortfalls: tuple[str, ...] = ()
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of all pixels and labels."""
-        labelled, crops = self.images, self.images.crops
-        parts: list[NDArray[Any] | None] = [labelled.images, labelled.labels, labelled.soft]
-        if crops is not None:
-            parts += [crops.probabilities, crops.boxes, crops.flips]
-        digest = hashlib.sha256()
-        for part in parts:
-            if part is not None:
-                digest.update(f"{part.shape}{part.dtype}".encode())
-                digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()
+    def open(self) -> TrainingSets:
+        """Open them."""
 
 
 class TrainingSets(Protocol):
@@ -109,6 +88,10 @@ class TrainingSets(Protocol):
     def notices(self) -> tuple[str, ...]:
         """What a reader of the figures should know about the sets."""
 
+    @property
+    def recipe(self) -> SetsRecipe:
+        """How to open them again."""
+
     def check(self, baselines: Sequence[str], ipcs: Sequence[int], /) -> tuple[str, ...]:
         """Return the baselines that can be composed.
 
@@ -120,6 +103,19 @@ class TrainingSets(Protocol):
 
     def compose(self, name: str, ipc: int, seed: int, settings: EvaluateSettings) -> TrainingSet:
         """Compose a set for these students; the seed is that of a baseline's random choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSetsRecipe:
+    """How to open the sets of a run again."""
+
+    run: Path
+    select: SelectSettings
+    export: ExportSettings
+
+    def open(self) -> RunSets:
+        """Open them."""
+        return RunSets(open_run(self.run), self.select, (), self.export)
 
 
 class RunSets:
@@ -157,6 +153,11 @@ class RunSets:
         other.select, other._selections = select, ()
         other.image_px = check_export(self.run, select, self.export)
         return other
+
+    @property
+    def recipe(self) -> RunSetsRecipe:
+        """How to open them again."""
+        return RunSetsRecipe(self.run.path.resolve(), self.select, self.export)
 
     @property
     def subject(self) -> Subject:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import fmean
+from types import TracebackType
+from typing import Self
 
-from dsel.config import EvaluateSettings, ExportSettings, SelectSettings, StudentSettings
+from dsel.config import (
+    EvaluateSettings,
+    ExportSettings,
+    PlaceSettings,
+    SelectSettings,
+    StudentSettings,
+)
 from dsel.config.base import fingerprint
-from dsel.pipeline.evaluate import compose, seeds_by_choice
-from dsel.pipeline.evaluation_rows import REFERENCE
+from dsel.pipeline.evaluate import seeds_by_choice
 from dsel.pipeline.held_out import Validation
-from dsel.pipeline.training import StudentTrainer, resolved
+from dsel.pipeline.launch import students_on
+from dsel.pipeline.tasks import Finished, HeldOutTask, StudentTask, TaskRunner, WantedSet
+from dsel.pipeline.training import resolved
 from dsel.pipeline.training_sets import OWN, RunSets
 from dsel.runs import Run
-from dsel.runs.evaluations import StudentResult
-from dsel.students.records import LabelledImages
 from dsel.students.statistics import deviation
 from dsel.types import Event, Progress
 
@@ -37,21 +45,45 @@ class Trial:
         return deviation(self.accuracies)
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What to try: the set of some settings, or random whole images of the same budget.
+
+    name: of the set. steps and seeds: of the students; 0 are those of the trials. first: added to
+    the seed of the first student.
+    """
+
+    select: SelectSettings
+    name: str = OWN
+    steps: int = 0
+    seeds: int = 0
+    first: int = 0
+
+
 class Trials:
     """Trains students of candidate settings of a run, and tests them on validation images.
 
-    Students are stored in the run, so that the same trial is done once.
+    Students are stored in the run, so that the same trial is done once. A context, which ends the
+    workers.
     """
 
     def __init__(
-        self, run: Run, validation: Validation, student: StudentSettings, export: ExportSettings
+        self,
+        run: Run,
+        validation: Validation,
+        student: StudentSettings,
+        export: ExportSettings,
+        place: PlaceSettings | None = None,
     ) -> None:
+        """place: where students are trained; by default in this process."""
         if not isinstance(validation, Validation):
             raise TypeError(f"settings are chosen by a Validation: {type(validation).__name__}")
         self.validation = validation
         self.student, self._export = student, export.composed()
         self._sets = RunSets(run, SelectSettings(), (), export)
-        self._images: LabelledImages | None = None
+        self._place = place or PlaceSettings()
+        self._runner: TaskRunner | None = None
+        self._is_read = False
 
     @property
     def fingerprint(self) -> str:
@@ -68,58 +100,60 @@ class Trials:
         """The training steps of a trial, of all its students."""
         return self.student.steps * self.student.seeds
 
-    def read(self) -> Generator[Event, None, LabelledImages]:
+    def read(self) -> Generator[Event, None, None]:
         """Read the validation images, once; no test of the run accepts them from then on."""
-        if self._images is None:
+        if not self._is_read:
             self.validation.record()
             side = resolved(self._settings(), self._sets.image_px).student_px
-            self._images = yield from self.validation.read(side)
-        return self._images
+            yield from self._trainers.run([HeldOutTask(side)])
+            self._is_read = True
 
-    def own(
-        self, select: SelectSettings, steps: int = 0, seeds: int = 0, first: int = 0
-    ) -> Generator[Event, None, Trial]:
-        """Try the set of these settings.
+    def run(self, attempts: Sequence[Attempt]) -> Generator[Event, None, list[Trial]]:
+        """Try settings, all of them at a time where there are workers; returns the trials."""
+        yield from self.read()
+        wanted = [one for attempt in attempts for one in self._students(attempt)]
+        tasks = [StudentTask(one, seed, shard) for shard, (one, seed) in enumerate(wanted)]
+        found: dict[int, float] = {}
+        for event in self._trainers.stream(tasks):
+            if isinstance(event, Finished):
+                found[event.number] = event.result.student.last
+                yield Progress(0, f"{tasks[event.number].wanted.label}: {found[event.number]:.1%}")
+            else:
+                yield event
+        accuracies = iter([found[number] for number in range(len(tasks))])
+        counts = [one.seeds or self.student.seeds for one in attempts]
+        return [Trial(tuple(islice(accuracies, count))) for count in counts]
 
-        steps, seeds: those of the students if 0. first: added to the seed of the first student.
-        """
-        return self._try(OWN, select, self._settings(steps, seeds, first))
+    def __enter__(self) -> Self:
+        threads = self.student.threads
+        self._runner = students_on(self._sets, self.validation, threads, self._place)
+        self._is_read = False
+        return self
 
-    def random(
-        self, select: SelectSettings, steps: int = 0, seeds: int = 0, first: int = 0
-    ) -> Generator[Event, None, Trial]:
-        """Try random whole images of the same budget."""
-        return self._try(REFERENCE, select, self._settings(steps, seeds, first))
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._trainers.__exit__(kind, error, trace)
+        self._runner = None
 
-    def _try(
-        self, name: str, select: SelectSettings, wanted: EvaluateSettings
-    ) -> Generator[Event, None, Trial]:
-        images = yield from self.read()
+    @property
+    def _trainers(self) -> TaskRunner:
+        assert self._runner is not None, "trials are run in their context"
+        return self._runner
+
+    def _students(self, attempt: Attempt) -> Iterator[tuple[WantedSet, int]]:
+        """Yield the set and the seed of each student."""
+        select = attempt.select
         sets = self._sets.with_select(select)
-        settings = resolved(wanted, sets.image_px)
-        trainer = StudentTrainer(self.validation, images, settings)
-        found: list[float] = []
-        for group in seeds_by_choice(sets, name, select.ipc, settings):
-            training_set = compose(sets, name, select.ipc, settings, group[0])
-            found += yield from _accuracies(trainer.train(training_set, group))
-        return Trial(tuple(found))
+        how = self._settings(attempt.steps, attempt.seeds, attempt.first)
+        settings = resolved(how, sets.image_px)
+        for seeds in seeds_by_choice(sets, attempt.name, select.ipc, settings):
+            wanted = WantedSet(attempt.name, select.ipc, seeds[0], settings, select)
+            yield from ((wanted, seed) for seed in seeds)
 
     def _settings(self, steps: int = 0, seeds: int = 0, first: int = 0) -> EvaluateSettings:
         student = EvaluateSettings(**self.student.plain())
         return student.replace(
             steps=steps or student.steps, seeds=seeds or student.seeds, seed=student.seed + first
         )
-
-
-def _accuracies(
-    events: Iterator[StudentResult | Event],
-) -> Generator[Event, None, Sequence[float]]:
-    """Pass events on, and return the last accuracy of each student."""
-    found = []
-    for event in events:
-        if isinstance(event, StudentResult):
-            found.append(event.last)
-            yield Progress(0, f"{event.last:.1%}")
-        else:
-            yield event
-    return found

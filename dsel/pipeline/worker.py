@@ -20,7 +20,7 @@ from dsel.pipeline.knowledge import measure_group
 from dsel.pipeline.reporting import Reporter
 from dsel.pipeline.score_names import score_names
 from dsel.pipeline.score_shard import ScoringInputs, score_shard
-from dsel.pipeline.tasks import BoxesTask, KnowledgeTask, NamesTask, PrepareTask, Task
+from dsel.pipeline.tasks import BoxesTask, KnowledgeTask, NamesTask, PrepareTask, ScoreWork
 from dsel.pipeline.zipped_boxes import take_boxes
 from dsel.runs import Identity, Run, create_run, made_again, open_run, remedies
 from dsel.runs.draws import draw_keeper
@@ -54,6 +54,21 @@ class ShardWorker:
         self._opened = ExitStack()
         self._inputs: ScoringInputs | None = None
 
+    @property
+    def images(self) -> int:
+        """Images scored."""
+        return self.scorer.images
+
+    @property
+    def calls(self) -> int:
+        """Calls of the prior."""
+        return self.scorer.calls
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in these calls."""
+        return self.scorer.seconds
+
     def prepare(self) -> Generator[Event, None, Run]:
         """Create the run, or resume it; the caller has locked it."""
         from dsel.priors.threads import thread_count
@@ -75,7 +90,9 @@ class ShardWorker:
             yield Notice("this prior sees squares only: images are cropped to their centre")
         return run
 
-    def work(self, task: Task, writer: BackgroundWriter) -> Generator[Event, None, Any]:
+    def work(
+        self, task: ScoreWork | PrepareTask, writer: BackgroundWriter
+    ) -> Generator[Event, None, Any]:
         """Do a task of the run; returns its result."""
         if isinstance(task, PrepareTask):
             yield from self.prepare()

@@ -2,14 +2,16 @@
 
 evaluations/<fingerprint>/evaluation.json   one evaluation (`Evaluation`); written again after every
                                             student, so an interrupted one has its finished ones
-evaluations/students/<fingerprint>.json     the students of one training set: evaluations that share
-                                            a set, its test images and its recipe share them
+evaluations/students/<fingerprint>-<seed>.json
+                                            a student of one training set: evaluations that share a
+                                            set, its test images and its recipe share it
+evaluations/workers/                        what workers do that train students
 evaluations/validations.json                the sources that sweeps and advice have used
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,7 @@ from dsel.runs import remedies
 
 FORMAT: Final = "dsel evaluation 1"
 FOLDER: Final = "evaluations"
+STUDENTS: Final = "students"
 _FILE: Final = "evaluation.json"
 
 
@@ -149,18 +152,22 @@ def list_evaluations(folder: Path) -> tuple[Evaluation, ...]:
     return tuple(map(_read, sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path))))
 
 
-def write_students(folder: Path, name: str, students: Sequence[StudentResult]) -> None:
-    """Store the students of one training set."""
-    record = {"format": FORMAT, "students": [asdict(student) for student in students]}
-    write_atomically(_students(folder, name), record_bytes(record))
+def write_student(folder: Path, name: str, student: StudentResult) -> None:
+    """Store a student of one training set, in a file of its own: workers share the folder."""
+    record = {"format": FORMAT, "students": [asdict(student)]}
+    path = folder / FOLDER / STUDENTS / f"{name}-{student.seed}.json"
+    write_atomically(path, record_bytes(record))
 
 
 def read_students(folder: Path, name: str) -> tuple[StudentResult, ...]:
-    """Read the students of one training set; none if there is no such file."""
-    path = _students(folder, name)
-    if not path.exists():
-        return ()
-    return read_record(path, _Students, remedies.EVALUATE, FORMAT).students
+    """Read the students of one training set, by seed; none if there is no such file.
+
+    Files of several students, without a seed in their name, are from before workers shared them.
+    """
+    paths = sorted((folder / FOLDER / STUDENTS).glob(f"{name}*.json"))
+    records = [read_record(path, _Students, remedies.EVALUATE, FORMAT) for path in paths]
+    found = {student.seed: student for one in records for student in one.students}
+    return tuple(found[seed] for seed in sorted(found))
 
 
 def list_validations(folder: Path) -> tuple[HeldOutSource, ...]:
@@ -177,10 +184,6 @@ def add_validation(folder: Path, source: HeldOutSource) -> None:
     if source not in known:
         record = {"format": FORMAT, "sources": [asdict(one) for one in (*known, source)]}
         write_atomically(folder / FOLDER / "validations.json", record_bytes(record))
-
-
-def _students(folder: Path, name: str) -> Path:
-    return folder / FOLDER / "students" / f"{name}.json"
 
 
 def _place(origin: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -279,6 +279,32 @@ def test_job__reloaded_cancelled_and_resumed(visit: Opener) -> None:
     assert page.locator(".run-row").count() == 1
 
 
+def test_workers__of_a_local_visitor_are_shown_at_work(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Toybox scenes")
+    quick(page)
+    page.get_by_label("Most per class", exact=True).fill("8")
+    page.locator(".more-settings > summary").click()
+    page.locator(f"{FORM} [data-name=workers] input").fill("2")
+    page.locator(f"{FORM} [data-name=shard_size] input").fill("4")
+    begin(page)
+    page.wait_for_selector(".job .job-workers:not([hidden])", timeout=LONG_MS)
+    until(page, ".job .job-workers summary", "e => e.textContent === '2 workers'")
+    page.locator(".job .job-workers summary").click()
+    rows = page.locator(".job .job-workers tbody tr")
+    assert rows.count() == 2
+    assert fits(page)
+    until(page, ".job", "e => e.dataset.state === 'done'")
+    assert page.locator(".job .job-workers").first.is_hidden()
+
+
+def test_workers__visitors_have_no_such_field(visit: Opener) -> None:
+    page = visit(token="")
+    page.locator(".more-settings > summary").click()
+    assert page.locator(f"{FORM} [data-name=shard_size]").is_visible()
+    assert page.locator(f"{FORM} [data-name=workers]").count() == 0
+
+
 def test_folder__of_this_machine(visit: Opener, tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)

@@ -26,6 +26,7 @@ from dsel.app.jobs.runner import JobRunner, Priors
 from dsel.app.quota import NO_QUOTAS, Quota, Quotas
 from dsel.app.state import AppState
 from dsel.errors import SettingError, UnreadableImage
+from dsel.runs.workers import FailedShard, write_failed
 
 HASH = "0a" * 32
 LOCAL, SPACE = access_of(environment={}), access_of(environment={"SPACE_ID": "me/dsel"})
@@ -180,6 +181,35 @@ def test_score_start__a_zip_and_its_run_opens(page_of) -> None:
     assert [one["name"] for one in page.ask("start", run=token)["classes"]] == ["cat", "dog"]
     assert page.ask("image", run=token)["image_id"] in ("cat/1.png", "cat/2.png")
     assert [one["token"] for one in page.ask("jobs", tokens=[token, "gone"])["jobs"]] == [token]
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_score_start__workers_are_for_local_visitors(page_of, local: bool) -> None:
+    page = page_of()
+    page.local = local
+    form = [one["name"] for one in page.ask("score_options")["launch"]]
+    assert form == (["workers"] if local else [])
+    if not local:
+        with pytest.raises(SettingError, match="workers can only be set on the app's own machine"):
+            page.ask("score_start", source={"kind": "toybox"}, workers=2)
+
+
+def test_job__shards_that_failed_are_listed(page_of) -> None:
+    page = page_of()
+    path = page.upload("pets.zip", zipped(["cat/1.png", "dog/1.png"]))
+    gate = Gate()
+    page.state.jobs.runner.priors = Priors(lambda _: gate)
+    gate.calls = 0
+    token = page.ask("score_start", source={"kind": "zip", "path": path}, score=SCORE)["token"]
+    assert gate.reached.wait(WAIT_S)
+    run = page.state.jobs.folder(token) / "run"
+    write_failed(run, FailedShard(0, 7, 3, "its worker was killed", 0.0))
+    report = page.ask("job", token=token)
+    assert [(one["shard"], one["tries"]) for one in report["failed"]] == [(7, 3)]
+    (worker,) = report["workers"]
+    assert {"device", "stage", "shard", "done", "total", "rate"} == worker.keys()
+    gate.open.set()
+    assert page.done(token)["workers"] == []
 
 
 @pytest.mark.parametrize(

@@ -225,8 +225,8 @@ def test_faults__workers_that_never_start_on_ray(few, tmp_path):
     """As where dsel is missing on the nodes: one line, and no job that waits for ever."""
     paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
     done = subprocess.run(
-        [sys.executable, "-m", "support.faulty", str(few.path), str(tmp_path / "run"), "--on", "ray",
-         "--workers", "1", "--broken"],
+        [sys.executable, "-m", "support.faulty", str(few.path), str(tmp_path / "run"),
+         "--on", "ray", "--workers", "1", "--broken"],
         env={**os.environ, "PYTHONPATH": paths}, cwd=ROOT, capture_output=True, text=True,
         timeout=MOST_S, check=False,
     )  # fmt: skip

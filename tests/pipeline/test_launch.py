@@ -290,7 +290,7 @@ def test_pooled__failures_name_their_work(tmp_path) -> None:
         "the storing of true boxes": BoxesTask(),
     }
     for name, task in tasks.items():
-        with Pooled(Losing(), tmp_path, SLOW) as pooled, pytest.raises(RunError) as error:
+        with Pooled(Losing(), tmp_path) as pooled, pytest.raises(RunError) as error:
             list(pooled.run([task]))
         assert str(error.value).startswith(f"{name} of {tmp_path} failed 3 times, because no luck")
 

@@ -162,7 +162,7 @@ def test_command__without_a_token(run, tmp_path, monkeypatch, capsys):
 
 def test_command__exports_and_pushes(run, tmp_path, monkeypatch, capsys):
     api = FakeApi()
-    monkeypatch.setattr("dsel.pipeline.push._api", lambda: api)
+    monkeypatch.setattr("dsel.pipeline.push.hub_api", lambda: api)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_x")
     flags = ["--out", str(tmp_path / "out"), "--format", "parquet", "--push", "me/set", "--json"]
     assert main(["export", str(run.path), *flags]) == 0

@@ -133,6 +133,9 @@ def test_write_space__what_a_space_reads(run: Run, tmp_path: Path) -> None:
     assert (head["sdk"], head["app_file"]) == ("gradio", "app.py")
     assert f"gradio=={head['sdk_version']}\n" in (out / "requirements.txt").read_text()
     assert len(head["short_description"]) <= 60
+    assert head["hf_oauth"] == "true"
+    readme = (out / "README.md").read_text("utf-8")
+    assert "\nhf_oauth_scopes:\n- contribute-repos\ntags:\n" in readme  # the least that can push
     assert "9 images of my photos in 2 classes" in (out / "README.md").read_text("utf-8")
     assert "*.safetensors filter=lfs" in (out / ".gitattributes").read_text()
     files = [path for path in out.rglob("*") if path.is_file() and path.name != "space.json"]

@@ -48,7 +48,7 @@ def test_verify__whole(world: World) -> None:
         ("selections/current.json", "run the same dsel select again, which makes it anew"),
         ("sweeps/5555555555555555.parquet", "delete it and run the sweep again"),
         ("advice/4444444444444444.json", "delete it and ask for advice again"),
-        ("evaluations/students/3333333333333333.json", "delete it and evaluate again"),
+        ("evaluations/students/3333333333333333-3.json", "delete it and evaluate again"),
     ],
 )
 def test_verify__names_the_file_and_the_remedy(world: World, name: str, remedy: str) -> None:

@@ -22,7 +22,7 @@ from dsel.runs.evaluations import (
     read_evaluation,
     read_students,
     write_evaluation,
-    write_students,
+    write_student,
 )
 
 STUDENT = StudentResult(3, 0.25, 0.5, (10, 20), (0.5, 0.25), "ab" * 32)
@@ -84,14 +84,27 @@ def test_evaluation__row_by_name_and_ipc():
     assert evaluation.row("herding", 1) is None
 
 
-def test_write_students__are_read_back(tmp_path):
+def test_write_student__one_file_each_in_the_order_of_seeds(tmp_path):
     assert read_students(tmp_path, "a") == ()
-    write_students(tmp_path, "a", [STUDENT])
-    assert read_students(tmp_path, "a") == (STUDENT,)
-    (path,) = tmp_path.rglob("a.json")
+    tenth = replace(STUDENT, seed=10)
+    write_student(tmp_path, "a", tenth)
+    write_student(tmp_path, "a", STUDENT)
+    write_student(tmp_path, "b", replace(STUDENT, seed=4))
+    assert read_students(tmp_path, "a") == (STUDENT, tenth)
+    (path,) = tmp_path.rglob("a-10.json")
     path.write_text('{"students": [{"seed": 1}]}')
     with pytest.raises(RunError, match="is damaged"):
         read_students(tmp_path, "a")
+
+
+def test_read_students__a_file_of_several_of_an_earlier_version(tmp_path):
+    write_student(tmp_path, "a", STUDENT)
+    (path,) = tmp_path.rglob("a-3.json")
+    record = record_of(path)
+    record["students"].append({**record["students"][0], "seed": 5})
+    path = path.rename(path.with_name("a.json"))
+    rewrite(path, record)
+    assert [one.seed for one in read_students(tmp_path, "a")] == [3, 5]
 
 
 def test_add_validation__each_source_once(tmp_path: Path):

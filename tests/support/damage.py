@@ -30,7 +30,7 @@ from dsel.runs.evaluations import (
     StudentResult,
     add_validation,
     write_evaluation,
-    write_students,
+    write_student,
 )
 from dsel.runs.sweeps import write_sweep
 from dsel.students.exported import labelled_images, read_export
@@ -100,7 +100,7 @@ def _store_the_rest(run: Path) -> None:
         selection="1" * 16, made_of="2" * 16, test=test, validation=False,
         classes=tuple(CLASSES), rows=(row,),
     ))  # fmt: skip
-    write_students(run, "3" * 16, [student])
+    write_student(run, "3" * 16, student)
     add_validation(run, test)
     rung = Rung(100, 1, (Candidate({"ipc": 3}, (0.5,), 0.5),))
     write_advice(run, Advice(

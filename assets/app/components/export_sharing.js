@@ -3,13 +3,15 @@
 import { fill, h } from "../lib/dom.js";
 import { createCode } from "./code_line.js";
 import { filesOf } from "./export_formats.js";
+import { createPush } from "./export_push.js";
 import { createReport } from "./report_button.js";
 
 const COMMAND_HINT = "It writes the same zip file, byte for byte.";
 const LINK_HINT = "It contains all settings, the overrides, the class and the image.";
 
 /**
- * Create the part; `showLink()` and `updateCommand()` keep it up to date, the first one the contents as well.
+ * Create the part; `showLink()` and `updateCommand()` keep it up to date, the first one the contents as well, and
+ * `showLogin()` who is logged in to the Hub.
  * @param {App} app
  */
 export function createSharing(app) {
@@ -18,14 +20,17 @@ export function createSharing(app) {
   const hint = h("p.hint");
   const secret = h("p.hint", {}, "Anyone who has this link can open this run.");
   const tree = h("dl.zip-tree");
+  const push = createPush(app);
   const parts = [
     card("The same on the command line", command.element, hint),
+    card("Push to the Hugging Face Hub", push.element),
     card("A report to send", createReport(app)),
     card("A link to this view", link.element, h("p.hint", {}, LINK_HINT), secret),
     card("Contents of the zip file", tree),
   ];
   return {
     element: h("div.sharing", {}, parts),
+    showLogin: push.show,
     showLink() {
       const files = filesOf(app.store.state.export.format);
       fill(

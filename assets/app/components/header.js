@@ -16,7 +16,7 @@ const LISTED = 30;
 const NARROW = "(max-width: 62rem)";
 const COUNTED_STAGES = ["score", "round", "export", "evaluate", "advise"];
 /** @type {Record<string, string[]>} */
-const JOBS = { score: ["score"], export: ["export"], evaluate: ["evaluate", "advise"] };
+const JOBS = { score: ["score"], export: ["export", "push"], evaluate: ["evaluate", "advise"] };
 
 /**
  * Create the header; `retry` shows the current tab again.

@@ -5,6 +5,7 @@ import { count, duration, number, plural } from "../lib/format.js";
 import { isActive } from "../lib/jobs.js";
 import { createTable } from "./dialog.js";
 import { deleteJob } from "./job_changes.js";
+import { createWorkers } from "./job_workers.js";
 
 /** @type {Record<string, string>} */
 const STAGES = {
@@ -19,6 +20,7 @@ const STAGES = {
   map: "Computing the map",
   select: "Selecting",
   export: "Writing images",
+  push: "Sending it to the Hub",
   "held-out images": "Reading held-out images",
   compose: "Composing the sets",
   evaluate: "Training students",
@@ -54,6 +56,7 @@ export class JobCard {
     this.progress = h("div.progress", {}, this.bar, h("p.job-line", {}, this.stage, this.pace));
     this.problem = h("p.notice.bad", { hidden: true, role: "alert" });
     this.notices = h("details.job-notices", { hidden: true });
+    this.workers = createWorkers();
     this.more = h("span.job-more");
     this.cancel = this.button("button", "Cancel", ({ token }) => app.jobs.cancel(token));
     this.resume = this.button("button", "Resume", ({ token }) => app.jobs.resume(token));
@@ -61,8 +64,10 @@ export class JobCard {
     this.forget = this.button("quiet", "Forget", ({ token }) => app.jobs.forget(token));
     this.remove = this.button("quiet", "Delete", (report) => deleteJob(app, report));
     const { more, cancel, resume, skipped, forget, remove, title, state, progress, problem, notices } = this;
+    const workers = this.workers.element;
     const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.grow"), forget, remove);
-    this.element = h("article.job", {}, h("div.job-head", {}, title, state), progress, problem, notices, acts);
+    const head = h("div.job-head", {}, title, state);
+    this.element = h("article.job", {}, head, progress, problem, workers, notices, acts);
   }
 
   /**
@@ -87,6 +92,7 @@ export class JobCard {
     this.problem.hidden = !error;
     write(this.problem, error);
     this.showNotices(notices);
+    this.workers.show(report);
     this.skipped.hidden = !skipped;
     write(this.skipped, `${plural(skipped, "image")} skipped`);
     this.cancel.hidden = !isActive(report) || stopping;

@@ -35,6 +35,7 @@ const FOLDED = [
     names: ["feature_timestep", "feature_grid", "feature_dim", "shard_size", "knowledge", "rows_per_call", "decoders"],
   },
   { title: "", form: "prior", names: ["feature_layer"] },
+  { title: "", form: "launch", names: ["workers"] },
 ];
 /** The settings of scoring that decide the prompts. */
 const PROMPTS = ["prompt", "null_prompt", "names"];
@@ -45,7 +46,7 @@ const ANY_PRIOR = `${DEMO} Or enter the folder or the Hub id of a diffusion mode
  * The response of "score_options".
  * @typedef {import("./sources.js").Options & {
  *   priors: string[], known_classes: Record<string, string[]>, any_prior: boolean, evaluations: number,
- *   prior: FormField[], score: FormField[]
+ *   prior: FormField[], score: FormField[], launch: FormField[]
  * }} Options
  */
 /** @typedef {import("./form_fields.js").Fields} Fields */
@@ -69,6 +70,7 @@ export class ScoreForm {
       source: createFields(options.source, changed),
       prior: createFields(priorFields(options), changed),
       score: createFields(options.score, changed),
+      launch: createFields(options.launch, changed),
     };
     this.summary = h("summary", {}, "More settings");
     this.folded = h(
@@ -171,7 +173,7 @@ export class ScoreForm {
       const source = await sources.source();
       await this.contents.require();
       const values = { prior: forms.prior.values(), score: forms.score.values() };
-      const params = { source, ...values, source_settings: forms.source.values(sources.settings()) };
+      const params = { source, ...values, ...forms.launch.values(), source_settings: forms.source.values(sources.settings()) };
       const { token } = await app.ask("score_start", params, { run: "", view: "" });
       await this.started(token, source.kind === "picture");
     } catch (error) {

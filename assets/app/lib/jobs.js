@@ -5,11 +5,11 @@ import { recall, remember } from "./storage.js";
 
 const KEY = "dsel-jobs";
 /** @type {Record<string, number>} */
-const LIMITS = { score: 10, export: 4, evaluate: 6, advise: 3 };
+const LIMITS = { score: 10, export: 4, push: 4, evaluate: 6, advise: 3 };
 /** @type {Record<string, string>} */
-const TABS = { advise: "evaluate" };
+const TABS = { advise: "evaluate", push: "export" };
 /** @type {Record<string, string>} */
-const NOUNS = { export: "The export of ", evaluate: "The evaluation of ", advise: "The " };
+const NOUNS = { export: "The export of ", push: "The push of ", evaluate: "The evaluation of ", advise: "The " };
 const POLL_MS = 1000;
 const EAGER_MS = 350;
 const LOST_MS = 4000;
@@ -189,7 +189,7 @@ export function endText({ kind, title, state, error, figures }) {
   if (state === "failed") return `${name} failed: ${error}`;
   if (state !== "done") return `${name} was ${state}`;
   if (kind === "score") return `${name} is scored: ${plural(figures.images ?? 0, "image")}`;
-  return `${name} is ready`;
+  return kind === "push" ? `${title} is on the Hub` : `${name} is ready`;
 }
 
 /** @returns {Known[]} */

@@ -39,6 +39,7 @@ class ExportTab {
   async show(change) {
     this.form.show();
     this.sharing.showLink();
+    if (change.has("tab")) this.sharing.showLogin();
     this.exports.update();
     if (!RELEVANT.some((key) => change.has(key))) return;
     this.summary.wait();

@@ -27,7 +27,7 @@ from dsel.app.requests import (
 )
 from dsel.app.uploads import IMAGES, ZIPS
 from dsel.app.wire import plain
-from dsel.config import PriorSettings, ScoreSettings, SourceSettings
+from dsel.config import PlaceSettings, PriorSettings, ScoreSettings, SourceSettings
 from dsel.config.shell import select_and_export
 from dsel.data.images import decode
 from dsel.data.toybox import CLASSES as TOYS
@@ -35,6 +35,7 @@ from dsel.data.toybox_dataset import PER_CLASS
 from dsel.errors import SettingError, UnreadableImage, unknown
 from dsel.files import json_bytes
 from dsel.priors.known_classes import known_classes
+from dsel.runs.workers import list_failed, list_workers
 
 RUN_WORD: Final = "RUN"
 """Replaces the path of a run in commands for remote visitors."""
@@ -69,6 +70,9 @@ def score_options(context: Context, _: Params) -> Mapping[str, Any]:
         "evaluations": access.evaluations,
         "prior": plain(form_of(PriorSettings, trusted)),
         "score": plain(form_of(ScoreSettings, trusted)),
+        "launch": plain([one for one in form_of(PlaceSettings) if one["name"] == "workers"])
+        if trusted
+        else [],
     }
 
 
@@ -96,8 +100,11 @@ def score_start(context: Context, params: ScoreParams) -> Mapping[str, str]:
         source_settings=filled(SourceSettings, params.source_settings, "source settings", trusted),
         prior=filled(PriorSettings, params.prior, "prior", trusted),
         settings=filled(ScoreSettings, params.score, "score", trusted),
+        workers=params.workers,
     )
     _check_prior(context, task.prior.prior)
+    if params.workers and not trusted:
+        raise SettingError("workers can only be set on the app's own machine", setting="workers")
     if not context.local:  # one image at a time in memory
         task = replace(task, settings=task.settings.replace(decoders=1))
     if params.source.kind == "picture" and params.source_settings:
@@ -203,7 +210,25 @@ def _report(context: Context, token: str) -> Mapping[str, Any]:
     if report.state == "done" and report.kind == "export":
         path = f"exports/{quote(token)}"
         download = {"path": path, "name": SET, "bytes": report.figures.get("bytes")}
-    return {**plain(report), "download": download, "mine": _owns(context, token)}
+    return {
+        **plain(report), "download": download, "mine": _owns(context, token),
+        **_workers_of(context, token, report.state),
+    }  # fmt: skip
+
+
+def _workers_of(context: Context, token: str, state: str) -> Mapping[str, Any]:
+    """Return what the workers of a score job do now, and its shards that failed for good."""
+    queue = context.state.jobs
+    task, folder = queue.task(token), queue.folder(token)
+    if not isinstance(task, ScoreTask) or state in ("waiting", "done"):
+        return {"workers": [], "failed": []}
+    run = task.result(folder)
+    fields = ("device", "stage", "shard", "done", "total", "rate")
+    alive = [one for one in list_workers(run) if one.lives()] if state == "running" else []
+    return {
+        "workers": [{name: getattr(one, name) for name in fields} for one in alive],
+        "failed": [plain(one) for one in list_failed(run)],
+    }
 
 
 def _source_of(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
@@ -14,8 +15,17 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 from dsel.analysis.advice import advise
 from dsel.analysis.explorer import Explorer
-from dsel.app.jobs.tasks import AdviseTask, EvaluateTask, ExportTask, HeldOutTask, ScoreTask, Task
-from dsel.config import PriorSettings
+from dsel.app.hub_login import current_login, forget_login
+from dsel.app.jobs.tasks import (
+    AdviseTask,
+    EvaluateTask,
+    ExportTask,
+    HeldOutTask,
+    PushTask,
+    ScoreTask,
+    Task,
+)
+from dsel.config import LaunchSettings, PlaceSettings, PriorSettings
 from dsel.data import open_dataset
 from dsel.data.spec import spell_source
 from dsel.errors import DselError, RunError, SettingError, StorageError
@@ -24,8 +34,11 @@ from dsel.locks import HOLDER
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.export import export_selections
 from dsel.pipeline.held_out import HeldOut, HeldOutTest, Subject, Validation, subject_of
+from dsel.pipeline.launch import is_here, score_on, students_on
+from dsel.pipeline.push import check_push, hub_api, push
 from dsel.pipeline.score import fit_layouts, score
 from dsel.pipeline.select import select_classes
+from dsel.pipeline.serving import Recipe
 from dsel.pipeline.training_sets import RunSets
 from dsel.pipeline.trials import Trials
 from dsel.priors import load_prior
@@ -134,6 +147,8 @@ class JobRunner:
         """Run a task in its folder; the same call again resumes it."""
         if isinstance(task, ExportTask):
             return self._export(task, folder)
+        if isinstance(task, PushTask):
+            return self._push(task, folder)
         if isinstance(task, EvaluateTask):
             return self._evaluate(task, folder)
         if isinstance(task, AdviseTask):
@@ -181,13 +196,10 @@ class JobRunner:
         """
         end = time.monotonic() + SHARE_USED * seconds_of(task, folder, left) if left else math.inf
         try:
-            yield Started("load", 1, "priors")
-            prior = self.priors.get(task.prior)
-            yield Progress()
-            known = self._opened.get(folder)
-            dataset = known or open_dataset(task.source, task.source_settings)
-            run = task.result(folder)
-            scoring = score(dataset, prior, run, task.settings, alike=task.alike)
+            if self._is_shared(task, folder):
+                scoring = _score_shared(task, folder)
+            else:
+                scoring = yield from self._score_here(task, folder)
             with closing(_closable(scoring)) as events:
                 for event in events:
                     if left and isinstance(event, Started) and event.stage == "layout":
@@ -197,6 +209,26 @@ class JobRunner:
                         return
         except DselError as error:
             yield error
+
+    def _is_shared(self, task: ScoreTask, folder: Path) -> bool:
+        """Return whether worker processes score: one per visible device, or as many as asked for.
+
+        A picture under several names, and a borrowed accelerator, need this process; a single shard
+        is no work for several unless they are asked for.
+        """
+        if task.alike or self._lent:
+            return False
+        if not task.workers and len(self._opened[folder].refs) <= task.settings.shard_size:
+            return False
+        return not is_here(task.prior.device, LaunchSettings(workers=task.workers))
+
+    def _score_here(self, task: ScoreTask, folder: Path) -> Generator[Event, None, Iterator[Event]]:
+        yield Started("load", 1, "priors")
+        prior = self.priors.get(task.prior)
+        yield Progress()
+        known = self._opened.get(folder)
+        dataset = known or open_dataset(task.source, task.source_settings)
+        return score(dataset, prior, task.result(folder), task.settings, alike=task.alike)
 
     def _check(self, task: ScoreTask, folder: Path, dataset: Dataset) -> None:
         images, most = len(dataset.refs), self.limits
@@ -218,7 +250,21 @@ class JobRunner:
                 "fewer of each class"
             )
 
-    def _export(self, task: ExportTask, folder: Path) -> Events[Event]:
+    def _push(self, task: PushTask, folder: Path) -> Events[Event]:
+        """Export and push; the login is forgotten at the end, however it ends."""
+        try:
+            login, out = current_login(), task.result(folder)
+            if login is None:
+                raise SettingError("nobody is logged in to the Hugging Face Hub any more: log in")
+            check_push(task.repo, task.settings, out, login.token)
+            yield from self._export(task, folder)
+            yield Started("push", 1, "uploads")
+            yield from push(out, task.repo, task.public, hub_api(login.token))
+            shutil.rmtree(out, ignore_errors=True)
+        finally:
+            forget_login()
+
+    def _export(self, task: ExportTask | PushTask, folder: Path) -> Events[Event]:
         explorer = self._explorer(Path(task.run))
         selections = yield from select_classes(explorer, task.select)
         out = task.result(folder)
@@ -231,7 +277,10 @@ class JobRunner:
         HeldOutTest(subject_of(run), dataset)  # refuses what settings of the run were chosen by
         test = HeldOutTest(sets.subject, dataset)
         named = _named(test, task)
-        yield from _when_free(lambda: evaluate(sets, named, task.settings))
+        place, threads = PlaceSettings(), task.settings.threads  # one worker per visible device
+        yield from _when_free(
+            lambda: evaluate(sets, named, task.settings, students_on(sets, named, threads, place))
+        )
 
     def _advise(self, task: AdviseTask) -> Events[Event]:
         run, dataset = yield from self._held_out(task)
@@ -246,6 +295,13 @@ class JobRunner:
         self._check_images(len(dataset.refs))
         yield Progress()
         return self._explorer(Path(task.run)).run, dataset
+
+
+def _score_shared(task: ScoreTask, folder: Path) -> Iterator[Event]:
+    """Score with worker processes, each of which opens the source and loads the prior."""
+    settings, run = task.source_settings, task.result(folder)
+    recipe = Recipe(task.source, settings, task.prior, run, task.settings)
+    return score_on(recipe, LaunchSettings(workers=task.workers))
 
 
 def _when_free(stage: Callable[[], Iterator[Event]]) -> Events[Event]:

@@ -1,4 +1,4 @@
-"""Tasks of the app's jobs: score a source; export or evaluate a run, or advise on it."""
+"""Tasks of the app's jobs: score a source; export, push or evaluate a run, or advise on it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ SET: Final = "dsel_export.zip"
 """The zip file of an export job, in its folder; a browser saves it by this name."""
 
 
+PUSHED: Final = "dataset"
+"""The exported set of a push job, in its folder."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreTask:
     """Score a source into a run.
 
-    alike: as in `score`, for one picture under several names. moved: pairs (file, path in the job's
-    folder), copied there first; written: pairs (path, text). `source` is relative to that folder
-    then.
+    alike: as in `score`, for one picture under several names. workers: as in `LaunchSettings`.
+    moved: pairs (file, path in the job's folder), copied there first; written: pairs (path, text).
+    `source` is relative to that folder then.
     """
 
     kind: ClassVar[Literal["score"]] = "score"
@@ -44,6 +48,7 @@ class ScoreTask:
     prior: PriorSettings = field(default_factory=PriorSettings)
     settings: ScoreSettings = field(default_factory=ScoreSettings)
     alike: bool = False
+    workers: int = 0
     moved: tuple[tuple[str, str], ...] = ()
     written: tuple[tuple[str, str], ...] = ()
 
@@ -79,6 +84,30 @@ class ExportTask:
     def result(self, folder: Path) -> Path:
         """Return the path of the zip file."""
         return folder / SET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushTask:
+    """Push the distilled set of a run to the Hub as the dataset `repo`, private unless public.
+
+    Whose account it is pushed with is no part of the task, which is stored: see `hub_login`.
+    """
+
+    kind: ClassVar[Literal["push"]] = "push"
+    title: str
+    run: str
+    repo: str
+    public: bool = False
+    select: SelectSettings = field(default_factory=SelectSettings)
+    settings: ExportSettings = field(default_factory=ExportSettings)
+
+    def taken_into(self, folder: Path) -> PushTask:  # noqa: ARG002
+        """Return the same task: it needs no files of its own."""
+        return self
+
+    def result(self, folder: Path) -> Path:
+        """Return the path of the exported set, which is removed once it is pushed."""
+        return folder / PUSHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +164,7 @@ class AdviseTask(HeldOutTask):
         return Path(self.run)
 
 
-Task: TypeAlias = ScoreTask | ExportTask | EvaluateTask | AdviseTask
+Task: TypeAlias = ScoreTask | ExportTask | PushTask | EvaluateTask | AdviseTask
 
 
 def plain_task(task: Task) -> dict[str, Any]:
@@ -161,6 +190,7 @@ _RESTORED: Final[Mapping[str, tuple[type[Task], Mapping[str, type[Settings]]]]] 
         {"source_settings": SourceSettings, "prior": PriorSettings, "settings": ScoreSettings},
     ),
     "export": (ExportTask, {"select": SelectSettings, "settings": ExportSettings}),
+    "push": (PushTask, {"select": SelectSettings, "settings": ExportSettings}),
     "evaluate": (EvaluateTask, _HELD_OUT | {"settings": EvaluateSettings}),
     "advise": (AdviseTask, _HELD_OUT | {"student": StudentSettings, "settings": AdviseSettings}),
 })  # fmt: skip
