@@ -6,13 +6,17 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsel.core.chunks import chunks
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -157,13 +161,20 @@ def kmeans(
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
 
-    with _PROCESS_STATE, threadpool_limits(limits=1), warnings.catch_warnings():
+    with _PROCESS_STATE, _thread_pools().limit(limits=1), warnings.catch_warnings():
         # Points that differ may be too near for k-means to separate: it finds fewer clusters then.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(k, init=start, n_init=1, random_state=seed)
         return np.asarray(model.fit(fitted).predict(points), np.int64)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Return the thread pools of scikit-learn's libraries: looking for them takes 4 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _distinct(points: Floats, enough: int) -> int:

@@ -131,11 +131,13 @@ def slow_kept(score: list[float], cluster: list[int]) -> set[int]:
 
 
 def slow_error(draws: list[float]) -> float:
-    """The scaled difference between the two halves of the draws, pairs in turn."""
+    """The scaled difference between the two halves of the draws, pairs in turn; NaN for one."""
     halves: tuple[list[float], list[float]] = ([], [])
     for n, value in enumerate(draws):
         halves[n // 2 % 2].append(value)
     n, m = map(len, halves)
+    if not m:
+        return math.nan
     first, second = (sum(half) / len(half) for half in halves)
     return math.sqrt(n * m) / (n + m) * abs(first - second)
 
@@ -159,10 +161,10 @@ def slow_simulation(values: NDArray[np.float64], cluster: list[int], tolerance: 
 
 
 def simulation(
-    values: NDArray[np.float64], cluster: NDArray[np.int64], tolerance: float
+    values: NDArray[np.float64], cluster: NDArray[np.int64], tolerance: float, first: int = FIRST
 ) -> NDArray[np.int64]:
     """The same by the rule's own functions."""
-    count = np.full(len(values), FIRST)
+    count = np.full(len(values), first)
     while True:
         score = np.array([values[i, :n].mean() for i, n in enumerate(count)])
         error = np.array([slow_error(values[i, :n].tolist()) for i, n in enumerate(count)])
@@ -191,12 +193,16 @@ def test_rule__against_the_slow_simulation(tolerance: float) -> None:
         assert simulation(values, cluster, tolerance).tolist() == slow
 
 
-def test_rule__keeps_what_four_times_the_draws_keep() -> None:
-    """At least 95 % of what 16 draws of every image keep, at 60 % of their number."""
+@pytest.mark.parametrize("first", [FIRST, 2])
+def test_rule__keeps_what_four_times_the_draws_keep(first: int) -> None:
+    """At least 95 % of what 16 draws of every image keep, at 60 % of their number.
+
+    After one pair, all errors are unknown: the few images of the first round make them known.
+    """
     same = spent = 0.0
     for seed in range(200):
         values, cluster = simulated(seed)
-        count = simulation(values, cluster, 0.1)
+        count = simulation(values, cluster, 0.1, first)
         scores = [[float(values[i, :n].mean()) for i, n in enumerate(c)] for c in
                   (count, np.full(30, MOST))]  # fmt: skip
         found, wanted = (slow_kept(score, cluster.tolist()) for score in scores)
