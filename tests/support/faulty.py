@@ -3,8 +3,8 @@
     python -m support.faulty SOURCE RUN --on local --workers 2
 
 scores a folder of pictures with the exact prior, made slow by pauses, until there is a file
-SOURCE.hurry. SOURCE.faults.json has what reading an image does, by its id: kill, memory (no more may
-be had), full or hang; without an entry it is read.
+SOURCE.hurry. SOURCE.faults.json has what reading an image does, by its id: kill, memory (there is
+no more), full or hang; without an entry it is read.
 """
 
 from __future__ import annotations
