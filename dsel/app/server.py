@@ -32,6 +32,7 @@ from dsel.app.visitors import Hosts, Visitor, hosts_of, new_token, visitor_of
 from dsel.assets import asset
 from dsel.cache import SHARED
 from dsel.errors import SettingError
+from dsel.runs import run_folder
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ STYLES: Final = (
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
-def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
-    """Open the app on a run and serve it until it is stopped.
+def launch_app(run: str | Path, host: str | None = None, port: int = 0) -> None:
+    """Open the app on a run, by its folder or as a bundle, and serve it until it is stopped.
 
     The default host and port are Gradio's GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, or 127.0.0.1
     and the first free port from 7860. Raises `SettingError` for a port that is taken or none, and
@@ -59,7 +60,7 @@ def launch_app(run_path: Path, host: str | None = None, port: int = 0) -> None:
     """
     check_address(host, port)
     import_numeric_libraries()
-    state = open_state(run_path, access_of(host))
+    state = open_state(run_folder(run), access_of(host))
     app, token = build_app(state), new_token()
     try:
         app.launch(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from dsel import __version__
 from dsel.cli.care import repair, status
 from dsel.cli.evaluation import advise, evaluate, sweep
 from dsel.cli.flags import (
@@ -240,12 +241,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     SIGTERM ends it like SIGINT, with the exit codes 143 and 130 that shells use.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    if list(given) == ["--version"]:
+        sys.stdout.write(f"dsel {__version__}\n")
+        return 0
     # Libraries that load models print on import; what matters reaches the user as an error.
     for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
         os.environ.setdefault(name, "error")
     try:
         with raised_signals() as ended:
-            COMMANDS.parse(with_preset(sys.argv[1:] if arguments is None else arguments))()
+            COMMANDS.parse(with_preset(given))()
     except DselError as error:
         sys.stderr.write(f"dsel: {printable(str(error))}\n")
         return 2

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def check(
     run: AnyRun,
-    boxes: Annotated[Path, arg(help="true boxes or masks of the objects, COCO JSON")],
+    boxes: Annotated[
+        Path | None,
+        arg(help="true boxes or masks of the objects, COCO JSON; RUN/boxes.json by default"),
+    ] = None,
     selection: Selection = "",
     output: Output = Output(),
 ) -> None:
@@ -29,7 +32,7 @@ def check(
     from dsel.runs import open_run, run_folder
 
     opened = open_run(run_folder(run))
-    truth = read_ground_truth(opened, boxes)
+    truth = read_ground_truth(opened, boxes or _boxes_of(opened))
     if output.dry_run:
         return print_plan(output, fit_figures(truth.matched))
     _, selections = opened.read_selection(selection)
@@ -39,7 +42,7 @@ def check(
 
 def info(run: AnyRun, output: Output = Output()) -> None:
     """Show what a run contains: settings, counts, skipped images and reasons, selections."""
-    from dsel.cli.terminal import print_line
+    from dsel.cli.terminal import figure_text, print_line
     from dsel.runs import open_run, run_folder
 
     facts = _facts(open_run(run_folder(run)))
@@ -47,13 +50,14 @@ def info(run: AnyRun, output: Output = Output()) -> None:
         return print_result(facts, output)
     if knowledge := facts.get("knowledge"):
         facts["knowledge"] = knowledge_lines(knowledge)
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
+    for key, value in facts.items():
+        name = key.replace("_", " ")
+        if isinstance(value, Mapping) and value:
             print_line(f"{name}:")
-            for key, part in value.items():
-                print_line(f"  {key}: {part}")
+            for part_name, part in value.items():
+                print_line(f"  {part_name}: {figure_text(part)}")
         else:
-            print_line(f"{name}: {value}")
+            print_line(f"{name}: {figure_text(value) or 'none'}")
     return None
 
 
@@ -102,6 +106,13 @@ def verify(
     if found:
         raise RunError(f"{run_or_out} is damaged: {len(found)} of its files must be repaired")
     return None
+
+
+def _boxes_of(run: Run) -> Path:
+    """Return the run's own file of true boxes."""
+    if not run.objects_path.is_file():
+        raise RunError(f"{run.path} has no {run.objects_path.name}: name a file with --boxes")
+    return run.objects_path
 
 
 def _without_notices(events: Iterable[Event], texts: list[str]) -> Iterator[Event]:

@@ -81,9 +81,15 @@ class Commands:
         if command.startswith("-"):
             return f"{in_one_line(printed)}; see {PROGRAM} --help"
         if command not in self._names:
-            return str(unknown("command", command, self._names))
+            return self._unknown_command(command)
         mistake = self._unknown_flag(arguments) or in_one_line(printed)
         return f"{mistake}; see {PROGRAM} {command} --help"
+
+    def _unknown_command(self, command: str) -> str:
+        close = difflib.get_close_matches(command, self._names, 1)
+        if close:
+            return f"unknown command {command!r}, did you mean {close[0]}?; see {PROGRAM} --help"
+        return str(unknown("command", command, self._names))
 
     def _unknown_flag(self, arguments: Sequence[str]) -> str:
         """The first flag that the command does not have; the parser may name another mistake."""

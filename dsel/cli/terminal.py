@@ -124,12 +124,15 @@ def print_figures(figures: Mapping[str, Any], as_json: bool) -> None:
         print_line(json.dumps(figures))
         return
     for name, value in figures.items():
-        print_line(f"{name.replace('_', ' ')}: {_shown(value)}")
+        print_line(f"{name.replace('_', ' ')}: {figure_text(value)}")
 
 
-def _shown(value: object) -> str:
+def figure_text(value: object) -> str:
+    """Write a figure as people read it; empty where there is nothing."""
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
+    if isinstance(value, Mapping) and not value:
+        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from dsel.config import ExportSettings, LaunchSettings, ScoreSettings, SelectSettings
 from dsel.config.export import FORMAT_NAMES
@@ -22,10 +21,8 @@ from dsel.pipeline.select import select
 from dsel.pipeline.serving import Recipe
 from dsel.priors import load_prior
 from dsel.runs import Run, open_run
+from dsel.runs.manifest import RUN_IN_OUT as RUN_IN_OUT
 from dsel.types import Dataset, Event, Prior
-
-RUN_IN_OUT: Final = "run"
-"""Where the run is kept below the output unless another folder is named."""
 
 
 def check_out(out: Path, settings: ExportSettings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import with_config
 
@@ -21,6 +21,9 @@ FORMAT = 5
 """Version of the run folder's layout and names; other versions are refused."""
 
 MANIFEST = "run.json"
+RUN_IN_OUT: Final = "run"
+"""Where the run of an exported set is kept below it, unless another folder is named."""
+
 NOT_COMPARED = frozenset(
     {"dsel", "settings", "prior", "prior_origin", "dataset_origin", "threads", "backend"}
 )
@@ -113,6 +116,15 @@ def manifest_bytes(identity: Identity) -> bytes:
     return record_bytes(named | record)
 
 
+def _why_not(folder: Path) -> str:
+    """Say what is wrong with a folder without a manifest, and what would be right."""
+    if not folder.exists():
+        return "there is no such folder; create one with dsel score"
+    if (folder / RUN_IN_OUT / MANIFEST).exists():
+        return f"it has no {MANIFEST}; the run of this set is {folder / RUN_IN_OUT}"
+    return f"it has no {MANIFEST}; create one with dsel score"
+
+
 def read_manifest(folder: Path) -> Identity:
     """Return the identity of the run in a folder.
 
@@ -121,10 +133,7 @@ def read_manifest(folder: Path) -> Identity:
     """
     path = folder / MANIFEST
     if not path.exists():
-        raise RunError(
-            f"{folder} is not a run: it has no {MANIFEST}; create one with dsel score",
-            path=str(folder),
-        )
+        raise RunError(f"{folder} is not a run: {_why_not(folder)}", path=str(folder))
     # Before the checksum, which runs of earlier formats do not have.
     _check_format(folder, read_json(path, remedies.RUN))
     record = read_fields(path, remedies.RUN)

@@ -246,7 +246,7 @@ def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> No
     until(page, ".tiles", "e => e.textContent.includes('18 of 18')")
     until(page, ".tiles", "e => e.textContent.includes('about')")
     strip = page.locator(".tiles").inner_text()
-    assert f"{whole.coverage_distance:.3g}" in strip
+    assert f"{whole.coverage_distance:.3f}" in strip
     assert f"{whole.clusters_covered} of {whole.clusters}" in strip
     page.get_by_text("Figures of each class").click()
     table = page.locator(".per-class tbody")
@@ -257,7 +257,7 @@ def test_quality__the_explorers_figures(visit: Opener, explorer: Explorer) -> No
         line = table.locator("tr").nth(index).inner_text()
         figures = explorer.quality(index, settings)
         assert line.startswith(name)
-        assert f"{figures.coverage_distance:.3g}" in line
+        assert f"{figures.coverage_distance:.3f}" in line
         assert f"{figures.clusters_covered} of {figures.clusters}" in line
         assert "about" in line
     page.get_by_role("button", name="Coverage distance").click()

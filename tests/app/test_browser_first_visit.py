@@ -214,10 +214,10 @@ def test_ranks__that_scores_do_not_explain_have_a_reason(page: Any) -> None:
 def test_intro__one_sentence_that_follows_the_tab_and_is_closed_for_good(page: Any) -> None:
     ready(page)
     intro = page.locator(".intro")
-    assert "dsel makes a small training set of a large one" in intro.inner_text()
+    assert "dsel keeps the few images of a large dataset" in intro.inner_text()
     assert "here are the images of disc" in intro.inner_text()
     page.get_by_role("tab", name="Export").click()
-    until(page, ".intro", "e => e.textContent.includes('here you export the set')")
+    until(page, ".intro", "e => e.textContent.includes('here you export them')")
     intro.get_by_role("button", name="Close the introduction").click()
     page.reload()
     page.wait_for_selector(".panel:not([hidden])")

@@ -155,7 +155,7 @@ def test_contents__that_are_refused_start_no_job(visit: Opener) -> None:
 def test_picture__with_a_class_name_waits_to_be_opened(visit: Opener) -> None:
     page = visit()
     begin(page)
-    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Drop an image')")
+    until(page, ".form-problem", "e => !e.hidden && e.textContent.startsWith('Choose an image')")
     give(page, "my cat.png", picture(), "image/png")
     until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
     begin(page)
@@ -348,6 +348,16 @@ def test_file__of_another_kind_is_refused_at_once(visit: Opener) -> None:
         ".pane:not([hidden]) .notice.bad",
         "e => e.textContent === 'notes.txt is none of .zip.'",
     )
+
+
+def test_file__that_is_no_image_is_told_at_once(visit: Opener) -> None:
+    page = visit()
+    choose(page, "One image")
+    give(page, "cat.png", b"text", "image/png")
+    problem = ".pane:not([hidden]) .notice.bad"
+    until(page, problem, "e => e.textContent === 'cat.png cannot be read as an image.'")
+    give(page, "cat.png", picture(), "image/png")
+    until(page, problem, "e => e.hidden")
 
 
 def test_settings__wrong_ones_are_reported_and_can_be_reset(visit: Opener) -> None:

@@ -22,6 +22,7 @@ from support.forking import fork_server
 from support.stored import flip, record_of, rewrite
 from support.toyset import TINY_CLASSES, tree, write_pictures
 
+import dsel
 from dsel.cli.commands import main
 from dsel.locks import LOCK
 from dsel.pipeline.selector import Selector
@@ -263,6 +264,13 @@ def test_check__figures(figures, run, tmp_path):
     assert (made["run_images"], made["run_images_with_objects"]) == (8, 8)
     assert (made["file_images"], made["file_images_not_in_run"]) == (8, 0)
     assert len(made["notes"]) == 1
+
+
+def test_check__takes_the_boxes_of_the_run(figures, refusal, run, tmp_path):
+    assert "has no boxes.json: name a file with --boxes" in refusal("check", run)
+    named = figures("check", run, "--boxes", write_boxes(tmp_path / "boxes.json"))
+    write_boxes(run / "boxes.json")
+    assert figures("check", run) == named
 
 
 def test_check__notes_are_lines(capsys, figures, run, tmp_path):
@@ -517,11 +525,10 @@ def test_refusal__run_of_other_data(refusal, run, source, tiny_prior):
 @pytest.mark.parametrize("command", ["select", "info", "export", "check"])
 def test_refusal__folder_that_is_no_run(refusal, source, tmp_path, command):
     more = {"export": ("--out", tmp_path / "out"), "check": ("--boxes", tmp_path)}.get(command, ())
-    for folder in (source, tmp_path / "absent"):
+    absent = tmp_path / "absent"
+    for folder, what in ((source, "it has no run.json"), (absent, "there is no such folder")):
         line = refusal(command, folder, *more)
-        assert (
-            line == f"dsel: {folder} is not a run: it has no run.json; create one with dsel score"
-        )
+        assert line == f"dsel: {folder} is not a run: {what}; create one with dsel score"
 
 
 def test_refusal__unfinished_run(refusal, run):
@@ -749,3 +756,14 @@ def test_main__a_reader_that_stops_early(tmp_path: Path) -> None:
     assert shown.stderr.read() == b""
     assert shown.wait() == 141
     shown.stderr.close()
+
+
+@pytest.mark.parametrize("module", ["dsel", "dsel.cli"])
+def test_process__version(module):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--version"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"dsel {dsel.__version__}\n"

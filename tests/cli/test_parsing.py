@@ -164,7 +164,8 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
         ("", "expected one of {app, score, select, export, distill, toybox, train, gather, "
              "check, info, status, report, verify, repair, bundle, space, evaluate, sweep, advise, "
              "teach, adapt}; see dsel --help"),
-        ("selct", "unknown command 'selct'; known are: app, score, select, export, distill, "
+        ("selct", "unknown command 'selct', did you mean select?; see dsel --help"),
+        ("frob", "unknown command 'frob'; known are: app, score, select, export, distill, "
                   "toybox, train, gather, check, info, status, report, verify, repair, bundle, "
                   "space, evaluate, sweep, advise, teach, adapt"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),

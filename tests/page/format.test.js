@@ -46,3 +46,17 @@ test("plural, percent and duration", () => {
   assert.equal(format.percent(0.1234), "12.3 %");
   assert.deepEqual([5, 100, 7260, 200_000].map(format.duration), ["5 s", "2 min", "2 h 1 min", "2 days"]);
 });
+
+test("percent with error: like a number with its error, and the share alone without one", () => {
+  const cases = [
+    [0.0463, 0.013, "4.6 ± 1.3 %"],
+    [0.000753, 0.004, "0.08 ± 0.40 %"],
+    [0.0463, null, "4.63 %"],
+    [null, 0.1, "–"],
+  ];
+  for (const [value, error, text] of cases) assert.equal(format.percentWithError(value, error), text);
+});
+
+test("distance: three decimals, so that figures of one column agree", () => {
+  assert.deepEqual([0.8, 0.8579, null].map(format.distance), ["0.800", "0.858", "–"]);
+});

@@ -167,8 +167,14 @@ def test_create_run__leftovers_below_a_run_go(run_path, identity):
 def test_open_run__a_folder_that_is_none(tmp_path):
     with pytest.raises(RunError, match=r"is not a run: it has no run\.json; create one with dsel"):
         open_run(tmp_path)
-    with pytest.raises(RunError, match="is not a run"):
+    with pytest.raises(RunError, match="is not a run: there is no such folder; create one"):
         open_run(tmp_path / "absent")
+
+
+def test_open_run__an_exported_set_with_its_run_inside(tmp_path, identity):
+    create_run(tmp_path / "run", identity)
+    with pytest.raises(RunError, match=r"it has no run\.json; the run of this set is .*run$"):
+        open_run(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // The chosen set beside the selection of a baseline: other images, or other boxes, at the same budget.
 
 import { fill, h, icon, uid } from "../lib/dom.js";
-import { number, percent, plural } from "../lib/format.js";
+import { distance, percent, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { selectQuery } from "../lib/links.js";
 import { UNIT } from "../lib/quantities.js";
@@ -38,7 +38,7 @@ const FIGURES = [
   {
     label: "Coverage distance",
     help: "Mean feature distance from each patch of the class to that of the nearest kept image. Lower is better.",
-    text: (one) => number(one.coverage_distance),
+    text: (one) => distance(one.coverage_distance),
   },
   {
     label: "Clusters covered",

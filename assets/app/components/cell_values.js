@@ -12,7 +12,7 @@ const COLUMNS = [
   { name: "difference", label: "diff.", help: "squared difference of the two predictions" },
   {
     name: "combined",
-    label: "of mean",
+    label: "map",
     help: `what the box search uses: the map that locates, in ${UNIT}`,
   },
 ];

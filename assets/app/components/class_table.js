@@ -67,7 +67,7 @@ const COLUMNS = [
   { name: "kept", label: "Kept", help: "Images of the distilled set.", write: counts },
   {
     name: "coverage",
-    label: "Coverage",
+    label: "Coverage distance",
     help: "The mean distance of a patch to the nearest kept one (0 to 2): the smaller, the better it is covered.",
     write: decimals(2),
   },

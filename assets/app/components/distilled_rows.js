@@ -1,7 +1,7 @@
 // The distilled images, a row of tiles per class; only the rows near the viewport are requested and drawn.
 
 import { createList, fill, h } from "../lib/dom.js";
-import { number, plural } from "../lib/format.js";
+import { distance, plural } from "../lib/format.js";
 import { withUnit } from "../lib/quantities.js";
 import { rankingScore, tileShare } from "../lib/settings_text.js";
 import { PatchCrop } from "./patch_crop.js";
@@ -234,14 +234,14 @@ class ClassRow {
 
   /** @param {ClassFigures} figures */
   showFigures(figures) {
-    const { images, short, clusters, clusters_covered: covered, coverage_distance: distance } = figures;
+    const { images, short, clusters, clusters_covered: covered, coverage_distance: meanDistance } = figures;
     const { near_duplicates, repeated_tiles: repeated } = figures;
     const count = short ? `${images} of ${images + short} images` : plural(images, "image");
     fill(
       this.facts,
       h("span", { className: short ? "short" : "" }, count),
       h("span", {}, `${covered} of ${plural(clusters, "cluster")}`),
-      h("span", {}, `coverage ${number(distance)}`),
+      h("span", { title: "Coverage distance: the lower, the better" }, `distance ${distance(meanDistance)}`),
       near_duplicates > 0 && h("span.short", {}, plural(near_duplicates, "near-duplicate")),
       repeated > 0 && h("span.short", {}, plural(repeated, "repeated tile")),
     );

@@ -6,13 +6,16 @@ import { tokenHeaders } from "../lib/rpc.js";
 
 /**
  * @typedef {object} Options
- * @property {string} label
+ * @property {string} what is dropped, such as "an image"
  * @property {string[]} kinds suffixes
  * @property {number} most the largest file in bytes
  * @property {boolean} [preview]
  * @property {boolean} [eager] uploads a file as soon as it is chosen
  * @property {() => void} changed
  */
+
+/** Formats that browsers do not show, though dsel reads them. */
+const UNSHOWN = /\.tiff?$/i;
 
 export class Dropzone {
   /**
@@ -30,7 +33,8 @@ export class Dropzone {
     this.request = null;
     /** @type {{ file: File, path: Promise<string> } | null} */
     this.sending = null;
-    const { label, kinds } = options;
+    const { kinds } = options;
+    const label = labelOf(options);
     this.input = h("input.zone-input", { type: "file", accept: kinds.join(","), "aria-label": label });
     this.image = h("img", { alt: "", hidden: true });
     this.title = h("span.zone-title", {}, label);
@@ -55,6 +59,7 @@ export class Dropzone {
     input.addEventListener("change", () => this.take(input.files?.[0]));
     image.addEventListener("error", () => {
       image.hidden = true;
+      if (this.file && !UNSHOWN.test(this.file.name)) this.warn(`${this.file.name} cannot be read as an image.`);
     });
     /**
      * @param {DragEvent} event
@@ -74,13 +79,18 @@ export class Dropzone {
     });
   }
 
+  /** @param {string} text */
+  warn(text) {
+    this.problem.hidden = !text;
+    this.problem.textContent = text;
+  }
+
   /** @param {File | undefined} file */
   take(file) {
     if (!file) return;
-    const { label, preview, changed } = this.options;
+    const { preview, changed } = this.options;
     const wrong = problemOf(file, this.options);
-    this.problem.hidden = !wrong;
-    this.problem.textContent = wrong;
+    this.warn(wrong);
     URL.revokeObjectURL(this.url);
     this.request?.abort();
     this.file = wrong ? null : file;
@@ -88,7 +98,7 @@ export class Dropzone {
     this.url = preview && !wrong ? URL.createObjectURL(file) : "";
     this.image.hidden = !this.url;
     if (this.url) this.image.src = this.url;
-    this.title.textContent = wrong ? label : file.name;
+    this.title.textContent = wrong ? labelOf(this.options) : file.name;
     this.title.title = wrong ? "" : file.name;
     this.note.textContent = wrong ? this.invitation() : `${bytes(file.size)} · drop or choose another`;
     this.zone.classList.toggle("full", !wrong);
@@ -106,15 +116,14 @@ export class Dropzone {
       this.options.changed();
     } catch (error) {
       if (this.file !== file) return;
-      this.problem.textContent = /** @type {Error} */ (error).message;
-      this.problem.hidden = false;
+      this.warn(/** @type {Error} */ (error).message);
     }
   }
 
   /** Upload the file unless that is done; return its path in the app. */
   async send() {
     const { file } = this;
-    if (!file) throw new Error(`${this.options.label} first`);
+    if (!file) throw new Error(`Choose ${this.options.what} first.`);
     if (this.path) return this.path;
     if (this.sending?.file !== file) this.sending = { file, path: this.upload(file) };
     const { sending } = this;
@@ -160,6 +169,11 @@ export class Dropzone {
     this.bar.value = share;
     this.status.textContent = share < 1 ? `Uploading · ${percent(share, 2)}` : "Uploaded, now being stored …";
   }
+}
+
+/** @param {Options} options */
+function labelOf({ what }) {
+  return `Drop ${what} here`;
 }
 
 /**

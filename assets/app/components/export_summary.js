@@ -38,6 +38,7 @@ export function createExportSummary() {
 
   function wait() {
     element.setAttribute("aria-busy", "true");
+    for (const tile of Object.values(tiles)) tile.wait();
     fill(duplicates);
   }
 
@@ -93,6 +94,10 @@ function createTile(label) {
     write(text, title = "") {
       value.textContent = text;
       element.title = title;
+    },
+    /** An earlier figure stays until the next one is known. */
+    wait() {
+      if (value.textContent === "–") value.textContent = "…";
     },
   };
 }

@@ -1,7 +1,7 @@
 // Images of any classes, each with its patch, figures and marks: they open in Inspect, and can be selected.
 
 import { createList, h, iconButton, set, stylesheet } from "../lib/dom.js";
-import { percent, withError } from "../lib/format.js";
+import { percentWithError } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
 import { showImage } from "../lib/images.js";
@@ -181,21 +181,13 @@ function overrideOf({ pinned, banned, moved, copy }) {
 function captionOf({ class_name: name, reason, score, error, hit, looks, nearer, cosine }, withLooks) {
   const parts = [h("span.class", {}, name)];
   if (cosine !== undefined) parts.push(h("span.cosine", { title: "cosine of the features" }, cosine.toFixed(2)));
-  if (!reason) parts.push(h("span.figure", {}, score === null ? "no patch" : shareText(score, error)));
+  if (!reason) parts.push(h("span.figure", {}, score === null ? "no patch" : percentWithError(score, error)));
   if (hit >= 0) parts.push(h("span.hit", { title: HIT_WORDS[hit], className: `hit hit-${hit}` }, hit ? "hit" : "miss"));
   if (looks && withLooks) {
     const title = nearer ? "nearer to that class than to its own" : "the nearest other class; its own is nearer";
     parts.push(h("span.looks", { title, className: nearer ? "looks nearer" : "looks" }, `like ${looks}`));
   }
   return parts;
-}
-
-/**
- * @param {number} score
- * @param {number | null} error
- */
-function shareText(score, error) {
-  return error ? `${withError(100 * score, 100 * error)} %` : percent(score);
 }
 
 /** @param {FoundImage} image */

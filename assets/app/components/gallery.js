@@ -1,7 +1,7 @@
 // The paged gallery of a class's patches, each on its image.
 
 import { createList, empty, fill, h, indexOfFocus, set } from "../lib/dom.js";
-import { percent, plural } from "../lib/format.js";
+import { percentWithError, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
 import { toggleBan, togglePin } from "../lib/overrides.js";
@@ -222,8 +222,9 @@ class Cell {
     this.badge.textContent = kept.length ? `kept ${kept[0] + 1}` : "";
     const mark = set(clusterMark(cluster), { title: `cluster ${cluster + 1}` });
     const error = rankingError(patch, this.app.store.state.select);
-    const errorText = error ? h("span.error", { title: "standard error" }, `± ${percent(error, 2)}`) : null;
-    fill(this.caption, h("span.rank", {}, `${rank + 1}`), mark, h("span", {}, percent(score)), errorText);
+    const title = error ? "score ± standard error" : "score";
+    const value = h("span.value", { title }, percentWithError(score, error));
+    fill(this.caption, h("span.rank", {}, `${rank + 1}`), mark, value);
     const facts = [id, `rank ${rank + 1}`, `score ${withUnit(score, error)}`, `cluster ${cluster + 1}`];
     if (kept.length) facts.push(`kept as image ${kept[0] + 1}`);
     if (override) facts.push(override);

@@ -160,7 +160,7 @@ function showProgress(tab, reports) {
   }
   const counted = COUNTED_STAGES.includes(running.stage) && running.total > 0;
   const live = old ?? tab.appendChild(h("span.live"));
-  live.textContent = ` · ${counted ? `${Math.floor((100 * running.done) / running.total)} %` : "…"}`;
+  live.textContent = counted ? `${Math.floor((100 * running.done) / running.total)} %` : "…";
 }
 
 /**

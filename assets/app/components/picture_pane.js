@@ -26,7 +26,7 @@ const WITH_CAMERA = "(pointer: coarse), (max-width: 40rem)";
  * @returns {Pane}
  */
 export function createPicturePane(app, { pictures: kinds, upload_bytes: most }, changed) {
-  const zone = new Dropzone(app, { label: "Drop an image here", kinds, most, preview: true, changed });
+  const zone = new Dropzone(app, { what: "an image", kinds, most, preview: true, changed });
   const names = createNames(changed);
   const known = h("p.hint.unknown-class", { hidden: true, role: "status" });
   const hint = h("p.hint", { id: names.helpId }, CLASS_HELP);

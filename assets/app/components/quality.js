@@ -1,7 +1,7 @@
 // The quality of the distilled set: figures of all classes, a table of each class, and warnings.
 
 import { fill, h, helpButton } from "../lib/dom.js";
-import { alternatives, bytes, count, number, plural } from "../lib/format.js";
+import { alternatives, bytes, count, distance, plural } from "../lib/format.js";
 import { NEAR_DUPLICATES, openDuplicates } from "./duplicates_dialog.js";
 
 const BATCH = 10;
@@ -200,7 +200,7 @@ function createRow(line, openPairs) {
   const pairs = h("button.link", { type: "button", onclick: openPairs, "aria-label": label }, near);
   const cells = [
     `${images} of ${images + short}`,
-    number(line.coverage_distance),
+    distance(line.coverage_distance),
     `${line.clusters_covered} of ${line.clusters}`,
     near ? pairs : "0",
     size == null ? "–" : `about ${bytes(size)}`,
@@ -248,7 +248,7 @@ function createTiles({ near, size }) {
     show(overall, estimate, onRequest) {
       images.value.textContent = `${count(overall.images)} of ${count(overall.images + overall.short)}`;
       images.element.classList.toggle("short", overall.short > 0);
-      coverage.value.textContent = number(overall.coverage_distance);
+      coverage.value.textContent = distance(overall.coverage_distance);
       clusters.value.textContent = `${count(overall.clusters_covered)} of ${count(overall.clusters)}`;
       const pairs = h("button.link", { type: "button", onclick: near }, plural(overall.near_duplicates, "pair"));
       fill(duplicates.value, overall.near_duplicates ? pairs : "none");

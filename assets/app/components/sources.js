@@ -145,7 +145,7 @@ export class Sources {
  * @returns {Pane}
  */
 function createZipPane(app, { zips: kinds, upload_bytes: most }, changed, eager) {
-  const zone = new Dropzone(app, { label: "Drop a zip file here", kinds, most, changed, eager });
+  const zone = new Dropzone(app, { what: "a zip file", kinds, most, changed, eager });
   return {
     element: h("div.pane", {}, zone.element, h("p.hint", {}, LAYOUT)),
     ready: () => (zone.file && zone.path ? { path: zone.path } : null),

@@ -23,6 +23,16 @@ export function withError(value, error) {
   return `${value.toFixed(decimals).replace("-", "−")} ± ${error.toFixed(decimals)}`;
 }
 
+/**
+ * Format a share of 1 in per cent, with its standard error where it is known.
+ * @param {number | null | undefined} share
+ * @param {number | null | undefined} error
+ */
+export function percentWithError(share, error) {
+  if (share == null || !Number.isFinite(share) || !error) return percent(share);
+  return `${withError(100 * share, 100 * error)} %`;
+}
+
 /** @param {number} size */
 function isFarFromOne(size) {
   return size < 1e-4 || size >= 1e6;
@@ -50,6 +60,14 @@ export function column(values, digits = 3) {
   /** @param {number} value */
   const text = (value) => (Number(value.toFixed(decimals)) === 0 ? "0" : value.toFixed(decimals).replace("-", "−"));
   return values.map((value) => (value == null || !Number.isFinite(value) ? "–" : text(value)));
+}
+
+/**
+ * Format a distance of features, which is from 0 to 2, with three decimals: figures of classes are compared.
+ * @param {number | null | undefined} value
+ */
+export function distance(value) {
+  return value == null || !Number.isFinite(value) ? "–" : value.toFixed(3);
 }
 
 /**

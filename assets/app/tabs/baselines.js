@@ -4,7 +4,7 @@ import { createBaselineImages } from "../components/baseline_images.js";
 import { BaselineSelections } from "../components/baseline_selections.js";
 import { createLocalizationMeters } from "../components/localization_meters.js";
 import { fill, h, icon, stylesheet } from "../lib/dom.js";
-import { percent, plural } from "../lib/format.js";
+import { count, percent, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { UNIT, withUnit } from "../lib/quantities.js";
 
@@ -226,8 +226,8 @@ function explainHits({ kinds, fit, small_share: small, large_share: large }) {
  */
 function describeFit({ run_images: all, run_images_with_objects: boxed, file_images: listed, ...rest }) {
   const { file_images_not_in_run: absent, notes } = rest;
-  const known = `True boxes: ${boxed} of the run's ${plural(all, "image")} have one; `;
-  const unknown = `not in the run: ${absent} of the ${plural(listed, "image")} of boxes.json.`;
+  const known = `True boxes: ${count(boxed)} of the run's ${plural(all, "image")} have one; `;
+  const unknown = `not in the run: ${count(absent)} of the ${plural(listed, "image")} of boxes.json.`;
   const noted = notes.map((note) => h("li", {}, `${note[0].toUpperCase()}${note.slice(1)}.`));
   return h("div.soft", {}, h("p.boxes-fit", {}, known, unknown), noted.length > 0 && h("ul.boxes-notes", {}, noted));
 }

@@ -73,6 +73,8 @@ class CompareTab {
     this.result = null;
     this.classKey = "";
     this.timer = 0;
+    /** Counts the requests, so that figures of earlier settings are not shown as those of the current ones. */
+    this.requests = 0;
     this.head = new ComparedSettings(app);
     this.figures = createFigures();
     this.list = new ChangeList(app, (change) => this.refresh(change));
@@ -118,6 +120,7 @@ class CompareTab {
     const classKey = JSON.stringify([run, name]);
     if (classKey !== this.classKey) Object.assign(listing, FRESH);
     this.classKey = classKey;
+    this.requests += 1;
     this.figures.markStale();
     const result = await app.latest("compare", () => this.compare(a));
     if (!result) return;
@@ -179,11 +182,11 @@ class CompareTab {
 
   /** Request the figures of all classes once the settings are at rest. */
   requestOverall() {
-    const { app } = this;
+    const { app, requests } = this;
     clearTimeout(this.timer);
     const request = async () => {
       const found = await app.latest("compare overall", () => app.ask("compare_overall"));
-      if (found) this.figures.showOverall(found);
+      if (found && requests === this.requests) this.figures.showOverall(found);
     };
     this.timer = window.setTimeout(() => app.attempt(request), REST_MS);
   }

@@ -22,9 +22,11 @@ const TITLE = "UMAP of all images";
 const DESCRIPTION =
   "All images of the run as points: images with similar patches are close together. Arrow keys move the view, plus " +
   "and minus zoom, 0 shows all points; with a keyboard, select images by the legend and the search.";
+const TOUCH_HINT =
+  "Points with a dark ring are kept. Choose Pan or Lasso above; two fingers zoom, and a tap opens the image.";
 const HINT =
-  "The wheel zooms, dragging pans. With Shift, dragging draws a lasso that adds to the selection. A click opens the " +
-  "image.";
+  "Points with a dark ring are kept. The wheel zooms, dragging pans. With Shift, dragging draws a lasso that adds to " +
+  "the selection. A click opens the image.";
 /** @type {Record<string, string>} */
 const STAGES = { reading: "Reading the scores", fitting: "Fitting the UMAP" };
 
@@ -84,7 +86,7 @@ class MapTab {
     const head = h("div.bar-line", {}, h("h2", {}, TITLE), h("span.grow"), controls.searchLine, controls.tools);
     const figure = h("figure.map-plot", {}, field, cover);
     const main = h("section.map-main", { "aria-label": TITLE }, head, figure, facts);
-    const hint = h("p.soft.map-hint", {}, HINT);
+    const hint = h("p.soft.map-hint", {}, matchMedia("(pointer: coarse)").matches ? TOUCH_HINT : HINT);
     const onclick = () => this.app.attempt(() => openSlices(this.app));
     const slices = h("button.link", { type: "button", onclick }, "Named slices");
     const side = [controls.fields, figures, legend.element, hint, slices];

@@ -93,7 +93,7 @@ class ScoreTab {
       fill(this.finished);
       this.app.attempt(() => this.app.openRun(token));
     });
-    fill(this.finished, h("div.notice", {}, h("p", {}, h("strong", {}, title), " is scored."), open));
+    fill(this.finished, h("div.notice.good", {}, h("p", {}, h("strong", {}, title), " is scored."), open));
   }
 
   /**
