@@ -5,7 +5,7 @@ import { percent, plural } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
 import { toggleBan, togglePin } from "../lib/overrides.js";
-import { UNIT, withUnit } from "../lib/quantities.js";
+import { FIGURE_HELP, SCORE_HELP, UNIT, withUnit } from "../lib/quantities.js";
 import { orderText, rankingError, rankingScore } from "../lib/settings_text.js";
 import { clusterMark } from "./cluster_mark.js";
 import { createBannedLink, createSkippedLink } from "./excluded_images.js";
@@ -223,7 +223,8 @@ class Cell {
     const mark = set(clusterMark(cluster), { title: `cluster ${cluster + 1}` });
     const error = rankingError(patch, this.app.store.state.select);
     const errorText = error ? h("span.error", { title: "standard error" }, `± ${percent(error, 2)}`) : null;
-    fill(this.caption, h("span.rank", {}, `${rank + 1}`), mark, h("span", {}, percent(score)), errorText);
+    const scoreText = h("span", { title: SCORE_HELP }, percent(score));
+    fill(this.caption, h("span.rank", { title: FIGURE_HELP.rank }, `${rank + 1}`), mark, scoreText, errorText);
     const facts = [id, `rank ${rank + 1}`, `score ${withUnit(score, error)}`, `cluster ${cluster + 1}`];
     if (kept.length) facts.push(`kept as image ${kept[0] + 1}`);
     if (override) facts.push(override);

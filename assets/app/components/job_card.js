@@ -19,6 +19,7 @@ const STAGES = {
   map: "Computing the map",
   select: "Selecting",
   export: "Writing images",
+  report: "Writing the report",
   "held-out images": "Reading held-out images",
   compose: "Composing the sets",
   evaluate: "Training students",
