@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         iter_sweep,
         sweep,
     )
+    from dsel.api.explained_names import explain
     from dsel.api.run import Run, open_run
     from dsel.api.selection import Selection
     from dsel.api.stages import (
@@ -67,6 +68,7 @@ _MODULES: Final = {
     "dsel.api.evaluation": (
         "advise", "evaluate", "iter_advise", "iter_evaluate", "iter_sweep", "sweep",
     ),
+    "dsel.api.explained_names": ("explain",),
     "dsel.api.run": ("Run", "open_run"),
     "dsel.api.selection": ("Selection",),
     "dsel.api.stages": (
@@ -114,6 +116,7 @@ __all__ = [
     "advise",
     "distill",
     "evaluate",
+    "explain",
     "export",
     "iter_advise",
     "iter_distill",

@@ -246,7 +246,7 @@ type Latest = <T>(queue: string, request: () => Promise<T>) => Promise<T | undef
 
 interface Report {
   token: string;
-  kind: "score" | "export" | "push" | "evaluate" | "advise";
+  kind: "score" | "export" | "push" | "report" | "evaluate" | "advise";
   title: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
   stage: string;
@@ -275,17 +275,19 @@ interface Report {
   mine: boolean;
 }
 interface Job {
-  kind: "score" | "export" | "evaluate" | "advise";
+  kind: "score" | "export" | "report" | "evaluate" | "advise";
   token: string;
   report: Report;
   settings?: string;
+  /** Whether an export is of selected images, and not of the settings' set. */
+  chosen?: boolean;
   work?: { students: number; steps: number; student: string };
 }
 interface Jobs {
   of(kind: string): Job[];
   tokens(kind: string): string[];
   isLost(): boolean;
-  subscribe(listener: () => void): void;
+  subscribe(listener: () => void): () => void;
   poll(): Promise<void>;
   add(kind: string, token: string, more?: Record<string, any>, eager?: boolean): Promise<void>;
   forget(token: string): void;

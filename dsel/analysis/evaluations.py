@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,6 +14,7 @@ from dsel.pipeline.verdicts import DifferenceKind, kind_of
 from dsel.runs.evaluations import Evaluation, EvaluationRow
 
 VerdictKind: TypeAlias = DifferenceKind | Literal["unknown"]
+Reason: TypeAlias = Literal["", "not_evaluated", "not_stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,18 @@ class Verdict:
     student: str = ""
     test: str = ""
     validation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAccuracies:
+    """The mean accuracies of students on the test images of each class, by its name.
+
+    reason: why there are none: the selection was not evaluated at its IPC, or only by a version
+    that did not store them.
+    """
+
+    of_class: Mapping[str, float | None]
+    reason: Reason = ""
 
 
 def belongs_to(evaluation: Evaluation, settings: SelectSettings) -> bool:
@@ -66,6 +79,21 @@ def verdict(evaluations: Sequence[Evaluation], settings: SelectSettings) -> Verd
         evaluation.fingerprint, evaluation.settings.student, evaluation.test.source,
         evaluation.validation,
     )  # fmt: skip
+
+
+def class_accuracies(
+    evaluations: Sequence[Evaluation], settings: SelectSettings
+) -> ClassAccuracies:
+    """Return the accuracies per class of the selection with these settings at its IPC.
+
+    Where several evaluations have them, the one counts that `verdict` would take.
+    """
+    found = list(_rows(evaluations, settings))
+    stored = [(one, row) for one, row in found if row.per_class]
+    if not stored:
+        return ClassAccuracies({}, "not_stored" if found else "not_evaluated")
+    evaluation, row = max(reversed(stored), key=_weight)
+    return ClassAccuracies(dict(zip(evaluation.classes, row.per_class, strict=True)))
 
 
 def _rows(

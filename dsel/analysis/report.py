@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +24,7 @@ from dsel.files import write_atomically
 from dsel.pipeline.verdicts import p_text, points
 from dsel.runs import Run
 from dsel.runs.evaluations import Evaluation
+from dsel.types import Done, Event
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -59,10 +60,19 @@ def plan_report(run: Run, out: Path, selection: str = "", evaluation: str = "") 
     return Plan(run.read_selection(selection)[0] if has_selection else SelectSettings(), stored)
 
 
-def write_report(run: Run, out: Path, plan: Plan, shown: int = 10) -> None:
-    """Write a report to a file; shown: chosen patches of each class, at most."""
-    html = report_html(Explorer(run), plan.settings, plan.evaluations, shown)
-    write_atomically(out, html.encode())
+def write_report(
+    explorer: Explorer,
+    out: Path,
+    plan: Plan,
+    shown: int = 10,
+    path: Path | None = None,
+    is_public: bool = False,
+) -> Iterator[Event]:
+    """Write a report to a file; the parameters are those of `report_html`."""
+    html = yield from report_html(explorer, plan.settings, plan.evaluations, shown, path, is_public)
+    content = html.encode()
+    write_atomically(out, content)
+    yield Done("report", {"out": str(out), "bytes": len(content)})
 
 
 def report_html(
@@ -72,10 +82,10 @@ def report_html(
     shown: int = 10,
     path: Path | None = None,
     is_public: bool = False,
-) -> str:
-    """Return the report of a selection; see `report_of`."""
+) -> Generator[Event, None, str]:
+    """Return the report of a selection, and yield events on the way; see `report_of`."""
     path = explorer.run.path if path is None else path
-    report = report_of(explorer, settings, evaluations, shown, path, is_public)
+    report = yield from report_of(explorer, settings, evaluations, shown, path, is_public)
     environment = _environment()
     style = (asset(FOLDER) / "report.css").read_text("utf-8")
     return environment.get_template(TEMPLATE).render(report=report, style=style)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -26,7 +26,7 @@ from dsel.pipeline.verdicts import verdicts
 from dsel.runs import Run
 from dsel.runs.evaluations import Evaluation
 from dsel.runs.knowledge import Measured
-from dsel.types import Box
+from dsel.types import Box, Event, Progress, Started
 
 MOST_PICTURES: Final = 400
 """Pictures of a report: more make a file that is slow to open."""
@@ -134,8 +134,8 @@ def report_of(
     shown: int,
     path: Path,
     is_public: bool = False,
-) -> Report:
-    """Return the report of a selection of a run.
+) -> Generator[Event, None, Report]:
+    """Return the report of a selection of a run, and yield events on the way.
 
     shown: pictures of each class, at most. path: of the run, as commands name it. is_public: leave
     out the folders of this machine.
@@ -145,9 +145,11 @@ def report_of(
     reasons = _reasons(run)
     most = min(shown, settings.ipc, max(1, MOST_PICTURES // max(len(identity.classes), 1)))
     left, classes = MOST_PICTURES, []
+    yield Started("report", len(identity.classes), "classes")
     for index in range(len(identity.classes)):
         classes.append(_class_part(explorer, index, settings, min(most, left)))
         left -= len(classes[-1].shown)
+        yield Progress()
     return Report(
         run=run,
         dataset=short.of(str(identity.dataset_origin.get("source", "unknown"))),

@@ -25,13 +25,21 @@ def overlay_uri(values: NDArray[np.float32], high: float, kind: Kind) -> str:
 
     high: the value at the upper end of the colours.
     """
-    rgb = coloured(values, -high if kind == "signed" else 0.0, high, _table(kind))
     share = np.abs(values) if kind == "signed" else np.maximum(values, 0)
     shares = np.clip(np.nan_to_num(share) / max(high, 1e-12), 0, 1)
-    alpha = np.rint(255 * np.sqrt(shares)).astype(np.uint8)  # weak evidence stays visible
     stream = io.BytesIO()
-    Image.fromarray(np.dstack([rgb, alpha])).save(stream, "png", optimize=True)
+    shown = overlay(values, high, kind, np.sqrt(shares))  # weak evidence stays visible
+    shown.save(stream, "png", optimize=True)
     return data_uri(stream.getvalue(), "image/png")
+
+
+def overlay(
+    values: NDArray[np.float32], high: float, kind: Kind, opacity: NDArray[np.floating]
+) -> Image.Image:
+    """Return a map (h, w) in the colours of its kind; opacity: (h, w), in 0 to 1."""
+    rgb = coloured(values, -high if kind == "signed" else 0.0, high, _table(kind))
+    alpha = np.rint(255 * opacity).astype(np.uint8)
+    return Image.fromarray(np.dstack([rgb, alpha]))
 
 
 def gradient_of(kind: Kind) -> str:

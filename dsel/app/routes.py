@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from dsel.app.guard import ROOT, UPLOAD
 from dsel.app.hub_login import remember_login
-from dsel.app.jobs.tasks import SET, ExportTask
+from dsel.app.jobs.tasks import DOWNLOADS
 from dsel.app.rpc import respond
 from dsel.app.state import AppState
 from dsel.app.visitors import Visitor
@@ -54,11 +54,12 @@ def routes_of(state: AppState, identify: Identify) -> list[BaseRoute]:
         return PlainTextResponse(path)
 
     async def export(request: Request) -> Response:
-        """Send the zip file of an export; the token of its job is the right to have it."""
+        """Send the file that a job wrote; the token of the job is the right to have it."""
         token = request.path_params["token"]
-        if not isinstance(state.jobs.task(token), ExportTask):
+        name = DOWNLOADS.get(state.jobs.task(token).kind)
+        if name is None:
             raise SettingError("this job has no file to download")
-        return FileResponse(state.jobs.result(token), filename=SET)
+        return FileResponse(state.jobs.result(token), filename=name)
 
     plotly = plotly_js()
     return [

@@ -70,7 +70,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "find": (requests.FindParams, find.find_images),
     "find_all": (requests.FindParams, find.find_all),
     "similar": (Params, find.similar),
-    "class_figures": (Params, find.class_figures),
+    "class_figures": (requests.TokensParams, find.class_figures),
     "overrides": (Params, distilled_set.overrides),
     "compare": (requests.CompareParams, compare.compare),
     "compare_overall": (Params, compare.compare_overall),
@@ -95,11 +95,11 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "job_rename": (requests.RenameParams, jobs.job_rename),
     "job_remove": (requests.TokenParams, jobs.job_remove),
     "export_summary": (Params, jobs.export_summary),
-    "export_start": (Params, jobs.export_start),
+    "export_start": (requests.SelectedParams, jobs.export_start),
     "export_commands": (Params, jobs.export_commands),
     "push_options": (Params, push.push_options),
     "push_start": (push.PushParams, push.push_start),
-    "report": (requests.TokensParams, report.report),
+    "report_start": (requests.TokensParams, report.report_start),
 })  # fmt: skip
 """Each method's parameters and its handler."""
 

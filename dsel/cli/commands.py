@@ -14,6 +14,7 @@ from tyro.conf import Positional, arg
 from dsel import __version__
 from dsel.cli.care import repair, status
 from dsel.cli.evaluation import advise, evaluate, sweep
+from dsel.cli.explaining import explain
 from dsel.cli.flags import (
     Address,
     AnyRun,
@@ -25,6 +26,7 @@ from dsel.cli.flags import (
     Scenes,
     SelectFlags,
     Selection,
+    SliceName,
     Where,
     with_preset,
 )
@@ -141,6 +143,7 @@ def export(
         Path, arg(help="folder, or file that ends in .zip, to write the distilled set to")
     ],
     selection: Selection = "",
+    of_slice: SliceName = "",
     settings: ExportSettings = ExportSettings(),
     publish: Publish = Publish(),
     output: Output = Output(),
@@ -151,8 +154,12 @@ def export(
     if output.dry_run:
         chosen, selections = opened.read_selection(selection)
         images = sum(len(s.kept_images(chosen.ipc)) for s in selections)
+        if of_slice:
+            from dsel.runs.slices import read_slice
+
+            images = len(read_slice(opened.path, of_slice).ids)
         return print_plan(output, {"images": images, "out": str(out)}, settings)
-    figures = _export(opened, out, settings, selection)
+    figures = _export(opened, out, settings, selection, of_slice)
     if publish.push:
         figures = {**figures, **_push(out, publish)}
     print_result(figures, output)
@@ -230,8 +237,8 @@ def train(
 
 
 for command in (
-    gather, check, info, status, report, verify, repair, bundle, space, evaluate, sweep, advise,
-    teach, adapt,
+    gather, check, explain, info, status, report, verify, repair, bundle, space, evaluate, sweep,
+    advise, teach, adapt,
 ):  # fmt: skip
     COMMANDS.command()(command)
 
@@ -344,11 +351,16 @@ def _select(run: Run, settings: SelectSettings, where: Where) -> Mapping[str, An
     return Terminal().follow(select_all(run, settings, featurizer, teacher))
 
 
-def _export(run: Run, out: Path, settings: ExportSettings, selection: str) -> Mapping[str, Any]:
+def _export(
+    run: Run, out: Path, settings: ExportSettings, selection: str, of_slice: str = ""
+) -> Mapping[str, Any]:
     from dsel.cli.terminal import Terminal
+    from dsel.pipeline.chosen import export_slice
     from dsel.pipeline.distill import RUN_IN_OUT
     from dsel.pipeline.export import export as export_all
 
+    if of_slice:
+        return Terminal().follow(export_slice(run, of_slice, out, settings, selection))
     return Terminal().follow(export_all(run, out, settings, selection, also_ours=(RUN_IN_OUT,)))
 
 

@@ -29,6 +29,15 @@ Selection = Annotated[
     str, arg(help="fingerprint of a stored selection; empty is the one made last")
 ]
 
+SliceName = Annotated[
+    str,
+    arg(
+        name="slice",
+        help="name of a slice of the run: its images are written, each cut by the settings of the "
+        "selection, whether they are kept or not",
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Output:

@@ -72,7 +72,9 @@ def report(
     output: Output = Output(),
 ) -> None:
     """Write a report of a run, or of one evaluation, as one HTML file to send and to keep."""
+    from dsel.analysis.explorer import Explorer
     from dsel.analysis.report import plan_report, write_report
+    from dsel.cli.terminal import Terminal
     from dsel.runs import open_run, run_folder
 
     opened = open_run(run_folder(run))
@@ -80,8 +82,8 @@ def report(
     if output.dry_run:
         work = {"out": str(out), "evaluations": len(plan.evaluations)}
         return print_plan(output, work, plan.settings)
-    write_report(opened, out, plan, pictures)
-    print_result({"out": str(out), "bytes": out.stat().st_size}, output)
+    events = write_report(Explorer(opened), out, plan, pictures)
+    print_result(Terminal().follow(events), output)
     return None
 
 

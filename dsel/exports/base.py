@@ -37,7 +37,10 @@ IMAGES_MARK = "images"
 LONGEST_NAME_BYTES = 160
 """Longest name of a class folder: file systems allow 255, and images add a number and a suffix."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
-NAMING_FACTS = ("dsel", "run", "selection")
+CHOSEN = "chosen"
+"""The fact that lists the ids of images that were chosen one by one, where they were."""
+
+NAMING_FACTS = ("dsel", "run", "selection", CHOSEN)
 """Facts that enter the fingerprint; the source's location and library versions do not."""
 
 
@@ -69,6 +72,13 @@ class Export:
     def images(self) -> int:
         """The number of distilled images of all classes."""
         return sum(len(one.kept_images(self.select.ipc)) for one in self.selections)
+
+    @property
+    def budget(self) -> str:
+        """How many images each class has, in words."""
+        if CHOSEN in self.facts:
+            return "chosen one by one"
+        return f"at most {self.select.ipc} per class"
 
     @property
     def format(self) -> FormatName:

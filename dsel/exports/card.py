@@ -20,7 +20,7 @@ SIZES: Final = (
 TEMPLATE: Final = """\
 # A distilled set
 
-{images} of {image_px} x {image_px} px in {classes} classes, at most {ipc} per class, selected from `{source}` with
+{images} of {image_px} x {image_px} px in {classes} classes, {budget}, selected from `{source}` with
 dsel {version}.
 
 ![The first images of some classes]({preview})
@@ -69,7 +69,7 @@ def card(export: Export, images: int, patches: int) -> str:
         images="Mosaics" if export.canvas.factor > 1 else "Images",
         image_px=export.canvas.image_px,
         classes=len(export.classes),
-        ipc=export.select.ipc,
+        budget=export.budget,
         source=_source(export),
         version=facts["dsel"],
         preview=PREVIEW,

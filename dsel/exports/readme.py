@@ -13,7 +13,7 @@ README: Final = "README.md"
 TEMPLATE: Final = """\
 # A distilled set
 
-{images} of {image_px} x {image_px} px in {classes} classes, at most {ipc} per class, selected with dsel {version}.
+{images} of {image_px} x {image_px} px in {classes} classes, {budget}, selected with dsel {version}.
 
 - `train/` has one folder of images per class, named as in the source; `classes.json` has the index, the name and the
   folder of each class.
@@ -78,7 +78,7 @@ def readme(export: Export) -> str:
         images="Mosaics" if factor > 1 else "Images",
         image_px=side,
         classes=len(export.classes),
-        ipc=export.select.ipc,
+        budget=export.budget,
         version=export.facts["dsel"],
         labels=_labels(export) if export.settings.teacher else "",
         mosaics=mosaics(export),
@@ -91,10 +91,10 @@ def readme(export: Export) -> str:
 OTHER: Final = """\
 # A distilled set
 
-{images} of {image_px} x {image_px} px in {classes} classes, at most {ipc} per class, selected with dsel {version},
+{images} of {image_px} x {image_px} px in {classes} classes, {budget}, selected with dsel {version},
 for {purpose}. `manifest.json` has the settings and the source of every pixel.
 {mosaics}
-{lines}"""  # noqa: E501
+{lines}"""
 
 LAYOUT: Final = """\
 ```python
@@ -119,7 +119,7 @@ def other_readme(export: Export, purpose: str, lines: str) -> str:
         images="Mosaics" if factor > 1 else "Images",
         image_px=export.canvas.image_px,
         classes=len(export.classes),
-        ipc=export.select.ipc,
+        budget=export.budget,
         version=export.facts["dsel"],
         purpose=purpose,
         mosaics=mosaics(export),

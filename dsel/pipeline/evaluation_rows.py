@@ -61,7 +61,17 @@ def _compared(row: EvaluationRow, reference: EvaluationRow | None) -> Evaluation
         best_mean=mean([student.best for student in row.students]),
         difference=difference,
         p_value=p_value,
+        per_class=_per_class(row.students),
     )
+
+
+def _per_class(students: Sequence[StudentResult]) -> tuple[float | None, ...]:
+    """Return the mean accuracy of each class; empty unless all students have them."""
+    if not all(student.per_class for student in students):
+        return ()
+    of_classes = zip(*(student.per_class for student in students), strict=True)
+    known = ([one for one in column if one is not None] for column in of_classes)
+    return tuple(fmean(column) if column else None for column in known)
 
 
 def _last(row: EvaluationRow) -> list[float]:

@@ -15,6 +15,7 @@ from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
 from dsel.core.composing import Canvas, Cut, check_image_px, compose_class
 from dsel.exports import FORMATS, Export, class_folders, is_zip, write_export, write_zip
+from dsel.exports.base import CHOSEN
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.labelling import check_labels, labeller, open_teacher
 from dsel.pipeline.selector import Selector
@@ -55,8 +56,12 @@ def export_selections(
     out: Path,
     settings: ExportSettings,
     also_ours: Sequence[str] = (),
+    chosen: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """Write the images of any selections, like `export`; nothing is written to the run."""
+    """Write the images of any selections, like `export`; nothing is written to the run.
+
+    chosen: the ids of the images, where they were chosen one by one (see `export_images`).
+    """
     image_px = check_export(run, select_settings, settings)
     teacher = open_teacher(settings, run.identity.classes)
     dataset, why = source_of(run, settings.pixels)
@@ -66,6 +71,8 @@ def export_selections(
     from_source = dataset is not None
     plan = plan_export(run, selections, select_settings, settings, image_px, from_source, origin)
     plan = with_story(plan, run)
+    if chosen:  # no student has seen these
+        plan = replace(plan, facts={**plan.facts, CHOSEN: list(chosen)}, evaluation=None)
     needed = any(FORMATS[name].needs_pixels for name in settings.format)
     cut = _cutter(run, dataset) if needed or teacher is not None else _blank
     labels = labeller(plan, teacher)

@@ -34,7 +34,9 @@ class StudentResult:
     """The test accuracies of one student, in 0 to 1.
 
     last: after the last step. best: the highest of `curve`, the accuracies at the steps in `steps`.
-    trained_on: the SHA-256 of the pixels and labels of its training set.
+    trained_on: the SHA-256 of the pixels and labels of its training set. per_class: those of `last`
+    on the test images of each class, None for a class without any; students that were stored before
+    it was measured have none.
     """
 
     seed: int
@@ -43,6 +45,7 @@ class StudentResult:
     steps: tuple[int, ...]
     curve: tuple[float, ...]
     trained_on: str
+    per_class: tuple[float | None, ...] = ()
 
 
 @with_config(STORED)
@@ -53,7 +56,8 @@ class EvaluationRow:
     images: distilled images of all classes. training_images: what students see of them, the tiles
     where mosaics are unpacked. mean, sd and standard_error: of the students' last accuracies;
     best_mean: the mean of their best ones. difference and p_value: to random whole images of the
-    same IPC, by Welch's t test. None where there are too few students.
+    same IPC, by Welch's t test. None where there are too few students. per_class: the mean of the
+    students' accuracies of each class; empty unless all students have them.
     """
 
     name: str
@@ -69,6 +73,7 @@ class EvaluationRow:
     best_mean: float | None = None
     difference: float | None = None
     p_value: float | None = None
+    per_class: tuple[float | None, ...] = ()
 
 
 @with_config(STORED)

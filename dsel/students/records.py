@@ -33,7 +33,8 @@ class Outcome:
     """The test accuracies of one student, in 0 to 1.
 
     last: after the last step. best: the highest of `curve`, which holds the accuracies at the
-    steps in `steps`, the last step included.
+    steps in `steps`, the last step included. per_class: (C,) those of `last` on the test images of
+    each class, None for a class without any.
     """
 
     seed: int
@@ -41,3 +42,4 @@ class Outcome:
     best: float
     steps: tuple[int, ...]
     curve: tuple[float, ...]
+    per_class: tuple[float | None, ...] = ()

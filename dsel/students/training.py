@@ -162,15 +162,27 @@ def accuracy(
     model: nn.Module, images: Tensor, labels: Tensor, precision: Precision = "auto"
 ) -> float:
     """Return the share of images (N, 3, px, px) uint8 that a model labels right."""
+    return int(_rightly(model, images, labels, precision).sum()) / max(1, len(images))
+
+
+def class_accuracies(right: Tensor, labels: Tensor, classes: int) -> tuple[float | None, ...]:
+    """Return the share of right labels (N,) of each class; None for a class without images."""
+    counts = torch.bincount(labels, minlength=classes).tolist()
+    hits = torch.bincount(labels[right], minlength=classes).tolist()
+    return tuple(hit / count if count else None for hit, count in zip(hits, counts, strict=True))
+
+
+def _rightly(model: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> Tensor:
+    """Return which images (N, 3, px, px) uint8 a model labels right, (N,)."""
     model.eval()
-    right = 0
+    right = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     with torch.inference_mode():
         for start in range(0, len(images), TEST_BATCH):
             rows = slice(start, start + TEST_BATCH)
             with _autocast(images.device, precision):
                 logits = model(to_input(images[rows]))
-            right += int((logits.argmax(1) == labels[rows]).sum())
-    return right / max(1, len(images))
+            right[rows] = logits.argmax(1) == labels[rows]
+    return right
 
 
 def _student(
@@ -179,13 +191,16 @@ def _student(
     recipe, steps = recipe_of(settings), settings.steps
     model = _new_student(settings, data, seed)
     tested, curve, reported = checkpoints(steps), [], 0
+    right = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     for step, loss in training_steps(model, data, recipe, steps, seed):
         if step in tested:
-            curve.append(accuracy(model, images, labels, recipe.precision))
+            right = _rightly(model, images, labels, recipe.precision)
+            curve.append(int(right.sum()) / max(1, len(images)))
         if step % REPORT_EVERY == 0 or step == steps:
             yield Progress(step - reported, f"seed {seed}, loss {loss.item():.3f}")
             reported = step
-    return Outcome(seed, curve[-1], max(curve), tested, tuple(curve))
+    per_class = class_accuracies(right, labels, data.targets.shape[1])
+    return Outcome(seed, curve[-1], max(curve), tested, tuple(curve), per_class)
 
 
 def _new_student(settings: EvaluateSettings, data: Data, seed: int) -> nn.Module:

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 from support.evaluated import evaluation, row, write_evaluations
 from support.synthetic import MIXED, draw, synthetic_run, write_run
-from support.toyset import finish
+from support.toyset import finish, value_of
 
 from dsel.analysis.explorer import Explorer
-from dsel.analysis.report import plan_report, report_html, write_report
+from dsel.analysis.report import plan_report, write_report
+from dsel.analysis.report import report_html as report_events
 from dsel.analysis.report_chart import accuracy_chart
 from dsel.analysis.report_pictures import gradient_of, overlay_uri
 from dsel.analysis.report_text import number_text, percent_text, share_text, value_text
@@ -28,6 +29,11 @@ from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
 
 SETTINGS = SelectSettings(patch_px=64, ipc=4)
+
+
+def report_html(*arguments: Any, **more: Any) -> str:
+    """The report, without the events on the way."""
+    return value_of(report_events(*arguments, **more))
 
 
 @pytest.fixture(scope="module")
@@ -197,8 +203,16 @@ def test_plan_report__of_the_current_selection(tmp_path):
     finish(select(found, SETTINGS))
     plan = plan_report(open_run(found.path), out)
     assert plan.settings == SETTINGS
-    write_report(found, out, plan)
+    finish(write_report(Explorer(found), out, plan))
     assert out.read_text("utf-8") == report_html(Explorer(found), SETTINGS, [])
+
+
+def test_write_report__counts_the_classes(explorer, tmp_path):
+    out = tmp_path / "report.html"
+    plan = plan_report(explorer.run, out)
+    started, *progress, done = finish(write_report(explorer, out, plan))
+    assert (started.stage, started.total, len(progress)) == ("report", 3, 3)
+    assert done.figures == {"out": str(out), "bytes": out.stat().st_size}
 
 
 def test_plan_report__of_one_evaluation(run, tmp_path):

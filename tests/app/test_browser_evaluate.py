@@ -46,6 +46,8 @@ def visit(chromium: Any, evaluated_url: str) -> Iterator[Opener]:
 
 
 def shown(page: Any) -> None:
+    if "tab=evaluate" not in page.url:
+        return
     page.wait_for_selector(f"{PANEL} .job-form")
     page.wait_for_selector(f"{PLOT} .main-svg")
 
@@ -65,6 +67,19 @@ def test_evaluations__the_answer_and_the_table_follow_the_settings(visit: Opener
     until(page, f"{PANEL} .verdict", "e => e.dataset.kind === 'worse'")
     assert "patch_px=32" in page.url
     assert "random whole" in (page.locator(PLOT).get_attribute("aria-label") or "")
+
+
+def test_classes__the_table_of_find_has_the_accuracy_of_each(visit: Opener) -> None:
+    page = visit("tab=find&find=show%3Dclasses&ipc=10")
+    until(page, ".class-table", "e => e.textContent.includes('25.0 %')")
+    cells = page.locator(".class-table td[title*='accuracy of students']")
+    assert cells.all_inner_texts() == ["25.0 %", "47.0 %"]
+    page.get_by_role("button", name="Accuracy", exact=True).click()
+    assert page.locator(".class-table tbody th").all_inner_texts() == ["disc", "square"]
+    page.get_by_role("button", name="Accuracy", exact=True).click()
+    assert page.locator(".class-table tbody th").all_inner_texts() == ["square", "disc"]
+    page.get_by_label("IPC", exact=True).press("ArrowRight")
+    until(page, ".class-table", "e => !e.textContent.includes('25.0 %')")
 
 
 def test_sweep__a_cell_loads_its_settings(visit: Opener) -> None:

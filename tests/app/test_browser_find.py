@@ -163,6 +163,8 @@ def test_classes__sorted_searched_and_opened(visit: Opener, columns: ImageColumn
     page.get_by_role("button", name="Mean score").click()
     assert names.all_inner_texts() == rising[::-1]
     assert page.locator("th[aria-sort=descending]").inner_text() == "Mean score"
+    unknown = page.locator(".class-table td[title*='were not evaluated at this IPC']")
+    assert unknown.all_inner_texts() == ["–"] * 3
     page.get_by_label("Search classes").fill("squ")
     assert names.all_inner_texts() == ["square"]
     page.get_by_role("button", name="List 24 images of square").click()

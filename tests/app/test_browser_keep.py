@@ -153,13 +153,20 @@ def test_report__is_saved_from_the_export_tab(visit: Opener) -> None:
     page = visit("tab=export&ipc=3")
     button = page.get_by_role("button", name="Save the report")
     button.wait_for()
-    name, html = saved(page, button)
+    with page.expect_download(timeout=LONG_MS) as download:
+        button.click()
+    name, html = download.value.suggested_filename, Path(download.value.path()).read_bytes()
     assert name == "dsel-report.html"
     text = html.decode()
     assert "distilled to 3 images per class" in text
     assert "http:" not in text
     assert "https:" not in text
-    until(page, "#dsel-panel-export .report .hint", "e => e.textContent.startsWith('Saved')")
+    job = page.locator("#dsel-panel-export .report .job")
+    job.get_by_role("heading", name="report of 3 classes at IPC 3").wait_for()
+    page.reload()
+    link = page.locator("#dsel-panel-export .report a[download]")
+    link.wait_for()
+    assert saved(page, link) == (name, html)
 
 
 # Runs

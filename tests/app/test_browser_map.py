@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -230,6 +232,23 @@ def test_table__a_csv_of_the_selected_images(visit: Opener) -> None:
     assert waiting.value.suggested_filename == "selected.csv"
     lines = waiting.value.path().read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["id", "disc/000001", "bar/000002"]
+
+
+def test_export__selected_images_as_a_zip_with_one_click(visit: Opener) -> None:
+    """The ids of the manifest are those that were selected, whatever the set would keep."""
+    page = opened(visit, "tab=map&ipc=1&bans=bar/000002&ids=disc/000001&ids=bar/000002")
+    page.wait_for_selector(BAR)
+    with page.expect_download(timeout=LONG_MS) as waiting:
+        page.get_by_role("button", name="Export", exact=True).click()
+    assert waiting.value.suggested_filename == "dsel_export.zip"
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        record = json.loads(archive.read("manifest.json"))
+    assert record["chosen"] == ["disc/000001", "bar/000002"]
+    assert [one["patches"][0]["image_id"] for one in record["images"]] == record["chosen"]
+    page.get_by_role("tab", name="Export").click()
+    job = page.locator("#dsel-panel-export .latest .job")
+    job.get_by_role("heading", name="2 selected images").wait_for()
+    assert job.locator("a[download]").count() == 1
 
 
 def test_clusters__a_cluster_is_acted_on(visit: Opener) -> None:

@@ -211,15 +211,15 @@ def test_names__an_example_is_scored_under_several(visit: Opener) -> None:
 
 def test_picture__from_the_clipboard(visit: Opener) -> None:
     page = visit()
-    page.locator(FORM).evaluate(
-        """(form, bytes) => {
-          const data = new DataTransfer();
-          data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
-          const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
-          form.dispatchEvent(event);
+    page.evaluate(
+        """(bytes) => {
+          const image = new Blob([new Uint8Array(bytes)], { type: "image/png" });
+          return navigator.clipboard.write([new ClipboardItem({ "image/png": image })]);
         }""",
         list(picture()),
     )
+    page.locator(FORM).click(position={"x": 3, "y": 3})
+    page.keyboard.press("Control+V")
     until(page, ".zone img", "e => !e.hidden && e.naturalWidth > 0")
     assert page.locator(".zone-title").first.inner_text() == "pasted.png"
 

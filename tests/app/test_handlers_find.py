@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+
 import numpy as np
 import pytest
+from support.evaluated import evaluation, row
 from support.page import ask, send
 from support.synthetic import synthetic_run
 
 from dsel.app.state import AppState
 from dsel.config import SelectSettings
+from dsel.runs.evaluations import write_evaluation
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,25 @@ def test_class_figures__one_number_per_class(state: AppState) -> None:
     found = ask(state, "class_figures")["figures"]
     assert {name: one["shape"] for name, one in found.items()} == {name: [3] for name in found}
     assert "coverage" in found
+
+
+def test_class_figures__accuracies_of_the_evaluation_of_the_view(tmp_path: Path) -> None:
+    synthetic_run(tmp_path / "run", classes=2, per_class=6)
+    view = {"ipc": 4}
+    assert accuracies(tmp_path / "run", view) == ("not_evaluated", [None, None])
+    older, newer = row("dsel", 4, 0.5), row("dsel", 4, 0.5, per_class=(0.25, 0.75))
+    write_evaluation(tmp_path / "run", evaluation("a" * 16, rows=[older]))
+    assert accuracies(tmp_path / "run", view) == ("not_stored", [None, None])
+    write_evaluation(tmp_path / "run", evaluation("b" * 16, rows=[newer]))
+    assert accuracies(tmp_path / "run", view) == ("", [0.25, 0.75])
+    assert accuracies(tmp_path / "run", {"ipc": 3}) == ("not_evaluated", [None, None])
+
+
+def accuracies(run: Path, view: dict) -> tuple[str, list[float | None]]:
+    found = ask(AppState(run), "class_figures", view)
+    packed = found["figures"]["accuracy"]
+    values = np.frombuffer(base64.b64decode(packed["data"]), "<f4")
+    return found["no_accuracy"], [None if np.isnan(one) else float(one) for one in values]
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,20 @@ def test_job__a_refusal_is_one_clear_line(
     assert not device.of("/allow")
 
 
+def test_job__is_scored_to_its_end_in_borrowed_portions(tmp_path: Path) -> None:
+    """Ten images in shards of six, as large as fit; the GPU is asked for, and given back."""
+    device = Device()
+    found = run_job(device, tmp_path)
+    assert (found["code"], found["error"]) == ("", "")
+    assert found["figures"]["images"] == 10
+    assert found["stages"][:4] == ["open", "gpu", "load", "score"]
+    asked = device.of("/schedule")
+    assert asked
+    assert {one["token"] for one in asked} == {visitor_token()}
+    assert [one["fail"] for one in device.of("/release")] == ["false"] * len(asked)
+    assert (tmp_path / "job/run/summary.json").is_file()
+
+
 def test_job__a_service_that_does_not_answer(tmp_path: Path) -> None:
     with lend(Device()) as gone:
         url = gone.url

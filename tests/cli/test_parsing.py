@@ -54,6 +54,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     "adapt": (PriorSettings, SourceSettings, AdaptSettings),
     "train": (SourceSettings, TrainSettings),
     "check": (),
+    "explain": (PriorSettings, ScoreSettings),
     "verify": (),
     "info": (),
     "report": (),
@@ -64,7 +65,8 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 }  # fmt: skip
 OWN = {
     "score": {"--run"}, "select": {"--preset"},
-    "export": {"--out", "--selection", "--push", "--public"},
+    "export": {"--out", "--selection", "--slice", "--push", "--public"},
+    "explain": {"--names", "--out", "--run"},
     "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
     "teach": {"--out", "--validation"}, "adapt": {"--out"},
     "evaluate": {"--test", "--run", "--selection"},

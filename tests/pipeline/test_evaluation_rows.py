@@ -46,6 +46,16 @@ def test_compared__no_student_yet():
     assert compared([row("dsel", [])])[0].mean is None
 
 
+def test_compared__accuracies_of_classes_are_means_of_students():
+    students = row("dsel", [0.3, 0.4]).students
+    first = replace(students[0], per_class=(0.2, None, 0.4))
+    second = replace(students[1], per_class=(0.4, None, 0.4))
+    (found,) = compared([replace(row("dsel", []), students=(first, second))])
+    assert found.per_class == (pytest.approx(0.3), None, pytest.approx(0.4))
+    (older,) = compared([replace(row("dsel", []), students=(first, students[1]))])
+    assert older.per_class == ()
+
+
 @pytest.mark.parametrize(
     ("difference", "p_value", "text"),
     [

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
-from support.toyset import SMALL, finish, scored_run, tree
+from support.toyset import SMALL, finish, scored_run, tree, value_of
 
 from dsel.config import ExportSettings
 from dsel.errors import SettingError
@@ -17,7 +16,6 @@ from dsel.pipeline.export import check_export, export, export_selections
 from dsel.pipeline.select import select_classes
 from dsel.pipeline.selector import Selector
 from dsel.runs import Run
-from dsel.types import ClassSelection, Event
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +55,10 @@ def test_export__the_source_is_opened_once(run, tmp_path, monkeypatch):
     assert opened == [(run, "auto")]
 
 
-def returned(events: Generator[Event, None, Sequence[ClassSelection]]) -> Sequence[ClassSelection]:
-    """The value that a generator returns after its last event."""
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            return end.value
-
-
 def test_export_selections__of_classes_selected_without_storing_them(run, tmp_path):
     """The same bytes as from the stored selection; the manifest names it and what made it."""
     before = tree(run.path)
-    selections = returned(select_classes(Selector(run), SMALL))
+    selections = value_of(select_classes(Selector(run), SMALL))
     settings = ExportSettings(image_px=20)
     finish(export_selections(run, selections, SMALL, tmp_path / "live", settings))
     assert tree(run.path) == before

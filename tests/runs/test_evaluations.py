@@ -45,6 +45,27 @@ def test_write_evaluation__is_read_back(tmp_path):
     assert record["rows"][0]["students"][0]["curve"] == [0.5, 0.25]
 
 
+def test_read__accuracies_of_classes_and_records_from_before(tmp_path):
+    with_classes = replace(STUDENT, per_class=(0.5, None))
+    rows = (replace(ROW, students=(with_classes,), per_class=(0.5, None)),)
+    write_evaluation(tmp_path, replace(EVALUATION, rows=rows))
+    assert read_evaluation(tmp_path, "0" * 16).rows == rows
+    write_student(tmp_path, "s", with_classes)
+    assert read_students(tmp_path, "s") == (with_classes,)
+    for path in tmp_path.rglob("*.json"):  # as earlier versions stored them
+        record = record_of(path)
+        for one in (*record.get("rows", ()), *students_in(record)):
+            del one["per_class"]
+        rewrite(path, record)
+    assert read_evaluation(tmp_path, "0" * 16) == EVALUATION
+    assert read_students(tmp_path, "s") == (STUDENT,)
+
+
+def students_in(record: dict) -> list[dict]:
+    rows = [record, *record.get("rows", ())]
+    return [one for row in rows for one in row.get("students", ())]
+
+
 def test_list_evaluations__none_in_a_new_run(tmp_path):
     assert list_evaluations(tmp_path) == ()
     assert list_validations(tmp_path) == ()

@@ -19,6 +19,7 @@ from dsel.students.training import (
     accuracy,
     add_gradients,
     checkpoints,
+    class_accuracies,
     divergence,
     divide_threads,
     iter_train_model,
@@ -234,6 +235,19 @@ def test_accuracy__is_the_share_of_right_answers():
     images[[0, 1, 2, 3], :, :, [0, 1, 2, 0]] = 255
     labels = torch.tensor([0, 1, 2, 2])
     assert accuracy(Brightest(), torch.from_numpy(images).permute(0, 3, 1, 2), labels) == 0.75
+
+
+def test_class_accuracies__by_hand():
+    labels = torch.tensor([0, 0, 1, 3, 3, 3])
+    right = torch.tensor([True, False, False, True, True, False])
+    assert class_accuracies(right, labels, 5) == (0.5, 0.0, None, 2 / 3, None)
+
+
+def test_train_students__accuracies_of_classes_add_up_to_the_last_one():
+    (found,) = outcomes(drawn(), SETTINGS, [0]).values()
+    counts = np.bincount(drawn(seed=1).labels, minlength=4)
+    assert len(found.per_class) == 4
+    assert np.dot(counts, found.per_class) / counts.sum() == pytest.approx(found.last)
 
 
 def test_recipe_of__takes_the_settings_before_its_own():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,7 @@ from dsel.types import Dataset, Event, Pixels
 if TYPE_CHECKING:
     from support.mixture import MixturePrior
 
+T = TypeVar("T")
 PX, CELL_PX = 32, 4
 QUICK = ScoreSettings(
     timesteps=(300, 600), draws=2, shard_size=3, feature_grid=4, feature_dim=8, min_side_px=16
@@ -71,6 +72,15 @@ def dataset_of(root: Path, **settings: object) -> Dataset:
 def finish(events: Iterable[Event]) -> list[Event]:
     """Run a stage to its end."""
     return list(events)
+
+
+def value_of(events: Generator[Event, None, T]) -> T:
+    """Run a stage to its end; return what it returns."""
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            return cast(T, end.value)
 
 
 def scored_run(

@@ -5,6 +5,7 @@ import { downloadText } from "../lib/downloads.js";
 import { count, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { banMany, pinMany, releaseMany } from "../lib/overrides.js";
+import { saveWhenDone } from "./job_download.js";
 import { openSlices } from "./slices_dialog.js";
 
 stylesheet(new URL("./actions_bar.css", import.meta.url));
@@ -38,6 +39,9 @@ export function createActionsBar(app) {
     gallery,
     button(ICONS.copy, "Copy ids", "Copy their ids, one a line", () => copyIds(app)),
     button(ICONS.download, "Table", "Download a CSV of them, with their scores, clusters and boxes", () => table(app)),
+    button(ICONS.download, "Export", "Write their cuts as a zip file, in the formats of the Export tab", () =>
+      exported(app),
+    ),
     button(ICONS.slice, "Slice", "Save them under a name, or select others that have one", () => openSlices(app)),
   ];
   const close = iconButton(ICONS.close, "Clear the selection", () => selection.clear());
@@ -113,4 +117,15 @@ function copyIds({ selection, copy }) {
 async function table({ selection, ask }) {
   const { csv } = await ask("selected_csv", { ids: selection.ids });
   downloadText(csv, `${selection.slice || "selected"}.csv`, "text/csv");
+}
+
+/**
+ * Write the selected images as a zip file, by a job like that of the Export tab, and save it.
+ * @param {App} app
+ */
+async function exported(app) {
+  const { selection, ask, toast } = app;
+  const { token } = await ask("export_start", { ids: selection.ids });
+  toast(`Writing ${plural(selection.count, "image")} as a zip file …`);
+  await saveWhenDone(app, "export", token, { chosen: true });
 }

@@ -3,6 +3,8 @@
 import { fill, h } from "../lib/dom.js";
 import { accuracyText, pText } from "../lib/evaluations.js";
 import { plural } from "../lib/format.js";
+import { ADVICE_HELP } from "../lib/quantities.js";
+import { titleCells } from "../lib/tooltips.js";
 import { createTable } from "./dialog.js";
 
 /**
@@ -67,6 +69,8 @@ function createFigures({ mean, sd, random_mean: randomMean, random_sd: randomSd,
     );
   });
   const table = createTable(["Set", "Last epoch, %", "p"], lines);
-  for (const head of [...table.querySelectorAll("thead th")].slice(1)) head.classList.add("figure");
-  return table;
+  const [, accuracy, chance] = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("thead th")]);
+  for (const head of [accuracy, chance]) head.classList.add("figure");
+  [accuracy.title, chance.title] = [ADVICE_HELP.accuracy, ADVICE_HELP.p];
+  return titleCells(table);
 }

@@ -4,6 +4,7 @@ import { fill, h, indexOfFocus } from "../lib/dom.js";
 import { number, percentColumn } from "../lib/format.js";
 import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
 import { locatingMap, UNIT, withUnit } from "../lib/quantities.js";
+import { titleCells } from "../lib/tooltips.js";
 import { createTable } from "./dialog.js";
 import { PatchCrop } from "./patch_crop.js";
 
@@ -54,6 +55,7 @@ export function createBestBoxes(app, { choose, turn, reset }) {
     const texts = percentColumn(list.flatMap((one) => [one.mean, one.margin]));
     const made = list.map((one, n) => createRow(app, image, one, texts.slice(2 * n, 2 * n + 2), { choose, turn }));
     fill(rows, made);
+    titleCells(table);
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
     tie.hidden = !image.explanation.is_tie;
     tie.textContent = tieText(image.explanation);

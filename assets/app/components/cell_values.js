@@ -2,13 +2,14 @@
 
 import { fill, h } from "../lib/dom.js";
 import { column, percentColumn } from "../lib/format.js";
-import { locatingMap, UNIT, withUnit } from "../lib/quantities.js";
+import { LOSS, locatingMap, UNIT, withUnit } from "../lib/quantities.js";
+import { titleCells } from "../lib/tooltips.js";
 
 const COLUMNS = [
-  { name: "timestep", label: "timestep", help: "timestep" },
-  { name: "conditional", label: "cond.", help: "conditional loss" },
-  { name: "unconditional", label: "uncond.", help: "unconditional loss" },
-  { name: "gap", label: "gap", help: "unconditional − conditional loss" },
+  { name: "timestep", label: "timestep", help: "noise level of the training schedule, from 0" },
+  { name: "conditional", label: "cond.", help: `conditional loss: ${LOSS}, with the class named` },
+  { name: "unconditional", label: "uncond.", help: `unconditional loss: ${LOSS}, with the null prompt` },
+  { name: "gap", label: "gap", help: "unconditional − conditional loss of the cell" },
   { name: "difference", label: "diff.", help: "squared difference of the two predictions" },
   {
     name: "combined",
@@ -44,6 +45,7 @@ export function createCellValues() {
       ? `Row ${cell.row + 1}, column ${cell.column + 1}: mean ${locatingMap(select)} ${withUnit(cell.mean.combined)}`
       : "";
     fill(rows, cell ? createRows(cell) : []);
+    titleCells(table);
   }
 }
 

@@ -4,6 +4,7 @@ import { createList, empty, fill, h } from "../lib/dom.js";
 import { percent, plural } from "../lib/format.js";
 import { fitSquare } from "../lib/geometry.js";
 import { showImage } from "../lib/images.js";
+import { OVERLAP_HELP } from "../lib/quantities.js";
 import { boxLegend, createSideBoxes } from "./box_pair.js";
 import { createPager } from "./pager.js";
 
@@ -82,7 +83,7 @@ class ChangeCell {
     this.shot = h("span.shot", {}, this.image);
     this.boxes = [createSideBoxes(this.shot, "a"), createSideBoxes(this.shot, "b")];
     this.badge = h("span.badge");
-    this.overlap = h("span.rank");
+    this.overlap = h("span.rank", { title: OVERLAP_HELP });
     this.ranks = h("span");
     this.button = h(
       "button.cell",

@@ -64,6 +64,15 @@ const COLUMNS = [
     help: "Images whose patch has features nearer to the mean of another class.",
     write: counts,
   },
+  {
+    name: "accuracy",
+    label: "Accuracy",
+    help:
+      "The mean accuracy of students on its held-out images, after their last step, in the evaluation of these " +
+      "settings.",
+    write: shares,
+    rising: true,
+  },
   { name: "kept", label: "Kept", help: "Images of the distilled set.", write: counts },
   {
     name: "coverage",
@@ -83,6 +92,12 @@ const COLUMNS = [
   },
 ];
 
+/** Why there are no accuracies, by code. @type {Record<string, string>} */
+const NO_ACCURACY = {
+  not_evaluated: "Unknown: these settings were not evaluated at this IPC. The Evaluate tab can do it.",
+  not_stored: "Unknown: the evaluation was stored by a version that did not measure classes. Evaluate again.",
+};
+
 /** A table of classes. `open(name)` is called for a class that is chosen, `list(name)` to list its images. */
 export class ClassTable {
   /**
@@ -96,6 +111,7 @@ export class ClassTable {
     this.page = 0;
     /** @type {Figures} */
     this.figures = {};
+    this.noAccuracy = "";
     const label = { "aria-label": "Search classes" };
     this.words = h("input.find-words", { type: "search", placeholder: "search classes", ...label });
     this.words.addEventListener("input", () => this.turn(0));
@@ -118,9 +134,13 @@ export class ClassTable {
     );
   }
 
-  /** @param {Figures} found */
-  show(found) {
+  /**
+   * @param {Figures} found
+   * @param {string} noAccuracy why the accuracies are unknown, as a code
+   */
+  show(found, noAccuracy) {
     this.figures = completed(this.app.start.classes, found);
+    this.noAccuracy = NO_ACCURACY[noAccuracy] ?? "";
     this.paint();
   }
 
@@ -165,14 +185,20 @@ export class ClassTable {
       element.hidden = !isShown(column);
     }
     const shown = rows.slice(this.page * ROWS, (this.page + 1) * ROWS);
-    const texts = COLUMNS.filter(isShown).map((one) => one.write(shown.map((n) => this.figures[one.name][n])));
+    const columns = COLUMNS.filter(isShown);
+    const texts = columns.map((one) => one.write(shown.map((n) => this.figures[one.name][n])));
     const lines = shown.map((n, at) =>
       this.createRow(
         start.classes[n].name,
-        texts.map((column) => column[at]),
+        texts.map((column, number) => ({ text: column[at], help: this.helpOf(columns[number]) })),
       ),
     );
     fill(this.body, lines);
+  }
+
+  /** @param {Column} column */
+  helpOf({ name, help }) {
+    return (name === "accuracy" && this.noAccuracy) || help;
   }
 
   /** @param {string} name */
@@ -184,16 +210,16 @@ export class ClassTable {
 
   /**
    * @param {string} name
-   * @param {string[]} texts
+   * @param {{ text: string, help: string }[]} figures
    */
-  createRow(name, [images, ...others]) {
+  createRow(name, [{ text: images }, ...others]) {
     const { acts, app } = this;
     const open = h("button.link", { type: "button", title: `Open ${name} in Inspect` }, name);
     open.addEventListener("click", () => acts.open(name));
     const list = h("button.link", { type: "button", title: `List the images of ${name}` }, images);
     list.setAttribute("aria-label", `List ${images} images of ${name}`);
     list.addEventListener("click", () => acts.list(name));
-    const cells = others.map((text) => h("td.figure", {}, text));
+    const cells = others.map(({ text, help }) => h("td.figure", { title: help }, text));
     const current = { "aria-current": name === app.store.state.class_name ? "true" : null };
     return h("tr", current, h("th", { scope: "row" }, open), h("td.figure", {}, list), cells);
   }

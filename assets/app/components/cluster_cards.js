@@ -2,7 +2,7 @@
 
 import { createList, h } from "../lib/dom.js";
 import { percent, plural } from "../lib/format.js";
-import { withUnit } from "../lib/quantities.js";
+import { CLUSTER_HELP, withUnit } from "../lib/quantities.js";
 import { rankingScore } from "../lib/settings_text.js";
 import { clusterMark } from "./cluster_mark.js";
 import { PatchCrop } from "./patch_crop.js";
@@ -49,7 +49,7 @@ export function createClusterLegend(pick) {
  * @param {(cluster: number) => void} pick
  */
 function createEntry(n, pick) {
-  const count = h("span.soft");
+  const count = h("span.soft", { title: CLUSTER_HELP });
   const name = h("span", {}, `cluster ${n + 1}`);
   const button = h("button", { type: "button", onclick: () => pick(n) }, clusterMark(n), name, count);
   return { element: h("li", {}, button), button, count };

@@ -2,6 +2,7 @@
 
 import { fill, h } from "../lib/dom.js";
 import { count, percent, plural } from "../lib/format.js";
+import { MOVED_HELP } from "../lib/quantities.js";
 
 const MOST = 40;
 /** @type {Record<string, [number, number]>} */
@@ -69,7 +70,13 @@ export class ClusterMoves {
     const cells = columns.map((to) => {
       return h("td", {}, row[to] ? this.number(row[to], total, from, to) : h("span.none", {}, "·"));
     });
-    return h("tr", {}, h("th", { scope: "row" }, `A ${from + 1}`), cells, h("td.sum", {}, count(total)));
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, `A ${from + 1}`),
+      cells,
+      h("td.sum", { title: MOVED_HELP }, count(total)),
+    );
   }
 
   /**

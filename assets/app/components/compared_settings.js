@@ -3,7 +3,7 @@
 import { fill, h, icon } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
 import { same, selectQuery } from "../lib/links.js";
-import { differing, labelOf, textOf } from "../lib/settings_text.js";
+import { differing, helpOf, labelOf, textOf } from "../lib/settings_text.js";
 
 /**
  * Pin the current settings as A.
@@ -74,7 +74,7 @@ function differences(app, names, a, b) {
   const rows = names.map((name) =>
     h(
       "tr",
-      {},
+      { title: helpOf(app, name) },
       h("th", { scope: "row" }, labelOf(app, name)),
       h("td", {}, textOf(app, name, a)),
       h("td.to", { "aria-hidden": "true" }, "→"),
@@ -100,7 +100,8 @@ function createCard(app, letter, subtitle) {
       const defaults = app.store.defaults.select;
       const names = differing(app, select, defaults).filter((name) => !same(select[name], defaults[name]));
       const rows = names.map((name) => {
-        return h("div", {}, h("dt", {}, labelOf(app, name)), h("dd", {}, textOf(app, name, select)));
+        const title = helpOf(app, name);
+        return h("div", { title }, h("dt", {}, labelOf(app, name)), h("dd", {}, textOf(app, name, select)));
       });
       fill(list, rows.length ? rows : h("div", {}, h("dt.soft", {}, "every setting at its default")));
     },

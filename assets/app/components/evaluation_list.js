@@ -12,6 +12,7 @@ import {
   RANDOM,
   SET,
 } from "../lib/evaluations.js";
+import { titleCells } from "../lib/tooltips.js";
 
 const SIGNIFICANT = 0.05;
 /** @type {[string, string][]} */
@@ -78,7 +79,8 @@ function createTable({ rows, settings }) {
     const isFirst = several && n > 0 && all[n - 1].ipc !== row.ipc;
     return createRow(row, settings.seeds, isFirst);
   });
-  return h("div.wide", {}, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, body)));
+  const table = h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, body));
+  return h("div.wide", {}, titleCells(table));
 }
 
 /**

@@ -3,6 +3,7 @@
 import { fill, h } from "../lib/dom.js";
 import { bytes, count, plural } from "../lib/format.js";
 import { overridesText } from "../lib/overrides.js";
+import { EXPORT_HELP } from "../lib/quantities.js";
 
 const LISTED = 4;
 const TILES = {
@@ -23,7 +24,9 @@ const SOURCE_PROBLEMS = {
 
 /** Create the summary; `show(found)` fills it, `fail(message)` shows why there is none. */
 export function createExportSummary() {
-  const tiles = Object.fromEntries(Object.entries(TILES).map(([name, label]) => [name, createTile(label)]));
+  /** @type {Record<string, ReturnType<typeof createTile>>} */
+  const tiles = {};
+  for (const [name, label] of Object.entries(TILES)) tiles[name] = createTile(label, EXPORT_HELP[name]);
   const notes = h("div.notices", { role: "status" });
   const problem = h("div.notices", { role: "alert" });
   const facts = h("div.facts-of-set");
@@ -66,7 +69,7 @@ export function createExportSummary() {
     tiles.classes.write(count(found.classes.length));
     tiles.files.write(count(found.files));
     tiles.side.write(`${found.image_px} × ${found.image_px} px`);
-    const title = images ? `An estimate from ${plural(sampled, "encoded image")}` : "";
+    const title = images ? `An estimate from ${plural(sampled, "encoded image")}.` : "";
     tiles.imagesSize.write(images ? `about ${bytes(found.images_bytes)}` : "–", title);
     tiles.zipSize.write(images ? `about ${bytes(found.zip_bytes)}` : "–", title);
     fill(facts, pixelsFact(found), overridesFact(select));
@@ -84,16 +87,19 @@ export function createExportSummary() {
   }
 }
 
-/** @param {string} label */
-function createTile(label) {
+/**
+ * @param {string} label
+ * @param {string} help
+ */
+function createTile(label, help) {
   const value = h("dd", {}, "–");
-  const element = h("div.tile-figure", {}, h("dt", {}, label), value);
+  const element = h("div.tile-figure", { title: help }, h("dt", {}, label), value);
   return {
     element,
     /** @param {string} text */
-    write(text, title = "") {
+    write(text, note = "") {
       value.textContent = text;
-      element.title = title;
+      element.title = note ? `${help} ${note}` : help;
     },
     /** An earlier figure stays until the next one is known. */
     wait() {

@@ -5,7 +5,7 @@ import { percentWithError } from "../lib/format.js";
 import { fitSquare, placeBox } from "../lib/geometry.js";
 import { ICONS } from "../lib/icons.js";
 import { showImage } from "../lib/images.js";
-import { withUnit } from "../lib/quantities.js";
+import { SCORE_HELP, withUnit } from "../lib/quantities.js";
 import { neighbour } from "./tile_keys.js";
 
 stylesheet(new URL("./found_images.css", import.meta.url));
@@ -181,7 +181,10 @@ function overrideOf({ pinned, banned, moved, copy }) {
 function captionOf({ class_name: name, reason, score, error, hit, looks, nearer, cosine }, withLooks) {
   const parts = [h("span.class", {}, name)];
   if (cosine !== undefined) parts.push(h("span.cosine", { title: "cosine of the features" }, cosine.toFixed(2)));
-  if (!reason) parts.push(h("span.figure", {}, score === null ? "no patch" : percentWithError(score, error)));
+  if (!reason) {
+    const figure = score === null ? "no patch" : percentWithError(score, error);
+    parts.push(h("span.figure", { title: SCORE_HELP }, figure));
+  }
   if (hit >= 0) parts.push(h("span.hit", { title: HIT_WORDS[hit], className: `hit hit-${hit}` }, hit ? "hit" : "miss"));
   if (looks && withLooks) {
     const title = nearer ? "nearer to that class than to its own" : "the nearest other class; its own is nearer";

@@ -2,7 +2,7 @@
 
 import { DIM, kindOf, PALETTES, rangeOf, symmetric } from "../lib/colors.js";
 import { fill, h, setStyle, uid } from "../lib/dom.js";
-import { quantityOf } from "../lib/quantities.js";
+import { OPACITY_HELP, quantityOf } from "../lib/quantities.js";
 import { mapOf } from "./heat_map.js";
 import { createSegments, options } from "./segments.js";
 
@@ -30,7 +30,7 @@ export class HeatMapControls {
     this.scales = createSegments("Scale over", options(SCALES), (scale) => this.set({ scale }));
     this.scales.element.classList.add("small");
     const id = uid("opacity");
-    this.opacityText = h("output", { htmlFor: id });
+    this.opacityText = h("output", { htmlFor: id, title: OPACITY_HELP });
     this.range = h("input", { id, type: "range", min: 0, max: 100, step: 5 });
     this.range.addEventListener("input", () => this.set({ opacity: this.range.valueAsNumber / 100 }));
     this.track = h("div.slider", {}, this.range);

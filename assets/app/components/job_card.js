@@ -21,6 +21,7 @@ const STAGES = {
   select: "Selecting",
   export: "Writing images",
   push: "Sending it to the Hub",
+  report: "Writing the report",
   "held-out images": "Reading held-out images",
   compose: "Composing the sets",
   evaluate: "Training students",

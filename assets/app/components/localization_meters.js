@@ -3,6 +3,7 @@
 import { h } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
 import { percentOf } from "../lib/geometry.js";
+import { LOCALIZATION_HELP } from "../lib/quantities.js";
 
 /** @typedef {{ kind: string, images: number, hit_rate: number | null, coverage: number | null }} Localization */
 
@@ -21,6 +22,7 @@ export function createLocalizationMeters(label) {
     const tick = h("span.meter-tick", { hidden: true });
     const meter = h("div.meter", { "aria-hidden": "true" }, bar, tick);
     const element = h("div.meter-line", {}, h("span.meter-label", {}, text), value, meter, overall);
+    element.title = LOCALIZATION_HELP[name];
     return { name, bar, value, overall, tick, element };
   });
   const element = h(

@@ -49,7 +49,7 @@ function showScale(figure, { low, high, caption, write }, table) {
   const stops = Array.from({ length: 17 }, (_, n) => cssColor(table[Math.round((n * last) / 16)]));
   const ticks = [low, (low + high) / 2, high].map((value) => h("span", {}, write(value)));
   const bar = h("div.bar", { style: { background: `linear-gradient(90deg, ${stops.join()})` } });
-  fill(figure, bar, h("div.ticks", {}, ticks), h("figcaption", {}, caption));
+  fill(figure, bar, h("div.ticks", { title: caption }, ticks), h("figcaption", {}, caption));
 }
 
 /**

@@ -5,7 +5,7 @@ import { fill, h, stylesheet } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
 import { fitSquare } from "../lib/geometry.js";
 import { percentWithError, verdictText } from "../lib/names.js";
-import { UNIT } from "../lib/quantities.js";
+import { LAG_HELP, SCORE_HELP, UNIT } from "../lib/quantities.js";
 
 stylesheet(new URL("./names_card.css", import.meta.url));
 
@@ -66,12 +66,12 @@ function createRow(app, { name, score, error, behind, behind_error: behindError,
   const share = (50 * Math.abs(score)) / widest;
   const bar = h("span.name-bar", { "aria-hidden": "true", className: score < 0 ? "name-bar negative" : "name-bar" });
   fill(bar, h("span", { style: { width: `${share}%` } }));
-  const figure = h("span.figure", {}, percentWithError(score, error));
+  const figure = h("span.figure", { title: SCORE_HELP }, percentWithError(score, error));
   const lag = behind > 0 ? `${percentWithError(behind, behindError)} behind` : "the best";
   return h(
     "li.name-line",
     { data: { name } },
     h("span.frame", {}, shot),
-    h("span.name-text", {}, h("strong", {}, name), figure, bar, h("span.soft.name-lag", {}, lag)),
+    h("span.name-text", {}, h("strong", {}, name), figure, bar, h("span.soft.name-lag", { title: LAG_HELP }, lag)),
   );
 }

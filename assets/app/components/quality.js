@@ -1,7 +1,8 @@
 // The quality of the distilled set: figures of all classes, a table of each class, and warnings.
 
 import { fill, h, helpButton } from "../lib/dom.js";
-import { alternatives, bytes, count, distance, plural } from "../lib/format.js";
+import { alternatives, bytes, count, distance, number, plural } from "../lib/format.js";
+import { titleCells } from "../lib/tooltips.js";
 import { NEAR_DUPLICATES, openDuplicates } from "./duplicates_dialog.js";
 
 const BATCH = 10;
@@ -170,6 +171,8 @@ export class Quality {
     });
     const rows = lines.map((line) => createRow(line, () => openDuplicates(this.app, [line], this.handlers.view)));
     fill(this.body, rows);
+    const table = this.body.closest("table");
+    if (table) titleCells(table);
   }
 }
 

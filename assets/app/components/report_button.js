@@ -1,37 +1,47 @@
-// The report of the current selection: one HTML file that needs neither the app nor the network.
+// The report of the current selection: one HTML file that needs neither the app nor the network, which a job writes.
 
-import { h, icon } from "../lib/dom.js";
-import { bytes } from "../lib/format.js";
+import { fill, h, icon } from "../lib/dom.js";
 import { ICONS } from "../lib/icons.js";
-import { saveFile } from "../lib/saving.js";
+import { isActive } from "../lib/jobs.js";
+import { JobCard } from "./job_card.js";
+import { downloadLink, saveWhenDone } from "./job_download.js";
 
 const HINT =
   "Settings, counts, classes, chosen patches with their heat maps, and evaluations, as one file that opens in any " +
   "browser. On the command line: dsel report RUN --out report.html.";
 
 /**
- * Create the button that saves the report, and what it contains.
+ * Create the button that saves the report, what it contains, and the job that writes it.
  * @param {App} app
  */
 export function createReport(app) {
-  const label = h("span", {}, "Save the report");
-  const button = h("button.button", { type: "button" }, icon(ICONS.download), label);
-  const state = h("p.hint", { role: "status" }, HINT);
+  const button = h("button.button", { type: "button" }, icon(ICONS.download), "Save the report");
+  const place = h("div.report-job");
+  /** @type {Map<string, JobCard>} */
+  const cards = new Map();
   button.addEventListener("click", () => app.attempt(save));
-  return h("div.report", {}, button, state);
+  app.jobs.subscribe(show);
+  show();
+  return h("div.report", {}, button, h("p.hint", {}, HINT), place);
 
   async function save() {
     button.disabled = true;
-    label.textContent = "Writing the report …";
     try {
       const tokens = app.jobs.tokens("evaluate");
-      const { name, html } = await app.ask("report", { tokens });
-      const file = new Blob([html], { type: "text/html" });
-      saveFile(file, name);
-      state.textContent = `Saved ${name} (${bytes(file.size)}). ${HINT}`;
+      const { token } = await app.ask("report_start", { tokens });
+      await saveWhenDone(app, "report", token);
     } finally {
-      button.disabled = false;
-      label.textContent = "Save the report";
+      show();
     }
+  }
+
+  function show() {
+    const newest = app.jobs.of("report").at(0);
+    button.disabled = isActive(newest?.report);
+    if (!newest) return fill(place);
+    const card = cards.get(newest.token) ?? new JobCard(app, (ended) => downloadLink(app, ended));
+    cards.set(newest.token, card);
+    card.show(newest.report);
+    if (place.firstChild !== card.element) fill(place, card.element);
   }
 }

@@ -136,7 +136,7 @@ function defaultsOf({ defaults, state }) {
 function createWidget(widget, store) {
   const { name, label } = widget;
   const id = uid(name);
-  const value = h("output.value", { htmlFor: id });
+  const value = h("output.value", { htmlFor: id, title: asSentence(widget.help) });
   const unit = h("span.unit", {}, widget.unit === "px" ? "" : widget.unit);
   const reset = iconButton(ICONS.reset, `Reset ${label}`, () => store.select({ [name]: widget.default }));
   reset.className = "reset";

@@ -64,7 +64,7 @@ export class SourcePanel {
     this.source.show(result);
     this.sentence.textContent = result.explanation.sentence;
     const rows = factsOf(result, app.store.state).map(({ name, value, help }) => {
-      return [h("dt", { title: help ?? "" }, help ? h("abbr", {}, name) : name), h("dd", {}, value)];
+      return [h("dt", { title: help ?? "" }, help ? h("abbr", {}, name) : name), h("dd", { title: help ?? "" }, value)];
     });
     fill(this.facts, rows);
     this.replace.disabled = !result.explanation.patch;

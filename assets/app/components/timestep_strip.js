@@ -23,7 +23,7 @@ export class TimestepStrip {
     this.maps = h("div.strip-maps", { role: "group", "aria-label": "Gap maps by timestep" });
     this.list = createList(this.maps, () => new TimestepMap(app, (timestep) => this.toggle(timestep)));
     this.curve = h("div.curve", { role: "group", "aria-label": "Score of the patch by timestep" });
-    this.labels = h("div.curve-labels", { "aria-hidden": "true" });
+    this.labels = h("div.curve-labels", { "aria-hidden": "true", title: `Gap in the patch, in ${UNIT}.` });
     this.hint = h("p.hint", {});
     this.body = h(
       "div.strip-body",

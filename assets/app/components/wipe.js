@@ -5,7 +5,7 @@ import { rangeOf, ticksOf } from "../lib/colors.js";
 import { fill, h, set, setStyle, uid } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
 import { dataUrl } from "../lib/picture.js";
-import { UNIT } from "../lib/quantities.js";
+import { OPACITY_HELP, UNIT } from "../lib/quantities.js";
 import { createSideBoxes } from "./box_pair.js";
 import { canvasUrl, createPictureSaver, runLine } from "./save_picture.js";
 
@@ -136,7 +136,7 @@ function createLayer(side) {
 /** @param {HTMLElement} view */
 function createOpacity(view) {
   const id = uid("opacity");
-  const output = h("output.value", { htmlFor: id });
+  const output = h("output.value", { htmlFor: id, title: OPACITY_HELP });
   const input = h("input", { type: "range", id, min: 0, max: 100, step: 5, value: 100 * OPACITY });
   const slider = h("div.slider", {}, input);
   const put = () => {

@@ -138,7 +138,7 @@ export function createColors(palettes) {
       "figure.legend",
       {},
       h("div.bar", { style: { background: gradient(kind) } }),
-      h("div.ticks", {}, ticks),
+      h("div.ticks", { title: label }, ticks),
       h("figcaption", {}, label),
     );
   }

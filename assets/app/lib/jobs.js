@@ -5,11 +5,17 @@ import { recall, remember } from "./storage.js";
 
 const KEY = "dsel-jobs";
 /** @type {Record<string, number>} */
-const LIMITS = { score: 10, export: 4, push: 4, evaluate: 6, advise: 3 };
+const LIMITS = { score: 10, export: 4, push: 4, report: 2, evaluate: 6, advise: 3 };
 /** @type {Record<string, string>} */
-const TABS = { advise: "evaluate", push: "export" };
+const TABS = { advise: "evaluate", push: "export", report: "export" };
 /** @type {Record<string, string>} */
-const NOUNS = { export: "The export of ", push: "The push of ", evaluate: "The evaluation of ", advise: "The " };
+const NOUNS = {
+  export: "The export of ",
+  push: "The push of ",
+  report: "The ",
+  evaluate: "The evaluation of ",
+  advise: "The ",
+};
 const POLL_MS = 1000;
 const EAGER_MS = 350;
 const LOST_MS = 4000;
@@ -67,9 +73,13 @@ export class JobList {
     return this.lost;
   }
 
-  /** @param {() => void} listener */
+  /**
+   * Call a function when a job may have changed; return what stops that.
+   * @param {() => void} listener
+   */
   subscribe(listener) {
     this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   async poll() {

@@ -2,7 +2,8 @@
 
 import { number, percent, withError } from "./format.js";
 
-const LOSS = "mean squared error per cell";
+/** The unit of losses. */
+export const LOSS = "mean squared error per cell";
 
 /** The unit of scores and of the gaps that they are means of. */
 export const UNIT = "% of the mean loss";
@@ -70,6 +71,47 @@ export function withUnit(share, error) {
   if (!error) return `${percent(share)} of the mean loss`;
   return `${withError(100 * share, 100 * error)} % of the mean loss`;
 }
+
+/** What a score is, for tooltips. */
+export const SCORE_HELP =
+  "The mean gap (unconditional − conditional loss) inside the patch, or over the picture where that ranks, in " +
+  `${UNIT}; ± is its standard error. ${MEAN_LOSS}`;
+
+/** How far a name is behind the best one. */
+export const LAG_HELP =
+  "How far its score is behind that of the best name; ± is the standard error of that difference, whose noise is " +
+  "shared.";
+
+export const OPACITY_HELP = "Opacity of the map over the image, in per cent.";
+
+/** How well patches hit the true objects. */
+export const LOCALIZATION_HELP = {
+  hit_rate: "Share of images whose patch hits a true box, in per cent; the tick is that of all classes.",
+  coverage: "Mean share of the true box that the patch covers, in per cent; the tick is that of all classes.",
+};
+
+/** What the figures of a cluster and of a comparison are. */
+export const CLUSTER_HELP = "Patches of the class in this cluster; with a selection, how many of them it has.";
+export const OVERLAP_HELP =
+  "Overlap of the box of A with that of B: the area that they share over the area of both, in per cent.";
+export const MOVED_HELP = "Images of this cluster of A, in all clusters of B.";
+
+/** What the figures of an export are. @type {Record<string, string>} */
+export const EXPORT_HELP = {
+  images: "Distilled images of all classes: at most IPC of each.",
+  classes: "Classes of the run, each with a folder of its own.",
+  files: "Files in the zip file, all formats together.",
+  side: "Width and height of each distilled image in pixels.",
+  imagesSize: "Bytes of the image files, in units of 1,000.",
+  zipSize: "Bytes of the zip file, in units of 1,000.",
+};
+
+/** What the columns of an advice are. */
+export const ADVICE_HELP = {
+  accuracy:
+    "Share of held-out images that students label right after their last step, in per cent: mean ± standard deviation.",
+  p: "Probability of a difference this large between sets that are equally good (Welch's t test).",
+};
 
 /** What the other figures of a patch are, for tooltips; counts have no unit. */
 export const FIGURE_HELP = {

@@ -26,6 +26,15 @@ export function labelOf(app, name) {
 }
 
 /**
+ * What a select setting means, for tooltips.
+ * @param {App} app
+ * @param {string} name
+ */
+export function helpOf(app, name) {
+  return widgetOf(app, name)?.help ?? "";
+}
+
+/**
  * Format the value of a select setting.
  * @param {App} app
  * @param {string} name

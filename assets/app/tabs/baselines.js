@@ -6,7 +6,7 @@ import { createLocalizationMeters } from "../components/localization_meters.js";
 import { fill, h, icon, stylesheet } from "../lib/dom.js";
 import { count, percent, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
-import { UNIT, withUnit } from "../lib/quantities.js";
+import { SCORE_HELP, UNIT, withUnit } from "../lib/quantities.js";
 
 stylesheet(new URL("./baselines.css", import.meta.url));
 
@@ -176,7 +176,12 @@ function createColumn(app, kind, action) {
   const score = h("dd");
   const note = h("p.soft.more-note");
   const head = h("div.baseline-head", {}, h("h2", {}, label), h("span.grow"), action);
-  const mean = h("dl.baseline-score", {}, h("dt", {}, "Mean score"), score);
+  const mean = h(
+    "dl.baseline-score",
+    { title: `The mean over the shown patches. ${SCORE_HELP}` },
+    h("dt", {}, "Mean score"),
+    score,
+  );
   const parts = [head, h("p.soft", {}, text), meters.element, mean, images.element, note];
   return {
     kind,

@@ -4,8 +4,9 @@ import { createExportForm } from "../components/export_form.js";
 import { createSharing } from "../components/export_sharing.js";
 import { createExportSummary } from "../components/export_summary.js";
 import { JobCard } from "../components/job_card.js";
+import { downloadLink } from "../components/job_download.js";
 import { fill, h, icon, stylesheet } from "../lib/dom.js";
-import { bytes, plural } from "../lib/format.js";
+import { plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
 import { isActive } from "../lib/jobs.js";
 import { queryOf } from "../lib/links.js";
@@ -114,7 +115,7 @@ class Exports {
     const elements = jobs.map(({ token, report }) => this.card(token, report).element);
     const [first, ...rest] = elements;
     const newest = jobs.at(0);
-    this.other.hidden = newest?.report.state !== "done" || newest.settings === settingsKey(app);
+    this.other.hidden = newest?.report.state !== "done" || !!newest.chosen || newest.settings === settingsKey(app);
     arrange(this.latest, first ? [first, this.other] : []);
     arrange(this.earlier, rest);
     this.more.hidden = !rest.length;
@@ -149,15 +150,4 @@ function arrange(place, children) {
 function settingsKey({ store }) {
   const { run, select, export: written } = store.state;
   return `${run}?${queryOf({ select, export: written }, store.defaults)}`;
-}
-
-/**
- * @param {App} app
- * @param {Report} report
- */
-function downloadLink({ base }, { download }) {
-  if (!download) return [];
-  const props = { href: `${base}${download.path}`, download: download.name };
-  const text = `Download ${download.name} (${bytes(download.bytes)})`;
-  return [h("a.primary", props, icon(ICONS.download), text)];
 }

@@ -133,7 +133,7 @@ class FindTab {
     if (!result || key !== this.key()) return false;
     this.showReading(result);
     if (isSimilar) this.similar.show(result);
-    else if (isTable) this.table.show(unpackFigures(result.figures));
+    else if (isTable) this.table.show(unpackFigures(result.figures), result.no_accuracy);
     else this.paint(result);
     return result.ready < result.classes;
   }
@@ -144,7 +144,7 @@ class FindTab {
   }
 
   askTable() {
-    return this.app.ask("class_figures");
+    return this.app.ask("class_figures", { tokens: this.app.jobs.tokens("evaluate") });
   }
 
   askImages() {

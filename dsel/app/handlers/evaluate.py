@@ -10,8 +10,8 @@ from dsel.analysis.evaluations import belongs_to, select_settings, verdict
 from dsel.analysis.sweeps import list_sweeps
 from dsel.app.context import Context
 from dsel.app.forms import filled, form_of
-from dsel.app.handlers.jobs import RUN_WORD, source_options, sourced
-from dsel.app.jobs.tasks import AdviseTask, EvaluateTask
+from dsel.app.handlers.jobs import source_options, sourced
+from dsel.app.jobs.tasks import RUN_WORD, AdviseTask, EvaluateTask
 from dsel.app.requests import AdviseParams, EvaluateParams, Params, SourceKind, TokensParams
 from dsel.app.wire import plain
 from dsel.config import (
@@ -150,14 +150,22 @@ def _check_teacher(context: Context, teacher: str) -> None:
 
 def stored_evaluations(context: Context, tokens: Sequence[str]) -> Sequence[Evaluation]:
     """Return the run's evaluations, and those that jobs of the visitor keep for themselves."""
-    run = context.explorer.run
-    found: list[Evaluation] = []
+    folders = evaluation_folders(context, tokens)
+    found = [one for folder in folders for one in list_evaluations(folder)]
+    return [*context.explorer.run.evaluations(), *found]
+
+
+def evaluation_folders(context: Context, tokens: Sequence[str]) -> Sequence[Path]:
+    """Return the folders of the visitor's jobs that keep their evaluations for themselves."""
+    found: list[Path] = []
+    run = str(context.explorer.run.path)
     for token in tokens:
-        if context.state.jobs.knows(token):
-            task = context.state.jobs.task(token)
-            if isinstance(task, EvaluateTask) and task.run == str(run.path) and not task.shared:
-                found += list_evaluations(context.state.jobs.folder(token))
-    return [*run.evaluations(), *found]
+        jobs = context.state.jobs  # an app without any gets no tokens
+        if jobs.knows(token):
+            task = jobs.task(token)
+            if isinstance(task, EvaluateTask) and task.run == run and not task.shared:
+                found.append(jobs.folder(token))
+    return found
 
 
 def _verdict(context: Context, stored: Sequence[Evaluation]) -> Mapping[str, Any]:
@@ -205,9 +213,10 @@ def _advice(context: Context, advice: Advice) -> Mapping[str, Any]:
 
 
 def _row(row: EvaluationRow) -> Mapping[str, Any]:
-    """Return a row with the number of its students instead of their curves."""
-    record: Mapping[str, Any] = plain(row)
-    return {**record, "students": len(row.students)}
+    """Return a row with the number of its students instead of their curves and their classes."""
+    record = dict(plain(row))
+    del record["per_class"]
+    return record | {"students": len(row.students)}
 
 
 def _shown(source: str) -> str:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.analysis.class_figures import figures_of_classes
+from dsel.analysis.evaluations import class_accuracies
 from dsel.analysis.finding import ANY_OTHER, OFF, Filter, Order, Span, find, found_page, ordered
 from dsel.analysis.image_columns import ImageColumns, image_columns
 from dsel.app.context import Context
-from dsel.app.requests import FilterParams, FindParams, Params
+from dsel.app.handlers.evaluate import stored_evaluations
+from dsel.app.requests import FilterParams, FindParams, Params, TokensParams
 from dsel.app.wire import packed, page_numbers, plain
 from dsel.core.class_likeness import nearest
 
@@ -77,11 +79,20 @@ def similar(context: Context, _: Params) -> Mapping[str, Any]:
     return {**found, "image": _wires(context, columns, [row])[0], **_progress(columns)}
 
 
-def class_figures(context: Context, _: Params) -> Mapping[str, Any]:
-    """Return figures of all classes, in their order; NaN where a figure is unknown."""
-    columns = _columns(context, ())
-    figures = figures_of_classes(columns)
-    return {"figures": {name: packed(one) for name, one in figures.items()}, **_progress(columns)}
+def class_figures(context: Context, params: TokensParams) -> Mapping[str, Any]:
+    """Return figures of all classes, in their order; NaN where a figure is unknown.
+
+    tokens: of the visitor's evaluations. no_accuracy: why the accuracies are unknown, as a code.
+    """
+    columns, stored = _columns(context, ()), stored_evaluations(context, params.tokens)
+    found = class_accuracies(stored, context.settings)
+    accuracy = [found.of_class.get(name) for name in context.explorer.classes]
+    figures = {**figures_of_classes(columns), "accuracy": np.array(accuracy, np.float32)}
+    return {
+        "figures": {name: packed(one) for name, one in figures.items()},
+        "no_accuracy": found.reason,
+        **_progress(columns),
+    }
 
 
 def _columns(context: Context, first: Sequence[int]) -> ImageColumns:

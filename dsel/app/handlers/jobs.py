@@ -13,13 +13,15 @@ from typing import Any, Final, get_args
 from urllib.parse import quote
 
 from dsel.analysis.export_estimate import estimate_export
+from dsel.analysis.one_picture import class_folders
 from dsel.app.context import Context
 from dsel.app.forms import filled, form_of
-from dsel.app.jobs.tasks import SET, ExportTask, ScoreTask
+from dsel.app.jobs.tasks import DOWNLOADS, RUN_WORD, SET, ExportTask, ScoreTask
 from dsel.app.requests import (
     Params,
     RenameParams,
     ScoreParams,
+    SelectedParams,
     SourceKind,
     SourceParams,
     TokenParams,
@@ -37,16 +39,10 @@ from dsel.files import json_bytes
 from dsel.priors.known_classes import known_classes
 from dsel.runs.workers import list_failed, list_workers
 
-RUN_WORD: Final = "RUN"
-"""Replaces the path of a run in commands for remote visitors."""
-
 LONGEST_NAME: Final = 200
 OPEN_HINT: Final = (
     "To score folders of this machine, open the address that the app printed when it started."
 )
-CLASS: Final = "class"
-"""The class folder of a single image: a name that is neither a split nor an image."""
-
 MOST_TITLED: Final = 3
 """Class names in the title of a job, at most."""
 
@@ -164,11 +160,19 @@ def export_summary(context: Context, _: Params) -> Mapping[str, Any]:
     return summary | {"classes": summary.pop("classes_bytes")}
 
 
-def export_start(context: Context, _: Params) -> Mapping[str, str]:
-    """Start an export of the view; return the token of the job."""
-    run, view = context.explorer.run, context.view
+def export_start(context: Context, params: SelectedParams) -> Mapping[str, str]:
+    """Start an export of the view, or of selected images alone; return the token of the job."""
+    run, view, chosen = context.explorer.run, context.view, params.ids
     title = f"{len(run.identity.classes)} classes at IPC {view.select.ipc}"
-    task = ExportTask(title=title, run=str(run.path), select=view.select, settings=view.export)
+    if chosen:
+        title = "1 selected image" if len(chosen) == 1 else f"{len(chosen):,} selected images"
+    task = ExportTask(
+        title=title,
+        run=str(run.path),
+        select=view.select,
+        settings=view.export,
+        images=tuple(chosen),
+    )
     return {"token": context.state.jobs.start(task, context.visitor)}
 
 
@@ -203,13 +207,13 @@ def _check_owner(context: Context, token: str) -> None:
 
 
 def _report(context: Context, token: str) -> Mapping[str, Any]:
-    """Return a report; that of a finished export has the path to request from the page's routes."""
+    """Return a report; one of a finished file has the path to request from the page's routes."""
     queue = context.state.jobs
     report = queue.report(token)
     download = None
-    if report.state == "done" and report.kind == "export":
-        path = f"exports/{quote(token)}"
-        download = {"path": path, "name": SET, "bytes": report.figures.get("bytes")}
+    if report.state == "done" and report.kind in DOWNLOADS:
+        path, name = f"exports/{quote(token)}", DOWNLOADS[report.kind]
+        download = {"path": path, "name": name, "bytes": report.figures.get("bytes")}
     return {
         **plain(report), "download": download, "mine": _owns(context, token),
         **_workers_of(context, token, report.state),
@@ -274,7 +278,7 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
             decode(file, settings.max_px)
     except UnreadableImage as reason:
         raise SettingError(f"{file.name}: {reason}") from reason
-    folders = _class_folders(names)
+    folders = class_folders(names)
     return replace(
         task,
         title=f"{file.name} as {_alternatives(names)}",
@@ -288,13 +292,6 @@ def _picture(context: Context, source: SourceParams, task: ScoreTask) -> ScoreTa
 
 def _alternatives(names: Sequence[str]) -> str:
     return " or ".join(names) if len(names) <= MOST_TITLED else f"{len(names)} classes"
-
-
-def _class_folders(names: Sequence[str]) -> Mapping[str, list[str]]:
-    """Return the names of each class folder; folders have the order of the names."""
-    if len(names) == 1:
-        return {CLASS: list(names)}
-    return {f"{CLASS}{number:02d}": [name] for number, name in enumerate(names)}
 
 
 def _toybox(_: Context, __: SourceParams, task: ScoreTask) -> ScoreTask:

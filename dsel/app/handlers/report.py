@@ -1,25 +1,26 @@
-"""Handler of the report: the view's selection as one HTML file."""
+"""Handler of the report: the view's selection as one HTML file, which a job writes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
 
-from dsel.analysis.report import report_html
 from dsel.app.context import Context
-from dsel.app.handlers.evaluate import stored_evaluations
-from dsel.app.handlers.jobs import RUN_WORD
+from dsel.app.handlers.evaluate import evaluation_folders
+from dsel.app.jobs.tasks import ReportTask
 from dsel.app.requests import TokensParams
 
-NAME: Final = "dsel-report.html"
-"""The file that a browser saves."""
 
+def report_start(context: Context, params: TokensParams) -> Mapping[str, str]:
+    """Start a report of the view's selection; return the token of the job.
 
-def report(context: Context, params: TokensParams) -> Mapping[str, str]:
-    """Return the report of the view's selection, and the name of its file."""
-    trusted, explorer = context.trusted, context.explorer
-    path = explorer.run.path.resolve() if trusted else Path(RUN_WORD)
-    evaluations = stored_evaluations(context, params.tokens)
-    html = report_html(explorer, context.settings, evaluations, path=path, is_public=not trusted)
-    return {"name": NAME, "html": html}
+    tokens: of the visitor's evaluations, which are in it beside those of the run.
+    """
+    run, select = context.explorer.run, context.settings
+    task = ReportTask(
+        title=f"report of {len(run.identity.classes)} classes at IPC {select.ipc}",
+        run=str(run.path),
+        select=select,
+        public=not context.trusted,
+        folders=tuple(map(str, evaluation_folders(context, params.tokens))),
+    )
+    return {"token": context.state.jobs.start(task, context.visitor)}

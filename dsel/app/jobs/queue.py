@@ -40,7 +40,7 @@ from dsel.app.quota import NO_QUOTAS, Quotas
 from dsel.errors import DselError, SettingError
 from dsel.pipeline.progress import ProgressCounter, SkippedImage
 
-Kind: TypeAlias = Literal["score", "export", "push", "evaluate", "advise"]
+Kind: TypeAlias = Literal["score", "export", "push", "report", "evaluate", "advise"]
 DAY_S: Final = 24 * 3600.0
 SAVE_EVERY_S: Final = 10.0
 CLOSE_S: Final = 10.0

@@ -15,13 +15,16 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 from dsel.analysis.advice import advise
 from dsel.analysis.explorer import Explorer
+from dsel.analysis.report import Plan, write_report
 from dsel.app.hub_login import current_login, forget_login
 from dsel.app.jobs.tasks import (
+    RUN_WORD,
     AdviseTask,
     EvaluateTask,
     ExportTask,
     HeldOutTask,
     PushTask,
+    ReportTask,
     ScoreTask,
     Task,
 )
@@ -31,6 +34,7 @@ from dsel.data.spec import spell_source
 from dsel.errors import DselError, RunError, SettingError, StorageError
 from dsel.files import files_below
 from dsel.locks import HOLDER
+from dsel.pipeline.chosen import export_images
 from dsel.pipeline.evaluate import evaluate
 from dsel.pipeline.export import export_selections
 from dsel.pipeline.held_out import HeldOut, HeldOutTest, Subject, Validation, subject_of
@@ -43,6 +47,7 @@ from dsel.pipeline.training_sets import RunSets
 from dsel.pipeline.trials import Trials
 from dsel.priors import load_prior
 from dsel.runs import Run, open_run
+from dsel.runs.evaluations import list_evaluations
 from dsel.types import Dataset, Done, Event, Prior, Progress, Started
 
 DEMO: Final = "demo"
@@ -149,6 +154,8 @@ class JobRunner:
             return self._export(task, folder)
         if isinstance(task, PushTask):
             return self._push(task, folder)
+        if isinstance(task, ReportTask):
+            return self._report(task, folder)
         if isinstance(task, EvaluateTask):
             return self._evaluate(task, folder)
         if isinstance(task, AdviseTask):
@@ -265,10 +272,20 @@ class JobRunner:
             forget_login()
 
     def _export(self, task: ExportTask | PushTask, folder: Path) -> Events[Event]:
-        explorer = self._explorer(Path(task.run))
+        explorer, out = self._explorer(Path(task.run)), task.result(folder)
+        if isinstance(task, ExportTask) and task.images:
+            yield from export_images(explorer, task.images, task.select, out, task.settings)
+            return
         selections = yield from select_classes(explorer, task.select)
-        out = task.result(folder)
         yield from export_selections(explorer.run, selections, task.select, out, task.settings)
+
+    def _report(self, task: ReportTask, folder: Path) -> Events[Event]:
+        explorer = self._explorer(Path(task.run))
+        stored = [one for path in task.folders for one in list_evaluations(Path(path))]
+        plan = Plan(task.select, (*explorer.run.evaluations(), *stored))
+        path = Path(RUN_WORD) if task.public else explorer.run.path.resolve()
+        out = task.result(folder)
+        yield from write_report(explorer, out, plan, path=path, is_public=task.public)
 
     def _evaluate(self, task: EvaluateTask, folder: Path) -> Events[Event]:
         run, dataset = yield from self._held_out(task)

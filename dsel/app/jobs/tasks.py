@@ -1,8 +1,8 @@
-"""Tasks of the app's jobs: score a source; export, push or evaluate a run, or advise on it."""
+"""Tasks of the app's jobs: score a source; export, push, report on, evaluate or advise on a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -24,8 +24,14 @@ from dsel.files import place_copy, write_atomically
 RUN: Final = "run"
 """The run of a score job, in its folder."""
 
+RUN_WORD: Final = "RUN"
+"""Replaces the path of a run in commands for remote visitors."""
+
 SET: Final = "dsel_export.zip"
 """The zip file of an export job, in its folder; a browser saves it by this name."""
+
+REPORT: Final = "dsel-report.html"
+"""The file of a report job, in its folder."""
 
 
 PUSHED: Final = "dataset"
@@ -69,13 +75,14 @@ class ScoreTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTask:
-    """Write the distilled set of a run as a zip file."""
+    """Write the distilled set of a run as a zip file; with `images`, these alone instead."""
 
     kind: ClassVar[Literal["export"]] = "export"
     title: str
     run: str
     select: SelectSettings = field(default_factory=SelectSettings)
     settings: ExportSettings = field(default_factory=ExportSettings)
+    images: Sequence[str] = ()
 
     def taken_into(self, folder: Path) -> ExportTask:  # noqa: ARG002
         """Return the same task: it needs no files of its own."""
@@ -108,6 +115,30 @@ class PushTask:
     def result(self, folder: Path) -> Path:
         """Return the path of the exported set, which is removed once it is pushed."""
         return folder / PUSHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTask:
+    """Write the report of a selection of a run as one HTML file.
+
+    public: leave out the folders of this machine. folders: of jobs whose evaluations their visitor
+    alone sees, and which are in the report too.
+    """
+
+    kind: ClassVar[Literal["report"]] = "report"
+    title: str
+    run: str
+    public: bool
+    folders: Sequence[str] = ()
+    select: SelectSettings = field(default_factory=SelectSettings)
+
+    def taken_into(self, folder: Path) -> ReportTask:  # noqa: ARG002
+        """Return the same task: it needs no files of its own."""
+        return self
+
+    def result(self, folder: Path) -> Path:
+        """Return the path of the file."""
+        return folder / REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +195,10 @@ class AdviseTask(HeldOutTask):
         return Path(self.run)
 
 
-Task: TypeAlias = ScoreTask | ExportTask | PushTask | EvaluateTask | AdviseTask
+Task: TypeAlias = ScoreTask | ExportTask | PushTask | ReportTask | EvaluateTask | AdviseTask
+
+DOWNLOADS: Final[Mapping[str, str]] = MappingProxyType({"export": SET, "report": REPORT})
+"""The kinds of jobs whose result is a file to download, and its name."""
 
 
 def plain_task(task: Task) -> dict[str, Any]:
@@ -191,6 +225,7 @@ _RESTORED: Final[Mapping[str, tuple[type[Task], Mapping[str, type[Settings]]]]] 
     ),
     "export": (ExportTask, {"select": SelectSettings, "settings": ExportSettings}),
     "push": (PushTask, {"select": SelectSettings, "settings": ExportSettings}),
+    "report": (ReportTask, {"select": SelectSettings}),
     "evaluate": (EvaluateTask, _HELD_OUT | {"settings": EvaluateSettings}),
     "advise": (AdviseTask, _HELD_OUT | {"student": StudentSettings, "settings": AdviseSettings}),
 })  # fmt: skip
