@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from dsel.app.jobs.queue import JobReport, Jobs
+from dsel.app.jobs.queue import Jobs
+from dsel.app.jobs.reports import JobReport
 from support.toyset import toy_prior
 
 WAIT_S = 240  # a ceiling for busy machines: tests go on as soon as the state is reached

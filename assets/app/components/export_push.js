@@ -5,11 +5,12 @@ import { isActive } from "../lib/jobs.js";
 import { JobCard } from "./job_card.js";
 
 const HINT =
-  "The Hugging Face dataset of this set: Parquet, with a card. An earlier push of dsel is replaced; other datasets are " +
-  "left alone.";
+  "The Hugging Face dataset of this set: Parquet, with a card. An earlier push of dsel is replaced; other datasets " +
+  "are left alone.";
 const HUB = "https://huggingface.co/datasets/";
 
-/** @typedef {{ state: "ready" | "log-in" | "no-token" | "closed", name: string, reason: string, logs_in: boolean }} Who */
+/** @typedef {"ready" | "log-in" | "no-token" | "closed"} LoginState */
+/** @typedef {{ state: LoginState, name: string, reason: string, logs_in: boolean }} Who */
 
 /**
  * Create the card's content; `show()` asks who is logged in, and lists the pushes.

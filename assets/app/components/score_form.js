@@ -173,7 +173,12 @@ export class ScoreForm {
       const source = await sources.source();
       await this.contents.require();
       const values = { prior: forms.prior.values(), score: forms.score.values() };
-      const params = { source, ...values, ...forms.launch.values(), source_settings: forms.source.values(sources.settings()) };
+      const params = {
+        source,
+        ...values,
+        ...forms.launch.values(),
+        source_settings: forms.source.values(sources.settings()),
+      };
       const { token } = await app.ask("score_start", params, { run: "", view: "" });
       await this.started(token, source.kind === "picture");
     } catch (error) {

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import closing
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, get_args
 
 from dsel.app.jobs.folder import (
     ACTIVE,
@@ -34,13 +33,13 @@ from dsel.app.jobs.folder import (
     remove_folder,
     write_record,
 )
+from dsel.app.jobs.reports import JobReport, Kind, PathsHidden
 from dsel.app.jobs.runner import JobRunner
 from dsel.app.jobs.tasks import Task
 from dsel.app.quota import NO_QUOTAS, Quotas
 from dsel.errors import DselError, SettingError
-from dsel.pipeline.progress import ProgressCounter, SkippedImage
+from dsel.pipeline.progress import ProgressCounter
 
-Kind: TypeAlias = Literal["score", "export", "push", "report", "evaluate", "advise"]
 DAY_S: Final = 24 * 3600.0
 SAVE_EVERY_S: Final = 10.0
 CLOSE_S: Final = 10.0
@@ -49,40 +48,6 @@ CLOSE_S: Final = 10.0
 BUG: Final = "the job failed because of a bug in dsel; the app's log has the details"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobReport:
-    """The state of a job.
-
-    place: 1 for the next waiting job, 0 for a job that does not wait. stopping: cancelled, but its
-    present step is still running. `skips` are the first of the `skipped` images. asked, started
-    and finished are seconds since 1970. left_s is of this stage. bytes: of the folder at its end.
-    """
-
-    token: str
-    kind: Kind
-    title: str
-    state: State
-    place: int
-    stopping: bool
-    resumable: bool
-    stage: str
-    done: int
-    total: int
-    unit: str
-    note: str
-    per_second: float | None
-    left_s: float | None
-    notices: tuple[str, ...]
-    skipped: int
-    skips: tuple[SkippedImage, ...]
-    figures: Mapping[str, float | int | str]
-    error: str
-    asked: float
-    started: float | None
-    finished: float | None
-    bytes: int
 
 
 class Jobs:
@@ -276,7 +241,7 @@ class Jobs:
 
     def _report(self, token: str, job: Job) -> JobReport:
         count, now, runs = job.counter.count, time.monotonic(), job.state == "running"
-        hide = _Hide(job.folder)
+        hide = PathsHidden(job.folder)
         return JobReport(
             token=token, kind=job.task.kind, title=job.task.title, state=job.state,
             place=self._place(job), stopping=job in self._futures and job.stop is not None,
@@ -388,21 +353,6 @@ class Jobs:
                 kept = None if job.removed else record(job)
             if kept is not None:
                 write_record(job.folder, kept)
-
-
-@dataclass(frozen=True, slots=True)
-class _Hide:
-    """Removes the path of a job's folder from texts for visitors."""
-
-    folder: Path
-
-    def text(self, text: str) -> str:
-        return text.replace(f"{self.folder.resolve()}{os.sep}", "").replace(
-            f"{self.folder}{os.sep}", ""
-        )
-
-    def value(self, value: float | str) -> float | int | str:
-        return self.text(value) if isinstance(value, str) else value
 
 
 def _name(token: str) -> str:
