@@ -225,7 +225,8 @@ class JobRunner:
         """
         if task.alike or self._lent:
             return False
-        if not task.workers and len(self._opened[folder].refs) <= task.settings.shard_size:
+        known = self._opened.get(folder)
+        if not task.workers and (known is None or len(known.refs) <= task.settings.shard_size):
             return False
         return not is_here(task.prior.device, LaunchSettings(workers=task.workers))
 
