@@ -346,5 +346,6 @@ interface MountedTab {
 }
 
 interface Window {
+  gradio_config?: { css?: string };
   Plotly: any;
 }
