@@ -33,8 +33,7 @@ const IDLE_MS = 8000;
  */
 
 /**
- * Ask for the view of the link; `base` is the address of the routes. It needs no element yet, so that a page may do
- * this while Gradio is still being loaded.
+ * Ask for the view of the link; `base` is the address of the routes.
  * @param {string} base
  * @returns {Promise<Opened>}
  */
@@ -47,10 +46,11 @@ export async function open(base) {
 }
 
 /**
- * Fill Gradio's element with the page.
- * @param {{ element: HTMLElement, files: Record<string, string>, base: string, opened?: Promise<Opened> }} gradio
+ * Fill the `.dsel` of an element with the page, until its first tab is shown.
+ * @param {{ element: HTMLElement, base: string, opened: Promise<Opened> }} gradio
  */
-export async function boot({ element, files, base, opened = open(base) }) {
+export async function boot({ element, base, opened }) {
+  const files = { app: `${base}app`, plotly: `${base}plotly.min.js` };
   const root = /** @type {HTMLElement} */ (element.querySelector(".dsel"));
   applyTheme();
   applyDensity(root);
@@ -64,11 +64,13 @@ export async function boot({ element, files, base, opened = open(base) }) {
   Object.defineProperty(place, "view", { get: () => store.query() });
   const app = createApp({ root, store, ask, files, base, start });
   correctView(app);
-  build(app, connection);
+  const shown = build(app, connection);
   app.jobs.poll();
   app.attempt(() => restoreSelection(app));
   showNotes(app, [problem, ...start.notes]);
   root.removeAttribute("aria-busy");
+  await shown;
+  prefetchPlotly(app);
 }
 
 /**
@@ -164,6 +166,7 @@ function correctView({ start, store, toast }) {
 }
 
 /**
+ * Build the page; the promise is that of its first tab.
  * @param {App} app
  * @param {ReturnType<typeof createConnection>} connection
  */
@@ -199,9 +202,9 @@ function build(app, connection) {
   });
   followHistory(app, (run, view) => enterRun(app, run, view, true));
   listenToKeys(app);
-  tabs.show(new Set(["run", "tab", "class_name", "image_id", "select", "export", "a"]));
-  prefetchPlotly(app);
+  const shown = tabs.show(new Set(["run", "tab", "class_name", "image_id", "select", "export", "a"]));
   mountHelp(app);
+  return shown;
 }
 
 /**

@@ -352,5 +352,6 @@ interface MountedTab {
 }
 
 interface Window {
+  gradio_config?: { css?: string };
   Plotly: any;
 }

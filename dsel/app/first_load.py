@@ -1,8 +1,9 @@
-"""The first load of the page over a slow line: compressed, and all that it needs requested with it.
+"""The first load of the page over a slow line: drawn before Gradio is there, and compressed.
 
-Gradio loads its own page before it runs dsel's, and a browser learns of a module only from the
-module that imports it. The head of the page names all of them, and asks for the first view. Gradio
-compresses its files, but neither the page itself nor the responses to its requests.
+Gradio loads 230 kB before it runs dsel's page, and a browser learns of a module only from the
+module that imports it. The head of the page names all of dsel's modules, and its body begins with
+the page, which loads Gradio once its first picture is there; Gradio then takes the page over.
+Gradio compresses its files, but neither the page itself nor the responses to its requests.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dsel.app.guard import ROOT
 
-OPENING: Final = """<script type="module">
-import { open } from "./ROOT/app/main.js";
-window.dsel_opened = open("./ROOT/");
+OPENING: Final = """<script type="module" async>
+import * as page from "./ROOT/app/early.js";
+window.dsel_page = page;
+page.begin("./ROOT/");
 </script>""".replace("./ROOT", f".{ROOT}")
-"""Asks for the first view, whose response then waits for Gradio and not Gradio for it."""
+"""Draws the page, as soon as its modules are there."""
 
-FIRST_MODULES: Final = ("main.js", "tabs/inspect.js")
+GRADIO: Final = b'<script type="module" crossorigin src="./assets/index-'
+LATER: Final = GRADIO.replace(b"module", b"text/plain").replace(b"crossorigin", b"data-gradio")
+"""Gradio's own module, which early.js loads: it would take the line from the first picture."""
+
+FIRST_MODULES: Final = ("early.js", "tabs/inspect.js")
 """The page, and the tab that it opens on."""
 
 _IMPORT: Final = re.compile(r'^(?:import|export|\}).*? from "(\.[^"]+)";$', re.MULTILINE)
@@ -33,13 +39,17 @@ _LEVEL: Final = 4  # of 9: a heat map of 100 kB takes 2 ms
 
 
 class FirstLoad:
-    """Adds the links to the page, and compresses it and the responses to its requests."""
+    """Adds to the page what draws it, and compresses it and the responses to its requests."""
 
     def __init__(self, app: ASGIApp, modules: Sequence[str]) -> None:
         """modules: addresses relative to the page."""
         self._app = app
-        links = [f'<link rel="modulepreload" fetchpriority="low" href="{one}">' for one in modules]
-        self._links = "".join([*links, OPENING])
+        links = "".join(f'<link rel="modulepreload" href="{one}">' for one in modules)
+        self._parts = {
+            GRADIO: LATER,
+            b"</head>": f"{links}</head>".encode(),
+            b"</body>": f"{OPENING}</body>".encode(),
+        }
         self._compressed = GZipMiddleware(self._linked, _LEAST_BYTES, _LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +72,9 @@ class FirstLoad:
                 return
             parts.append(message.get("body", b""))
             if not message.get("more_body", False):
-                body = b"".join(parts).replace(b"</head>", self._links.encode() + b"</head>", 1)
+                body = b"".join(parts)
+                for old, new in self._parts.items():
+                    body = body.replace(old, new, 1)
                 MutableHeaders(scope=start)["content-length"] = str(len(body))
                 await send(start)
                 await send({**message, "body": body})

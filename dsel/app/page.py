@@ -19,9 +19,8 @@ WAITING: Final = 64
 
 LOADER: Final = """
 const base = `${window.gradio_config?.root ?? ""}ROOT/`;
-const files = { app: `${base}app`, plotly: `${base}plotly.min.js` };
-import(`${files.app}/main.js`).then(({ boot }) =>
-  boot({ element, files, base, opened: window.dsel_opened }));
+const page = window.dsel_page ?? import(`${base}app/early.js`);
+Promise.resolve(page).then(({ settle }) => settle(element, base));
 """.replace("ROOT", ROOT)
 
 

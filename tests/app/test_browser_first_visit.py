@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from support.browsing import PHONE, SEEN, Opener, gallery, painted, until, violations
+from support.browsing import PHONE, SEEN, SETTLED, Opener, gallery, painted, until, violations
 
 pytestmark = pytest.mark.browser
 
@@ -277,7 +277,7 @@ def test_phone__a_swipe_scrolls(chromium: Any, app_url: str, tab: str, part: str
     context.add_init_script(SEEN)
     page = context.new_page()
     page.goto(f"{app_url}/?tab={tab}")
-    page.wait_for_selector(".dsel:not([aria-busy]) .top")
+    page.wait_for_selector(SETTLED)
     gallery(page)
     painted(page)
     box = page.locator(part).bounding_box()

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../assets/app", import.meta.url));
 const MOST_LINES = 400;
 const LONGEST_LINE = 120;
-const AT_ROOT = ["app.css", "main.js", "results.d.ts", "types.d.ts"];
+const AT_ROOT = ["app.css", "early.js", "main.js", "results.d.ts", "types.d.ts"];
 const FOLDERS = ["components", "lib", "tabs"];
 
 const files = readdirSync(ROOT, { recursive: true, withFileTypes: true })

@@ -41,6 +41,9 @@ SERVE = (
 SEEN = "localStorage.setItem('dsel-tour', 'seen')"
 """Skips the tour, which its own test does not."""
 
+SETTLED = "gradio-app .dsel:not([aria-busy]) .top"
+"""The page is where it stays, in Gradio's element."""
+
 TOKEN = "the-token-of-the-tests"
 """Opens the served apps as their owner does."""
 
@@ -142,7 +145,7 @@ def opened(
     page.on("request", lambda r: complaints.append(r.url) if _foreign(r.url, url) else None)
     address = f"{url}/?{query}" if query else f"{url}/"
     page.goto(f"{address}#token={token}" if token else address)
-    page.wait_for_selector(".dsel:not([aria-busy]) .top")
+    page.wait_for_selector(SETTLED)
     yield page
     context.close()
     assert [one for one in complaints if not any(part in one for part in allow)] == []

@@ -4,10 +4,12 @@ import { recall, remember } from "./storage.js";
 
 const KEY = "dsel-theme";
 
-/** Apply the theme that was chosen in an earlier visit. */
+/** Apply the theme that was chosen in an earlier visit, or that of the address or the system, as Gradio will. */
 export function applyTheme() {
+  const named = new URLSearchParams(location.search).get("__theme");
+  const isDark = named ? named === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const stored = recall(KEY);
-  if (stored) document.body.classList.toggle("dark", stored === "dark");
+  document.body.classList.toggle("dark", stored ? stored === "dark" : isDark);
 }
 
 /** Switch between light and dark. */
