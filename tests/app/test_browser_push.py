@@ -94,9 +94,8 @@ def test_push__a_name_that_is_none_is_refused_in_one_line(run, hub, tmp_path, ch
         page.wait_for_selector(f"{CARD} form")
         page.get_by_label("Name on the Hub").fill("my set")
         page.get_by_role("button", name="Push", exact=True).click()
-        until(
-            page, ".toasts", "e => e.textContent.includes('push must name a dataset as user/name')"
-        )
+        said = "push must name a dataset as user/name"
+        until(page, f"{CARD} .push-form .notice", f"e => e.textContent.includes('{said}')")
         assert hub.files == {}
 
 

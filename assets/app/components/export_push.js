@@ -60,10 +60,11 @@ function createForm(app) {
   const start = h("button.button", { type: "submit" }, "Push");
   const shown = h("label.check", {}, open, h("span", {}, "Let everybody see it; it is private otherwise"));
   const line = h("div.push-line", {}, h("label", { htmlFor: id }, "Name on the Hub"), name, start);
-  const element = h("form.push-form", { noValidate: true, hidden: true }, line, shown, h("p.hint", {}, HINT));
+  const problem = h("p.notice.bad", { hidden: true, role: "alert" });
+  const element = h("form.push-form", { noValidate: true, hidden: true }, line, shown, problem, h("p.hint", {}, HINT));
   element.addEventListener("submit", (event) => {
     event.preventDefault();
-    app.attempt(push);
+    push();
   });
   return {
     element,
@@ -79,9 +80,13 @@ function createForm(app) {
 
   async function push() {
     start.disabled = true;
+    problem.hidden = true;
     try {
       const { token } = await app.ask("push_start", { repo: name.value, public: open.checked });
       await app.jobs.add("push", token);
+    } catch (error) {
+      problem.textContent = /** @type {Error} */ (error).message;
+      problem.hidden = false;
     } finally {
       start.disabled = app.jobs.of("push").some((one) => isActive(one.report));
     }
