@@ -83,7 +83,15 @@ function move({ frame, root, style }, place) {
   else place.before(root);
   for (const one of [place, frame, style]) one.remove();
   applyTheme(); // Gradio has applied that of the system
-  if (KEEPS_STATE || !root.contains(focused)) return;
-  // Gradio shows its element with the next frame.
-  requestAnimationFrame(() => /** @type {HTMLElement} */ (focused).focus({ preventScroll: true }));
+  if (root.contains(focused)) refocus(/** @type {HTMLElement} */ (focused));
+}
+
+/**
+ * Give the focus back, as soon as Gradio shows its element, unless it is elsewhere by then.
+ * @param {HTMLElement} element
+ */
+function refocus(element, tries = 10) {
+  if (document.activeElement !== document.body) return;
+  element.focus({ preventScroll: true });
+  if (tries) setTimeout(() => refocus(element, tries - 1), AGAIN_MS);
 }

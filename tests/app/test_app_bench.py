@@ -49,7 +49,6 @@ def test_app_bench__in_a_browser(runs: Path, chromium: Any) -> None:
     assert 0 < found["library"]["progress_shown"] <= found["library"]["points_shown"]
 
 
-@pytest.mark.slow
 def test_app_bench__visitors(runs: Path, chromium: Any) -> None:
     found = bench(runs, "--parts", "visitors", "--visitors", "4")["visitors"]
     assert found["visitors"] == {"clients": 2, "browsers": 2}
