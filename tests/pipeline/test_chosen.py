@@ -37,15 +37,15 @@ def exported(folder: Path) -> list[str]:
 
 def test_export_images__these_alone_in_their_order(run, tmp_path):
     first, second = ids_of(run, 0), ids_of(run, 1)
-    wanted = [second[2], first[3], first[0]]
+    wanted = [second[-1], first[-1], first[0]]
     before = tree(run.path)
     events = finish(export_images(Selector(run), wanted, SMALL, tmp_path / "out", SETTINGS))
     assert tree(run.path) == before
-    assert exported(tmp_path / "out") == [first[3], first[0], second[2]]
+    assert exported(tmp_path / "out") == [first[-1], first[0], second[-1]]
     (done,) = [one for one in events if isinstance(one, Done)]
     assert done.figures["images"] == 3
     record = json.loads((tmp_path / "out/manifest.json").read_text())
-    assert record["chosen"] == [first[3], first[0], second[2]]
+    assert record["chosen"] == [first[-1], first[0], second[-1]]
     assert "chosen one by one" in (tmp_path / "out/README.md").read_text()
 
 
