@@ -125,7 +125,7 @@ def estimate_export(
         source = cache.get(owner, ("source", export.pixels), lambda: _source(run, export.pixels))
         return _estimate(explorer, select, export, source)
 
-    return cache.get(owner, (select, export), make)
+    return cache.get(owner, (select, export), make, small=True)
 
 
 def _estimate(

@@ -29,7 +29,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,12 @@ from scipy.stats import spearmanr
 # so that it also runs in a checkout that is not installed
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from older_map import OLDER_DRAWS, older_map
+
 from dsel.analysis.localization import check_selection
 from dsel.config import PriorSettings, ScoreSettings, SelectSettings
 from dsel.core.box_search import largest_mean_boxes
 from dsel.core.gap_maps import combined_maps
-from dsel.data.images import to_proxy
 from dsel.data.spec import open_source
 from dsel.data.toybox_dataset import write_toybox
 from dsel.pipeline.score import score
@@ -54,15 +55,31 @@ from dsel.pipeline.selector import Selector
 from dsel.priors import load_prior
 from dsel.runs import open_run
 from dsel.runs.ground_truth import GroundTruth, read_ground_truth
-from dsel.types import Box, ClassSelection, Dataset, Prior, Started
+from dsel.types import Box, ClassSelection, Prior, Started
 
 Doubles = NDArray[np.float64]
 EVERY = (200, 300, 400, 500, 600, 700)
-OLDER_DRAWS, OLDER_TIMESTEPS = 64, (100, 701)
-REFERENCE_DRAWS = 16
 NOISES = (0, 1)
-SCORED: Mapping[int, tuple[int, ...]] = {4: EVERY, 2: (200, 300), 1: (200, 300)}
-"""The timesteps that are scored with so many draws; recipes use some of them."""
+DEFAULT = ScoreSettings()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Draws at timesteps that are scored; recipes use some of them."""
+
+    draws: int
+    timesteps: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return "_".join(map(str, (self.draws, *self.timesteps)))
+
+
+SCORED = (
+    Scored(4, EVERY), Scored(2, (200, 300)), Scored(1, (200, 300)),
+    Scored(DEFAULT.draws, DEFAULT.timesteps),
+)  # fmt: skip
+REFERENCE = Scored(16, EVERY)
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,12 @@ class Recipe:
     def evaluations(self) -> int:
         return 2 * len(self.timesteps) * self.draws
 
+    @property
+    def scored(self) -> Scored:
+        """The first of what is scored that has these draws."""
+        fitting = (one for one in SCORED if one.draws == self.draws)
+        return next(one for one in fitting if {*self.timesteps} <= {*one.timesteps})
+
     def settings(self, patch_px: int, every: bool = False) -> SelectSettings:
         timesteps = EVERY if every else self.timesteps
         return SelectSettings(
@@ -86,7 +109,10 @@ class Recipe:
 
 
 def recipes() -> dict[str, Recipe]:
-    found = {"default_48": Recipe(4, EVERY, "positive")}
+    chosen = SelectSettings()
+    default = Recipe(DEFAULT.draws, DEFAULT.timesteps, chosen.locate, chosen.smooth)
+    found = {"default": default, "default_48": Recipe(4, EVERY, "positive")}
+    found["default_smooth_1"] = replace(default, smooth=1.0)
     for smooth in (1.0, 2.0):
         found[f"default_48_smooth_{smooth:g}"] = replace(found["default_48"], smooth=smooth)
     for draws, timesteps in (
@@ -111,8 +137,8 @@ class Pool:
     work: Path
     boxes: Path | None = None
 
-    def run(self, draws: int, noise: int, labels: str = "right") -> Path:
-        return self.work / self.name / f"{labels}-{draws}-{noise}"
+    def run(self, scored: Scored, noise: int, labels: str = "right") -> Path:
+        return self.work / self.name / f"{labels}-{scored.name}-{noise}"
 
 
 def main() -> None:
@@ -128,8 +154,11 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         PriorSettings(prior=options.prior, precision=options.precision, device=options.device)
     )
     pools = list(_pools(options, work))
+    every = recipes()
+    wanted = {name: every[name] for name in options.recipes or every}
+    scored = {one.scored: None for one in wanted.values()}  # in order, each once
     for pool in pools:
-        score_pool(pool, prior, reference=bool(options.data), wrong=pool in pools[: options.wrong])
+        score_pool(pool, prior, scored, bool(options.data), pool in pools[: options.wrong])
     sides = prior.resolution_px // 4, prior.resolution_px // 2
     found: dict[str, Any] = {
         "prior": options.prior, "precision": prior.precision, "scenes": options.scenes,
@@ -137,12 +166,13 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     }  # fmt: skip
     figures = {
         name: {"evaluations": recipe.evaluations, **of_recipe(pools, recipe, sides, options)}
-        for name, recipe in recipes().items()
+        for name, recipe in wanted.items()
     }
     if not options.data and options.older:
         figures["older"] = {
             "evaluations": 2 * OLDER_DRAWS, "hit_rate": _joined([
-                older_rates(pool, prior, sides) for pool in pools
+                older_rates(pool, prior, next(iter(wanted.values())).scored, sides)
+                for pool in pools
             ]),
         }  # fmt: skip
     if not options.data:
@@ -164,23 +194,23 @@ def reach(figures: Mapping[str, Any], rival: str, smooth: float) -> int | None:
     return min(enough, default=None)
 
 
-def score_pool(pool: Pool, prior: Prior, reference: bool, wrong: bool) -> None:
-    """Score what is not scored yet."""
-    for draws, timesteps in SCORED.items():
-        for noise in NOISES:
-            _score(pool.right, pool.run(draws, noise), prior, draws, timesteps, noise)
-        if wrong:
-            _score(pool.wrong, pool.run(draws, 0, "wrong"), prior, draws, timesteps, 0)
-    if reference:
-        _score(pool.right, pool.run(REFERENCE_DRAWS, 2), prior, REFERENCE_DRAWS, EVERY, 2)
-
-
-def _score(
-    source: str, out: Path, prior: Prior, draws: int, timesteps: tuple[int, ...], noise: int
+def score_pool(
+    pool: Pool, prior: Prior, scored: Iterable[Scored], reference: bool, wrong: bool
 ) -> None:
+    """Score what is not scored yet."""
+    for one in scored:
+        for noise in NOISES:
+            _score(pool.right, pool.run(one, noise), prior, one, noise)
+        if wrong:
+            _score(pool.wrong, pool.run(one, 0, "wrong"), prior, one, 0)
+    if reference:
+        _score(pool.right, pool.run(REFERENCE, 2), prior, REFERENCE, 2)
+
+
+def _score(source: str, out: Path, prior: Prior, scored: Scored, noise: int) -> None:
     settings = ScoreSettings(
-        draws=draws, timesteps=timesteps, antithetic=draws > 1, noise_seed=noise, shard_size=100,
-        knowledge="auto" if noise == 0 else "off",
+        draws=scored.draws, timesteps=scored.timesteps, antithetic=scored.draws > 1,
+        noise_seed=noise, shard_size=100, knowledge="auto" if noise == 0 else "off",
     )  # fmt: skip
     for event in score(open_source(source), prior, out, settings):
         if isinstance(event, Started):
@@ -192,7 +222,7 @@ def of_recipe(
 ) -> dict[str, Any]:
     """All figures of a recipe; those of a patch are for half the side."""
     first, second = (
-        [Selector(open_run(pool.run(recipe.draws, noise))) for pool in pools] for noise in NOISES
+        [Selector(open_run(pool.run(recipe.scored, noise))) for pool in pools] for noise in NOISES
     )
     half = recipe.settings(sides[1])
     figures: dict[str, Any] = {}
@@ -204,7 +234,7 @@ def of_recipe(
     pairs = list(zip(first, second, strict=True))
     figures |= _agreement([(boxes(a, half), boxes(b, half)) for a, b in pairs])
     if options.data:
-        references = [Selector(open_run(pool.run(REFERENCE_DRAWS, 2))) for pool in pools]
+        references = [Selector(open_run(pool.run(REFERENCE, 2))) for pool in pools]
         for name, by in (
             ("own", recipe.settings(sides[1], every=recipe.timesteps == EVERY)),
             ("all_positive", Recipe(4, EVERY, "positive").settings(sides[1])),
@@ -223,9 +253,9 @@ def of_recipe(
     judged = [(pool, one) for pool, one in zip(pools, first, strict=True)][: options.wrong]
     if judged:
         figures["label_auc"] = label_auc(recipe, half, judged)
-    if recipe.timesteps == SCORED[recipe.draws]:
-        known = [one.run.knowledge for one in first]
-        figures["knowledge_auc"] = _mean([one.run.auc for one in known if one and one.run.auc])
+    known = [one.run.knowledge for one in first if recipe.timesteps == recipe.scored.timesteps]
+    if aucs := [one.run.auc for one in known if one and one.run.auc]:
+        figures["knowledge_auc"] = _mean(aucs)
     return figures
 
 
@@ -246,7 +276,7 @@ def label_auc(
     """How often an image scores higher than one that is wrongly labelled with its class."""
     found: dict[str, list[float]] = {"patch": [], "picture": [], "difference": []}
     for pool, right in judged:
-        wrong = Selector(open_run(pool.run(recipe.draws, 0, "wrong")))
+        wrong = Selector(open_run(pool.run(recipe.scored, 0, "wrong")))
         for index in range(len(right.classes)):
             scored = right.scored(index, half), wrong.scored(index, half)
             for key in ("patch", "picture"):
@@ -275,8 +305,8 @@ def _truth(pool: Pool, selector: Selector) -> GroundTruth:
     return read_ground_truth(selector.run, pool.boxes)
 
 
-def older_rates(pool: Pool, prior: Prior, sides: Sequence[int]) -> dict[str, float]:
-    """The hit rates of the plain loop on the images of a pool."""
+def older_rates(pool: Pool, prior: Prior, scored: Scored, sides: Sequence[int]) -> dict[str, float]:
+    """The hit rates of the plain loop on the images of a pool, one run of which is `scored`."""
     kept = pool.work / pool.name / "older.npz"
     dataset = open_source(pool.right)
     if not kept.exists():
@@ -285,14 +315,14 @@ def older_rates(pool: Pool, prior: Prior, sides: Sequence[int]) -> dict[str, flo
         np.savez(kept, **{name.replace("/", "|"): one for name, one in maps.items()})
     with np.load(kept) as stored:
         maps = {name.replace("|", "/"): stored[name] for name in stored.files}
-    selector = Selector(open_run(pool.run(1, 0)))
+    selector = Selector(open_run(pool.run(scored, 0)))
     return {str(side): _older_rate(pool, selector, maps, side) for side in sides}
 
 
 def _older_rate(
     pool: Pool, selector: Selector, maps: Mapping[str, NDArray[np.float32]], side: int
 ) -> float:
-    settings = SelectSettings(patch_px=side, timesteps=(200,))
+    settings = SelectSettings(patch_px=side)
     cell = selector.geometry.cell_px
     chosen: list[ClassSelection] = []
     for index in range(len(selector.classes)):
@@ -306,32 +336,6 @@ def _older_rate(
             patches.append(replace(patch, box=box, source_box=source))
         chosen.append(replace(selected, patches=tuple(patches)))
     return float(check_selection(selector.run, chosen, _truth(pool, selector))["hit_rate"])  # type: ignore[arg-type]
-
-
-@torch.no_grad()
-def older_map(prior: Prior, dataset: Dataset, number: int) -> NDArray[np.float32]:
-    """The signed mean gap of one image over draws at random timesteps, (h, w)."""
-    ref, settings = dataset.refs[number], ScoreSettings()
-    proxy = to_proxy(dataset.read(ref), prior.resolution_px, "whole", prior.step_px)
-    clean = prior.encode(proxy.pixels[None])  # (1, C, h, w)
-    generator = torch.Generator().manual_seed(number)
-    times = torch.randint(*OLDER_TIMESTEPS, (OLDER_DRAWS,), generator=generator)
-    noise = torch.randn(OLDER_DRAWS, *clean.shape[1:], generator=generator).to(clean)
-    named = settings.conditional_prompt(dataset.classes[ref.class_index])
-    prompts = prior.embed([settings.unconditional_prompt(), named])
-    total = torch.zeros(clean.shape[2:], dtype=torch.float64)
-    for part in torch.arange(OLDER_DRAWS).split(10):
-        t, eps = times[part], noise[part]
-        signal = prior.schedule.signal[t].to(clean)[:, None, None, None]
-        amount = prior.schedule.noise[t].to(clean)[:, None, None, None]
-        noised = signal * clean + amount * eps
-        which = torch.arange(2).repeat_interleave(len(part))
-        rows = {name: values[which] for name, values in prompts.items()}
-        output = prior.predict(torch.cat([noised, noised]), t.repeat(2), rows).output.float()
-        losses = (torch.cat([eps, eps]) - output).square().mean(1)  # both priors predict noise
-        u, c = losses.chunk(2)
-        total += (u - c).double().sum(0).cpu()
-    return (total / OLDER_DRAWS).float().numpy()
 
 
 def _joined(rates: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -386,6 +390,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", default="", help="folder that keeps what is scored")
     parser.add_argument("--wrong", type=int, default=1, help="pools also scored with wrong labels")
     parser.add_argument("--smooth", type=float, default=SelectSettings().smooth)
+    parser.add_argument("--recipes", nargs="*", default=[], help="only these; all by default")
     parser.add_argument("--older", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()
 
