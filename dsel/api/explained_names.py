@@ -51,7 +51,7 @@ class ExplainedNames:
 
 def explain(
     picture: str | Path,
-    names: Sequence[str],
+    classes: Sequence[str],
     *,
     prior: PriorLike = "demo",
     settings: ScoreSettings | None = None,
@@ -63,7 +63,7 @@ def explain(
 
     Args:
         picture: An image file.
-        names: Class names, which must differ.
+        classes: Class names, which must differ.
         prior: The word `demo`, the folder of a diffusers pipeline, a Hub id, or a loaded prior.
         settings: How the prior looks at the picture; the defaults if left out.
         run: A run folder to keep, with one class per name; none if left out.
@@ -84,7 +84,7 @@ def explain(
 
     def events() -> Iterator[Event]:
         chosen = cast(ScoreSettings, scoring)
-        found.append((yield from explain_all(Path(picture), names, loaded, chosen, path)))
+        found.append((yield from explain_all(Path(picture), classes, loaded, chosen, path)))
 
     follow(events(), progress)
     return ExplainedNames(found[0])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def explain(
     image: Annotated[Positional[Path], arg(metavar="IMAGE", help="image file")],
-    names: Annotated[
+    classes: Annotated[
         tuple[str, ...],
         arg(metavar="NAME ...", help="class names to score it under, all on the same noise"),
     ],
@@ -38,13 +38,17 @@ def explain(
     from dsel.analysis.one_picture import check_names
     from dsel.cli.terminal import print_figures
 
-    check_names(names)
+    check_names(classes)
     if out is not None:
         check_suffix(out)
     if output.dry_run:
-        work = {"names": len(names), "timesteps": len(settings.timesteps), "draws": settings.draws}
+        work = {
+            "names": len(classes),
+            "timesteps": len(settings.timesteps),
+            "draws": settings.draws,
+        }
         return print_plan(output, work, prior, settings)
-    found = _explained(image, names, prior, settings, run)
+    found = _explained(image, classes, prior, settings, run)
     if out is not None:
         save_names(found, out)
     if output.json:

@@ -22,7 +22,16 @@ def test_explain__figures_and_maps(
 ) -> None:
     picture = tmp_path / "pet.png"
     Image.fromarray(draw_picture(0, 0, 0)).save(picture)
-    command = ["explain", str(picture), "--names", "cat", "dog", "--prior", str(tiny_prior), *QUICK]
+    command = [
+        "explain",
+        str(picture),
+        "--classes",
+        "cat",
+        "dog",
+        "--prior",
+        str(tiny_prior),
+        *QUICK,
+    ]
     assert main([*command, "--json", "--out", str(tmp_path / "maps.svg")]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {one["name"] for one in found["names"]} == {"cat", "dog"}
@@ -41,7 +50,7 @@ def test_explain__wrong_words_are_one_line(
 ) -> None:
     picture = tmp_path / "pet.png"
     picture.write_bytes(b"no image")
-    assert main(["explain", str(picture), "--names", "cat", "--out", "maps.gif"]) == 2
+    assert main(["explain", str(picture), "--classes", "cat", "--out", "maps.gif"]) == 2
     assert ".png or .svg file, got 'maps.gif'" in capsys.readouterr().err
-    assert main(["explain", str(picture), "--names", "cat", "cat"]) == 2
+    assert main(["explain", str(picture), "--classes", "cat", "cat"]) == 2
     assert "got 'cat' twice" in capsys.readouterr().err

@@ -66,7 +66,7 @@ SETTINGS: dict[str, tuple[type[Settings], ...]] = {
 OWN = {
     "score": {"--run"}, "select": {"--preset"},
     "export": {"--out", "--selection", "--slice", "--push", "--public"},
-    "explain": {"--names", "--out", "--run"},
+    "explain": {"--classes", "--out", "--run"},
     "distill": {"--out", "--run", "--preset"}, "train": {"--out"},
     "teach": {"--out", "--validation"}, "adapt": {"--out"},
     "evaluate": {"--test", "--run", "--selection"},
@@ -164,11 +164,11 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
     ("arguments", "line"),
     [
         ("", "expected one of {app, score, select, export, distill, toybox, train, gather, "
-             "check, info, status, report, verify, repair, bundle, space, evaluate, sweep, advise, "
-             "teach, adapt}; see dsel --help"),
+             "check, explain, info, status, report, verify, repair, bundle, space, evaluate, sweep, "
+             "advise, teach, adapt}; see dsel --help"),
         ("selct", "unknown command 'selct', did you mean select?; see dsel --help"),
         ("frob", "unknown command 'frob'; known are: app, score, select, export, distill, "
-                  "toybox, train, gather, check, info, status, report, verify, repair, bundle, "
+                  "toybox, train, gather, check, explain, info, status, report, verify, repair, bundle, "
                   "space, evaluate, sweep, advise, teach, adapt"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
