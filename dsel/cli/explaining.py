@@ -42,11 +42,8 @@ def explain(
     if out is not None:
         check_suffix(out)
     if output.dry_run:
-        work = {
-            "names": len(classes),
-            "timesteps": len(settings.timesteps),
-            "draws": settings.draws,
-        }
+        each = settings.least_evaluations // 2  # the null prompt is shared by all names
+        work = {"names": len(classes), "evaluations": each * (len(classes) + 1)}
         return print_plan(output, work, prior, settings)
     found = _explained(image, classes, prior, settings, run)
     if out is not None:

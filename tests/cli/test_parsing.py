@@ -164,12 +164,12 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
     ("arguments", "line"),
     [
         ("", "expected one of {app, score, select, export, distill, toybox, train, gather, "
-             "check, explain, info, status, report, verify, repair, bundle, space, evaluate, sweep, "
-             "advise, teach, adapt}; see dsel --help"),
+             "check, explain, info, status, report, verify, repair, bundle, space, evaluate, "
+             "sweep, advise, teach, adapt}; see dsel --help"),
         ("selct", "unknown command 'selct', did you mean select?; see dsel --help"),
         ("frob", "unknown command 'frob'; known are: app, score, select, export, distill, "
-                  "toybox, train, gather, check, explain, info, status, report, verify, repair, bundle, "
-                  "space, evaluate, sweep, advise, teach, adapt"),
+                  "toybox, train, gather, check, explain, info, status, report, verify, repair, "
+                  "bundle, space, evaluate, sweep, advise, teach, adapt"),
         ("score", "missing from dsel score: SOURCE --run PATH; see dsel score --help"),
         ("export run", "missing from dsel export: --out PATH; see dsel export --help"),
         ("select --drawz 3 run", "unknown flag --drawz; see dsel select --help"),
