@@ -350,7 +350,7 @@ class ScoreParams(Params):
     source_settings: Values = Field(default_factory=dict)
     prior: Values = Field(default_factory=dict)
     score: Values = Field(default_factory=dict)
-    workers: Annotated[int, Field(ge=0, le=1024)] = 0
+    workers: Annotated[int, Field(ge=0, le=1024), Expected("a whole number up to 1024")] = 0
 
 
 class ContentsParams(Params):

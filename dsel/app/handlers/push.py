@@ -9,7 +9,7 @@ from typing import Any, Final
 from dsel.app.context import Context
 from dsel.app.hub_login import current_login, offers_login
 from dsel.app.jobs.tasks import PUSHED, PushTask
-from dsel.app.requests import Params
+from dsel.app.requests import Flag, Params, Text
 from dsel.errors import SettingError
 from dsel.exports.parquet import HubDataset
 from dsel.pipeline.push import check_push
@@ -18,8 +18,8 @@ from dsel.pipeline.push import check_push
 class PushParams(Params):
     """repo: the dataset of the Hub, as user/name. public: whether everybody sees it."""
 
-    repo: str
-    public: bool = False
+    repo: Text
+    public: Flag = False
 
 
 NOBODY: Final[Mapping[str, str]] = {
