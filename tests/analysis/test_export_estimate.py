@@ -81,8 +81,9 @@ def test_estimate_export__within_two_percent_on_the_demo_run(demo, tmp_path, sel
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg"])
-def test_estimate_export__from_the_demo_runs_source(demo, tmp_path, file_format):
+def test_estimate_export__from_the_demo_runs_source(demo, tmp_path, monkeypatch, file_format):
     """The source is rendered, which takes long, so that few images stand for all."""
+    monkeypatch.setattr("dsel.analysis.export_estimate.LIMIT_S", 600.0)  # however busy it is here
     select, export = SelectSettings(ipc=2), ExportSettings(file_format=file_format)
     estimate = estimate_export(demo, select, export)
     assert (estimate.pixels, estimate.source_problem, estimate.source_message) == ("source", "", "")

@@ -85,9 +85,11 @@ function errorText(error) {
 
 /** @param {HTMLTableElement} table */
 function labelHead(table) {
-  const [choose, , ...figures] = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("th")]);
+  const [choose, place, ...figures] = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("th")]);
   choose.append(h("span.sr", {}, "Choose"));
   for (const one of figures) one.classList.add("figure");
+  choose.title = "The best box is 1: each is the best of those that do not overlap the ones before it.";
+  place.title = "Left and top edge of the box in the image that the prior sees, in px.";
   figures[0].title = MEAN_HELP;
   figures[1].title = MARGIN_HELP;
 }

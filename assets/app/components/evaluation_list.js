@@ -80,7 +80,7 @@ function createTable({ rows, settings }) {
     return createRow(row, settings.seeds, isFirst);
   });
   const table = h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, body));
-  return h("div.wide", {}, titleCells(table));
+  return h("div.wide", { tabIndex: 0, role: "region", "aria-label": "Accuracies" }, titleCells(table));
 }
 
 /**

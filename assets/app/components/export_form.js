@@ -64,7 +64,7 @@ class SideField {
     this.input = h("input", { ...props, "aria-label": "Another image size in px" });
     this.input.addEventListener("change", () => this.write(wholeOf(this.input.value) ?? 0));
     this.row = h("div.side-line", {});
-    this.value = h("output.value");
+    this.value = h("output.value", { title: "Side of the distilled images, in pixels." });
     /** @type {ReturnType<typeof createSegments> | null} */
     this.segments = null;
     /** @type {number[]} */

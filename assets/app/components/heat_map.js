@@ -149,7 +149,7 @@ export class HeatMap {
     const numbered = best.map((one, n) => ({ box: boxOf(one.box), n }));
     const others = numbered.filter(({ box }) => !patch || !sameCorner(box, patch.box));
     const spans = others.map(({ box, n }) => {
-      const span = h("span.other", {}, h("span.tag", {}, n + 1));
+      const span = h("span.other", {}, h("span.tag", { title: `Box ${n + 1} of the best ones.` }, n + 1));
       placeBox(span, box, this.size);
       return span;
     });

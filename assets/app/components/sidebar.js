@@ -245,7 +245,7 @@ class Timesteps {
     this.modes.element.classList.add("small");
     const ends = [this.scored[0], this.scored[this.last]].map((one) => h("span", {}, one));
     const slider = h("div.slider.double", {}, this.low, this.high);
-    const scale = h("div.ends", { "aria-hidden": "true" }, ends);
+    const scale = h("div.ends", { "aria-hidden": "true", title: "The first and the last scored timestep." }, ends);
     this.element = h("div.timesteps", {}, slider, scale, this.modes.element);
   }
 

@@ -104,10 +104,20 @@ export class SweepMap {
     const { columns, rows, grid } = gridOf(sweep, axes);
     const share = scaleOf(sweep.cells, axes.figure);
     const best = bestCell(sweep.cells, axes.figure);
-    const heads = columns.map((value) => h("th", { scope: "col" }, this.text(axes.across, value)));
+    const heads = columns.map((value) => {
+      return h(
+        "th",
+        { scope: "col", title: `${labelOf(this.app, axes.across)} of the column.` },
+        this.text(axes.across, value),
+      );
+    });
     const corner = axes.down ? `${labelOf(this.app, axes.down)} ↓` : "";
     const body = rows.map((row, n) => {
-      const head = h("th", { scope: "row" }, axes.down ? this.text(axes.down, row) : "");
+      const head = h(
+        "th",
+        { scope: "row", title: axes.down ? `${labelOf(this.app, axes.down)} of the row.` : "" },
+        axes.down ? this.text(axes.down, row) : "",
+      );
       return h(
         "tr",
         {},
