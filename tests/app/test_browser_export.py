@@ -148,7 +148,7 @@ def test_formats__are_chosen_with_what_each_is_for(visit: Opener, tmp_path: Path
     assert folder.is_checked()
     assert folder.is_disabled()  # one is always checked
     page.get_by_label("COCO boxes").check()
-    page.get_by_label("Hugging Face").check()
+    page.locator(".formats").get_by_label("Hugging Face").check()
     until(page, ".code-block", "e => e.textContent.includes('--format folder,parquet,coco')")
     folder.uncheck()
     until(page, ".code-block", "e => e.textContent.includes('--format parquet,coco')")
