@@ -155,10 +155,10 @@ def test_select_and_export__the_flags_give_the_settings_back(
         patched.setattr(cli, "_export", lambda *arguments: seen.append(arguments) or {})
         for arguments in calls(select_and_export(Path(run), Path(out), select, export)):
             assert main(arguments) == 0
-    (from_run, chosen), (again, to, how, named) = seen
+    (from_run, chosen), (again, to, how, named, of_slice) = seen
     assert Path(from_run) == Path(again) == Path(run)
     assert (chosen, how) == (select, export)
-    assert (to, named) == (Path(out), "")
+    assert (to, named, of_slice) == (Path(out), "", "")
 
 
 def test_commands__each_alone() -> None:
