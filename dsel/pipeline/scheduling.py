@@ -84,6 +84,7 @@ class Pooled:
 
         Raises `RunError` once all others are done if some could not be; fields: path, failed.
         """
+        assert self.workers, "tasks are run in the context of their runner"
         shift = _Shift(tasks, deque(range(len(tasks))))
         while shift.waiting or shift.running:
             self._start(shift)

@@ -126,8 +126,9 @@ class Trials:
 
     def __enter__(self) -> Self:
         threads = self.student.threads
-        self._runner = students_on(self._sets, self.validation, threads, self._place)
-        self._is_read = False
+        runner = students_on(self._sets, self.validation, threads, self._place)
+        runner.__enter__()
+        self._runner, self._is_read = runner, False
         return self
 
     def __exit__(
