@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # a benchmark waits only so long for a page
 
 BENCH = Path(__file__).parents[1] / "bench" / "app_bench.py"
 SHAPE = "3x40"
