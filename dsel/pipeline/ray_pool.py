@@ -190,7 +190,7 @@ def _connect(ray: Any, launch: LaunchSettings) -> None:
     with _kept_signals(), _on_loopback(ray, is_wanted=how["address"] == "local"):
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             what = f"no Ray cluster is reached at {launch.address}"
             raise SettingError(
                 f"{what if launch.address else 'Ray does not start here'} ({first_line(error)}): "
