@@ -276,14 +276,15 @@ def read_table(
 ) -> pa.Table:
     """Read columns of what `table_bytes` made, by default all.
 
-    newer: columns that tables of earlier versions lack, all of them.
+    newer: columns that tables of earlier versions may lack.
     Raises `DamageError` for a file that is missing, has a wrong checksum or another schema.
     """
     check_file(path, remedy)
     try:
         with pq.ParquetFile(path) as file:
-            earlier = pa.schema([field for field in schema if field.name not in newer])
-            if not any(file.schema_arrow.equals(one) for one in (schema, earlier)):
+            missing = set(newer).difference(file.schema_arrow.names)
+            expected = pa.schema([field for field in schema if field.name not in missing])
+            if not file.schema_arrow.equals(expected):
                 raise damaged(path, "it has other columns", remedy)
             return file.read(columns)
     except (pa.ArrowException, OSError) as error:  # a damaged footer is a plain OSError

@@ -10,8 +10,10 @@ from typing import Any, Final
 from dsel import __version__
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.grid import grid
+from dsel.analysis.label_auc import UNKNOWN, class_label_aucs, has_name_maps, what_is_read
 from dsel.config import SelectSettings, SweepSettings
 from dsel.config.base import fingerprint
+from dsel.core.label_auc import overall_auc
 from dsel.locks import locked
 from dsel.pipeline.evaluation_rows import REFERENCE
 from dsel.pipeline.trials import Attempt, Trials
@@ -46,6 +48,8 @@ def _sweep(
     explorer: Explorer, select: SelectSettings, settings: SweepSettings, trials: Trials | None
 ) -> Iterator[Event]:
     cells = grid(select, settings)
+    if not has_name_maps(explorer.run):
+        yield Notice(UNKNOWN)
     yield Started("sweep", len(cells), "settings")
     rows = []
     for cell in cells:
@@ -72,6 +76,7 @@ def row_of(explorer: Explorer, cell: SelectSettings) -> dict[str, Any]:
         "near_duplicates": quality.near_duplicates,
         "stability": stability(explorer, cell),
         "hit_rate": _hit_rate(explorer, cell),
+        "label_auc": label_auc(explorer, cell),
     }
 
 
@@ -85,6 +90,16 @@ def stability(explorer: Explorer, cell: SelectSettings) -> float | None:
         return None
     a, b = (cell.replace(timesteps=tuple(used[start::2])) for start in (0, 1))
     return _known(explorer.compare_overall(a, b).kept.image_share)
+
+
+def label_auc(explorer: Explorer, cell: SelectSettings) -> float | None:
+    """Return the mean label AUC over the measured images; None where scoring stored no maps."""
+    read = what_is_read(cell)
+
+    def measure() -> float:
+        return overall_auc(list(class_label_aucs(explorer.run, read).values()))[0]
+
+    return _known(explorer.kept_in_memory(("label auc", read), measure))
 
 
 def _hit_rate(explorer: Explorer, cell: SelectSettings) -> float | None:

@@ -16,7 +16,7 @@ from dsel.runs.evaluations import Evaluation, EvaluationRow
 
 FIGURES = (
     "images", "coverage_distance", "clusters_covered", "near_duplicates", "stability", "hit_rate",
-    "accuracy", "accuracy_sd", "difference",
+    "label_auc", "accuracy", "accuracy_sd", "difference",
 )  # fmt: skip
 MOST_ROWS = 40
 MOST_COLUMNS = 200

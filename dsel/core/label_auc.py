@@ -1,4 +1,4 @@
-"""How well losses under several names tell the images of several classes apart."""
+"""How well losses or scores under several names tell the images of several classes apart."""
 
 from __future__ import annotations
 
@@ -33,7 +33,27 @@ def label_aucs(losses: Sequence[Doubles]) -> list[LabelAuc]:
     classes c and d an image's score is its loss under d minus that under c; a pair is right if the
     image of c has the higher score. What a name does to all images alike cancels.
     """
-    return [_of_class(losses, index) for index in range(len(losses))]
+    return [
+        _of_class([
+            (losses[index][:, other] - losses[index][:, index], theirs[:, other] - theirs[:, index])
+            for other, theirs in enumerate(losses)
+            if other != index
+        ])
+        for index in range(len(losses))
+    ]  # fmt: skip
+
+
+def score_aucs(scores: Sequence[Sequence[Doubles]]) -> list[LabelAuc]:
+    """Return the AUC of each class of a group, from scores as images are ranked by them.
+
+    scores: under the name of each class, those of the images of each class, (n,). A pair is an
+    image of the class and a wrongly labelled one, of another class, both under the name of the
+    class; it is right if the former has the higher score.
+    """
+    return [
+        _of_class([(named[index], theirs) for at, theirs in enumerate(named) if at != index])
+        for index, named in enumerate(scores)
+    ]
 
 
 def overall_auc(classes: Sequence[LabelAuc]) -> tuple[float, float]:
@@ -49,21 +69,17 @@ def overall_auc(classes: Sequence[LabelAuc]) -> tuple[float, float]:
     return float(shares.mean()), float(error)
 
 
-def _of_class(losses: Sequence[Doubles], index: int) -> LabelAuc:
-    mine = losses[index]
-    right = [
-        _right(mine[:, other] - mine[:, index], theirs[:, other] - theirs[:, index])
-        for other, theirs in enumerate(losses)
-        if other != index and len(theirs)
-    ]  # each (n, m)
-    if not right or not len(mine):
+def _of_class(pairs: Sequence[tuple[Doubles, Doubles]]) -> LabelAuc:
+    """Return the AUC of a class from its values (n,) and those of each other class (m,)."""
+    right = [_right(mine, theirs) for mine, theirs in pairs if len(mine) and len(theirs)]  # (n, m)
+    if not right:
         return LabelAuc(0, math.nan, math.nan, np.zeros(0))
     shares = np.mean([one.mean(axis=1) for one in right], axis=0)
     # DeLong et al., Biometrics 44, 1988: both samples of a pair add to the variance.
     variance = _variance_of_mean(shares)
     variance += sum(_variance_of_mean(one.mean(axis=0)) for one in right) / len(right) ** 2
-    pairs = sum(one.size for one in right)
-    return LabelAuc(pairs, float(shares.mean()), math.sqrt(variance), shares)
+    count = sum(one.size for one in right)
+    return LabelAuc(count, float(shares.mean()), math.sqrt(variance), shares)
 
 
 def _right(mine: Doubles, theirs: Doubles) -> Doubles:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.config import ScoreSettings
+from dsel.core.gap_maps import image_losses
 from dsel.core.label_auc import LabelAuc, label_aucs, overall_auc
 from dsel.errors import DamageError, shown
 from dsel.pipeline.score_shard import ScoringInputs
@@ -26,7 +27,8 @@ from dsel.runs.knowledge import (
     read_knowledge,
     write_knowledge,
 )
-from dsel.types import Event, ImageRef, Notice, Progress, Started
+from dsel.runs.name_maps import check_name_maps, write_name_maps
+from dsel.types import Event, ImageRef, Notice, Progress, Score, Started
 
 Losses: TypeAlias = NDArray[np.float64]
 
@@ -46,7 +48,10 @@ OPTIONS: Final = (
 """Images per class and classes per group, the best first; the first that fits is taken."""
 
 FULL: Final = OPTIONS[1]
-"""What is measured on request, whatever it takes."""
+"""What is measured on request, whatever it takes, with maps."""
+
+WITH_MAPS: Final = OPTIONS[:3]
+"""Where one of these fits at all timesteps, with the null prompt, maps are stored too."""
 
 REASONS: Final[Mapping[Reason, str]] = MappingProxyType({
     "one_class": "the run has one class only, and no other names to compare its name with",
@@ -61,11 +66,15 @@ def measure_knowledge(run: Run, settings: ScoreSettings, runner: Runner) -> Iter
     settings: those of this call, whose request may differ from that of an earlier one. What an
     earlier call has measured as well or better is kept.
     """
+    if settings.knowledge == "off":
+        return
     by_class = _scored(run)
     stored = yield from _stored(run)
     plan = plan_knowledge(settings, list(map(len, by_class)))
-    if settings.knowledge == "off" or (stored is not None and not _exceeds(plan, stored.plan)):
-        return
+    if stored is not None and not _exceeds(plan, stored.plan):
+        if (yield from _has_its_maps(run, stored.plan)):
+            return
+        plan = stored.plan
     if plan is None:
         reason: Reason = "too_few" if sum(map(bool, by_class)) > 1 else "one_class"
         nothing = tuple(UNKNOWN for _ in by_class)
@@ -98,9 +107,14 @@ def measure_group(
     by_id = {ref.id: ref for ref in inputs.refs if ref.id in wanted}
     refs = [by_id[image_id] for ids in task.images.values() for image_id in ids]
     losses: dict[int, list[Losses]] = {index: [] for index in group}
-    for ref, one in _losses(inputs, task.plan, refs, group):
+    scores: dict[str, list[Score]] = {}
+    for ref, one, maps in _named(inputs, task.plan, refs, group):
         losses[ref.class_index].append(one)
+        if maps:
+            scores[ref.id] = maps
         yield Progress()
+    if task.plan.maps:
+        write_name_maps(inputs.run, task.plan, task.shard, group, scores)
     arrays = [np.array(losses[index]).reshape(-1, len(group)) for index in group]
     return dict(zip(group, label_aucs(arrays), strict=True))
 
@@ -114,20 +128,36 @@ def _stored(run: Run) -> Generator[Event, None, Knowledge | None]:
         return None
 
 
+def _has_its_maps(run: Run, plan: KnowledgePlan | None) -> Generator[Event, None, bool]:
+    """Whether the maps that were measured are there; a notice says what is made again."""
+    if plan is None:
+        return True
+    try:
+        for number in range(plan.maps):
+            check_name_maps(run, plan, number)
+    except DamageError as error:
+        yield Notice(made_again(error))
+        return False
+    return True
+
+
 def plan_knowledge(settings: ScoreSettings, counts: Sequence[int]) -> KnowledgePlan | None:
     """Return what to measure of classes with so many scored images; None if it is impossible."""
     if sum(map(bool, counts)) < 2:
         return None
-    draws = min(DRAWS, len(settings.first))
-    timesteps = _nearest(settings.timesteps)
+    draws, full = min(DRAWS, len(settings.first)), settings.knowledge == "full"
     limit = SHARE * 2 * len(settings.timesteps) * len(settings.first) * sum(counts)
-    full = settings.knowledge == "full"
-    for images, size in (FULL,) if full else OPTIONS:
+    options = [(FULL, True)] if full else [(one, True) for one in WITH_MAPS]
+    for (images, size), maps in (*options, *((one, False) for one in OPTIONS)):
         groups = groups_of(counts, size, settings.noise_seed)
-        rows = sum(len(group) * min(images, counts[index]) for group in groups for index in group)
+        timesteps = settings.timesteps if maps else _nearest(settings.timesteps)
+        rows = sum(
+            (len(group) + maps) * min(images, counts[index]) for group in groups for index in group
+        )
         evaluations = rows * draws * len(timesteps)
         if full or evaluations <= limit:
-            return KnowledgePlan(images, size, timesteps, draws, evaluations)
+            files = len(groups) if maps else 0
+            return KnowledgePlan(images, size, timesteps, draws, evaluations, files)
     return None
 
 
@@ -181,18 +211,28 @@ def _scored(run: Run) -> list[list[ImageRef]]:
     return [[ImageRef(id_, index) for id_ in run.class_rows(index).ids] for index in classes]
 
 
-def _losses(
+def _named(
     inputs: ScoringInputs, plan: KnowledgePlan, refs: Sequence[ImageRef], group: Sequence[int]
-) -> Iterator[tuple[ImageRef, Losses]]:
-    """Yield each image's losses under the names of a group (K,), as shares of their mean."""
-    draws = range(plan.draws)
+) -> Iterator[tuple[ImageRef, Losses, list[Score]]]:
+    """Yield each image's losses under the names of a group (K,), as shares of their mean.
+
+    With maps, its scores under these names follow.
+    """
+    draws, columns = range(plan.draws), [plan.timesteps.index(t) for t in _nearest(plan.timesteps)]
     for ref, image in zip(refs, inputs.prefetcher.read(refs), strict=True):
         if isinstance(image, str):  # it has become unreadable
             continue
-        pixels = image.proxy.pixels
-        found = inputs.scorer.label_losses(ref, pixels, group, plan.timesteps, draws)  # (K, T)
+        pixels, maps = image.proxy.pixels, []
+        if plan.maps:
+            scores = inputs.scorer.name_maps(ref, pixels, group, draws)
+            maps = [score for score in scores if score is not None]
+            if len(maps) < len(group):  # not finite
+                continue
+            found = np.array([image_losses(one.conditional[None])[0, columns] for one in maps])
+        else:
+            found = inputs.scorer.label_losses(ref, pixels, group, plan.timesteps, draws)  # (K, T)
         losses = found.astype(np.float64)
-        yield ref, (losses / losses.mean(axis=0)).mean(axis=1)
+        yield ref, (losses / losses.mean(axis=0)).mean(axis=1), maps
 
 
 def _measured(found: LabelAuc) -> Measured:

@@ -125,23 +125,27 @@ def named_losses(
     noised = add_noise(clean.expand(len(eps), *clean.shape), eps, signal, amount)
     to_noise = PREDICTIONS[prediction]
 
-    def predicted(prompt: int) -> Tensor:
-        """Return the predicted noise under a prompt, (T*D, C, h, w)."""
+    def predicted(prompts: Sequence[int]) -> Tensor:
+        """Return the predicted noise under prompts, (prompts*T*D, C, h, w)."""
+        at = torch.arange(len(eps)).repeat(len(prompts))
+        which = torch.tensor(prompts).repeat_interleave(len(eps))
         parts = []
-        for rows in _chunks(len(eps), rows_per_call):
-            which = torch.full((len(times[rows]),), prompt)
-            output = predict(noised[rows], times[rows], which).to(noised.dtype)
-            parts.append(to_noise(output, noised[rows], signal[rows], amount[rows]))
+        for rows in _chunks(len(at), rows_per_call):
+            mine = at[rows]
+            output = predict(noised[mine], times[mine], which[rows]).to(noised.dtype)
+            parts.append(to_noise(output, noised[mine], signal[mine], amount[mine]))
         return torch.cat(parts)
 
-    eps_u = predicted(0)
+    eps_u = predicted([0])
     unconditional = (eps - eps_u).square().mean(1)
     conditional: list[Tensor] = []
     gap: list[Tensor] = []
     difference: list[Tensor] = []
-    for name in range(names):
-        eps_c = predicted(name + 1)
-        _add_maps(eps, eps_u, eps_c, conditional, gap, difference)
+    together = max(1, rows_per_call // len(eps))  # names that fill a call
+    for first in range(0, names, together):
+        prompts = range(first + 1, min(first + together, names) + 1)
+        for eps_c in predicted(prompts).reshape(len(prompts), *eps.shape):
+            _add_maps(eps, eps_u, eps_c, conditional, gap, difference)
 
     def by_draw(parts: list[Tensor]) -> Tensor:
         return torch.stack(parts).reshape(names, steps, draws, *parts[0].shape[1:])

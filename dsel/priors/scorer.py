@@ -132,12 +132,28 @@ class Scorer:
 
         The null prompt is predicted once for all of them.
         """
-        losses, features = self.budget.attempt(lambda: self._score_names(refs, pixels, draws))
+        keep = self._keep(refs, draws)
+        losses, features = self.budget.attempt(lambda: self._score_names(refs, pixels, draws, keep))
         self.images += 1
         return [self._checked(losses, features, row) for row in range(len(refs))]
 
+    def name_maps(
+        self, ref: ImageRef, pixels: NDArray[np.uint8], classes: Sequence[int], draws: range
+    ) -> list[Score | None]:
+        """Score one proxy (height, width, 3) under the names of classes, on its own noise.
+
+        None where the output is not finite. The image does not count as scored.
+        """
+        refs = [ImageRef(ref.id, index) for index in classes]
+        losses, _ = self.budget.attempt(lambda: self._score_names(refs, pixels, draws, None))
+        return [self._checked(losses, None, row) for row in range(len(refs))]
+
     def _score_names(
-        self, refs: Sequence[ImageRef], pixels: NDArray[np.uint8], draws: range
+        self,
+        refs: Sequence[ImageRef],
+        pixels: NDArray[np.uint8],
+        draws: range,
+        keep: KeepDraws | None,
     ) -> tuple[PairedLosses, Tensor]:
         s, prior = self._settings, self._prior
         clean = self._encode(pixels[None], 1)[0]  # (C, h, w)
@@ -148,7 +164,7 @@ class Scorer:
         losses = named_losses(
             self._predicting(conditioning, grids, True), clean, noise.to(clean), s.timesteps,
             prior.schedule, prior.prediction, self.budget.rows, in_second_half(draws, s.antithetic),
-            len(refs), self._keep(refs, draws),
+            len(refs), keep,
         )  # fmt: skip
         maps = [getattr(losses, field.name) for field in fields(losses)]
         *maps, means = to_host([*maps, grids.means()])

@@ -42,7 +42,7 @@ FRESH: Final = (MANIFEST, "summary.json", "selections/current.json")
 
 MEMBER: Final = re.compile(
     r"(run|summary|knowledge|boxes)\.json|images\.parquet"
-    r"|(scores|layouts|rounds/\d{2,9})/\d{5,9}\.safetensors|proxies/\d{5,9}\.parquet"
+    r"|(scores|layouts|knowledge|rounds/\d{2,9})/\d{5,9}\.safetensors|proxies/\d{5,9}\.parquet"
     r"|layouts/all\.safetensors|draws/\d{5,9}-\d{5,9}\.safetensors|slices/[0-9a-f]{1,64}\.json"
     r"|selections/current\.json|selections/[0-9a-f]{1,64}/(settings\.json|patches\.parquet)"
     r"|(features|teachers)/[0-9a-f]{1,64}/[\w-]{1,100}\.(safetensors|json)"

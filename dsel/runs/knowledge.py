@@ -1,8 +1,9 @@
 """What the prior knows of a run's classes: how well it tells images of each from those of others.
 
-knowledge.json  plan: images per class, classes compared with each other, timesteps, draws, and the
-                evaluations that they took; reason: one_class or too_few if nothing was measured;
-                run: figures of all images; classes: those of each class, in order
+knowledge.json  plan: images per class, classes compared with each other, timesteps, draws, the
+                evaluations that they took, and the number of files with maps in knowledge/ (see
+                `dsel.runs.name_maps`); reason: one_class or too_few if nothing was measured; run:
+                figures of all images; classes: those of each class, in order
 """
 
 from __future__ import annotations
@@ -62,13 +63,17 @@ UNKNOWN: Final = Measured(0, 0, None, None)
 @with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class KnowledgePlan:
-    """What is measured: images per class, classes per group, and the evaluations it takes."""
+    """What is measured: images per class, classes per group, and the evaluations it takes.
+
+    maps: the files with maps under the names of each group, see `dsel.runs.name_maps`; 0 without.
+    """
 
     images: int
     group: int
     timesteps: tuple[int, ...]
     draws: int
     evaluations: int
+    maps: int = 0
 
 
 @with_config(STORED)

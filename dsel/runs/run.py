@@ -19,6 +19,7 @@ images.parquet              one row per image of the run (`IMAGES`): id, class_i
 draws/                      of a run of very few images, every draw (see `dsel.runs.draws`)
 slices/                     named slices of its images (see `dsel.runs.slices`)
 knowledge.json              what the prior knows of the classes (see `dsel.runs.knowledge`)
+knowledge/                  the maps that this was measured on (see `dsel.runs.name_maps`)
 summary.json                written when scoring has finished (see `Summary`): counts, the shards
                             of each round, and losses, the mean loss of each timestep
 layouts/00000.safetensors   one file per class: positions (N, 2) float32 of its images in the plane

@@ -35,6 +35,7 @@ SWEEP = pa.schema(
         ("near_duplicates", pa.int32()),
         ("stability", pa.float64()),
         ("hit_rate", pa.float64()),
+        ("label_auc", pa.float64()),
         ("accuracy", pa.float64()),
         ("accuracy_sd", pa.float64()),
         ("difference", pa.float64()),
@@ -46,12 +47,14 @@ cut to ipc are select settings; an empty list of timesteps is all of them. image
 coverage_distance: mean distance of all patches to the nearest kept one. clusters_covered: share of
 the clusters with a kept patch. near_duplicates: pairs of kept patches. stability: share of the kept
 images that every other timestep alone keeps too, and those between alone. hit_rate: share of the
-images whose patch hits its object. accuracy: of students on the validation images, their mean and
-standard deviation, in 0 to 1; difference: to random whole images. Null where a figure is not known.
+images whose patch hits its object. label_auc: share of pairs in which an image has a higher score
+that ranks than one that is wrongly labelled with its class. accuracy: of students on the validation
+images, their mean and standard deviation, in 0 to 1; difference: to random whole images. Null where
+a figure is not known.
 """
 
-NEWER: Final = ("locate", "smooth", "drop_lowest")
-"""Columns that sweeps of earlier versions lack."""
+NEWER: Final = ("locate", "smooth", "drop_lowest", "label_auc")
+"""Columns that sweeps of earlier versions may lack."""
 
 
 def write_sweep(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> Path:

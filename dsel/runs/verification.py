@@ -17,6 +17,8 @@ from dsel.runs.evaluations import list_evaluations, list_validations
 from dsel.runs.image_map import read_image_map
 from dsel.runs.knowledge import KNOWLEDGE
 from dsel.runs.manifest import MANIFEST, read_manifest
+from dsel.runs.name_maps import FOLDER as NAME_MAPS
+from dsel.runs.name_maps import check_name_maps
 from dsel.runs.opening import open_run
 from dsel.runs.remedies import remedy_of
 from dsel.runs.run import SUMMARY, TABLE, Run
@@ -26,8 +28,8 @@ from dsel.runs.slices import FOLDER as SLICES
 Check: TypeAlias = Callable[[], object]
 
 FOLDERS: Final = (
-    "scores", "proxies", "rounds", "layouts", SELECTIONS, "features", "teachers", EVALUATIONS,
-    "sweeps", "advice", SLICES, DRAWS,
+    "scores", "proxies", "rounds", "layouts", NAME_MAPS, SELECTIONS, "features", "teachers",
+    EVALUATIONS, "sweeps", "advice", SLICES, DRAWS,
 )  # fmt: skip
 SUFFIXES: Final = frozenset({".json", ".parquet", ".safetensors"})
 
@@ -72,6 +74,7 @@ def _content_checks(run: Run) -> Iterator[Check]:
         yield lambda: run.images
         yield run.check_listed
         yield lambda: run.knowledge
+        yield from _name_map_checks(run)
         yield from _round_checks(run)
         yield from (partial(run.read_layout, index) for index in range(len(run.identity.classes)))
         yield partial(read_image_map, run)
@@ -82,6 +85,17 @@ def _content_checks(run: Run) -> Iterator[Check]:
         yield run.read_selection
     yield from (partial(read, run.path) for read in (list_evaluations, list_validations))
     yield partial(list_advice, run.path)
+
+
+def _name_map_checks(run: Run) -> Iterator[Check]:
+    """Yield a check of each file of maps that the run's knowledge names."""
+    try:
+        knowledge = run.knowledge
+    except DamageError:
+        return  # an earlier check reports it
+    plan = None if knowledge is None else knowledge.plan
+    if plan is not None:
+        yield from (partial(check_name_maps, run, plan, number) for number in range(plan.maps))
 
 
 def _round_checks(run: Run) -> Iterator[Check]:

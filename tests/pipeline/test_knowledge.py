@@ -51,9 +51,14 @@ def test_plan_knowledge__at_most_five_percent_of_the_evaluations() -> None:
             if plan is None:
                 assert count < 5
                 continue
-            assert plan.timesteps == (200, 500)
             groups = groups_of([count] * classes, plan.group, 0)
-            rows = 2 * 2 * sum(len(group) ** 2 for group in groups) * min(plan.images, count)
+            # With maps: all timesteps, the null prompt too, and at least 8 images of each class.
+            maps = plan.maps > 0
+            assert plan.maps == maps * len(groups)
+            assert maps <= (plan.images >= 8)
+            assert plan.timesteps == (SIX if maps else (200, 500))
+            rows = sum(len(group) * (len(group) + maps) for group in groups)
+            rows *= 2 * len(plan.timesteps) * min(plan.images, count)
             assert plan.evaluations == rows <= 0.05 * 2 * 6 * 4 * count * classes
 
 
@@ -66,11 +71,15 @@ def test_plan_knowledge__by_hand() -> None:
     assert plan_knowledge(settings, [40]) is None
     assert plan_knowledge(settings, [40, 0]) is None
     full = settings.replace(knowledge="full")
-    assert plan_knowledge(full, [5, 5]) == KnowledgePlan(16, 10, (200, 500), 2, 2 * 5 * 4 * 2)
+    # 10 images, under 2 names and none, at 6 timesteps of 2 draws
+    assert plan_knowledge(full, [5, 5]) == KnowledgePlan(16, 10, SIX, 2, 10 * 3 * 6 * 2, 1)
     one = ScoreSettings(timesteps=(300,), draws=1, antithetic=False, knowledge="full")
     # the default: 5 % of 12 evaluations for each are 240, 24 per class: 3 images x 4 x 2 names
     assert plan_knowledge(ScoreSettings(), [40] * 10) == KnowledgePlan(3, 2, (300, 500), 2, 240)
-    assert plan_knowledge(one, [1, 1, 1]) == KnowledgePlan(16, 10, (300,), 1, 9)
+    assert plan_knowledge(one, [1, 1, 1]) == KnowledgePlan(16, 10, (300,), 1, 12, 1)
+    # 5 % of 12 for each of 13,000 are 7,800, 780 per class: 8 x 11 names and none x 6 are 528.
+    many = plan_knowledge(ScoreSettings(), [1300] * 10)
+    assert many == KnowledgePlan(8, 10, (300, 500, 700), 2, 5280, 1)
 
 
 def test_groups_of__all_classes_with_images_once() -> None:
