@@ -16,7 +16,7 @@ from dsel.config.base import Settings
 from dsel.errors import RunError
 
 if TYPE_CHECKING:
-    from dsel.runs.status import RunStatus
+    from dsel.runs.status import RunStatus, StudentsStatus
 
 REASONS_SHOWN: Final = 10
 
@@ -25,7 +25,8 @@ class Watch(Settings):
     """How long the status is shown."""
 
     watch: Annotated[
-        bool, Field(description="show the status until nobody scores the run any more")
+        bool,
+        Field(description="show the status until nobody works on the run any more"),
     ] = False
     every_s: Annotated[
         float, Field(ge=0.1, le=3600, description="with --watch: seconds between two looks")
@@ -33,7 +34,7 @@ class Watch(Settings):
 
 
 def status(run: RunPath, watch: Watch = Watch(), output: Output = Output()) -> None:
-    """Show how far the scoring of a run is: shards, rate, time left, skipped images by reason."""
+    """Show how far a run is: shards, rate, time left, skipped images by reason, students."""
     from dsel.runs.status import status_of
 
     found = status_of(run)
@@ -68,7 +69,7 @@ def _looks(run: RunPath, every_s: float) -> Iterator[RunStatus]:
     while True:
         found = status_of(run)
         yield found
-        if found.state != "running":
+        if not found.is_running:
             return
         time.sleep(every_s)
 
@@ -118,7 +119,30 @@ def status_lines(found: RunStatus) -> list[str]:
             + (f", {one.rate:.3g} images/s" if one.rate else "")
             for one in found.workers
         ),
+        *([] if found.students is None else _student_lines(found.students)),
     ]
+
+
+def _student_lines(found: StudentsStatus) -> list[str]:
+    parts = [f"students: {found.done:,} of {found.total:,} done"]
+    parts += [f"{found.running} running"] if found.running else []
+    parts += [f"{found.failed} failed"] if found.failed else []
+    parts += [f"{found.left:,} left"] if found.left else []
+    who = found.writer or found.state
+    if found.state == "interrupted":
+        who = "interrupted: the same command trains the rest"
+    return [
+        f"{', '.join(parts)}; {who}",
+        *(
+            f"worker: {one.pid} on {one.host}, {one.device}, "
+            + (
+                f"student {one.shard}: {one.done} of {one.total} steps"
+                if one.shard >= 0 else one.stage
+            )
+            + (f", {one.rate:.3g} steps/s" if one.rate else "")
+            for one in found.workers
+        ),
+    ]  # fmt: skip
 
 
 def _shards_line(found: RunStatus) -> str:

@@ -13,6 +13,7 @@ from dsel.core.baselines.registry import BASELINES
 from dsel.locks import locked
 from dsel.pipeline.evaluation_rows import compared, evaluation_row, headline
 from dsel.pipeline.held_out import HeldOutTest
+from dsel.pipeline.student_progress import told
 from dsel.pipeline.student_worker import StudentsHere, StudentWorker, Trained
 from dsel.pipeline.tasks import (
     ComposeTask,
@@ -169,7 +170,8 @@ class _Work:
         self.before = self.evaluation.notices
         missing = [one for row in self.wanted for one in self._missing(*row)]
         tasks = [StudentTask(one, seed, shard) for shard, (one, seed) in enumerate(missing)]
-        for event in runner.stream(tasks):
+        folder, total = self.sets.subject.folder / FOLDER, len(self.wanted) * self.settings.seeds
+        for event in told(folder, runner.stream(tasks), total, total - len(tasks)):
             if isinstance(event, Finished):
                 yield from self._received(tasks[event.number].wanted, event.result)
             else:

@@ -26,8 +26,8 @@ from dsel.types import Notice
 PLACES: Final = frozenset({"source", "prior", "lora", "labels", "teacher"})
 """Keys of records whose values may be paths."""
 
-LEFT_OUT: Final = ("evaluations/held_out/", "features/")
-"""Files that can be made again from others, and may be large."""
+LEFT_OUT: Final = ("evaluations/held_out/", "evaluations/workers/", "features/")
+"""Files that can be made again from others, and may be large, and what workers say."""
 
 _PATH: Final = re.compile(r"(/|[A-Za-z]:[\\/]|~)\S*", re.ASCII)
 

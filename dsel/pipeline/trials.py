@@ -20,10 +20,12 @@ from dsel.config.base import fingerprint
 from dsel.pipeline.evaluate import seeds_by_choice
 from dsel.pipeline.held_out import Validation
 from dsel.pipeline.launch import students_on
+from dsel.pipeline.student_progress import told
 from dsel.pipeline.tasks import Finished, HeldOutTask, StudentTask, TaskRunner, WantedSet
 from dsel.pipeline.training import resolved
 from dsel.pipeline.training_sets import OWN, RunSets
 from dsel.runs import Run
+from dsel.runs.evaluations import FOLDER
 from dsel.students.statistics import deviation
 from dsel.types import Event, Progress
 
@@ -114,7 +116,8 @@ class Trials:
         wanted = [one for attempt in attempts for one in self._students(attempt)]
         tasks = [StudentTask(one, seed, shard) for shard, (one, seed) in enumerate(wanted)]
         found: dict[int, float] = {}
-        for event in self._trainers.stream(tasks):
+        folder = self._sets.subject.folder / FOLDER
+        for event in told(folder, self._trainers.stream(tasks), len(tasks)):
             if isinstance(event, Finished):
                 found[event.number] = event.result.student.last
                 yield Progress(0, f"{tasks[event.number].wanted.label}: {found[event.number]:.1%}")

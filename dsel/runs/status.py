@@ -16,9 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dsel.locks import holder_of
+from dsel.runs.evaluations import FOLDER as EVALUATIONS
 from dsel.runs.opening import open_run
 from dsel.runs.run import SUMMARY, TABLE, Run
-from dsel.runs.workers import FailedShard, WorkerState, list_failed, list_workers
+from dsel.runs.workers import (
+    FailedShard,
+    WorkerState,
+    list_failed,
+    list_workers,
+    read_students_state,
+)
 
 LATEST: Final = 64
 """The rate is that of so many shards, the ones written last."""
@@ -30,6 +37,33 @@ _NUMBER: Final = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
+class StudentsStatus:
+    """How far a job is that trains students of the run's sets.
+
+    state: "running" while its process, or one that wrote lately, works. running: those that workers
+    in other processes train just now; in a single process this is not known. writer: who has the
+    lock; empty for none.
+    """
+
+    state: Literal["running", "interrupted"]
+    total: int
+    done: int
+    failed: int
+    workers: tuple[WorkerState, ...]
+    writer: str
+
+    @property
+    def running(self) -> int:
+        """Students that workers train now."""
+        return sum(one.shard >= 0 for one in self.workers)
+
+    @property
+    def left(self) -> int:
+        """Students that are neither trained nor given up."""
+        return self.total - self.done - self.failed
+
+
+@dataclass(frozen=True, slots=True)
 class RunStatus:
     """How far a run is.
 
@@ -37,7 +71,8 @@ class RunStatus:
     running and failed: shards of the first draws; further: files of further draws. images_done: of
     finished shards, skipped ones too, and of shards that are being scored. skipped: images by
     reason; reasons that differ in numbers alone are one, shown as the first of them. per_second:
-    images. left_s: of the first draws. writer: who has the lock; empty for none.
+    images. left_s: of the first draws. writer: who has the lock; empty for none. students: of a job
+    that trains some, or was interrupted.
     """
 
     state: Literal["finished", "running", "interrupted"]
@@ -53,6 +88,12 @@ class RunStatus:
     left_s: float | None
     workers: tuple[WorkerState, ...]
     writer: str
+    students: StudentsStatus | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the run is scored, or students are trained on it."""
+        return "running" in (self.state, self.students.state if self.students else "")
 
     def plain(self) -> dict[str, Any]:
         """Return values for JSON."""
@@ -85,6 +126,24 @@ def status_of(path: Path) -> RunStatus:
         skipped=_skipped(run, done, finished),
         per_second=per_second,
         left_s=0.0 if finished else left / per_second if per_second else None,
+        workers=workers,
+        writer=str(writer or ""),
+        students=_students(path / EVALUATIONS),
+    )
+
+
+def _students(folder: Path) -> StudentsStatus | None:
+    """Return how far the last job is that trained students; None if none is left."""
+    state = read_students_state(folder)
+    if state is None:
+        return None
+    workers, writer = tuple(one for one in list_workers(folder) if one.lives()), holder_of(folder)
+    is_running = bool(writer or workers)
+    return StudentsStatus(
+        state="running" if is_running else "interrupted",
+        total=state.total,
+        done=state.done,
+        failed=state.failed,
         workers=workers,
         writer=str(writer or ""),
     )

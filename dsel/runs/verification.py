@@ -24,6 +24,7 @@ from dsel.runs.remedies import remedy_of
 from dsel.runs.run import SUMMARY, TABLE, Run
 from dsel.runs.selections import FOLDER as SELECTIONS
 from dsel.runs.slices import FOLDER as SLICES
+from dsel.runs.workers import FOLDER as WORKERS
 
 Check: TypeAlias = Callable[[], object]
 
@@ -55,7 +56,8 @@ def file_checks(folder: Path, names: tuple[str, ...]) -> Iterator[Check]:
     """Yield a check of the checksum of each file that dsel wrote below folders of these names."""
     for name in names:
         for path in sorted(files_below(folder / name)):
-            if path.suffix in SUFFIXES and not path.name.startswith("."):
+            is_ours = path.suffix in SUFFIXES and not path.name.startswith(".")
+            if is_ours and WORKERS not in path.relative_to(folder).parts:
                 yield partial(check_file, path, remedy_of(path.relative_to(folder)))
 
 

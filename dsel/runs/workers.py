@@ -11,6 +11,9 @@ workers/<name>.json         one per worker, named by host and process: the field
 workers/failed/00003.json   one per shard that was tried as often as allowed: the fields of
                             `FailedShard`. The name has the round before the shard, 01-00003.json,
                             if it is one of further draws. Removed when the shard is tried again.
+evaluations/workers/        the same of workers that train students
+evaluations/.students.json  how many students a job trains: the fields of `StudentsState`. Written
+                            when one is done; removed when all are, so that it stays after a kill.
 workers/part-2-of-8.lock    locked while `dsel score --shards 2/8` runs (see `dsel.locks`)
 
 Times are seconds since 1970, of the clock of the worker's host. The file of a worker:
@@ -38,6 +41,7 @@ T = TypeVar("T")
 
 FOLDER: Final = "workers"
 FAILED: Final = "failed"
+STUDENTS: Final = ".students.json"
 PART: Final = re.compile(r"part-(?P<number>\d+)-of-(?P<parts>\d+)\.lock")
 
 STALE_S: Final = 900.0
@@ -49,7 +53,8 @@ class WorkerState:
     """What a worker does now.
 
     part: I/N of a job of an array; empty for the whole run. stage: "score", "round", "knowledge"
-    (shard is then the number of a group of classes), or "wait" between these. round: 0 for the
+    (shard is then the number of a group of classes), "students" (the number of a student; what is
+    counted are its steps), or "wait" between these. round: 0 for the
     first draws. shard: -1 for none. done, total, skipped: images of the shard. rate: images a
     second in this shard so far, without those that an earlier try had kept; 0 if unknown. started:
     when the shard began.
@@ -87,6 +92,16 @@ class FailedShard:
     updated: float
 
 
+@dataclass(frozen=True, slots=True)
+class StudentsState:
+    """The students of a job: all of them, those that are trained, and those that are given up."""
+
+    total: int
+    done: int
+    failed: int
+    updated: float
+
+
 def list_workers(run: Path) -> tuple[WorkerState, ...]:
     """Return what the workers of a run last wrote, by host and process; see `WorkerState.lives`."""
     found = _records(run / FOLDER, WorkerState)
@@ -119,6 +134,22 @@ def remove_failed(run: Path, number: int, shard: int) -> None:
     """Forget that a shard had failed: it is tried again, or done."""
     with suppress(OSError):
         _failed_file(run, number, shard).unlink(missing_ok=True)
+
+
+def write_students_state(folder: Path, state: StudentsState) -> None:
+    """Write how far a job is that trains students; folder: of the evaluations."""
+    _write(folder / STUDENTS, asdict(state))
+
+
+def read_students_state(folder: Path) -> StudentsState | None:
+    """Return how far the last job is; None if it has finished, or there was none."""
+    return _record(folder / STUDENTS, StudentsState)
+
+
+def remove_students_state(folder: Path) -> None:
+    """Forget a job that has finished."""
+    with suppress(OSError):
+        (folder / STUDENTS).unlink(missing_ok=True)
 
 
 def remove_gone(run: Path) -> None:
@@ -181,10 +212,11 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _records(folder: Path, kind: type[T]) -> list[T]:
-    found = []
-    for path in _listed(folder):
-        if path.suffix != ".json":
-            continue
-        with suppress(OSError, ValueError, TypeError):
-            found.append(kind(**json.loads(path.read_text(encoding="utf-8"))))
-    return found
+    records = (_record(path, kind) for path in _listed(folder) if path.suffix == ".json")
+    return [one for one in records if one is not None]
+
+
+def _record(path: Path, kind: type[T]) -> T | None:
+    with suppress(OSError, ValueError, TypeError):
+        return kind(**json.loads(path.read_text(encoding="utf-8")))
+    return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,7 @@ from support.toyset import finish
 from dsel.analysis.explorer import Explorer
 from dsel.analysis.sweep import sweep
 from dsel.analysis.sweeps import list_sweeps
+from dsel.cli.care import status_lines
 from dsel.config import (
     EvaluateSettings,
     ExportSettings,
@@ -33,9 +36,12 @@ from dsel.pipeline.launch import students_on
 from dsel.pipeline.local_pool import LocalPool
 from dsel.pipeline.scheduling import Pooled
 from dsel.pipeline.trials import Trials
+from dsel.pipeline.verify import verify
 from dsel.runs import open_run
 from dsel.runs.evaluations import Evaluation, list_evaluations
-from dsel.types import Event, Notice, Progress, Started
+from dsel.runs.status import status_of
+from dsel.runs.workers import StudentsState, WorkerState, write_students_state, write_worker
+from dsel.types import Done, Event, Notice, Progress, Started
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no workers")
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
@@ -135,6 +141,9 @@ def test_evaluate__a_worker_that_is_killed_in_the_middle_is_replaced(folder, her
 def test_evaluate__a_student_that_fails_three_times_is_listed(folder, here):
     with pytest.raises(RunError, match=r"student 1 of dsel at IPC 2 of .* failed 3 times, because"):
         dying(folder, 3)
+    left = status_of(folder / "run").students
+    assert left is not None
+    assert (left.state, left.done, left.failed, left.left) == ("interrupted", 3, 1, 0)
     (half,) = list_evaluations(folder / "run")
     assert not half.complete
     assert [len(row.students) for row in half.rows] == [1, 2]
@@ -163,3 +172,55 @@ def test_sweep__two_processes_measure_the_same(folder):
         shutil.rmtree(run.path / "evaluations/students")
     assert tables[0] == tables[1]
     assert all(0 <= cell["accuracy"] <= 1 for cell in tables[0])
+
+
+def test_status_of__students_that_are_trained(folder):
+    """Four students of 11 steps: while they are trained, after an interruption, and at the end."""
+    run, sets = folder / "run", open_sets(folder / "run")
+    test = HeldOutTest(sets.subject, str(folder / "test"))
+    events = evaluate(sets, test, QUICK)
+    assert status_of(run).students is None
+    for event in events:
+        if isinstance(event, Progress) and event.note.startswith("dsel at IPC 2: "):
+            break
+    found = status_of(run)
+    assert found.state == "finished"
+    assert found.is_running
+    assert found.students is not None
+    assert (found.students.total, found.students.failed) == (4, 0)
+    assert 1 <= found.students.done < 4
+    assert found.students.left == 4 - found.students.done
+    line = status_lines(found)[-1]
+    assert line.startswith(f"students: {found.students.done} of 4 done, {found.students.left} left")
+    assert f"process {os.getpid()} on " in line
+    assert next(event for event in verify(run) if isinstance(event, Done)).figures["damaged"] == 0
+    done = found.students.done
+    events.close()
+    found = status_of(run)
+    assert not found.is_running
+    assert status_lines(found)[-1] == (
+        f"students: {done} of 4 done, {4 - done} left; interrupted: the same command trains the "
+        "rest"
+    )
+    finish(evaluate(sets, test, QUICK))
+    assert status_of(run).students is None
+
+
+def test_status_of__students_in_other_processes(folder):
+    """What workers say is shown, and is no damage; that of workers that are gone is removed."""
+    evaluations = folder / "run/evaluations"
+    now = time.time()
+    state = WorkerState(
+        socket.gethostname(), os.getpid(), "cuda:1", "", "students", 0, 3, 120, 300, 0, 25.0, now,
+        now,
+    )  # fmt: skip
+    write_worker(evaluations, state)
+    write_students_state(evaluations, StudentsState(20, 5, 1, now))
+    lines = status_lines(status_of(folder / "run"))
+    assert lines[-2] == "students: 5 of 20 done, 1 running, 1 failed, 14 left; running"
+    assert lines[-1] == (
+        f"worker: {os.getpid()} on {socket.gethostname()}, cuda:1, student 3: 120 of 300 steps, "
+        "25 steps/s"
+    )
+    told = [event.text for event in verify(folder / "run") if isinstance(event, Notice)]
+    assert told == []
