@@ -18,7 +18,7 @@ from dsel.pipeline.sharing import (
     shared_names,
 )
 from dsel.runs import Run
-from dsel.runs.bundles import is_run_zip
+from dsel.runs.bundles import is_run_zip, size_of
 from dsel.types import Done, Event, Progress, Started
 
 
@@ -68,7 +68,7 @@ def check_target(out: Path) -> None:
 
 
 def _check_sizes(run: Run, names: list[str]) -> None:
-    sizes = {name: (run.path / name).stat().st_size for name in names}
+    sizes = {name: size_of(run.path, name) for name in names}
     largest = max(sizes, key=lambda name: sizes[name])
     if sizes[largest] > MAX_ENTRY_BYTES or sum(sizes.values()) > MAX_TOTAL_BYTES:
         raise SettingError(

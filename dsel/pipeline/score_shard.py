@@ -84,6 +84,7 @@ class _Shard:
         """Take over what an earlier try has kept."""
         self.rows = self._kept.read()
         for row in self.rows.values():
+            self._note(row.note, row.ref)
             if row.score is None:
                 yield from self._not_scored(row.ref, row.reason)
             else:
@@ -101,8 +102,7 @@ class _Shard:
                 self._finished({at: ShardRow(ref, image)})
                 yield from self._not_scored(ref, image)
                 continue
-            if image.note:
-                self.notes.setdefault(image.note, []).append(ref.id)
+            self._note(image.note, ref)
             alike = image.proxy.pixels.shape, self._draws[ref.id]
             batch = waiting.setdefault(alike, _Batch())
             batch.positions.append(at)
@@ -131,10 +131,10 @@ class _Shard:
         rows = {}
         for at, ref, image, score in zip(batch.positions, refs, batch.images, scores, strict=True):
             if score is None:
-                rows[at] = ShardRow(ref, NOT_FINITE)
+                rows[at] = ShardRow(ref, NOT_FINITE, note=image.note)
                 continue
             frame, proxy, thumbnail = image.proxy.frame, image.proxy_bytes, image.thumbnail_bytes
-            stored = image.checksum, image.orientation
+            stored = image.checksum, image.orientation, image.note
             rows[at] = ShardRow(ref, "", frame, proxy, thumbnail, score, *stored)
         self._finished(rows)
         for row in rows.values():
@@ -142,6 +142,10 @@ class _Shard:
                 yield from self._not_scored(row.ref, row.reason)
             else:
                 yield Progress()
+
+    def _note(self, note: str, ref: ImageRef) -> None:
+        if note:
+            self.notes.setdefault(note, []).append(ref.id)
 
     def _finished(self, rows: Mapping[int, ShardRow]) -> None:
         """Take finished images, and keep them once there is enough work in them."""

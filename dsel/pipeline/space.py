@@ -8,6 +8,7 @@ OUT/space.json                                             what dsel wrote (see 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -37,6 +38,7 @@ from dsel.pipeline.sharing import (
 )
 from dsel.pipeline.space_files import RUN, Space, code_files, text_files
 from dsel.runs import Run
+from dsel.runs.bundles import size_of
 from dsel.types import Done, Event, Notice, Progress, Started
 
 FORMAT: Final = "dsel space 1"
@@ -85,7 +87,7 @@ def write_space(run: Run, out: Path, space: Space) -> Iterator[Event]:
 
 def _write(run: Run, out: Path, space: Space, before: _Record) -> Iterator[Event]:
     names = [] if space.link else shared_names(run)
-    run_bytes = sum((run.path / name).stat().st_size for name in shared_names(run))
+    run_bytes = sum(size_of(run.path, name) for name in shared_names(run))
     fixed = [*code_files(), *text_files(run, space, names, run_bytes)]
     planned = (*(file.name for file in fixed), *(f"{RUN}/{name}" for name in names))
     _store(out, _Record(False, before.files, planned))
@@ -128,8 +130,7 @@ def _run_files(run: Run, names: list[str]) -> Iterator[SharedFile]:
 def _checked(out: Path) -> _Record:
     """Return what is in a folder already; raises `StorageError` for anything that is not ours."""
     with storage_errors(out):
-        found = [path for path in sorted(out.rglob("*")) if path.is_file() or path.is_symlink()]
-        kept = [path for path in found if path.relative_to(out).parts[0] not in ALLOWED]
+        kept = sorted(_files_in(out))
         record = _Record(True, {}, ())
         if (out / RECORD).is_file():
             record = read_record(out / RECORD, _Record, AGAIN, FORMAT)
@@ -137,6 +138,17 @@ def _checked(out: Path) -> _Record:
             if path.suffix != ".partial":
                 _refuse_foreign(out, path, record)
     return record
+
+
+def _files_in(out: Path) -> Iterator[Path]:
+    """Yield the files and links in a folder, without looking into what may be there besides."""
+    for parent, folders, names in os.walk(out):
+        here = Path(parent)
+        if here == out:
+            folders[:] = [name for name in folders if name not in ALLOWED]
+            names = [name for name in names if name not in ALLOWED]
+        links = (name for name in folders if (here / name).is_symlink())
+        yield from (here / name for name in (*names, *links))
 
 
 def _refuse_foreign(out: Path, path: Path, record: _Record) -> None:

@@ -20,6 +20,7 @@ from dsel.assets import asset
 from dsel.errors import RunError
 from dsel.pipeline.sharing import SharedFile
 from dsel.runs import Run
+from dsel.runs.bundles import size_of
 
 RUN: Final = "run"
 PACKAGE: Final = "dsel"
@@ -77,7 +78,7 @@ def text_files(
     yield _text("app.py", _filled("app.py.txt", run=where))
     yield _text("README.md", _readme(run, space, run_bytes))
     yield _text("requirements.txt", requirements(space.link))
-    large = [name for name in names if (run.path / name).stat().st_size > LFS_BYTES]
+    large = [name for name in names if size_of(run.path, name) > LFS_BYTES]
     listed = [f"{RUN}/{name}" for name in large if not name.endswith(LFS)]
     lines = [f"{name} filter=lfs diff=lfs merge=lfs -text\n" for name in listed]
     yield _text(".gitattributes", _filled("gitattributes.txt") + "".join(lines))

@@ -32,6 +32,7 @@ from dsel.data.places import MissingError, Place, clear_errors, is_url, place_of
 from dsel.data.zip_entries import MAX_EXTRA_BYTES, Entry, list_entries, unpack
 from dsel.errors import RunError, SourceError, UnreadableImage, storage_errors
 from dsel.files import json_bytes, temporary_beside, user_caches, write_atomically
+from dsel.runs.bundle_cache import trim, used_now
 from dsel.runs.manifest import MANIFEST
 
 ZIP: Final = ".zip"
@@ -109,6 +110,8 @@ def opened_bundle(source: str) -> Path:
     if not shown.is_dir():
         _create(folder, bundle, shown.name, fresh)
     _mount(shown, bundle)
+    used_now(folder / RECORD)
+    trim(folder.parent, folder, RECORD)
     return shown
 
 
@@ -125,6 +128,12 @@ def reopened(folder: Path) -> None:
     source = str(json.loads(record.read_text(encoding="utf-8"))["source"])
     if opened_bundle(source) != shown:
         raise RunError(f"{source} has changed since {folder} was opened: open it again")
+
+
+def size_of(run: Path, name: str) -> int:
+    """Return the bytes of a file of a run; of a bundle, those that it will have once it is read."""
+    size, bundle = (run / name).stat().st_size, _mounted.get(run.resolve())
+    return size if size or bundle is None else bundle.sizes.get(name, 0)
 
 
 def _listed(source: str) -> Bundle:
@@ -264,7 +273,7 @@ def _create(folder: Path, bundle: Bundle, name: str, fresh: Mapping[str, bytes])
 
 def _mount(shown: Path, bundle: Bundle) -> None:
     """Fetch the files of a folder when they are read."""
-    _mounted.add(shown)
+    _mounted[shown] = bundle
     lock = Lock()
 
     def fill(path: Path) -> None:
@@ -281,5 +290,5 @@ def _mount(shown: Path, bundle: Bundle) -> None:
     filled_on_read(shown, fill)
 
 
-_mounted: set[Path] = set()
-"""The folders whose bundles this process has opened."""
+_mounted: dict[Path, Bundle] = {}
+"""The bundles that this process has opened, by the folders that show them."""

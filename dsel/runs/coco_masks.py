@@ -28,6 +28,8 @@ LONGEST: Final = 2_000_000
 A file of strangers could have an outline that crosses its image millions of times.
 """
 
+OUTLINE_PX: Final = 20
+
 REACH: Final = 0.02
 """An object that leaves its image by more than this share of a side is cut with a note."""
 
@@ -63,6 +65,21 @@ def reaches_beyond(annotation: Annotation, shape: Shape) -> bool:
         for at, side in ((xs, width_px), (ys, height_px))
         for slack in [max(1.0, REACH * side)]
     )
+
+
+def drawing_px(annotation: Annotation, shape: Shape, drawn: Shape) -> float:
+    """Return the work of drawing an annotation, valid or not, in pixels that are set.
+
+    A pixel along the outline of a polygon takes as long as `OUTLINE_PX` of the mask.
+    """
+    work, outline = float(max(math.prod(shape), math.prod(drawn))), _outline(annotation)
+    scale = max(part / whole for part, whole in zip(drawn, shape, strict=True))
+    for polygon in outline if isinstance(outline, list) else ():
+        if isinstance(polygon, list) and _are_numbers(polygon, len(polygon) // 2 * 2):
+            corners = np.array(polygon, float).reshape(-1, 2)
+            steps = np.abs(np.diff(corners, axis=0, append=corners[:1])).max(axis=1, initial=0.0)
+            work += OUTLINE_PX * scale * float(steps.sum())
+    return work
 
 
 def _outline(annotation: Annotation) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from dsel.data.images import UPRIGHT
 from dsel.errors import SourceError
 from dsel.runs.coco import Picture, TrueObject, read_coco, short
-from dsel.runs.coco_masks import Mask, Shape, annotation_mask, reaches_beyond
+from dsel.runs.coco_masks import Mask, Shape, annotation_mask, drawing_px, reaches_beyond
 from dsel.runs.file_names import match_names
 from dsel.runs.object_classes import ObjectClasses, object_classes
 from dsel.runs.run import Run
@@ -91,9 +92,10 @@ class GroundTruth:
         yield from self.objects.get(image_id, ())
 
 
-def read_ground_truth(run: Run, path: Path) -> GroundTruth:
+def read_ground_truth(run: Run, path: Path, most_px: float = math.inf) -> GroundTruth:
     """Read a COCO file and match its objects with the images of a run.
 
+    most_px: the pixels that drawing all objects may take, of a file of strangers.
     Raises `SourceError` for a file that cannot be read, for an object that cannot be in its image,
     and where no image of the run has an object.
     """
@@ -104,7 +106,7 @@ def read_ground_truth(run: Run, path: Path) -> GroundTruth:
     pictures = {image_id: file.pictures[name] for image_id, name in names.items()}
     scored = {one: pictures[one] for one in pictures if rows[one].frame is not None}
     try:
-        found = _Fitted(scored, rows, classes)
+        found = _Fitted(scored, rows, classes, most_px)
         objects, notes = found.objects(), found.notes()
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
@@ -135,7 +137,9 @@ class _Fitted:
         pictures: Mapping[str, Picture],
         rows: Mapping[str, ImageRow],
         classes: ObjectClasses,
+        most_px: float,
     ) -> None:
+        self._left_px, self._most_px = most_px, most_px
         self._pictures, self._rows, self._classes = pictures, rows, classes
         self._sides = {one: _side(picture, rows[one]) for one, picture in pictures.items()}
         told = {self._sides[one] for one in pictures if rows[one].orientation >= TURNED}
@@ -174,6 +178,7 @@ class _Fitted:
         shape = frame.source_height, frame.source_width
         index = row.class_index
         own = [one for one in picture.objects if self._classes.fits(index, one.category)]
+        self._spend(own, _shape(picture), shape)
         every = ObjectsOfImage(picture, tuple(own), shape, orientation)
         visible = [bool(mask.any()) for mask in every]
         self._count("crowds", short(picture.name), picture.crowds)
@@ -185,6 +190,17 @@ class _Fitted:
             self._count("empty", one.label, not is_visible)
             self._count("cut", one.label, reaches_beyond(one.annotation, _shape(picture)))
         return replace(every, objects=tuple(compress(own, visible)))
+
+    def _spend(self, objects: Sequence[TrueObject], shape: Shape, drawn: Shape) -> None:
+        """Raise `SourceError` once drawing takes more pixels than it may."""
+        for one in objects:
+            self._left_px -= drawing_px(one.annotation, shape, drawn)
+            if self._left_px < 0:
+                raise SourceError(
+                    f"drawing its objects may take at most {self._most_px / 1e9:.3g} gigapixels, "
+                    f"each as large as its image, which {one.label} exceeds: keep fewer objects, "
+                    "or smaller images"
+                )
 
     def _count(self, what: str, example: str, count: int = 1) -> None:
         self._counts[what] += count

@@ -48,6 +48,7 @@ class KeptRow:
     frame: Frame | None
     checksum: str
     orientation: int
+    note: str = ""
 
 
 @with_config(STORED)
@@ -112,8 +113,9 @@ def remove_kept(run: Path) -> None:
 def _kept(position: int, row: ShardRow) -> KeptRow:
     ref = row.ref
     return KeptRow(
-        position, ref.id, ref.class_index, row.reason, row.frame, row.checksum, row.orientation
-    )
+        position, ref.id, ref.class_index, row.reason, row.frame, row.checksum, row.orientation,
+        row.note,
+    )  # fmt: skip
 
 
 def _arrays(row: ShardRow) -> dict[str, NDArray[Any]]:
@@ -129,10 +131,12 @@ def _arrays(row: ShardRow) -> dict[str, NDArray[Any]]:
 def _row(file: Tensors, kept: KeptRow) -> ShardRow:
     ref = ImageRef(kept.id, kept.class_index)
     if kept.reason:
-        return ShardRow(ref, kept.reason)
+        return ShardRow(ref, kept.reason, note=kept.note)
     at, names = kept.position, file.names
     maps = {kind: file.all(f"{at}/{kind}") for kind in KINDS}
     features = file.all(f"{at}/features") if f"{at}/features" in names else None
     proxy, thumbnail = (file.all(f"{at}/{kind}").tobytes() for kind in ("proxy", "thumbnail"))
     score = Score(**maps, features=features)
-    return ShardRow(ref, "", kept.frame, proxy, thumbnail, score, kept.checksum, kept.orientation)
+    return ShardRow(
+        ref, "", kept.frame, proxy, thumbnail, score, kept.checksum, kept.orientation, kept.note
+    )

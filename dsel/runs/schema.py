@@ -87,7 +87,10 @@ and cut_x to cut_height what is exported of it. The other columns are those of `
 
 @dataclass(frozen=True, slots=True)
 class ShardRow:
-    """One image of a shard: scored, with its proxy and thumbnail as WebP bytes, or skipped."""
+    """One image of a shard: scored, with its proxy and thumbnail as WebP bytes, or skipped.
+
+    note: what decoding has to say; it is not stored in the shard.
+    """
 
     ref: ImageRef
     reason: str = ""
@@ -97,6 +100,7 @@ class ShardRow:
     score: Score | None = None
     checksum: str = ""
     orientation: int = 1
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from dsel.pipeline.export import export
 from dsel.pipeline.score import score
 from dsel.pipeline.select import select
 from dsel.runs import Run, open_run
-from dsel.types import Event, Notice
+from dsel.types import Event, Notice, Progress
 
 ALL = SelectSettings(ipc=4, clusters=2)
 
@@ -112,17 +112,43 @@ def test_explanation__of_a_copy(run: Run) -> None:
     assert Explorer(run).explanation(0, "cat/01.png", ALL).same_as == ""
 
 
-def test_score__says_how_many_images_use_fewer_bits(tmp_path: Path) -> None:
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    """Eight pictures, of which three hold fewer bits than their files."""
     root = write_pictures(tmp_path / "pictures", {"cat": 2, "dog": 2})
     rng = np.random.default_rng(0)
     for name, white in (("cat/a", 1023), ("cat/b", 4095), ("dog/a", 4095), ("dog/b", 65535)):
         deep = rng.integers(0, white + 1, (40, 40)).astype(np.uint16)
         deep[0, 0] = white
         Image.fromarray(deep).save(root / f"{name}.png")
-    events = finish(score(dataset_of(root), toy_prior(), tmp_path / "run", QUICK))
-    assert notices(events) == [
-        "1 image holds 10-bit data in files of 16 bits: it is scaled by 1023, not 65535 (such as "
-        "cat/a.png)",
-        "2 images hold 12-bit data in files of 16 bits: it is scaled by 4095, not 65535 (such as "
-        "cat/b.png)",
-    ]
+    return root
+
+
+FEWER_BITS = [
+    "1 image holds 10-bit data in files of 16 bits: it is scaled by 1023, not 65535 (such as "
+    "cat/a.png)",
+    "2 images hold 12-bit data in files of 16 bits: it is scaled by 4095, not 65535 (such as "
+    "cat/b.png)",
+]
+
+
+def test_score__says_how_many_images_use_fewer_bits(deep: Path, tmp_path: Path) -> None:
+    events = finish(score(dataset_of(deep), toy_prior(), tmp_path / "run", QUICK))
+    assert notices(events) == FEWER_BITS
+
+
+def test_score__says_it_of_images_that_an_interrupted_try_has_kept(
+    deep: Path, tmp_path: Path
+) -> None:
+    one_by_one = QUICK.replace(shard_size=8, rows_per_call=8, keep_s=0)
+    events = score(dataset_of(deep), toy_prior(), tmp_path / "run", one_by_one)
+    done = 0
+    for event in events:
+        done += isinstance(event, Progress)
+        if done == 6:
+            break
+    events.close()
+    kept = list((tmp_path / "run/kept/00000").glob("*.safetensors"))
+    assert kept
+    rest = finish(score(dataset_of(deep), toy_prior(), tmp_path / "run", one_by_one))
+    assert notices(rest) == FEWER_BITS

@@ -189,6 +189,10 @@ def test_write_space__never_overwrites_what_others_wrote(run: Run, tmp_path: Pat
     with pytest.raises(StorageError, match=r"holds other files, such as notes\.txt"):
         written(run, out)
     (out / "notes.txt").unlink()
+    (out / "folder").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(StorageError, match=r"holds other files, such as folder"):
+        written(run, out)
+    (out / "folder").unlink()
     (out / "README.md").write_text("edited")
     with pytest.raises(StorageError, match=r"README\.md was changed since dsel wrote it"):
         written(run, out)

@@ -74,3 +74,16 @@ def test_take_boxes__too_large_a_file_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("dsel.data.zip_file.MAX_BOXES_BYTES", 10)
     (text,) = scored(tmp_path, FITTING)
     assert "is left out" in text
+
+
+def test_take_boxes__that_take_too_long_to_draw_are_left_out(tmp_path, monkeypatch):
+    """Two objects of 40 x 36 px: at most as many pixels as both, and one fewer."""
+    monkeypatch.setattr("dsel.pipeline.zipped_boxes.MOST_DRAWN_PX", 2 * 40 * 36)
+    assert "is stored in the run" in scored(tmp_path / "enough", FITTING)[0]
+    monkeypatch.setattr("dsel.pipeline.zipped_boxes.MOST_DRAWN_PX", 2 * 40 * 36 - 1)
+    (text,) = scored(tmp_path / "less", FITTING)
+    assert text == (
+        "the boxes.json of the zip file is left out: drawing its objects may take at most 2.88e-06 "
+        "gigapixels, each as large as its image, which annotation 1 ('dog/00.png') exceeds: keep "
+        "fewer objects, or smaller images"
+    )

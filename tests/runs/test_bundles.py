@@ -27,9 +27,11 @@ from dsel.cli.commands import main
 from dsel.errors import DamageError, RunError, SettingError, SourceError, StorageError
 from dsel.files import user_caches
 from dsel.pipeline.bundle import bundle
+from dsel.pipeline.sharing import shared_names
 from dsel.pipeline.verify import verify
 from dsel.runs import open_run, run_folder
-from dsel.runs.bundles import MEMBER
+from dsel.runs.bundle_cache import trim
+from dsel.runs.bundles import MEMBER, RECORD, size_of
 from dsel.runs.draws import read_draws
 from dsel.runs.evaluations import HeldOutSource, write_evaluation
 from dsel.runs.image_map import read_image_map
@@ -363,3 +365,35 @@ def test_bundle__refuses_what_others_wrote_and_what_is_unfinished(
     with pytest.raises(RunError, match="is not finished"):
         finish(bundle(open_run(copy), tmp_path / "new.zip"))
     assert sorted(path.name for path in tmp_path.glob("*.zip")) == ["mine.zip"]
+
+
+def test_size_of__a_file_that_is_not_read_yet(world: World, in_memory: str) -> None:
+    shown = run_folder(in_memory)
+    names = shared_names(open_run(world.run))
+    large = [name for name in names if name.startswith(("scores/", "proxies/"))]
+    assert not filled(shown) & set(large)
+    assert {name: size_of(shown, name) for name in names} == {
+        name: (world.run / name).stat().st_size for name in names
+    }
+
+
+def test_trim__the_least_recently_used_is_emptied_and_fetched_again(
+    world: World, in_memory: str, tmp_path: Path, caches: Path
+) -> None:
+    shutil.copy(world.folder / "bundle.zip", tmp_path / "other.zip")
+    shown = [run_folder(one) for one in (in_memory, world.folder / "bundle.zip")]
+    for number, run in enumerate(shown):
+        same_run(run, world.run)
+        os.utime(run.parent / RECORD, (1000 + number, 1000 + number))
+    before = [filled(run) for run in shown]
+    opened = run_folder(tmp_path / "other.zip")
+    assert [filled(run) for run in shown] == before  # far below the limit
+    large = {name for name in before[0] if name.startswith(("scores/", "proxies/", "rounds/"))}
+    both = sum((run / name).stat().st_size for run in shown for name in large)
+    trim(caches, opened.parent, RECORD, both - 1)
+    assert filled(shown[0]) == before[0] - large
+    assert filled(shown[1]) == before[1]
+    same_run(shown[0], world.run)
+    assert filled(shown[0]) >= large
+    trim(caches, opened.parent, RECORD, 0)
+    assert [filled(run) & large for run in shown] == [set(), set()]

@@ -15,7 +15,7 @@ from support.coco import rectangle
 
 from dsel.data.toybox_dataset import run_lengths
 from dsel.errors import SourceError
-from dsel.runs.coco_masks import Mask, annotation_mask, reaches_beyond
+from dsel.runs.coco_masks import Mask, annotation_mask, drawing_px, reaches_beyond
 
 DEMO_BOXES = Path(__file__).parents[2] / "assets/demo_run/boxes.json"
 
@@ -184,3 +184,15 @@ def test_annotation_mask__an_outline_that_crosses_its_image_without_end() -> Non
     zigzag = [0, 0, 99, 99] * 20_001
     with pytest.raises(SourceError, match=r"at most 2,000,000 px long, got 3,96"):
         annotation_mask({"segmentation": [zigzag]}, (100, 100))
+
+
+def test_drawing_px__by_hand() -> None:
+    """The larger of both sizes, and twenty for each pixel along an outline, at the size drawn."""
+    assert drawing_px({"bbox": [1, 1, 5, 5]}, (30, 40), (30, 40)) == 1200
+    assert drawing_px({"bbox": [1, 1, 5, 5]}, (30, 40), (15, 20)) == 1200
+    assert drawing_px({"bbox": [1, 1, 5, 5]}, (30, 40), (60, 80)) == 4800
+    triangle = {"segmentation": [[0, 0, 10, 0, 0, 5]]}  # 10 + 10 + 5 px along the longer axis
+    assert drawing_px(triangle, (30, 40), (30, 40)) == 1200 + 20 * 25
+    assert drawing_px(triangle, (30, 40), (60, 80)) == 4800 + 20 * 50
+    for wrong in ([], [[]], [[1, 2, 3]], [["a", 2]], ["x"], {"counts": [1]}, 3):
+        assert drawing_px({"segmentation": wrong}, (30, 40), (30, 40)) == 1200
