@@ -78,6 +78,8 @@ class StudentRecipe:
         """Open the sets and the held-out images; raises `SettingError` for other images."""
         import torch
 
+        from dsel.students.training import choose_device
+
         if self.device.startswith("cuda:"):
             torch.cuda.set_device(self.device)
         torch.set_num_threads(self.threads or torch.get_num_threads())
@@ -87,7 +89,8 @@ class StudentRecipe:
                 f"a worker finds other images at {self.held_out.source} than the command does: all "
                 "must reach the same files"
             )
-        reporter = Reporter(self.path, self.device, "")
+        is_named = self.device.startswith("cuda:")  # elsewhere Ray or the system chooses
+        reporter = Reporter(self.path, self.device if is_named else str(choose_device()), "")
         return StudentWorker(self.sets.open(), held_out, self.threads, reporter)
 
 

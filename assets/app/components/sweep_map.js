@@ -170,7 +170,7 @@ function defaulted(app, name, value) {
 
 /** @param {string} figure */
 function figureText(figure) {
-  const words = figure.replaceAll("_", " ");
+  const words = figure.replaceAll("_", " ").replace(/\bauc\b/, "AUC");
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
 
