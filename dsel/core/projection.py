@@ -8,6 +8,7 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from pickle import UnpicklingError
 from tempfile import mkdtemp
 from typing import Any, Final, TypeAlias
 
@@ -32,8 +33,16 @@ FEWEST: Final = 5
 MANY: Final = 4096
 """Above so many points UMAP takes fewer epochs."""
 
-UMAP_FAILS: Final = (ImportError, OSError, RuntimeError)
-"""Errors of a compiler that may not write its cache, and of libraries that do not fit together."""
+COMPILED: Final = (
+    ("umap_", "smooth_knn_dist"),
+    ("umap_", "compute_membership_strengths"),
+    ("layouts", "_nb_optimize_layout_euclidean_single_epoch"),
+)
+"""Modules and names of the functions that UMAP compiles for us, which takes it five seconds."""
+
+UMAP_FAILS: Final = (ImportError, OSError, RuntimeError, EOFError, UnpicklingError)
+"""Errors of a compiler that may not write its cache, or whose cache a crash has damaged, and of
+libraries that do not fit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +145,17 @@ def _umap_library() -> _Library:
 
 
 def _imported() -> _Library:
+    """Import UMAP, and let Numba store what it compiles for later processes.
+
+    UMAP itself stores only some of it. Numba keeps the code beside UMAP's own files, or in the
+    user's folder of caches; it compiles again for another processor and for changed source.
+    """
     import umap
 
+    for module, name in COMPILED:
+        compiled = getattr(getattr(umap, module), name, None)  # other releases have other names
+        if compiled is not None:
+            compiled.enable_caching()
     return _Library(umap)
 
 

@@ -30,7 +30,6 @@ from dsel.runs.images import Images
 from dsel.runs.schema import ShardRow
 from dsel.runs.shards import (
     KINDS,
-    ScoreIndex,
     check_owner,
     map_rows,
     map_tensors,
@@ -178,8 +177,8 @@ def read_further(path: Path, row_of: Mapping[str, int]) -> FurtherDraws:
         mine = [n for n, image_id in enumerate(header.ids) if image_id in row_of]
         shapes = [(height, width) for height, width in file.record["shapes"]]
         at = map_rows(shapes)
-        images = [ScoreIndex(path, n, shapes[n], at[n]) for n in mine]
-        found = [read_part(file, images, shape, 0) for shape in sorted({shapes[n] for n in mine})]
+        own = [shapes[n] for n in mine], [at[n] for n in mine]
+        found = [read_part(file, *own, shape) for shape in sorted(set(own[0]))]
     rows = np.array([row_of[header.ids[n]] for n in mine], np.int64)
     ranges = np.array([header.draws[n] for n in mine], np.int64).reshape(-1, 2)
     buckets = tuple(replace(bucket, rows=rows[bucket.rows]) for bucket in found)

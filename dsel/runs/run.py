@@ -270,7 +270,7 @@ class Run:
         """Read all scores of one class; rounds: whose draws count, by default all of the run."""
         rows, settings = self.class_rows(class_index), self.identity.settings
         indices = score_indices(rows, self._scores, self.identity.cell_px)
-        found = read_scores(indices) if indices else self._no_scores()
+        found = read_scores(indices) if len(indices) else self._no_scores()
         parts = self.round_files.read(self.summary.rounds if rounds is None else rounds, rows)
         first = np.full(len(indices), settings.draws)
         draws = add_further(found.buckets, first, parts, settings.antithetic)

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +36,14 @@ Shape: TypeAlias = tuple[int, int]
 """The height and width of a map, in cells."""
 
 Half: TypeAlias = NDArray[np.float16]
+Ints: TypeAlias = NDArray[np.int64]
+Part: TypeAlias = tuple[Path, slice]
+"""A file, and which images are in it."""
+
+T = TypeVar("T")
+
+READERS: Final = 4
+"""Files that are read at once."""
 
 KINDS: Final = ("conditional", "gap", "difference", "noise", "difference_noise")
 """The maps of an image: fields of `Score` and of `Bucket`, and the names of their tensors."""
@@ -60,13 +67,37 @@ _HEADER = frozenset(field.name for field in fields(Header))
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreIndex:
-    """The location of one image's scores: its row in `features` and in the maps of its shape."""
+class ScoreIndices:
+    """Where the scores of N images are; those of one file must be adjacent, in its order.
 
-    path: Path
-    row: int
-    shape: Shape
-    map_row: int
+    file: (N,) positions in `paths`. row: (N,) in `features`. shape: (N, 2), height and width.
+    map_row: (N,) in the maps of its shape.
+    """
+
+    paths: Sequence[Path]
+    file: Ints
+    row: Ints
+    shape: Ints
+    map_row: Ints
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+    def take(self, at: Ints) -> ScoreIndices:
+        """Return those of some images."""
+        return ScoreIndices(
+            self.paths, self.file[at], self.row[at], self.shape[at], self.map_row[at]
+        )
+
+    @property
+    def parts(self) -> list[Part]:
+        """The files, and the images of each."""
+        starts = np.flatnonzero(np.diff(self.file, prepend=-1)).tolist()
+        ends = [*starts[1:], len(self)]
+        return [
+            (self.paths[self.file[start]], slice(start, end))
+            for start, end in zip(starts, ends, strict=bool(starts))
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,34 +157,28 @@ def check_owner(path: Path, fingerprint: str, wanted: str) -> None:
         )
 
 
-def score_indices(images: Images, path_of: Callable[[int], Path], cell_px: int) -> list[ScoreIndex]:
+def score_indices(images: Images, path_of: Callable[[int], Path], cell_px: int) -> ScoreIndices:
     """Return where the scores of scored images are; path_of: the file of a shard."""
-    paths = {shard: path_of(shard) for shard in set(images.places[:, 0].tolist())}
-    shapes = (images.frames.proxy // cell_px).tolist()
-    return [
-        ScoreIndex(paths[shard], row, (height, width), map_row)
-        for (shard, row, map_row), (width, height) in zip(
-            images.places.tolist(), shapes, strict=True
-        )
-    ]
+    shard, row, map_row = images.places.T
+    shards, file = np.unique(shard, return_inverse=True)
+    shape = images.frames.proxy[:, ::-1] // cell_px
+    return ScoreIndices([path_of(int(number)) for number in shards], file, row, shape, map_row)
 
 
-def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
-    """Read the scores of at least one image; those of one file must be adjacent, in its order.
+def read_scores(images: ScoreIndices) -> StoredScores:
+    """Read the scores of at least one image.
 
     Buckets are sorted by shape; their rows are positions in `images`. Raises `DamageError` for a
     file that is missing or damaged.
     """
-    by_shape: dict[Shape, list[int]] = {}
-    for number, image in enumerate(images):
-        by_shape.setdefault(image.shape, []).append(number)
-    buckets = tuple(
-        StoredBucket(np.array(by_shape[shape], np.int64), [images[n] for n in by_shape[shape]])
-        for shape in sorted(by_shape)
-    )
+    shapes, kind = np.unique(images.shape, axis=0, return_inverse=True)
+    buckets = []
+    for number in range(len(shapes)):
+        rows = np.flatnonzero(kind.ravel() == number)
+        buckets.append(StoredBucket(rows, images.take(rows)))
     for bucket in buckets:
         bucket.check()
-    return StoredScores(_gathered("features", [(one.path, one.row) for one in images]), buckets)
+    return StoredScores(_gathered("features", images, images.row), tuple(buckets))
 
 
 class StoredBucket(Bucket):
@@ -163,12 +188,12 @@ class StoredBucket(Bucket):
     """
 
     __slots__ = ("_images", "_reading", "_timesteps")
-    _images: Sequence[ScoreIndex]
+    _images: ScoreIndices
     _reading: Lock
     _timesteps: int
 
-    def __init__(self, rows: NDArray[np.int64], images: Sequence[ScoreIndex]) -> None:
-        """images: one for each of the rows; those of one file are adjacent, in its order."""
+    def __init__(self, rows: Ints, images: ScoreIndices) -> None:
+        """images: one for each of the rows, all of one shape."""
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "_images", images)
         object.__setattr__(self, "_reading", Lock())
@@ -187,14 +212,13 @@ class StoredBucket(Bucket):
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, read or not."""
-        height, width = self._images[0].shape
+        height, width = self._shape
         maps = len(self._images) * self._timesteps * height * width * np.dtype(np.float16).itemsize
         return self.rows.nbytes + len(KINDS) * maps
 
-    def take(self, at: NDArray[np.int64] | slice) -> Bucket:
+    def take(self, at: Ints | slice) -> Bucket:
         """Return some of the images; kinds that were not read are read for these alone."""
-        positions = np.arange(len(self._images))[at]
-        images = [self._images[n] for n in positions.tolist()]
+        images = self._images.take(np.arange(len(self._images))[at])
         return Bucket(
             self.rows[at],
             **{
@@ -213,15 +237,21 @@ class StoredBucket(Bucket):
 
     def check(self) -> None:
         """Raise `DamageError` unless all files are there, undamaged, and have these maps."""
-        first = self._images[0]
-        for path in dict.fromkeys(image.path for image in self._images):
-            with opened_tensors(path, remedies.SCORE) as file:
-                shapes = [file.shape(_name(kind, first.shape)) for kind in KINDS]
-        object.__setattr__(self, "_timesteps", shapes[0][1])
 
-    def _read(self, kind: str, images: Sequence[ScoreIndex]) -> Half:
-        name = _name(kind, self._images[0].shape)
-        return _gathered(name, [(image.path, image.map_row) for image in images])
+        def timesteps_in(part: Part) -> int:
+            with opened_tensors(part[0], remedies.SCORE) as file:
+                shapes = [file.shape(_name(kind, self._shape)) for kind in KINDS]
+            return shapes[0][1]
+
+        object.__setattr__(self, "_timesteps", _at_once(timesteps_in, self._images.parts)[0])
+
+    @property
+    def _shape(self) -> Shape:
+        height, width = self._images.shape[0].tolist()
+        return height, width
+
+    def _read(self, kind: str, images: ScoreIndices) -> Half:
+        return _gathered(_name(kind, self._shape), images, images.map_row)
 
 
 def largest_gap(gap: NDArray[np.float32]) -> float:
@@ -229,39 +259,48 @@ def largest_gap(gap: NDArray[np.float32]) -> float:
     return float(np.abs(gap.astype(np.float16)).max(initial=0.0))
 
 
-def read_part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: int) -> Bucket:
-    """Read one file's images of a shape; the first of `images` is the `start`-th of all."""
-    inside = [n for n, image in enumerate(images) if image.shape == shape]
-    rows = [images[n].map_row for n in inside]
-    return Bucket(
-        rows=start + np.array(inside, np.int64),
-        **{kind: _take(file, _name(kind, shape), rows) for kind in KINDS},
-    )
+def read_part(
+    file: Tensors, shapes: Sequence[Shape], map_rows: Sequence[int], wanted: Shape
+) -> Bucket:
+    """Read those of a file's images that have a shape, by the shape and the map row of each."""
+    inside = np.array([n for n, shape in enumerate(shapes) if shape == wanted], np.int64)
+    rows = np.array(map_rows, np.int64)[inside]
+    return Bucket(rows=inside, **{kind: _take(file, _name(kind, wanted), rows) for kind in KINDS})
 
 
-def _gathered(name: str, places: Sequence[tuple[Path, int]]) -> NDArray[Any]:
-    """Read rows of a tensor from several files; those of one file are adjacent, in its order."""
-    found: NDArray[Any] | None = None
-    start = 0
-    for path, group in groupby(places, key=itemgetter(0)):
-        rows = [row for _, row in group]
-        end = start + len(rows)
+def _at_once(read: Callable[[Part], T], files: Sequence[Part]) -> list[T]:
+    """Read files in threads: one is hashed while others are read. Results are in their order."""
+    if len(files) < 2:
+        return [read(one) for one in files]
+    with ThreadPoolExecutor(min(READERS, len(files))) as threads:
+        return list(threads.map(read, files))
+
+
+def _gathered(name: str, images: ScoreIndices, rows: Ints) -> Half:
+    """Read a tensor's rows (N,) of N images."""
+    parts = images.parts
+    if not parts:
+        return np.zeros(0, np.float16)
+    with opened_tensors(parts[0][0], remedies.SCORE) as first:
+        found = np.empty((len(rows), *first.shape(name)[1:]), np.float16)
+
+    def read(part: Part) -> None:
+        path, at = part
         with opened_tensors(path, remedies.SCORE) as file:
-            if found is None:
-                found = np.empty((len(places), *file.shape(name)[1:]), np.float16)
-            if rows[-1] - rows[0] + 1 == len(rows):
-                file.rows_into(name, rows[0], found[start:end])
+            if rows[at][-1] - rows[at][0] + 1 == len(rows[at]):
+                file.rows_into(name, int(rows[at][0]), found[at])
             else:
-                found[start:end] = _take(file, name, rows)
-        start = end
-    return np.zeros(0, np.float16) if found is None else found
+                found[at] = _take(file, name, rows[at])
+
+    _at_once(read, parts)
+    return found
 
 
-def _take(file: Tensors, name: str, rows: Sequence[int]) -> NDArray[Any]:
+def _take(file: Tensors, name: str, rows: Ints) -> Half:
     """Read one slice, from the first row to the last: a class's images are adjacent."""
-    low, high = rows[0], rows[-1] + 1
+    low, high = int(rows[0]), int(rows[-1]) + 1
     part = file.rows(name, low, high)
-    return part if len(part) == len(rows) else part[[row - low for row in rows]]
+    return part if len(part) == len(rows) else part[rows - low]
 
 
 def _half(arrays: Sequence[NDArray[np.float32]]) -> Half:

@@ -153,6 +153,44 @@ def test_project__no_cache_for_the_compiler(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # it is removed at the end
 
 
+STORED = """
+import hashlib, os, sys
+import numba, umap
+os.environ["NUMBA_CACHE_DIR"] = sys.argv[1]  # of what is compiled from now on
+numba.config.reload_config()
+from support.clouds import clouds
+from dsel.core import projection
+
+digest = hashlib.sha256()
+for n in (6, 15, 40, 120):
+    features = clouds((n // 2, n - n // 2))
+    found = projection.layout(features, 0)
+    for positions in (found, projection.layout(features, 0, found[::-1].copy())):
+        digest.update(positions.tobytes())
+compiled = [getattr(getattr(umap, module), name) for module, name in projection.COMPILED]
+print(digest.hexdigest())
+print([len(one.signatures) for one in compiled])
+print([sum(one.stats.cache_hits.values()) for one in compiled])
+print([sum(one.stats.cache_misses.values()) for one in compiled])
+"""
+
+
+def test_layout__compiled_once_per_machine(tmp_path: Path) -> None:
+    """A second process loads what the first one compiled, and the layouts are the same bytes."""
+    path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", STORED, str(tmp_path)], cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True, text=True, check=True, timeout=600,
+        ).stdout.splitlines()
+        for _ in range(2)
+    )  # fmt: skip
+    one, none = "[1, 1, 1]", "[0, 0, 0]"  # each has one signature, however many points there are
+    assert first[1:] == [one, none, one]
+    assert second == [first[0], one, one, none]
+
+
 @pytest.mark.parametrize("error", [OSError("full"), RuntimeError("cannot cache\nno locator")])
 def test_project__principal_components_where_umap_fails(
     monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -14,7 +14,7 @@ from dsel.errors import DamageError, RunError
 from dsel.runs.shards import (
     KINDS,
     Header,
-    ScoreIndex,
+    ScoreIndices,
     Shape,
     StoredBucket,
     map_rows,
@@ -44,12 +44,21 @@ def write(path: Path, scores: list[Score]) -> Path:
     return path
 
 
-def indices(path: Path, scores: list[Score]) -> list[ScoreIndex]:
+def indices(path: Path, scores: list[Score]) -> ScoreIndices:
     found = map_rows([shape_of(one) for one in scores])
-    return [
-        ScoreIndex(path, row, one.gap.shape[1:], map_row)
-        for row, (one, map_row) in enumerate(zip(scores, found, strict=True))
+    numbers = np.arange(len(scores))
+    shape = np.array([shape_of(one) for one in scores], np.int64).reshape(-1, 2)
+    return ScoreIndices([path], 0 * numbers, numbers, shape, np.array(found, np.int64))
+
+
+def joined(parts: list[ScoreIndices]) -> ScoreIndices:
+    """The images of several files, one after the other."""
+    columns = [
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("row", "shape", "map_row")
     ]
+    file = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return ScoreIndices([part.paths[0] for part in parts], file, *columns)
 
 
 @pytest.fixture(scope="module")
@@ -73,26 +82,21 @@ def test_read_scores__round_trip_of_any_images_of_two_shards(
         for number, part in enumerate((first, second))
     ]
     paths = [write(folder / f"{number}.safetensors", part) for number, part in enumerate(shards)]
-    everything = [
-        pair
-        for path, part in zip(paths, shards, strict=True)
-        for pair in zip(indices(path, part), part, strict=True)
-    ]
+    everything = [one for part in shards for one in part]
     if not everything:
         return
     wanted = data.draw(st.sets(st.integers(0, len(everything) - 1), min_size=1))
     asked = [everything[n] for n in sorted(wanted)]
-    found = read_scores([index for index, _ in asked])
-    assert np.array_equal(
-        found.features, np.stack([s.features for _, s in asked], dtype=np.float16)
-    )
+    index = joined([indices(path, part) for path, part in zip(paths, shards, strict=True)])
+    found = read_scores(index.take(np.array(sorted(wanted))))
+    assert np.array_equal(found.features, np.stack([s.features for s in asked], dtype=np.float16))
     assert sorted(row for bucket in found.buckets for row in bucket.rows) == list(range(len(asked)))
     order = [bucket.gap.shape[2:] for bucket in found.buckets]
     assert order == sorted(set(order))
     for bucket in found.buckets:
         assert (np.diff(bucket.rows) > 0).all()
         for at, row in enumerate(bucket.rows):
-            one = asked[row][1]
+            one = asked[row]
             for kind in KINDS:
                 stored = getattr(one, kind).astype(np.float16)
                 alone = bucket.take(np.array([at]))
@@ -164,7 +168,7 @@ def test_read__missing_file_or_shape_is_named(tmp_path: Path) -> None:
         read_scores(indices(tmp_path / "gone", scores))
     path = write(tmp_path / "a", scores)
     with pytest.raises(RunError, match="is damaged"):
-        read_scores([ScoreIndex(path, 0, (4, 8), 0)])
+        read_scores(indices(path, [score((4, 8), 0)]))
     path.write_bytes(shard_bytes(scores, header(1)).replace(b'"dsel"', b'"else"'))
     with pytest.raises(RunError, match="is damaged"):
         read_header(path)
