@@ -153,7 +153,8 @@ def read_scores(images: Sequence[ScoreIndex]) -> StoredScores:
     )
     for bucket in buckets:
         bucket.check()
-    return StoredScores(_gathered("features", [(one.path, one.row) for one in images]), buckets)
+    (features,) = _gathered(["features"], [(one.path, one.row) for one in images])
+    return StoredScores(features, buckets)
 
 
 class StoredBucket(Bucket):
@@ -162,8 +163,9 @@ class StoredBucket(Bucket):
     Few questions need all kinds, and a large class has hundreds of megabytes of each.
     """
 
-    __slots__ = ("_images", "_reading", "_timesteps")
+    __slots__ = ("_images", "_last", "_reading", "_timesteps")
     _images: Sequence[ScoreIndex]
+    _last: tuple[int, Bucket] | None
     _reading: Lock
     _timesteps: int
 
@@ -171,6 +173,7 @@ class StoredBucket(Bucket):
         """images: one for each of the rows; those of one file are adjacent, in its order."""
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "_images", images)
+        object.__setattr__(self, "_last", None)
         object.__setattr__(self, "_reading", Lock())
 
     def __getattr__(self, name: str) -> Half:
@@ -180,7 +183,7 @@ class StoredBucket(Bucket):
             try:  # another thread may have read it meanwhile
                 found: Half = object.__getattribute__(self, name)
             except AttributeError:
-                found = self._read(name, self._images)
+                found = self._read([name], self._images)[name]
                 object.__setattr__(self, name, found)
         return found
 
@@ -192,16 +195,24 @@ class StoredBucket(Bucket):
         return self.rows.nbytes + len(KINDS) * maps
 
     def take(self, at: NDArray[np.int64] | slice) -> Bucket:
-        """Return some of the images; kinds that were not read are read for these alone."""
-        positions = np.arange(len(self._images))[at]
-        images = [self._images[n] for n in positions.tolist()]
-        return Bucket(
-            self.rows[at],
-            **{
-                kind: getattr(self, kind)[at] if self.has(kind) else self._read(kind, images)
-                for kind in KINDS
-            },
-        )
+        """Return some of the images; kinds that were not read are read for these alone.
+
+        The last single image is remembered: an explanation asks for it several times in a row.
+        """
+        positions = np.arange(len(self._images))[at].tolist()
+        if len(positions) != 1:
+            return self._taken(at, positions)
+        last = self._last
+        if last is None or last[0] != positions[0]:
+            last = positions[0], self._taken(at, positions)
+            object.__setattr__(self, "_last", last)
+        return last[1]
+
+    def _taken(self, at: NDArray[np.int64] | slice, positions: Sequence[int]) -> Bucket:
+        missing = [kind for kind in KINDS if not self.has(kind)]
+        read = self._read(missing, [self._images[n] for n in positions])
+        arrays = {kind: read[kind] if kind in read else getattr(self, kind)[at] for kind in KINDS}
+        return Bucket(self.rows[at], **arrays)
 
     def has(self, kind: str) -> bool:
         """Return whether maps of this kind are in memory."""
@@ -219,9 +230,10 @@ class StoredBucket(Bucket):
                 shapes = [file.shape(_name(kind, first.shape)) for kind in KINDS]
         object.__setattr__(self, "_timesteps", shapes[0][1])
 
-    def _read(self, kind: str, images: Sequence[ScoreIndex]) -> Half:
-        name = _name(kind, self._images[0].shape)
-        return _gathered(name, [(image.path, image.map_row) for image in images])
+    def _read(self, kinds: Sequence[str], images: Sequence[ScoreIndex]) -> dict[str, Half]:
+        names = [_name(kind, self._images[0].shape) for kind in kinds]
+        found = _gathered(names, [(image.path, image.map_row) for image in images])
+        return dict(zip(kinds, found, strict=True))
 
 
 def largest_gap(gap: NDArray[np.float32]) -> float:
@@ -239,22 +251,29 @@ def read_part(file: Tensors, images: Sequence[ScoreIndex], shape: Shape, start: 
     )
 
 
-def _gathered(name: str, places: Sequence[tuple[Path, int]]) -> NDArray[Any]:
-    """Read rows of a tensor from several files; those of one file are adjacent, in its order."""
-    found: NDArray[Any] | None = None
+def _gathered(
+    names: Sequence[str], places: Sequence[tuple[Path, int]]
+) -> list[NDArray[np.float16]]:
+    """Read rows of tensors from several files; those of one file are adjacent, in its order."""
+    found: dict[str, NDArray[np.float16]] = {}
     start = 0
-    for path, group in groupby(places, key=itemgetter(0)):
+    for path, group in groupby(places if names else (), key=itemgetter(0)):
         rows = [row for _, row in group]
         end = start + len(rows)
         with opened_tensors(path, remedies.SCORE) as file:
-            if found is None:
-                found = np.empty((len(places), *file.shape(name)[1:]), np.float16)
-            if rows[-1] - rows[0] + 1 == len(rows):
-                file.rows_into(name, rows[0], found[start:end])
-            else:
-                found[start:end] = _take(file, name, rows)
+            for name in names:
+                if name not in found:
+                    found[name] = np.empty((len(places), *file.shape(name)[1:]), np.float16)
+                _read_into(file, name, rows, found[name][start:end])
         start = end
-    return np.zeros(0, np.float16) if found is None else found
+    return [found.get(name, np.zeros(0, np.float16)) for name in names]
+
+
+def _read_into(file: Tensors, name: str, rows: Sequence[int], target: NDArray[np.float16]) -> None:
+    if rows[-1] - rows[0] + 1 == len(rows):
+        file.rows_into(name, rows[0], target)
+    else:
+        target[:] = _take(file, name, rows)
 
 
 def _take(file: Tensors, name: str, rows: Sequence[int]) -> NDArray[Any]:
