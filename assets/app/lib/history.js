@@ -6,7 +6,6 @@ const PLACES = /** @type {const} */ (["run", "tab", "class_name", "image_id"]);
 const RAPID_MS = 700;
 
 /** @typedef {{ run: string, tab: string, class_name: string, image_id: string, view: string }} Place */
-/** @typedef {{ dsel: Place, address: string, asStep: boolean }} Entry */
 
 /**
  * Write each change of the store to the address; `enter(run, view)` opens another run that Back leads to.
@@ -15,8 +14,6 @@ const RAPID_MS = 700;
  */
 export function followHistory({ store, attempt }, enter) {
   let lastImageAt = -Infinity;
-  /** @type {Entry[]} */
-  const unwritten = [];
   write(false);
   store.subscribe((change, isCorrection) => write(!isCorrection && isStep(change)));
   addEventListener("popstate", ({ state }) => state?.dsel && attempt(() => goTo(state.dsel)));
@@ -33,25 +30,14 @@ export function followHistory({ store, attempt }, enter) {
     return !isRapid;
   }
 
-  /**
-   * The browser takes a while to change the address: the requests for what changed are sent before.
-   * @param {boolean} asStep whether the page before gets an entry of its own
-   */
+  /** @param {boolean} asStep whether the page before gets an entry of its own */
   function write(asStep) {
     const { run, tab, class_name: className, image_id: id } = store.state;
     /** @type {Place} */
     const dsel = { run, tab, class_name: className, image_id: id, view: store.query() };
     const address = writeSearch(store, location.search) || location.pathname;
-    if (!unwritten.length) setTimeout(writeAll);
-    if (asStep || !unwritten.length) unwritten.push({ dsel, address, asStep });
-    else Object.assign(unwritten[unwritten.length - 1], { dsel, address });
-  }
-
-  function writeAll() {
-    for (const { dsel, address, asStep } of unwritten.splice(0)) {
-      if (asStep) history.pushState({ dsel }, "", address);
-      else history.replaceState({ dsel }, "", address);
-    }
+    if (asStep) history.pushState({ dsel }, "", address);
+    else history.replaceState({ dsel }, "", address);
   }
 
   /**
