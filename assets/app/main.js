@@ -13,6 +13,7 @@ import { createConnection, createLostLine } from "./lib/connection.js";
 import { applyDensity } from "./lib/density.js";
 import { fill, h } from "./lib/dom.js";
 import { followHistory } from "./lib/history.js";
+import { whenIdle } from "./lib/idle.js";
 import { createImages } from "./lib/images.js";
 import { JobList } from "./lib/jobs.js";
 import { listenToKeys } from "./lib/keys.js";
@@ -231,10 +232,8 @@ function createPanel(id) {
  * @param {App} app
  */
 function prefetchPlotly({ files }) {
-  const idle = window.requestIdleCallback ?? ((/** @type {() => void} */ then) => setTimeout(then, 3000));
-  idle(() => document.head.append(h("link", { rel: "prefetch", as: "script", href: files.plotly })), {
-    timeout: IDLE_MS,
-  });
+  const link = h("link", { rel: "prefetch", as: "script", href: files.plotly });
+  whenIdle(() => document.head.append(link), IDLE_MS);
 }
 
 /**

@@ -91,6 +91,8 @@ interface ImageResult {
   maps: Record<"conditional" | "unconditional" | "gap" | "difference" | "combined", Packed>;
   strip: Packed;
   around: { before: string; after: string };
+  /** Of an image that was not asked for by its id, WebP in base64; else "". */
+  proxy: string;
 }
 /** The response of "values": one cell at each counted timestep. */
 interface CellValues {
@@ -326,7 +328,10 @@ interface App {
   base: string;
   start: Start;
   toasts: HTMLElement;
-  images: { url(kind: "thumbnail" | "proxy", run: string, className: string, id: string): Promise<string> };
+  images: {
+    url(kind: "thumbnail" | "proxy", run: string, className: string, id: string): Promise<string>;
+    put(kind: "thumbnail" | "proxy", run: string, className: string, id: string, file: string): void;
+  };
   colors: Colors;
   keys: Map<string, (event: KeyboardEvent) => void>;
   jobs: Jobs;

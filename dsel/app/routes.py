@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from dsel.app.guard import ROOT, UPLOAD
 from dsel.app.hub_login import remember_login
 from dsel.app.jobs.tasks import DOWNLOADS
-from dsel.app.rpc import respond
+from dsel.app.rpc import respond_all
 from dsel.app.state import AppState
 from dsel.app.visitors import Visitor
 from dsel.app.wire import one_line
@@ -36,12 +36,12 @@ def routes_of(state: AppState, identify: Identify) -> list[BaseRoute]:
     """Return the routes of the page on a state; `identify` tells who sends a request."""
 
     async def ask(request: Request) -> Response:
-        """Respond to a request of the page, whose body is its text."""
+        """Respond to requests of the page, whose body is their text."""
         text, visitor = _text(await request.body()), identify(request)
         remember_visitor(request)
         owner = visitor.local and state.access.local
         remember_login(request.scope.get("session") or {}, owner)
-        response = await run_in_threadpool(respond, state, text, visitor.local, visitor.address)
+        response = await run_in_threadpool(respond_all, state, text, visitor.local, visitor.address)
         return Response(response, media_type="application/json")
 
     async def upload(request: Request) -> Response:

@@ -43,6 +43,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType({
     "images": (requests.ImagesParams, inspect.images),
     "image": (requests.NthParams, inspect.image),
     "explanation": (requests.NthParams, inspect.explanation),
+    "prepare": (Params, inspect.prepare),
     "values": (requests.PixelParams, inspect.values),
     "settled": (Params, inspect.settled),
     "ranges": (Params, inspect.ranges),
@@ -110,10 +111,24 @@ LONGEST: Final = 1 << 20
 _HALF: Final = re.compile("[\ud800-\udfff]")
 """Halves of characters: no file and no table can hold them."""
 
+TOGETHER: Final = 8
+"""Requests that may be sent together, one per line."""
+
 KNOWN_SHOWN: Final = 1000
 """Entries of a list among the fields of an error, at most."""
 
 log = logging.getLogger(__name__)
+
+
+def respond_all(state: AppState, text: Any, local: bool = False, visitor: str = "") -> str:
+    """Respond to requests that were sent together, one per line, or to a single one.
+
+    Each response is one line, in the order of the requests; see `respond`.
+    """
+    lines = text.split("\n") if isinstance(text, str) else []
+    if not (1 < len(lines) <= TOGETHER and all(line.startswith("{") for line in lines)):
+        return respond(state, text, local, visitor)
+    return "\n".join(respond(state, line, local, visitor) for line in lines)
 
 
 def respond(state: AppState, text: Any, local: bool = False, visitor: str = "") -> str:

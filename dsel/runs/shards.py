@@ -178,7 +178,12 @@ def read_scores(images: ScoreIndices) -> StoredScores:
         buckets.append(StoredBucket(rows, images.take(rows)))
     for bucket in buckets:
         bucket.check()
+<<<<<<< HEAD
     return StoredScores(_gathered("features", images, images.row), tuple(buckets))
+=======
+    (features,) = _gathered(["features"], [(one.path, one.row) for one in images])
+    return StoredScores(features, buckets)
+>>>>>>> sliders
 
 
 class StoredBucket(Bucket):
@@ -187,8 +192,14 @@ class StoredBucket(Bucket):
     Few questions need all kinds, and a large class has hundreds of megabytes of each.
     """
 
+<<<<<<< HEAD
     __slots__ = ("_images", "_reading", "_timesteps")
     _images: ScoreIndices
+=======
+    __slots__ = ("_images", "_last", "_reading", "_timesteps")
+    _images: Sequence[ScoreIndex]
+    _last: tuple[int, Bucket] | None
+>>>>>>> sliders
     _reading: Lock
     _timesteps: int
 
@@ -196,6 +207,7 @@ class StoredBucket(Bucket):
         """images: one for each of the rows, all of one shape."""
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "_images", images)
+        object.__setattr__(self, "_last", None)
         object.__setattr__(self, "_reading", Lock())
 
     def __getattr__(self, name: str) -> Half:
@@ -205,7 +217,7 @@ class StoredBucket(Bucket):
             try:  # another thread may have read it meanwhile
                 found: Half = object.__getattribute__(self, name)
             except AttributeError:
-                found = self._read(name, self._images)
+                found = self._read([name], self._images)[name]
                 object.__setattr__(self, name, found)
         return found
 
@@ -216,6 +228,7 @@ class StoredBucket(Bucket):
         maps = len(self._images) * self._timesteps * height * width * np.dtype(np.float16).itemsize
         return self.rows.nbytes + len(KINDS) * maps
 
+<<<<<<< HEAD
     def take(self, at: Ints | slice) -> Bucket:
         """Return some of the images; kinds that were not read are read for these alone."""
         images = self._images.take(np.arange(len(self._images))[at])
@@ -226,6 +239,27 @@ class StoredBucket(Bucket):
                 for kind in KINDS
             },
         )
+=======
+    def take(self, at: NDArray[np.int64] | slice) -> Bucket:
+        """Return some of the images; kinds that were not read are read for these alone.
+
+        The last single image is remembered: an explanation asks for it several times in a row.
+        """
+        positions = np.arange(len(self._images))[at].tolist()
+        if len(positions) != 1:
+            return self._taken(at, positions)
+        last = self._last
+        if last is None or last[0] != positions[0]:
+            last = positions[0], self._taken(at, positions)
+            object.__setattr__(self, "_last", last)
+        return last[1]
+
+    def _taken(self, at: NDArray[np.int64] | slice, positions: Sequence[int]) -> Bucket:
+        missing = [kind for kind in KINDS if not self.has(kind)]
+        read = self._read(missing, [self._images[n] for n in positions])
+        arrays = {kind: read[kind] if kind in read else getattr(self, kind)[at] for kind in KINDS}
+        return Bucket(self.rows[at], **arrays)
+>>>>>>> sliders
 
     def has(self, kind: str) -> bool:
         """Return whether maps of this kind are in memory."""
@@ -238,6 +272,7 @@ class StoredBucket(Bucket):
     def check(self) -> None:
         """Raise `DamageError` unless all files are there, undamaged, and have these maps."""
 
+<<<<<<< HEAD
         def timesteps_in(part: Part) -> int:
             with opened_tensors(part[0], remedies.SCORE) as file:
                 shapes = [file.shape(_name(kind, self._shape)) for kind in KINDS]
@@ -252,6 +287,12 @@ class StoredBucket(Bucket):
 
     def _read(self, kind: str, images: ScoreIndices) -> Half:
         return _gathered(_name(kind, self._shape), images, images.map_row)
+=======
+    def _read(self, kinds: Sequence[str], images: Sequence[ScoreIndex]) -> dict[str, Half]:
+        names = [_name(kind, self._images[0].shape) for kind in kinds]
+        found = _gathered(names, [(image.path, image.map_row) for image in images])
+        return dict(zip(kinds, found, strict=True))
+>>>>>>> sliders
 
 
 def largest_gap(gap: NDArray[np.float32]) -> float:
@@ -268,6 +309,7 @@ def read_part(
     return Bucket(rows=inside, **{kind: _take(file, _name(kind, wanted), rows) for kind in KINDS})
 
 
+<<<<<<< HEAD
 def _at_once(read: Callable[[Part], T], files: Sequence[Part]) -> list[T]:
     """Read files in threads: one is hashed while others are read. Results are in their order."""
     if len(files) < 2:
@@ -294,6 +336,31 @@ def _gathered(name: str, images: ScoreIndices, rows: Ints) -> Half:
 
     _at_once(read, parts)
     return found
+=======
+def _gathered(
+    names: Sequence[str], places: Sequence[tuple[Path, int]]
+) -> list[NDArray[np.float16]]:
+    """Read rows of tensors from several files; those of one file are adjacent, in its order."""
+    found: dict[str, NDArray[np.float16]] = {}
+    start = 0
+    for path, group in groupby(places if names else (), key=itemgetter(0)):
+        rows = [row for _, row in group]
+        end = start + len(rows)
+        with opened_tensors(path, remedies.SCORE) as file:
+            for name in names:
+                if name not in found:
+                    found[name] = np.empty((len(places), *file.shape(name)[1:]), np.float16)
+                _read_into(file, name, rows, found[name][start:end])
+        start = end
+    return [found.get(name, np.zeros(0, np.float16)) for name in names]
+
+
+def _read_into(file: Tensors, name: str, rows: Sequence[int], target: NDArray[np.float16]) -> None:
+    if rows[-1] - rows[0] + 1 == len(rows):
+        file.rows_into(name, rows[0], target)
+    else:
+        target[:] = _take(file, name, rows)
+>>>>>>> sliders
 
 
 def _take(file: Tensors, name: str, rows: Ints) -> Half:

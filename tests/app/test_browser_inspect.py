@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from support.browsing import Opener, gallery, opened, served, until, violations
@@ -311,6 +313,34 @@ def test_patch_size__the_chosen_image_stays_and_follows(page: Any) -> None:
     page.get_by_label("Patch size", exact=True).fill("24")
     until(page, SHOWN, "e => e.parentElement.children.length === 5")
     assert image_id(page) == chosen
+
+
+def sent(request: Any) -> list[dict[str, Any]]:
+    """The requests that were sent together, if these are any."""
+    lines = (request.post_data or "").split("\n") if request.url.endswith("/ask") else []
+    return [json.loads(line) for line in lines]
+
+
+def test_slider__one_request_answers_it(page: Any) -> None:
+    ready(page)
+    moved = page.expect_request(
+        lambda request: any("patch_px=24" in one["view"] for one in sent(request))
+    )
+    with moved as found:
+        page.get_by_label("Patch size", exact=True).fill("24")
+    assert [one["method"] for one in sent(found.value)] == ["gallery", "image"]
+
+
+def test_class__the_next_one_is_selected_ahead(page: Any) -> None:
+    ready(page)
+    third = page.get_by_label("Class", exact=True).locator("option").nth(2).get_attribute("value")
+    ahead = page.expect_request(
+        lambda request: any(one["method"] == "prepare" for one in sent(request))
+    )
+    with ahead as found:
+        page.get_by_role("button", name="Next class").click()
+    assert parse_qs(sent(found.value)[0]["view"])["class"] == [third]
+    assert found.value.response().json() == {"result": {}}
 
 
 @pytest.mark.parametrize("width", [1280, 1920, 390])

@@ -132,6 +132,20 @@ def test_image__of_another_class_is_the_best_of_this_one(state: AppState) -> Non
     assert ask(state, "image", "class=square&image=disc/000003")["image_id"] == best
 
 
+def test_image__one_that_was_not_asked_for_comes_with_its_picture(state: AppState) -> None:
+    found = ask(state, "image", "class=square&image=disc/000003")
+    stored = state.first.files(1, [found["image_id"]], "proxy")[0]
+    assert base64.b64decode(found["proxy"]) == stored
+    assert ask(state, "image", f"class=square&image={found['image_id']}")["proxy"] == ""
+
+
+def test_prepare__selects_the_class_of_the_view(state: AppState) -> None:
+    assert ask(state, "prepare", "class=square&patch_px=40") == {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(state.first), "_select", None)  # whatever selects now fails
+        ask(state, "gallery", "class=square&patch_px=40")
+
+
 def test_images__as_stored(state: AppState) -> None:
     found = ask(state, "images", "class=disc", kind="proxy", ids=["disc/000001"])
     stored = state.first.files(0, ["disc/000001"], "proxy")[0]

@@ -10,7 +10,7 @@ import pytest
 from support.page import ask, error_of, refused
 from support.synthetic import MIXED, synthetic_run
 
-from dsel.app.rpc import BUG, METHODS, respond
+from dsel.app.rpc import BUG, METHODS, TOGETHER, respond, respond_all
 from dsel.app.state import AppState
 from dsel.errors import RunError
 
@@ -89,6 +89,21 @@ def test_respond__errors_of_every_method_are_short(state: AppState, more: dict[s
             assert len(error["message"]) <= 600
             refusals += 1
     assert refusals
+
+
+def test_respond_all__requests_on_lines_of_their_own_get_a_line_each(state: AppState) -> None:
+    texts = ['{"method": "ping"}', '{"method": "stars"}', '{"method": "gallery"}']
+    responses = [respond(state, text) for text in texts]
+    assert respond_all(state, "\n".join(texts)) == "\n".join(responses)
+    assert [set(json.loads(one)) for one in responses] == [{"result"}, {"error"}, {"result"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"method": "ping"}', '{\n"method": "ping"\n}', "", None, b"{", "{}\n" * TOGETHER + "{}"],
+)
+def test_respond_all__anything_else_is_a_single_request(state: AppState, text: Any) -> None:
+    assert respond_all(state, text) == respond(state, text)
 
 
 def test_respond__a_long_error_keeps_its_beginning_and_its_end(state: AppState) -> None:

@@ -161,7 +161,7 @@ def library(url: str) -> dict[str, Any]:
         _, page = opened(chromium, url, slow=True)
         early = page.evaluate(
             "performance.getEntriesByType('resource')"
-            ".filter(one => one.name.includes('plotly') && one.responseEnd).length"
+            ".filter(one => one.name.includes('plotly.min') && one.responseEnd).length"
         )
         began = time.perf_counter()
         page.get_by_role("tab", name="Clusters").click()

@@ -177,7 +177,8 @@ def _browse(at: Tab, number: int, cycle: int, names: list[str], heard: Heard) ->
         heard.errors.extend(f"{tab}: {toast}" for toast in toasts)
         for request in at.finished:
             if request.url.endswith("/ask"):
-                heard.answers.append((request.post_data, request.response().text()))
+                texts = request.post_data, request.response().text()
+                heard.answers += zip(*(text.split("\n") for text in texts), strict=True)
         at.finished.clear()
 
 

@@ -80,6 +80,36 @@ test("server: requests carry the token that the address had, and the address los
   for (const [name, value] of Object.entries({ fetch, localStorage, location, history })) put(name, value);
 });
 
+test("server: what a change of the view asks for is sent together, and the rest by itself", async () => {
+  const original = globalThis.fetch;
+  const bodies = [];
+  globalThis.fetch = async (_, { body }) => {
+    bodies.push(body.split("\n").map((line) => JSON.parse(line).method));
+    return new Response(body.split("\n").map((line) => JSON.stringify({ result: JSON.parse(line).params.n })).join("\n"));
+  };
+  const ask = createAsk(createServer("http://x/_dsel/"), () => PLACE);
+  const results = ["gallery", "projection", "image"].map((method, n) => ask(method, { n }));
+  assert.deepEqual(await Promise.all(results), [0, 1, 2]);
+  const many = Array.from({ length: 9 }, (_, n) => ask("images", { n }));
+  assert.deepEqual(await Promise.all(many), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(bodies, [["projection"], ["gallery", "image"], Array(8).fill("images"), ["images"]]);
+  globalThis.fetch = original;
+});
+
+test("server: those that were sent together fail together, and each has its own error", async () => {
+  const original = globalThis.fetch;
+  const error = { code: "setting", message: "unknown class", fields: {} };
+  globalThis.fetch = async () => new Response(`${JSON.stringify({ error })}\n{"result":1}`);
+  const ask = createAsk(createServer("http://x/_dsel/"), () => PLACE);
+  const found = await Promise.allSettled([ask("gallery"), ask("image")]);
+  assert.deepEqual([found[0].reason.message, found[1].value], ["unknown class", 1]);
+  globalThis.fetch = async () => Promise.reject(new Error("offline"));
+  for (const one of await Promise.allSettled([ask("gallery"), ask("image")])) {
+    assert.equal(one.reason.code, "unreachable");
+  }
+  globalThis.fetch = original;
+});
+
 test("latest: of the requests that wait only the newest runs", async () => {
   const latest = createLatest();
   const started = [];

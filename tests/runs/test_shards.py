@@ -123,6 +123,16 @@ def test_read_scores__reads_a_kind_when_it_is_asked_for(tmp_path: Path) -> None:
         _ = bucket.proxy
 
 
+def test_take__single_images_in_any_order(tmp_path: Path) -> None:
+    parts = [score((4, 4), n) for n in range(3)]
+    (bucket,) = read_scores(indices(write(tmp_path / "s", parts), parts)).buckets
+    for row in (1, 1, 2, 0, 1):
+        taken = bucket.take(np.array([row]))
+        assert taken.rows.tolist() == [row]
+        for kind in KINDS:
+            assert np.array_equal(getattr(taken, kind)[0], getattr(parts[row], kind).astype("f2"))
+
+
 def test_shard_bytes__names_tensors_by_shape(tmp_path: Path) -> None:
     path = write(tmp_path / "a", [score(shape, n) for n, shape in enumerate(((4, 8), (4, 4)) * 2)])
     with safe_open(path, "numpy") as file:

@@ -31,6 +31,8 @@ const MARGIN_HELP = `How far the mean is above that of the next best box that do
 export function createBestBoxes(app, { choose, turn, reset }) {
   const table = createTable(["", "Box", "Gap", "Margin"], []);
   const rows = table.tBodies[0];
+  /** @type {PatchCrop[]} one of each row: a slider moves crops, and loads no image again */
+  const crops = [];
   labelHead(table);
   const link = h("button.link", { type: "button", onclick: reset }, "Back to the best box");
   const moved = h("p.moved", { hidden: true }, h("span.badge-still", {}, "moved by hand"), link);
@@ -53,7 +55,11 @@ export function createBestBoxes(app, { choose, turn, reset }) {
     table.tHead?.querySelectorAll(".figure")[0].replaceChildren(name[0].toUpperCase() + name.slice(1));
     const list = listed(image.explanation);
     const texts = percentColumn(list.flatMap((one) => [one.mean, one.margin]));
-    const made = list.map((one, n) => createRow(app, image, one, texts.slice(2 * n, 2 * n + 2), { choose, turn }));
+    while (crops.length < list.length) crops.push(new PatchCrop(app));
+    const made = list.map((one, n) => {
+      const shown = { image, crop: crops[n], texts: texts.slice(2 * n, 2 * n + 2) };
+      return createRow(app, shown, one, { choose, turn });
+    });
     fill(rows, made);
     titleCells(table);
     rows.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
@@ -109,12 +115,11 @@ function listed({ patch, best, mean, lead_error: lead }) {
 
 /**
  * @param {App} app
- * @param {ImageResult} image
+ * @param {{ image: ImageResult, crop: PatchCrop, texts: string[] }} shown
  * @param {Listed} one
- * @param {string[]} texts
  * @param {Pick<Handlers, "choose" | "turn">} handlers
  */
-function createRow(app, image, { box, mean, errors, n }, texts, { choose, turn }) {
+function createRow(app, { image, crop, texts }, { box, mean, errors, n }, { choose, turn }) {
   const { patch } = image.explanation;
   const isChosen = patch != null && sameCorner(box, patch.box);
   const nth = image.boxes.findIndex((one) => sameCorner(boxOf(one), box));
@@ -123,7 +128,6 @@ function createRow(app, image, { box, mean, errors, n }, texts, { choose, turn }
   const take = () => patch && !isChosen && (nth >= 0 ? turn(nth) : choose(box, n));
   const value = `${locatingMap(app.store.state.select)} ${withUnit(mean, errors[0])}`;
   const label = `${nth >= 0 ? "Show" : "Choose"} box ${name}, at ${box[0]}, ${box[1]} px, ${value}`;
-  const crop = new PatchCrop(app);
   crop.show({ id: image.image_id, box, size: proxySize(image.frame) });
   const props = { type: "button", title: label, "aria-label": label, disabled: !patch, onclick: take };
   const button = h("button.take", { ...props, "aria-pressed": String(isChosen) }, crop.element);

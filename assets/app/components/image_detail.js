@@ -4,6 +4,7 @@ import { ticksOf } from "../lib/colors.js";
 import { empty, fill, h } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { boxOf, proxySize, sameCorner } from "../lib/geometry.js";
+import { whenIdle } from "../lib/idle.js";
 import { decoded } from "../lib/images.js";
 import { moveBox, movedTo, resetBoxes, toggleBan, togglePin } from "../lib/overrides.js";
 import { dataUrl } from "../lib/picture.js";
@@ -17,6 +18,7 @@ import { Settling } from "./settling.js";
 import { TimestepStrip } from "./timestep_strip.js";
 
 const REMEMBERED = 500;
+const IDLE_MS = 1000;
 
 /** @typedef {{ before: string, after: string }} Neighbours */
 /** @typedef {{ image: ImageResult, url: string, run: string }} Shown */
@@ -126,7 +128,11 @@ export class ImageDetail {
     const { run, class_name: name, image_id: asked } = this.app.store.state;
     const { wanted } = this;
     this.wanted = null;
-    const receive = async () => ({ image: await this.app.ask("image", { nth: this.nth }), run, name, asked });
+    const receive = async () => {
+      const image = await this.app.ask("image", { nth: this.nth });
+      if (image.proxy) this.app.images.put("proxy", run, name, image.image_id, image.proxy);
+      return { image, run, name, asked };
+    };
     const first = await receive();
     const boxes = (first.image.boxes ?? []).map(boxOf);
     const nth = wanted
@@ -157,7 +163,7 @@ export class ImageDetail {
     if (isOther) this.map.mark(null);
     if (this.pixel) app.attempt(() => this.requestValues());
     else this.values.show(null, app.store.state.select);
-    this.prefetch(image, run, name);
+    whenIdle(() => this.prefetch(image, run, name), IDLE_MS);
     if (image.image_id === asked || app.store.state.image_id !== asked || app.store.state.class_name !== name) return;
     // From here on the page follows this image, even if other settings make another one the best.
     this.settled = image.image_id;

@@ -57,7 +57,8 @@ export class PatchCrop {
     if (!this.shown) return;
     const key = JSON.stringify([this.app.store.state.run, this.shown.className, this.shown.id]);
     if (key === this.key) {
-      this.loaded();
+      // In the next frame: measuring now would lay out the page before the rest of it has changed.
+      requestAnimationFrame(() => this.loaded());
       return;
     }
     this.key = key;

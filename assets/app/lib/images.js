@@ -1,9 +1,8 @@
-// Images of a run by id: requested in batches, kept as blob URLs, the least recently used released.
+// Images of a run by id: requested in batches, kept as data URLs, the least recently used released.
 
-import { decode } from "./arrays.js";
 import { set } from "./dom.js";
 
-const BATCH = 50;
+const BATCH = 100;
 const LIMITS = { thumbnail: 4000, proxy: 300 };
 
 /** @typedef {"thumbnail" | "proxy"} Kind */
@@ -18,7 +17,7 @@ export function createImages(ask) {
   const stored = new Map();
   /** @type {Map<string, Wanted[]>} */
   const waiting = new Map();
-  return { url };
+  return { url, put };
 
   /**
    * @param {Kind} kind
@@ -40,6 +39,19 @@ export function createImages(ask) {
     stored.set(key, promise);
     release(kind);
     return promise;
+  }
+
+  /**
+   * Store an image that came with another response.
+   * @param {Kind} kind
+   * @param {string} run
+   * @param {string} className
+   * @param {string} id
+   * @param {string} file WebP in base64
+   */
+  function put(kind, run, className, id, file) {
+    stored.set(JSON.stringify([kind, run, className, id]), Promise.resolve(webpUrl(file)));
+    release(kind);
   }
 
   /**
@@ -73,7 +85,7 @@ export function createImages(ask) {
     const view = new URLSearchParams({ class: className }).toString();
     try {
       const files = await ask("images", { kind, ids: wanted.map((one) => one.id) }, { run, view });
-      for (const one of wanted) one.resolve(blobUrl(files[one.id]));
+      for (const one of wanted) one.resolve(webpUrl(files[one.id]));
     } catch (error) {
       for (const one of wanted) one.reject(error);
     }
@@ -83,16 +95,16 @@ export function createImages(ask) {
   function release(kind) {
     const prefix = JSON.stringify([kind]).slice(0, -1);
     const keys = [...stored.keys()].filter((key) => key.startsWith(prefix));
-    for (const key of keys.slice(0, Math.max(0, keys.length - LIMITS[kind]))) {
-      stored.get(key)?.then(URL.revokeObjectURL, () => {});
-      stored.delete(key);
-    }
+    for (const key of keys.slice(0, Math.max(0, keys.length - LIMITS[kind]))) stored.delete(key);
   }
 }
 
-/** @param {string} text */
-function blobUrl(text) {
-  return URL.createObjectURL(new Blob([decode(text)], { type: "image/webp" }));
+/**
+ * Return the URL of an image. A blob URL would wait for the browser's main process twice, and files are small.
+ * @param {string} file WebP in base64
+ */
+function webpUrl(file) {
+  return `data:image/webp;base64,${file}`;
 }
 
 /**

@@ -38,37 +38,81 @@ export function tokenHeaders() {
   return token ? { "X-Dsel-Token": token } : {};
 }
 
+/** What a change of the view asks for at once: such requests of one moment are sent together, one per line. */
+const TOGETHER = ["gallery", "image", "images"];
+const MOST_TOGETHER = 8;
+
+/** @typedef {{ text: string, resolve: (response: string) => void, reject: (error: unknown) => void }} Waiting */
+
 /**
  * Create the server that `createAsk` sends requests to.
  * @param {string} base the address of the page's routes
  * @param {() => void} [lost] is called when it does not answer
  */
 export function createServer(base, lost = () => {}) {
+  /** @type {Waiting[]} */
+  let waiting = [];
   return {
-    /** @param {string} text */
-    async ask(text) {
-      const headers = { "Content-Type": "application/json", ...tokenHeaders() };
-      const response = await fetch(`${base}ask`, { method: "POST", headers, body: text }).catch((error) => {
-        lost();
-        throw error;
-      });
-      if (!response.ok) throw new RequestError(await response.text(), "refused");
-      return response.text();
-    },
+    /**
+     * @param {string} text
+     * @param {boolean} [isTogether] whether it is sent with the others of this moment
+     * @returns {Promise<string>}
+     */
+    ask: (text, isTogether = false) => (isTogether ? wait(text) : post(text)),
   };
+
+  /** @param {string} text */
+  async function post(text) {
+    const headers = { "Content-Type": "application/json", ...tokenHeaders() };
+    const response = await fetch(`${base}ask`, { method: "POST", headers, body: text }).catch((error) => {
+      lost();
+      throw error;
+    });
+    if (!response.ok) throw new RequestError(await response.text(), "refused");
+    return response.text();
+  }
+
+  /**
+   * @param {string} text
+   * @returns {Promise<string>}
+   */
+  function wait(text) {
+    return new Promise((resolve, reject) => {
+      waiting.push({ text, resolve, reject });
+      if (waiting.length === 1) queueMicrotask(sendWaiting);
+    });
+  }
+
+  function sendWaiting() {
+    for (let n = 0; n < waiting.length; n += MOST_TOGETHER) sendTogether(waiting.slice(n, n + MOST_TOGETHER));
+    waiting = [];
+  }
+
+  /** @param {Waiting[]} some */
+  async function sendTogether(some) {
+    try {
+      const responses = (await post(some.map(({ text }) => text).join("\n"))).split("\n");
+      some.forEach(({ resolve }, n) => {
+        resolve(responses[n]);
+      });
+    } catch (error) {
+      for (const { reject } of some) reject(error);
+    }
+  }
 }
 
 /**
  * Create `ask(method, params, place)`, which resolves to the result. `server.ask` takes and gives JSON text.
  * A request may name its own `run` or `view`; otherwise the current ones are sent.
- * @param {{ ask(text: string): Promise<string> }} server
+ * @param {{ ask(text: string, isTogether: boolean): Promise<string> }} server
  * @param {() => { run: string, view: string }} current
  * @returns {Ask}
  */
 export function createAsk(server, current) {
   return async (method, params = {}, place = {}) => {
     const { run, view } = current();
-    const response = JSON.parse(await send(server, JSON.stringify({ method, run, view, ...place, params })));
+    const text = JSON.stringify({ method, run, view, ...place, params });
+    const response = JSON.parse(await send(server, text, TOGETHER.includes(method)));
     if ("error" in response) {
       const { code, message, fields } = response.error;
       throw new RequestError(message, code, fields);
@@ -80,12 +124,13 @@ export function createAsk(server, current) {
 const UNREACHABLE = "The app cannot be reached. Is it still running? The page continues when it is.";
 
 /**
- * @param {{ ask(text: string): Promise<string> }} server
+ * @param {{ ask(text: string, isTogether: boolean): Promise<string> }} server
  * @param {string} text
+ * @param {boolean} isTogether
  */
-async function send(server, text) {
+async function send(server, text, isTogether) {
   try {
-    return await server.ask(text);
+    return await server.ask(text, isTogether);
   } catch (error) {
     if (error instanceof RequestError) throw error;
     throw new RequestError(UNREACHABLE, "unreachable");

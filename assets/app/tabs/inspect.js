@@ -4,6 +4,7 @@ import { Gallery, markCurrent } from "../components/gallery.js";
 import { ImageDetail } from "../components/image_detail.js";
 import { fill, h, stylesheet } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
+import { whenIdle } from "../lib/idle.js";
 import { resetBoxes } from "../lib/overrides.js";
 
 stylesheet(new URL("../components/heat_map.css", import.meta.url));
@@ -12,6 +13,7 @@ stylesheet(new URL("../components/timestep_strip.css", import.meta.url));
 stylesheet(new URL("./inspect.css", import.meta.url));
 
 const GALLERY_CHANGES = ["run", "class_name", "select"];
+const IDLE_MS = 1000;
 
 /** @type {Tab} */
 export const tab = { mount: (root, app) => new InspectTab(root, app) };
@@ -30,6 +32,7 @@ class InspectTab {
     /** @type {import("../lib/selection.js").Groups | null} */
     this.listed = null;
     this.isStale = false;
+    this.shownClass = "";
     this.followSelection();
     app.selection.subscribe(() => this.followSelection());
     /** @type {Promise<unknown>} the actions that were asked for so far */
@@ -63,9 +66,22 @@ class InspectTab {
     try {
       await Promise.all([gallery, this.detail.show(change)]);
       this.notice.hidden = true;
+      this.prepareNext();
     } catch (error) {
       if (!(await this.offerReset())) throw error;
     }
+  }
+
+  /** Have the class after this one ready, in the direction that the visitor goes. */
+  prepareNext() {
+    const { start, store, ask } = this.app;
+    const names = start.classes.map((one) => one.name);
+    const [from, to] = [names.indexOf(this.shownClass), names.indexOf(store.state.class_name)];
+    this.shownClass = store.state.class_name;
+    const next = names[2 * to - from];
+    if (from < 0 || Math.abs(to - from) !== 1 || !next) return;
+    const view = store.query({ ...store.state, class_name: next, image_id: "" });
+    whenIdle(() => ask("prepare", {}, { view }).catch(() => {}), IDLE_MS);
   }
 
   /** List the selected images alone, or all again. */

@@ -19,6 +19,7 @@ from dsel.app.context import Context
 from dsel.app.opening import opened_view
 from dsel.app.requests import (
     GalleryParams,
+    ImageKind,
     ImagesParams,
     LinkParams,
     NthParams,
@@ -91,16 +92,15 @@ def skipped(context: Context, params: PageParams) -> Any:
 
 def images(context: Context, params: ImagesParams) -> Mapping[str, str]:
     """Return image files of the class as they are stored: WebP in base64, by image id."""
-    files = context.explorer.files(context.class_index, params.ids, params.kind)
-    encoded = (base64.b64encode(file).decode() for file in files)
-    return dict(zip(params.ids, encoded, strict=True))
+    files = _encoded(context.explorer, context.class_index, params.ids, params.kind)
+    return dict(zip(params.ids, files, strict=True))
 
 
 def image(context: Context, params: NthParams) -> Mapping[str, Any]:
     """Return the explanation and the maps of one image.
 
-    An image that the class does not have is replaced by the best one. A class without images
-    gives an empty image id.
+    An image that the class does not have is replaced by the best one, whose proxy comes along: the
+    page could not ask for it before. A class without images gives an empty image id.
     """
     explorer, index, settings = context.explorer, context.class_index, context.settings
     images = explorer.images(index)
@@ -117,7 +117,14 @@ def image(context: Context, params: NthParams) -> Mapping[str, Any]:
         "boxes": [plain(patches[at].box) for at in patches.of_image(image_id)],
         **_maps(context, image_id),
         "around": _around(patches, image_id),
+        "proxy": "" if image_id == wanted else _encoded(explorer, index, [image_id], "proxy")[0],
     }
+
+
+def prepare(context: Context, _: Params) -> Mapping[str, Any]:
+    """Select the patches of a class that the page may show next, so that it is shown at once."""
+    context.explorer.select(context.class_index, context.settings)
+    return {}
 
 
 def explanation(context: Context, params: NthParams) -> Mapping[str, Any]:
@@ -199,6 +206,13 @@ def _measured(found: Measured | None) -> Any:
 def _last_part(path: str) -> str:
     """Return the name of a folder without the folders above it, which visitors must not see."""
     return PurePath(path).name or path
+
+
+def _encoded(
+    explorer: Explorer, index: int, image_ids: Sequence[str], kind: ImageKind
+) -> list[str]:
+    """Return image files of a class as JSON carries them: in base64."""
+    return [base64.b64encode(one).decode() for one in explorer.files(index, image_ids, kind)]
 
 
 def _inside(context: Context, params: GalleryParams) -> Sequence[str] | None:
