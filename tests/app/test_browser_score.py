@@ -272,7 +272,7 @@ def test_job__reloaded_cancelled_and_resumed(visit: Opener) -> None:
     until(page, ".toasts", "e => e.textContent.includes('toybox is scored: 120 images')")
     assert page.locator("#dsel-tab-score .live").count() == 0
     page.get_by_role("tab", name="Score").click()
-    run_row(page, "toybox").last.get_by_role("button", name="Forget toybox").click()
+    run_row(page, "toybox").last.get_by_role("button", name="Hide toybox").click()
     until(page, ".runs", "e => e.children.length === 1")
     page.reload()
     page.wait_for_selector(FORM)
@@ -335,7 +335,7 @@ def test_job__that_fails_is_forgotten(visit: Opener) -> None:
     page = visit()
     fail(page)
     assert "no-such-prior" in page.locator(".job .notice").inner_text()
-    page.get_by_role("button", name="Forget").click()
+    page.get_by_role("button", name="Hide").click()
     until(page, ".jobs-part", "e => e.hidden")
 
 
