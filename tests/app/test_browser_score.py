@@ -127,7 +127,7 @@ def test_contents__of_a_zip_are_shown_before_its_job(visit: Opener) -> None:
     assert [" ".join(one.split()) for one in page.locator(f"{CONTENTS} li").all_inner_texts()] == [
         "<b>cat</b> 2", "dog 1",
     ]  # fmt: skip
-    assert "Prompt of <b>cat</b>: “An image of <b>cat</b>.”. Null prompt: “An image of .”." in text
+    assert "Prompt of <b>cat</b>: “An image of <b>cat</b>.” · Null prompt: “An image of .”" in text
     assert "Note: the split Training is read, and not Testing." in text
     assert "Note: 1 file is no picture by its name and is left out, such as 9/1.txt." in text
     assert page.locator(".estimate").inner_text().startswith("3 images × ")

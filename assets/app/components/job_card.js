@@ -68,7 +68,7 @@ export class JobCard {
     this.remove.title = DELETE_HELP;
     const { more, cancel, resume, skipped, forget, remove, title, state, progress, problem, notices } = this;
     const workers = this.workers.element;
-    const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.grow"), forget, remove);
+    const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.job-ends", {}, forget, remove));
     const head = h("div.job-head", {}, title, state);
     this.element = h("article.job", {}, head, progress, problem, workers, notices, acts);
   }
