@@ -376,7 +376,9 @@ def _check_publish(publish: Publish, settings: ExportSettings, out: Path) -> Non
     if publish.push:
         check_push(publish.push, settings, out)
     elif publish.public:
-        raise SettingError("--public is for a dataset that is pushed: give its name with --push user/name")
+        raise SettingError(
+            "--public is for a dataset that is pushed: give its name with --push user/name"
+        )
 
 
 def _push(out: Path, publish: Publish) -> Mapping[str, Any]:

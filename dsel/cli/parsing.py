@@ -106,7 +106,7 @@ class Commands:
 
     def usage(self) -> str:
         """What a command line without a command prints: the usage, and where to read more."""
-        names = textwrap.fill(", ".join(self._names), 79, initial_indent="  ", subsequent_indent="  ")
+        names = textwrap.indent(textwrap.fill(", ".join(self._names), 77), "  ")
         return (
             f"usage: {PROGRAM} [-h] [--version] COMMAND ...\n\ncommands:\n{names}\n\n"
             f"{PROGRAM}: a command is missing; {PROGRAM} --help says what each does, and "

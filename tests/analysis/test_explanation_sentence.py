@@ -247,7 +247,8 @@ def test_sentence__a_rank_that_its_score_does_not_explain(
 ) -> None:
     placement = Placement(2, 10, 0, 4, 2, 40, ())
     text = sentence(explanation_of(view_of(0.021), placement, order=order), SIGNED)
-    assert f"it has rank 1 of 4 in cluster 3 of 10, and 3 of 40 in all, since {reasons}; not" in text
+    rank = "it has rank 1 of 4 in cluster 3 of 10, and 3 of 40 in all"
+    assert f"{rank}, since {reasons}; not kept" in text
 
 
 @pytest.mark.parametrize(
