@@ -96,9 +96,8 @@ class QuotaError(DselError):
 def unknown(what: str, name: str, known: Iterable[str]) -> SettingError:
     """Return the error for a name that is not among the known ones; fields: name, known."""
     listed = list(known)
-    return SettingError(
-        f"unknown {what} {name!r}; known are: {', '.join(listed)}", name=name, known=listed
-    )
+    right = f"known are: {', '.join(listed)}" if listed else "there are none"
+    return SettingError(f"unknown {what} {name!r}; {right}", name=name, known=listed)
 
 
 _SHOWN = 20  # names listed in a message

@@ -57,6 +57,10 @@ def test_unknown__lists_the_known_names() -> None:
     assert error.fields == {"name": "cat", "known": ["dog", "cow"]}
 
 
+def test_unknown__where_none_is_known() -> None:
+    assert str(unknown("slice", "cats", ())) == "unknown slice 'cats'; there are none"
+
+
 def test_shown__shortens_long_lists() -> None:
     names = [str(number) for number in range(23)]
     assert shown(names[:20]) == names[:20]

@@ -1,4 +1,4 @@
-"""An explanation as a sentence.
+"""An explanation as a few short sentences.
 
 Two quantities have names of their own: the loss inside the patch, which naming the class changes by
 a ratio, and gaps, which are shares of the mean loss: the loss at the same timestep, averaged over
@@ -35,18 +35,19 @@ ORDER: Final[Mapping[Reason, str]] = {
 
 
 def sentence(explanation: Explanation, settings: SelectSettings) -> str:
-    """Write the explanation as one sentence, which counts from 1."""
+    """Write the explanation in three sentences: the loss, the box, the rank; counts are from 1."""
     patch, placement = explanation.patch, explanation.placement
     if patch is None or placement is None or explanation.losses is None:
         return _without_patch(explanation, settings)
-    parts = [
-        _saved(explanation.losses),
-        _comparison(explanation, patch, settings),
-        _score(explanation, patch, settings),
-        _rank(explanation, placement, settings),
-        _kept(explanation, placement, settings),
-    ]
-    return "; ".join(filter(None, parts)) + "."
+    rank = _rank(explanation, placement, settings)
+    return " ".join(
+        (
+            f"{_saved(explanation.losses)}.",
+            f"{_comparison(explanation, patch, settings)}.",
+            f"{_measure(explanation, patch, settings)}, it has {rank}; "
+            f"{_kept(explanation, placement, settings)}.",
+        )
+    )
 
 
 def locating_map(settings: SelectSettings) -> str:
@@ -80,12 +81,12 @@ def _saved(losses: Losses) -> str:
 def _comparison(explanation: Explanation, patch: PatchView, settings: SelectSettings) -> str:
     """Compare the patch with the other boxes of the image."""
     if settings.baseline != "none" and explanation.place < 0:
-        return f"the baseline {settings.baseline} placed it"
+        return f"The baseline {settings.baseline} placed it"
     boxes, gap = f"{explanation.candidates:,} boxes", locating_map(settings)
     if patch.moved:
         best = f", and the best of {boxes} has a {gap} of {_share(explanation.best[0].mean)}"
-        return f"it was moved by hand{'' if explanation.place == 0 else best}"
-    own = f"its {gap} of {_share(explanation.mean)}"
+        return f"It was moved by hand{'' if explanation.place == 0 else best}"
+    own = f"Its {gap} of {_share(explanation.mean)}"
     if explanation.candidates == 1:
         return f"{own} is that of the only box of this size"
     if explanation.place != 0:
@@ -109,24 +110,22 @@ def _runner_up(explanation: Explanation) -> str:
     return f", {_times(explanation.ratio)} times that of the runner-up"
 
 
-def _score(explanation: Explanation, patch: PatchView, settings: SelectSettings) -> str:
-    """Name the scores; empty where the gap that the comparison gave is the only one."""
-    compared = explanation.place >= 0 and not patch.moved
-    same = settings.score == settings.locate and not settings.smooth and compared
-    whole = settings.rank_by == "picture"
-    if same:
-        ranks = f", while {_share(patch.picture_score)} over the whole picture ranks it"
-        return f"this gap is its score{ranks if whole else ''}"
-    ranks = f", and over the whole picture, which ranks it, {_percent_of(patch.picture_score)}"
-    return f"its score, the {settings.score} gap, is {_share(patch.score)}{ranks if whole else ''}"
+def _measure(explanation: Explanation, patch: PatchView, settings: SelectSettings) -> str:
+    """Name what ranks the patch: a baseline, a gap, or the gap that the comparison gave."""
+    if settings.baseline != "none":
+        return f"By the baseline {settings.baseline}"
+    gap = f"{settings.score} gap"
+    if settings.rank_by == "picture":
+        return f"By the {gap} over the whole picture, {_share(patch.picture_score)}"
+    is_compared = explanation.place >= 0 and not patch.moved
+    if is_compared and settings.score == settings.locate and not settings.smooth:
+        return "By this gap"
+    return f"By its {gap} of {_share(patch.score)}"
 
 
 def _rank(explanation: Explanation, placement: Placement, settings: SelectSettings) -> str:
     if settings.baseline != "none":
-        return (
-            f"rank {placement.rank + 1:,} of {placement.patches:,} by the baseline "
-            f"{settings.baseline}"
-        )
+        return f"rank {placement.rank + 1:,} of {placement.patches:,}"
     place = (
         f"rank {placement.rank_in_cluster + 1:,} of {placement.cluster_size:,} "
         f"in cluster {placement.cluster + 1:,} of {placement.clusters:,}"

@@ -61,7 +61,10 @@ Source = Annotated[
         "hf://user/name of the Hugging Face Hub, or the word toybox",
     ),
 ]
-COMMANDS = Commands("Dataset distillation by selection: the most discriminative patches.")
+COMMANDS = Commands(
+    "Dataset distillation by selection: the most discriminative patches. dsel COMMAND --help lists "
+    "the settings of a command, dsel --version prints the version."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if list(given) == ["--version"]:
         sys.stdout.write(f"dsel {__version__}\n")
         return 0
+    if not given:
+        sys.stderr.write(COMMANDS.usage())
+        return 2
     # Libraries that load models print on import; what matters reaches the user as an error.
     for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
         os.environ.setdefault(name, "error")
@@ -370,7 +376,9 @@ def _check_publish(publish: Publish, settings: ExportSettings, out: Path) -> Non
     if publish.push:
         check_push(publish.push, settings, out)
     elif publish.public:
-        raise SettingError("--public is of a pushed dataset: give its name with --push user/name")
+        raise SettingError(
+            "--public is for a dataset that is pushed: give its name with --push user/name"
+        )
 
 
 def _push(out: Path, publish: Publish) -> Mapping[str, Any]:

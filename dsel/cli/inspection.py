@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from dsel.cli.flags import AnyRun, Output, Selection
 from dsel.cli.printing import knowledge_lines, print_noted, print_plan, print_result
-from dsel.errors import RunError
+from dsel.errors import RunError, SettingError
 
 if TYPE_CHECKING:
     from dsel.runs import Run
@@ -77,6 +77,8 @@ def report(
     from dsel.cli.terminal import Terminal
     from dsel.runs import open_run, run_folder
 
+    if pictures < 1:
+        raise SettingError(f"pictures must be at least 1, got {pictures}", setting="pictures")
     opened = open_run(run_folder(run))
     plan = plan_report(opened, out, selection, evaluation)
     if output.dry_run:

@@ -6,6 +6,7 @@ import difflib
 import functools
 import io
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -102,6 +103,15 @@ class Commands:
                 close = difflib.get_close_matches(flag, known, 1, 0.75)
                 return f"unknown flag {flag}" + (f", did you mean {close[0]}?" if close else "")
         return ""
+
+    def usage(self) -> str:
+        """What a command line without a command prints: the usage, and where to read more."""
+        names = textwrap.indent(textwrap.fill(", ".join(self._names), 77), "  ")
+        return (
+            f"usage: {PROGRAM} [-h] [--version] COMMAND ...\n\ncommands:\n{names}\n\n"
+            f"{PROGRAM}: a command is missing; {PROGRAM} --help says what each does, and "
+            f"{PROGRAM} app opens the demo run\n"
+        )
 
     def help_of(self, *command: str) -> str:
         """The help text of the program, or of one command."""

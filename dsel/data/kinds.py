@@ -97,7 +97,10 @@ def _found(source: str, settings: SourceSettings) -> Found:
 
 def not_a_dataset(source: str, exists: bool) -> SourceError:
     """Return the error for a source that is of no kind."""
-    why = "" if exists else "there is no such file or folder; "
+    if source.startswith("toybox:"):
+        why = "the command has flags for what stands after the colon, such as --scene-seed; "
+    else:
+        why = "" if exists else "there is no such file or folder; "
     return SourceError(f"{source!r} is not a dataset: {why}{RIGHT}", source=source)
 
 

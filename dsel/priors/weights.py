@@ -105,7 +105,7 @@ def find_weights(name: str, revision: str = "", kind: ModelKind = PRIOR) -> Weig
             _download_variants(name, folder)
     if not (folder / kind.index).is_file():
         raise PriorError(
-            f"{folder} is not {kind.name}: it has no {kind.index}; give a folder with a saved one"
+            f"{folder} is not {kind.name}: it has no {kind.index}; give the folder of a saved one"
         )
     return Weights(folder, weights_fingerprint(folder) if is_local else folder.name)
 

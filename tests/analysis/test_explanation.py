@@ -163,9 +163,9 @@ def test_explain__the_loss_saved_is_not_the_gap_in_mean_losses() -> None:
     assert found.mean == pytest.approx(1.07, abs=1e-3)
     assert found.losses is not None
     assert found.losses.saved == pytest.approx(0.0535 / 0.3335, abs=1e-3)
-    start = "Naming the class lowers the loss inside this patch by 16 %, from 0.3335 to 0.2800; "
+    start = "Naming the class lowers the loss inside this patch by 16 %, from 0.3335 to 0.2800. "
     assert found.sentence.startswith(start)
-    assert "its signed gap of 107 % of the mean loss is the largest of all" in found.sentence
+    assert "Its signed gap of 107 % of the mean loss is the largest of all" in found.sentence
 
 
 @pytest.mark.parametrize("locate", ["difference", "signed"])

@@ -18,8 +18,8 @@ from dsel.types import Box, ClassScores
 
 GEOMETRY = geometry((200, 500, 700), [0.5, 0.25, 1.0], 48)
 SIGNED = SelectSettings(locate="signed", smooth=0, rank_by="patch", patch_px=16, ipc=3)
-RANKS = "rank 1 of 2 in cluster 1 of 1; kept at IPC 3 as image 1."
-SAVED = "Naming the class lowers the loss inside this patch by 10 %, from 0.5000 to 0.4500; "
+RANKS = "By this gap, it has rank 1 of 2 in cluster 1 of 1; kept at IPC 3 as image 1."
+SAVED = "Naming the class lowers the loss inside this patch by 10 %, from 0.5000 to 0.4500. "
 
 
 def explained(
@@ -50,17 +50,17 @@ def flat(high: float, second: float, rest: float = 0.0) -> ClassScores:
 )
 def test_sentence__the_lead(high: float, second: float, rest: float, gap: str, lead: str) -> None:
     text = explained(flat(high, second, rest), SIGNED.replace(clusters=1)).sentence
-    start = f"its signed gap of {gap} of the mean loss is the largest of all 25 boxes"
-    assert text.endswith(f"; {start}{lead}; this gap is its score; {RANKS}")
+    start = f"Its signed gap of {gap} of the mean loss is the largest of all 25 boxes"
+    assert text.endswith(f". {start}{lead}. {RANKS}")
 
 
 def test_sentence__the_loss_inside_the_patch() -> None:
     """The conditional loss is 1, the gap 0.25, 0.125 and 0.5: 0.2917 on average."""
     text = explained(flat(0.5, 0.0625), SIGNED.replace(clusters=1)).sentence
-    start = "Naming the class lowers the loss inside this patch by 23 %, from 1.292 to 1.000; "
+    start = "Naming the class lowers the loss inside this patch by 23 %, from 1.292 to 1.000. "
     assert text.startswith(start)
     alone = explained(flat(0.5, 0.0625), SIGNED.replace(clusters=1, timesteps=(700,))).sentence
-    assert "lowers the loss inside this patch by 33 %, from 1.500 to 1.000; " in alone
+    assert "lowers the loss inside this patch by 33 %, from 1.500 to 1.000. " in alone
 
 
 def test_sentence__the_loss_counts_every_cell() -> None:
@@ -68,9 +68,9 @@ def test_sentence__the_loss_counts_every_cell() -> None:
     gap = np.zeros((3, 6, 6))
     gap[:, 0, 0:2], gap[:, 1, 0:2] = 0.5, -0.5
     text = explained(scores_of([gap]), SIGNED.replace(locate="positive", clusters=1)).sentence
-    assert text.startswith("Naming the class does not change the loss inside this patch; its ")
-    assert "its positive gap of " in text
-    assert "; its score, the signed gap, is 0 % of the mean loss; " in text
+    assert text.startswith("Naming the class does not change the loss inside this patch. Its ")
+    assert "Its positive gap of " in text
+    assert ". By its signed gap of 0 % of the mean loss, it has rank" in text
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_sentence__says_by_which_map_the_patch_was_located(
     chosen = SIGNED.replace(clusters=1, **settings)
     found = explained(flat(0.5, 0.25), chosen)
     percent = f"{100 * found.mean:#.2g}".rstrip(".")
-    start = f"; its {name} of {percent} % of the mean loss is the largest of all 25 boxes, "
+    start = f". Its {name} of {percent} % of the mean loss is the largest of all 25 boxes, "
     assert start in found.sentence
-    assert "; its score, the signed gap, is 50 % of the mean loss; " in found.sentence
+    assert ". By its signed gap of 50 % of the mean loss, it has rank" in found.sentence
     moved = explained(flat(0.5, 0.25), chosen.replace(moves=("cat/0@24,24",))).sentence
-    assert f", and the best of 25 boxes has a {name} of {percent} % of the mean loss; " in moved
+    assert f", and the best of 25 boxes has a {name} of {percent} % of the mean loss. " in moved
 
 
 @pytest.mark.parametrize(
@@ -107,46 +107,46 @@ def test_sentence__a_lead_that_noise_explains(lead: float, error: float, tie: bo
     placement = Placement(0, 1, 0, 1, 0, 1, ())
     found = explanation_of(view_of(0.021), placement, best, lead_error=error)
     assert found.is_tie == tie
-    text = ", but leads by less than 2 standard errors: the runner-up is as good; "
+    text = ", but leads by less than 2 standard errors: the runner-up is as good. "
     assert (text in sentence(found, SIGNED)) == tie
 
 
 def test_sentence__no_gain() -> None:
     nothing = explained(flat(0, 0), SIGNED.replace(clusters=1)).sentence
-    start = "Naming the class does not change the loss inside this patch; "
-    gap = "its signed gap of 0 % of the mean loss is the largest of all 25 boxes; "
+    start = "Naming the class does not change the loss inside this patch. "
+    gap = "Its signed gap of 0 % of the mean loss is the largest of all 25 boxes. "
     assert nothing.startswith(f"{start}{gap}")
     loss = explained(flat(-0.25, -0.5, -0.5), SIGNED.replace(clusters=1)).sentence
     assert loss.startswith("Naming the class raises the loss inside this patch by 17 %, from ")
-    assert "its signed gap of −25 % of the mean loss is the largest of all 25 boxes; " in loss
+    assert "Its signed gap of −25 % of the mean loss is the largest of all 25 boxes. " in loss
 
 
 def test_sentence__one_possible_box() -> None:
     text = explained(flat(0.5, 0.25), SIGNED.replace(patch_px=48, clusters=1)).sentence
-    assert " of the mean loss is that of the only box of this size; this gap " in text
+    assert " of the mean loss is that of the only box of this size. By this gap, it " in text
     wide = explained(flat(0.5, 0.25), SIGNED.replace(patch_px=40, clusters=1)).sentence
-    assert "the largest of all 4 boxes, with no room for a second one; this gap" in wide
+    assert "the largest of all 4 boxes, with no room for a second one. By this gap, it" in wide
 
 
 def test_sentence__choices_of_one_image() -> None:
     settings = SIGNED.replace(per_image=2, clusters=1)
     text = explained(flat(0.5, 0.25), settings, 0, 1).sentence
     place = "number 2 of 25 boxes among boxes that do not overlap a better one"
-    assert f"its signed gap of 25 % of the mean loss is {place}; this gap is its score" in text
+    assert f"Its signed gap of 25 % of the mean loss is {place}. By this gap, it has rank" in text
 
 
 def test_sentence__moved_by_hand() -> None:
     settings = SIGNED.replace(clusters=1, moves=("cat/0@24,24",))
     text = explained(flat(0.5, 0.25), settings).sentence
-    moved = "; it was moved by hand, and the best of 25 boxes has a signed gap of "
-    score = "; its score, the signed gap, is 25 % of the mean loss; rank"
+    moved = ". It was moved by hand, and the best of 25 boxes has a signed gap of "
+    score = ". By its signed gap of 25 % of the mean loss, it has rank"
     assert f"{moved}50 % of the mean loss{score}" in text
     beside = explained(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@3,24",)))
     assert beside.sentence.startswith(
-        "Naming the class does not change the loss inside this patch; it was moved by hand, and"
+        "Naming the class does not change the loss inside this patch. It was moved by hand, and"
     )
     best = explained(flat(0.5, 0.25), SIGNED.replace(clusters=1, moves=("cat/0@0,0",)))
-    assert "; it was moved by hand; its score, the signed gap, is 50 % of the" in best.sentence
+    assert ". It was moved by hand. By its signed gap of 50 % of the mean loss, it" in best.sentence
 
 
 def test_sentence__names_the_baseline_that_selected() -> None:
@@ -154,8 +154,8 @@ def test_sentence__names_the_baseline_that_selected() -> None:
     scores = scores_of(rng.normal(size=(5, 3, 6, 7)) * 0.1, conditional=0.7)
     settings = SIGNED.replace(baseline="centre-crop", pins=(scores.ids[0],))
     found = [explained(scores, settings, row).sentence for row in range(5)]
-    assert all(" by the baseline centre-crop; " in one for one in found)
-    assert sum("; the baseline centre-crop placed it; " in one for one in found) >= 3
+    assert all(". By the baseline centre-crop, it has rank " in one for one in found)
+    assert sum(". The baseline centre-crop placed it. " in one for one in found) >= 3
     assert not any("pinned" in one or "cluster" in one for one in found)
     herding = [explained(scores, SIGNED.replace(baseline="herding"), row) for row in range(5)]
     assert not any("placed" in one.sentence for one in herding)
@@ -190,7 +190,7 @@ def kept(images: tuple[int, ...], dropped: bool = False, **settings: object) -> 
     text = sentence(explanation_of(patch, placement, best), SIGNED.replace(**settings))
     lead = "the largest of all 1,024 boxes, 1.4 times that of the runner-up"
     head = (
-        f"{SAVED}its signed gap of 2.1 % of the mean loss is {lead}; this gap is its score; rank 2 "
+        f"{SAVED}Its signed gap of 2.1 % of the mean loss is {lead}. By this gap, it has rank 2 "
         "of 1,031 in cluster 3 of 10; "
     )
     assert text.startswith(head)
@@ -212,30 +212,26 @@ def test_sentence__kept() -> None:
 @pytest.mark.parametrize(
     ("settings", "score", "picture_score", "text"),
     [
-        ({}, 0.02, 0.01, "this gap is its score; "),
+        ({}, 0.02, 0.01, "By this gap"),
         ({"rank_by": "picture"}, 0.02, -0.01,
-         "this gap is its score, while −1.0 % of the mean loss over the whole picture ranks it; "),
-        ({"smooth": 1.0}, 0.02, 0.01, "its score, the signed gap, is 2.0 % of the mean loss; "),
-        ({"locate": "difference"}, 0.02, 0.01,
-         "its score, the signed gap, is 2.0 % of the mean loss; "),
-        ({"locate": "positive"}, 0.02, 0.01,
-         "its score, the signed gap, is 2.0 % of the mean loss; "),
+         "By the signed gap over the whole picture, −1.0 % of the mean loss"),
+        ({"smooth": 1.0}, 0.02, 0.01, "By its signed gap of 2.0 % of the mean loss"),
+        ({"locate": "difference"}, 0.02, 0.01, "By its signed gap of 2.0 % of the mean loss"),
+        ({"locate": "positive"}, 0.02, 0.01, "By its signed gap of 2.0 % of the mean loss"),
         ({"locate": "positive", "rank_by": "picture"}, -0.02, 0.01,
-         "its score, the signed gap, is −2.0 % of the mean loss, and over the whole picture, which "
-         "ranks it, 1.0 %; "),
+         "By the signed gap over the whole picture, 1.0 % of the mean loss"),
         ({"score": "positive", "rank_by": "picture"}, 0.02, 0.01,
-         "its score, the positive gap, is 2.0 % of the mean loss, and over the whole picture, "
-         "which ranks it, 1.0 %; "),
+         "By the positive gap over the whole picture, 1.0 % of the mean loss"),
     ],
 )  # fmt: skip
-def test_sentence__names_each_score(
+def test_sentence__names_the_gap_that_ranks(
     settings: dict[str, str], score: float, picture_score: float, text: str
 ) -> None:
     placement = Placement(0, 1, 0, 1, 0, 1, ())
     explanation = explanation_of(view_of(score, picture_score), placement, candidates=1)
     found = sentence(explanation, SIGNED.replace(**settings))
-    assert found.endswith(f"the only box of this size; {text}rank 1 of 1 in cluster 1 of 1; not "
-                          "kept at IPC 3.")  # fmt: skip
+    assert found.endswith(f"the only box of this size. {text}, it has rank 1 of 1 in cluster 1 of "
+                          "1; not kept at IPC 3.")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -251,7 +247,8 @@ def test_sentence__a_rank_that_its_score_does_not_explain(
 ) -> None:
     placement = Placement(2, 10, 0, 4, 2, 40, ())
     text = sentence(explanation_of(view_of(0.021), placement, order=order), SIGNED)
-    assert f"; rank 1 of 4 in cluster 3 of 10, and 3 of 40 in all, since {reasons}; not" in text
+    rank = "it has rank 1 of 4 in cluster 3 of 10, and 3 of 40 in all"
+    assert f"{rank}, since {reasons}; not kept" in text
 
 
 @pytest.mark.parametrize(
@@ -264,6 +261,6 @@ def test_sentence__a_rank_that_its_score_does_not_explain(
 def test_sentence__percent(score: float, text: str) -> None:
     placement = Placement(0, 1, 0, 1, 0, 1, ())
     explanation = explanation_of(view_of(score), placement, mean=score, candidates=1)
-    assert f"{SAVED}its signed gap of {text} of the mean loss is that of the only box" in sentence(
+    assert f"{SAVED}Its signed gap of {text} of the mean loss is that of the only box" in sentence(
         explanation, SIGNED
     )

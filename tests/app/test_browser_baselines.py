@@ -111,8 +111,7 @@ def test_hit_rates__live_for_class_and_all_classes(chromium: Any, boxed: str) ->
         rate = page.locator(f"{column('random')} .meter-value").first.inner_text()
         assert "at least 50 % of the object" in page.locator(".truth").inner_text()
         assert page.locator(".boxes-fit").inner_text() == (
-            "True boxes: 32 of the run's 32 images have one; not in the run: 0 of the 32 images of "
-            "boxes.json."
+            "32 of the run's 32 images have a true box."
         )
         notes = page.locator(".boxes-notes li").all_inner_texts()
         assert notes == [

@@ -85,6 +85,18 @@ def test_image__maps_and_boxes_under_both_and_a_slider_that_wipes(visit: Opener)
     assert f"image={wanted.replace('/', '%2F')}" in page.url
 
 
+def test_image__stays_in_sight_and_its_map_fades(visit: Opener) -> None:
+    """The list scrolls beside the chosen image, and the slider of its map can be dragged."""
+    page = visit(PAIR)
+    page.wait_for_selector(".changes .cell")
+    slider = page.get_by_label("Opacity of the map")
+    assert slider.bounding_box()["width"] >= 60
+    slider.press("End")
+    until(page, ".wipe-view", "e => e.style.getPropertyValue('--heat') === '1'")
+    page.locator(".changes .cell").last.click()
+    until(page, LARGE, "e => e.getBoundingClientRect().bottom > 100")
+
+
 def test_clusters__a_number_lists_its_images(visit: Opener) -> None:
     page = visit(f"{PAIR}&clusters=4")
     button = page.locator("table.moves button").first

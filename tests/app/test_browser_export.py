@@ -186,7 +186,7 @@ def test_export__is_found_after_a_reload(visit: Opener) -> None:
     until(page, ".earlier", "e => !e.hidden")
     page.locator(".other").wait_for(state="hidden")
     page.wait_for_selector(".latest a[download]", timeout=LONG_MS)
-    page.locator(".latest").get_by_role("button", name="Forget").click()
+    page.locator(".latest").get_by_role("button", name="Hide").click()
     until(page, ".earlier", "e => e.hidden")
 
 

@@ -174,12 +174,12 @@ def test_sentence__figures_are_reconcilable(page: Any) -> None:
         float,
         re.match(
             r"Naming the class lowers the loss inside this patch by ([\d.]+) %, "
-            r"from ([\d.]+) to ([\d.]+); ",
+            r"from ([\d.]+) to ([\d.]+)\. ",
             sentence,
         ).groups(),  # type: ignore[union-attr]
     )
     assert 100 * (before - after) / before == pytest.approx(saved, abs=0.2)
-    gap = re.search(r"its positive gap of ([\d.]+ %) of the mean loss", sentence)
+    gap = re.search(r"Its positive gap of ([\d.]+ %) of the mean loss", sentence)
     best = page.locator(".boxes tbody tr").first.locator("td.figure").first.inner_text()
     assert gap
     assert float(gap[1].rstrip(" %")) == pytest.approx(float(best.partition(" %")[0]), rel=0.06)

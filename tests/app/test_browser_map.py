@@ -140,6 +140,15 @@ def test_zoom__the_wheel_and_keys_until_images_are_shown(shown: Any) -> None:
     until(shown, FIELD, "e => Number(e.dataset.seen) < 72")
 
 
+def test_zoom__an_empty_view_says_so(shown: Any) -> None:
+    """Between the images there is nothing to see; all of them come back."""
+    shown.mouse.move(*at(shown, 0.01, 0.01))
+    shown.mouse.wheel(0, -3000)
+    until(shown, ".map-facts", "e => e.textContent.startsWith('No image is in view')")
+    shown.get_by_role("button", name="Show all points").click()
+    until(shown, ".map-facts", "e => e.textContent.includes('72 images of 3 classes')")
+
+
 def test_lasso__selects_more_with_shift_and_ends_with_clear(shown: Any) -> None:
     shown.get_by_role("button", name="Lasso", exact=True).click()
     lasso(shown, *LEFT)

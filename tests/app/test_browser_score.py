@@ -127,7 +127,7 @@ def test_contents__of_a_zip_are_shown_before_its_job(visit: Opener) -> None:
     assert [" ".join(one.split()) for one in page.locator(f"{CONTENTS} li").all_inner_texts()] == [
         "<b>cat</b> 2", "dog 1",
     ]  # fmt: skip
-    assert "Prompt of <b>cat</b>: “An image of <b>cat</b>.”. Null prompt: “An image of .”." in text
+    assert "Prompt of <b>cat</b>: “An image of <b>cat</b>.” · Null prompt: “An image of .”" in text
     assert "Note: the split Training is read, and not Testing." in text
     assert "Note: 1 file is no picture by its name and is left out, such as 9/1.txt." in text
     assert page.locator(".estimate").inner_text().startswith("3 images × ")
@@ -272,7 +272,7 @@ def test_job__reloaded_cancelled_and_resumed(visit: Opener) -> None:
     until(page, ".toasts", "e => e.textContent.includes('toybox is scored: 120 images')")
     assert page.locator("#dsel-tab-score .live").count() == 0
     page.get_by_role("tab", name="Score").click()
-    run_row(page, "toybox").last.get_by_role("button", name="Forget toybox").click()
+    run_row(page, "toybox").last.get_by_role("button", name="Hide toybox").click()
     until(page, ".runs", "e => e.children.length === 1")
     page.reload()
     page.wait_for_selector(FORM)
@@ -335,7 +335,7 @@ def test_job__that_fails_is_forgotten(visit: Opener) -> None:
     page = visit()
     fail(page)
     assert "no-such-prior" in page.locator(".job .notice").inner_text()
-    page.get_by_role("button", name="Forget").click()
+    page.get_by_role("button", name="Hide").click()
     until(page, ".jobs-part", "e => e.hidden")
 
 

@@ -157,15 +157,26 @@ def test_documentation__names_flags_that_exist(path: Path) -> None:
         assert set(FLAG.findall(place)) <= known, place
 
 
+def test_help__names_version() -> None:
+    assert "dsel --version prints the version" in words(COMMANDS.help_of())
+
+
 # Mistakes
+
+
+def test_main__without_a_command_prints_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("usage: dsel [-h] [--version] COMMAND ...\n")
+    assert all(re.search(rf"\b{command}\b", captured.err) for command in SETTINGS)
+    last = captured.err.splitlines()[-1]
+    assert last.startswith("dsel: a command is missing; dsel --help says what each does")
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("", "expected one of {app, score, select, export, distill, toybox, train, gather, "
-             "check, explain, info, status, report, verify, repair, bundle, space, evaluate, "
-             "sweep, advise, teach, adapt}; see dsel --help"),
         ("selct", "unknown command 'selct', did you mean select?; see dsel --help"),
         ("frob", "unknown command 'frob'; known are: app, score, select, export, distill, "
                   "toybox, train, gather, check, explain, info, status, report, verify, repair, "

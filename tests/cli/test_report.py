@@ -28,6 +28,7 @@ def test_report__one_file_and_its_size(tmp_path: Path, capsys: pytest.CaptureFix
         (("--out", "report.txt"), "the report must be a file that ends in .html"),
         (("--out", "report.html", "--evaluation", "none"), "unknown evaluation 'none'"),
         (("--out", "report.html", "--selection", "none"), "none"),
+        (("--out", "report.html", "--pictures", "0"), "pictures must be at least 1, got 0"),
     ],
 )
 def test_report__refuses_in_one_line(

@@ -156,7 +156,7 @@ def test_command__without_a_token(run, tmp_path, monkeypatch, capsys):
         "HF_TOKEN to one that may write\n"
     )
     assert main([*flags, "--public"]) == 2
-    assert "--public is of a pushed dataset" in capsys.readouterr().err
+    assert "--public is for a dataset that is pushed" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

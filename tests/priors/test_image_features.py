@@ -187,7 +187,7 @@ def test_image_featurizer__a_model_of_texts(tmp_path):
 
 
 def test_image_featurizer__what_is_no_model(tmp_path, tiny_prior):
-    told = "is not an image model: it has no config.json; give a folder with a saved one"
+    told = "is not an image model: it has no config.json; give the folder of a saved one"
     assert refusal(tmp_path) == f"{tmp_path} {told}"
     assert refusal(tiny_prior) == f"{tiny_prior} {told}"
     for name in ("clip", str(tmp_path / "absent")):

@@ -106,7 +106,7 @@ def test_find_weights__folder_of_something_else_is_not_read(tmp_path, monkeypatc
     )
     text = refusal(lambda: find_weights(str(tmp_path)))
     assert text == (
-        f"{tmp_path} is not a prior: it has no model_index.json; give a folder with a saved one"
+        f"{tmp_path} is not a prior: it has no model_index.json; give the folder of a saved one"
     )
 
 

@@ -179,8 +179,10 @@ def painted(page: Any) -> None:
 
 
 def fits(page: Any) -> bool:
-    """Whether the page is no wider than the window."""
-    wider = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    """Whether the page, and the tab that is shown, are no wider than the window."""
+    wider = """() => Math.max(
+        ...[document.documentElement, ...document.querySelectorAll('.panel:not([hidden])')]
+        .map(e => e.scrollWidth - e.clientWidth))"""
     return int(page.evaluate(wider)) <= 0
 
 

@@ -35,7 +35,7 @@ export class ChangeList {
     const head = h("div.bar-line", {}, h("h2", {}, TITLE), h("span.grow"), boxLegend());
     const filters = h("div.bar-line", {}, this.keeping, this.order, this.count, this.clear);
     const foot = h("div.bar-line.foot", {}, this.pager.element);
-    this.element = h("section", { "aria-label": TITLE }, head, filters, this.grid, foot);
+    this.element = h("section.change-list", { "aria-label": TITLE }, head, filters, this.grid, foot);
   }
 
   /**

@@ -18,7 +18,7 @@ export function openClassSearch(app, choose) {
   const { classes } = app.start;
   const input = h("input", { type: "search", placeholder: "name of a class", "aria-label": "Search classes" });
   input.autocomplete = "off";
-  const status = h("p.soft", { role: "status" });
+  const status = h("p.soft.class-count", { role: "status" });
   const list = h("div.class-search", { role: "group", "aria-label": "Classes" });
   const dialog = app.dialog("Choose a class", input, status, list);
   /** @param {string} name */

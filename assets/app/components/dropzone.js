@@ -51,7 +51,7 @@ export class Dropzone {
   }
 
   invitation() {
-    return `or click to choose it · at most ${bytes(this.options.most)}`;
+    return `or click to choose one · files up to ${bytes(this.options.most)}`;
   }
 
   listen() {

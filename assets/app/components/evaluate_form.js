@@ -22,7 +22,7 @@ const WORDS = {
     intro:
       "Students are trained from scratch on the distilled set and on the baselines, at equal budget, and tested on " +
       "images that were held out.",
-    hint: "They must have the classes of this run, and none of its images.",
+    hint: "Held-out images have the classes of this run, and none of its images.",
     start: "Start the evaluation",
   },
   advise: {

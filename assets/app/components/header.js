@@ -35,7 +35,8 @@ export function createHeader(app, retry) {
     showRun() {
       const { dataset, prior, scored, evaluations_per_image: each } = app.start.run;
       classes.showRun();
-      run.textContent = `${lastPart(dataset)} · ${plural(scored, "image")} · ${lastPart(prior)}`;
+      const more = h("span.more", {}, ` · ${plural(scored, "image")} · ${lastPart(prior)}`);
+      fill(run, h("span", {}, lastPart(dataset)), more);
       run.title = `dataset ${dataset}, prior ${prior}, ${each.toFixed(1)} evaluations of the prior per image`;
     },
     show() {
@@ -78,12 +79,15 @@ function createClassPicker(app) {
       const isLong = app.start.classes.length > LISTED;
       select.hidden = isLong;
       chosen.hidden = !isLong;
-      const options = app.start.classes.map((one) => h("option", { value: one.name }, `${one.name} (${one.scored})`));
+      const options = app.start.classes.map(({ name, scored }) => {
+        return h("option", { value: name, title: plural(scored, "image") }, name);
+      });
       fill(select, options);
     },
     show() {
       select.value = store.state.class_name;
-      select.title = store.state.class_name;
+      const { name: shown, scored } = app.class();
+      select.title = `${shown}: ${plural(scored, "image")}`;
       name.textContent = store.state.class_name;
       set(chosen, { title: `${name.textContent}: choose another class (C)` });
       chosen.setAttribute("aria-label", `Class: ${name.textContent}`);

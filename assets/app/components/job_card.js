@@ -4,7 +4,7 @@ import { fill, h, write } from "../lib/dom.js";
 import { count, duration, number, plural } from "../lib/format.js";
 import { isActive } from "../lib/jobs.js";
 import { createTable } from "./dialog.js";
-import { deleteJob } from "./job_changes.js";
+import { DELETE_HELP, deleteJob, HIDE_HELP } from "./job_changes.js";
 import { createWorkers } from "./job_workers.js";
 
 /** @type {Record<string, string>} */
@@ -62,17 +62,19 @@ export class JobCard {
     this.cancel = this.button("button", "Cancel", ({ token }) => app.jobs.cancel(token));
     this.resume = this.button("button", "Resume", ({ token }) => app.jobs.resume(token));
     this.skipped = this.button("link", "", (report) => showSkips(app, report));
-    this.forget = this.button("quiet", "Forget", ({ token }) => app.jobs.forget(token));
-    this.remove = this.button("quiet", "Delete", (report) => deleteJob(app, report));
+    this.forget = this.button("quiet", "Hide", ({ token }) => app.jobs.forget(token));
+    this.forget.title = HIDE_HELP;
+    this.remove = this.button("quiet.danger", "Delete …", (report) => deleteJob(app, report));
+    this.remove.title = DELETE_HELP;
     const { more, cancel, resume, skipped, forget, remove, title, state, progress, problem, notices } = this;
     const workers = this.workers.element;
-    const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.grow"), forget, remove);
+    const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.job-ends", {}, forget, remove));
     const head = h("div.job-head", {}, title, state);
     this.element = h("article.job", {}, head, progress, problem, workers, notices, acts);
   }
 
   /**
-   * @param {"button" | "link" | "quiet"} kind
+   * @param {"button" | "link" | "quiet" | "quiet.danger"} kind
    * @param {string} label
    * @param {(report: Report) => unknown} action
    */

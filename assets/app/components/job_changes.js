@@ -3,6 +3,9 @@
 import { h } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
 
+export const HIDE_HELP = "Hide it from this list; its files stay, and links to it still work";
+export const DELETE_HELP = "Delete it with its files, after a question";
+
 /** @type {Record<string, string>} */
 const FILES = {
   score: "its run: scores, images and everything computed from them",
@@ -10,6 +13,26 @@ const FILES = {
   evaluate: "its copies of held-out images, and the evaluation itself unless the run stores it",
   advise: "its copies of images; what the run has stored stays there",
 };
+
+/**
+ * Create the button that takes a job out of this browser's list.
+ * @param {App} app
+ * @param {Report} report
+ */
+export function hideButton(app, { token, title }) {
+  const props = { type: "button", "aria-label": `Hide ${title}`, title: HIDE_HELP };
+  return h("button.quiet", { ...props, onclick: () => app.jobs.forget(token) }, "Hide");
+}
+
+/**
+ * Create the button that deletes a job.
+ * @param {App} app
+ * @param {Report} report
+ */
+export function deleteButton(app, report) {
+  const props = { type: "button", "aria-label": `Delete ${report.title}`, title: DELETE_HELP };
+  return h("button.quiet.danger", { ...props, onclick: () => deleteJob(app, report) }, "Delete …");
+}
 
 /**
  * Ask for another name of a job.

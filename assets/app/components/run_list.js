@@ -3,7 +3,7 @@
 import { fill, h } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { showSkips } from "./job_card.js";
-import { deleteJob, renameJob } from "./job_changes.js";
+import { deleteButton, hideButton, renameJob } from "./job_changes.js";
 
 /**
  * @typedef {object} Row
@@ -11,7 +11,7 @@ import { deleteJob, renameJob } from "./job_changes.js";
  * @property {string} facts
  * @property {string} token
  * @property {(HTMLElement | false)[]} [links]
- * @property {HTMLElement | false} [forget]
+ * @property {HTMLElement | false} [acts]
  */
 
 export class RunList {
@@ -77,17 +77,14 @@ export class RunList {
       skipped > 0 && link(`${figures.skipped ?? skipped} skipped`, () => showSkips(app, report)),
       notices.length > 0 && link(plural(notices.length, "notice"), showNotices),
       mine && link("Rename", () => renameJob(app, report), `Rename ${title}`),
-      mine && !isOpen && link("Delete", () => deleteJob(app, report), `Delete ${title}`),
     ];
-    const props = { type: "button", "aria-label": `Forget ${title}`, title: "Remove it from this list" };
-    const onclick = () => app.jobs.forget(token);
-    const forget = !isOpen && h("button.quiet", { ...props, onclick }, "Forget");
+    const acts = !isOpen && h("span.run-acts", {}, hideButton(app, report), mine && deleteButton(app, report));
     const facts = `${plural(figures.images ?? 0, "image")} · ${finishedText(finished)}`;
-    return this.row({ name: title, facts, token, links, forget });
+    return this.row({ name: title, facts, token, links, acts });
   }
 
   /** @param {Row} row */
-  row({ name, facts, token, links = [], forget = false }) {
+  row({ name, facts, token, links = [], acts = false }) {
     const { app } = this;
     const isOpen = token === this.current;
     const onclick = () => app.attempt(() => app.openRun(token));
@@ -95,7 +92,7 @@ export class RunList {
     const open = h("button.button", props, isOpen ? "Shown now" : "Open this run");
     const present = links.filter(Boolean).map((one) => [" · ", one]);
     const text = h("div.run-facts", {}, h("h3", { title: name }, name), h("p.soft", {}, facts, present));
-    return h("li.run-row", { "aria-current": isOpen ? "true" : null, data: { token } }, text, forget, open);
+    return h("li.run-row", { "aria-current": isOpen ? "true" : null, data: { token } }, text, acts, open);
   }
 }
 

@@ -114,7 +114,7 @@ function described({ split, classes, total, images, null_prompt: nullPrompt, not
     h("h3", {}, "What would be scored"),
     h("p.facts", {}, facts.join(" · ")),
     h("ul.class-counts", {}, shown),
-    h("p.hint", {}, `Prompt of ${classes[0]?.name}: ${prompt}. Null prompt: “${nullPrompt}”.`),
+    h("p.hint", {}, `Prompt of ${classes[0]?.name}: ${prompt} · Null prompt: “${nullPrompt}”`),
     ...notes.map((note) => h("p.hint.note", {}, `Note: ${note}.`)),
   ];
 }

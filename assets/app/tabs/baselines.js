@@ -6,7 +6,7 @@ import { createLocalizationMeters } from "../components/localization_meters.js";
 import { fill, h, icon, stylesheet } from "../lib/dom.js";
 import { count, percent, plural } from "../lib/format.js";
 import { ICONS } from "../lib/icons.js";
-import { SCORE_HELP, UNIT, withUnit } from "../lib/quantities.js";
+import { SCORE_HELP, UNIT } from "../lib/quantities.js";
 
 stylesheet(new URL("./baselines.css", import.meta.url));
 
@@ -193,7 +193,7 @@ function createColumn(app, kind, action) {
      * @param {{ images: Patch[][], score: number | null }} result
      */
     show(total, result) {
-      score.textContent = withUnit(result.score);
+      score.textContent = percent(result.score);
       images.show(result.images);
       const left = total - result.images.length;
       note.textContent = left > 0 ? `and ${plural(left, "image")} more` : "";
@@ -231,8 +231,9 @@ function explainHits({ kinds, fit, small_share: small, large_share: large }) {
  */
 function describeFit({ run_images: all, run_images_with_objects: boxed, file_images: listed, ...rest }) {
   const { file_images_not_in_run: absent, notes } = rest;
-  const known = `True boxes: ${count(boxed)} of the run's ${plural(all, "image")} have one; `;
-  const unknown = `not in the run: ${count(absent)} of the ${plural(listed, "image")} of boxes.json.`;
+  const known = `${count(boxed)} of the run's ${plural(all, "image")} have a true box`;
+  const others = `; ${count(absent)} of the ${plural(listed, "image")} of boxes.json are not in the run.`;
+  const unknown = absent ? others : ".";
   const noted = notes.map((note) => h("li", {}, `${note[0].toUpperCase()}${note.slice(1)}.`));
   return h("div.soft", {}, h("p.boxes-fit", {}, known, unknown), noted.length > 0 && h("ul.boxes-notes", {}, noted));
 }

@@ -66,7 +66,7 @@ class ClustersTab {
     this.blank = h("div.plot-blank", { hidden: true }, empty("No points", "No image of this class was scored."));
     this.loading = h("p.plot-loading", { role: "status" }, "Loading the plot …");
     this.selected = h("p.selected", { "aria-live": "polite" });
-    this.act = h("button.quiet", { type: "button", hidden: true, onclick: () => this.selectImages() }, "Act on these");
+    this.act = h("button.link", { type: "button", hidden: true, onclick: () => this.selectImages() }, "Act on these");
     this.act.title = "Select these images to pin, ban, list, copy or keep them together";
     this.clearButton = h("button.quiet", { type: "button", title: "Clear the selection (Escape)", hidden: true });
     fill(this.clearButton, icon(ICONS.close), "Clear");

@@ -23,9 +23,10 @@ const DESCRIPTION =
   "All images of the run as points: images with similar patches are close together. Arrow keys move the view, plus " +
   "and minus zoom, 0 shows all points; with a keyboard, select images by the legend and the search.";
 const TOUCH_HINT =
-  "Points with a dark ring are kept. Choose Pan or Lasso above; two fingers zoom, and a tap opens the image.";
+  "Points with a ring are kept. Choose Pan or Lasso above; two fingers zoom, and a tap opens the image.";
+const NOTHING_SEEN = "No image is in view: zoom out, or show all points again.";
 const HINT =
-  "Points with a dark ring are kept. The wheel zooms, dragging pans. With Shift, dragging draws a lasso that adds to " +
+  "Points with a ring are kept. The wheel zooms, dragging pans. With Shift, dragging draws a lasso that adds to " +
   "the selection. A click opens the image.";
 /** @type {Record<string, string>} */
 const STAGES = { reading: "Reading the scores", fitting: "Fitting the UMAP" };
@@ -127,7 +128,6 @@ class MapTab {
     const { x, y } = data;
     this.plot.show({ x, y, shade: this.shade, style: this.styles });
     this.cover.hidden = true;
-    this.facts.textContent = factsOf(data);
     this.pending = new Set(data.classes.keys());
     this.loadFigures();
   }
@@ -264,6 +264,7 @@ class MapTab {
     const chosen = data.rowOf(this.app.store.state.image_id);
     layer.ring("chosen", chosen >= 0 ? at(chosen) : null);
     layer.ring("pointed", null);
+    write(this.facts, seen.count ? factsOf(data) : NOTHING_SEEN);
     this.field.dataset.seen = String(seen.count);
     this.field.dataset.drawn = isDense ? "density" : "points";
   }

@@ -17,7 +17,7 @@ def report_start(context: Context, params: TokensParams) -> Mapping[str, str]:
     """
     run, select = context.explorer.run, context.settings
     task = ReportTask(
-        title=f"report of {len(run.identity.classes)} classes at IPC {select.ipc}",
+        title=f"Report of {len(run.identity.classes)} classes at IPC {select.ipc}",
         run=str(run.path),
         select=select,
         public=not context.trusted,
