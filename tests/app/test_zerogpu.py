@@ -18,8 +18,10 @@ from dsel.app.zerogpu import accelerator, remember_visitor
 from dsel.errors import RunError
 from dsel.types import Progress, Started
 
+EXCEEDED = "You have exceeded your GPU quota"
 
-def fake_spaces(refusing: bool = False) -> Any:
+
+def fake_spaces(refusing: str = "") -> Any:
     spaces: Any = ModuleType("spaces")
     spaces.seconds = []
 
@@ -27,7 +29,7 @@ def fake_spaces(refusing: bool = False) -> Any:
         def handler(*arguments: Any) -> Any:
             spaces.seconds.append(duration(*arguments))
             if refusing:
-                raise gr.Error("You have exceeded your GPU quota")
+                raise gr.Error(refusing)
             yield from portion(*arguments)
 
         return handler
@@ -52,12 +54,21 @@ def test_accelerator__on_a_zerogpu_space_only(monkeypatch) -> None:
 
 def test_accelerator__a_refusal_is_a_run_error(monkeypatch) -> None:
     monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    monkeypatch.setitem(sys.modules, "spaces", fake_spaces(refusing=True))
+    monkeypatch.setitem(sys.modules, "spaces", fake_spaces(refusing=EXCEEDED))
     accelerate = accelerator()
     borrowed = accelerate(lambda *_: iter([]), lambda *_: 42)
     with pytest.raises(
         RunError, match="exceeded your GPU quota; what is scored is kept, so resume"
     ):
+        list(borrowed(ScoreTask(title="", source=""), Path(), 3))
+
+
+def test_accelerator__advice_on_examples_is_left_out(monkeypatch) -> None:
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    said = f"{EXCEEDED}. Try re-running outside of examples if it happened after clicking one"
+    monkeypatch.setitem(sys.modules, "spaces", fake_spaces(refusing=said))
+    borrowed = accelerator()(lambda *_: iter([]), lambda *_: 42)
+    with pytest.raises(RunError, match="exceeded your GPU quota; what is scored is kept"):
         list(borrowed(ScoreTask(title="", source=""), Path(), 3))
 
 
