@@ -37,11 +37,17 @@ def accelerator() -> Accelerate | None:
 
 
 def remember_visitor(request: Any) -> None:
-    """Let the work on a request know it as Gradio's do: a Space lends its GPU by its headers."""
+    """Let the work on a request know it, and the app's server, as Gradio's do.
+
+    A Space lends its GPU by the request's headers. The process that borrows it is a fork of this
+    one, and closes its copies of the server's connections if it knows the server: a connection that
+    the fork kept would never end, and the page would wait for its next response on it forever.
+    """
     import gradio as gr
     from gradio.context import LocalContext
 
     LocalContext.request.set(gr.Request(request))
+    LocalContext.blocks.set(getattr(request.scope.get("app"), "blocks", None))
 
 
 def _readable(portion: Portion) -> Portion:

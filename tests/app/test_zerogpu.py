@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -74,10 +74,12 @@ def test_accelerator__advice_on_examples_is_left_out(monkeypatch) -> None:
 
 def test_remember_visitor__where_the_space_looks_for_it() -> None:
     headers = [(b"x-ip-token", b"of the visitor")]
-    request = Request({"type": "http", "method": "POST", "path": "/", "headers": headers})
+    app = SimpleNamespace(blocks=SimpleNamespace(server="of the app"))
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "app": app}
 
     def work() -> str:
-        remember_visitor(request)
+        remember_visitor(Request(scope))
+        assert LocalContext.blocks.get().server == "of the app"
         inside = contextvars.copy_context()  # as the context of a job
         return str(inside.run(LocalContext.request.get).headers["x-ip-token"])
 
