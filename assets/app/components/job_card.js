@@ -155,7 +155,7 @@ export class JobCard {
     const name = stage ? (STAGES[stage] ?? stage) : "Starting";
     const counts = isCounted ? ` · ${count(done)} of ${count(total)} ${unit}` : "";
     const lost = this.app.jobs.isLost() ? " · the app does not answer" : "";
-    write(this.stage, `${active ? name : `stopped during ${name.toLowerCase()}`}${counts}${lost}`);
+    write(this.stage, `${active ? name : `stopped during ${name[0].toLowerCase()}${name.slice(1)}`}${counts}${lost}`);
     write(this.pace, active ? paceText(report) : "");
   }
 }
