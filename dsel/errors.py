@@ -88,7 +88,10 @@ class StorageError(DselError):
 
 
 class QuotaError(DselError):
-    """A visitor of the app, or all together, have used up what they may keep and use."""
+    """A visitor of the app, or all together, have used up what they may keep and use.
+
+    Field: quota, a field of the app's `Quota`, or "gpu" for the time that a Space lends its GPU.
+    """
 
     code = "quota"
 

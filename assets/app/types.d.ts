@@ -263,6 +263,8 @@ interface Report {
   started: number | null;
   finished: number;
   error: string;
+  /** What was used up if that is the error, such as gpu. */
+  quota: string;
   notices: string[];
   skipped: number;
   skips: { id: string; reason: string }[];

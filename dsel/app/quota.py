@@ -80,15 +80,20 @@ SPACE: Final = Quotas(
 )  # fmt: skip
 """Of a Hugging Face Space, whose disk has 50 GB."""
 
-_LATER: Final = "try again when older ones have been removed, some time after their end"
+_LATER: Final = (
+    "delete what you no longer need, or try again when older ones have been removed, some time "
+    "after their end"
+)
+_TOMORROW: Final = "they are removed a day after they were uploaded, so try again tomorrow"
 _WORDS: Final = {
     "uploads": "the uploads", "upload_bytes": "the uploads", "jobs": "the jobs",
     "active": "the jobs that run or wait", "job_bytes": "the results",
     "evaluations": "the evaluations of the prior",
 }  # fmt: skip
 _ADVICE: Final = {
-    "uploads": "try again tomorrow", "upload_bytes": "try again tomorrow", "jobs": _LATER,
-    "active": "try again when one is done", "job_bytes": _LATER, "evaluations": _LATER,
+    "uploads": _TOMORROW, "upload_bytes": _TOMORROW, "jobs": _LATER,
+    "active": "cancel one, or try again when one is done", "job_bytes": _LATER,
+    "evaluations": _LATER,
 }  # fmt: skip
 
 

@@ -19,6 +19,9 @@ KEPT: Final = "what is scored is kept, so resume the job later"
 QUOTAS: Final = ("quota", "credits")
 """Words of the titles of refusals for which only time, or another account, helps."""
 
+OF_EXAMPLES: Final = "Try re-running outside of examples if it happened after clicking one"
+"""What `spaces` advises visitors without an account: dsel has no such examples."""
+
 
 def accelerator() -> Accelerate | None:
     """Return what borrows the GPU for a function, or None outside a ZeroGPU Space."""
@@ -34,11 +37,17 @@ def accelerator() -> Accelerate | None:
 
 
 def remember_visitor(request: Any) -> None:
-    """Let the work on a request know it as Gradio's do: a Space lends its GPU by its headers."""
+    """Let the work on a request know it, and the app's server, as Gradio's do.
+
+    A Space lends its GPU by the request's headers. The process that borrows it is a fork of this
+    one, and closes its copies of the server's connections if it knows the server: a connection that
+    the fork kept would never end, and the page would wait for its next response on it forever.
+    """
     import gradio as gr
     from gradio.context import LocalContext
 
     LocalContext.request.set(gr.Request(request))
+    LocalContext.blocks.set(getattr(request.scope.get("app"), "blocks", None))
 
 
 def _readable(portion: Portion) -> Portion:
@@ -67,7 +76,7 @@ def _readable(portion: Portion) -> Portion:
 
 def _refusal(title: str, text: str) -> DselError:
     """Return the error for what a Space says when it lends no GPU."""
-    said = " ".join(text.split()).rstrip(". ")
+    said = " ".join(text.replace(OF_EXAMPLES, "").split()).rstrip(". ")
     if any(word in title.lower() for word in QUOTAS):
         return QuotaError(f"the Space's GPU time is used up: {said}; {KEPT}", quota="gpu")
     return RunError(f"the Space's GPU could not be used: {said}; {KEPT}")

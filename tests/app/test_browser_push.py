@@ -11,7 +11,17 @@ from typing import Any
 
 import itsdangerous
 import pytest
-from support.browsing import LONG_MS, fits, free_port, opened, served, served_at, until, violations
+from support.browsing import (
+    LONG_MS,
+    OF_A_SPACE,
+    fits,
+    free_port,
+    opened,
+    served,
+    served_at,
+    until,
+    violations,
+)
 from support.hub import Hub, local_hub
 from support.synthetic import synthetic_run
 
@@ -40,13 +50,6 @@ def hub() -> Iterator[Hub]:
 def environment(hub: Hub, folder: Path, **more: str) -> dict[str, str]:
     places = {"DSEL_JOBS": str(folder / "jobs"), "HF_HOME": str(folder / "hf")}
     return OFFLINE | places | {"HF_ENDPOINT": hub.url} | more
-
-
-OF_A_SPACE = (
-    "fonts.googleapis.com", "huggingface.co/api/spaces", "Failed to load resource",
-    "Space not found",
-)  # fmt: skip
-"""What Gradio asks of other hosts on a Space, and says when they do not answer."""
 
 
 def session_cookie(user: str, token: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from support.browsing import (
     LONG_MS,
     PHONE,
@@ -21,11 +19,9 @@ from support.browsing import (
     until,
     violations,
 )
-from support.toyset import draw_picture
+from support.score_form import FORM, begin, choose, give, picture, quick, zipped
 
 pytestmark = pytest.mark.browser
-
-FORM = "form.score-form"
 
 
 @pytest.fixture(scope="module")
@@ -38,39 +34,6 @@ def job_url(app_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def visit(chromium: Any, job_url: str) -> Iterator[Opener]:
     yield from opener(chromium, job_url, lambda page: page.wait_for_selector(FORM), "tab=score")
-
-
-def picture(kind: int = 0) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(draw_picture(0, kind, 0)).save(stream, "png")
-    return stream.getvalue()
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
-
-
-def give(page: Any, name: str, content: bytes, kind: str = "application/zip") -> None:
-    file = {"name": name, "mimeType": kind, "buffer": content}
-    page.locator(".pane:visible input[type=file]").set_input_files(file)
-
-
-def choose(page: Any, kind: str) -> None:
-    page.get_by_role("button", name=kind, exact=True).click()
-
-
-def quick(page: Any) -> None:
-    """One timestep and two draws."""
-    page.locator(f"{FORM} [data-name=timesteps] input").fill("500")
-    page.get_by_label("Draws per timestep", exact=True).fill("2")
-
-
-def begin(page: Any) -> None:
-    page.locator(f"{FORM} button[type=submit]").click()
 
 
 def fail(page: Any) -> None:
@@ -109,6 +72,27 @@ def test_zip__is_scored_and_its_run_opens(visit: Opener) -> None:
     page.locator(".run-row").first.get_by_role("button", name="Open").click()
     until(page, ".pick select", "e => e.value === 'disc'")
     assert "run=" not in page.url
+
+
+def test_zip__its_true_boxes_give_hit_rates_and_a_filter(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Zip of class folders")
+    names = ["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"]
+    images = [
+        {"id": n, "file_name": name, "width": 40, "height": 36} for n, name in enumerate(names)
+    ]
+    objects = [{"id": n, "image_id": n, "bbox": [4, 4, 12, 12]} for n in range(4)]
+    boxes = json.dumps({"images": images, "annotations": objects}).encode()
+    files = {name: picture(n) for n, name in enumerate(names)}
+    give(page, "boxed.zip", zipped({**files, "boxes.json": boxes}))
+    quick(page)
+    begin(page)
+    run_row(page, "boxed.zip").get_by_role("button", name="Open").click(timeout=LONG_MS)
+    page.get_by_role("tab", name="Baselines").click()
+    until(page, ".boxes-fit", "e => e.textContent.includes('4 of the run\\'s 4 images have one')")
+    until(page, ".meter-value", "e => e.textContent.endsWith('%')")
+    page.get_by_role("tab", name="Find").click()
+    page.get_by_label("True boxes").wait_for()
 
 
 CONTENTS = f"{FORM} .source-contents"

@@ -609,9 +609,12 @@ def test_start__quota_of_evaluations(jobs_with, source) -> None:
     assert report.state == "failed"
     assert report.error == (
         f"the evaluations of the prior of one visitor may be at most {per_job:,} here, and "
-        f"{per_job:,} are in use: try again when older ones have been removed, some time after "
-        "their end"
+        f"{per_job:,} are in use: delete what you no longer need, or try again when older ones "
+        "have been removed, some time after their end"
     )
+    assert report.quota == "evaluations"
+    again = jobs_with(quotas=Quotas(each=Quota(evaluations=per_job), total=Quota()))
+    assert [one.quota for one in again._jobs.values()].count("evaluations") == 1
     assert wait(jobs, jobs.start(task_of(source), "b")).state == "done"
     assert wait(jobs, jobs.start(task_of(source))).state == "done"
 

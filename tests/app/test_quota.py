@@ -16,8 +16,8 @@ def test_check__of_each_and_of_all() -> None:
     with pytest.raises(QuotaError) as caught:
         QUOTAS.check("jobs", USES[:3], "a", 1)
     assert str(caught.value) == (
-        "the jobs of one visitor may be at most 2 here, and 2 are in use: try again when older "
-        "ones have been removed, some time after their end"
+        "the jobs of one visitor may be at most 2 here, and 2 are in use: delete what you no "
+        "longer need, or try again when older ones have been removed, some time after their end"
     )
     with pytest.raises(QuotaError, match="the jobs of all visitors may be at most 4 here, and 10"):
         QUOTAS.check("jobs", USES, "b", 1)

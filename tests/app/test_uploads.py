@@ -125,7 +125,7 @@ def test_receive__quotas(uploads: Uploads) -> None:
 def test_receive__files_of_one_visitor(uploads: Uploads) -> None:
     for _ in range(3):
         receive(uploads, b"1")
-    with pytest.raises(QuotaError, match="may be at most 3 here, and 3 are in use: try again tom"):
+    with pytest.raises(QuotaError, match="at most 3 here, and 3 are in use: they are removed a"):
         receive(uploads, b"1")
 
 

@@ -6,7 +6,6 @@ so that it moves no tensors to the GPU, which this machine lacks: the prior stay
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -14,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.device_api import Device, lend
+from support.device_api import Device, lend, visitor_token, zerogpu
 
 pytest.importorskip("spaces")
 
@@ -73,33 +72,15 @@ print(json.dumps({"stages": stages, "worker": worker, "app": os.getpid()}))
 )
 
 
-def visitor_token() -> str:
-    """A token as the proxy of a Space adds it to requests."""
-    parts = (json.dumps(part).encode() for part in ({"alg": "none"}, {"user": "visitor"}))
-    return ".".join([*(base64.urlsafe_b64encode(part).decode() for part in parts), ""])
-
-
 def run_job(device: Device, scratch: Path, url: str = "", script: str = JOB) -> dict:
     with lend(device):
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", script, scratch / "job", visitor_token()],
             capture_output=True, text=True, cwd=ROOT, timeout=300, check=False,
-            env=os.environ | {
-                "SPACES_ZERO_GPU": "true", "SPACES_ZERO_DEVICE_API_URL": url or device.url,
-                "HOME": str(scratch), "XDG_CACHE_HOME": str(scratch / "caches"),
-                "ZEROGPU_PROC_SELF_CGROUP_PATH": str(cgroup(scratch)),
-                "PYTHONPATH": str(ROOT),
-            },
+            env=os.environ | zerogpu(url or device.url, scratch) | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def cgroup(scratch: Path) -> Path:
-    """The file by which a Space knows its container."""
-    path = scratch / "cgroup"
-    path.write_text("0::/kubepods.slice/pod.slice/container.scope\n")
-    return path
 
 
 def test_portion__runs_in_a_borrowed_process(tmp_path: Path) -> None:

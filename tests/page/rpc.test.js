@@ -50,6 +50,23 @@ test("ask: a server that fails is unreachable", async () => {
   await assert.rejects(ask("gallery"), { code: "unreachable" });
 });
 
+test("ask: a proxy that answers in the place of the app is no answer", async () => {
+  const original = globalThis.fetch;
+  const lost = [];
+  const html = { "Content-Type": "text/html; charset=utf-8" };
+  for (const [body, status, headers] of [
+    ["<h1>asleep</h1>", 200, html],
+    ["<h1>asleep</h1>", 404, html],
+    ["no healthy upstream", 503, { "Content-Type": "text/plain" }],
+  ]) {
+    globalThis.fetch = async () => new Response(body, { status, headers });
+    const server = createServer("http://x/_dsel/", (found) => lost.push(found));
+    await assert.rejects(createAsk(server, () => PLACE)("gallery"), { code: "unreachable" });
+  }
+  assert.deepEqual(lost, [200, 404, 503]);
+  globalThis.fetch = original;
+});
+
 test("ask: a refusal is shown, and is not taken for a missing server", async () => {
   const original = globalThis.fetch;
   globalThis.fetch = async () => new Response("dsel does not answer for the host 'x'", { status: 403 });
@@ -75,7 +92,7 @@ test("server: requests carry the token that the address had, and the address los
   await createServer("http://x/_dsel/").ask("text");
   assert.deepEqual(moves, ["/?ipc=3"]);
   assert.deepEqual(tokenHeaders(), { "X-Dsel-Token": "abc" });
-  const headers = { "Content-Type": "application/json", "X-Dsel-Token": "abc" };
+  const headers = { "Content-Type": "application/json", "X-Gradio-User": "app", "X-Dsel-Token": "abc" };
   assert.deepEqual(calls, [["http://x/_dsel/ask", { method: "POST", headers, body: "text" }]]);
   for (const [name, value] of Object.entries({ fetch, localStorage, location, history })) put(name, value);
 });

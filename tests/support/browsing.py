@@ -44,6 +44,12 @@ SEEN = "localStorage.setItem('dsel-tour', 'seen')"
 SETTLED = "gradio-app .dsel:not([aria-busy]) .top"
 """The page is where it stays, in Gradio's element."""
 
+OF_A_SPACE = (
+    "fonts.googleapis.com", "huggingface.co/api/spaces", "Failed to load resource",
+    "Space not found",
+)  # fmt: skip
+"""What Gradio asks of other hosts on a Space, and says when they do not answer."""
+
 TOKEN = "the-token-of-the-tests"
 """Opens the served apps as their owner does."""
 
@@ -109,10 +115,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def served_at(run_path: Path, port: int, **environment: str) -> Iterator[str]:
-    """Serve the app on a run at a port, as `served` does."""
+def served_at(run_path: Path, port: int, *, before: str = "", **environment: str) -> Iterator[str]:
+    """Serve the app on a run at a port, as `served` does; `before` is code to run first."""
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(run_path), str(port)],
+        [sys.executable, "-c", before + SERVE, str(run_path), str(port)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=os.environ | {"DSEL_TOKEN": TOKEN} | environment,
     )  # fmt: skip
@@ -129,11 +135,16 @@ def served_at(run_path: Path, port: int, **environment: str) -> Iterator[str]:
 def opened(
     chromium: Any, url: str, query: str = "", *, dark: bool = False, tour: bool = False,
     viewport: dict[str, int] = WIDE, allow: tuple[str, ...] = (), token: str = TOKEN,
+    headers: dict[str, str] | None = None,
 ) -> Iterator[Any]:  # fmt: skip
-    """Open a page; `allow` names parts of expected errors. Without `token` a visitor is remote."""
+    """Open a page; `allow` names parts of expected errors. Without `token` a visitor is remote.
+
+    headers: those that a proxy adds to each request of the page.
+    """
     context = chromium.new_context(
         viewport=viewport, color_scheme="dark" if dark else "light", accept_downloads=True,
         permissions=["clipboard-read", "clipboard-write"], reduced_motion="reduce",
+        extra_http_headers=headers or {},
     )  # fmt: skip
     if not tour:
         context.add_init_script(SEEN)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -74,3 +76,20 @@ def lend(device: Device) -> Iterator[Device]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def visitor_token() -> str:
+    """A token as the proxy of a Space adds it to requests."""
+    parts = (json.dumps(part).encode() for part in ({"alg": "none"}, {"user": "visitor"}))
+    return ".".join([*(base64.urlsafe_b64encode(part).decode() for part in parts), ""])
+
+
+def zerogpu(url: str, scratch: Path) -> dict[str, str]:
+    """The environment of a ZeroGPU Space whose GPUs are lent at `url`; it writes to `scratch`."""
+    cgroup = scratch / "cgroup"  # the file by which a Space knows its container
+    cgroup.write_text("0::/kubepods.slice/pod.slice/container.scope\n")
+    return {
+        "SPACES_ZERO_GPU": "true", "SPACES_ZERO_DEVICE_API_URL": url,
+        "HOME": str(scratch), "XDG_CACHE_HOME": str(scratch / "caches"),
+        "ZEROGPU_PROC_SELF_CGROUP_PATH": str(cgroup),
+    }  # fmt: skip

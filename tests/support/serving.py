@@ -1,4 +1,4 @@
-"""A folder served over HTTP on this machine, with or without ranges, and what was asked for."""
+"""A folder served over HTTP on this machine, and the proxy of an app that is asleep."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -70,6 +70,40 @@ def serve(folder: Path, ranges: bool = True) -> Iterator[Served]:
     thread.start()
     try:
         yield served
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Asleep(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        page = b"<!doctype html><title>This Space is sleeping</title><h1>It is waking up</h1>"
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(503)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def asleep(port: int) -> Iterator[None]:
+    """Answer all requests at a port as the proxy of a Space does while the Space sleeps."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Asleep)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
     finally:
         server.shutdown()
         server.server_close()

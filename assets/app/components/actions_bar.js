@@ -79,13 +79,25 @@ export function createActionsBar(app) {
  */
 function act(app, override, done) {
   const { selection, store, toast } = app;
+  const before = store.state.select;
   override(store, selection.ids);
+  if (store.state.select === before) {
+    toast(`${done} already: ${plural(selection.count, "image")}`);
+    return;
+  }
   const note = toast(`${done} ${plural(selection.count, "image")}`);
   const onclick = () => {
     store.undo();
     note.remove();
   };
-  note.append(h("button.link", { type: "button", onclick }, "Undo"));
+  const undo = h("button.link", { type: "button", onclick }, "Undo");
+  note.append(undo);
+  // It takes back this step alone: after another one it would take back that.
+  const stop = store.subscribe((change) => {
+    if (!change.has("select")) return;
+    stop();
+    undo.remove();
+  });
 }
 
 /**

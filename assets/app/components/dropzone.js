@@ -2,7 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { bytes, percent } from "../lib/format.js";
-import { tokenHeaders } from "../lib/rpc.js";
+import { isOfApp, tokenHeaders } from "../lib/rpc.js";
 
 /**
  * @typedef {object} Options
@@ -152,7 +152,8 @@ export class Dropzone {
       request.onerror = () => fail("The upload failed. Is the app still running?");
       request.onload = () => {
         if (request.status === 200) resolve(request.responseText);
-        else fail(request.responseText || `The upload failed (HTTP ${request.status}).`);
+        else if (isOfApp(request.status, request.getResponseHeader("content-type"))) fail(request.responseText);
+        else fail(`The upload failed (HTTP ${request.status}). Is the app still running?`);
       };
       request.open("POST", `${this.app.base}upload?name=${encodeURIComponent(file.name)}`);
       const headers = { "Content-Type": "application/octet-stream", ...tokenHeaders() };

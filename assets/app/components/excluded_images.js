@@ -7,12 +7,14 @@ import { createTable } from "./dialog.js";
 
 const MOST_PAGES = 10;
 
+const WHY = "Images that were not scored, and the reasons";
+
 /**
  * A link with the number of skipped images, which opens the list of reasons.
  * @param {App} app
  */
 export function createSkippedLink(app) {
-  const element = h("button.link", { type: "button", title: "Images that were not scored, and the reasons" });
+  const element = h("button.link", { type: "button", hidden: true, title: WHY });
   element.addEventListener("click", () => app.attempt(() => showSkipped(app)));
   return {
     element,
@@ -47,7 +49,7 @@ async function showSkipped(app) {
 export function createBannedLink(app) {
   /** @type {string[]} */
   let banned = [];
-  const element = h("button.link", { type: "button", onclick: () => showBanned(app, banned) });
+  const element = h("button.link", { type: "button", hidden: true, onclick: () => showBanned(app, banned) });
   return {
     element,
     /** @param {string[]} ids */

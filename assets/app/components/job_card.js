@@ -37,6 +37,15 @@ const STATES = {
   interrupted: "interrupted: the app ended",
 };
 
+/** What helps where something is used up. @type {Record<string, string[]>} */
+const ADVICE = {
+  gpu: [
+    "Only scoring needs the GPU: all other tabs work as before.",
+    "Guests have the least GPU time: log in at huggingface.co, open the Space again, and press Resume.",
+    "On a machine of your own there are no such limits: install dsel there.",
+  ],
+};
+
 /** A card that `show(report)` keeps up to date; `ended(report)` returns what a finished job offers. */
 export class JobCard {
   /**
@@ -55,18 +64,27 @@ export class JobCard {
     this.stage = h("span.stage-name");
     this.pace = h("span.pace");
     this.progress = h("div.progress", {}, this.bar, h("p.job-line", {}, this.stage, this.pace));
+    this.queue = h("p.job-line.job-queue", { hidden: true });
     this.problem = h("p.notice.bad", { hidden: true, role: "alert" });
+    this.advice = h("ul.job-advice", { hidden: true, "aria-label": "What helps" });
     this.notices = h("details.job-notices", { hidden: true });
     this.workers = createWorkers();
     this.more = h("span.job-more");
     this.cancel = this.button("button", "Cancel", ({ token }) => app.jobs.cancel(token));
     this.resume = this.button("button", "Resume", ({ token }) => app.jobs.resume(token));
     this.skipped = this.button("link", "", (report) => showSkips(app, report));
+<<<<<<< HEAD
     this.forget = this.button("quiet", "Hide", ({ token }) => app.jobs.forget(token));
     this.forget.title = HIDE_HELP;
     this.remove = this.button("quiet.danger", "Delete …", (report) => deleteJob(app, report));
     this.remove.title = DELETE_HELP;
     const { more, cancel, resume, skipped, forget, remove, title, state, progress, problem, notices } = this;
+=======
+    this.forget = this.button("quiet", "Forget", ({ token }) => app.jobs.forget(token));
+    this.remove = this.button("quiet", "Delete", (report) => deleteJob(app, report));
+    const { more, cancel, resume, skipped, forget, remove, title, state, progress, notices } = this;
+    const problem = [this.queue, this.problem, this.advice];
+>>>>>>> space
     const workers = this.workers.element;
     const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.job-ends", {}, forget, remove));
     const head = h("div.job-head", {}, title, state);
@@ -85,15 +103,18 @@ export class JobCard {
   /** @param {Report} report */
   show(report) {
     this.report = report;
-    const { title, state, error, skipped, stopping, resumable, notices } = report;
+    const { title, state, error, quota, place, skipped, stopping, resumable, notices } = report;
     this.element.dataset.state = state;
     this.element.setAttribute("aria-label", title);
     write(this.title, title);
     this.title.title = title;
     write(this.state, stateText(report));
     this.showProgress(report);
+    this.queue.hidden = !place;
+    write(this.queue, place ? queueText(place) : "");
     this.problem.hidden = !error;
     write(this.problem, error);
+    this.showAdvice(quota);
     this.showNotices(notices);
     this.workers.show(report);
     this.skipped.hidden = !skipped;
@@ -105,6 +126,19 @@ export class JobCard {
     const endKey = `${state} ${report.finished}`;
     if (endKey !== this.endKey) fill(this.more, this.ended(report));
     this.endKey = endKey;
+  }
+
+  /** @param {string} quota what was used up, if that is why the job failed */
+  showAdvice(quota) {
+    const { advice } = this;
+    if (advice.dataset.quota === quota) return;
+    advice.dataset.quota = quota;
+    const texts = ADVICE[quota] ?? [];
+    advice.hidden = !texts.length;
+    fill(
+      advice,
+      texts.map((text) => h("li", {}, text)),
+    );
   }
 
   /** @param {string[]} texts */
@@ -129,7 +163,7 @@ export class JobCard {
     const name = stage ? (STAGES[stage] ?? stage) : "Starting";
     const counts = isCounted ? ` · ${count(done)} of ${count(total)} ${unit}` : "";
     const lost = this.app.jobs.isLost() ? " · the app does not answer" : "";
-    write(this.stage, `${active ? name : `stopped during ${name.toLowerCase()}`}${counts}${lost}`);
+    write(this.stage, `${active ? name : `stopped during ${name[0].toLowerCase()}${name.slice(1)}`}${counts}${lost}`);
     write(this.pace, active ? paceText(report) : "");
   }
 }
@@ -137,7 +171,17 @@ export class JobCard {
 /** @param {Report} report */
 function stateText({ state, stopping, place }) {
   if (stopping) return "stopping after this step";
-  return state === "waiting" && place > 1 ? `waiting behind ${place - 1}` : STATES[state];
+  return state === "waiting" && place ? `place ${place} in the queue` : STATES[state];
+}
+
+/**
+ * Say what a waiting job waits for.
+ * @param {number} place
+ */
+function queueText(place) {
+  const others = place > 1 ? ` and ${plural(place - 1, "job")} before it in the queue` : "";
+  const why = "the jobs of all visitors run in turn";
+  return `It starts after the job that is running${others}: ${why}. You can close the page meanwhile.`;
 }
 
 /** @param {Report} report */

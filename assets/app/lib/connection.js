@@ -1,28 +1,33 @@
 // What the page does while the app does not answer: it says so, keeps trying, and continues where it was.
 
-import { h } from "./dom.js";
+import { h, write } from "./dom.js";
 import { recall } from "./storage.js";
 
 const RETRY_MS = 2000;
 const LOST = "The app does not answer. The page keeps trying; your settings stay.";
+const ASLEEP =
+  "The app is asleep or starting: something else answers in its place. The page keeps trying; your settings stay. " +
+  "If it takes minutes, reload the page: a visit wakes a Space.";
 const BACK = "The app answers again.";
 const OTHER_TOKEN =
   "The app was started again. Open the address that it printed to be its owner in this page again; until then it " +
   "treats you as a visitor.";
 
 /**
- * Create the connection; `lost()` is called when a request gets no answer.
- * @returns {{ lost(): void, follow(app: App, element: HTMLElement, retry: () => void): void }}
+ * Create the connection; `lost(status)` is called when a request gets no answer, or one of a proxy with that status.
+ * @returns {{ lost(status: number): void, follow(app: App, element: HTMLElement, retry: () => void): void }}
  */
 export function createConnection() {
   let isLost = false;
   /** @type {{ app: App, element: HTMLElement, retry: () => void } | null} */
   let page = null;
   return {
-    lost() {
-      if (isLost || !page) return;
-      isLost = true;
+    lost(status) {
+      if (!page) return;
+      write(page.element, status ? ASLEEP : LOST);
       page.element.hidden = false;
+      if (isLost) return;
+      isLost = true;
       setTimeout(tryAgain, RETRY_MS);
     },
     follow(app, element, retry) {

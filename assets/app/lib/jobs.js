@@ -43,6 +43,8 @@ export class JobList {
     this.timer = 0;
     this.lost = false;
     this.eager = "";
+    /** The jobs that are being deleted here. @type {Set<string>} */
+    this.deleted = new Set();
     document.addEventListener("visibilitychange", () => document.hidden || this.poll());
     addEventListener("storage", (event) => {
       if (event.key !== KEY) return;
@@ -138,6 +140,7 @@ export class JobList {
    * @param {string} token
    */
   async remove(token) {
+    this.deleted.add(token);
     const done = await this.app.attempt(() => this.app.ask("job_remove", { token }, { run: "", view: "" }));
     if (done) this.forget(token);
   }
@@ -169,13 +172,25 @@ export class JobList {
   take(tokens, reports) {
     const present = new Set(reports.map((one) => one.token));
     const gone = tokens.filter((one) => !present.has(one));
-    if (gone.length) this.store(this.known.filter((one) => !gone.includes(one.token)));
+    if (gone.length) this.lose(gone);
     for (const report of reports) {
       const ended = isActive(this.reports.get(report.token)) && !isActive(report);
       this.reports.set(report.token, report);
       if (!ended || this.app.store.state.tab === (TABS[report.kind] ?? report.kind)) continue;
       this.app.toast(endText(report), report.state === "failed" ? "error" : "note");
     }
+  }
+
+  /**
+   * Drop jobs that the app does not have any more, and say so unless the visitor deleted them.
+   * @param {string[]} gone
+   */
+  lose(gone) {
+    const missed = this.known.filter((one) => gone.includes(one.token) && !this.deleted.has(one.token));
+    this.store(this.known.filter((one) => !gone.includes(one.token)));
+    const titles = missed.map((one) => this.reports.get(one.token)?.title);
+    for (const token of gone) this.reports.delete(token);
+    if (missed.length) this.app.toast(goneText(missed.length, titles[0]));
   }
 
   notify() {
@@ -200,6 +215,16 @@ export function endText({ kind, title, state, error, figures }) {
   if (state !== "done") return `${name} was ${state}`;
   if (kind === "score") return `${name} is scored: ${plural(figures.images ?? 0, "image")}`;
   return kind === "push" ? `${title} is on the Hub` : `${name} is ready`;
+}
+
+/**
+ * Say that jobs are gone.
+ * @param {number} count
+ * @param {string | undefined} title of the first one, where it is known
+ */
+function goneText(count, title) {
+  const jobs = count === 1 ? `${title ?? "One of your jobs"} is` : `${count} of your jobs are`;
+  return `${jobs} no longer here: the app removes jobs some time after their end, and a Space that restarts has none.`;
 }
 
 /** @returns {Known[]} */

@@ -26,10 +26,20 @@ function press(app, event) {
     return;
   }
   if (isForTheField(target, event)) return;
-  const action = app.keys.get(`${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.key}`);
+  const action = app.keys.get(nameOf(event));
   if (!action) return;
   event.preventDefault();
   action(event);
+}
+
+/**
+ * Return the name of a key with its modifiers; with Control, Shift alone decides the case, and not Caps Lock.
+ * @param {KeyboardEvent} event
+ */
+function nameOf({ key, ctrlKey, metaKey, shiftKey }) {
+  if (!ctrlKey && !metaKey) return key;
+  if (key.length > 1) return `Ctrl+${key}`;
+  return `Ctrl+${shiftKey ? key.toUpperCase() : key.toLowerCase()}`;
 }
 
 /**

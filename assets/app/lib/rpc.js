@@ -17,6 +17,11 @@ export class RequestError extends Error {
 }
 
 const TOKEN = "dsel-token";
+/** The types of the app's responses to requests and uploads, and statuses that it never has. */
+const TYPES = ["application/json", "text/plain"];
+const PROXY_STATUSES = [502, 503, 504];
+/** As Gradio's own page says that it is one, so that a Space refuses a GPU in words for people. */
+const PAGE = { "X-Gradio-User": "app" };
 
 /**
  * Take the app's token from the address that the app printed, and remember it: with it the visitor is local.
@@ -45,20 +50,47 @@ const MOST_TOGETHER = 8;
 /** @typedef {{ text: string, resolve: (response: string) => void, reject: (error: unknown) => void }} Waiting */
 
 /**
+ * Return whether a response is the app's, and not of a proxy that answers in its place while it sleeps or is gone.
+ * @param {number} status
+ * @param {string | null} type its content type
+ */
+export function isOfApp(status, type) {
+  return !PROXY_STATUSES.includes(status) && TYPES.some((one) => type?.startsWith(one));
+}
+
+/**
  * Create the server that `createAsk` sends requests to.
  * @param {string} base the address of the page's routes
- * @param {() => void} [lost] is called when it does not answer
+ * @param {(status: number) => void} [lost] is called when it does not answer, with the HTTP status of what answers in
+ *     its place, or 0
  */
 export function createServer(base, lost = () => {}) {
   /** @type {Waiting[]} */
   let waiting = [];
   return {
+<<<<<<< HEAD
     /**
      * @param {string} text
      * @param {boolean} [isTogether] whether it is sent with the others of this moment
      * @returns {Promise<string>}
      */
     ask: (text, isTogether = false) => (isTogether ? wait(text) : post(text)),
+=======
+    /** @param {string} text */
+    async ask(text) {
+      const headers = { "Content-Type": "application/json", ...PAGE, ...tokenHeaders() };
+      const response = await fetch(`${base}ask`, { method: "POST", headers, body: text }).catch((error) => {
+        lost(0);
+        throw error;
+      });
+      if (!isOfApp(response.status, response.headers.get("content-type"))) {
+        lost(response.status);
+        throw new Error(`HTTP ${response.status}`);
+      }
+      if (!response.ok) throw new RequestError(await response.text(), "refused");
+      return response.text();
+    },
+>>>>>>> space
   };
 
   /** @param {string} text */

@@ -46,8 +46,9 @@ class Job:
     """A task and its state; `keep_s` seconds after its end it may be removed.
 
     visitor: the remote visitor whose quotas it counts for, while the app runs; no record has it.
-    removed: its folder is gone, and no record makes it again. bytes: of its folder since its end.
-    evaluations: of the prior, at most.
+    quota: what was used up if that is why it failed, as in `QuotaError`. removed: its folder is
+    gone, and no record makes it again. bytes: of its folder since its end. evaluations: of the
+    prior, at most.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Job:
     started: float | None = None
     finished: float | None = None
     error: str = ""
+    quota: str = ""
     keep_s: float = 0.0
     stop: State | None = None
     visitor: str = ""
@@ -87,6 +89,7 @@ class _Record:
     finished: float | None
     keep_s: float
     count: Count
+    quota: str = ""
 
 
 def make_folder(folder: Path) -> None:
@@ -137,6 +140,7 @@ def record(job: Job) -> dict[str, Any]:
         "state": job.state,
         "task": plain_task(job.task),
         "error": job.error,
+        "quota": job.quota,
         "asked": job.asked,
         "started": job.started,
         "finished": job.finished,
@@ -173,7 +177,7 @@ def _restored(path: Path) -> Job | None:
             return None
         job = Job(
             path.parent, restored_task(kept.task), kept.asked, kept.state, kept.started,
-            kept.finished, kept.error, kept.keep_s, counter=ProgressCounter(kept.count),
+            kept.finished, kept.error, kept.quota, kept.keep_s, counter=ProgressCounter(kept.count),
             bytes=bytes_in(path.parent),
         )  # fmt: skip
         written = path.stat().st_mtime

@@ -151,7 +151,8 @@ class Jobs:
             self._check_waiting(job.task.kind)
             self._check_active(job.visitor)
             job.counter, job.context = ProgressCounter(job.counter.count), copy_context()
-            job.state, job.error, job.stop, job.finished = "waiting", "", None, None
+            job.state, job.stop, job.finished = "waiting", None, None
+            job.error = job.quota = ""
             self._submit(job)
         self._save(job)
 
@@ -253,7 +254,7 @@ class Jobs:
             notices=tuple(map(hide.text, count.notices)),
             skipped=count.skipped, skips=count.skips,
             figures={key: hide.value(value) for key, value in count.figures.items()},
-            error=hide.text(job.error),
+            error=hide.text(job.error), quota=job.quota,
             asked=job.asked, started=job.started, finished=job.finished, bytes=job.bytes,
         )  # fmt: skip
 
@@ -314,7 +315,7 @@ class Jobs:
         try:
             state = self._follow(job)
         except DselError as error:
-            job.error = str(error)
+            job.error, job.quota = str(error), str(error.fields.get("quota", ""))
         except Exception:
             log.exception("job %s failed", job.folder.name)
             job.error = BUG

@@ -20,7 +20,8 @@ class JobReport:
 
     place: 1 for the next waiting job, 0 for a job that does not wait. stopping: cancelled, but its
     present step is still running. `skips` are the first of the `skipped` images. asked, started
-    and finished are seconds since 1970. left_s is of this stage. bytes: of the folder at its end.
+    and finished are seconds since 1970. left_s is of this stage. quota: what was used up if that is
+    the error, as in `QuotaError`. bytes: of the folder at its end.
     """
 
     token: str
@@ -42,6 +43,7 @@ class JobReport:
     skips: tuple[SkippedImage, ...]
     figures: Mapping[str, float | int | str]
     error: str
+    quota: str
     asked: float
     started: float | None
     finished: float | None
