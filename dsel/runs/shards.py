@@ -178,12 +178,8 @@ def read_scores(images: ScoreIndices) -> StoredScores:
         buckets.append(StoredBucket(rows, images.take(rows)))
     for bucket in buckets:
         bucket.check()
-<<<<<<< HEAD
-    return StoredScores(_gathered("features", images, images.row), tuple(buckets))
-=======
-    (features,) = _gathered(["features"], [(one.path, one.row) for one in images])
-    return StoredScores(features, buckets)
->>>>>>> sliders
+    (features,) = _gathered(["features"], images, images.row)
+    return StoredScores(features, tuple(buckets))
 
 
 class StoredBucket(Bucket):
@@ -192,14 +188,9 @@ class StoredBucket(Bucket):
     Few questions need all kinds, and a large class has hundreds of megabytes of each.
     """
 
-<<<<<<< HEAD
-    __slots__ = ("_images", "_reading", "_timesteps")
-    _images: ScoreIndices
-=======
     __slots__ = ("_images", "_last", "_reading", "_timesteps")
-    _images: Sequence[ScoreIndex]
+    _images: ScoreIndices
     _last: tuple[int, Bucket] | None
->>>>>>> sliders
     _reading: Lock
     _timesteps: int
 
@@ -228,38 +219,25 @@ class StoredBucket(Bucket):
         maps = len(self._images) * self._timesteps * height * width * np.dtype(np.float16).itemsize
         return self.rows.nbytes + len(KINDS) * maps
 
-<<<<<<< HEAD
     def take(self, at: Ints | slice) -> Bucket:
-        """Return some of the images; kinds that were not read are read for these alone."""
-        images = self._images.take(np.arange(len(self._images))[at])
-        return Bucket(
-            self.rows[at],
-            **{
-                kind: getattr(self, kind)[at] if self.has(kind) else self._read(kind, images)
-                for kind in KINDS
-            },
-        )
-=======
-    def take(self, at: NDArray[np.int64] | slice) -> Bucket:
         """Return some of the images; kinds that were not read are read for these alone.
 
         The last single image is remembered: an explanation asks for it several times in a row.
         """
-        positions = np.arange(len(self._images))[at].tolist()
+        positions = np.arange(len(self._images))[at]
         if len(positions) != 1:
             return self._taken(at, positions)
-        last = self._last
-        if last is None or last[0] != positions[0]:
-            last = positions[0], self._taken(at, positions)
+        last, wanted = self._last, int(positions[0])
+        if last is None or last[0] != wanted:
+            last = wanted, self._taken(at, positions)
             object.__setattr__(self, "_last", last)
         return last[1]
 
-    def _taken(self, at: NDArray[np.int64] | slice, positions: Sequence[int]) -> Bucket:
+    def _taken(self, at: Ints | slice, positions: Ints) -> Bucket:
         missing = [kind for kind in KINDS if not self.has(kind)]
-        read = self._read(missing, [self._images[n] for n in positions])
+        read = self._read(missing, self._images.take(positions))
         arrays = {kind: read[kind] if kind in read else getattr(self, kind)[at] for kind in KINDS}
         return Bucket(self.rows[at], **arrays)
->>>>>>> sliders
 
     def has(self, kind: str) -> bool:
         """Return whether maps of this kind are in memory."""
@@ -272,7 +250,6 @@ class StoredBucket(Bucket):
     def check(self) -> None:
         """Raise `DamageError` unless all files are there, undamaged, and have these maps."""
 
-<<<<<<< HEAD
         def timesteps_in(part: Part) -> int:
             with opened_tensors(part[0], remedies.SCORE) as file:
                 shapes = [file.shape(_name(kind, self._shape)) for kind in KINDS]
@@ -285,14 +262,9 @@ class StoredBucket(Bucket):
         height, width = self._images.shape[0].tolist()
         return height, width
 
-    def _read(self, kind: str, images: ScoreIndices) -> Half:
-        return _gathered(_name(kind, self._shape), images, images.map_row)
-=======
-    def _read(self, kinds: Sequence[str], images: Sequence[ScoreIndex]) -> dict[str, Half]:
-        names = [_name(kind, self._images[0].shape) for kind in kinds]
-        found = _gathered(names, [(image.path, image.map_row) for image in images])
-        return dict(zip(kinds, found, strict=True))
->>>>>>> sliders
+    def _read(self, kinds: Sequence[str], images: ScoreIndices) -> dict[str, Half]:
+        names = [_name(kind, self._shape) for kind in kinds]
+        return dict(zip(kinds, _gathered(names, images, images.map_row), strict=True))
 
 
 def largest_gap(gap: NDArray[np.float32]) -> float:
@@ -309,7 +281,6 @@ def read_part(
     return Bucket(rows=inside, **{kind: _take(file, _name(kind, wanted), rows) for kind in KINDS})
 
 
-<<<<<<< HEAD
 def _at_once(read: Callable[[Part], T], files: Sequence[Part]) -> list[T]:
     """Read files in threads: one is hashed while others are read. Results are in their order."""
     if len(files) < 2:
@@ -318,49 +289,29 @@ def _at_once(read: Callable[[Part], T], files: Sequence[Part]) -> list[T]:
         return list(threads.map(read, files))
 
 
-def _gathered(name: str, images: ScoreIndices, rows: Ints) -> Half:
-    """Read a tensor's rows (N,) of N images."""
+def _gathered(names: Sequence[str], images: ScoreIndices, rows: Ints) -> list[Half]:
+    """Read the rows (N,) of tensors of N images; each file is opened once."""
     parts = images.parts
-    if not parts:
-        return np.zeros(0, np.float16)
+    if not parts or not names:
+        return [np.zeros(0, np.float16) for _ in names]
     with opened_tensors(parts[0][0], remedies.SCORE) as first:
-        found = np.empty((len(rows), *first.shape(name)[1:]), np.float16)
+        found = [np.empty((len(rows), *first.shape(name)[1:]), np.float16) for name in names]
 
     def read(part: Part) -> None:
         path, at = part
         with opened_tensors(path, remedies.SCORE) as file:
-            if rows[at][-1] - rows[at][0] + 1 == len(rows[at]):
-                file.rows_into(name, int(rows[at][0]), found[at])
-            else:
-                found[at] = _take(file, name, rows[at])
+            for name, target in zip(names, found, strict=True):
+                _read_into(file, name, rows[at], target[at])
 
     _at_once(read, parts)
     return found
-=======
-def _gathered(
-    names: Sequence[str], places: Sequence[tuple[Path, int]]
-) -> list[NDArray[np.float16]]:
-    """Read rows of tensors from several files; those of one file are adjacent, in its order."""
-    found: dict[str, NDArray[np.float16]] = {}
-    start = 0
-    for path, group in groupby(places if names else (), key=itemgetter(0)):
-        rows = [row for _, row in group]
-        end = start + len(rows)
-        with opened_tensors(path, remedies.SCORE) as file:
-            for name in names:
-                if name not in found:
-                    found[name] = np.empty((len(places), *file.shape(name)[1:]), np.float16)
-                _read_into(file, name, rows, found[name][start:end])
-        start = end
-    return [found.get(name, np.zeros(0, np.float16)) for name in names]
 
 
-def _read_into(file: Tensors, name: str, rows: Sequence[int], target: NDArray[np.float16]) -> None:
+def _read_into(file: Tensors, name: str, rows: Ints, target: Half) -> None:
     if rows[-1] - rows[0] + 1 == len(rows):
-        file.rows_into(name, rows[0], target)
+        file.rows_into(name, int(rows[0]), target)
     else:
         target[:] = _take(file, name, rows)
->>>>>>> sliders
 
 
 def _take(file: Tensors, name: str, rows: Ints) -> Half:

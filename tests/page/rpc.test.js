@@ -102,7 +102,12 @@ test("server: what a change of the view asks for is sent together, and the rest 
   const bodies = [];
   globalThis.fetch = async (_, { body }) => {
     bodies.push(body.split("\n").map((line) => JSON.parse(line).method));
-    return new Response(body.split("\n").map((line) => JSON.stringify({ result: JSON.parse(line).params.n })).join("\n"));
+    return new Response(
+      body
+        .split("\n")
+        .map((line) => JSON.stringify({ result: JSON.parse(line).params.n }))
+        .join("\n"),
+    );
   };
   const ask = createAsk(createServer("http://x/_dsel/"), () => PLACE);
   const results = ["gallery", "projection", "image"].map((method, n) => ask(method, { n }));

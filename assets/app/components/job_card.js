@@ -73,18 +73,12 @@ export class JobCard {
     this.cancel = this.button("button", "Cancel", ({ token }) => app.jobs.cancel(token));
     this.resume = this.button("button", "Resume", ({ token }) => app.jobs.resume(token));
     this.skipped = this.button("link", "", (report) => showSkips(app, report));
-<<<<<<< HEAD
     this.forget = this.button("quiet", "Hide", ({ token }) => app.jobs.forget(token));
     this.forget.title = HIDE_HELP;
     this.remove = this.button("quiet.danger", "Delete …", (report) => deleteJob(app, report));
     this.remove.title = DELETE_HELP;
-    const { more, cancel, resume, skipped, forget, remove, title, state, progress, problem, notices } = this;
-=======
-    this.forget = this.button("quiet", "Forget", ({ token }) => app.jobs.forget(token));
-    this.remove = this.button("quiet", "Delete", (report) => deleteJob(app, report));
     const { more, cancel, resume, skipped, forget, remove, title, state, progress, notices } = this;
     const problem = [this.queue, this.problem, this.advice];
->>>>>>> space
     const workers = this.workers.element;
     const acts = h("div.job-acts", {}, more, cancel, resume, skipped, h("span.job-ends", {}, forget, remove));
     const head = h("div.job-head", {}, title, state);

@@ -68,38 +68,25 @@ export function createServer(base, lost = () => {}) {
   /** @type {Waiting[]} */
   let waiting = [];
   return {
-<<<<<<< HEAD
     /**
      * @param {string} text
      * @param {boolean} [isTogether] whether it is sent with the others of this moment
      * @returns {Promise<string>}
      */
     ask: (text, isTogether = false) => (isTogether ? wait(text) : post(text)),
-=======
-    /** @param {string} text */
-    async ask(text) {
-      const headers = { "Content-Type": "application/json", ...PAGE, ...tokenHeaders() };
-      const response = await fetch(`${base}ask`, { method: "POST", headers, body: text }).catch((error) => {
-        lost(0);
-        throw error;
-      });
-      if (!isOfApp(response.status, response.headers.get("content-type"))) {
-        lost(response.status);
-        throw new Error(`HTTP ${response.status}`);
-      }
-      if (!response.ok) throw new RequestError(await response.text(), "refused");
-      return response.text();
-    },
->>>>>>> space
   };
 
   /** @param {string} text */
   async function post(text) {
-    const headers = { "Content-Type": "application/json", ...tokenHeaders() };
+    const headers = { "Content-Type": "application/json", ...PAGE, ...tokenHeaders() };
     const response = await fetch(`${base}ask`, { method: "POST", headers, body: text }).catch((error) => {
-      lost();
+      lost(0);
       throw error;
     });
+    if (!isOfApp(response.status, response.headers.get("content-type"))) {
+      lost(response.status);
+      throw new Error(`HTTP ${response.status}`);
+    }
     if (!response.ok) throw new RequestError(await response.text(), "refused");
     return response.text();
   }
