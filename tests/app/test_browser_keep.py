@@ -20,14 +20,11 @@ from support.browsing import (
     job_server,
     opened,
     opener,
-    served,
     served_at,
     until,
     violations,
 )
 from support.toyset import draw_picture
-
-from dsel.assets import DEMO_RUN, asset
 
 pytestmark = pytest.mark.browser
 
@@ -265,18 +262,6 @@ def test_help__lists_the_keys(visit: Opener) -> None:
     text = page.locator("dialog.help").inner_text()
     for words in ("Hide or show the settings", "Compact or roomy page", "Undo; with Shift, redo"):
         assert words in text
-
-
-def test_examples__lead_into_the_demo(chromium: Any) -> None:
-    with served(asset(DEMO_RUN)) as url, ExitStack() as stack:
-        page = stack.enter_context(opened(chromium, url, dark=True))
-        gallery(page)
-        page.get_by_role("button", name="Things to try").click()
-        assert violations(page) == []
-        page.locator("dialog .one-to-try", has_text="What another setting changes").click()
-        until(page, ".pick select", "e => e.value === 'cactus'")
-        until(page, "#dsel-panel-compare .wipe canvas", "e => !e.hidden")
-        assert "a=patch_px" in page.url
 
 
 def test_examples__only_in_the_demo(visit: Opener) -> None:

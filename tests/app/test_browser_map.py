@@ -94,6 +94,8 @@ def test_colours__scales_and_names(shown: Any) -> None:
     assert not shown.locator(".map-legend").is_visible()
     colours.select_option("cluster")
     until(shown, ".map-legend", "e => e.textContent.includes('cluster 10')")
+    colours.select_option("margin")
+    until(shown, ".map-scale figcaption", "e => e.textContent.includes('margin to the runner-up')")
     colours.select_option("kept")
     until(shown, ".map-legend", "e => e.textContent.includes('not kept42')")
     shown.get_by_label("Names", exact=True).select_option("clusters")
