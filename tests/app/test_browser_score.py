@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,27 @@ def test_zip__is_scored_and_its_run_opens(visit: Opener) -> None:
     page.locator(".run-row").first.get_by_role("button", name="Open").click()
     until(page, ".pick select", "e => e.value === 'disc'")
     assert "run=" not in page.url
+
+
+def test_zip__its_true_boxes_give_hit_rates_and_a_filter(visit: Opener) -> None:
+    page = visit()
+    choose(page, "Zip of class folders")
+    names = ["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"]
+    images = [
+        {"id": n, "file_name": name, "width": 40, "height": 36} for n, name in enumerate(names)
+    ]
+    objects = [{"id": n, "image_id": n, "bbox": [4, 4, 12, 12]} for n in range(4)]
+    boxes = json.dumps({"images": images, "annotations": objects}).encode()
+    files = {name: picture(n) for n, name in enumerate(names)}
+    give(page, "boxed.zip", zipped({**files, "boxes.json": boxes}))
+    quick(page)
+    begin(page)
+    run_row(page, "boxed.zip").get_by_role("button", name="Open").click(timeout=LONG_MS)
+    page.get_by_role("tab", name="Baselines").click()
+    until(page, ".boxes-fit", "e => e.textContent === '4 of the run\\'s 4 images have a true box.'")
+    until(page, ".meter-value", "e => e.textContent.endsWith('%')")
+    page.get_by_role("tab", name="Find").click()
+    page.get_by_label("True boxes").wait_for()
 
 
 CONTENTS = f"{FORM} .source-contents"
