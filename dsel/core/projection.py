@@ -8,7 +8,6 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from pickle import UnpicklingError
 from tempfile import mkdtemp
 from typing import Any, Final, TypeAlias
 
@@ -40,7 +39,7 @@ COMPILED: Final = (
 )
 """Modules and names of the functions that UMAP compiles for us, which takes it five seconds."""
 
-UMAP_FAILS: Final = (ImportError, OSError, RuntimeError, EOFError, UnpicklingError)
+UMAP_FAILS: Final = (ImportError, OSError, RuntimeError, EOFError)
 """Errors of a compiler that may not write its cache, or whose cache a crash has damaged, and of
 libraries that do not fit together."""
 

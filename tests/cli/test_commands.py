@@ -459,7 +459,7 @@ def test_refusal__prior(refusal, source, tmp_path):
     def score(prior: object) -> str:
         return refusal("score", source, "--run", tmp_path / "run", "--prior", prior)
 
-    assert f"{source} is not a prior: it has no model_index.json; give a folder" in score(source)
+    assert f"{source} is not a prior: it has no model_index.json; give the folder" in score(source)
     assert "'nosuch' is not a prior: give the word demo, the folder of a saved" in score("nosuch")
     assert not (tmp_path / "run").exists()
 

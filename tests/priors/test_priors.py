@@ -241,7 +241,7 @@ def test_load_prior__a_copy_without_checkpoints_is_the_same(prior, spoilt):
 
 
 def test_load_prior__folder_that_is_none(tmp_path):
-    assert "it has no model_index.json; give a folder" in refusal(tmp_path)
+    assert "it has no model_index.json; give the folder" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", "3", '"x"'])
