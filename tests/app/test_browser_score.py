@@ -319,7 +319,7 @@ def test_job__that_fails_is_forgotten(visit: Opener) -> None:
     page = visit()
     fail(page)
     assert "no-such-prior" in page.locator(".job .notice").inner_text()
-    page.get_by_role("button", name="Hide").click()
+    page.get_by_role("button", name="Hide", exact=True).click()
     until(page, ".jobs-part", "e => e.hidden")
 
 
