@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.browsing import LONG_MS, PHONE, Opener, fits, until, violations
+from support.browsing import LONG_MS, PHONE, Opener, fits, lasso_left, until, violations
 
 pytestmark = pytest.mark.browser
 
@@ -56,18 +56,6 @@ def ids(page: Any) -> list[str]:
 
 def words(page: Any, text: str) -> None:
     until(page, ".projection .selected", f"e => e.textContent.includes({text!r})")
-
-
-def lasso_left(page: Any) -> None:
-    """Drag around the left half of the plot."""
-    box = page.locator(".plot").bounding_box()
-    left, top = box["x"] + 4, box["y"] + 4
-    right, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] - 4
-    page.mouse.move(left, top)
-    page.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 6)):
-        page.mouse.move(x, y, steps=6)
-    page.mouse.up()
 
 
 def in_left_half(page: Any) -> int:
@@ -121,7 +109,7 @@ def test_hover__shows_the_patch_and_points_at_the_gallery(clusters: Any) -> None
 def test_lasso__gallery_and_legend_follow_and_the_rest_is_greyed(clusters: Any) -> None:
     count = in_left_half(clusters)
     assert 0 < count < 24
-    lasso_left(clusters)
+    lasso_left(clusters, ".plot")
     words(clusters, f"{count} patch")
     until(clusters, ".clusters-tab .cells", f"e => e.children.length === {count}")
     assert len(places(clusters)) == 24
@@ -139,7 +127,7 @@ def test_lasso__gallery_and_legend_follow_and_the_rest_is_greyed(clusters: Any) 
 
 
 def test_lasso__ends_with_the_class(clusters: Any) -> None:
-    lasso_left(clusters)
+    lasso_left(clusters, ".plot")
     until(clusters, ".projection .selected", "e => e.textContent.includes('in the lasso')")
     clusters.keyboard.press("]")
     until(clusters, ".pick select", "e => e.value === 'square'")

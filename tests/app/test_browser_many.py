@@ -6,23 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.browsing import LONG_MS, Opener, until, violations
+from support.browsing import LONG_MS, Opener, lasso_left, until, violations
 
 pytestmark = pytest.mark.browser
 
 BAR = ".actions-bar"
-
-
-def lasso(page: Any, plot: str) -> None:
-    """Drag around the left half of a plot."""
-    box = page.locator(plot).bounding_box()
-    left, top = box["x"] + 4, box["y"] + 4
-    right, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] - 4
-    page.mouse.move(left, top)
-    page.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 6)):
-        page.mouse.move(x, y, steps=6)
-    page.mouse.up()
 
 
 def by_lasso_on_the_map(page: Any) -> None:
@@ -30,7 +18,7 @@ def by_lasso_on_the_map(page: Any) -> None:
     page.wait_for_selector(".map-cover[hidden]", state="attached", timeout=LONG_MS)
     until(page, ".map-field", "e => e.dataset.seen === '72'")
     page.get_by_role("button", name="Lasso", exact=True).click()
-    lasso(page, ".map-field")
+    lasso_left(page, ".map-field")
 
 
 def by_search_of_the_map(page: Any) -> None:
@@ -43,7 +31,7 @@ def by_search_of_the_map(page: Any) -> None:
 
 def by_lasso_in_clusters(page: Any) -> None:
     open_clusters(page)
-    lasso(page, ".plot")
+    lasso_left(page, ".plot")
     until(page, ".projection .selected", "e => e.textContent.includes('in the lasso')")
     page.get_by_role("button", name="Act on these").click()
 

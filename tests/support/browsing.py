@@ -247,3 +247,15 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     pytest.fail(f"the app does not answer at {url}")
+
+
+def lasso_left(page: Any, plot: str) -> None:
+    """Drag around the left half of a plot."""
+    box = page.locator(plot).bounding_box()
+    left, top = box["x"] + 4, box["y"] + 4
+    right, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] - 4
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 6)):
+        page.mouse.move(x, y, steps=6)
+    page.mouse.up()
