@@ -247,17 +247,21 @@ function openRun(app, token, view) {
 }
 
 /**
+ * Enter a run; a tab that the visitor chooses while it opens stays.
  * @param {App} app
  * @param {string} token
  * @param {string} link
  * @param {boolean} isCorrection
  */
 async function enterRun(app, token, link, isCorrection) {
-  app.start = await app.ask("start", { link }, { run: token, view: "" });
-  app.colors = createColors(app.start.colours);
-  const { view, classes, notes } = app.start;
-  const position = { run: token, class_name: view.class_name || classes[0].name, tab: view.tab || "inspect" };
-  app.store.open({ ...view, ...position }, isCorrection);
+  const { tab } = app.store.state;
+  const start = await app.latest("run", () => app.ask("start", { link }, { run: token, view: "" }));
+  if (!start) return;
+  app.start = start;
+  app.colors = createColors(start.colours);
+  const { view, classes, notes } = start;
+  const chosen = app.store.state.tab === tab ? view.tab || "inspect" : app.store.state.tab;
+  app.store.open({ ...view, class_name: view.class_name || classes[0].name, run: token, tab: chosen }, isCorrection);
   showNotes(app, notes);
   await app.attempt(() => restoreSelection(app));
 }
