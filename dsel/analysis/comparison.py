@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsel.types import Box, ClassSelection, Patch
+from dsel.patches import Boxes, Doubles, Ints, Patches
+from dsel.types import ClassSelection, Patch
 
 SAME_BOX: Final = 0.5
 """Boxes of one image that overlap by more than this are the same choice."""
@@ -31,6 +31,61 @@ class Change:
     b: Patch | None
     kept_a: bool
     kept_b: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes(Sequence[Change]):
+    """N images under A and B as columns; a `Change` is made when it is asked for.
+
+    a and b: the patches of both sides, which the selections share. first_a and first_b: (N,) the
+    position of each image's first patch among them, -1 where it has none. The other columns, (N,),
+    are those of `Change`.
+    """
+
+    ids: tuple[str, ...]
+    a: Patches
+    b: Patches
+    first_a: Ints
+    first_b: Ints
+    overlap: Doubles
+    kept_a: NDArray[np.bool_]
+    kept_b: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, at: int) -> Change: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Change, ...]: ...
+    def __getitem__(self, at: int | slice) -> Change | tuple[Change, ...]:
+        if isinstance(at, slice):
+            return tuple(self[row] for row in range(*at.indices(len(self))))
+        first_a, first_b = int(self.first_a[at]), int(self.first_b[at])
+        return Change(
+            image_id=self.ids[at],
+            overlap=float(self.overlap[at]),
+            a=self.a[first_a] if first_a >= 0 else None,
+            b=self.b[first_b] if first_b >= 0 else None,
+            kept_a=bool(self.kept_a[at]),
+            kept_b=bool(self.kept_b[at]),
+        )
+
+    @property
+    def cluster_a(self) -> Ints:
+        """The cluster of each image's first patch in A, -1 where it has none, (N,)."""
+        return _cluster(self.a, self.first_a)
+
+    @property
+    def cluster_b(self) -> Ints:
+        """The cluster of each image's first patch in B, -1 where it has none, (N,)."""
+        return _cluster(self.b, self.first_b)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns; ids and patches are those of the selections."""
+        columns = self.first_a, self.first_b, self.overlap, self.kept_a, self.kept_b
+        return sum(column.nbytes for column in columns) + 8 * len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +122,7 @@ class Comparison:
     """
 
     name: str
-    changes: tuple[Change, ...]
+    changes: Changes
     moves: NDArray[np.int64]
     rand_index: float
     kept: KeptOverlap
@@ -86,118 +141,168 @@ class OverallComparison:
 
 def compare(a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int) -> Comparison:
     """Compare two selections of one class."""
-    first, second = _by_image(a), _by_image(b)
-    kept_a, kept_b = _kept(a, ipc_a), _kept(b, ipc_b)
-    ids_a, ids_b = ({patch.image_id for patch in kept} for kept in (kept_a, kept_b))
-    changes = [
-        _change(image_id, first.get(image_id, []), second.get(image_id, []), ids_a, ids_b)
-        for image_id in sorted(first.keys() | second.keys())
-    ]
-    changes.sort(key=lambda change: change.overlap)
-    pairs = [(one.a.cluster, one.b.cluster) for one in changes if one.a and one.b]
-    sizes = [1 + max((patch.cluster for patch in one.patches), default=-1) for one in (a, b)]
-    moves = _contingency(pairs, sizes[0], sizes[1])
+    changes, (image_a, image_b) = _changes(a, b, ipc_a, ipc_b)
+    clusters = np.stack([changes.cluster_a, changes.cluster_b])
+    shared = clusters[:, (clusters >= 0).all(axis=0)]
+    sizes = [1 + int(one.patches.cluster.max(initial=-1)) for one in (a, b)]
+    kept = [np.array(sorted(side.kept(ipc)), int) for side, ipc in ((a, ipc_a), (b, ipc_b))]
     return Comparison(
         name=a.name,
-        changes=tuple(changes),
-        moves=moves,
-        rand_index=_rand_index(pairs),
-        kept=_kept_overlap(kept_a, kept_b),
-    )
+        changes=changes,
+        moves=_contingency(shared, sizes[0], sizes[1]),
+        rand_index=_rand_index(shared),
+        kept=_kept_overlap(
+            image_a[kept[0]], a.patches.cut_box[kept[0]],
+            image_b[kept[1]], b.patches.cut_box[kept[1]],
+        ),
+    )  # fmt: skip
 
 
 def compare_overall(classes: Iterable[Comparison]) -> OverallComparison:
     """Combine the comparisons of several classes, weighted by their images."""
-    overlaps: list[float] = []
+    images, overlapping, unchanged = 0, 0.0, 0
     weights: list[int] = []
     weighted: list[float] = []
     kept: list[tuple[int, int, int, int]] = []
     for one in classes:  # once, so that no more than one class's changes are in memory
-        overlaps.extend(change.overlap for change in one.changes)
+        overlaps = one.changes.overlap
+        images, overlapping = images + len(overlaps), overlapping + float(overlaps.sum())
+        unchanged += int((overlaps > 1 - 1e-9).sum())
         weights.append(int(one.moves.sum()))
         if weights[-1]:
             weighted.append(weights[-1] * one.rand_index)
         kept.append((one.kept.a, one.kept.b, one.kept.same_images, one.kept.same_boxes))
     return OverallComparison(
-        images=len(overlaps),
-        overlap=_share(sum(overlaps), len(overlaps)),
-        unchanged=sum(overlap > 1 - 1e-9 for overlap in overlaps),
+        images=images,
+        overlap=_share(overlapping, images),
+        unchanged=unchanged,
         rand_index=_share(sum(weighted), sum(weights)),
         kept=KeptOverlap(*np.array(kept, int).reshape(-1, 4).sum(axis=0).tolist()),
     )
 
 
-def overlap(a: Sequence[Box], b: Sequence[Box]) -> float:
-    """Intersection over union of two sets of boxes, none of which overlaps one of its own set."""
-    inside = sum(_inside(one, other) for one in a for other in b)
-    union = sum(box.width * box.height for box in (*a, *b)) - inside
-    return inside / union if union else 0.0
+def overlaps(image_a: Ints, a: Boxes, image_b: Ints, b: Boxes, images: int) -> Doubles:
+    """Intersection over union of the boxes of each image in A and in B, (images,).
+
+    image_a: (P,) the image of each box of A; no two boxes of one side overlap in an image. 0 for
+    images that have boxes in one of them alone, or in none.
+    """
+    left, right = _pairs(image_a, image_b)
+    inside = _sums(image_a[left], _shared(a[left], b[right]), images)
+    areas = _sums(image_a, _area(a), images) + _sums(image_b, _area(b), images)
+    return _ratio(inside, areas - inside)
 
 
-def _change(
-    image_id: str, a: Sequence[Patch], b: Sequence[Patch], ids_a: set[str], ids_b: set[str]
-) -> Change:
-    return Change(
-        image_id=image_id,
-        overlap=overlap([patch.box for patch in a], [patch.box for patch in b]),
-        a=a[0] if a else None,
-        b=b[0] if b else None,
-        kept_a=image_id in ids_a,
-        kept_b=image_id in ids_b,
+def _changes(
+    a: ClassSelection, b: ClassSelection, ipc_a: int, ipc_b: int
+) -> tuple[Changes, tuple[Ints, Ints]]:
+    """Return all changes, and which image of all of both sides each patch of A and of B shows."""
+    names = sorted({*a.patches.image_ids, *b.patches.image_ids})
+    places = {name: place for place, name in enumerate(names)}
+    image_a, image_b = (_places(one.patches, places) for one in (a, b))
+    overlap = overlaps(image_a, a.patches.box, image_b, b.patches.box, len(names))
+    order = np.argsort(overlap, kind="stable")
+    changes = Changes(
+        ids=tuple(names[place] for place in order.tolist()),
+        a=a.patches,
+        b=b.patches,
+        first_a=_first(image_a, len(names))[order],
+        first_b=_first(image_b, len(names))[order],
+        overlap=overlap[order],
+        kept_a=_holding(image_a[list(a.kept(ipc_a))], len(names))[order],
+        kept_b=_holding(image_b[list(b.kept(ipc_b))], len(names))[order],
     )
+    return changes, (image_a, image_b)
 
 
-def _by_image(selected: ClassSelection) -> dict[str, list[Patch]]:
-    found: dict[str, list[Patch]] = {}
-    for patch in selected.patches:
-        found.setdefault(patch.image_id, []).append(patch)
-    return found
+def _places(patches: Patches, places: Mapping[str, int]) -> Ints:
+    """Return the place of each patch's image, (P,)."""
+    found = np.array([places.get(image_id, -1) for image_id in patches.ids], np.int64)
+    return found[patches.image]
 
 
-def _kept(selected: ClassSelection, ipc: int) -> list[Patch]:
-    return [selected.patches[rank] for rank in sorted(selected.kept(ipc))]
+def _first(image: Ints, images: int) -> Ints:
+    """Return the position of the first patch of each image, -1 where it has none, (images,)."""
+    first = np.full(images, -1, np.int64)
+    found, at = np.unique(image, return_index=True)
+    first[found] = at
+    return first
 
 
-def _kept_overlap(a: Sequence[Patch], b: Sequence[Patch]) -> KeptOverlap:
-    boxes: dict[str, list[Box]] = {}
-    for patch in b:
-        boxes.setdefault(patch.image_id, []).append(patch.cut_box)
-    counts_a, counts_b = (Counter(patch.image_id for patch in kept) for kept in (a, b))
-    same = sum(
-        any(overlap([patch.cut_box], [box]) > SAME_BOX for box in boxes.get(patch.image_id, ()))
-        for patch in a
-    )
-    return KeptOverlap(len(a), len(b), (counts_a & counts_b).total(), same)
+def _holding(image: Ints, images: int) -> NDArray[np.bool_]:
+    """Return which of all images are among these, (images,)."""
+    flags = np.zeros(images, bool)
+    flags[image] = True
+    return flags
 
 
-def _contingency(
-    pairs: Sequence[tuple[int, int]], clusters_a: int, clusters_b: int
-) -> NDArray[np.int64]:
-    """Count the images of each pair of clusters; clusters without shared images count 0."""
+def _cluster(patches: Patches, first: Ints) -> Ints:
+    clusters = np.full(len(first), -1, np.int64)
+    clusters[first >= 0] = patches.cluster[first[first >= 0]]
+    return clusters
+
+
+def _kept_overlap(image_a: Ints, a: Boxes, image_b: Ints, b: Boxes) -> KeptOverlap:
+    """Compare what is cut of the kept patches, each of which shows an image."""
+    images = 1 + max(image_a.max(initial=-1), image_b.max(initial=-1))
+    counts = [np.bincount(image, minlength=images) for image in (image_a, image_b)]
+    left, right = _pairs(image_a, image_b)
+    inside = _shared(a[left], b[right])
+    same = _ratio(inside, _area(a[left]) + _area(b[right]) - inside) > SAME_BOX
+    return KeptOverlap(len(a), len(b), int(np.minimum(*counts).sum()), len(np.unique(left[same])))
+
+
+def _contingency(clusters: Ints, clusters_a: int, clusters_b: int) -> Ints:
+    """Count the images of each pair of clusters (2, N); clusters without shared images count 0."""
     table = np.zeros((clusters_a, clusters_b), np.int64)
-    if pairs:
-        from sklearn.metrics.cluster import contingency_matrix
-
-        labels_a, labels_b = np.array(pairs).T
-        shared = np.ix_(np.unique(labels_a), np.unique(labels_b))
-        table[shared] = contingency_matrix(labels_a, labels_b)
+    np.add.at(table, tuple(clusters), 1)
     return table
 
 
-def _rand_index(pairs: Sequence[tuple[int, int]]) -> float:
+def _rand_index(clusters: Ints) -> float:
     """Adjusted Rand index (Hubert and Arabie, 1985) of two clusterings; NaN without images."""
-    if not pairs:
+    if not clusters.size:
         return float("nan")
     from sklearn.metrics import adjusted_rand_score
 
-    return float(adjusted_rand_score(*np.array(pairs).T))
+    return float(adjusted_rand_score(*clusters))
 
 
-def _inside(a: Box, b: Box) -> float:
-    """Return the area that two boxes share."""
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    return max(width, 0.0) * max(height, 0.0)
+def _pairs(image_a: Ints, image_b: Ints) -> tuple[Ints, Ints]:
+    """Return the positions in A and in B of all pairs of patches of one image."""
+    order = np.argsort(image_b, kind="stable")
+    starts, ends = (np.searchsorted(image_b[order], image_a, side) for side in ("left", "right"))
+    counts = ends - starts
+    left = np.repeat(np.arange(len(image_a)), counts)
+    nth = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return left, order[starts[left] + nth]
+
+
+def _shared(a: Boxes, b: Boxes) -> Doubles:
+    """Return the areas that pairs of boxes share, (N,)."""
+    starts = np.maximum(a[:, :2], b[:, :2])
+    ends = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
+    sides: Doubles = np.maximum(ends - starts, 0.0)
+    return _product(sides)
+
+
+def _area(boxes: Boxes) -> Doubles:
+    return _product(boxes[:, 2:])
+
+
+def _product(sides: Doubles) -> Doubles:
+    product: Doubles = sides[:, 0] * sides[:, 1]
+    return product
+
+
+def _sums(image: Ints, values: Doubles, images: int) -> Doubles:
+    """Return the sum of the values of each image, (images,)."""
+    return np.bincount(image, values, images).astype(float)  # without values they are integers
+
+
+def _ratio(part: Doubles, whole: Doubles) -> Doubles:
+    """Return part / whole, 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
 def _share(part: float, whole: float) -> float:

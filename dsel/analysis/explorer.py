@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,9 +64,6 @@ from dsel.runs.ground_truth import GroundTruth
 from dsel.types import ClassSelection, Patch, Pixels
 
 T = TypeVar("T")
-
-CHANGE_BYTES: Final = 2000
-"""Memory of an image of a comparison: its patches in both selections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +257,7 @@ class Explorer(Selector):
         return self._cached(
             ("comparison", class_index, a, b),
             lambda: compare(self.select(class_index, a), self.select(class_index, b), a.ipc, b.ipc),
-            lambda comparison: CHANGE_BYTES * len(comparison.changes),
+            lambda comparison: comparison.changes.nbytes + comparison.moves.nbytes,
         )
 
     def changes(
@@ -276,7 +273,7 @@ class Explorer(Selector):
     ) -> ChangeRow | None:
         """Return how two settings differ on one image; None if it has no patch in either."""
         changes = self.compare(class_index, a, b).changes
-        found = [change for change in changes if change.image_id == image_id]
+        found = [changes[changes.ids.index(image_id)]] if image_id in changes.ids else []
         sides = self._side(class_index, a), self._side(class_index, b)
         return next(iter(change_rows(found, *sides, self.images(class_index))), None)
 

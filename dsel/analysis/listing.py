@@ -17,7 +17,7 @@ from dsel.core.best_patches import ranking_scores
 from dsel.errors import SettingError, unknown
 from dsel.patches import ClassImages, Patches
 from dsel.runs.schema import ImageRow
-from dsel.types import ClassSelection, Patch
+from dsel.types import ClassSelection
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["rank", "score", "picture_score", "margin", "cluster", "name"]
@@ -152,17 +152,21 @@ def list_changes(
     """Return a page of the images of a class, by how much two selections differ on them."""
     if view.keeping not in _KEEPING:
         raise unknown("way of keeping", view.keeping, _KEEPING)
-    changes = [
-        change
-        for change in comparison.changes
-        if _in_cluster(change.a, view.cluster_a)
-        and _in_cluster(change.b, view.cluster_b)
-        and (change.kept_a, change.kept_b) in _KEEPING[view.keeping]
-    ]
+    changes = comparison.changes
+    chosen = np.zeros(len(changes), bool)
+    for kept_a, kept_b in _KEEPING[view.keeping]:
+        chosen |= (changes.kept_a == kept_a) & (changes.kept_b == kept_b)
+    for wanted, clusters in (
+        (view.cluster_a, changes.cluster_a),
+        (view.cluster_b, changes.cluster_b),
+    ):
+        chosen &= (wanted == -1) | (clusters == wanted)
+    rows = np.flatnonzero(chosen)
     if view.backwards:
-        changes.sort(key=lambda change: -change.overlap)
-    shown = page_of(changes, view.page, view.rows)
-    return Page(change_rows(shown.rows, a, b, images), shown.page, shown.pages, shown.total)
+        rows = rows[np.argsort(-changes.overlap[rows], kind="stable")]
+    shown = page_of(rows.tolist(), view.page, view.rows)
+    found = change_rows([changes[row] for row in shown.rows], a, b, images)
+    return Page(found, shown.page, shown.pages, shown.total)
 
 
 def change_rows(
@@ -245,10 +249,6 @@ def _ordered(patches: Patches, view: Listing) -> list[int]:
     order = np.argsort(-key[~last] if falling else key[~last], kind="stable")
     listed: list[int] = np.concatenate([ranks[~last][order], ranks[last]]).tolist()
     return listed
-
-
-def _in_cluster(patch: Patch | None, cluster: int) -> bool:
-    return cluster == -1 or (patch is not None and patch.cluster == cluster)
 
 
 def _places(ids: Sequence[str]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations
 from math import isnan, nan
 
@@ -12,10 +13,23 @@ from hypothesis import strategies as st
 from support.drawn import patch_of, selection_of
 from support.lazy import LazyModule
 
-from dsel.analysis.comparison import KeptOverlap, compare, compare_overall, overlap
+from dsel.analysis.comparison import KeptOverlap, compare, compare_overall, overlaps
 from dsel.types import Box, ClassSelection
 
 metrics = LazyModule("sklearn.metrics")
+
+
+def overlap(a: list[Box], b: list[Box]) -> float:
+    """The overlap of the boxes of one image; there are others beside it, in both sides alike."""
+    beside = Box(0, 0, 5, 5)
+    rows = [
+        [(one.x, one.y, one.width, one.height) for one in (beside, *side, beside)]
+        for side in (a, b)
+    ]
+    places = [np.array([0, *[1] * len(side), 2]) for side in (a, b)]
+    found = overlaps(places[0], np.array(rows[0]), places[1], np.array(rows[1]), 4)
+    assert found[[0, 2, 3]].tolist() == [1, 1, 0]
+    return float(found[1])
 
 
 def pixels_of(boxes: list[Box]) -> set[tuple[int, int]]:
@@ -114,6 +128,48 @@ def test_compare__several_patches_of_an_image() -> None:
     assert compare(a, b, 1, 2).kept == KeptOverlap(2, 3, 2, 1)
 
 
+def drawn(seed: int) -> ClassSelection:
+    """Up to nine patches of up to four images, those of an image apart, as mosaics or not."""
+    rng = np.random.default_rng(seed)
+    patches: list[tuple[str, int, float]] = []
+    for name in rng.permutation(list("pqrs")).tolist():
+        places = rng.permutation(4)[: rng.integers(0, 4)] * 20 + rng.integers(0, 8)
+        patches += [(name, int(rng.integers(0, 3)), float(x)) for x in places]
+    order = rng.permutation(len(patches)).tolist()
+    tiles = int(rng.integers(1, 3))
+    images = [tuple(range(n, n + tiles)) for n in range(0, len(order) - tiles + 1, tiles)]
+    return some(*(patches[n] for n in order), images=images)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 4), st.integers(0, 4))
+def test_compare__slow_definition(seed: int, ipc_a: int, ipc_b: int) -> None:
+    a, b = drawn(seed), drawn(seed + 1)
+    found = compare(a, b, ipc_a, ipc_b)
+    kept_a = [a.patches[rank] for rank in a.kept(ipc_a)]
+    kept_b = [b.patches[rank] for rank in b.kept(ipc_b)]
+    assert sorted(found.changes.ids) == sorted({*a.patches.image_ids, *b.patches.image_ids})
+    assert (np.diff(found.changes.overlap) >= 0).all()
+    for change in found.changes:
+        mine, other = ([one for one in side.patches if one.image_id == change.image_id]
+                       for side in (a, b))  # fmt: skip
+        boxes = [[one.box for one in side] for side in (mine, other)]
+        assert change.overlap == pytest.approx(overlap(*boxes))
+        assert (change.a, change.b) == tuple(next(iter(side), None) for side in (mine, other))
+        assert change.kept_a == any(one.image_id == change.image_id for one in kept_a)
+        assert change.kept_b == any(one.image_id == change.image_id for one in kept_b)
+    counts = [Counter(one.image_id for one in kept) for kept in (kept_a, kept_b)]
+    same = [
+        one for one in kept_a
+        if any(
+            other.image_id == one.image_id and overlap([one.cut_box], [other.cut_box]) > 0.5
+            for other in kept_b
+        )
+    ]  # fmt: skip
+    shared = (counts[0] & counts[1]).total()
+    assert found.kept == KeptOverlap(len(kept_a), len(kept_b), shared, len(same))
+
+
 def test_compare__half_an_overlap_is_not_the_same_box() -> None:
     wide, half = selection_of([patch_of("p", 0, side=16)]), selection_of([patch_of("p", 0, side=8)])
     assert compare(wide, half, 1, 1).kept == KeptOverlap(1, 1, 1, 0)  # a quarter
@@ -126,7 +182,7 @@ def test_compare__half_an_overlap_is_not_the_same_box() -> None:
 def test_compare__empty_classes() -> None:
     nothing = selection_of([])
     found = compare(nothing, nothing, 3, 3)
-    assert (found.changes, found.moves.shape) == ((), (0, 0))
+    assert (len(found.changes), found.moves.shape) == (0, (0, 0))
     assert isnan(found.rand_index)
     assert isnan(found.kept.image_share)
     assert isnan(found.kept.box_share)
