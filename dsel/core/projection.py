@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from tempfile import mkdtemp
+from threading import Thread
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -149,8 +150,14 @@ def _imported() -> _Library:
     UMAP itself stores only some of it. Numba keeps the code beside UMAP's own files, or in the
     user's folder of caches; it compiles again for another processor and for changed source.
     """
+    import numba
     import umap
 
+    # Numba takes as many threads of OpenMP as there are processors, and leaves the thread that asks
+    # first with that number, whatever OMP_NUM_THREADS says. Torch reads its own from there.
+    launch = Thread(target=numba.get_num_threads)
+    launch.start()
+    launch.join()
     for module, name in COMPILED:
         compiled = getattr(getattr(umap, module), name, None)  # other releases have other names
         if compiled is not None:

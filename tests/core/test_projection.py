@@ -191,6 +191,30 @@ def test_layout__compiled_once_per_machine(tmp_path: Path) -> None:
     assert second == [first[0], one, one, none]
 
 
+THREADS = """
+import sys
+from support.clouds import clouds
+from dsel.core import projection
+
+if sys.argv[1] == "first":
+    import torch
+projection.layout(clouds((20, 20)), 0)
+import torch
+print(torch.get_num_threads())
+"""
+
+
+@pytest.mark.parametrize("torch_is", ["first", "last"])
+def test_layout__leaves_the_threads_of_torch_alone(torch_is: str) -> None:
+    path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, torch_is], cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"},
+        capture_output=True, text=True, check=True, timeout=300,
+    )  # fmt: skip
+    assert done.stdout.split() == ["1"]
+
+
 @pytest.mark.parametrize("error", [OSError("full"), RuntimeError("cannot cache\nno locator")])
 def test_project__principal_components_where_umap_fails(
     monkeypatch: pytest.MonkeyPatch, error: Exception
