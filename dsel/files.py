@@ -15,6 +15,7 @@ import shutil
 import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from io import BytesIO
@@ -50,6 +51,10 @@ OTHER_HOST_S: Final = 24 * 3600.0
 
 CLOCKS_S: Final = 2.0
 """How much the clocks of processes and of files may differ."""
+
+SYNCED_AT_ONCE: Final = 16
+"""Files that are waited for at once: a disk, or another machine, takes many together."""
+
 DELETE: Final = "delete it and run the same command again"
 RECORD: Final = "dsel"
 """The key of the record in the metadata of a safetensors file."""
@@ -81,11 +86,15 @@ def write_atomically(path: Path, content: bytes, synced: bool = True, flushed: b
             sync_folder(path.parent)
 
 
+def _sync_file(path: Path) -> None:
+    with storage_errors(path), path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
 def sync_files(files: Collection[Path]) -> None:
     """Make the contents and the names of files safe from a loss of power."""
-    for path in files:
-        with storage_errors(path), path.open("r+b") as file:
-            os.fsync(file.fileno())
+    with ThreadPoolExecutor(SYNCED_AT_ONCE, "dsel-sync") as pool:
+        list(pool.map(_sync_file, files))  # raises what a thread did
     for folder in {path.parent for path in files}:
         sync_folder(folder)
 

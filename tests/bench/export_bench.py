@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.synthetic import Drawn, draw, write_run
 
-from dsel.config import ExportSettings, SelectSettings, SourceSettings
+from dsel.config import ExportSettings, ScoreSettings, SelectSettings, SourceSettings
 from dsel.data import open_dataset
 from dsel.data.base import origin_of
 from dsel.data.images import crop
@@ -102,7 +102,8 @@ def _run(options: argparse.Namespace, path: Path, each: int) -> Run:
 
     names = [f"class {index}" for index in range(CLASSES)]
     origin = origin_of(str(path / "gone"), SourceSettings())
-    return write_run(path, dict.fromkeys(names, each), origin, drawn)
+    each_of = dict.fromkeys(names, each)
+    return write_run(path, each_of, origin, drawn, shard_size=ScoreSettings().shard_size)
 
 
 def _photos(folder: str, most: int) -> Iterator[Pixels]:
