@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from dsel.checksums import check_content
-from dsel.errors import DamageError, StorageError, storage_errors
+from dsel.errors import DamageError, SettingError, StorageError, storage_errors
 from dsel.exports.base import MANIFEST, Export
 from dsel.exports.registry import MANIFESTS, parts_of
 from dsel.files import PARTIAL, remove_partial_folders, temporary_beside
@@ -21,6 +22,7 @@ from dsel.locks import LOCK, locked
 from dsel.types import Done, Event
 
 ZIP = ".zip"
+OTHER_ARCHIVES: Final = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, struct.error, zlib.error,
     zipfile.BadZipFile,
@@ -72,8 +74,17 @@ def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:
 
 
 def is_zip(out: Path) -> bool:
-    """Whether an export to this path is one zip file, by its suffix."""
-    return out.suffix.lower() == ZIP
+    """Whether an export to this path is one zip file, by its suffix.
+
+    Raises `SettingError` for the suffix of another kind of archive.
+    """
+    suffix = out.suffix.lower()
+    if suffix in OTHER_ARCHIVES:
+        raise SettingError(
+            f"out must be a folder, or a file that ends in {ZIP}, got {out.name}: for tar files in "
+            "a folder use --format webdataset"
+        )
+    return suffix == ZIP
 
 
 def write_zip(

@@ -38,7 +38,7 @@ _LIBRARIES: Final[Mapping[str, str]] = MappingProxyType({
 })  # fmt: skip
 """What opens a link, by its scheme; the Hub needs no more than dsel."""
 
-_DATASET: Final = re.compile(r"hf://(?:datasets/)?([\w.-]+/[\w.-]+)")
+_DATASET: Final = re.compile(r"hf://(?:datasets/)?(?!datasets/)([\w.-]+/[\w.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ class Space:
 
     title: str = ""
     link: str = ""
+
+
+def dataset_of(link: str) -> str:
+    """Return the id of the dataset of the Hub that a link leads to; empty for any other link."""
+    found = _DATASET.match(link)
+    return found[1] if found else ""
 
 
 def code_files() -> Iterator[SharedFile]:
@@ -110,14 +116,14 @@ def _readme(run: Run, space: Space, run_bytes: int) -> str:
     of, settings = run.identity, run.summary
     dataset = _last(str(of.dataset_origin.get("source", "a dataset")))
     heading = _line(space.title) or f"{dataset}, distilled by selection"
-    dataset_id = _DATASET.match(space.link)
+    dataset_id = dataset_of(space.link)
     here = f"in the folder `{RUN}` ({run_bytes / 1e6:,.1f} MB)"
     return _filled(
         "README.md.txt",
         title=json.dumps(heading[:TITLE_CHARS], ensure_ascii=False),
         heading=heading,
         gradio=version("gradio"),
-        linked=f"datasets:\n- {dataset_id[1]}\n" if dataset_id else "",
+        linked=f"datasets:\n- {dataset_id}\n" if dataset_id else "",
         images=f"{settings.scored:,}",
         dataset=_line(dataset),
         classes=f"{len(of.classes):,}",

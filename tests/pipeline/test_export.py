@@ -48,6 +48,14 @@ def test_export_selections__unfit_settings_write_nothing(run, tmp_path, select, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["set.tar", "set.tar.gz", "SET.RAR", "set.7z"])
+def test_export_selections__no_other_archive_than_a_zip(run, tmp_path, name):
+    settings, selections = run.read_selection()
+    with pytest.raises(SettingError, match=rf"out must be a folder, or a file .* got {name}: "):
+        finish(export_selections(run, selections, settings, tmp_path / name, ExportSettings()))
+    assert not list(tmp_path.iterdir())
+
+
 def test_export__the_source_is_opened_once(run, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(module, "source_of", lambda *of: opened.append(of) or source_of(*of))

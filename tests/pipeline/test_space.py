@@ -158,8 +158,9 @@ def test_write_space__link_and_title(run: Run, tmp_path: Path) -> None:
     assert f"RUN = {link!r}" in (tmp_path / "a/app.py").read_text()
     assert "s3fs" in requirements("s3://bucket/run").splitlines()
     assert "s3fs" not in requirements(link)
-    with pytest.raises(SettingError, match="link must be a URL such as hf://user/name"):
-        written(run, tmp_path / "b", link="someone/my-run")
+    for wrong in ("someone/my-run", "hf://someone", "hf://datasets/someone"):
+        with pytest.raises(SettingError, match="link must be a URL such as hf://user/name"):
+            written(run, tmp_path / "b", link=wrong)
 
 
 def test_write_space__again_mends_and_renews(run: Run, tmp_path: Path) -> None:
