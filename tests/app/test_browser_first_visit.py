@@ -224,6 +224,15 @@ def test_intro__one_sentence_that_follows_the_tab_and_is_closed_for_good(page: A
     assert not intro.is_visible()
 
 
+def test_intro__is_as_high_as_its_text_on_a_phone(visit: Opener) -> None:
+    page = visit("tab=compare", viewport=PHONE)
+    intro = page.locator(".intro")
+    intro.wait_for()
+    assert "what two settings choose differently" in intro.inner_text()
+    assert intro.bounding_box()["height"] < 120
+    assert page.locator("#dsel-panel-compare").bounding_box()["y"] < 300
+
+
 def test_help_texts__speak_of_what_the_slider_shows(page: Any) -> None:
     ready(page)
     texts = page.locator(".side .help").all_text_contents()
