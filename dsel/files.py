@@ -53,7 +53,7 @@ CLOCKS_S: Final = 2.0
 """How much the clocks of processes and of files may differ."""
 
 SYNCED_AT_ONCE: Final = 16
-"""Files that are waited for at once: a disk, or another machine, takes many together."""
+"""Files synced at the same time: disks and network file systems take many at once."""
 
 DELETE: Final = "delete it and run the same command again"
 RECORD: Final = "dsel"
@@ -86,17 +86,17 @@ def write_atomically(path: Path, content: bytes, synced: bool = True, flushed: b
             sync_folder(path.parent)
 
 
-def _sync_file(path: Path) -> None:
-    with storage_errors(path), path.open("r+b") as file:
-        os.fsync(file.fileno())
-
-
 def sync_files(files: Collection[Path]) -> None:
     """Make the contents and the names of files safe from a loss of power."""
     with ThreadPoolExecutor(SYNCED_AT_ONCE, "dsel-sync") as pool:
         list(pool.map(_sync_file, files))  # raises what a thread did
     for folder in {path.parent for path in files}:
         sync_folder(folder)
+
+
+def _sync_file(path: Path) -> None:
+    with storage_errors(path), path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def place_written(temporary: Path, target: Path) -> None:

@@ -26,6 +26,8 @@ import { applyTheme } from "./lib/theme.js";
 
 const IDLE_MS = 8000;
 
+let entered = 0; // runs that were opened, or are being opened
+
 /** @typedef {ReturnType<typeof createConnection>} Connection */
 /**
  * @typedef {{
@@ -255,8 +257,10 @@ function openRun(app, token, view) {
  */
 async function enterRun(app, token, link, isCorrection) {
   const { tab } = app.store.state;
+  entered += 1;
+  const turn = entered;
   const start = await app.latest("run", () => app.ask("start", { link }, { run: token, view: "" }));
-  if (!start) return;
+  if (!start || turn !== entered) return; // another run was opened meanwhile
   app.start = start;
   app.colors = createColors(start.colours);
   const { view, classes, notes } = start;

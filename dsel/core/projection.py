@@ -6,10 +6,10 @@ import atexit
 import os
 import shutil
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from tempfile import mkdtemp
-from threading import Thread
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -155,9 +155,8 @@ def _imported() -> _Library:
 
     # Numba takes as many threads of OpenMP as there are processors, and leaves the thread that asks
     # first with that number, whatever OMP_NUM_THREADS says. Torch reads its own from there.
-    launch = Thread(target=numba.get_num_threads)
-    launch.start()
-    launch.join()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(numba.get_num_threads).result()
     for module, name in COMPILED:
         compiled = getattr(getattr(umap, module), name, None)  # other releases have other names
         if compiled is not None:

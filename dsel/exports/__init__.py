@@ -12,7 +12,7 @@ from __future__ import annotations
 from dsel.exports.base import Export, class_folders, image_entry, refuse_foreign
 from dsel.exports.registry import FORMATS, MANIFESTS, exported_folders, parts_of
 from dsel.exports.writing import Labels, write_export
-from dsel.exports.zip_file import is_zip, write_zip, zip_bytes, zip_folder
+from dsel.exports.zip_file import is_archive, is_zip, write_zip, zip_bytes, zip_folder
 
 __all__ = [
     "FORMATS",
@@ -22,6 +22,7 @@ __all__ = [
     "class_folders",
     "exported_folders",
     "image_entry",
+    "is_archive",
     "is_zip",
     "parts_of",
     "refuse_foreign",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from dsel.checksums import check_content
-from dsel.errors import DamageError, SettingError, StorageError, storage_errors
+from dsel.errors import DamageError, StorageError, storage_errors
 from dsel.exports.base import MANIFEST, Export
 from dsel.exports.registry import MANIFESTS, parts_of
 from dsel.files import PARTIAL, remove_partial_folders, temporary_beside
@@ -74,17 +74,13 @@ def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:
 
 
 def is_zip(out: Path) -> bool:
-    """Whether an export to this path is one zip file, by its suffix.
+    """Whether an export to this path is one zip file, by its suffix."""
+    return out.suffix.lower() == ZIP
 
-    Raises `SettingError` for the suffix of another kind of archive.
-    """
-    suffix = out.suffix.lower()
-    if suffix in OTHER_ARCHIVES:
-        raise SettingError(
-            f"out must be a folder, or a file that ends in {ZIP}, got {out.name}: for tar files in "
-            "a folder use --format webdataset"
-        )
-    return suffix == ZIP
+
+def is_archive(out: Path) -> bool:
+    """Whether a path is that of an archive of any kind, by its suffix."""
+    return is_zip(out) or out.suffix.lower() in OTHER_ARCHIVES
 
 
 def write_zip(

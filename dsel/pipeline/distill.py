@@ -11,7 +11,7 @@ from dsel.contents import Contents
 from dsel.core.patch_features import Featurizer
 from dsel.data import open_dataset
 from dsel.errors import SettingError
-from dsel.exports import is_zip, refuse_foreign
+from dsel.exports import is_archive, refuse_foreign
 from dsel.pipeline.confidences import asks_teacher, teacher_for
 from dsel.pipeline.export import export
 from dsel.pipeline.labelling import check_labels, open_teacher
@@ -27,7 +27,7 @@ from dsel.types import Dataset, Event, Prior
 
 def check_out(out: Path, settings: ExportSettings) -> None:
     """Raise before the hours of scoring, not after them, for an output that would be refused."""
-    if is_zip(out):
+    if is_archive(out):
         raise SettingError(f"out must be a folder, got {out}: dsel export packs it into a zip file")
     formats = FORMAT_NAMES if len(settings.format) > 1 else ()
     refuse_foreign(out, also_ours=(RUN_IN_OUT, *formats))

@@ -14,7 +14,8 @@ from dsel import __version__
 from dsel.config import ExportSettings, SelectSettings
 from dsel.config.base import result_settings
 from dsel.core.composing import Canvas, Cut, check_image_px, compose_class
-from dsel.exports import FORMATS, Export, class_folders, is_zip, write_export, write_zip
+from dsel.errors import SettingError
+from dsel.exports import FORMATS, Export, class_folders, is_archive, is_zip, write_export, write_zip
 from dsel.exports.base import CHOSEN
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.labelling import check_labels, labeller, open_teacher
@@ -62,6 +63,11 @@ def export_selections(
 
     chosen: the ids of the images, where they were chosen one by one (see `export_images`).
     """
+    if is_archive(out) and not is_zip(out):
+        raise SettingError(
+            f"out must be a folder, or a file that ends in .zip, got {out.name}: for tar files in "
+            "a folder use --format webdataset"
+        )
     image_px = check_export(run, select_settings, settings)
     teacher = open_teacher(settings, run.identity.classes)
     dataset, why = source_of(run, settings.pixels)

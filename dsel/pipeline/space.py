@@ -18,7 +18,6 @@ from typing import Final
 from pydantic import with_config
 
 from dsel.checksums import digest, digest_of
-from dsel.data.places import is_url
 from dsel.errors import SettingError, StorageError, storage_errors
 from dsel.files import (
     STORED,
@@ -36,7 +35,7 @@ from dsel.pipeline.sharing import (
     shared_files,
     shared_names,
 )
-from dsel.pipeline.space_files import RUN, Space, code_files, dataset_of, text_files
+from dsel.pipeline.space_files import RUN, Space, code_files, names_a_run, text_files
 from dsel.runs import Run
 from dsel.runs.bundles import size_of
 from dsel.types import Done, Event, Notice, Progress, Started
@@ -77,17 +76,12 @@ def write_space(run: Run, out: Path, space: Space) -> Iterator[Event]:
     or with ours that somebody has changed.
     """
     refuse_unfinished(run)
-    if space.link and not _names_a_run(space.link):
+    if space.link and not names_a_run(space.link):
         raise SettingError(
             f"link must be a URL such as hf://user/name, got {space.link!r}", setting="link"
         )
     before = _checked(out)
     yield from locked(out, _write(run, out, space, before))
-
-
-def _names_a_run(link: str) -> bool:
-    """Whether a link is a URL, and on the Hub one with a user and a name."""
-    return is_url(link) and (not link.startswith("hf://") or bool(dataset_of(link)))
 
 
 def _write(run: Run, out: Path, space: Space, before: _Record) -> Iterator[Event]:

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 from dsel import __version__
 from dsel.assets import asset
+from dsel.data.places import is_url
 from dsel.errors import RunError
 from dsel.pipeline.sharing import SharedFile
 from dsel.runs import Run
@@ -38,7 +39,9 @@ _LIBRARIES: Final[Mapping[str, str]] = MappingProxyType({
 })  # fmt: skip
 """What opens a link, by its scheme; the Hub needs no more than dsel."""
 
-_DATASET: Final = re.compile(r"hf://(?:datasets/)?(?!datasets/)([\w.-]+/[\w.-]+)")
+_KINDS: Final = "datasets|buckets|models|spaces"
+_HUB: Final = re.compile(rf"hf://(?:({_KINDS})/)?(?!(?:{_KINDS})/)([\w.-]+/[\w.-]+)")
+"""A place on the Hub: its kind, a dataset if none is given, and its user and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,13 @@ class Space:
 
 def dataset_of(link: str) -> str:
     """Return the id of the dataset of the Hub that a link leads to; empty for any other link."""
-    found = _DATASET.match(link)
-    return found[1] if found else ""
+    found = _HUB.match(link)
+    return found[2] if found and found[1] in (None, "datasets") else ""
+
+
+def names_a_run(link: str) -> bool:
+    """Whether a link is a URL, and on the Hub one with a user and a name."""
+    return is_url(link) and (not link.lower().startswith("hf:") or _HUB.match(link) is not None)
 
 
 def code_files() -> Iterator[SharedFile]:

@@ -128,6 +128,18 @@ def test_compare__several_patches_of_an_image() -> None:
     assert compare(a, b, 1, 2).kept == KeptOverlap(2, 3, 2, 1)
 
 
+def plain_overlap(a: list[Box], b: list[Box]) -> float:
+    """Intersection over union of two sets of boxes, pair by pair."""
+    inside = sum(
+        max(0.0, min(one.x + one.width, other.x + other.width) - max(one.x, other.x))
+        * max(0.0, min(one.y + one.height, other.y + other.height) - max(one.y, other.y))
+        for one in a
+        for other in b
+    )
+    union = sum(box.width * box.height for box in (*a, *b)) - inside
+    return inside / union if union else 0.0
+
+
 def drawn(seed: int) -> ClassSelection:
     """Up to nine patches of up to four images, those of an image apart, as mosaics or not."""
     rng = np.random.default_rng(seed)
@@ -154,7 +166,7 @@ def test_compare__slow_definition(seed: int, ipc_a: int, ipc_b: int) -> None:
         mine, other = ([one for one in side.patches if one.image_id == change.image_id]
                        for side in (a, b))  # fmt: skip
         boxes = [[one.box for one in side] for side in (mine, other)]
-        assert change.overlap == pytest.approx(overlap(*boxes))
+        assert change.overlap == pytest.approx(plain_overlap(*boxes))
         assert (change.a, change.b) == tuple(next(iter(side), None) for side in (mine, other))
         assert change.kept_a == any(one.image_id == change.image_id for one in kept_a)
         assert change.kept_b == any(one.image_id == change.image_id for one in kept_b)
@@ -162,10 +174,12 @@ def test_compare__slow_definition(seed: int, ipc_a: int, ipc_b: int) -> None:
     same = [
         one for one in kept_a
         if any(
-            other.image_id == one.image_id and overlap([one.cut_box], [other.cut_box]) > 0.5
+            other.image_id == one.image_id and plain_overlap([one.cut_box], [other.cut_box]) > 0.5
             for other in kept_b
         )
     ]  # fmt: skip
+    moves = Counter((one.a.cluster, one.b.cluster) for one in found.changes if one.a and one.b)
+    assert {(g, h): int(n) for (g, h), n in np.ndenumerate(found.moves) if n} == dict(moves)
     shared = (counts[0] & counts[1]).total()
     assert found.kept == KeptOverlap(len(kept_a), len(kept_b), shared, len(same))
 

@@ -100,7 +100,9 @@ def test_zip__its_true_boxes_give_hit_rates_and_a_filter(visit: Opener) -> None:
     open_run.click()
     page.get_by_role("tab", name="Baselines").click()
     until(page, "#dsel-panel-baselines", "e => !e.hidden")
-    while not held:
+    for _ in range(LONG_MS // 20):
+        if held:
+            break
         page.wait_for_timeout(20)
     held.pop().continue_()
     until(page, ".boxes-fit", "e => e.textContent === '4 of the run\\'s 4 images have a true box.'")

@@ -191,6 +191,7 @@ def test_layout__compiled_once_per_machine(tmp_path: Path) -> None:
     assert second == [first[0], one, one, none]
 
 
+NUMBA = {"NUMBA_NUM_THREADS": "2", "NUMBA_THREADING_LAYER": "omp"}
 THREADS = """
 import sys
 from support.clouds import clouds
@@ -209,7 +210,7 @@ def test_layout__leaves_the_threads_of_torch_alone(torch_is: str) -> None:
     path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
     done = subprocess.run(
         [sys.executable, "-c", THREADS, torch_is], cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"},
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **NUMBA},
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     assert done.stdout.split() == ["1"]

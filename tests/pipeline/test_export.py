@@ -12,6 +12,7 @@ from dsel.config import ExportSettings
 from dsel.errors import SettingError
 from dsel.pipeline import export as module
 from dsel.pipeline.cutting import source_of
+from dsel.pipeline.distill import check_out
 from dsel.pipeline.export import check_export, export, export_selections
 from dsel.pipeline.select import select_classes
 from dsel.pipeline.selector import Selector
@@ -54,6 +55,12 @@ def test_export_selections__no_other_archive_than_a_zip(run, tmp_path, name):
     with pytest.raises(SettingError, match=rf"out must be a folder, or a file .* got {name}: "):
         finish(export_selections(run, selections, settings, tmp_path / name, ExportSettings()))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar.gz"])
+def test_distill__no_archive(tmp_path, name):
+    with pytest.raises(SettingError, match=rf"out must be a folder, got .*{name}: dsel export"):
+        check_out(tmp_path / name, ExportSettings())
 
 
 def test_export__the_source_is_opened_once(run, tmp_path, monkeypatch):

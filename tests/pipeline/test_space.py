@@ -158,7 +158,14 @@ def test_write_space__link_and_title(run: Run, tmp_path: Path) -> None:
     assert f"RUN = {link!r}" in (tmp_path / "a/app.py").read_text()
     assert "s3fs" in requirements("s3://bucket/run").splitlines()
     assert "s3fs" not in requirements(link)
-    for wrong in ("someone/my-run", "hf://someone", "hf://datasets/someone"):
+    written(run, tmp_path / "bucket", link="hf://buckets/someone/my-run")
+    assert "datasets:" not in (tmp_path / "bucket/README.md").read_text("utf-8")
+    for wrong in (
+        "someone/my-run",
+        "hf://someone",
+        "hf://datasets/someone",
+        "hf://buckets/someone",
+    ):
         with pytest.raises(SettingError, match="link must be a URL such as hf://user/name"):
             written(run, tmp_path / "b", link=wrong)
 
