@@ -44,6 +44,15 @@ def test_help__opens_by_key_and_by_button(page: Any) -> None:
     page.wait_for_selector(".tour-card")
 
 
+def test_tour__does_not_lead_away_from_another_tab(visit: Opener) -> None:
+    page = visit("tab=compare", tour=True)
+    page.get_by_role("button", name="Pin the current settings as A").click()
+    page.wait_for_selector(".changes .cell")
+    page.wait_for_timeout(500)  # the tour would begin with the first image
+    assert page.locator(".tour").count() == 0
+    assert page.locator("#dsel-panel-compare").is_visible()
+
+
 def test_tour__its_ring_goes_where_its_part_is(visit: Opener) -> None:
     page = visit("tab=export")
     page.locator("#dsel-help").click()

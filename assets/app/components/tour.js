@@ -50,7 +50,8 @@ const STEPS = [
  */
 export function startTourOnce(app) {
   if (!hasStorage() || recall(KEY) === "seen" || innerWidth < LEAST_WIDTH_PX) return;
-  whenPresent(app.root, ".cell", () => startTour(app));
+  // It begins in Inspect, and leads nobody there who is at work in another tab.
+  whenPresent(app.root, ".cell", () => app.store.state.tab === "inspect" && startTour(app));
 }
 
 /**
