@@ -91,7 +91,9 @@ class Geometry:
 class Bucket:
     """The images of a class whose proxies have one shape.
 
-    rows: (n,), their rising indices in the class. The maps, see `Score`: (n, T, h, w).
+    rows: (n,), their rising indices in the class. The maps, see `Score`: (n, T, h, w). settled_gap
+    and settled_noise: the gap that locates and its noise, None where those that score locate too:
+    further draws that make a ranking steadier must not move boxes, see `dsel.runs.rounds`.
     """
 
     rows: NDArray[np.int64]
@@ -100,15 +102,34 @@ class Bucket:
     difference: NDArray[np.float16]
     noise: NDArray[np.float16]
     difference_noise: NDArray[np.float16]
+    settled_gap: NDArray[np.float16] | None = None
+    settled_noise: NDArray[np.float16] | None = None
+
+    @property
+    def locating_gap(self) -> NDArray[np.float16]:
+        """The gap that locates."""
+        return self.gap if self.settled_gap is None else self.settled_gap
+
+    @property
+    def locating_noise(self) -> NDArray[np.float16]:
+        """The noise of the gap that locates."""
+        return self.noise if self.settled_noise is None else self.settled_noise
+
+    def settle(self) -> None:
+        """Locate by the gap as it is now, whatever is averaged into the one that scores."""
+        object.__setattr__(self, "settled_gap", self.gap.copy())
+        object.__setattr__(self, "settled_noise", self.noise.copy())
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(int(getattr(self, one.name).nbytes) for one in fields(Bucket))
+        arrays = (getattr(self, one.name) for one in fields(Bucket))
+        return sum(int(array.nbytes) for array in arrays if array is not None)
 
     def take(self, at: NDArray[np.int64] | slice) -> Bucket:
         """Return some of the images, by their positions in the bucket."""
-        return Bucket(**{one.name: getattr(self, one.name)[at] for one in fields(Bucket)})
+        arrays = ((one.name, getattr(self, one.name)) for one in fields(Bucket))
+        return Bucket(**{name: array[at] for name, array in arrays if array is not None})
 
 
 @dataclass(frozen=True, slots=True)

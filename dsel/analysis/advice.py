@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from dsel import __version__
+from dsel.analysis.sweep import dsels_own, text_of_baseline
 from dsel.cache import SHARED
 from dsel.config import AdviseSettings, SelectSettings
 from dsel.config.base import fingerprint
@@ -53,7 +54,11 @@ FINAL_SEED: Final = 1_000_000
 
 
 def candidates(select: SelectSettings, most: int) -> tuple[SelectSettings, ...]:
-    """Return the settings to begin with, the selection's own first, each once."""
+    """Return the settings to begin with, the selection's own first, each once.
+
+    Of a baseline's selection, dsel's own ranking with its settings.
+    """
+    select = dsels_own(select)
     changed = (select.replace(**change) for change in CANDIDATES)
     return tuple(dict.fromkeys((select, *changed)))[:most]
 
@@ -74,6 +79,8 @@ def _advise(
     run: Run, select: SelectSettings, settings: AdviseSettings, trials: Trials
 ) -> Iterator[Event]:
     fitting, notices = _fitting(run, candidates(select, settings.candidates))
+    if select.baseline != "none":
+        notices.append(text_of_baseline(select))
     yield from map(Notice, (*trials.notices, *notices))
     yield from trials.read()
     yield Started("advise", planned_steps(len(fitting), settings, trials), "steps")

@@ -196,7 +196,7 @@ def _locating_map(
 ) -> NDArray[np.float32]:
     """Return the map of one image that locating uses, (1, h, w)."""
     how = settings.timesteps, settings.locate, settings.smooth
-    return combined_map(bucket, geometry, *how)
+    return combined_map(bucket, geometry, *how, locating=True)
 
 
 def _inside(maps: NDArray[np.float32], cell_px: int, box: Box) -> list[float]:

@@ -119,7 +119,7 @@ class Explorer(Selector):
         gap = _mean(bucket.gap[0, columns])
         difference = _mean(bucket.difference[0, columns])
         how = settings.timesteps, settings.locate, settings.smooth
-        combined = combined_map(bucket, self.geometry, *how)[0]
+        combined = combined_map(bucket, self.geometry, *how, locating=True)[0]
         return Maps(conditional, conditional + gap, gap, difference, combined)
 
     def explanation(

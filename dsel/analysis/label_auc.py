@@ -58,7 +58,7 @@ def what_is_read(settings: SelectSettings) -> SelectSettings:
 def ranking_scores(scores: ClassScores, geometry: Geometry, settings: SelectSettings) -> Doubles:
     """Return the score that ranks of the best patch of each image, (N,); NaN without a patch."""
     how = scores, geometry, settings.timesteps
-    to_locate = combined_maps(*how, settings.locate, settings.smooth)
+    to_locate = combined_maps(*how, settings.locate, settings.smooth, locating=True)
     located = locate_class(scores, geometry, settings, to_locate)
     scored = score_class(scores, located, geometry, settings, combined_maps(*how, settings.score))
     images, first = np.unique(located.image, return_index=True)

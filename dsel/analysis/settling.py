@@ -54,31 +54,45 @@ def settling(
             for part in parts
         )
 
-    stored = read_draws(explorer.run, explorer.known_id(image_id))
+    image_id = explorer.known_id(image_id)
+    stored = read_draws(explorer.run, image_id)
     return Settling(
         alone=steps([(timestep,) for timestep in counted]),
         cumulative=steps([tuple(counted[: n + 1]) for n in range(len(counted))]),
         draws=() if stored is None else tuple(
             Step(count, best_box(scores, of_image, of_losses, settings))
-            for count, of_image, of_losses in _replayed(explorer, stored, bucket)
+            for count, of_image, of_losses in _replayed(explorer, image_id, stored, bucket)
         ),
     )  # fmt: skip
 
 
 def _replayed(
-    explorer: Explorer, stored: StoredDraws, bucket: Bucket
+    explorer: Explorer, image_id: str, stored: StoredDraws, bucket: Bucket
 ) -> Iterator[tuple[int, Bucket, Geometry]]:
-    """Yield what a run with the first 1, 2, ... draws would have stored of the image."""
+    """Yield what a run with the first 1, 2, ... draws would have stored of the image.
+
+    The draws of rounds change what they change in the run: neither the losses, nor the maps that
+    locate of an image that no round chose for its box.
+    """
     run, every = explorer.run, list(_all_losses(explorer))
-    antithetic = run.identity.settings.antithetic
+    settings = run.identity.settings
+    moves = run.round_files.chose_box(run.summary.rounds, image_id)
     for count in range(1, stored.count + 1):
         sums = np.sum([one.loss[:, :count].mean(axis=1) for one in every], axis=0, dtype=float)
         losses = mean_losses(sums, len(every))
-        yield (
-            count,
-            _after(stored, count, antithetic, bucket),
-            replace(explorer.geometry, losses=losses),
-        )
+        if count >= settings.draws:
+            losses = explorer.geometry.losses
+        after = _after(stored, count, settings.antithetic, bucket)
+        if count > settings.draws and not moves:
+            first = _after(stored, settings.draws, settings.antithetic, bucket)
+            after = replace(
+                after,
+                difference=first.difference,
+                difference_noise=first.difference_noise,
+                settled_gap=first.gap,
+                settled_noise=first.noise,
+            )
+        yield count, after, replace(explorer.geometry, losses=losses)
 
 
 def _all_losses(explorer: Explorer) -> Iterator[StoredDraws]:
@@ -110,4 +124,6 @@ def _after(stored: StoredDraws, count: int, antithetic: bool, bucket: Bucket) ->
         difference=means["difference"][None].astype(np.float16),
         noise=noise["gap"][None].astype(np.float16),
         difference_noise=noise["difference"][None].astype(np.float16),
+        settled_gap=None,
+        settled_noise=None,
     )

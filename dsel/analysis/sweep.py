@@ -47,7 +47,9 @@ def sweep(
 def _sweep(
     explorer: Explorer, select: SelectSettings, settings: SweepSettings, trials: Trials | None
 ) -> Iterator[Event]:
-    cells = grid(select, settings)
+    if select.baseline != "none":
+        yield Notice(text_of_baseline(select))
+    cells = grid(dsels_own(select), settings)
     if not has_name_maps(explorer.run):
         yield Notice(UNKNOWN)
     yield Started("sweep", len(cells), "settings")
@@ -63,6 +65,17 @@ def _sweep(
     )  # fmt: skip
     path = write_sweep(explorer.run.path, name, rows)
     yield Done("sweep", {"settings": len(cells), "sweep": name, "table": str(path)})
+
+
+def dsels_own(select: SelectSettings) -> SelectSettings:
+    """Return the settings with dsel's own ranking: a baseline ignores most of what is searched."""
+    is_own = select.baseline == "none"
+    return select if is_own else select.replace(baseline="none", baseline_seed=0, teacher="")
+
+
+def text_of_baseline(select: SelectSettings) -> str:
+    """Say that a search is not of the baseline that the selection was made by."""
+    return f"the selection is by the baseline {select.baseline}: dsel's own is searched instead"
 
 
 def row_of(explorer: Explorer, cell: SelectSettings) -> dict[str, Any]:
@@ -119,12 +132,27 @@ def _with_students(
     yield Started("students", len(attempts) * trials.steps, "steps")
     trained = yield from trials.run(attempts)
     random = dict(zip(budgets, trained, strict=False))
-    found = []
+    images = {factor: _most_images(cells, rows, factor) for factor in budgets}
+    found, short = [], 0
     for cell, row, trial in zip(cells, rows, trained[len(budgets) :], strict=True):
         accuracies = {"accuracy": trial.mean, "accuracy_sd": trial.sd}
-        difference = trial.mean - random[cell.factor].mean
+        is_equal = row["images"] == images[cell.factor]
+        short += not is_equal
+        difference = trial.mean - random[cell.factor].mean if is_equal else None
         found.append({**row, **accuracies, "difference": difference})
+    if short:
+        yield Notice(
+            f"{short} settings give fewer images than IPC: they are not compared with random "
+            "images, which have more"
+        )
     return found
+
+
+def _most_images(
+    cells: Sequence[SelectSettings], rows: Sequence[Mapping[str, Any]], factor: int
+) -> int:
+    alike = zip(cells, rows, strict=True)
+    return max(int(row["images"]) for cell, row in alike if cell.factor == factor)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -96,6 +96,7 @@ def sweep(
     """Measure a grid of select settings; with --validation, by students too."""
     from dsel.analysis.explorer import Explorer
     from dsel.analysis.grid import grid
+    from dsel.analysis.sweep import dsels_own
     from dsel.analysis.sweep import sweep as sweep_all
     from dsel.analysis.sweeps import list_sweeps
     from dsel.cli.tables import print_sweep
@@ -106,7 +107,12 @@ def sweep(
     select, _ = opened.read_selection(selection)
     trials = _trials(opened, validation, student, export_settings, place) if validation else None
     if output.dry_run:
-        return print_plan(output, {"settings": len(grid(select, settings))}, settings)
+        count = len(grid(dsels_own(select), settings))
+        if trials is None:
+            return print_plan(output, {"settings": count}, settings)
+        trials.check()
+        work = {"settings": count, "students": count * student.seeds, "steps": count * trials.steps}
+        return print_plan(output, work, settings, student)
     figures = Terminal().follow(sweep_all(Explorer(opened), select, settings, trials))
     found = next(one for one in list_sweeps(opened) if one.name == figures["sweep"])
     if output.json:
@@ -136,6 +142,7 @@ def advise(
     select, _ = opened.read_selection(selection)
     trials = _trials(opened, validation, student, export_settings, place)
     if output.dry_run:
+        trials.check()
         count = len(candidates(select, settings.candidates))
         work = {"candidates": count, "steps": planned_steps(count, settings, trials)}
         return print_plan(output, work, settings, student)

@@ -40,10 +40,12 @@ def teach(
     from dsel.cli.terminal import Terminal
     from dsel.data.spec import open_source
     from dsel.pipeline.teach import teach as teach_all
+    from dsel.students.sides import check_side
 
     dataset = open_source(source, source_settings)
     held_out = open_source(validation) if validation else None
     if output.dry_run:
+        check_side(settings.student, settings.image_px)
         work = {"images": len(dataset.refs), "classes": len(dataset.classes)}
         return print_plan(output, work, settings)
     with library_errors(extra="lora", use="training", error=PriorError):

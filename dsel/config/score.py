@@ -158,7 +158,11 @@ class ScoreSettings(Settings):
 
     @model_validator(mode="after")
     def _check_between_fields(self) -> Self:
-        if not self.timesteps or len(set(self.timesteps)) != len(self.timesteps):
+        if not self.timesteps:
+            raise SettingError(
+                "timesteps must be one number or more, got none", setting="timesteps"
+            )
+        if len(set(self.timesteps)) != len(self.timesteps):
             raise SettingError(
                 f"timesteps must be different numbers, got {list(self.timesteps)}",
                 setting="timesteps",

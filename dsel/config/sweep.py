@@ -47,7 +47,7 @@ class SweepSettings(Settings):
         Display("Clusters (k)"),
     ] = ()
     within: Annotated[
-        tuple[str, ...], Field(description="auto, score or centroid"), Display("Within clusters")
+        tuple[str, ...], Field(description="score or centroid"), Display("Within clusters")
     ] = ("score", "centroid")
     across: Annotated[
         tuple[str, ...], Field(description="round-robin or pooled"), Display("Across clusters")

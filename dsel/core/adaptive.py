@@ -45,7 +45,7 @@ def needing_draws(
     select = SelectSettings(ipc=settings.keep)
     of = scores, geometry, select.timesteps
     located = locate_class(
-        scores, geometry, select, combined_maps(*of, select.locate, select.smooth)
+        scores, geometry, select, combined_maps(*of, select.locate, select.smooth, locating=True)
     )
     scored = score_class(scores, located, geometry, select, combined_maps(*of, select.score))
     scored = without_images(scored, scores.ids, copies)

@@ -52,6 +52,17 @@ def largest_mean_boxes(
     return largest_boxes_in(summed_area(maps), cell_px, patch_px, stride_px, count)
 
 
+def leading_boxes(
+    maps: NDArray[np.floating], cell_px: float, patch_px: float, stride_px: float
+) -> BestBoxes:
+    """Find the best box of each image and its runner-up, as `largest_mean_boxes` does.
+
+    Where no second box fits beside the first one, its score is minus infinity, and the margin NaN:
+    patches of more than half the side have no runner-up.
+    """
+    return _largest(_all_boxes(summed_area(maps), cell_px, patch_px, stride_px, 1), 2)
+
+
 def largest_boxes_in(
     tables: Doubles, cell_px: float, patch_px: float, stride_px: float, count: int = 1
 ) -> BestBoxes:

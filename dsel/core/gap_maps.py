@@ -62,26 +62,28 @@ class Maps(Sequence[Floats]):
 
 def combined_maps(
     scores: ClassScores, geometry: Geometry, timesteps: tuple[int, ...], kind: MapKind,
-    smooth: float = 0.0,
+    smooth: float = 0.0, *, locating: bool = False,
 ) -> Maps:  # fmt: skip
     """Return the combined maps of each of a class's buckets; no timesteps are all."""
     how = geometry, timesteps, kind, smooth
     return Maps(
-        tuple(combined_map(bucket, *how) for bucket in scores.buckets),
+        tuple(combined_map(bucket, *how, locating=locating) for bucket in scores.buckets),
         tuple(bucket.rows for bucket in scores.buckets),
     )
 
 
 def combined_map(
     bucket: Bucket, geometry: Geometry, timesteps: tuple[int, ...], kind: MapKind,
-    smooth: float = 0.0,
+    smooth: float = 0.0, *, locating: bool = False,
 ) -> Floats:  # fmt: skip
     """Return the mean map over timesteps as a share of the loss, (n, h, w); none are all.
 
-    smooth: the standard deviation in cells of `smoothed`, 0 leaves the map as it is.
+    smooth: the standard deviation in cells of `smoothed`, 0 leaves the map as it is. locating:
+    take the gap that locates, which further draws may have left as it was, not the one that scores.
     """
     columns = timestep_columns(timesteps, geometry.timesteps)
-    stored = bucket.difference if kind == "difference" else bucket.gap
+    gap = bucket.locating_gap if locating else bucket.gap
+    stored = bucket.difference if kind == "difference" else gap
     maps = stored[:, adjacent(columns)]
     return smoothed(combine_timesteps(maps, geometry.losses[columns], kind == "positive"), smooth)
 

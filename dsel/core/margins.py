@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.config import SelectSettings
-from dsel.core.box_search import largest_mean_boxes, patch_size
+from dsel.core.box_search import leading_boxes, patch_size
 from dsel.core.chunks import chunks
 from dsel.core.gap_maps import combined_map, smoothed, timestep_columns
 from dsel.core.integral_image import joined, summed_area, sums_inside
@@ -61,7 +61,7 @@ def _margins(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Ma
     how = geometry, settings.timesteps, settings.locate, settings.smooth
     patch_px, cell_px = patch_size(settings, geometry), geometry.cell_px
     stride_px = settings.stride_px or cell_px
-    boxes = largest_mean_boxes(combined_map(bucket, *how), cell_px, patch_px, stride_px, 2)
+    boxes = leading_boxes(combined_map(bucket, *how, locating=True), cell_px, patch_px, stride_px)
     there = np.isfinite(boxes.score[:, 1])
     lead = np.where(there, boxes.score[:, 0] - np.where(there, boxes.score[:, 1], 0.0), np.nan)
     noise = _noise(bucket, geometry, settings)  # (n, T, h, w)
@@ -75,10 +75,11 @@ def _noise(bucket: Bucket, geometry: Geometry, settings: SelectSettings) -> Floa
     """Return the noise of each timestep's part of the map that locates, (n, T, h, w)."""
     columns = timestep_columns(settings.timesteps, geometry.timesteps)
     weights = 1.0 / np.asarray(geometry.losses[columns], np.float32) / len(columns)
-    kind = "difference_noise" if settings.locate == "difference" else "noise"
-    noise = widened(getattr(bucket, kind)[:, columns])
+    by_difference = settings.locate == "difference"
+    stored = bucket.difference_noise if by_difference else bucket.locating_noise
+    noise = widened(stored[:, columns])
     if settings.locate == "positive":  # the maps of the halves are clipped
-        gap = widened(bucket.gap[:, columns])
+        gap = widened(bucket.locating_gap[:, columns])
         noise = (np.maximum(gap + noise, 0.0) - np.maximum(gap - noise, 0.0)) / np.float32(2)
     np.multiply(noise, weights[:, None, None], out=noise, casting="same_kind")
     return smoothed(noise, settings.smooth)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dsel.config import SelectSettings
-from dsel.core.box_search import largest_mean_boxes, patch_size
+from dsel.core.box_search import leading_boxes, patch_size
 from dsel.core.gap_maps import combined_map, timestep_columns
 from dsel.core.integral_image import box_means, summed_area
 from dsel.core.margins import margins
@@ -39,8 +39,9 @@ def best_box(
 ) -> BestBox:
     """Return the best box of the only image of a bucket, on the settings' timesteps."""
     cell, side = geometry.cell_px, patch_size(settings, geometry)
-    maps = combined_map(bucket, geometry, settings.timesteps, settings.locate, settings.smooth)
-    found = largest_mean_boxes(maps, cell, side, settings.stride_px or cell, 2)
+    how = geometry, settings.timesteps, settings.locate, settings.smooth
+    maps = combined_map(bucket, *how, locating=True)
+    found = leading_boxes(maps, cell, side, settings.stride_px or cell)
     (first, second), (x, y) = found.score[0], (found.x[0], found.y[0])
     alone = replace(scores, buckets=(bucket,))
     lead = margins(alone, geometry, settings)

@@ -59,6 +59,8 @@ def spell_source(source: str, settings: SourceSettings) -> str:
 
 def _split(text: str) -> tuple[str, dict[str, Any]]:
     """Return the source, and the settings that are spelled out."""
+    if not text.strip():
+        raise SettingError("the source is empty: name a folder, a file, toybox or hf://user/name")
     found = _SPEC.fullmatch(text)
     if found is None:
         return text, {}

@@ -24,18 +24,25 @@ def settled_backend(run: Run, prior: Prior, scorer: Scorer, is_done: bool) -> It
     """
     stored = run.identity.backend
     if stored:
-        prior.use_backend(stored)
-        if not is_done:
-            yield from _resumed(stored, prior, scorer)
+        yield from _at_rest(stored, prior) if is_done else _resumed(stored, prior, scorer)
         return
     chosen = yield from _chosen(run, prior, scorer)
     prior.use_backend(chosen)
     record_backend(run, chosen)
 
 
+def _at_rest(stored: str, prior: Prior) -> Iterator[Event]:
+    """All images are scored; what may be left does not change scores, so torch can compute it."""
+    try:
+        prior.use_backend(stored)
+    except PriorError as error:
+        yield Notice(f"torch computes what is left, because the {stored} backend cannot: {error}")
+
+
 def _resumed(stored: str, prior: Prior, scorer: Scorer) -> Iterator[Event]:
     from dsel.priors.backends import TORCH
 
+    prior.use_backend(stored)
     requested = prior.requested_backend
     if requested not in ("auto", stored):
         yield Notice(

@@ -56,7 +56,7 @@ def _evaluate(
     sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings, runner: TaskRunner
 ) -> Iterator[Event]:
     settings = resolved(settings, sets.image_px)
-    ipcs, names = _plan(sets, settings)
+    ipcs, names = _plan(sets, test, settings)
     begun = yield from _begin(sets, test, settings, ipcs, names, runner)
     evaluation = begun.evaluation
     if not evaluation.complete:
@@ -75,7 +75,7 @@ def planned(
     sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings
 ) -> dict[str, int | str]:
     """Return the work that `evaluate` would do; nothing is composed or trained."""
-    ipcs, names = _plan(sets, settings)
+    ipcs, names = _plan(sets, test, settings)
     return {
         "sets": len(names) * len(ipcs),
         "students": len(names) * len(ipcs) * settings.seeds,
@@ -87,9 +87,10 @@ def planned(
 
 
 def _plan(
-    sets: TrainingSets, settings: EvaluateSettings
+    sets: TrainingSets, test: HeldOutTest, settings: EvaluateSettings
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the IPCs and the names of the sets."""
+    sets.check_labels(settings, test.source)
     ipcs = tuple(dict.fromkeys(settings.ipcs or (sets.select.ipc,)))
     return ipcs, (OWN, *sets.check(settings.baselines, ipcs))
 

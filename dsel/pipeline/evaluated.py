@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
-from dsel.errors import RunError, SettingError, SourceError
+from dsel.core.baselines.registry import BASELINES
+from dsel.errors import RunError, SettingError, SourceError, unknown
 from dsel.exports.base import MANIFEST as EXPORT
 from dsel.pipeline.distill import RUN_IN_OUT
-from dsel.pipeline.held_out import Subject
+from dsel.pipeline.held_out import Subject, check_unseen
 from dsel.pipeline.training_set import TrainingSet
 from dsel.pipeline.training_sets import OWN, RunSets, TrainingSets
 from dsel.runs import Run, open_run
+from dsel.runs.evaluations import HeldOutSource
 from dsel.runs.manifest import MANIFEST
 from dsel.students.exported import ExportedSet, image_folder_of, labelled_images, read_export
 from dsel.students.label_file import CropLabels
@@ -132,7 +134,25 @@ class ExportedSets:
                 f"the exported set has {most} images per class, got IPC {max(ipcs)}: give its run "
                 "to compose larger sets"
             )
+        for name in baselines:
+            if name not in BASELINES:
+                raise unknown("baseline", name, BASELINES)
+            if BASELINES[name].needs == "teacher" and not self._teacher:
+                raise SettingError(
+                    f"the baseline {name} needs a teacher, and the set was exported without one: "
+                    "export it with --teacher, or evaluate its run with --teacher"
+                )
         return () if self._of_run is None else self._of_run.check(baselines, ipcs)
+
+    def check_labels(self, settings: EvaluateSettings, held_out: HeldOutSource, /) -> None:
+        """Raise an error where the set has no labels of a teacher, or it has seen `held_out`."""
+        if settings.recipe == "soft":
+            self._refuse_unlabelled()
+        check_unseen(self._teacher, held_out)
+
+    @property
+    def _teacher(self) -> str:
+        return self.export.teacher or self.select.teacher
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
         """Name the patches of a set."""

@@ -32,6 +32,7 @@ from dsel.runs.evaluations import (
     list_validations,
 )
 from dsel.students.records import Images, LabelledImages
+from dsel.students.teacher_file import CONFIG, is_own_teacher, read_config
 from dsel.types import Dataset, Event, ImageRef, Notice, Pixels, Progress, Skipped, Started
 
 MOST_STORED_BYTES: Final = 1 << 30
@@ -163,6 +164,22 @@ class Validation(HeldOut):
     def record(self) -> None:
         """Note in the run that settings are chosen by these images; no test accepts them then."""
         add_validation(self.subject.folder, self.source)
+
+
+def check_unseen(teacher: str, held_out: HeldOutSource) -> None:
+    """Raise `SettingError` for a teacher of dsel that was trained on held-out images.
+
+    What a teacher of transformers was trained on is not known.
+    """
+    folder = Path(teacher)
+    if not (teacher and (folder / CONFIG).is_file() and is_own_teacher(folder)):
+        return
+    config = read_config(folder)
+    if held_out.overlaps(config.dataset, config.origin):
+        raise SettingError(
+            f"the teacher {teacher} was trained on images of {held_out.source}, so what it says of "
+            "them is too good: train a teacher on other images, such as those of the pool"
+        )
 
 
 def open_held_out(text: str) -> Dataset:

@@ -269,7 +269,7 @@ class Selector:
     ) -> Maps:
         """Combine the maps of a class that locating uses over timesteps."""
         how = settings.timesteps, settings.locate
-        return self._maps(class_index, *how, scores, settings.smooth)
+        return self._maps(class_index, *how, scores, settings.smooth, locating=True)
 
     def _maps(
         self,
@@ -278,6 +278,8 @@ class Selector:
         kind: MapKind,
         scores: ClassScores | None = None,
         smooth: float = 0.0,
+        *,
+        locating: bool = False,
     ) -> Maps:
         """Combine a class's maps over timesteps, to locate by or to score by.
 
@@ -286,10 +288,12 @@ class Selector:
 
         def make() -> _Latest:
             of_class = self.scores(class_index) if scores is None else scores
-            maps = combined_maps(of_class, self.geometry, timesteps, kind, smooth)
+            how = timesteps, kind, smooth
+            maps = combined_maps(of_class, self.geometry, *how, locating=locating)
             return _Latest((timesteps, smooth), maps)
 
-        name = "maps", class_index, kind, bool(smooth)
+        # Without further draws the gap that locates is the one that scores.
+        name = "maps", class_index, kind, bool(smooth), locating and bool(self.run.summary.rounds)
         found = self._cached(name, make, lambda made: made.maps.nbytes)
         if found.how != (timesteps, smooth):
             self._cache.drop(self._owner, name)

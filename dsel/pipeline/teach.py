@@ -28,6 +28,7 @@ from dsel.pipeline.held_out import match_classes
 from dsel.priors.weights import WORK
 from dsel.runs.evaluations import HeldOutSource
 from dsel.students.records import LabelledImages
+from dsel.students.sides import check_side
 from dsel.students.teacher_file import CONFIG, TeacherConfig, read_config, write_config
 from dsel.types import Dataset, Done, Event, ImageRef, Pixels, Progress, Skipped, Started
 
@@ -61,6 +62,7 @@ def teach(
 def _teach(
     dataset: Dataset, settings: TeachSettings, out: Path, validation: Dataset | None
 ) -> Iterator[Event]:
+    check_side(settings.student, settings.image_px)  # before the folder is claimed
     trained, tested = _parts(dataset, settings, validation)
     other = "" if validation is None else validation.fingerprint
     names = [list(of_class) for of_class in dataset.names]
@@ -189,6 +191,7 @@ def _train(
         image_px=settings.image_px,
         images=len(images.labels),
         dataset=dataset.fingerprint,
+        origin=dict(dataset.origin),
         validation=tested.name,
         accuracy=accuracy_of(model, LabelledImages(held_out.images, labels)),
         settings=result_settings(settings),

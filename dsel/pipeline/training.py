@@ -15,6 +15,7 @@ from dsel.pipeline.training_set import TrainingSet
 from dsel.runs.evaluations import StudentResult, read_students, write_student
 from dsel.students.recipes import recipe_of
 from dsel.students.records import LabelledImages, Outcome
+from dsel.students.sides import check_side
 from dsel.types import Notice, Progress
 
 LARGEST_STUDENT_PX: Final = 64
@@ -22,8 +23,12 @@ LARGEST_STUDENT_PX: Final = 64
 
 
 def resolved(settings: EvaluateSettings, image_px: int) -> EvaluateSettings:
-    """Return the settings with the side of the students' images filled in."""
+    """Return the settings with the side of the students' images filled in.
+
+    Raises `SettingError` for a side that the student cannot take.
+    """
     side = settings.student_px or min(image_px, LARGEST_STUDENT_PX)
+    check_side(settings.student, side)
     return settings.replace(student_px=side)
 
 

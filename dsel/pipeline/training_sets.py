@@ -23,10 +23,11 @@ from dsel.errors import SettingError, unknown
 from dsel.pipeline.confidences import asks_teacher
 from dsel.pipeline.cutting import proxy_cutter, source_cutter, source_of
 from dsel.pipeline.export import check_export, plan_export
-from dsel.pipeline.held_out import Subject, subject_of
+from dsel.pipeline.held_out import Subject, check_unseen, subject_of
 from dsel.pipeline.selector import Selector
 from dsel.pipeline.training_set import TrainingSet
 from dsel.runs import Run, open_run
+from dsel.runs.evaluations import HeldOutSource
 from dsel.students.label_file import SoftLabels, ViewName
 from dsel.students.records import Images, LabelledImages
 from dsel.students.soft_labels import VIEWS, group_size, joined, label_pictures
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 OWN: Final = "dsel"
 """The name of the evaluated set among those of its baselines."""
+
+NO_TEACHER: Final = "the soft recipe needs a teacher: name one with --teacher"
 
 SOURCE_BYTES: Final = 1 << 29
 """Memory for images of the source: many sets are cut out of one pool."""
@@ -97,6 +100,9 @@ class TrainingSets(Protocol):
 
         Raises `SettingError` for an unknown one, and for an IPC that the set does not have.
         """
+
+    def check_labels(self, settings: EvaluateSettings, held_out: HeldOutSource, /) -> None:
+        """Raise `SettingError` for a teacher that is missing, or has seen the held-out images."""
 
     def choice(self, name: str, ipc: int, seed: int) -> str:
         """Name what a set holds: equal for seeds that make no difference to it."""
@@ -201,6 +207,15 @@ class RunSets:
                 )
         return tuple(dict.fromkeys(baselines))
 
+    def check_labels(self, settings: EvaluateSettings, held_out: HeldOutSource, /) -> None:
+        """Raise `SettingError` for a teacher that is missing, or has seen the held-out images."""
+        name = self._teacher_name
+        if settings.recipe == "soft" and not name:
+            raise SettingError(NO_TEACHER)
+        check_unseen(name, held_out)
+        if settings.recipe == "soft":
+            self._teacher(name)
+
     def choice(self, name: str, ipc: int, seed: int) -> str:
         """Name the cuts of a set."""
         kept = [
@@ -265,7 +280,7 @@ class RunSets:
         first: the number of the first one in the set.
         """
         if not self._teacher_name:
-            raise SettingError("the soft recipe needs a teacher: name one with --teacher")
+            raise SettingError(NO_TEACHER)
         teacher = self._teacher(self._teacher_name)
         full = settings.replace(student_px=self.image_px)
         view: ViewName = "tiles" if settings.unpack and select.factor > 1 else "images"

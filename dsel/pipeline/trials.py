@@ -102,11 +102,17 @@ class Trials:
         """The training steps of a trial, of all its students."""
         return self.student.steps * self.student.seeds
 
+    def check(self) -> int:
+        """Return the side of the students' images; raises `SettingError` for what cannot train."""
+        settings = resolved(self._settings(), self._sets.image_px)
+        self._sets.check_labels(settings, self.validation.source)
+        return settings.student_px
+
     def read(self) -> Generator[Event, None, None]:
         """Read the validation images, once; no test of the run accepts them from then on."""
         if not self._is_read:
+            side = self.check()  # first, so that a refused call uses up no images
             self.validation.record()
-            side = resolved(self._settings(), self._sets.image_px).student_px
             yield from self._trainers.run([HeldOutTask(side)])
             self._is_read = True
 

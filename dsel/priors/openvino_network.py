@@ -196,8 +196,9 @@ def openvino_device(device: torch.device, requested: str) -> str:
     if device.type == "xpu":
         return f"GPU.{device.index}" if device.index else "GPU"
     if requested == "auto":
-        import openvino
-
+        with optional_library("openvino", extra="openvino", use="the openvino backend",
+                              error=PriorError):  # fmt: skip
+            import openvino
         if any(name.startswith("GPU") for name in openvino.Core().available_devices):
             return "GPU"
     return "CPU"

@@ -7,8 +7,9 @@ shard of which it chose no image. The metadata is the checksum, the fields of `R
 all rounds.
 
 Where to look was settled by the first draws, unless the best box of an image was unsteady: further
-draws are averaged into its difference only if a round chose it for its box. Otherwise patches, and
-the clusters that they form, would change with each draw that makes the ranking steadier.
+draws are averaged into the gap that scores, but into the difference and the gap that locate only if
+a round chose the image for its box. Otherwise patches, and the clusters that they form, would
+change with each draw that makes the ranking steadier.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from dsel.runs.images import Images
 from dsel.runs.schema import ShardRow
 from dsel.runs.shards import (
     KINDS,
+    SETTLED,
     check_owner,
     map_rows,
     map_tensors,
@@ -43,7 +45,9 @@ Rounds: TypeAlias = tuple[tuple[int, ...], ...]
 
 Ints: TypeAlias = NDArray[np.int64]
 
-WITH_NOISE = (("gap", "noise"), ("difference", "difference_noise"))
+SCORING: Final = (("gap", "noise"),)
+LOCATING: Final = (("settled_gap", "settled_noise"), ("difference", "difference_noise"))
+"""Means and their noise: those that further draws always change, and those that settle boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,15 @@ class RoundFolder:
         """Read the metadata of all files of some rounds."""
         for number, shards in enumerate(rounds, start=1):
             yield from (self.check(number, shard) for shard in shards)
+
+    def chose_box(self, rounds: Rounds, image_id: str) -> bool:
+        """Return whether any of some rounds chose an image for its box."""
+        return any(
+            box
+            for header in self.headers(rounds)
+            for one, box in zip(header.ids, header.box, strict=True)
+            if one == image_id
+        )
 
     def read(self, rounds: Rounds, images: Images) -> list[FurtherDraws]:
         """Read the further draws of a class's images, by rising round."""
@@ -224,13 +237,16 @@ class _Wide:
 
 
 def _widened(bucket: Bucket, at: Ints) -> _Wide:
-    maps = {kind: getattr(bucket, kind)[at].astype(np.float32) for kind in KINDS}
+    if not len(at):
+        return _Wide(bucket.rows[at], at, {})
+    bucket.settle()
+    maps = {kind: getattr(bucket, kind)[at].astype(np.float32) for kind in (*KINDS, *SETTLED)}
     return _Wide(bucket.rows[at], at, maps)
 
 
 def _put_back(bucket: Bucket, wide: _Wide) -> None:
-    for kind in KINDS:
-        getattr(bucket, kind)[wide.at] = wide.maps[kind]
+    for kind, maps in wide.maps.items():
+        getattr(bucket, kind)[wide.at] = maps
 
 
 def _average(
@@ -238,7 +254,7 @@ def _average(
 ) -> None:
     """Average the further draws of a bucket's images into their maps.
 
-    located: the rows of the class whose differences they are averaged into.
+    located: the rows of the class whose maps that locate they are averaged into.
     """
     maps, rows = wide.maps, wide.rows
     position = np.searchsorted(part.rows, further.rows)
@@ -248,8 +264,11 @@ def _average(
         at = np.searchsorted(rows, further.rows[mine])
         halves = halves_of(range(start), antithetic), halves_of(range(start, stop), antithetic)
         new = {kind: getattr(further, kind)[mine].astype(np.float32) for kind in KINDS}
+        new |= {"settled_gap": new["gap"], "settled_noise": new["noise"]}
         moves = np.isin(rows[at], located)
-        for (mean, noise), some in zip(WITH_NOISE, (np.ones_like(moves), moves), strict=True):
+        every = np.ones_like(moves)
+        pairs = [*((pair, every) for pair in SCORING), *((pair, moves) for pair in LOCATING)]
+        for (mean, noise), some in pairs:
             parts = (maps[mean][at], maps[noise][at]), (new[mean], new[noise])
             both = merged([Draws(*maps_of, of) for maps_of, of in zip(parts, halves, strict=True)])
             maps[mean][at[some]], maps[noise][at[some]] = both.mean[some], both.noise[some]

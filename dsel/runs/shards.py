@@ -46,6 +46,7 @@ READERS: Final = 4
 """Files that are read at once."""
 
 KINDS: Final = ("conditional", "gap", "difference", "noise", "difference_noise")
+SETTLED: Final = ("settled_gap", "settled_noise")
 """The maps of an image: fields of `Score` and of `Bucket`, and the names of their tensors."""
 
 
@@ -197,6 +198,8 @@ class StoredBucket(Bucket):
     def __init__(self, rows: Ints, images: ScoreIndices) -> None:
         """images: one for each of the rows, all of one shape."""
         object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "settled_gap", None)
+        object.__setattr__(self, "settled_noise", None)
         object.__setattr__(self, "_images", images)
         object.__setattr__(self, "_last", None)
         object.__setattr__(self, "_reading", Lock())
@@ -217,7 +220,10 @@ class StoredBucket(Bucket):
         """Bytes of all arrays, read or not."""
         height, width = self._shape
         maps = len(self._images) * self._timesteps * height * width * np.dtype(np.float16).itemsize
-        return self.rows.nbytes + len(KINDS) * maps
+        settled = sum(
+            one.nbytes for one in (self.settled_gap, self.settled_noise) if one is not None
+        )
+        return self.rows.nbytes + len(KINDS) * maps + settled
 
     def take(self, at: Ints | slice) -> Bucket:
         """Return some of the images; kinds that were not read are read for these alone.
@@ -237,7 +243,10 @@ class StoredBucket(Bucket):
         missing = [kind for kind in KINDS if not self.has(kind)]
         read = self._read(missing, self._images.take(positions))
         arrays = {kind: read[kind] if kind in read else getattr(self, kind)[at] for kind in KINDS}
-        return Bucket(self.rows[at], **arrays)
+        settled = {
+            name: getattr(self, name)[at] for name in SETTLED if getattr(self, name) is not None
+        }
+        return Bucket(self.rows[at], **arrays, **settled)
 
     def has(self, kind: str) -> bool:
         """Return whether maps of this kind are in memory."""

@@ -21,14 +21,12 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from dsel.errors import SettingError, unknown
+from dsel.errors import unknown
 from dsel.students.convnet import ConvNet
+from dsel.students.sides import check_side, vit_patch_px
 
 SMALL_PX: Final = 64
 """Images below this side get first layers that keep their resolution."""
-
-LEAST_PX: Final = 16
-"""Least side for networks of transformers: their last maps keep several pixels to normalize."""
 
 MEAN: Final = (0.485, 0.456, 0.406)
 STD: Final = (0.229, 0.224, 0.225)
@@ -68,8 +66,7 @@ def build_student(name: str, classes: int, image_px: int, seed: int) -> nn.Modul
     """
     if name not in _BUILDERS:
         raise unknown("student", name, _BUILDERS)
-    if not name.startswith("convnet"):
-        _check_side(name, image_px, LEAST_PX)
+    check_side(name, image_px)
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return Student(_BUILDERS[name](classes, image_px))
@@ -77,18 +74,9 @@ def build_student(name: str, classes: int, image_px: int, seed: int) -> nn.Modul
 
 def _convnet(depth: int) -> Callable[[int, int], nn.Module]:
     def build(classes: int, image_px: int) -> nn.Module:
-        _check_side(f"convnet-{depth}", image_px, least_px=2**depth)
         return ConvNet(depth, classes, image_px)
 
     return build
-
-
-def _check_side(name: str, image_px: int, least_px: int) -> None:
-    if image_px < least_px:
-        raise SettingError(
-            f"{name} needs images of at least {least_px} px, got {image_px} px",
-            setting="student_px",
-        )
 
 
 def _resnet(kind: str, depths: tuple[int, ...]) -> Callable[[int, int], nn.Module]:
@@ -152,15 +140,9 @@ def _vit(classes: int, image_px: int) -> nn.Module:
     """ViT-S (arXiv 2012.12877, table 1): 12 layers of 384 channels, 6 heads."""
     from transformers import ViTConfig, ViTForImageClassification
 
-    patch_px = 4 if image_px < 64 else 8 if image_px < 128 else 16
-    if image_px % patch_px:
-        raise SettingError(
-            f"vit-small needs a side that is a multiple of {patch_px} px, got {image_px} px",
-            setting="student_px",
-        )
     config = ViTConfig(
         image_size=image_px,
-        patch_size=patch_px,
+        patch_size=vit_patch_px(image_px),
         hidden_size=384,
         num_attention_heads=6,
         intermediate_size=1536,

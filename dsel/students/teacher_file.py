@@ -23,7 +23,8 @@ class TeacherConfig(BaseModel):
 
     names: all names of each class, in the order of the network's outputs. image_px: side of the
     images that it was trained on. accuracy: on `validation`, held-out images. dataset: fingerprint
-    of the images that it was trained on. settings: those of the training.
+    of the images that it was trained on; origin: where they are from, empty for older teachers.
+    settings: those of the training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -35,6 +36,7 @@ class TeacherConfig(BaseModel):
     image_px: Annotated[int, Field(ge=1, le=1024)]
     images: Annotated[int, Field(ge=1)]
     dataset: Name
+    origin: dict[Name, Any] = Field(default_factory=dict)
     validation: Name
     accuracy: Share | None
     settings: dict[Name, Any]

@@ -4,7 +4,7 @@ A student's numbers follow from its seed, the images and the settings alone: wei
 come from generators of their own, so that it does not matter which other students are trained.
 
 On a processor, students that are trained at the same time have threads of their own: one student
-cannot keep many busy, and five ConvNets as one network of grouped convolutions take about 1.2 times
+cannot keep many busy, and five ConvNets as one network of grouped convolutions take about 1.3 times
 as long as in turn (tests/bench/students_bench.py).
 """
 

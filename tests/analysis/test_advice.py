@@ -62,6 +62,18 @@ def test_candidates__the_selection_itself_and_each_once():
     assert candidates(SELECT, 4) == found[:4]
 
 
+def test_candidates__of_a_baseline_s_selection_are_of_dsel_s_own_ranking():
+    chosen = SelectSettings(ipc=2, baseline="random-whole", baseline_seed=5)
+    assert candidates(chosen, 99) == candidates(SelectSettings(ipc=2), 99)
+
+
+def test_advise__refused_uses_up_no_images(folder, run, trials):
+    wrong = Trials(run, trials.validation, QUICK.replace(recipe="soft"), ExportSettings())
+    with pytest.raises(SettingError, match="the soft recipe needs a teacher"):
+        list(advise(run, SELECT, SHORT, wrong))
+    assert HeldOutTest(subject_of(run), str(folder / "validation"))
+
+
 def test_schedule__longer_and_more_until_the_last_round_has_all(trials):
     assert schedule(AdviseSettings(rungs=3), trials) == ((2, 1), (4, 1), (8, 2))
     assert schedule(AdviseSettings(rungs=1), trials) == ((8, 2),)

@@ -204,9 +204,9 @@ def counted(explorer, monkeypatch):
     for name in ("combined_maps", "locate_class", "score_class", "cluster_patches", "rank_class"):
         step = getattr(steps, name)
 
-        def run(*values, step=step, name=name):
+        def run(*values, step=step, name=name, **named):
             counts[name] += 1
-            return step(*values)
+            return step(*values, **named)
 
         monkeypatch.setattr(steps, name, run)
     explorer.select(0, SMALL)

@@ -55,8 +55,10 @@ def test_settling__after_n_draws_is_a_run_of_n_draws(source, tmp_path, antitheti
         )
 
 
-def test_settling__further_draws_follow_the_first(tmp_path):
-    """Rounds of further draws are replayed as well."""
+@pytest.mark.parametrize("locate", ["positive", "difference"])
+def test_settling__further_draws_follow_the_first(tmp_path, locate):
+    """Rounds of further draws are replayed as well, and the last step is what was chosen."""
+    select = SELECT.replace(locate=locate)
     source = write_pictures(tmp_path / "source", {"cat": 4, "dog": 4})
     settings = QUICK.replace(most_draws=6, keep=1, tolerance=0.0001)
     explorer = scored(source, tmp_path / "run", settings)
@@ -64,9 +66,13 @@ def test_settling__further_draws_follow_the_first(tmp_path):
     for index in (0, 1):
         for row, image_id in enumerate(explorer.images(index).ids):
             draws = int(explorer.scores(index).draws[row])
-            steps = settling(explorer, index, image_id, SELECT).draws
+            steps = settling(explorer, index, image_id, select).draws
             assert [one.at for one in steps] == [*range(1, draws + 1)]
             found.add(draws)
+            chosen = explorer.explanation(index, image_id, select).patch
+            assert steps[-1].best.box == chosen.box
+            assert steps[-1].best.score == pytest.approx(chosen.score, rel=1e-3, abs=1e-5)
+            assert steps[-1].best.lead == pytest.approx(chosen.margin, rel=1e-2, abs=1e-4)
     assert found == {6}
 
 
@@ -80,6 +86,17 @@ def test_settling__the_last_steps_are_the_choice(source, tmp_path):
         assert step.best.score == pytest.approx(patch.score, rel=1e-3)
     assert [one.at for one in found.cumulative] == [300, 600]
     assert found.cumulative[0].best == found.alone[0].best
+
+
+def test_settling__a_patch_of_more_than_half_the_side_has_no_runner_up(source, tmp_path):
+    explorer = scored(source, tmp_path / "run", QUICK)
+    select = SelectSettings(patch_px=20, ipc=1)
+    (image_id,) = explorer.images(0).ids
+    found = settling(explorer, 0, image_id, select)
+    chosen = explorer.explanation(0, image_id, select).patch
+    assert found.cumulative[-1].best.box == chosen.box
+    assert found.cumulative[-1].best.runner_up is None
+    assert math.isnan(found.cumulative[-1].best.lead)
 
 
 def test_settling__only_counted_timesteps(tmp_path):

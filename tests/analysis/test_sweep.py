@@ -19,7 +19,7 @@ from dsel.pipeline.evaluated import open_sets
 from dsel.pipeline.held_out import HeldOutTest, Validation
 from dsel.pipeline.trials import Trials
 from dsel.runs import Run, open_run
-from dsel.types import Done
+from dsel.types import Done, Notice
 
 __all__ = ["trainer"]
 
@@ -153,6 +153,28 @@ def test_sweep__students_of_each_cell(explorer, run, trials, trainer):
         assert 0 < cell["accuracy"] < 1
         assert cell["accuracy_sd"] > 0
         assert cell["difference"] is not None
+
+
+def test_sweep__fewer_images_are_not_compared_with_more(explorer, run, trials, trainer):
+    shares = SweepSettings(**ONE | {"drop_lowest": (0.0, 0.9)})
+    events = list(sweep(explorer, SELECT, shares, trials))
+    (told,) = [one.text for one in events if isinstance(one, Notice) and "not compared" in one.text]
+    assert told.startswith("1 settings give fewer images than IPC: they are not compared")
+    (stored,) = list_sweeps(run)
+    all_of_them, fewer = sorted(stored.cells, key=lambda cell: cell["drop_lowest"])
+    assert fewer["images"] < all_of_them["images"]
+    assert fewer["difference"] is None
+    assert all_of_them["difference"] is not None
+
+
+def test_sweep__of_a_baseline_s_selection_searches_dsel_s_own(explorer, run, trainer):
+    finish(sweep(explorer, SELECT, SweepSettings(**ONE)))
+    before = list_sweeps(run)[0].cells
+    chosen = SELECT.replace(baseline="random-whole", baseline_seed=3)
+    events = list(sweep(explorer, chosen, SweepSettings(**ONE)))
+    assert any("is by the baseline random-whole" in e.text for e in events if isinstance(e, Notice))
+    name = events[-1].figures["sweep"]
+    assert next(one for one in list_sweeps(run) if one.name == name).cells == before
 
 
 def test_sweep__resumes(explorer, trials, trainer):

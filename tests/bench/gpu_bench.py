@@ -30,9 +30,10 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 from dsel.config import PriorSettings, ScoreSettings, SourceSettings  # noqa: E402
 from dsel.data import open_dataset  # noqa: E402
 from dsel.data.images import to_proxy  # noqa: E402
+from dsel.errors import PriorError  # noqa: E402
 from dsel.pipeline.score import score  # noqa: E402
 from dsel.priors import load_prior  # noqa: E402
-from dsel.priors.backends import MIN_SPEEDUP  # noqa: E402
+from dsel.priors.backends import MIN_SPEEDUP, differs  # noqa: E402
 from dsel.priors.scorer import Scorer  # noqa: E402
 from dsel.types import Dataset, Prior, Started  # noqa: E402
 
@@ -88,10 +89,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     with_backend = Scorer(prior, dataset.names, settings)
     choose_backend(prior, with_backend)
     fed, found = feed(prior, dataset, settings, options.images)
+    chosen = prior.backend
+    prior.requested_backend = chosen  # a run this short would not try another backend than torch
     in_run = run_seconds(prior, dataset, folder / "run", settings)
     return {
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "torch": torch.__version__, "million_parameters": millions, "backend": prior.backend,
+        "torch": torch.__version__, "million_parameters": millions, "backend": chosen,
+        "engine_backend": prior.backend,
         "unet_gflop_per_row": round(flops["unet"] / 1e9, 3),
         "encoder_gflop_per_image": round(flops["encoder"] / 1e9, 3),
         "rows_per_image": rows, "rows_per_call": found, "measured_peak_tflops": round(peak, 2),
@@ -105,10 +109,18 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 def choose_backend(prior: Prior, scorer: Scorer) -> None:
     """Leave the prior with the backend that a long run would choose."""
-    if prior.backend_to_try != "torch":
-        trial = scorer.try_backend(prior.backend_to_try)
-        is_taken = prior.requested_backend != "auto" or trial.speedup >= MIN_SPEEDUP
-        prior.use_backend(prior.backend_to_try if is_taken else "torch")
+    backend = prior.backend_to_try
+    if backend == "torch":
+        return
+    try:
+        trial = scorer.try_backend(backend)
+    except PriorError as error:
+        print(f"gpu_bench: the {backend} backend cannot run it: {error}", file=sys.stderr)
+        prior.use_backend("torch")
+        return
+    is_faster = prior.requested_backend != "auto" or trial.speedup >= MIN_SPEEDUP
+    is_taken = is_faster and not differs(trial, prior.precision)
+    prior.use_backend(backend if is_taken else "torch")
 
 
 def imagenet_plan(rows_per_image: int, images_per_s: float) -> dict[str, float]:

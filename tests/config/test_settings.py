@@ -126,7 +126,7 @@ def test_settings__outside_of_the_range(case: tuple[type, Setting], side: str) -
          "most draws must be 0, or at least the 4 draws that every image gets, got 2"),
         ({"most_draws": 9}, "most draws must be even with antithetic pairs, got 9; "
          "use an even number or turn antithetic off"),
-        ({"timesteps": ()}, "timesteps must be different numbers, got []"),
+        ({"timesteps": ()}, "timesteps must be one number or more, got none"),
         ({"timesteps": (3, 4, 3)}, "timesteps must be different numbers, got [3, 4, 3]"),
         ({"draws": 3}, "draws must be even with antithetic pairs, got 3; "
          "use an even number or turn antithetic off"),

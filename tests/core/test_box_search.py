@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from support.drawn_class import GEOMETRY, SHAPES, class_scores
 from support.selecting import select_class
@@ -20,6 +21,7 @@ from dsel.core.box_search import (
     check_patch,
     largest_mean_boxes,
     largest_mean_boxes_with,
+    leading_boxes,
     patch_size,
     positions,
 )
@@ -230,6 +232,22 @@ def test_largest_mean_boxes__the_rest_is_minus_infinity_where_no_more_fit() -> N
     kept = np.isfinite(crowded.score[0]).sum()
     assert crowded.score.shape == (1, 9)
     assert 1 <= kept <= 9
+
+
+@pytest.mark.parametrize(("patch_px", "fits_twice"), [(16.0, True), (17.0, False), (32.0, False)])
+def test_leading_boxes__have_a_runner_up_where_one_fits(patch_px: float, fits_twice: bool) -> None:
+    maps = np.random.default_rng(0).random((3, 4, 4)).astype(np.float32)
+    found = leading_boxes(maps, 8.0, patch_px, 8.0)
+    best = largest_mean_boxes(maps, 8.0, patch_px, 8.0)
+    for name in ("x", "y", "score"):
+        assert_array_equal(getattr(found, name)[:, :1], getattr(best, name))
+    if fits_twice:
+        two = largest_mean_boxes(maps, 8.0, patch_px, 8.0, 2)
+        assert_array_equal(found.score, two.score)
+        assert_array_equal(found.margin, two.margin)
+    else:
+        assert np.isneginf(found.score[:, 1]).all()
+        assert np.isnan(found.margin).all()
 
 
 def test_largest_mean_boxes__find_the_bright_square() -> None:

@@ -47,6 +47,7 @@ def test_parse_source__suffix_or_part_of_the_path(text, source, settings):
         ("toybox:seeds=1",
          "unknown source option 'seeds'; known are: seed, per-class, sample-seed, split, classes, "
          "subset, image-column, label-column"),
+        ("", "the source is empty: name a folder, a file, toybox or hf://user/name"),
         ("toybox:seed=x", "scene seed must be a whole number, got 'x'"),
         ("toybox:per-class=-1", "per class must be at least 0, got -1"),
         ("toybox:seed=1,seed=2", "source option 'seed' is given twice in 'toybox:seed=1,seed=2'"),

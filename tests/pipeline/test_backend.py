@@ -163,6 +163,21 @@ def test_score__the_backend_that_began_is_missing(pictures, tmp_path, trial):
         finish(score(dataset_of(pictures), Choosing(problem=problem), tmp_path / "run", QUICK))
 
 
+def test_score__a_finished_run_needs_its_backend_no_more(pictures, tmp_path, trial, monkeypatch):
+    trial(2.0, 0.0)
+    finish(score(dataset_of(pictures), Choosing(), tmp_path / "run", QUICK))
+
+    def missing(self, name: str) -> None:
+        raise PriorError(f"{name} is not installed")
+
+    monkeypatch.setattr(Choosing, "use_backend", missing)
+    events = finish(score(dataset_of(pictures), Choosing(), tmp_path / "run", QUICK))
+    assert [one.text for one in events if isinstance(one, Notice)] == [
+        "torch computes what is left, because the openvino backend cannot: openvino is not "
+        "installed"
+    ]
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_score__the_demo_prior_on_openvino(pictures, tmp_path, precision):
     """Maps are torch's within 1e-4 of the largest, and the same bytes when resumed."""

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.classifiers import save_teacher
 from support.scored import evaluated_run
 from support.toyset import finish
 from support.trainer import Interrupted, same_images, trainer
 
 from dsel.config import EvaluateSettings, ExportSettings
 from dsel.errors import SettingError
-from dsel.pipeline.evaluate import evaluate
+from dsel.pipeline.evaluate import evaluate, planned
 from dsel.pipeline.evaluated import open_sets
 from dsel.pipeline.held_out import HeldOutTest, Validation
 from dsel.pipeline.training import how_trained
@@ -204,6 +205,32 @@ def test_evaluate__accuracies_and_differences(folder, sets, unseen, trainer):
 def test_evaluate__unknown_baseline(sets, unseen):
     with pytest.raises(SettingError, match=r"unknown baseline 'rand'; known are: .*random-whole"):
         finish(evaluate(sets, unseen, QUICK.replace(baselines=("rand",))))
+
+
+@pytest.mark.parametrize("run", [evaluate, lambda *given: planned(*given) and ()])
+def test_evaluate__what_cannot_train_is_refused_before_anything_is_stored(
+    folder, sets, unseen, run
+):
+    too_small = QUICK.replace(student="convnet-6", student_px=32)
+    with pytest.raises(SettingError, match="convnet-6 needs images of at least 64 px"):
+        list(run(sets, unseen, too_small))
+    with pytest.raises(SettingError, match="the soft recipe needs a teacher"):
+        list(run(sets, unseen, QUICK.replace(recipe="soft")))
+    assert open_run(folder / "run").evaluations() == ()
+    assert Validation(sets.subject, str(folder / "test")).source == unseen.source
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_evaluate__a_teacher_must_not_have_seen_the_test(folder, unseen, seen):
+    dataset = unseen.source.fingerprint if seen else "0" * 16
+    classes = [[name] for name in unseen.subject.classes]
+    teacher = save_teacher(folder / "teacher", classes, dataset=dataset)
+    taught = open_sets(folder / "run", export=ExportSettings(teacher=str(teacher)))
+    if not seen:
+        assert planned(taught, unseen, QUICK)["sets"] == 2
+        return
+    with pytest.raises(SettingError, match=r"was trained on images of .*test"):
+        finish(evaluate(taught, unseen, QUICK))
 
 
 def test_evaluate__refuses_a_validation(folder, sets):

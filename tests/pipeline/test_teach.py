@@ -114,7 +114,9 @@ def test_teach__refuses(source, tmp_path):
     foxes = write_pictures(tmp_path / "foxes", {"cat": 2, "fox": 2})
     with pytest.raises(SettingError, match="the held-out images have other classes"):
         finish(teach(dataset, QUICK, out, dataset_of(foxes)))
-    assert not out.exists()
+    with pytest.raises(SettingError, match="convnet-6 needs images of at least 64 px"):
+        finish(teach(dataset, QUICK.replace(student="convnet-6", image_px=32), out))
+    assert not [path for path in out.rglob("*") if path.name == "identity.json"]
     finish(teach(dataset, QUICK, out))
     before = tree(out)
     with pytest.raises(RunError, match="was trained with other settings or images"):

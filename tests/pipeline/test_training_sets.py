@@ -13,6 +13,7 @@ from support.toyset import finish
 
 from dsel.config import EvaluateSettings, ExportSettings, SelectSettings
 from dsel.data.images import decode
+from dsel.errors import SettingError
 from dsel.pipeline.evaluated import open_sets
 from dsel.pipeline.export import export
 from dsel.pipeline.select import select
@@ -81,6 +82,20 @@ def test_compose__a_run_and_its_export_are_the_same_set(run, out, factor, unpack
         assert a.fingerprint == b.fingerprint
         assert a.per_class == b.per_class == (1, 1)
         assert len(a.images.labels) == (2 * factor**2 if unpack else 2)
+
+
+@pytest.mark.parametrize("with_run", [True, False])
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("randomwhole", "unknown baseline 'randomwhole'"),
+        ("rded", "needs a teacher, and the set was exported without one"),
+    ],
+)
+def test_check__baselines_of_an_export(run, out, with_run, name, line):
+    exported = open_sets(out(SelectSettings(ipc=1, clusters=2)), run.path if with_run else None)
+    with pytest.raises(SettingError, match=line):
+        exported.check([name], [1])
 
 
 def test_compose__a_smaller_ipc_of_an_export_is_its_first_images(run, out):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -245,6 +246,12 @@ def test_openvino_device__an_intel_gpu_is_taken_by_auto_and_by_name(monkeypatch)
     assert openvino_device(torch.device("xpu"), "xpu") == "GPU"
     monkeypatch.setattr(_Core, "devices", ("CPU",))
     assert openvino_device(cpu, "auto") == "CPU"
+
+
+def test_openvino_device__without_the_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(PriorError, match="the openvino backend needs"):
+        openvino_device(torch.device("cpu"), "auto")
 
 
 @pytest.mark.parametrize(

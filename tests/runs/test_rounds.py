@@ -79,8 +79,9 @@ def test_add_further__is_the_mean_of_all_draws(tmp_path: Path, antithetic: bool,
         for kind in ("conditional", "gap", "noise"):
             found = getattr(bucket, kind)
             np.testing.assert_allclose(found, getattr(wanted, kind), rtol=5e-3, atol=5e-3)
-        for kind in ("difference", "difference_noise"):  # further draws count for the box alone
-            found, of_all = getattr(bucket, kind), getattr(wanted if box else before, kind)
+        moved = wanted if box else before  # further draws move boxes only if they are for them
+        for kind in ("difference", "difference_noise", "locating_gap", "locating_noise"):
+            found, of_all = getattr(bucket, kind), getattr(moved, kind)
             np.testing.assert_allclose(found, of_all, rtol=5e-3, atol=5e-3)
         same = [n for n, row in enumerate(bucket.rows) if draws[row] == 2]
         assert np.array_equal(bucket.gap[same], before.gap[same])
