@@ -315,6 +315,10 @@ class Prior(Protocol):
         """Sides of its images are multiples of this; 0 if it sees squares only."""
 
     @property
+    def weights(self) -> int:
+        """The number of the network's weights."""
+
+    @property
     def precision(self) -> str:
         """The network's arithmetic: float32, bfloat16 or float16."""
 

@@ -19,7 +19,7 @@ from dsel.errors import SettingError, UnreadableImage
 from dsel.files import json_bytes, place_copy, write_atomically
 from dsel.pipeline.score import score
 from dsel.runs import Run, open_run
-from dsel.types import Event, Pixels, Prior
+from dsel.types import Event, Notice, Pixels, Prior
 
 FIGURES = ("score", "error", "behind", "behind_error")
 CLEAR = 2
@@ -85,6 +85,11 @@ def explain(
     """
     check_names(names)
     _check_picture(picture)
+    if settings.most_draws:
+        yield Notice(
+            f"most draws {settings.most_draws} is not used: one picture competes with none for a "
+            "place, so take more draws instead"
+        )
     with TemporaryDirectory(prefix="dsel-explain-") as scratch:
         source = Path(scratch) / "picture"
         folders, suffix = class_folders(names), picture.suffix.lower()

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from dsel.priors.scorer import Scorer
 
 WORTH_A_TRIAL: Final = 4096
-"""Evaluations of a run from which on a backend is tried: fewer are done before it is converted."""
+"""Evaluations of a run from which on a backend is tried: fewer are done before it is converted.
+
+Of a network with `TRIED_SIZE` weights, the demo prior's. On a processor those of a larger one take
+as much longer, and its conversion does not.
+"""
+
+TRIED_SIZE: Final = 7_500_000
 
 
 def settled_backend(run: Run, prior: Prior, scorer: Scorer, is_done: bool) -> Iterator[Event]:
@@ -57,9 +63,9 @@ def _chosen(run: Run, prior: Prior, scorer: Scorer) -> Generator[Event, None, st
     from dsel.priors.backends import MIN_SPEEDUP, TOLERANCE, TORCH, differs
 
     settings, is_free = run.identity.settings, prior.requested_backend == "auto"
-    evaluations = run.identity.images * 2 * len(settings.timesteps) * settings.draws
+    evaluations = run.identity.images * settings.least_evaluations
     backend = prior.backend_to_try
-    if backend == TORCH or (is_free and evaluations < WORTH_A_TRIAL):
+    if backend == TORCH or (is_free and evaluations * _size(prior) < WORTH_A_TRIAL):
         return TORCH
     try:
         trial = scorer.try_backend(backend)
@@ -78,3 +84,8 @@ def _chosen(run: Run, prior: Prior, scorer: Scorer) -> Generator[Event, None, st
         "torch"
     )
     return chosen
+
+
+def _size(prior: Prior) -> float:
+    """Return by how much an evaluation of a prior counts."""
+    return max(1.0, prior.weights / TRIED_SIZE) if prior.device.type == "cpu" else 1.0

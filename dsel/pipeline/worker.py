@@ -78,6 +78,7 @@ class ShardWorker:
         yield from contents_events(self._dataset, run.identity.settings, self._prior.reads)
         yield from _repaired(run)
         yield from self._unknown_names()
+        yield from map(Notice, unused(self._settings))
         is_done = (run.path / SUMMARY).is_file()
         if run.identity.threads not in (0, threads) and not is_done:
             yield Notice(
@@ -176,6 +177,14 @@ def identity_of(
         threads=threads,
         folders=dataset.structure.folders,
     )
+
+
+def unused(settings: ScoreSettings) -> Iterator[str]:
+    """Name the settings that were given but change nothing beside the others."""
+    for name in ("keep", "tolerance"):
+        value = getattr(settings, name)
+        if not settings.most_draws and value != getattr(ScoreSettings(), name):
+            yield f"{name} {value:g} is not used: it needs most draws of more than 0"
 
 
 def _repaired(run: Run) -> Iterator[Event]:

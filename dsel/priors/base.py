@@ -93,6 +93,11 @@ class PipelinePrior:
         self.use_backend(TORCH)
 
     @property
+    def weights(self) -> int:
+        """The number of the network's weights."""
+        return sum(weight.numel() for weight in self._network.parameters())
+
+    @property
     def backend_to_try(self) -> str:
         """The requested backend, or for auto the one that may be faster than torch here."""
         return backend_to_try(self.requested_backend, self.device, self._converts)

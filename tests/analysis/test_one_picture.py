@@ -15,6 +15,7 @@ from dsel.analysis.names import NameScore
 from dsel.analysis.names_picture import save_names, verdict_line
 from dsel.analysis.one_picture import NamedPicture, class_folders, explain
 from dsel.errors import SettingError, UnreadableImage
+from dsel.types import Notice
 
 
 @pytest.fixture
@@ -40,6 +41,14 @@ def test_explain__keeps_a_run_of_one_class_per_name(picture: Path, tmp_path: Pat
     again = value_of(explain(picture, ["cat", "dog"], toy_prior(), QUICK, tmp_path / "run"))
     assert again.plain() == found.plain()
     assert (tmp_path / "run/run.json").is_file()
+
+
+def test_explain__further_draws_have_no_use(picture: Path) -> None:
+    events = finish(explain(picture, ["cat", "dog"], toy_prior(), QUICK.replace(most_draws=4)))
+    assert [one.text for one in events if isinstance(one, Notice) and "most draws" in one.text] == [
+        "most draws 4 is not used: one picture competes with none for a place, so take more draws "
+        "instead"
+    ]
 
 
 def test_explain__what_is_wrong_is_named(picture: Path, tmp_path: Path) -> None:

@@ -113,6 +113,16 @@ def test_score__a_short_run_is_not_worth_a_trial(pictures, tmp_path, monkeypatch
     assert prior.used == {"torch", "openvino"}
 
 
+def test_score__a_larger_network_is_worth_a_trial_sooner(pictures, tmp_path, monkeypatch):
+    """64 evaluations of three times the usual weights count as 192."""
+    monkeypatch.setattr(backend_module, "WORTH_A_TRIAL", 192)
+    small, large = Choosing(), Choosing()
+    large.weights = 3 * backend_module.TRIED_SIZE
+    finish(score(dataset_of(pictures), small, tmp_path / "small", QUICK))
+    finish(score(dataset_of(pictures), large, tmp_path / "large", QUICK))
+    assert (small.used, large.used) == ({"torch"}, {"torch", "openvino"})
+
+
 def test_score__a_trial_is_made_once_for_a_prior(pictures, tmp_path):
     """However busy the machine is then, the same command has the same choice."""
     first, second = Choosing(), Choosing(problem="not asked")

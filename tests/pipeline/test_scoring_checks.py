@@ -17,6 +17,7 @@ from dsel.errors import RunError
 from dsel.pipeline.distill import distill
 from dsel.pipeline.score import score
 from dsel.runs import open_run
+from dsel.types import Notice
 
 
 @pytest.fixture
@@ -87,3 +88,16 @@ def test_score__every_image_of_a_class_is_unusable(pictures: Path, tmp_path: Pat
         r"32 x 4 px: .*; repair the images, or leave the class out with --classes",
     ):
         finish(score(dataset_of(pictures), toy_prior(), tmp_path / "run", QUICK))
+
+
+def test_score__settings_of_further_draws_without_any_are_named(
+    pictures: Path, tmp_path: Path
+) -> None:
+    settings = QUICK.replace(keep=3, tolerance=0.2)
+    events = finish(score(dataset_of(pictures), toy_prior(), tmp_path / "run", settings))
+    texts = [one.text for one in events if isinstance(one, Notice)]
+    assert "keep 3 is not used: it needs most draws of more than 0" in texts
+    assert "tolerance 0.2 is not used: it needs most draws of more than 0" in texts
+    further = settings.replace(most_draws=4)
+    events = finish(score(dataset_of(pictures), toy_prior(), tmp_path / "other", further))
+    assert not [one for one in events if isinstance(one, Notice) and "not used" in one.text]

@@ -34,6 +34,7 @@ class MixturePrior:
     reads = "prompts"
     device = torch.device("cpu")
     backend = requested_backend = backend_to_try = "torch"
+    weights = 1
 
     def __init__(
         self,
