@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from dsel.core.gap_maps import combined_maps
 from dsel.core.selection import Located, locate_class
 from dsel.errors import SettingError
 from dsel.pipeline import selector as selector_module
-from dsel.types import Box, Bucket, ClassScores, ClassSelection, Patch
+from dsel.types import Box, ClassScores, ClassSelection, Patch
 
 OTHERS = {"dog/1": frame(8, 8), "cat": None, "dog/2": frame(8, 200)}
 """Images of other classes."""
@@ -95,10 +95,7 @@ def test_select__bans_leave_the_class_as_if_the_images_were_not_there() -> None:
     few = class_scores(12, shapes=SHAPES)
     few = replace(
         few, ids=few.ids[:10], frames=few.frames[:10], features=few.features[:10],
-        buckets=tuple(
-            Bucket(**{one.name: getattr(b, one.name)[b.rows < 10] for one in fields(Bucket)})
-            for b in few.buckets
-        ),
+        buckets=tuple(bucket.take(np.flatnonzero(bucket.rows < 10)) for bucket in few.buckets),
     )  # fmt: skip
     expected = select_class(few, GEOMETRY, settings)
     assert plain(select_class(scores, GEOMETRY, banned, OTHERS)) == plain(expected)
