@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -35,7 +36,8 @@ def test_gpu_bench__on_a_processor_with_a_toy(tmp_path):
     assert found["imagenet"]["device_hours"] == pytest.approx(hours, rel=0.02)
     for part in ("scorer", "engine"):
         # On a processor without bfloat16 units, products are no faster than convolutions.
-        assert found[part]["share_of_measured_peak"] > 0
+        most = 1 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else math.inf
+        assert 0 < found[part]["share_of_measured_peak"] < most
 
 
 def test_gpu_bench__the_engine_runs_the_backend_that_was_chosen(tmp_path):

@@ -58,7 +58,7 @@ def _sweep(
         rows.append(row_of(explorer, cell))
         yield Progress()
     if trials is not None:
-        rows = yield from _with_students(cells, rows, trials)
+        rows = yield from _with_students(explorer, cells, rows, trials)
     name = fingerprint(
         __version__, explorer.run.identity.fingerprint, select, settings,
         *([] if trials is None else [trials.fingerprint]),
@@ -121,7 +121,10 @@ def _hit_rate(explorer: Explorer, cell: SelectSettings) -> float | None:
 
 
 def _with_students(
-    cells: Sequence[SelectSettings], rows: Sequence[Mapping[str, Any]], trials: Trials
+    explorer: Explorer,
+    cells: Sequence[SelectSettings],
+    rows: Sequence[Mapping[str, Any]],
+    trials: Trials,
 ) -> Generator[Event, None, list[dict[str, Any]]]:
     """Add the accuracies of students, and their differences to random images of the same budget."""
     yield from map(Notice, trials.notices)
@@ -132,7 +135,10 @@ def _with_students(
     yield Started("students", len(attempts) * trials.steps, "steps")
     trained = yield from trials.run(attempts)
     random = dict(zip(budgets, trained, strict=False))
-    images = {factor: _most_images(cells, rows, factor) for factor in budgets}
+    images = {
+        factor: explorer.quality_overall(cell.replace(baseline=REFERENCE)).images
+        for factor, cell in budgets.items()
+    }
     found, short = [], 0
     for cell, row, trial in zip(cells, rows, trained[len(budgets) :], strict=True):
         accuracies = {"accuracy": trial.mean, "accuracy_sd": trial.sd}
@@ -142,17 +148,10 @@ def _with_students(
         found.append({**row, **accuracies, "difference": difference})
     if short:
         yield Notice(
-            f"{short} settings give fewer images than IPC: they are not compared with random "
-            "images, which have more"
+            f"{short} settings give other numbers of images than random images have: they are not "
+            "compared with them"
         )
     return found
-
-
-def _most_images(
-    cells: Sequence[SelectSettings], rows: Sequence[Mapping[str, Any]], factor: int
-) -> int:
-    alike = zip(cells, rows, strict=True)
-    return max(int(row["images"]) for cell, row in alike if cell.factor == factor)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -175,7 +175,9 @@ def check_unseen(teacher: str, held_out: HeldOutSource) -> None:
     if not (teacher and (folder / CONFIG).is_file() and is_own_teacher(folder)):
         return
     config = read_config(folder)
-    if held_out.overlaps(config.dataset, config.origin):
+    # Older teachers do not say where their images are from.
+    origin = config.origin or {"source": config.dataset}
+    if held_out.overlaps(config.dataset, origin):
         raise SettingError(
             f"the teacher {teacher} was trained on images of {held_out.source}, so what it says of "
             "them is too good: train a teacher on other images, such as those of the pool"

@@ -159,7 +159,7 @@ def test_sweep__fewer_images_are_not_compared_with_more(explorer, run, trials, t
     shares = SweepSettings(**ONE | {"drop_lowest": (0.0, 0.9)})
     events = list(sweep(explorer, SELECT, shares, trials))
     (told,) = [one.text for one in events if isinstance(one, Notice) and "not compared" in one.text]
-    assert told.startswith("1 settings give fewer images than IPC: they are not compared")
+    assert told.startswith("1 settings give other numbers of images than random images have")
     (stored,) = list_sweeps(run)
     all_of_them, fewer = sorted(stored.cells, key=lambda cell: cell["drop_lowest"])
     assert fewer["images"] < all_of_them["images"]

@@ -165,8 +165,10 @@ def test_score__equals_the_plain_loop(family_folder, prior_of, tmp_path, capfd, 
             resolution_px=prior.resolution_px,
         )  # fmt: skip
         assert away(found.conditional, conditional) < 1e-5
-        # A gap is the difference of two losses, each of which is rounded by its own size.
-        assert away(found.gap, gap, conditional) < 1e-5
+        # A gap is the difference of two losses, each of which is rounded by its own size: other
+        # processors round them by a little more.
+        is_wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+        assert away(found.gap, gap, gap if is_wide else conditional) < 1e-5
         for kept, exact in zip(stored[ref.id], (found.conditional, found.gap), strict=True):
             np.testing.assert_allclose(kept, exact, rtol=6e-4, atol=2e-5 * np.abs(exact).max())
         shapes.add(seen.shape)
