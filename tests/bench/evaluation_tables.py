@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import fmean, variance
 from typing import Any
+
+from scipy.stats import t
 
 import dsel
 from dsel.config import ScoreSettings
 from dsel.data.spec import open_source
 from dsel.runs.evaluations import Evaluation
-from dsel.students.statistics import standard_error, welch_p
 
 FREE = ("random-whole", "random-crop", "centre-crop", "no-clusters", "kmeans-nearest", "herding",
         "facility-location")  # fmt: skip
@@ -126,7 +128,7 @@ def _evaluate(
     return dsel.evaluate(
         selection, held_out, student=student, recipe=recipe, student_px=pool.student_px,
         seeds=given.seeds, steps=given.steps, ipcs=tuple(given.ipcs), baselines=tuple(baselines),
-        threads=given.threads, precision=given.student_precision,
+        threads=given.threads, precision=given.student_precision, workers=given.workers,
         **({"teacher": teacher} if teacher else {}),
     )  # fmt: skip
 
@@ -158,15 +160,56 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(rows: Sequence[Mapping[str, Any]], group: Sequence[Mapping[str, Any]], ipc: int) -> str:
-    """Return mean and standard error over all students of all pools, and whether random differs."""
-    values = [v for row in rows if row["ipc"] == ipc for v in row["last"]]
-    random = [v for r in group if (r["name"], r["ipc"]) == ("random-whole", ipc) for v in r["last"]]
-    if len(values) < 2:
-        return "" if not values else f"{100 * values[0]:.1f}"
-    text = f"{100 * mean(values):.1f} ± {100 * (standard_error(values) or 0.0):.1f}"
-    p_value = None if rows[0]["name"] == "random-whole" else welch_p(values, random)
-    better = p_value is not None and p_value < 0.05 and mean(values) > mean(random)
-    return f"**{text}**" if better else text
+    """Return mean and deviation, and how random images differ: bold where they are worse."""
+    ours = {row["pool"]: row["last"] for row in rows if row["ipc"] == ipc}
+    random = {
+        row["pool"]: row["last"]
+        for row in group
+        if (row["name"], row["ipc"]) == ("random-whole", ipc)
+    }
+    if not ours:
+        return ""
+    text = f"{100 * fmean(map(fmean, ours.values())):.1f}"
+    if (spread := deviation_within(ours)) is not None:
+        text += f" ± {100 * spread:.1f}"
+    found = None if rows[0]["name"] == "random-whole" else difference(ours, random)
+    if found is None:
+        return text
+    figures = f"{100 * found[0]:+.1f}, p = {found[1]:.2g}"
+    return f"**{text}** ({figures})" if found[0] > 0 and found[1] < 0.05 else f"{text} ({figures})"
+
+
+def deviation_within(pools: Mapping[str, Sequence[float]]) -> float | None:
+    """Return the standard deviation of students around the mean of their own pool.
+
+    None where every pool has one student.
+    """
+    degrees = sum(len(values) - 1 for values in pools.values())
+    if not degrees:
+        return None
+    squares = sum((value - fmean(v)) ** 2 for v in pools.values() for value in v)
+    return math.sqrt(squares / degrees)
+
+
+def difference(
+    ours: Mapping[str, Sequence[float]], theirs: Mapping[str, Sequence[float]]
+) -> tuple[float, float] | None:
+    """Return the mean over pools of the difference of two sets, and its two-sided p-value.
+
+    Sets are compared within their pools, as some pools are easier than others: with one pool it is
+    Welch's t test, with several the variances of all means are added (Satterthwaite's degrees of
+    freedom). None where pools differ or a pool has fewer than two students.
+    """
+    if set(ours) != set(theirs) or min(map(len, (*ours.values(), *theirs.values()))) < 2:
+        return None
+    gap = fmean(fmean(ours[pool]) - fmean(theirs[pool]) for pool in ours)
+    sides = [values for side in (ours, theirs) for values in side.values()]
+    parts = [variance(values) / len(values) / len(ours) ** 2 for values in sides]
+    total = sum(parts)
+    if total == 0.0:
+        return gap, float(gap == 0.0)
+    degrees = total**2 / sum(v**2 / (len(side) - 1) for v, side in zip(parts, sides, strict=True))
+    return gap, float(2 * t.sf(abs(gap) / math.sqrt(total), degrees))
 
 
 def _grouped(
@@ -205,6 +248,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--student-px", type=int, default=0)
     parser.add_argument("--student-precision", default="auto", help="of students and teachers")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument(
+        "--workers", type=int, default=0,
+        help="processes that train students; several keep one GPU busy, which one student cannot",
+    )  # fmt: skip
     return parser.parse_args()
 
 
